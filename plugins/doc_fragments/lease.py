@@ -1,0 +1,65 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The options of the modules that issue streaming URLs, and of those that read the lease store."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """The default fragment is for the modules that issue; STORE is for all that open a lease store."""
+
+    DOCUMENTATION = r"""
+options:
+  state:
+    description:
+      - V(present) gives every learner a URL that works. A lease that is current is reused; otherwise a URL is issued.
+      - V(absent) forgets the leases, so that the next run issues new URLs. The service has no call that revokes a
+        URL, so those that were handed out work until they expire. The module warns about them.
+    type: str
+    choices: [present, absent]
+    default: present
+  lab:
+    description:
+      - A label that is stored with each lease, such as the name of the class.
+      - With O(state=absent), and no learner named, all leases of this lab on the given target are forgotten.
+    type: str
+  force:
+    description:
+      - Issue a new URL even where a lease is current.
+      - The URL that was issued before works until it expires.
+    type: bool
+    default: false
+  purge:
+    description:
+      - With O(state=absent), remove the records of the leases altogether.
+      - Otherwise what is no secret (who got a URL and when, and its SHA-256) is kept until 30 days after the URL expired.
+    type: bool
+    default: false
+  concurrency:
+    description:
+      - How many calls to make at once, from 1 to 64.
+    type: int
+    default: 16
+  return_urls:
+    description:
+      - Whether the result carries the URLs.
+      - A streaming URL is a password. Set C(no_log) on a task that returns URLs.
+      - With V(false), the URLs go into the lease store only. Modules that run on the same host read them there.
+    type: bool
+    default: true
+"""
+
+    STORE = r"""
+options:
+  lease_store:
+    description:
+      - Where leases are remembered.
+      - V(sqlite:///PATH) is a file on the host that the task runs on, with mode 0600 in a folder of mode 0700. A
+        leading V(~) stands for the home of the user that the task runs as.
+      - V(none) remembers nothing, so every run issues new URLs, and nothing can be reused or handed out later.
+      - If not given, the environment variable E(LABSTREAM_LEASE_STORE) on that host is used.
+    type: str
+    default: sqlite:///~/.ansible/labstream/leases.sqlite3
+"""

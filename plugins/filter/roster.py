@@ -1,0 +1,136 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: roster
+short_description: Learners from the CSV text of a roster
+version_added: 0.1.0
+author:
+  - labstream.aws contributors (@labstream)
+description:
+  - Reads the CSV text of a roster, as Moodle and Canvas export it or as a spreadsheet saves it, and returns its learners.
+  - The first line that is not blank names the columns. Commas, semicolons and tabs are understood as delimiters, and so are all line ends,
+    a byte order mark, quoted cells over several lines, blank lines and empty columns at the end.
+  - Column names are compared without regard to case and white space. A column without any value counts as absent.
+  - C(learner), C(ID), C(ID number), C(idnumber), C(Username), C(SIS User ID) or C(SIS Login ID), the first of them that has values,
+    identifies the learner. Without one, C(email), C(Email address), C(E-mail) or C(E-mail address) does.
+  - The name is C(name), C(Full name) or C(Student), or else C(First name) or C(firstname) before C(Last name), C(lastname) or C(Surname).
+  - C(user_id), C(session_context) and C(application_id) are taken as they are.
+  - Of a Canvas gradebook, the rows of points possible and manual posting and the test student are left out.
+  - Whatever is wrong is an error that names the line of the file where the row starts, and the column. Two rows that are the same learner,
+    or that have the same user id, are an error that names both.
+options:
+  _input:
+    description:
+      - The CSV text.
+      - A file that is not UTF-8 is refused, since a name that is read wrongly gives a wrong user id.
+    type: str
+    required: true
+  columns:
+    description:
+      - "The column of each field where the header does not tell it, such as V({'email': 'Dienst-E-Mail'})."
+      - Fields are V(learner), V(email), V(name), V(first_name), V(last_name), V(user_id), V(session_context) and V(application_id).
+        Any other field is added to the learners under its name.
+      - Every column that is named here must exist.
+    type: dict
+  style:
+    description:
+      - How user ids are made of what identifies the learner, where the roster gives none. See P(labstream.aws.appstream_user_id#filter).
+    type: str
+    choices:
+      - readable
+      - opaque
+    default: readable
+  key:
+    description:
+      - The secret of O(style=opaque). See P(labstream.aws.appstream_user_id#filter).
+      - Required when O(style=opaque), and refused otherwise.
+    type: str
+notes:
+  - User ids stay the same as long as the same column identifies the learners. Name it with O(columns) if exports differ
+    from class to class.
+  - Canvas exports no e-mail addresses. Where the login is the address, say so with O(columns).
+  - What a roster holds is data. A cell that looks like a template is never evaluated.
+seealso:
+  - plugin: labstream.aws.appstream_user_id
+    plugin_type: filter
+"""
+
+EXAMPLES = r"""
+- name: Read an export of Moodle
+  ansible.builtin.set_fact:
+    learners: "{{ lookup('ansible.builtin.file', 'participants.csv') | labstream.aws.roster }}"
+
+- name: Read a gradebook of Canvas in which logins are e-mail addresses, and keep the section
+  ansible.builtin.set_fact:
+    learners: "{{ lookup('ansible.builtin.file', 'gradebook.csv')
+      | labstream.aws.roster(columns={'email': 'SIS Login ID', 'section': 'Section'}) }}"
+
+- name: Tell AWS no names
+  ansible.builtin.set_fact:
+    learners: "{{ lookup('ansible.builtin.file', 'participants.csv')
+      | labstream.aws.roster(style='opaque', key=class_user_id_key) }}"
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - The learners, in the order of the roster.
+  type: list
+  elements: dict
+  contains:
+    learner:
+      description: What identifies the learner in the roster.
+      type: str
+      sample: "4711"
+    name:
+      description: The learner's name as the roster has it, V(null) if it has none.
+      type: str
+      sample: Anna Example
+    email:
+      description: The learner's e-mail address, V(null) if the roster has none.
+      type: str
+      sample: anna@example.org
+    user_id:
+      description: The learner's AppStream user id, from the roster or else made of RV(_value[].learner).
+      type: str
+      sample: "4711"
+    session_context:
+      description: The learner's session context, V(null) if the roster has none.
+      type: str
+      sample: unit-3
+    application_id:
+      description: The application that opens for the learner, V(null) if the roster has none.
+      type: str
+      sample: notebook
+"""
+
+from typing import Any
+from typing import Callable
+
+from ansible.errors import AnsibleFilterError
+from ansible.utils.unsafe_proxy import wrap_var
+
+from ansible_collections.labstream.aws.plugins.plugin_utils import roster as rosters
+from ansible_collections.labstream.aws.plugins.plugin_utils.values import decrypted
+
+
+def roster(
+    text: Any, columns: dict[str, str] | None = None, style: str = "readable", key: str | None = None
+) -> list[dict[str, str | None]]:
+    """Return the learners of a CSV text; see rosters.roster."""
+    try:
+        learners = rosters.roster(decrypted(text), columns, style, decrypted(key))
+    except ValueError as error:
+        raise AnsibleFilterError(str(error)) from None
+    return wrap_var(learners)
+
+
+class FilterModule:
+    """Make the filter known to Ansible."""
+
+    def filters(self) -> dict[str, Callable]:
+        return {"roster": roster}

@@ -1,0 +1,40 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What can go wrong. Every exception's text is one sentence for the user: what is wrong, which value, what to do."""
+
+from __future__ import annotations
+
+
+class LabstreamError(Exception):
+    """The base of all errors that this collection raises on purpose.
+
+    ``code`` names the kind of error in one word, for a program that reads the result.
+    """
+
+    code = "LabstreamError"
+
+
+class InvalidOption(LabstreamError):
+    """An option's value is outside what the service accepts, or contradicts another option."""
+
+    code = "InvalidOption"
+
+
+class NotReady(LabstreamError):
+    """A stack, fleet or session is missing or in a state in which it cannot stream."""
+
+    code = "NotReady"
+
+
+class LeaseStoreError(LabstreamError):
+    """The lease store cannot be opened, read or written."""
+
+    code = "LeaseStoreError"
+
+
+class LeaseConflict(LabstreamError):
+    """Other runs kept replacing a lease while this one tried to write its own."""
+
+    code = "LeaseConflict"

@@ -1,0 +1,179 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The lease: the record of the latest streaming URL for a scope, seat and purpose, and when it may be reused.
+
+Pure: knows neither AWS nor Ansible nor a store. All moments are timezone-aware ``datetime`` objects in UTC with whole
+seconds, all durations are whole seconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from typing import NamedTuple
+
+from .exceptions import InvalidOption
+
+# How long the secret-free rest of a lease is kept after the URL expired: long enough to answer "whose link is this?".
+RETENTION = timedelta(days=30)
+
+# Where a lease cannot last until it is needed, it is renewed on its last day, so that a daily run never lets a link die.
+RENEWAL_WINDOW = 24 * 60 * 60
+
+# The most that is asked of a lease's remaining time when the user does not say: a tenth of its validity, up to this.
+LARGEST_DEFAULT_MIN_REMAINING = 900
+
+
+class LeaseKey(NamedTuple):
+    """Where a lease is found: no two leases share a key."""
+
+    scope: str
+    seat: str
+    purpose: str
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The record of the latest URL for a key.
+
+    ``url`` is a password: it is None once it has expired or was forgotten, and no ``repr`` shows it.
+    ``validity`` is what was asked of the service, None if the caller asked for a moment.
+    ``forgotten`` is when the user had the lease forgotten, else None.
+    """
+
+    key: LeaseKey
+    lease_id: str
+    url: str | None = field(repr=False)
+    url_sha256: str
+    issued: datetime
+    expires: datetime
+    validity: int | None = None
+    lab: str | None = None
+    forgotten: datetime | None = None
+
+    @classmethod
+    def of_url(
+        cls, key: LeaseKey, url: str, *, issued: datetime, expires: datetime, validity: int | None, lab: str | None
+    ) -> Lease:
+        """The lease of a URL that the service has just issued."""
+        return cls(key, uuid.uuid4().hex, url, url_sha256(url), issued, expires, validity, lab)
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a caller asks of a lease: a validity, or to be good until a moment.
+
+    Exactly one of ``validity`` and ``valid_until`` is set. ``longest`` is the longest validity that the service grants.
+    """
+
+    longest: int
+    validity: int | None = None
+    valid_until: datetime | None = None
+    min_remaining: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a ``min_remaining`` that no fresh lease could meet.
+
+        Raises:
+            InvalidOption: naming the value.
+        """
+        if self.min_remaining is None:
+            return
+        granted = self.longest if self.validity is None else self.validity
+        if not 0 <= self.min_remaining < granted:
+            raise InvalidOption(
+                f"min_remaining is {self.min_remaining}, but it must be from 0 to less than the validity of "
+                f"{granted} seconds: a new URL would not meet it either."
+            )
+
+    def good_until(self, now: datetime) -> datetime:
+        """The moment until which a lease must be good to be reused at ``now``."""
+        if self.valid_until is None:
+            return now + timedelta(seconds=self._min_remaining(self.validity or 0))
+        if self._is_in_reach(now):
+            return max(self.valid_until, now + timedelta(seconds=self.min_remaining or 0))
+        remaining = RENEWAL_WINDOW if self.min_remaining is None else self.min_remaining
+        return now + timedelta(seconds=remaining)
+
+    def is_met_by(self, lease: Lease, now: datetime) -> bool:
+        """Whether the lease is current: its URL may be given to this caller instead of a new one."""
+        if lease.url is None or lease.expires <= now:
+            return False
+        if self.validity is not None and lease.validity != self.validity:
+            return False
+        return lease.expires >= self.good_until(now)
+
+    def validity_at(self, now: datetime) -> int:
+        """The validity to ask the service for at ``now``, in seconds.
+
+        Raises:
+            InvalidOption: the moment has passed.
+        """
+        if self.valid_until is None:
+            return self.validity or 0
+        if self.valid_until <= now:
+            raise InvalidOption(
+                f"valid_until is {format_moment(self.valid_until)}, which has passed: the service's clock says "
+                f"{format_moment(now)}. Give a later moment."
+            )
+        if not self._is_in_reach(now):
+            return self.longest
+        return math.ceil((self.good_until(now) - now).total_seconds())
+
+    def renew_before(self, leases: list[Lease]) -> datetime | None:
+        """Before when to run again: the first of the leases to expire before ``valid_until``; None if all last."""
+        if self.valid_until is None:
+            return None
+        return min((lease.expires for lease in leases if lease.expires < self.valid_until), default=None)
+
+    def _is_in_reach(self, now: datetime) -> bool:
+        return self.valid_until is None or self.valid_until <= now + timedelta(seconds=self.longest)
+
+    def _min_remaining(self, validity: int) -> int:
+        if self.min_remaining is not None:
+            return self.min_remaining
+        return min(validity // 10, LARGEST_DEFAULT_MIN_REMAINING)
+
+
+def purpose_of(application_id: str | None = None, session_context: str | None = None) -> str:
+    """What a URL opens, as the part of a lease's key: empty for none, else JSON text that is equal for equal purposes."""
+    purpose = {"application_id": application_id, "session_context": session_context}
+    named = {name: value for name, value in purpose.items() if value is not None}
+    return json.dumps(named, sort_keys=True, separators=(",", ":")) if named else ""
+
+
+def url_sha256(url: str) -> str:
+    """The SHA-256 of a URL in hexadecimal: names a URL without showing it."""
+    return hashlib.sha256(url.encode()).hexdigest()
+
+
+def parse_moment(text: str, option: str) -> datetime:
+    """An ISO 8601 time with an offset, such as ``2026-11-21T17:00:00+01:00`` or ``...Z``, in UTC.
+
+    Raises:
+        InvalidOption: the text is no such time; names ``option`` and the value.
+    """
+    try:
+        # Python 3.10 does not know the suffix Z.
+        moment = datetime.fromisoformat(text[:-1] + "+00:00" if text[-1:] in ("Z", "z") else text)
+        if moment.tzinfo is None:
+            raise InvalidOption(
+                f"{option} is {text!r}, which has no offset from UTC: write it like 2026-11-21T17:00:00+01:00."
+            )
+        # Rounded up, so that a URL is never good for less than was asked.
+        return (moment.astimezone(timezone.utc) + timedelta(microseconds=999_999)).replace(microsecond=0)
+    except (ValueError, OverflowError) as e:
+        raise InvalidOption(
+            f"{option} is {text!r}, which is no ISO 8601 time: write it like 2026-11-21T17:00:00+01:00."
+        ) from e
+
+
+def format_moment(moment: datetime) -> str:
+    """The moment as ISO 8601 in UTC with whole seconds, such as ``2026-11-21T16:00:00Z``."""
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

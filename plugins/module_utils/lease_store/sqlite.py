@@ -1,0 +1,279 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The lease store in one SQLite file: embedded, atomic, private to one user of one host.
+
+The file has mode 0600 and lies in a folder of mode 0700. It keeps SQLite's rollback journal: the write-ahead log does
+not work on network homes and leaves files behind. Needs nothing newer than SQLite 3.24.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from urllib.parse import quote
+
+from ..exceptions import LeaseStoreError
+from ..lease import RETENTION, Lease, LeaseKey
+
+# "LSTR" in SQLite's header tells our files from other people's databases.
+APPLICATION_ID = 0x4C535452
+SCHEMA_VERSION = 1
+BUSY_TIMEOUT = 30.0
+
+_SCHEMA = f"""
+CREATE TABLE lease (
+    scope TEXT NOT NULL,
+    seat TEXT NOT NULL,
+    purpose TEXT NOT NULL,
+    lease_id TEXT NOT NULL,
+    url TEXT,
+    url_sha256 TEXT NOT NULL,
+    issued INTEGER NOT NULL,
+    expires INTEGER NOT NULL,
+    validity INTEGER,
+    lab TEXT,
+    forgotten INTEGER,
+    PRIMARY KEY (scope, seat, purpose)
+) WITHOUT ROWID;
+CREATE INDEX lease_with_url ON lease (expires) WHERE url IS NOT NULL;
+CREATE INDEX lease_by_expiry ON lease (expires);
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {SCHEMA_VERSION};
+"""
+
+_COLUMNS = "scope, seat, purpose, lease_id, url, url_sha256, issued, expires, validity, lab, forgotten"
+
+_WRITE = f"""
+INSERT INTO lease ({_COLUMNS})
+VALUES (:scope, :seat, :purpose, :lease_id, :url, :url_sha256, :issued, :expires, :validity, :lab, :forgotten)
+ON CONFLICT (scope, seat, purpose) DO UPDATE SET
+    lease_id = excluded.lease_id, url = excluded.url, url_sha256 = excluded.url_sha256, issued = excluded.issued,
+    expires = excluded.expires, validity = excluded.validity, lab = excluded.lab, forgotten = excluded.forgotten
+WHERE lease.lease_id = :expected OR lease.forgotten IS NOT NULL OR lease.expires <= :now
+"""
+
+# SQLite's own words (its codes reach Python only since 3.11), and the sentence that the user gets.
+_SENTENCES = (
+    ("database is locked", "is locked by another process: let that one end, then run again"),
+    ("database or disk is full", "cannot be written, since its disk is full: make room, then run again"),
+    ("disk I/O error", "cannot be read or written (disk I/O error): look at its disk and its quota, then run again"),
+    ("readonly database", "is read-only or was moved away while in use: make it writable for {user}, then run again"),
+    ("unable to open database file", "cannot be opened by {user}: give that user the right to write to its folder"),
+    (
+        "not a database",
+        "is no SQLite file: name another file in lease_store, or move this one away to start with no lease",
+    ),
+    ("malformed", "is damaged: restore it from a copy, or move it away to start with no lease"),
+)
+
+
+class SQLiteLeaseStore:
+    """A lease store in a SQLite file, used by one thread.
+
+    Args:
+        path: The file; a leading ``/~`` stands for the user's home.
+        create: Create the file and its folder if absent; else an absent file is an empty store.
+        busy_timeout: How many seconds to wait for another process that holds the file.
+
+    Raises:
+        LeaseStoreError: as every method does.
+    """
+
+    def __init__(self, path: str, *, create: bool, busy_timeout: float = BUSY_TIMEOUT) -> None:
+        self._path = os.path.expanduser(re.sub(r"^/+(?=~)|^/+(?=/)", "", path))
+        self._database: sqlite3.Connection | None = None
+        with self._sentences():
+            self._check_access()
+            if create:
+                self._create_file()
+            if os.path.exists(self._path):
+                self._database = self._connect(busy_timeout)
+                if create and not _has_schema(self._database):
+                    _create_schema(self._database)
+
+    def read(self, scope: str) -> dict[LeaseKey, Lease]:
+        """All leases of a scope, in one query."""
+        with self._sentences():
+            if self._database is None or not _has_schema(self._database):
+                return {}
+            rows = self._database.execute(f"SELECT {_COLUMNS} FROM lease WHERE scope = ?", (scope,))
+            return {lease.key: lease for lease in map(_lease_of_row, rows)}
+
+    def compare_and_set(self, lease: Lease, *, expected: str | None, now: datetime) -> Lease:
+        """Write the lease if its key has none, or one that expired or was forgotten, or the one with id ``expected``."""
+        with self._transaction(now) as database:
+            database.execute(_WRITE, {**_row_of_lease(lease), "expected": expected, "now": _seconds(now)})
+            row = database.execute(
+                f"SELECT {_COLUMNS} FROM lease WHERE scope = ? AND seat = ? AND purpose = ?", lease.key
+            ).fetchone()
+            return _lease_of_row(row)
+
+    def forget(self, keys: Iterable[LeaseKey], *, now: datetime, purge: bool) -> None:
+        """Wipe the URLs of these leases and mark them forgotten; with ``purge`` remove the records too."""
+        where = "WHERE scope = ? AND seat = ? AND purpose = ?"
+        with self._transaction(now) as database:
+            if purge:
+                database.executemany(f"DELETE FROM lease {where}", keys)
+            else:
+                database.executemany(
+                    f"UPDATE lease SET url = NULL, forgotten = ? {where}", ((_seconds(now), *key) for key in keys)
+                )
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+    def _check_access(self) -> None:
+        """Refuse what a later write would stumble over, so that check mode and normal mode agree."""
+        if not os.path.isabs(self._path):
+            raise LeaseStoreError(self._sentence("has no home folder to lie in: name an absolute path in lease_store"))
+        existing = self._path
+        while not os.path.lexists(existing):
+            existing = os.path.dirname(existing)
+        folder = os.path.dirname(existing) if existing == self._path else existing
+        if not os.path.isdir(folder):
+            raise LeaseStoreError(self._sentence(f"cannot be created, since {folder} is no folder: name another path"))
+        if existing == self._path:
+            if not os.path.isfile(existing):
+                raise LeaseStoreError(self._sentence("is no regular file: name a file in lease_store"))
+            mode = os.stat(existing).st_mode & 0o777
+            if mode & 0o077:
+                raise LeaseStoreError(
+                    self._sentence(f"has mode {mode:04o}, so that others can read its URLs: run chmod 0600 on it")
+                )
+        # The folder too: SQLite keeps its journal beside the file.
+        for needed in {existing, folder}:
+            if not os.access(needed, os.W_OK):
+                raise LeaseStoreError(self._sentence(f"cannot be written, since {{user}} may not write to {needed}"))
+
+    def _create_file(self) -> None:
+        missing = []
+        folder = os.path.dirname(self._path)
+        while not os.path.isdir(folder):
+            missing.append(folder)
+            folder = os.path.dirname(folder)
+        for folder in reversed(missing):
+            try:
+                os.mkdir(folder, mode=0o700)
+            except FileExistsError:
+                pass  # Another run was faster.
+        try:
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode=0o600))
+        except FileExistsError:
+            pass
+
+    def _connect(self, busy_timeout: float) -> sqlite3.Connection:
+        # Transactions are begun by hand, so that each is one that writes from its start.
+        database = sqlite3.connect(
+            f"file:{quote(self._path)}?mode=rw", uri=True, timeout=busy_timeout, isolation_level=None
+        )
+        database.execute("PRAGMA secure_delete = ON").fetchall()
+        owner, version = _pragma(database, "application_id"), _pragma(database, "user_version")
+        tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if owner != APPLICATION_ID and (owner or version or tables):
+            raise LeaseStoreError(self._sentence("is a SQLite database of another program: name another file"))
+        if version > SCHEMA_VERSION:
+            raise LeaseStoreError(
+                self._sentence(f"was written by a newer labstream.aws (schema {version}): update the collection")
+            )
+        return database
+
+    @contextmanager
+    def _transaction(self, now: datetime) -> Iterator[sqlite3.Connection]:
+        """A transaction that writes; it also wipes the URLs that have expired and drops what is past its retention."""
+        with self._sentences():
+            if self._database is None:
+                raise LeaseStoreError(self._sentence("does not exist, and is only being read"))
+            self._database.execute("BEGIN IMMEDIATE")
+            with _commit_or_roll_back(self._database):
+                yield self._database
+                self._database.execute(
+                    "UPDATE lease SET url = NULL WHERE url IS NOT NULL AND expires <= ?", (_seconds(now),)
+                )
+                self._database.execute("DELETE FROM lease WHERE expires <= ?", (_seconds(now - RETENTION),))
+
+    @contextmanager
+    def _sentences(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as e:
+            told = next((sentence for words, sentence in _SENTENCES if words in str(e)), f"cannot be used: {e}")
+            raise LeaseStoreError(self._sentence(told)) from e
+        except OSError as e:
+            raise LeaseStoreError(self._sentence(f"cannot be created: {e.strerror}")) from e
+
+    def _sentence(self, what: str) -> str:
+        return f"The lease store {self._path} {what.replace('{user}', f'user id {os.geteuid()}')}."
+
+
+def _create_schema(database: sqlite3.Connection) -> None:
+    database.execute("BEGIN IMMEDIATE")
+    with _commit_or_roll_back(database):
+        if not _has_schema(database):  # Another run may have been faster.
+            for statement in filter(str.strip, _SCHEMA.split(";")):
+                database.execute(statement)
+
+
+def _has_schema(database: sqlite3.Connection) -> bool:
+    return _pragma(database, "user_version") == SCHEMA_VERSION
+
+
+def _pragma(database: sqlite3.Connection, name: str) -> int:
+    return database.execute(f"PRAGMA {name}").fetchone()[0]
+
+
+@contextmanager
+def _commit_or_roll_back(database: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
+        database.execute("COMMIT")
+    except BaseException:
+        # SQLite itself has already rolled back after some errors, such as a full disk.
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        raise
+
+
+def _seconds(moment: datetime) -> int:
+    return int(moment.timestamp())
+
+
+def _moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, timezone.utc)
+
+
+def _row_of_lease(lease: Lease) -> dict[str, str | int | None]:
+    return {
+        **lease.key._asdict(),
+        "lease_id": lease.lease_id,
+        "url": lease.url,
+        "url_sha256": lease.url_sha256,
+        "issued": _seconds(lease.issued),
+        "expires": _seconds(lease.expires),
+        "validity": lease.validity,
+        "lab": lease.lab,
+        "forgotten": None if lease.forgotten is None else _seconds(lease.forgotten),
+    }
+
+
+def _lease_of_row(row: tuple) -> Lease:
+    scope, seat, purpose, lease_id, url, sha256, issued, expires, validity, lab, forgotten = row
+    return Lease(
+        key=LeaseKey(scope, seat, purpose),
+        lease_id=lease_id,
+        url=url,
+        url_sha256=sha256,
+        issued=_moment(issued),
+        expires=_moment(expires),
+        validity=validity,
+        lab=lab,
+        forgotten=None if forgotten is None else _moment(forgotten),
+    )

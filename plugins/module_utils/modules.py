@@ -1,0 +1,43 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The class that our AWS modules are instances of."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from ansible_collections.amazon.aws.plugins.module_utils.common import set_collection_info
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+from .version import COLLECTION_NAME, COLLECTION_VERSION
+
+
+class LabstreamAWSModule(AnsibleAWSModule):
+    """An AnsibleAWSModule whose results have the same structure whether it succeeds or fails.
+
+    ``result`` is what is known so far; it begins with a value that says "nothing" for every key that is documented.
+
+    Args:
+        empty_result: That beginning.
+        kwargs: What AnsibleAWSModule takes.
+    """
+
+    def __init__(self, *, empty_result: dict[str, Any], **kwargs: Any) -> None:
+        self.result = dict(empty_result)
+        set_collection_info(collection_name=COLLECTION_NAME, collection_version=COLLECTION_VERSION)
+        super().__init__(**kwargs)
+
+    def warn(self, warning: str) -> None:
+        """Warn the user. amazon.aws 10 would pass warnings to ``exit_json`` once more, which ansible-core deprecates."""
+        self._module.warn(warning)
+
+    def exit_json(self, **kwargs: Any) -> NoReturn:
+        """End the task well."""
+        super().exit_json(**{**self.result, **kwargs})
+
+    def fail_json(self, msg: str, **kwargs: Any) -> NoReturn:
+        """End the task with one sentence. Tracebacks, which amazon.aws adds to some failures, are left out."""
+        kwargs.pop("exception", None)
+        super().fail_json(msg=msg, **{**self.result, **kwargs})

@@ -1,0 +1,78 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What modules tell about outcomes. No URL passes through here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from .issuing import Outcome
+from .lease import Lease, LeaseKey, format_moment
+
+# So many failures are told in a failed task's message; the result lists all.
+TOLD_FAILURES = 5
+
+NO_SUMMARY: dict[str, Any] = dict(requested=0, issued=0, reused=0, failed=0, forgotten=0, first_expiry=None)
+
+
+def summary_of(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """The task in numbers: ``requested``, ``issued``, ``reused``, ``failed``, ``forgotten`` and ``first_expiry``."""
+    failed = sum(outcome.failure is not None for outcome in outcomes)
+    issued = sum(outcome.issued for outcome in outcomes)
+    first_expiry = min((outcome.lease.expires for outcome in outcomes if outcome.lease), default=None)
+    return dict(
+        NO_SUMMARY,
+        requested=len(outcomes),
+        issued=issued,
+        reused=len(outcomes) - issued - failed,
+        failed=failed,
+        first_expiry=first_expiry and format_moment(first_expiry),
+    )
+
+
+def diff_of(outcomes: Sequence[Outcome], name: Callable[[LeaseKey], str]) -> dict[str, dict[str, str]]:
+    """Before and after of a run that gives URLs: whose URL expires when."""
+    after = {
+        name(outcome.key): format_moment(outcome.lease.expires) if outcome.lease else "to be issued"
+        for outcome in outcomes
+        if not outcome.failure
+    }
+    return dict(before=_expiries([outcome.held for outcome in outcomes], name), after=after)
+
+
+def forgotten_diff_of(leases: Sequence[Lease], name: Callable[[LeaseKey], str]) -> dict[str, dict[str, str]]:
+    """Before and after of a run that forgets: whose URL expires when."""
+    return dict(before=_expiries(leases, name), after={})
+
+
+def forgotten_warning(leases: Sequence[Lease], now: datetime) -> str | None:
+    """What users must know of the URLs that were forgotten but still work; None if there are none."""
+    working = [lease.expires for lease in leases if lease.url is not None and lease.expires > now]
+    if not working:
+        return None
+    return (
+        f"{len(working)} forgotten streaming URLs were handed out and work until they expire, the last at "
+        f"{format_moment(max(working))}: the service cannot revoke a URL."
+    )
+
+
+def _expiries(leases: Sequence[Lease | None], name: Callable[[LeaseKey], str]) -> dict[str, str]:
+    return {name(lease.key): format_moment(lease.expires) for lease in leases if lease and not lease.forgotten}
+
+
+def failure_message(outcomes: Sequence[Outcome], name: Callable[[LeaseKey], str], remembered: bool) -> str:
+    """One sentence on which seats got no URL and why, and what to do."""
+    failed = [(name(outcome.key), outcome.failure.message) for outcome in outcomes if outcome.failure]
+    told = "; ".join(f"{seat}: {message.rstrip('.')}" for seat, message in failed[:TOLD_FAILURES])
+    more = f"; and {len(failed) - TOLD_FAILURES} more, see failures" if len(failed) > TOLD_FAILURES else ""
+    if len(failed) == len(outcomes):
+        cure = "Mend this, then run again."
+    elif remembered:
+        cure = "The others are remembered: run again, and they are returned."
+    else:
+        cure = "Nothing is remembered (lease_store=none): run again, and all are issued anew."
+    return f"{len(failed)} of {len(outcomes)} got no streaming URL: {told}{more}. {cure}"

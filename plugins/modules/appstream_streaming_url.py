@@ -1,0 +1,624 @@
+#!/usr/bin/python
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: appstream_streaming_url
+version_added: 0.1.0
+short_description: Give learners streaming URLs of AppStream 2.0 (WorkSpaces Applications)
+description:
+  - Gives one learner, or a whole class in one task, URLs that open a streaming session on a stack and fleet.
+  - AppStream creates a new URL at every call and lists none. So this module remembers each URL as a lease in
+    O(lease_store), and reuses it as long as it is good enough. A second run changes nothing.
+  - Stack, fleet, their association and the fleet's state are checked before the first URL is issued, also in check mode.
+  - AWS calls the service "Amazon WorkSpaces Applications" today. Its API is still named C(appstream).
+author:
+  - labstream.aws contributors (@labstream)
+options:
+  stack_name:
+    description:
+      - The stack that the learners use.
+    type: str
+    required: true
+  fleet_name:
+    description:
+      - The fleet that is associated with the stack.
+    type: str
+    required: true
+  user_id:
+    description:
+      - The one learner to serve, by the id that AppStream knows them by.
+      - 2 to 32 characters out of letters, digits and V(_+=,.@-). The service takes others too, but their URL fails in
+        the browser, so this module refuses them. The filter P(labstream.aws.appstream_user_id#filter) makes a valid id
+        out of an e-mail address or a name.
+      - The id is the key of the learner's home folder, and each id that is used in a month costs a user fee. Keep it
+        the same from class to class.
+      - Mutually exclusive with O(users). One of them is required, unless O(state=absent) and O(lab) is set.
+    type: str
+  users:
+    description:
+      - The learners to serve, as many as you like. This is much faster than a loop over the module.
+      - Mutually exclusive with O(user_id).
+    type: list
+    elements: dict
+    suboptions:
+      user_id:
+        description:
+          - As O(user_id).
+        type: str
+        required: true
+      application_id:
+        description:
+          - The application to start for this learner, instead of O(application_id).
+        type: str
+      session_context:
+        description:
+          - What the applications of this learner are told, instead of O(session_context).
+        type: str
+  application_id:
+    description:
+      - The name of the application to start. V(Desktop) is the desktop, on a fleet that shows one.
+      - By default the learner chooses.
+    type: str
+  session_context:
+    description:
+      - A text that applications find in the environment variable E(APPSTREAM_SESSION_CONTEXT), such as a course id.
+      - Learners can see and change it in their URL. Put no secret into it.
+    type: str
+  validity:
+    description:
+      - For how many seconds a URL works after it was issued, from 1 to 604800 (7 days).
+      - 60 if neither this nor O(valid_until) is given, as in the API.
+      - A lease that was issued for another validity is not reused.
+      - Mutually exclusive with O(valid_until).
+    type: int
+  valid_until:
+    description:
+      - The moment until which the URLs must work, such as the end of the class, as ISO 8601 with an offset from UTC.
+      - Each validity is computed when the URL is issued, so a later run for the same moment changes nothing.
+      - If it is more than 7 days off, URLs are issued for 7 days, and RV(renew_before) says before when to run again.
+      - Mutually exclusive with O(validity).
+    type: str
+  min_remaining:
+    description:
+      - A lease is reused only if its URL works for at least this many seconds more. Must be less than O(validity).
+      - By default a tenth of O(validity), at most 900.
+      - With O(valid_until), 0 by default, or one day while O(valid_until) is more than 7 days off.
+    type: int
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Everything but issuing and remembering is done. RV(streaming_urls[].streaming_url) and
+        RV(streaming_urls[].expires) are V(null) for a URL that would be issued.
+  diff_mode:
+    support: full
+    details:
+      - Shows learners and when their URLs expire, never a URL.
+  idempotent:
+    support: partial
+    details:
+      - Not with O(force=true), nor with O(lease_store=none).
+      - A lease is renewed once less than O(min_remaining) is left of it.
+seealso:
+  - module: labstream.aws.streaming_handout
+  - plugin: labstream.aws.appstream_user_id
+    plugin_type: filter
+  - name: CreateStreamingURL
+    description: The API operation that issues a URL.
+    link: https://docs.aws.amazon.com/appstream2/latest/APIReference/API_CreateStreamingURL.html
+extends_documentation_fragment:
+  - labstream.aws.lease
+  - labstream.aws.lease.store
+  - labstream.aws.attributes
+  - labstream.aws.attributes.action_group
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+"""
+
+EXAMPLES = r"""
+# Note: These examples do not set authentication details, see the AWS Guide for details.
+
+- name: Give a class its URLs until the end of the lesson
+  labstream.aws.appstream_streaming_url:
+    stack_name: cad-course
+    fleet_name: cad-fleet
+    users:
+      - user_id: anna
+      - user_id: ben
+        session_context: unit-7
+    valid_until: "2026-11-21T17:00:00+01:00"
+    lab: cad-2026-11-21
+  register: lab_urls
+  no_log: true # a streaming URL is a password
+
+- name: Send each learner their URL
+  community.general.mail:
+    to: "{{ item.user_id }}@example.org"
+    subject: Your desktop for today
+    body: "It works until {{ item.expires }}: {{ item.streaming_url }}"
+  loop: "{{ lab_urls.streaming_urls }}"
+  no_log: true # a streaming URL is a password
+
+- name: Issue and remember URLs, and show none of them
+  labstream.aws.appstream_streaming_url:
+    stack_name: cad-course
+    fleet_name: cad-fleet
+    users: "{{ learners }}" # a list of dicts with user_id
+    validity: 28800
+    return_urls: false
+
+- name: A new URL for one learner, whose old one was passed around
+  labstream.aws.appstream_streaming_url:
+    stack_name: cad-course
+    fleet_name: cad-fleet
+    user_id: anna
+    validity: 3600
+    force: true
+  register: new_url
+  no_log: true # a streaming URL is a password
+
+- name: Forget all URLs of a class
+  labstream.aws.appstream_streaming_url:
+    stack_name: cad-course
+    fleet_name: cad-fleet
+    lab: cad-2026-11-21
+    state: absent
+"""
+
+RETURN = r"""
+streaming_urls:
+  description:
+    - What each learner got, in the order in which they were asked for. Empty with O(state=absent).
+    - In a failed result every URL is V(null). What was issued is remembered, and the next run returns it.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    user_id:
+      description: The learner.
+      type: str
+      returned: always
+      sample: anna
+    streaming_url:
+      description:
+        - The URL. It is a password.
+        - V(null) if it would be issued (check mode), could not be issued, or if O(return_urls=false) or the task failed.
+      type: str
+      returned: always
+      sample: https://appstream2.eu-central-1.aws.amazon.com/authenticate?parameters=EXAMPLE
+    expires:
+      description: Until when the URL works, in UTC. V(null) if there is none.
+      type: str
+      returned: always
+      sample: "2026-11-21T16:00:00Z"
+    application_id:
+      description: The application that the URL opens.
+      type: str
+      returned: always
+      sample: Desktop
+    session_context:
+      description: The session context that the URL carries.
+      type: str
+      returned: always
+      sample: unit-7
+    issued:
+      description: Whether this run issued the URL, or would issue it in check mode.
+      type: bool
+      returned: always
+      sample: true
+failures:
+  description: The learners that got no URL, and why.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    user_id:
+      description: The learner.
+      type: str
+      returned: always
+      sample: ben
+    application_id:
+      description: The application that was asked for.
+      type: str
+      returned: always
+      sample: Desktop
+    session_context:
+      description: The session context that was asked for.
+      type: str
+      returned: always
+      sample: unit-7
+    code:
+      description: The service's error code, or this collection's word for the kind of error.
+      type: str
+      returned: always
+      sample: ResourceNotAvailableException
+    message:
+      description: One sentence.
+      type: str
+      returned: always
+      sample: "Failed to create a streaming URL: ResourceNotAvailableException: no capacity."
+summary:
+  description: The task in numbers.
+  returned: always
+  type: dict
+  contains:
+    requested:
+      description: How many URLs, or leases to forget, were asked for.
+      type: int
+      returned: always
+      sample: 30
+    issued:
+      description: How many URLs were issued, or would be in check mode.
+      type: int
+      returned: always
+      sample: 2
+    reused:
+      description: How many leases were reused.
+      type: int
+      returned: always
+      sample: 27
+    failed:
+      description: How many learners got no URL.
+      type: int
+      returned: always
+      sample: 1
+    forgotten:
+      description: How many leases were forgotten, or would be in check mode.
+      type: int
+      returned: always
+      sample: 0
+    first_expiry:
+      description: When the first of the URLs stops to work, in UTC.
+      type: str
+      returned: always
+      sample: "2026-11-21T16:00:00Z"
+renew_before:
+  description: Before when to run again, if O(valid_until) is too far off for one URL to last, in UTC. Else V(null).
+  returned: always
+  type: str
+  sample: "2026-11-28T16:00:00Z"
+stack_arn:
+  description: The stack's ARN. V(null) if the task failed before it was known.
+  returned: always
+  type: str
+  sample: arn:aws:appstream:eu-central-1:123456789012:stack/cad-course
+fleet_arn:
+  description: The fleet's ARN. V(null) if the task failed before it was known.
+  returned: always
+  type: str
+  sample: arn:aws:appstream:eu-central-1:123456789012:fleet/cad-fleet
+region:
+  description: The region of stack and fleet. V(null) if the task failed before it was known.
+  returned: always
+  type: str
+  sample: eu-central-1
+scope:
+  description:
+    - The part of the lease store that holds the leases of this stack and fleet. Other modules find the URLs by it.
+    - V(null) if the task failed before it was known.
+  returned: always
+  type: str
+  sample: >-
+    appstream|appstream2.eu-central-1.amazonaws.com|arn:aws:appstream:eu-central-1:123456789012:stack/cad-course|arn:aws:appstream:eu-central-1:123456789012:fleet/cad-fleet
+ansible_facts:
+  description: Facts without any secret.
+  returned: always
+  type: dict
+  contains:
+    appstream_streaming_urls:
+      description:
+        - The learners of this task by user id. For each a list with one entry per application and session context.
+        - An entry is one of RV(streaming_urls) without its URL.
+      type: dict
+      returned: always
+      sample:
+        anna:
+          - application_id: null
+            expires: "2026-11-21T16:00:00Z"
+            issued: true
+            session_context: unit-7
+            user_id: anna
+"""
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ansible_collections.amazon.aws.plugins.module_utils.iam import get_aws_account_info
+
+from ansible_collections.labstream.aws.plugins.module_utils import appstream
+from ansible_collections.labstream.aws.plugins.module_utils.arguments import check_lease_arguments, lease_arguments
+from ansible_collections.labstream.aws.plugins.module_utils.client import ServiceClock, endpoint_host, service_client
+from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption, LabstreamError
+from ansible_collections.labstream.aws.plugins.module_utils.issuing import Issuer, Outcome, forget
+from ansible_collections.labstream.aws.plugins.module_utils.lease import (
+    Lease,
+    LeaseKey,
+    Need,
+    format_moment,
+    parse_moment,
+    purpose_of,
+)
+from ansible_collections.labstream.aws.plugins.module_utils.lease_store.base import LeaseStore, open_lease_store
+from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
+from ansible_collections.labstream.aws.plugins.module_utils.results import (
+    NO_SUMMARY,
+    diff_of,
+    failure_message,
+    forgotten_diff_of,
+    forgotten_warning,
+    summary_of,
+)
+
+FACT = "appstream_streaming_urls"
+
+EMPTY_RESULT: dict[str, Any] = dict(
+    changed=False,
+    streaming_urls=[],
+    failures=[],
+    summary=NO_SUMMARY,
+    renew_before=None,
+    stack_arn=None,
+    fleet_arn=None,
+    region=None,
+    scope=None,
+    ansible_facts={FACT: {}},
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """One URL that is asked for."""
+
+    user_id: str
+    application_id: str | None
+    session_context: str | None
+
+    def key(self, scope: str) -> LeaseKey:
+        """Where its lease is found."""
+        return LeaseKey(scope, self.user_id, purpose_of(self.application_id, self.session_context))
+
+    @property
+    def name(self) -> str:
+        """How a message or diff names it."""
+        purpose = purpose_of(self.application_id, self.session_context)
+        return f"{self.user_id} {purpose}".rstrip()
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """Its part of the parameters of CreateStreamingURL."""
+        optional = {"ApplicationId": self.application_id, "SessionContext": self.session_context}
+        return {"UserId": self.user_id, **{name: value for name, value in optional.items() if value is not None}}
+
+
+def requests_of(params: dict[str, Any]) -> list[Request]:
+    """The URLs that the arguments ask for, checked.
+
+    Raises:
+        InvalidOption: naming the value.
+    """
+    if params["users"] == []:
+        raise InvalidOption("users is empty: name at least one learner.")
+    users = params["users"] or ([{"user_id": params["user_id"]}] if params["user_id"] is not None else [])
+    entries: dict[Request, int] = {}
+    for number, user in enumerate(users, start=1):
+        purpose = {}
+        for option in ("application_id", "session_context"):
+            value = user.get(option)
+            purpose[option] = params[option] if value is None else value
+            if purpose[option] == "":
+                raise InvalidOption(f"{option} of {user['user_id']!r} is empty: leave it out, or give it a value.")
+        appstream.check_user_id(user["user_id"])
+        request = Request(user["user_id"], **purpose)
+        if request in entries:
+            raise InvalidOption(
+                f"Entries {entries[request]} and {number} of users are both {request.name!r}, with the same "
+                "application_id and session_context: remove one, or give them different user ids."
+            )
+        entries[request] = number
+    return list(entries)
+
+
+def need_of(params: dict[str, Any]) -> Need:
+    """How long the URLs must be good, checked.
+
+    Raises:
+        InvalidOption: naming the value.
+    """
+    if params["valid_until"] is not None:
+        valid_until = parse_moment(params["valid_until"], "valid_until")
+        return Need(appstream.LONGEST_VALIDITY, valid_until=valid_until, min_remaining=params["min_remaining"])
+    validity = appstream.DEFAULT_VALIDITY if params["validity"] is None else params["validity"]
+    appstream.check_validity(validity)
+    return Need(appstream.LONGEST_VALIDITY, validity=validity, min_remaining=params["min_remaining"])
+
+
+def target_of(module: LabstreamAWSModule, client: Any) -> appstream.Target:
+    """The stack and fleet, looked up; for O(state=present) also checked. Their names go into the result.
+
+    Raises:
+        AnsibleAppStreamError: a call failed.
+        NotReady: nothing can be streamed from them.
+    """
+    target = appstream.Target.look_up(client, module.params["stack_name"], module.params["fleet_name"])
+    if module.params["state"] == "present":
+        target.check_can_stream()
+    elif target.stack is None and target.fleet is None:
+        account, partition = get_aws_account_info(module)
+        target = target.in_account(account, partition)
+    module.result.update(
+        stack_arn=target.stack_arn,
+        fleet_arn=target.fleet_arn,
+        region=target.region,
+        scope=f"appstream|{endpoint_host(client)}|{target.stack_arn}|{target.fleet_arn}",
+    )
+    return target
+
+
+def present(
+    module: LabstreamAWSModule, client: Any, clock: ServiceClock, store: LeaseStore, requests: list[Request], need: Need
+) -> None:
+    """Give every request its URL."""
+    target = target_of(module, client)
+    need.validity_at(clock.now())
+    by_key = {request.key(module.result["scope"]): request for request in requests}
+
+    def issue(key: LeaseKey) -> Lease:
+        validity = need.validity_at(clock.now())
+        issued = clock.now()
+        url, expires = appstream.create_streaming_url(
+            client,
+            StackName=target.stack_name,
+            FleetName=target.fleet_name,
+            Validity=validity,
+            **by_key[key].parameters,
+        )
+        return Lease.of_url(
+            key, url, issued=issued, expires=expires, validity=need.validity, lab=module.params["lab"]
+        )
+
+    issuer = Issuer(
+        store=store,
+        issue=issue,
+        now=clock.now,
+        need=need,
+        not_before=target.created,
+        concurrency=module.params["concurrency"],
+        force=module.params["force"],
+    )
+    outcomes = issuer.hand_out(list(by_key), store.read(module.result["scope"]), module.check_mode)
+
+    failed = any(outcome.failure for outcome in outcomes)
+    show_urls = module.params["return_urls"] and not failed
+    entries = [entry_of(by_key[outcome.key], outcome) for outcome in outcomes]
+    renew_before = need.renew_before([outcome.lease for outcome in outcomes if outcome.lease])
+    module.result.update(
+        changed=any(outcome.issued for outcome in outcomes),
+        streaming_urls=[
+            dict(entry, streaming_url=outcome.lease.url if show_urls and outcome.lease else None)
+            for entry, outcome in zip(entries, outcomes)
+        ],
+        failures=[
+            dict(asdict(by_key[outcome.key]), **outcome.failure._asdict()) for outcome in outcomes if outcome.failure
+        ],
+        summary=summary_of(outcomes),
+        renew_before=renew_before and format_moment(renew_before),
+        ansible_facts={FACT: by_user_id(entries)},
+    )
+    if module._diff:
+        module.result["diff"] = diff_of(outcomes, lambda key: by_key[key].name)
+    if module.params["lease_store"] == "none":
+        module.warn("lease_store is none, so nothing is remembered: every run issues new URLs.")
+    if failed:
+        message = failure_message(outcomes, lambda key: by_key[key].name, module.params["lease_store"] != "none")
+        module.fail_json(msg=message)
+    if renew_before:
+        module.warn(
+            f"valid_until is more than 7 days off, and no URL lasts that long: run again within the last day before "
+            f"{format_moment(renew_before)}, or once valid_until is less than 7 days off."
+        )
+
+
+def absent(
+    module: LabstreamAWSModule, client: Any, clock: ServiceClock, store: LeaseStore, requests: list[Request]
+) -> None:
+    """Forget the leases of the requests, or of the lab if there are none."""
+    target_of(module, client)
+    scope = module.result["scope"]
+    keys = {request.key(scope): request for request in requests}
+    leases = [
+        lease
+        for key, lease in store.read(scope).items()
+        if (key in keys if requests else lease.lab == module.params["lab"])
+    ]
+    now = clock.now()
+    forgotten = forget(store, leases, now=now, purge=module.params["purge"], check_mode=module.check_mode)
+    module.result.update(
+        changed=bool(forgotten),
+        summary=dict(NO_SUMMARY, requested=len(requests) or len(leases), forgotten=len(forgotten)),
+    )
+    if module._diff:
+        module.result["diff"] = forgotten_diff_of(forgotten, lambda key: f"{key.seat} {key.purpose}".rstrip())
+    warning = forgotten_warning(forgotten, now)
+    if warning:
+        module.warn(warning)
+
+
+def entry_of(request: Request, outcome: Outcome) -> dict[str, Any]:
+    """What a request got, without the URL."""
+    return dict(
+        asdict(request),
+        expires=format_moment(outcome.lease.expires) if outcome.lease else None,
+        issued=outcome.issued,
+    )
+
+
+def by_user_id(entries: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The entries of each user, of whom one may have several: one per application and session context."""
+    users: dict[str, list[dict[str, Any]]] = {}
+    for entry in entries:
+        users.setdefault(entry["user_id"], []).append(entry)
+    return users
+
+
+def run(module: LabstreamAWSModule) -> None:
+    """Check the arguments before any call is made, then do what they ask for."""
+    params = module.params
+    appstream.check_name("stack_name", params["stack_name"])
+    appstream.check_name("fleet_name", params["fleet_name"])
+    check_lease_arguments(params)
+    requests = requests_of(params)
+    need = need_of(params)
+    create = params["state"] == "present" and not module.check_mode
+    with closing(open_lease_store(params["lease_store"], create=create)) as store:
+        client = service_client(module, appstream.SERVICE, params["concurrency"])
+        clock = ServiceClock(client)
+        if params["state"] == "present":
+            present(module, client, clock, store, requests, need)
+        else:
+            absent(module, client, clock, store, requests)
+
+
+def main() -> None:
+    """The module."""
+    who = ("user_id", "users")
+    module = LabstreamAWSModule(
+        empty_result=EMPTY_RESULT,
+        argument_spec=dict(
+            stack_name=dict(type="str", required=True),
+            fleet_name=dict(type="str", required=True),
+            user_id=dict(type="str"),
+            users=dict(
+                type="list",
+                elements="dict",
+                options=dict(
+                    user_id=dict(type="str", required=True),
+                    application_id=dict(type="str"),
+                    session_context=dict(type="str"),
+                ),
+            ),
+            application_id=dict(type="str"),
+            session_context=dict(type="str"),
+            validity=dict(type="int"),
+            valid_until=dict(type="str"),
+            **lease_arguments(),
+        ),
+        mutually_exclusive=[who, ("validity", "valid_until")],
+        required_if=[("state", "present", who, True), ("state", "absent", (*who, "lab"), True)],
+        supports_check_mode=True,
+    )
+    try:
+        run(module)
+    except LabstreamError as e:
+        module.fail_json(msg=str(e))
+    module.exit_json()
+
+
+if __name__ == "__main__":
+    main()

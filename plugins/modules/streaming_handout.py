@@ -1,0 +1,238 @@
+#!/usr/bin/python
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: streaming_handout
+version_added: 0.1.0
+short_description: Write the streaming URLs of a class to a file for hand-out
+description:
+  - Reads the streaming URLs of the given seats from the lease store, and writes them to a CSV file with mode 0600.
+  - The store must be the one that the URLs were issued with, so run this module on the same host and as the same user.
+  - No URL passes through Ansible, so neither the task nor what it registers needs C(no_log).
+author:
+  - labstream.aws contributors (@labstream)
+options:
+  dest:
+    description:
+      - The CSV file. Its folder must exist.
+      - It is replaced in one step, and only if its content or its mode changes.
+      - Its columns are V(learner), V(name), V(email), V(seat), V(expires) and V(streaming_url).
+      - A cell that a spreadsheet would take for a formula gets an apostrophe in front.
+    type: path
+    required: true
+  seats:
+    description:
+      - The seats to write, in this order, such as those that the role P(labstream.aws.appstream_lab#role) publishes.
+      - Each is a dict with C(scope) and C(seat), and with C(application_id) and C(session_context) if the URL has them.
+        C(learner), C(name) and C(email) are copied to the file. Other keys are left alone.
+    type: list
+    elements: dict
+    required: true
+attributes:
+  check_mode:
+    support: full
+    details:
+      - A seat whose URL would have been issued before this task is taken as one that changes the file.
+  diff_mode:
+    support: none
+    details:
+      - The file consists of URLs.
+  idempotent:
+    support: full
+seealso:
+  - module: labstream.aws.appstream_streaming_url
+extends_documentation_fragment:
+  - labstream.aws.lease.store
+  - labstream.aws.attributes
+"""
+
+EXAMPLES = r"""
+- name: Give the class its URLs
+  ansible.builtin.include_role:
+    name: labstream.aws.appstream_lab
+
+- name: Write them to a file for the instructor
+  labstream.aws.streaming_handout:
+    dest: /srv/labs/cad-2026-11-21.csv
+    seats: "{{ appstream_lab_seats }}"
+"""
+
+RETURN = r"""
+dest:
+  description: The CSV file.
+  returned: always
+  type: str
+  sample: /srv/labs/cad-2026-11-21.csv
+summary:
+  description: The task in numbers.
+  returned: always
+  type: dict
+  contains:
+    requested:
+      description: How many seats were given.
+      type: int
+      returned: always
+      sample: 30
+    missing:
+      description: How many of them have no URL in the lease store.
+      type: int
+      returned: always
+      sample: 0
+missing:
+  description: The seats that have no URL in the lease store. If there is any, the task fails and leaves the file alone.
+  returned: always
+  type: list
+  elements: str
+  sample: []
+"""
+
+import csv
+import io
+import os
+import tempfile
+from contextlib import closing
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.labstream.aws.plugins.module_utils.arguments import store_arguments
+from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption, LabstreamError
+from ansible_collections.labstream.aws.plugins.module_utils.lease import Lease, LeaseKey, format_moment, purpose_of
+from ansible_collections.labstream.aws.plugins.module_utils.lease_store.base import LeaseStore, open_lease_store
+
+COLUMNS = ("learner", "name", "email", "seat", "expires", "streaming_url")
+MODE = 0o600
+NAME_ANOTHER = "Name a file in a folder that the user of this task may write to."
+
+
+class HandoutError(LabstreamError):
+    """A hand-out cannot be made or written."""
+
+    code = "HandoutError"
+
+
+def key_of(seat: dict[str, Any]) -> LeaseKey:
+    """Where the seat's lease is found.
+
+    Raises:
+        InvalidOption: the seat does not say.
+    """
+    for name in ("scope", "seat"):
+        if not isinstance(seat.get(name), str) or not seat[name]:
+            raise InvalidOption(
+                f"A seat has no {name}: pass on the seats as a role of this collection publishes them, such as "
+                "appstream_lab_seats."
+            )
+    return LeaseKey(seat["scope"], seat["seat"], purpose_of(seat.get("application_id"), seat.get("session_context")))
+
+
+def leases_of(store: LeaseStore, keys: list[LeaseKey]) -> dict[LeaseKey, Lease]:
+    """The leases of these keys that have a URL."""
+    leases: dict[LeaseKey, Lease] = {}
+    for scope in sorted({key.scope for key in keys}):
+        leases.update((key, lease) for key, lease in store.read(scope).items() if lease.url is not None)
+    return leases
+
+
+def csv_of(seats: list[dict[str, Any]], keys: list[LeaseKey], leases: dict[LeaseKey, Lease]) -> str:
+    """The text of the CSV file."""
+    text = io.StringIO()
+    table = csv.DictWriter(text, COLUMNS)
+    table.writeheader()
+    for seat, key in zip(seats, keys):
+        told = {column: defused(seat.get(column)) for column in COLUMNS}
+        lease = leases[key]
+        table.writerow(dict(told, expires=format_moment(lease.expires), streaming_url=lease.url))
+    return text.getvalue()
+
+
+def defused(value: Any) -> str:
+    """The text of a cell, such that no spreadsheet runs it as a formula."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
+
+
+def is_current(dest: str, content: bytes) -> bool:
+    """Whether the file has this content and is private."""
+    try:
+        with open(dest, "rb") as file:
+            return os.fstat(file.fileno()).st_mode & 0o777 == MODE and file.read() == content
+    except FileNotFoundError:
+        return False
+
+
+def replace(dest: str, content: bytes) -> None:
+    """Put the content into the file in one step. AnsibleModule.atomic_move would lend a new file the umask's mode."""
+    file = tempfile.NamedTemporaryFile(dir=os.path.dirname(dest), prefix=".labstream-", delete=False)
+    try:
+        with file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(file.name, MODE)
+        os.replace(file.name, dest)
+    except BaseException:
+        os.unlink(file.name)
+        raise
+
+
+def write_handout(dest: str, seats: list[dict[str, Any]], lease_store: str, check_mode: bool) -> dict[str, Any]:
+    """Bring the file up to date, and tell what the result tells.
+
+    Raises:
+        LabstreamError: a seat is no seat, the store or the file cannot be used.
+    """
+    folder = os.path.dirname(dest)
+    if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
+        raise HandoutError(f"The hand-out {dest} cannot be written: its folder is missing or read-only. {NAME_ANOTHER}")
+    keys = [key_of(seat) for seat in seats]
+    with closing(open_lease_store(lease_store, create=False)) as store:
+        leases = leases_of(store, keys)
+    # In check mode, an earlier task only predicted these.
+    foreseen = check_mode and any(seat.get("issued") and seat.get("expires") is None for seat in seats)
+    missing = [] if foreseen else [key.seat for key in keys if key not in leases]
+    result = dict(changed=foreseen, dest=dest, missing=missing, summary=dict(requested=len(seats), missing=len(missing)))
+    if missing or foreseen:
+        return result
+    content = csv_of(seats, keys, leases).encode()
+    try:
+        result["changed"] = not is_current(dest, content)
+        if result["changed"] and not check_mode:
+            replace(dest, content)
+    except OSError as e:
+        raise HandoutError(f"The hand-out {dest} cannot be written: {e.strerror}. {NAME_ANOTHER}") from e
+    return result
+
+
+def main() -> None:
+    """The module."""
+    module = AnsibleModule(
+        argument_spec=dict(
+            dest=dict(type="path", required=True),
+            seats=dict(type="list", elements="dict", required=True),
+            **store_arguments(),
+        ),
+        supports_check_mode=True,
+    )
+    dest, seats = os.path.abspath(module.params["dest"]), module.params["seats"]
+    nothing = dict(changed=False, dest=dest, missing=[], summary=dict(requested=len(seats), missing=0))
+    try:
+        result = write_handout(dest, seats, module.params["lease_store"], module.check_mode)
+    except LabstreamError as e:
+        module.fail_json(msg=str(e), **nothing)
+    if result["missing"]:
+        named = ", ".join(result["missing"][:5]) + (", ..." if len(result["missing"]) > 5 else "")
+        module.fail_json(
+            msg=f"The lease store {module.params['lease_store']} has no URL for {len(result['missing'])} of "
+            f"{len(seats)} seats ({named}): issue them on this host and as this user first.",
+            **result,
+        )
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

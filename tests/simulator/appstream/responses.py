@@ -1,0 +1,77 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""AppStream's JSON 1.1 requests and replies: the input is validated, the backend does the work."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from moto.core.common_types import TYPE_RESPONSE
+from moto.core.responses import BaseResponse
+from moto.core.utils import camelcase_to_underscores, get_service_model
+from werkzeug.exceptions import HTTPException
+
+from tests.simulator.appstream.models import OPERATIONS, AppStreamBackend, AppStreamError, appstream_backends
+from tests.simulator.validation import Invalid, Malformed, validate
+
+# The service issues a URL for a bad user id, which then fails in the user's browser.
+LAX = {"CreateStreamingURL": frozenset({"UserId"})}
+
+
+class AppStreamResponse(BaseResponse):
+    def __init__(self) -> None:
+        super().__init__(service_name="appstream")
+
+    @property
+    def backend(self) -> AppStreamBackend:
+        try:
+            return appstream_backends[self.current_account][self.region]
+        except KeyError:
+            message = f"AppStream has no endpoint in the region {self.region}."
+            raise AppStreamError("UnrecognizedClientException", message) from None
+
+    def get_region_from_url(self, request: Any, full_url: str) -> str:
+        """The signature's region only; moto would also look for one in the user agent."""
+        return request.headers["Authorization"].split("/")[2]
+
+    def _get_action(self) -> str:
+        """The target header only; moto would also find ``&Action=`` inside a JSON body."""
+        return self.headers.get("X-Amz-Target", "").rpartition(".")[2]
+
+    def call_action(self) -> TYPE_RESPONSE:
+        headers = {"Content-Type": "application/x-amz-json-1.1"}
+        try:
+            return 200, headers, json.dumps(self._result())
+        except AppStreamError as error:
+            body = {"__type": f"com.amazonaws.appstream#{error.code}", "Message": error.message}
+            return error.status, {**headers, "x-amzn-ErrorType": error.code}, json.dumps(body)
+
+    def _result(self) -> dict[str, Any]:
+        operation = self._get_action()
+        if operation not in OPERATIONS:
+            raise AppStreamError("UnknownOperationException", f"The simulator has no operation {operation!r}.")
+        try:
+            self._authenticate_and_authorize_normal_action()
+        except HTTPException as error:  # raised while moto enforces IAM policies; its text is XML
+            raise AppStreamError("AccessDeniedException", getattr(error, "message", "Access denied.")) from error
+        parameters = self._validated(operation)
+        with self.backend.lock:
+            return getattr(self.backend, camelcase_to_underscores(operation))(parameters)
+
+    def _validated(self, operation: str) -> dict[str, Any]:
+        try:
+            parameters = json.loads(self.body, object_hook=_without_nulls)
+            shape = get_service_model("appstream").operation_model(operation).input_shape
+            validate(parameters, shape, LAX.get(operation, frozenset()))
+        except (Malformed, ValueError) as reason:
+            raise AppStreamError("SerializationException", str(reason)) from reason
+        except Invalid as reason:
+            raise AppStreamError("ValidationException", str(reason)) from reason
+        return parameters
+
+
+def _without_nulls(members: dict[str, Any]) -> dict[str, Any]:
+    """A member that is null counts as not given."""
+    return {name: value for name, value in members.items() if value is not None}

@@ -1,0 +1,186 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Starts, steers and stops a simulator from Python: test fixtures, the demo and the benchmarks use this.
+
+    with Simulator.start() as simulator:
+        simulator.seed_lab("class", "class-fleet")
+        subprocess.run(["ansible-playbook", "lab.yml"], env=simulator.subprocess_environment())
+
+Standard library only, but for ``client`` and ``seed_lab``, which speak AWS and import boto3.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import select
+import string
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+START_SECONDS = 30
+STOP_SECONDS = 10
+# Proxies are for other hosts.
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class Simulator:
+    """A simulator at ``endpoint_url``. Made by ``start`` it owns the process; made directly it uses a running one."""
+
+    def __init__(self, endpoint_url: str, process: subprocess.Popen[str] | None = None) -> None:
+        self.endpoint_url = endpoint_url
+        self._process = process
+        # Any key is accepted. Random ones: Ansible masks a secret's text in whatever it prints.
+        self._access_key = "AKIA" + "".join(secrets.choice(string.ascii_uppercase + "234567") for _ in range(16))
+        self._secret_key = secrets.token_urlsafe(30)
+
+    @classmethod
+    def start(cls, port: int = 0) -> Self:
+        """Start a simulator; RuntimeError if it is not ready in half a minute."""
+        command = [sys.executable, "-m", "tests.simulator", "--port", str(port)]
+        process = subprocess.Popen(command, cwd=CHECKOUT, env=_neutral(), stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        line = process.stdout.readline() if select.select([process.stdout], [], [], START_SECONDS)[0] else ""
+        if not line:
+            process.kill()
+            raise RuntimeError(f"The simulator did not start (exit status {process.wait()}).")
+        return cls(json.loads(line)["endpoint_url"], process)
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    def stop(self) -> None:
+        """Stop the process, if this object started it."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdout:
+            self._process.stdout.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def environment(self, region: str = "us-east-1") -> dict[str, str]:
+        """Variables that point boto3, the ``aws`` command and amazon.aws modules here, and at no real account."""
+        return {
+            "AWS_ACCESS_KEY_ID": self._access_key,
+            "AWS_SECRET_ACCESS_KEY": self._secret_key,
+            "AWS_SESSION_TOKEN": "",
+            "AWS_REGION": region,
+            "AWS_DEFAULT_REGION": region,
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_URL": self.endpoint_url,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "NO_PROXY": "127.0.0.1,localhost",
+        }
+
+    def subprocess_environment(self, region: str = "us-east-1") -> dict[str, str]:
+        """A whole environment for a child process: the caller's, where an AWS_PROFILE of its own would be in the way."""
+        return {**_neutral(), **self.environment(region)}
+
+    # Steering
+
+    def reset(self) -> None:
+        """Forget everything: resources of all services, settings, faults, calls and URLs."""
+        self._request("POST", "reset")
+
+    def set(self, **settings: float) -> dict[str, float]:
+        """Change settings; returns all of them. README.md has the table."""
+        return self._request("POST", "settings", settings)
+
+    def add_fault(self, **rule: Any) -> None:
+        """Put a fault in force: ``add_fault(operation="CreateStreamingURL", error={"code": ...}, times=1)``."""
+        self._request("POST", "faults", rule)
+
+    def clear_faults(self) -> None:
+        self._request("DELETE", "faults")
+
+    def calls(self, operation: str | None = None, **selection: str) -> list[dict[str, Any]]:
+        """The API calls so far, in order; of one operation, service, account or region if given."""
+        if operation:
+            selection["operation"] = operation
+        return self._request("GET", f"calls?{urllib.parse.urlencode(selection)}")
+
+    def streaming_urls(self) -> list[str]:
+        """Every streaming URL issued so far, in order. They are secrets: search outputs for them, print none."""
+        return self._request("GET", "streaming_urls")
+
+    def _request(self, method: str, path: str, body: Any = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.endpoint_url}/_simulator/{path}", data, method=method)
+        try:
+            with _OPENER.open(request, timeout=30) as reply:
+                return json.load(reply)
+        except urllib.error.HTTPError as error:
+            raise ValueError(json.load(error)["error"]) from None
+
+    # Using
+
+    def open(self, url: str) -> tuple[int, str]:
+        """Open a streaming URL as a browser does: the HTTP status and the page."""
+        try:
+            with _OPENER.open(url, timeout=30) as reply:
+                return reply.status, reply.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def client(self, service: str, region: str = "us-east-1", **options: Any) -> Any:
+        """A boto3 client of the simulator that reads nothing from the environment."""
+        import boto3
+
+        defaults = {
+            "endpoint_url": self.endpoint_url,
+            "aws_access_key_id": self._access_key,
+            "aws_secret_access_key": self._secret_key,
+        }
+        return boto3.session.Session().client(service, region_name=region, **{**defaults, **options})
+
+    def seed_lab(
+        self, stack: str, fleet: str, instances: int = 30, region: str = "us-east-1", wait: bool = True, **fleet_members: Any
+    ) -> None:
+        """Make a stack with a running fleet, over the AWS API. ``fleet_members`` go to CreateFleet as they are."""
+        appstream = self.client("appstream", region)
+        appstream.create_stack(Name=stack)
+        members = {
+            "InstanceType": "stream.standard.medium",
+            "ImageName": "lab-image",
+            "ComputeCapacity": {"DesiredInstances": instances},
+            **fleet_members,
+        }
+        appstream.create_fleet(Name=fleet, **members)
+        appstream.associate_fleet(StackName=stack, FleetName=fleet)
+        appstream.start_fleet(Name=fleet)
+        deadline = time.monotonic() + 60
+        while wait and appstream.describe_fleets(Names=[fleet])["Fleets"][0]["State"] != "RUNNING":
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"The fleet {fleet} did not start in a minute.")
+            time.sleep(0.1)
+
+
+def _neutral() -> dict[str, str]:
+    """The caller's environment without its settings of AWS and moto."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MOTO_"))}

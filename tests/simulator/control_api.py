@@ -1,0 +1,85 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The paths under ``/_simulator/`` by which tests steer the simulator. ``control.py`` is their client."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from moto.moto_api._internal.models import moto_api_backend
+from werkzeug.wrappers import Request, Response
+
+from tests.simulator.calls import CallLog
+from tests.simulator.faults import Faults
+from tests.simulator.settings import settings
+from tests.simulator.streaming import streaming_urls
+
+PREFIX = "/_simulator/"
+
+
+class ControlAPI:
+    """Answers JSON; a bad request gets status 400 and one sentence in ``error``."""
+
+    def __init__(self, faults: Faults, calls: CallLog) -> None:
+        self._faults = faults
+        self._calls = calls
+        self._routes: dict[tuple[str, str], Callable[[Request], Any]] = {
+            ("GET", "settings"): lambda request: asdict(settings),
+            ("POST", "settings"): self._change_settings,
+            ("GET", "faults"): lambda request: self._faults.entries(),
+            ("POST", "faults"): self._add_faults,
+            ("DELETE", "faults"): lambda request: self._faults.reset(),
+            ("GET", "calls"): self._list_calls,
+            ("GET", "streaming_urls"): lambda request: streaming_urls.issued(),
+            ("POST", "reset"): self._reset,
+        }
+
+    def respond(self, request: Request) -> Response:
+        route = (request.method, request.path.removeprefix(PREFIX))
+        if route not in self._routes:
+            return _json({"error": f"There is no {request.method} {request.path} here."}, 404)
+        try:
+            return _json(self._routes[route](request))
+        except ValueError as reason:
+            return _json({"error": str(reason)}, 400)
+
+    def _change_settings(self, request: Request) -> dict[str, Any]:
+        changes = _body(request)
+        if not isinstance(changes, dict):
+            raise ValueError("The body must be a JSON object of settings.")
+        settings.update(changes)
+        return asdict(settings)
+
+    def _add_faults(self, request: Request) -> list[dict[str, Any]]:
+        body = _body(request)
+        rules = body if isinstance(body, list) else [body]
+        if not all(isinstance(rule, dict) for rule in rules):
+            raise ValueError("The body must be a JSON object, one fault, or a list of them.")
+        self._faults.add(rules)
+        return self._faults.entries()
+
+    def _list_calls(self, request: Request) -> list[dict[str, Any]]:
+        unknown = request.args.keys() - {"service", "operation", "account", "region"}
+        if unknown:
+            raise ValueError(f"Calls are selected by service, operation, account and region, not by {unknown.pop()!r}.")
+        return self._calls.entries(**request.args.to_dict())
+
+    def _reset(self, request: Request) -> None:
+        moto_api_backend.reset()  # every backend, ours included
+        for part in (settings, streaming_urls, self._faults, self._calls):
+            part.reset()
+
+
+def _body(request: Request) -> Any:
+    try:
+        return json.loads(request.get_data())
+    except ValueError as reason:
+        raise ValueError("The body is not JSON.") from reason
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    return Response(json.dumps({} if value is None else value) + "\n", status=status, mimetype="application/json")

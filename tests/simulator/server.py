@@ -1,0 +1,149 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The HTTP server: moto's application, wrapped in faults and a log of calls, beside streaming pages and the control API."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import signal
+import socket
+import time
+import traceback
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+from xml.sax.saxutils import escape
+
+from botocore.exceptions import UnknownServiceError
+from moto.core.request import Request
+from moto.core.utils import get_service_model
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.http import http_date
+from werkzeug.serving import make_server
+from werkzeug.wrappers import Response
+
+from tests.simulator import appstream, streaming
+from tests.simulator.calls import Call, CallLog
+from tests.simulator.control_api import PREFIX, ControlAPI
+from tests.simulator.faults import Error, Faults
+from tests.simulator.settings import now
+from tests.simulator.streaming import streaming_urls
+
+HOST = "127.0.0.1"
+
+
+class Simulator:
+    """The WSGI application. Threads share it; nothing holds a lock while a call sleeps or works."""
+
+    def __init__(self) -> None:
+        appstream.register()
+        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._faults = Faults()
+        self._calls = CallLog()
+        self._control = ControlAPI(self._faults, self._calls)
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        request = Request(environ)
+        if request.path.startswith(PREFIX):
+            response = self._control.respond(request)
+        elif request.path == streaming.PATH and request.method == "GET" and "Authorization" not in request.headers:
+            response = streaming_urls.open(request.args.get("parameters", "")).response()
+        else:
+            response = self._api_call(request)
+        return response(environ, start_response)
+
+    def _api_call(self, request: Request) -> Response:
+        body = request.get_data()
+        request.environ["wsgi.input"] = io.BytesIO(body)  # for moto, which reads it again
+        call = Call.from_request(request, body)
+        self._calls.add(call)
+        effect = self._faults.effect_on(call)
+        call.faults = effect.kinds
+        try:
+            time.sleep(effect.latency_seconds)
+            if effect.drop == "before":
+                _drop_connection(request)
+            response = error_reply(call, effect.error) if effect.error else self._work(request, call)
+            if effect.drop == "after":
+                _drop_connection(request)
+            call.status = response.status_code
+            call.error_code = _error_code(response)
+        finally:
+            call.finished = time.time()
+        response.headers.setdefault("x-amzn-RequestId", str(uuid.uuid4()))
+        return response
+
+    def _work(self, request: Request, call: Call) -> Response:
+        try:
+            return Response.from_app(self._moto, request.environ, buffered=True)
+        except Exception as reason:  # moto raises NotImplementedError, and sometimes worse, through its application
+            traceback.print_exc()
+            what = "cannot do" if isinstance(reason, NotImplementedError) else "failed in"
+            return error_reply(call, Error("InternalFailure", f"The simulator {what} {call.operation}.", 500))
+
+
+def error_reply(call: Call, error: Error) -> Response:
+    """An error as the call's service would send it, in JSON or XML."""
+    try:
+        xml = get_service_model(call.service).protocol in ("query", "ec2", "rest-xml")
+    except (UnknownServiceError, ValueError):
+        xml = False
+    if xml:
+        detail = f"<Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message>"
+        body, mimetype = f"<ErrorResponse><Error>{detail}</Error></ErrorResponse>", "text/xml"
+    else:
+        # restJson1 reads the header, the other JSON protocols read the body.
+        body, mimetype = json.dumps({"__type": f"{call.service}#{error.code}", "Message": error.message}), "text/json"
+    return Response(body, status=error.status, mimetype=mimetype, headers={"x-amzn-ErrorType": error.code})
+
+
+def _error_code(response: Response) -> str | None:
+    """The code of an error reply; its status where the reply has none (S3's HeadObject, say)."""
+    if response.status_code < 400:
+        return None
+    if "x-amzn-ErrorType" in response.headers:
+        return response.headers["x-amzn-ErrorType"]
+    in_body = re.search(r'<Code>(\w+)</Code>|"__type": *"(?:[^"#]*#)?([^"#]+)"', response.get_data(as_text=True))
+    return (in_body[1] or in_body[2]) if in_body else str(response.status_code)
+
+
+def _drop_connection(request: Request) -> None:
+    """Close the client's connection without a reply. The server takes the exception for a client that went away."""
+    request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+    raise ConnectionResetError("dropped by a fault")
+
+
+class RequestHandler(MotoRequestHandler):
+    """Logs no requests, since a request line may hold a streaming URL, and tells the services' time in Date."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        pass
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return http_date(now() if timestamp is None else timestamp)
+
+
+def serve(port: int = 0, ready_file: Path | None = None) -> None:
+    """Serve on the loopback interface until SIGTERM or SIGINT; say where on stdout, as one line of JSON, when ready."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
+    server = make_server(HOST, port, Simulator(), threaded=True, request_handler=RequestHandler)
+    os.environ["MOTO_PORT"] = str(server.port)  # where moto's own services call each other
+    streaming_urls.origin = f"http://{HOST}:{server.port}"
+    ready = json.dumps({"endpoint_url": streaming_urls.origin, "pid": os.getpid()})
+    if ready_file:
+        unfinished = ready_file.with_name(f".{ready_file.name}.{os.getpid()}")
+        unfinished.write_text(ready + "\n")
+        unfinished.replace(ready_file)
+    print(ready, flush=True)
+    server.serve_forever()
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(0)

@@ -1,0 +1,47 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Settings that tests change while the simulator runs, and the clock that every service here reads."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+
+
+@dataclass
+class Settings:
+    """Every setting is a number; README.md says what each one does."""
+
+    fleet_starting_seconds: float = 0
+    fleet_stopping_seconds: float = 0
+    page_size: int = 2
+    clock_offset_seconds: float = 0
+
+    def update(self, changes: Mapping[str, object]) -> None:
+        """Apply all of ``changes`` or, with a ValueError that names the bad one, none of them."""
+        for name, value in changes.items():
+            if name not in asdict(self):
+                raise ValueError(f"There is no setting {name!r}; there are {', '.join(asdict(self))}.")
+            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+                raise ValueError(f"The setting {name} must be a number, not {value!r}.")
+            if name == "page_size" and (not isinstance(value, int) or value < 1):
+                raise ValueError(f"The setting page_size must be a whole number of at least 1, not {value!r}.")
+            if name.startswith("fleet_") and value < 0:
+                raise ValueError(f"The setting {name} must not be negative, not {value!r}.")
+        for name, value in changes.items():
+            setattr(self, name, value)
+
+    def reset(self) -> None:
+        for field in fields(self):
+            setattr(self, field.name, field.default)
+
+
+settings = Settings()
+
+
+def now() -> float:
+    """The services' time, in seconds since the epoch: this machine's, moved by ``clock_offset_seconds``."""
+    return time.time() + settings.clock_offset_seconds

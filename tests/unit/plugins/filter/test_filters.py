@@ -1,0 +1,81 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The filters as Python functions: what they return, and that bad input becomes an AnsibleFilterError.
+
+The rules are specified in tests/unit/plugins/plugin_utils, and the filters in a playbook in test_in_playbook.py.
+"""
+
+from __future__ import annotations
+
+import pytest
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.labstream.aws.plugins.filter import appstream_user_id
+from ansible_collections.labstream.aws.plugins.filter import class_end
+from ansible_collections.labstream.aws.plugins.filter import roster
+
+KEY = "correct horse battery staple"
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "arguments", "expected"),
+    [
+        (appstream_user_id, "appstream_user_id", {"text": "Anna@Example.org"}, "anna@example.org"),
+        (
+            appstream_user_id,
+            "appstream_user_id",
+            {"text": "anna@example.org", "style": "opaque", "key": KEY},
+            "ce7nmd3mh5f2hxjhzo32",
+        ),
+        (
+            roster,
+            "roster",
+            {"text": "Mail\nanna@example.org\n", "columns": {"email": "Mail"}, "style": "opaque", "key": KEY},
+            [
+                {
+                    "learner": "anna@example.org",
+                    "name": None,
+                    "email": "anna@example.org",
+                    "user_id": "ce7nmd3mh5f2hxjhzo32",
+                    "session_context": None,
+                    "application_id": None,
+                }
+            ],
+        ),
+        (
+            class_end,
+            "class_end",
+            {"value": "17:00", "timezone": "Europe/Berlin", "now": "2026-11-21T08:00:00Z"},
+            "2026-11-21T16:00:00Z",
+        ),
+    ],
+)
+def test_a_filter_is_found_by_its_name_and_takes_its_options(module, name, arguments, expected):
+    assert module.FilterModule().filters()[name](**arguments) == expected
+
+
+@pytest.mark.parametrize(
+    ("use", "message"),
+    [
+        (lambda: appstream_user_id.appstream_user_id(""), "A user id cannot be made from '': there is nothing in it."),
+        (
+            lambda: appstream_user_id.appstream_user_id("anna", style="opaque", key="short"),
+            "style='opaque' needs a key: a secret text of at least 16 characters.",
+        ),
+        (lambda: roster.roster(""), "The roster is empty; its first line must name the columns."),
+        (
+            lambda: class_end.class_end("17:00", timezone="Berlin"),
+            "There is no time zone 'Berlin'; give an IANA name such as 'Europe/Berlin'.",
+        ),
+        (
+            lambda: class_end.class_end("2026-01-01T17:00Z", now="noon"),
+            "The time given as now cannot be used: it is 'noon', and must be an ISO 8601 time with offset.",
+        ),
+    ],
+)
+def test_bad_input_is_one_sentence(use, message):
+    with pytest.raises(AnsibleFilterError) as refused:
+        use()
+    assert str(refused.value) == message

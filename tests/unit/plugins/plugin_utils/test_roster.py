@@ -1,0 +1,325 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+
+from ansible_collections.labstream.aws.plugins.plugin_utils.roster import roster
+from ansible_collections.labstream.aws.plugins.plugin_utils.user_id import appstream_user_id
+
+KEY = "correct horse battery staple"
+PLAIN = "learner,name,email,user_id\nl1,Anna Example,anna@example.org,anna\nl2,Ben Example,ben@example.org,\n"
+
+
+def learner(identity, **fields):
+    """A learner as roster() returns it, with nothing but the id unless fields say more."""
+    nothing = {"name": None, "email": None, "session_context": None, "application_id": None}
+    return {"learner": identity, "user_id": appstream_user_id(identity), **nothing, **fields}
+
+
+ANNA_AND_BEN = [
+    learner("l1", name="Anna Example", email="anna@example.org", user_id="anna"),
+    learner("l2", name="Ben Example", email="ben@example.org"),
+]
+
+
+def refusal(text, **options):
+    with pytest.raises(ValueError) as refused:
+        roster(text, **options)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(PLAIN, id="plain"),
+        pytest.param(PLAIN.rstrip("\n"), id="no line end at the end"),
+        pytest.param("\ufeff" + PLAIN, id="byte order mark"),
+        pytest.param(PLAIN.replace("\n", "\r\n"), id="CRLF"),
+        pytest.param(PLAIN.replace("\n", "\r"), id="CR"),
+        pytest.param(PLAIN.replace(",", ";"), id="semicolons"),
+        pytest.param(PLAIN.replace(",", "\t"), id="tabs"),
+        pytest.param(PLAIN.replace(",", " , "), id="space around cells"),
+        pytest.param(PLAIN.replace("l1,", '"l1", '), id="quoted cells"),
+        pytest.param("\n\n" + PLAIN.replace("\n", "\n\n,,,\n  \n"), id="blank lines"),
+        pytest.param(PLAIN.replace("\n", ",,,\n"), id="empty columns at the end"),
+        pytest.param(PLAIN.replace("ben@example.org,", "ben@example.org"), id="short row"),
+        pytest.param(PLAIN.replace("learner,name,email,user_id", "LEARNER, Name ,E-Mail,User_ID"), id="header in any case"),
+        pytest.param(PLAIN.replace("Anna Example", '"Anna\r\n  Example"'), id="quoted new line in a name"),
+    ],
+)
+def test_a_roster_is_read_however_it_is_written(text):
+    assert roster(text) == ANNA_AND_BEN
+
+
+def test_every_field_is_taken_from_its_column():
+    text = "learner,session_context,application_id,user_id\nl1,unit=3;x,notebook,Anna.1\n"
+    assert roster(text) == [learner("l1", session_context="unit=3;x", application_id="notebook", user_id="Anna.1")]
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "expected"),
+    [
+        # Moodle: grades, participants, the file for uploading users.
+        (
+            "First name,Last name,ID number,Institution,Department,Email address,Course total,Last downloaded from this course",
+            "Anna,Example,4711,,,anna@example.org,56.00,1792000000",
+            learner("4711", name="Anna Example", email="anna@example.org"),
+        ),
+        (
+            "First name,Surname,ID number,Email address",
+            "Anna,Example,,anna@example.org",
+            learner("anna@example.org", name="Anna Example", email="anna@example.org"),
+        ),
+        (
+            "First name,Last name,Username,Email address",
+            "Anna,Example,aexample,anna@example.org",
+            learner("aexample", name="Anna Example", email="anna@example.org"),
+        ),
+        (
+            "username,firstname,lastname,email,idnumber",
+            "aexample,Anna,Example,anna@example.org,4711",
+            learner("4711", name="Anna Example", email="anna@example.org"),
+        ),
+        # Canvas: with and without SIS ids, and with the names apart.
+        (
+            "Student,ID,SIS User ID,SIS Login ID,Section",
+            '"Example, Anna",90001,S4711,aexample,Lab',
+            learner("90001", name="Example, Anna"),
+        ),
+        ("LastName,FirstName,ID,SIS Login ID,Section", "Example,Anna,90001,aexample,Lab", learner("90001", name="Anna Example")),
+        ("Student,SIS User ID,SIS Login ID", '"Example, Anna",S4711,aexample', learner("S4711", name="Example, Anna")),
+        # One column, and one name.
+        ("email", "Anna@example.org", learner("Anna@example.org", email="Anna@example.org")),
+        ("Full name;E-mail address", "Anna;a@example.org", learner("a@example.org", name="Anna", email="a@example.org")),
+        ("ID,Surname", "1,Example", learner("1", name="Example")),
+    ],
+)
+def test_headers_of_moodle_and_canvas_are_known(header, row, expected):
+    assert roster(f"{header}\n{row}\n") == [expected]
+
+
+@pytest.mark.parametrize(
+    ("header", "cells"),
+    [
+        ("Student,ID,SIS User ID,SIS Login ID,Section,Lab 1 (11)", ["{},{}", "{},{},{},{},Lab,{}"]),
+        ("LastName,FirstName,ID,SIS User ID,SIS Login ID,Section,Lab 1 (11)", ["{},,{}", "{},{},{},{},Lab,{}"]),
+    ],
+)
+def test_rows_of_a_canvas_gradebook_that_are_nobody_are_left_out(header, cells):
+    two_names = header.startswith("LastName")
+    person = "Example,Anna" if two_names else '"Example, Anna"'
+    nobody = "Student,Test" if two_names else '"Student, Test"'
+    padding = "," * (5 if two_names else 4)
+    text = "\n".join(
+        [
+            header,
+            f"{padding},Manual Posting",
+            f"    Points Possible{padding},10",
+            f"{person},90001,S1,anna,Lab,9",
+            f"{nobody},90099,,8f2c,Lab,",
+        ]
+    )
+    assert [entry["learner"] for entry in roster(text)] == ["90001"]
+
+
+def test_rows_like_those_of_canvas_are_people_in_any_other_roster():
+    assert [entry["name"] for entry in roster('ID,Student\n1,"Student, Test"\n2,Points Possible\n')] == [
+        "Student, Test",
+        "Points Possible",
+    ]
+
+
+def test_a_roster_with_a_header_alone_is_an_empty_class():
+    assert roster("learner,name\n") == []
+
+
+class TestColumns:
+    def test_name_the_columns_that_the_header_does_not_tell(self):
+        text = "Matrikel;Vorname;Nachname;Dienst-Mail;Gruppe\n7;Anna;Example;anna@example.org;A \n8;Ben;Example;;\n"
+        columns = {
+            "learner": "matrikel",
+            "first_name": "Vorname",
+            "last_name": " NACHNAME ",
+            "email": "Dienst-Mail",
+            "group": "Gruppe",
+        }
+        assert roster(text, columns) == [
+            learner("7", name="Anna Example", email="anna@example.org", group="A"),
+            learner("8", name="Ben Example", group=None),
+        ]
+
+    def test_win_over_known_names(self):
+        text = "ID,Name,Email,Given,Contact\n1,Wrong,wrong@example.org,Anna,anna@example.org\n"
+        columns = {"learner": "Contact", "email": "Contact", "first_name": "Given"}
+        assert roster(text, columns) == [learner("anna@example.org", name="Anna", email="anna@example.org")]
+
+    def test_do_not_touch_what_the_caller_gave(self):
+        columns = {"group": "Group"}
+        roster("id,group\n1,A\n", columns)
+        assert columns == {"group": "Group"}
+
+    @pytest.mark.parametrize(
+        ("columns", "message"),
+        [
+            (["email"], "columns is a dictionary of field and column name, not ['email']."),
+            ("email", "columns is a dictionary of field and column name, not 'email'."),
+            ({"email": ""}, "columns maps 'email' to '', but both must be names."),
+            ({"email": 2}, "columns maps 'email' to 2, but both must be names."),
+            ({3: "Email"}, "columns maps 3 to 'Email', but both must be names."),
+            (
+                {"email": "E-Post"},
+                "Roster line 1 has no column 'E-Post' for email; it has 'learner', 'name', 'email', 'user_id'.",
+            ),
+            (
+                {"application_id": "application_id"},
+                "Roster line 1 has no column 'application_id' for application_id; "
+                "it has 'learner', 'name', 'email', 'user_id'.",
+            ),
+        ],
+    )
+    def test_must_be_names_that_exist(self, columns, message):
+        assert refusal(PLAIN, columns=columns) == message
+
+
+class TestUserIds:
+    def test_are_derived_in_the_style_asked_for(self):
+        made = [entry["user_id"] for entry in roster(PLAIN, style="opaque", key=KEY)]
+        assert made == ["anna", appstream_user_id("l2", "opaque", KEY)]
+
+    def test_need_a_key_that_suits_the_style_even_for_nobody(self):
+        assert refusal("learner\n", style="opaque") == (
+            "style='opaque' needs a key: a secret text of at least 16 characters."
+        )
+
+    @pytest.mark.parametrize("user_id", ["a", "a" * 33, "an na", "m\u00fcller", "anna/1"])
+    def test_of_the_roster_must_be_valid(self, user_id):
+        assert refusal(f"learner,user_id\n1,x1\n2,{user_id}\n") == (
+            f"Roster line 3, column 'user_id': '{user_id}' is not 2 to 32 ASCII letters, digits "
+            "and characters of '_+=,.@-'."
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "email,name\nAnna@example.org,Anna\n\nb@example.org,Ben\n anna@example.org,Anna\n",
+            "Roster lines 2 ('Anna@example.org') and 5 ('anna@example.org') have the same learner 'anna@example.org'; "
+            "remove one or make them differ.",
+        ),
+        (
+            "learner,user_id\n1,anna\n2,anna\n",
+            "Roster lines 2 ('1') and 3 ('2') have the same user id 'anna'; remove one or make them differ.",
+        ),
+        (
+            # Given a user id in the roster that is the one derived for another.
+            "learner,user_id\nx,\ny,x-fvyrmqvxe2ye\n",
+            "Roster lines 2 ('x') and 3 ('y') have the same user id 'x-fvyrmqvxe2ye'; remove one or make them differ.",
+        ),
+        (
+            'learner,name\n1,"Anna\nExample"\n2,Ben\n1,Anna\n',
+            "Roster lines 2 ('1') and 5 ('1') have the same learner '1'; remove one or make them differ.",
+        ),
+    ],
+)
+def test_a_duplicate_names_both_rows(text, message):
+    assert refusal(text) == message
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "learner,email\n1,anna@example.org\n2,ben.example.org\n",
+            "Roster line 3, column 'email': 'ben.example.org' is not an e-mail address.",
+        ),
+        (
+            "Email Address\nanna@example.org\nben@@example.org\n",
+            "Roster line 3, column 'Email Address': 'ben@@example.org' is not an e-mail address.",
+        ),
+        (
+            "ID number,email\n4711,anna@example.org\n,ben@example.org\n",
+            "Roster line 3, column 'ID number': the cell must identify the learner but is empty; "
+            "fill it, or use another column.",
+        ),
+        (
+            "email,name\n,Anna\nb@example.org,Ben\n",
+            "Roster line 2, column 'email': the cell must identify the learner but is empty; fill it, or use another column.",
+        ),
+        (
+            'learner,name\n"4\n5",Anna\n',
+            "Roster line 2, column 'learner': '4\\n5' holds a control character or a new line.",
+        ),
+        (
+            "learner,name\n45,An\x1b[31mna\n",
+            "Roster line 2, column 'name': 'An\\x1b[31mna' holds a control character or a new line.",
+        ),
+        (
+            "learner,session_context\n45,a\tb\n",
+            "Roster line 2, column 'session_context': 'a\\tb' holds a control character or a new line.",
+        ),
+        (
+            'learner,name\n1,"Anna\n\nExample"\n2,Ben,Example,\n',
+            "Roster line 5 has 4 cells but the header has 2; put a cell that holds ',' in double quotes.",
+        ),
+        (
+            'learner,name\n1,Anna\n2,"Ben\n3,Cem\n',
+            "Roster line 3 opens a double quote that is never closed.",
+        ),
+        (
+            'learner,name\n1,"Anna" Example\n',
+            "Roster line 2 is not CSV (',' expected after '\"'); double the double quotes inside a quoted cell.",
+        ),
+        ('"learner,name\n1,Anna\n', "Roster line 1 opens a double quote that is never closed."),
+        ("", "The roster is empty; its first line must name the columns."),
+        ("\ufeff\r\n \n", "The roster is empty; its first line must name the columns."),
+        ("\nid,email,Email\n1,a@example.org,b@example.org\n", "Roster line 2 has 2 columns 'email'; rename one."),
+        (
+            "anna@example.org,Anna\nben@example.org,Ben\n",
+            "Roster line 1 names no column with values that identify the learners: it has 'anna@example.org', 'Anna'; "
+            "use one of 'learner', 'id', 'id number', 'idnumber', 'username', 'sis user id', 'sis login id', 'email', "
+            "'email address', 'e-mail', 'e-mail address' (in any case), or name yours with columns={'learner': '...'}.",
+        ),
+        ("learner,n\udce4me\n", "Roster line 1 has bytes that are not UTF-8; save the file as 'CSV UTF-8'."),
+        ("learner,name\r\n1,A\r\n2,M\udcfcller\r\n", "Roster line 3 has bytes that are not UTF-8; save the file as 'CSV UTF-8'."),
+        ("learner,name\n1,M\ufffdller\n", "Roster line 2 has bytes that are not UTF-8; save the file as 'CSV UTF-8'."),
+        ("l\0e\0a\0r\0n\0e\0r\0", "Roster line 1 has bytes that are not UTF-8; save the file as 'CSV UTF-8'."),
+        (None, "A roster is the text of a CSV file, not None (NoneType)."),
+        (b"learner\n1\n", "A roster is the text of a CSV file, not b'learner\\n1\\n' (bytes)."),
+        ([{"learner": "1"}], "A roster is the text of a CSV file, not [{'learner': '1'}] (list)."),
+    ],
+)
+def test_what_is_wrong_is_named_with_line_and_column(text, message):
+    assert refusal(text) == message
+
+
+def test_an_id_of_which_no_user_id_can_be_made_is_named_with_line_and_column():
+    assert refusal("learner\n1\n\u200b\n").startswith(
+        "Roster line 3, column 'learner': A user id cannot be made from '\\u200b'"
+    )
+
+
+def test_a_missing_column_is_an_error_for_a_class_of_nobody_too():
+    assert refusal("name,group\n").startswith("Roster line 1 names no column")
+
+
+def test_a_wide_header_is_not_shown_in_full():
+    message = refusal(",".join(f"Quiz {number}" for number in range(200)) + "\n")
+    assert "'Quiz 11' and 188 more; use one of" in message
+
+
+def test_a_cell_that_is_too_large_is_named_and_not_shown():
+    limit = csv.field_size_limit()
+    message = refusal('learner,name\n1,A\n2,"' + "x" * limit + "\n" + "x\n")
+    assert message == (
+        f"Roster line 3 has a cell of more than {limit} characters; look for a double quote that is not closed."
+    )
+
+
+def test_a_cell_that_looks_like_a_template_stays_as_it_is():
+    assert roster("learner,name\n1,{{ 7*7 }}\n")[0]["name"] == "{{ 7*7 }}"
