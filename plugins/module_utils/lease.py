@@ -176,4 +176,5 @@ def parse_moment(text: str, option: str) -> datetime:
 
 def format_moment(moment: datetime) -> str:
     """The moment as ISO 8601 in UTC with whole seconds, such as ``2026-11-21T16:00:00Z``."""
-    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # Not strftime, whose %Y writes the year 1 as "1".
+    return moment.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"

@@ -6,13 +6,18 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ansible_collections.amazon.aws.plugins.module_utils.common import set_collection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
+from .exceptions import LabstreamError
 from .version import COLLECTION_NAME, COLLECTION_VERSION
 
+if TYPE_CHECKING:
+    from typing import Self
 
 class LabstreamAWSModule(AnsibleAWSModule):
     """An AnsibleAWSModule whose results have the same structure whether it succeeds or fails.
@@ -33,11 +38,27 @@ class LabstreamAWSModule(AnsibleAWSModule):
         """Warn the user. amazon.aws 10 would pass warnings to ``exit_json`` once more, which ansible-core deprecates."""
         self._module.warn(warning)
 
+    def run(self, task: Callable[[Self], None]) -> NoReturn:
+        """Do the task, and end it with ``result``, or with the sentence of the LabstreamError that it raised."""
+        try:
+            task(self)
+        except LabstreamError as e:
+            sentence = str(e)
+        else:
+            self.exit_json()
+        # Not in the handler: ansible-core before 2.19 would show its traceback at -vvv.
+        self.fail_json(msg=sentence)
+
     def exit_json(self, **kwargs: Any) -> NoReturn:
         """End the task well."""
         super().exit_json(**{**self.result, **kwargs})
 
     def fail_json(self, msg: str, **kwargs: Any) -> NoReturn:
-        """End the task with one sentence. Tracebacks, which amazon.aws adds to some failures, are left out."""
-        kwargs.pop("exception", None)
+        """End the task with one sentence.
+
+        Raises:
+            LabstreamError: for ``run``, where amazon.aws calls this in a handler of its own.
+        """
+        if sys.exc_info()[1] is not None:
+            raise LabstreamError(msg)
         super().fail_json(msg=msg, **{**self.result, **kwargs})

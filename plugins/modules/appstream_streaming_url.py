@@ -335,7 +335,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.iam import get_aws_acco
 from ansible_collections.labstream.aws.plugins.module_utils import appstream
 from ansible_collections.labstream.aws.plugins.module_utils.arguments import check_lease_arguments, lease_arguments
 from ansible_collections.labstream.aws.plugins.module_utils.client import ServiceClock, endpoint_host, service_client
-from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption, LabstreamError
+from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption
 from ansible_collections.labstream.aws.plugins.module_utils.issuing import Issuer, Outcome, forget
 from ansible_collections.labstream.aws.plugins.module_utils.lease import (
     Lease,
@@ -613,11 +613,7 @@ def main() -> None:
         required_if=[("state", "present", who, True), ("state", "absent", (*who, "lab"), True)],
         supports_check_mode=True,
     )
-    try:
-        run(module)
-    except LabstreamError as e:
-        module.fail_json(msg=str(e))
-    module.exit_json()
+    module.run(run)
 
 
 if __name__ == "__main__":

@@ -208,6 +208,18 @@ def write_handout(dest: str, seats: list[dict[str, Any]], lease_store: str, chec
     return result
 
 
+def missing_message(result: dict[str, Any], lease_store: str) -> str | None:
+    """One sentence on the seats without a URL; None if there are none."""
+    missing = result["missing"]
+    if not missing:
+        return None
+    named = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+    return (
+        f"The lease store {lease_store} has no URL for {len(missing)} of {result['summary']['requested']} seats "
+        f"({named}): issue them on this host and as this user first."
+    )
+
+
 def main() -> None:
     """The module."""
     module = AnsibleModule(
@@ -219,18 +231,15 @@ def main() -> None:
         supports_check_mode=True,
     )
     dest, seats = os.path.abspath(module.params["dest"]), module.params["seats"]
-    nothing = dict(changed=False, dest=dest, missing=[], summary=dict(requested=len(seats), missing=0))
+    result = dict(changed=False, dest=dest, missing=[], summary=dict(requested=len(seats), missing=0))
     try:
         result = write_handout(dest, seats, module.params["lease_store"], module.check_mode)
+        problem = missing_message(result, module.params["lease_store"])
     except LabstreamError as e:
-        module.fail_json(msg=str(e), **nothing)
-    if result["missing"]:
-        named = ", ".join(result["missing"][:5]) + (", ..." if len(result["missing"]) > 5 else "")
-        module.fail_json(
-            msg=f"The lease store {module.params['lease_store']} has no URL for {len(result['missing'])} of "
-            f"{len(seats)} seats ({named}): issue them on this host and as this user first.",
-            **result,
-        )
+        problem = str(e)
+    # Not in the handler: ansible-core before 2.19 would show its traceback at -vvv.
+    if problem:
+        module.fail_json(msg=problem, **result)
     module.exit_json(**result)
 
 

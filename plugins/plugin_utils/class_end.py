@@ -56,14 +56,19 @@ def in_iso(moment: datetime.datetime) -> str:
     return moment.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def moment(value: Any) -> datetime.datetime:
-    """Return the aware datetime that ``value``, a datetime or an ISO 8601 text with offset, stands for.
+def present(now: Any) -> datetime.datetime:
+    """Return the aware datetime that ``now``, a datetime or an ISO 8601 text with offset, stands for.
 
     Raises ValueError, with one sentence, if it is something else.
     """
-    read = _date_time(value)
-    if read.tzinfo is None:
-        raise ValueError(f"The time {_shown(value)} has no offset from UTC; end it with 'Z' or one such as '+01:00'.")
+    try:
+        read = _date_time(now)
+    except ValueError:
+        read = None
+    if read is None or read.tzinfo is None:
+        raise ValueError(
+            f"The value {_shown(now)} of now is not an ISO 8601 time with offset, such as '2026-11-21T08:00:00Z'."
+        )
     return read
 
 
@@ -78,7 +83,8 @@ def _date_time(value: Any) -> datetime.datetime:
     text = value.strip() if isinstance(value, str) else ""
     if isinstance(value, datetime.date) or _DATE.fullmatch(text):
         raise ValueError(
-            f"The end of the class {_shown(value)} is a date without a time; add one, as in '{str(value).strip()}T17:00'."
+            f"The end of the class {_shown(value)} is a date without a time; "
+            f"add one, as in '{str(value).strip()}T17:00'."
         )
     if not (parts := _DATE_TIME.fullmatch(text)):
         raise ValueError(f"The end of the class {quote(value)} is not a time; write {_FORMS}.")
@@ -118,7 +124,9 @@ def _about_number(number: float) -> str:
         meant = f"{rest // 60:02.0f}:{rest % 60:02.0f}:{last:02.0f}"
     if not meant:
         return f"The end of the class is the number {number}; write a time in quotes: {_FORMS}."
-    return f"The end of the class is the number {number}, which YAML makes of an unquoted time; write '{meant}' in quotes."
+    return (
+        f"The end of the class is the number {number}, which YAML makes of an unquoted time; write '{meant}' in quotes."
+    )
 
 
 def _needed(zone: zoneinfo.ZoneInfo | None, value: Any) -> zoneinfo.ZoneInfo:
@@ -147,13 +155,11 @@ def _in_utc(local: datetime.datetime, zone: zoneinfo.ZoneInfo) -> datetime.datet
     return max(local.replace(tzinfo=zone, fold=fold).astimezone(datetime.timezone.utc) for fold in (0, 1))
 
 
-def _next_occurrence(
-    time: datetime.time, zone: zoneinfo.ZoneInfo, now: datetime.datetime
-) -> datetime.datetime:
+def _next_occurrence(time: datetime.time, zone: zoneinfo.ZoneInfo, now: datetime.datetime) -> datetime.datetime:
     """Return the first moment after ``now`` at which clocks in ``zone`` show ``time``."""
     today = now.astimezone(zone).date()
     # From yesterday, since a time that a change of the clock skips can land on the next day.
-    days = (today + _DAY * offset for offset in (-1, 0, 1, 2))
+    days = (today + _DAY * offset for offset in (-1, 0, 1))
     return min(end for day in days if (end := _in_utc(datetime.datetime.combine(day, time), zone)) > now)
 
 

@@ -183,7 +183,9 @@ def _without_canvas_extras(header: Row, rows: list[Row]) -> list[Row]:
     def is_person(row: Row) -> bool:
         cells = [row.cells[index] for index in identity if index < len(row.cells)]
         who = [cell for cell in cells if cell]
-        return bool(who) and who != ["Points Possible"] and "Student, Test" not in who and who[:2] != ["Student", "Test"]
+        return (
+            bool(who) and who != ["Points Possible"] and "Student, Test" not in who and who[:2] != ["Student", "Test"]
+        )
 
     return [row for row in rows if is_person(row)]
 

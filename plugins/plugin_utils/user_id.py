@@ -71,13 +71,9 @@ def normalise(text: Any) -> str:
                 f"A user id cannot be made from {quote(text)}: it holds U+{ord(character):04X}, "
                 f"which is a control character or not a character of Unicode {unicodedata.unidata_version}."
             )
-    # Case folding can undo NFC and the other way round (U+0345 does), hence until nothing changes.
-    previous = None
-    while folded != previous:
-        previous = folded
-        folded = unicodedata.normalize("NFC", folded).casefold()
-        folded = unicodedata.normalize("NFC", " ".join(folded.split()))
-    return folded
+    folded = unicodedata.normalize("NFC", folded).casefold()
+    # Again, since case folding can undo NFC.
+    return unicodedata.normalize("NFC", " ".join(folded.split()))
 
 
 def appstream_user_id(text: Any, style: str = "readable", key: str | None = None) -> str:

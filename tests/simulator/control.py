@@ -23,6 +23,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -107,7 +108,7 @@ class Simulator:
         """Forget everything: resources of all services, settings, faults, calls and URLs."""
         self._request("POST", "reset")
 
-    def set(self, **settings: float) -> dict[str, float]:
+    def set(self, **settings: float | bool) -> dict[str, Any]:
         """Change settings; returns all of them. README.md has the table."""
         return self._request("POST", "settings", settings)
 
@@ -149,15 +150,19 @@ class Simulator:
                 return error.code, error.read().decode()
 
     def client(self, service: str, region: str = "us-east-1", **options: Any) -> Any:
-        """A boto3 client of the simulator that reads nothing from the environment."""
-        import boto3
-
+        """A boto3 client of the simulator. Call this from one thread; the client itself may be shared."""
         defaults = {
             "endpoint_url": self.endpoint_url,
             "aws_access_key_id": self._access_key,
             "aws_secret_access_key": self._secret_key,
         }
-        return boto3.session.Session().client(service, region_name=region, **{**defaults, **options})
+        return self._session.client(service, region_name=region, **{**defaults, **options})
+
+    @cached_property
+    def _session(self) -> Any:
+        import boto3
+
+        return boto3.session.Session()
 
     def seed_lab(
         self, stack: str, fleet: str, instances: int = 30, region: str = "us-east-1", wait: bool = True, **fleet_members: Any

@@ -82,10 +82,11 @@ class Simulator:
     def _work(self, request: Request, call: Call) -> Response:
         try:
             return Response.from_app(self._moto, request.environ, buffered=True)
-        except Exception as reason:  # moto raises NotImplementedError, and sometimes worse, through its application
+        except NotImplementedError:
+            return error_reply(call, Error("NotImplemented", f"The simulator has no operation {call.operation}.", 501))
+        except Exception:  # moto lets its own mistakes through
             traceback.print_exc()
-            what = "cannot do" if isinstance(reason, NotImplementedError) else "failed in"
-            return error_reply(call, Error("InternalFailure", f"The simulator {what} {call.operation}.", 500))
+            return error_reply(call, Error("InternalFailure", f"The simulator failed in {call.operation}.", 500))
 
 
 def error_reply(call: Call, error: Error) -> Response:

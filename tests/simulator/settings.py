@@ -10,21 +10,28 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 
+import moto.settings
+
 
 @dataclass
 class Settings:
-    """Every setting is a number; README.md says what each one does."""
+    """README.md says what each setting does."""
 
     fleet_starting_seconds: float = 0
     fleet_stopping_seconds: float = 0
     page_size: int = 2
     clock_offset_seconds: float = 0
+    enforce_iam: bool = False
 
     def update(self, changes: Mapping[str, object]) -> None:
         """Apply all of ``changes`` or, with a ValueError that names the bad one, none of them."""
         for name, value in changes.items():
             if name not in asdict(self):
                 raise ValueError(f"There is no setting {name!r}; there are {', '.join(asdict(self))}.")
+            if name == "enforce_iam":
+                if not isinstance(value, bool):
+                    raise ValueError(f"The setting enforce_iam must be true or false, not {value!r}.")
+                continue
             if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
                 raise ValueError(f"The setting {name} must be a number, not {value!r}.")
             if name == "page_size" and (not isinstance(value, int) or value < 1):
@@ -33,10 +40,11 @@ class Settings:
                 raise ValueError(f"The setting {name} must not be negative, not {value!r}.")
         for name, value in changes.items():
             setattr(self, name, value)
+        # moto's only switch: after how many calls it begins to check them
+        moto.settings.INITIAL_NO_AUTH_ACTION_COUNT = 0 if self.enforce_iam else math.inf
 
     def reset(self) -> None:
-        for field in fields(self):
-            setattr(self, field.name, field.default)
+        self.update({field.name: field.default for field in fields(self)})
 
 
 settings = Settings()

@@ -259,7 +259,7 @@ class AppStreamBackend(BaseBackend):
         if name in self.stacks:
             raise AppStreamError("ResourceAlreadyExistsException", f"The stack {name} already exists.")
         tags = request.pop("Tags", {})
-        stack = self.stacks[name] = Stack(name, self._arn("stack", name), request, tags)
+        stack = self.stacks[name] = Stack(name, self.arn("stack", name), request, tags)
         return {"Stack": stack.describe()}
 
     def describe_stacks(self, request: Members) -> Members:
@@ -292,7 +292,7 @@ class AppStreamBackend(BaseBackend):
         tags = request.pop("Tags", {})
         attributes = FLEET_DEFAULTS | request
         _check_fleet(attributes)
-        fleet = self.fleets[name] = Fleet(name, self._arn("fleet", name), attributes, tags)
+        fleet = self.fleets[name] = Fleet(name, self.arn("fleet", name), attributes, tags)
         return {"Fleet": fleet.describe(sessions=0)}
 
     def describe_fleets(self, request: Members) -> Members:
@@ -456,7 +456,7 @@ class AppStreamBackend(BaseBackend):
 
     # Looking things up
 
-    def _arn(self, kind: str, name: str) -> str:
+    def arn(self, kind: str, name: str) -> str:
         return f"arn:{self.partition}:appstream:{self.region_name}:{self.account_id}:{kind}/{name}"
 
     def _stack(self, name: str) -> Stack:

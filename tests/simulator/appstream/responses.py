@@ -52,13 +52,26 @@ class AppStreamResponse(BaseResponse):
         operation = self._get_action()
         if operation not in OPERATIONS:
             raise AppStreamError("UnknownOperationException", f"The simulator has no operation {operation!r}.")
-        try:
-            self._authenticate_and_authorize_normal_action()
-        except HTTPException as error:  # raised while moto enforces IAM policies; its text is XML
-            raise AppStreamError("AccessDeniedException", getattr(error, "message", "Access denied.")) from error
         parameters = self._validated(operation)
+        for resource in self._resources(operation, parameters):
+            self._authorize(resource)
         with self.backend.lock:
             return getattr(self.backend, camelcase_to_underscores(operation))(parameters)
+
+    def _authorize(self, resource: str) -> None:
+        """While IAM policies are enforced, refuse what the caller's do not allow."""
+        try:
+            self._authenticate_and_authorize_normal_action(resource)
+        except HTTPException as error:  # its text is XML
+            raise AppStreamError("AccessDeniedException", getattr(error, "message", "Access denied.")) from error
+
+    def _resources(self, operation: str, parameters: dict[str, Any]) -> list[str]:
+        """The ARNs that a policy must allow for this call, each of them; ``*`` where the call names no resource."""
+        kind = "stack" if "Stack" in operation else "fleet"
+        named = [(kind, name) for name in [parameters.get("Name"), *parameters.get("Names", [])]]
+        named += [("stack", parameters.get("StackName")), ("fleet", parameters.get("FleetName"))]
+        arns = [self.backend.arn(kind, name) for kind, name in named if name]
+        return arns or [parameters.get("ResourceArn", "*")]
 
     def _validated(self, operation: str) -> dict[str, Any]:
         try:

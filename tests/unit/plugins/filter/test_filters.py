@@ -71,7 +71,7 @@ def test_a_filter_is_found_by_its_name_and_takes_its_options(module, name, argum
         ),
         (
             lambda: class_end.class_end("2026-01-01T17:00Z", now="noon"),
-            "The time given as now cannot be used: it is 'noon', and must be an ISO 8601 time with offset.",
+            "The value 'noon' of now is not an ISO 8601 time with offset, such as '2026-11-21T08:00:00Z'.",
         ),
     ],
 )

@@ -12,14 +12,14 @@ import pytest
 
 from ansible_collections.labstream.aws.plugins.plugin_utils.class_end import class_end
 from ansible_collections.labstream.aws.plugins.plugin_utils.class_end import in_iso
-from ansible_collections.labstream.aws.plugins.plugin_utils.class_end import moment
+from ansible_collections.labstream.aws.plugins.plugin_utils.class_end import present
 
 BERLIN = "Europe/Berlin"
 NOW = "2026-11-21T08:00:00Z"
 
 
 def ends(value, timezone=None, now=NOW):
-    return in_iso(class_end(value, timezone, moment(now)))
+    return in_iso(class_end(value, timezone, present(now)))
 
 
 def refusal(value, timezone=None, now=NOW):
@@ -109,6 +109,11 @@ def test_when_the_clock_changes_the_class_does_not_end_early(value, now, end):
 def test_a_time_of_a_day_that_the_zone_left_out_lands_on_the_next_day():
     # Given Samoa, which had no 2011-12-30, and a moment late on the 29th, where 17:00 is next shown on the 31st.
     assert ends("17:00", "Pacific/Apia", "2011-12-30T05:00:00Z") == "2011-12-31T03:00:00Z"
+
+
+def test_a_skipped_time_before_midnight_can_be_yet_to_come_after_midnight():
+    # Given Pyongyang, where 2018-05-04 23:30+08:30 became midnight, so that 23:45 was due at 00:15.
+    assert ends("23:45", "Asia/Pyongyang", "2018-05-04T15:05:00Z") == "2018-05-04T15:15:00Z"
 
 
 @pytest.mark.parametrize(
@@ -226,7 +231,9 @@ def test_a_huge_value_is_not_shown_in_full():
     assert len(refusal("x" * 100_000)) < 300
 
 
-@pytest.mark.parametrize("timezone", ["Berlin", "Europe", "", "../Europe/Berlin", "/etc/passwd", "a\0b", 1, True, ["UTC"]])
+@pytest.mark.parametrize(
+    "timezone", ["Berlin", "Europe", "", "../Europe/Berlin", "/etc/passwd", "a\0b", 1, True, ["UTC"]]
+)
 @pytest.mark.parametrize("value", ["17:00", "2026-11-21T17:00:00+01:00"])
 def test_an_unknown_time_zone_is_refused_even_where_it_is_not_needed(value, timezone):
     assert refusal(value, timezone) == f"There is no time zone {timezone!r}; give an IANA name such as 'Europe/Berlin'."
@@ -247,6 +254,14 @@ def test_a_host_without_time_zone_data_is_told_what_to_install(monkeypatch):
     )
 
 
-@pytest.mark.parametrize("now", ["2026-11-21T08:00", datetime.datetime(2026, 11, 21, 8)])
-def test_now_needs_an_offset(now):
-    assert "has no offset from UTC" in refusal("17:00", BERLIN, now)
+@pytest.mark.parametrize("now", ["2026-11-21T08:00", "2026-11-21 08:00:00", "noon", "08:00", "", 1020])
+def test_now_is_a_time_with_offset(now):
+    assert refusal("17:00", BERLIN, now) == (
+        f"The value {now!r} of now is not an ISO 8601 time with offset, such as '2026-11-21T08:00:00Z'."
+    )
+
+
+def test_now_may_be_a_datetime_with_offset():
+    assert ends("17:00", BERLIN, datetime.datetime(2026, 11, 21, 20, tzinfo=datetime.timezone.utc)) == (
+        "2026-11-22T16:00:00Z"
+    )

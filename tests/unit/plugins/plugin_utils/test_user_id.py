@@ -49,6 +49,8 @@ VECTORS = [
     ("\u0141ukasz", "lukasz-s5bifviwswb7"),
     ("\uff21\uff4e\uff4e\uff41", "anna-ccac7n3ybrwf"),
     ("\u210b", "h-mkyxqpgkcpe4"),
+    # Letters that case folding takes apart and NFC puts together.
+    ("\u01f0", "j-t3amjb7enhua"),
     # Nothing to be read in ASCII: Chinese, Arabic, an emoji, Greek, punctuation.
     ("\u5c71\u7530\u592a\u90ce", "user-nmhbzdggc27i"),
     ("\u0645\u0631\u064a\u0645", "user-wklzva5lpfcz"),
@@ -168,7 +170,13 @@ def test_what_is_no_text_is_refused(text, message):
 
 @pytest.mark.parametrize(
     ("text", "code"),
-    [("an\x00na", "U+0000"), ("an\nna", "U+000A"), ("an\x85na", "U+0085"), ("an\udce4na", "U+DCE4"), ("\uffff", "U+FFFF")],
+    [
+        ("an\x00na", "U+0000"),
+        ("an\nna", "U+000A"),
+        ("an\x85na", "U+0085"),
+        ("an\udce4na", "U+DCE4"),
+        ("\uffff", "U+FFFF"),
+    ],
 )
 def test_a_character_that_no_name_has_is_named(text, code):
     with pytest.raises(ValueError, match=f"holds {code.replace('+', '[+]')}, which is a control character"):
@@ -192,8 +200,16 @@ def test_a_huge_text_is_not_shown_in_full():
         ("opaque", "", "style='opaque' needs a key: a secret text of at least 16 characters."),
         ("opaque", "s3cr3t-15-chars", "style='opaque' needs a key: a secret text of at least 16 characters."),
         ("opaque", 1234567890123456, "style='opaque' needs a key: a secret text of at least 16 characters."),
-        ("opaque", KEY + "\n", "The key of style='opaque' has white space around it or characters that cannot be printed."),
-        ("opaque", KEY + "\udce4", "The key of style='opaque' has white space around it or characters that cannot be printed."),
+        (
+            "opaque",
+            KEY + "\n",
+            "The key of style='opaque' has white space around it or characters that cannot be printed.",
+        ),
+        (
+            "opaque",
+            KEY + "\udce4",
+            "The key of style='opaque' has white space around it or characters that cannot be printed.",
+        ),
     ],
 )
 def test_style_and_key_must_suit_each_other_and_the_key_is_not_shown(style, key, message):

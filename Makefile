@@ -1,0 +1,137 @@
+# Everything here works on a machine with only Python 3.11 or newer, make and git. Environments are built in build/, and
+# again when their requirement files or the Python change. `make` alone lists the targets.
+
+PYTHON ?= python3
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VERSION := $(shell sed -n 's/^version: *//p' galaxy.yml)
+TARBALL := build/dist/labstream-aws-$(VERSION).tar.gz
+
+# The environments: a stamp file stands for each.
+RUNTIME := build/venv/.runtime build/collections/.stamp
+NEWEST := build/venv/.test build/collections/.stamp
+OLDEST := build/venv-oldest/.stamp build/collections-oldest/.stamp
+LINT := build/venv-lint/.stamp build/collections/.stamp
+
+# How commands run in them: the tools find each other, our collection and amazon.aws, and write to no one's home.
+in_environment = mkdir -p build/home && env HOME="$(CURDIR)/build/home" PATH="$(CURDIR)/$(1)/bin:$$PATH" \
+	ANSIBLE_COLLECTIONS_PATH="$(CURDIR)/$(2)"
+IN_NEWEST = $(call in_environment,build/venv,build/collections)
+IN_OLDEST = $(call in_environment,build/venv-oldest,build/collections-oldest)
+IN_LINT = $(call in_environment,build/venv-lint,build/collections)
+
+# What `make test` runs, the longest first, two at a time.
+CHECKS := integration sanity sanity-oldest molecule galaxy integration-oldest lint-docs unit lint-ansible lint-python unit-oldest tarball
+
+##@ Commands
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^##@/ { print substr($$0, 5) ":" } /^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' Makefile
+
+demo: $(RUNTIME) ## A class of 30 gets its streaming URLs from the simulator: no AWS account needed
+	@$(IN_NEWEST) python tools/demo.py
+
+test: ## Every check; .ci/run calls this
+	@$(MAKE) --no-print-directory -j 3 environments
+	@build/venv/bin/python tools/side_by_side.py $(CHECKS)
+
+bench: $(NEWEST) ## Time and memory against an endpoint that takes 100 ms a call
+	@$(IN_NEWEST) python -m tests.benchmarks
+
+build: $(RUNTIME) ## The tarball for Galaxy, in build/dist
+	@$(IN_NEWEST) ansible-galaxy collection build --force --output-path build/dist
+
+environments: $(NEWEST) $(OLDEST) $(LINT) ## Build all environments
+
+clean: ## Remove everything that make has built
+	rm -rf build
+
+##@ Checks, one by one
+
+lint: lint-python lint-ansible lint-docs tarball ## All linters, and what is in the tarball
+
+lint-python: $(LINT) ## Style, format and types of the Python sources; the shell scripts
+	$(IN_LINT) ruff check .
+	$(IN_LINT) ruff format --check .
+	$(IN_LINT) mypy
+	$(IN_LINT) shellcheck .ci/run tools/*.sh
+
+lint-ansible: $(LINT) ## ansible-lint with its production profile
+	$(IN_LINT) ansible-lint --offline --strict
+
+lint-docs: $(LINT) ## Documentation of plugins and roles, guides, changelog
+	$(IN_LINT) antsibull-changelog lint
+	$(IN_LINT) antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self .
+
+tarball: build ## The tarball holds what git does, less what only development needs
+	build/venv/bin/python tools/check_tarball.py $(TARBALL)
+
+galaxy: build $(LINT) ## What Galaxy checks at an upload
+	tools/galaxy_import.sh $(TARBALL)
+
+sanity: $(NEWEST) $(LINT) ## ansible-test sanity with the newest ansible-core
+	$(IN_NEWEST) tools/sanity.sh build/collections
+
+sanity-oldest: $(OLDEST) $(LINT) ## ansible-test sanity with the oldest ansible-core
+	$(IN_OLDEST) tools/sanity.sh build/collections-oldest
+
+unit: $(NEWEST) ## Unit tests
+	$(IN_NEWEST) pytest tests/unit -n 2
+
+unit-oldest: $(OLDEST) ## Unit tests of the plugins with the oldest ansible-core, amazon.aws and boto3
+	$(IN_OLDEST) pytest tests/unit/plugins -n 2 -p no:cacheprovider -o pythonpath="build/collections-oldest ."
+
+integration: $(NEWEST) ## Modules and roles through ansible-playbook against the simulator
+	$(IN_NEWEST) pytest tests/integration -n 2
+
+# The simulator and pytest stay in the newest environment; the tests run ansible-playbook out of the one named here.
+integration-oldest: $(NEWEST) $(OLDEST) ## The tests marked "core", through the oldest ansible-playbook
+	$(IN_NEWEST) LABSTREAM_TEST_VENV="$(CURDIR)/build/venv-oldest" LABSTREAM_TEST_COLLECTIONS="$(CURDIR)/build/collections-oldest" \
+		pytest tests/integration -m core -n 2 -p no:cacheprovider
+
+molecule: $(NEWEST) ## Role scenarios in extensions/molecule
+	cd extensions && $(IN_NEWEST) molecule --base-config molecule/config.yml test --all --workers 2
+
+.PHONY: help demo test bench build environments clean lint lint-python lint-ansible lint-docs tarball galaxy \
+	sanity sanity-oldest unit unit-oldest integration integration-oldest molecule
+
+# Environments
+
+# Changes only when the Python does.
+build/python-version: FORCE
+	@mkdir -p build
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "$(PYTHON) is too old: set PYTHON to 3.11 or newer")'
+	@$(PYTHON) -VV | cmp -s - $@ || $(PYTHON) -VV > $@
+FORCE:
+
+new_venv = $(PYTHON) -m venv --clear $(@D) && $(@D)/bin/python -m pip install -qq --upgrade "pip>=25.1,<27"
+# Wheels only: a fresh machine has no compiler. Bytecode is compiled here, side by side, even where the user has it switched off:
+# every test starts Ansible anew, and would compile it anew.
+install = $(@D)/bin/python -m pip install -qq --only-binary :all: --no-compile --requirement $(1) \
+	&& { env -u PYTHONDONTWRITEBYTECODE $(@D)/bin/python -m compileall -q -j 0 $(@D)/lib || true; } && touch $@
+
+build/venv/.runtime: requirements/runtime.txt build/python-version
+	$(new_venv)
+	$(call install,$<)
+
+build/venv/.test: requirements/test.txt build/venv/.runtime
+	$(call install,$<)
+
+build/venv-oldest/.stamp: requirements/oldest.txt build/python-version
+	$(new_venv)
+	$(call install,$<)
+
+build/collections/.stamp: requirements/amazon-aws.txt tools/collections_tree.py build/venv/.runtime
+	build/venv/bin/python tools/collections_tree.py $< $(@D)
+	touch $@
+
+build/collections-oldest/.stamp: requirements/amazon-aws-oldest.txt tools/collections_tree.py build/venv-oldest/.stamp
+	build/venv-oldest/bin/python tools/collections_tree.py $< $(@D)
+	touch $@
+
+build/venv-lint/.stamp: requirements/lint.txt build/python-version
+	$(new_venv)
+	$(call install,$<)

@@ -1,0 +1,88 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fixtures of the integration tests: a simulator, and Ansible in a fresh home folder that points at it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.running import FLEET, STACK, Ansible, ModuleServer, Run, Task
+from tests.simulator.control import Simulator
+
+
+@pytest.fixture(scope="session")
+def simulator_process() -> Iterator[Simulator]:
+    """One simulator for all tests (with pytest-xdist: one for each worker)."""
+    with Simulator.start() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def simulator(simulator_process: Simulator) -> Simulator:
+    """The simulator, with nothing in it."""
+    simulator_process.reset()
+    return simulator_process
+
+
+@pytest.fixture
+def lab(simulator: Simulator) -> Simulator:
+    """The simulator, with the stack "cad-course" on the running fleet "cad-fleet"."""
+    simulator.seed_lab(STACK, FLEET)
+    return simulator
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A fresh home folder."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def module_server() -> Iterator[ModuleServer]:
+    """The process that ``call_module`` runs modules in."""
+    server = ModuleServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def ansible(home: Path, simulator: Simulator, module_server: ModuleServer) -> Ansible:
+    """Ansible in that home folder, with the environment that points it at the simulator."""
+    return Ansible(home, simulator.environment(), module_server)
+
+
+@pytest.fixture
+def run_playbook(ansible: Ansible) -> Callable[..., Run]:
+    """Run a playbook: see ``Ansible.run_playbook``."""
+    return ansible.run_playbook
+
+
+@pytest.fixture
+def run_tasks(ansible: Ansible) -> Callable[..., Run]:
+    """Run tasks in one playbook, each also if one before it failed: see ``Ansible.run_tasks``."""
+    return ansible.run_tasks
+
+
+@pytest.fixture
+def run_module(ansible: Ansible) -> Callable[..., tuple[Task, Run]]:
+    """Run one module task through ``ansible-playbook``: see ``Ansible.run_module``."""
+    return ansible.run_module
+
+
+@pytest.fixture
+def call_module(ansible: Ansible) -> Callable[..., Task]:
+    """Run a module's file without Ansible around it: see ``Ansible.call_module``."""
+    return ansible.call_module
+
+
+@pytest.fixture
+def users() -> Callable[[int], list[dict[str, Any]]]:
+    """``users(30)`` are thirty learners, as the module's option takes them."""
+    return lambda number: [{"user_id": f"learner-{position:03}"} for position in range(1, number + 1)]

@@ -1,0 +1,265 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs playbooks and modules as users do, and reads back what became of every task.
+
+``LABSTREAM_TEST_VENV`` and ``LABSTREAM_TEST_COLLECTIONS`` choose the environment, relative to the checkout.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+VENV = CHECKOUT / os.environ.get("LABSTREAM_TEST_VENV", "build/venv")
+COLLECTIONS = CHECKOUT / os.environ.get("LABSTREAM_TEST_COLLECTIONS", "build/collections")
+STACK, FLEET = "cad-course", "cad-fleet"
+MODULE = "labstream.aws.appstream_streaming_url"
+TIMEOUT_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Task:
+    """What became of one task. ``result`` is the module's result as callbacks see it."""
+
+    name: str
+    action: str
+    status: str
+    result: dict[str, Any]
+
+    @property
+    def msg(self) -> str:
+        return self.result["msg"]
+
+    @property
+    def failed(self) -> bool:
+        return self.status == "failed"
+
+    @property
+    def changed(self) -> bool:
+        return self.result["changed"]
+
+    @property
+    def urls(self) -> list[str | None]:
+        """The streaming URLs of the result, in its order."""
+        return [entry["streaming_url"] for entry in self.result["streaming_urls"]]
+
+    @property
+    def warnings(self) -> str:
+        return "\n".join(map(str, self.result.get("warnings", [])))
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of ``ansible-playbook``. ``printed`` is all that it wrote, ``recap`` its last lines as numbers."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+    tasks: list[Task]
+    recap: dict[str, dict[str, int]]
+
+    @property
+    def printed(self) -> str:
+        return self.stdout + self.stderr
+
+    @property
+    def changed(self) -> int:
+        """How many tasks changed something, on all hosts."""
+        return sum(numbers["changed"] for numbers in self.recap.values())
+
+    def task(self, name: str) -> Task:
+        """The only task of that name (with a role's: ``role : task``)."""
+        found = [task for task in self.tasks if task.name == name]
+        assert len(found) == 1, f"{len(found)} results of the task {name!r}:\n{self.printed}"
+        return found[0]
+
+
+def clean_environment(home: Path, **variables: str) -> dict[str, str]:
+    """An environment of its own for a child process: nothing of the caller's AWS or Ansible settings."""
+    passed_on = {name: os.environ[name] for name in ("PYTHONDONTWRITEBYTECODE",) if name in os.environ}
+    environment = {
+        **passed_on,
+        "PATH": f"{VENV / 'bin'}:/usr/local/bin:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "HOME": str(home),
+        "ANSIBLE_HOME": str(home / ".ansible"),
+        # By default it lies in the home folder that the password database knows.
+        "ANSIBLE_REMOTE_TEMP": str(home / ".ansible/tmp"),
+        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+        "ANSIBLE_LOCALHOST_WARNING": "False",
+        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "False",
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parent / "callbacks"),
+        "ANSIBLE_CALLBACKS_ENABLED": "task_results",
+        **variables,
+    }
+    return _without_empty(environment)
+
+
+class Ansible:
+    """Runs of Ansible in one home folder, with one environment."""
+
+    def __init__(self, home: Path, environment: Mapping[str, str], server: ModuleServer) -> None:
+        self.home = home
+        self._server = server
+        self.environment = clean_environment(home, **environment)
+        # An empty one of our own, so that none of the machine's is read.
+        self.environment["ANSIBLE_CONFIG"] = str(self._new_file("ansible", ".cfg"))
+
+    def run_playbook(
+        self,
+        playbook: str | Path | Sequence[Mapping[str, Any]],
+        *,
+        extra_vars: Mapping[str, Any] | None = None,
+        check: bool = False,
+        diff: bool = False,
+        verbosity: int = 0,
+        environment: Mapping[str, str] | None = None,
+        arguments: Sequence[str] = (),
+    ) -> Run:
+        """Run a playbook: a path, a collection playbook's name, YAML text (with a line break), or plays as data."""
+        results = self._new_file("results", ".jsonl")
+        command: list[str | Path] = [VENV / "bin" / "python", VENV / "bin" / "ansible-playbook"]
+        command += ["--check"] * check + ["--diff"] * diff + ["-" + "v" * verbosity] * bool(verbosity)
+        if extra_vars:
+            command += ["--extra-vars", f"@{self._new_file('vars', '.json', json.dumps(extra_vars))}"]
+        if not isinstance(playbook, str | Path):
+            playbook = json.dumps(playbook) + "\n"
+        if isinstance(playbook, str) and "\n" in playbook:
+            playbook = self._new_file("playbook", ".yml", playbook)
+        process = subprocess.run(
+            [*command, *arguments, playbook],
+            cwd=self.home,
+            env=self._environment(environment) | {"LABSTREAM_TEST_RESULTS": str(results)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_SECONDS,
+        )
+        lines = [json.loads(line) for line in results.read_text().splitlines()]
+        return Run(
+            process.returncode,
+            process.stdout,
+            process.stderr,
+            [Task(line["task"], line["action"], line["status"], line["result"]) for line in lines if "task" in line],
+            next((line["recap"] for line in lines if "recap" in line), {}),
+        )
+
+    def run_tasks(self, tasks: Sequence[Mapping[str, Any]], **options: Any) -> Run:
+        """Run tasks on localhost, each also if one before it failed. ``options`` are those of ``run_playbook``."""
+        play = {"hosts": "localhost", "gather_facts": False, "ignore_errors": True, "tasks": list(tasks)}
+        return self.run_playbook([play], **options)
+
+    def run_module(self, args: Mapping[str, Any], *, module: str = MODULE, **options: Any) -> tuple[Task, Run]:
+        """Run one module task on localhost through ``ansible-playbook``: what became of it, and the whole run."""
+        play = {"hosts": "localhost", "gather_facts": False, "tasks": [{"name": "the task", module: dict(args)}]}
+        run = self.run_playbook([play], **options)
+        return run.task("the task"), run
+
+    def call_module(self, args: Mapping[str, Any], **options: Any) -> Task:
+        """Run a module's file without Ansible around it, for what Ansible adds nothing to: many times faster.
+
+        ``options``: ``module``, ``check``, ``diff``, ``verbosity`` and ``environment`` as in ``run_playbook``.
+        """
+        job = self._job(args, **options)
+        stdout, stderr = self._new_file("stdout"), self._new_file("stderr")
+        self._server.run({**job, "stdout": str(stdout), "stderr": str(stderr)})
+        return _task_of(stdout.read_text(), stderr.read_text())
+
+    def start_module(self, args: Mapping[str, Any], **options: Any) -> subprocess.Popen[str]:
+        """Start a module's file in a process of its own; ``options`` are those of ``call_module``."""
+        job = self._job(args, **options)
+        process = subprocess.Popen(
+            [VENV / "bin" / "python", job["file"]],
+            cwd=job["folder"],
+            env=job["environment"] | {"PYTHONPATH": str(COLLECTIONS)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdin is not None
+        with process.stdin:
+            process.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": job["args"]}))
+        process.stdin = None
+        return process
+
+    def _job(
+        self,
+        args: Mapping[str, Any],
+        *,
+        module: str = MODULE,
+        check: bool = False,
+        diff: bool = False,
+        verbosity: int = 0,
+        environment: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        internal = {"_ansible_check_mode": check, "_ansible_diff": diff, "_ansible_verbosity": verbosity}
+        file = COLLECTIONS / "ansible_collections/labstream/aws/plugins/modules" / f"{module.rpartition('.')[2]}.py"
+        return {
+            "file": str(file),
+            "args": {**args, **internal},
+            "environment": self._environment(environment),
+            "folder": str(self.home),
+        }
+
+    def _environment(self, more: Mapping[str, str] | None) -> dict[str, str]:
+        return _without_empty({**self.environment, **(more or {})})
+
+    def _new_file(self, stem: str, suffix: str = "", text: str = "") -> Path:
+        folder = self.home.parent / "runs"
+        folder.mkdir(exist_ok=True)
+        path = folder / f"{stem}-{len(list(folder.iterdir()))}{suffix}"
+        path.write_text(text)
+        return path
+
+
+class ModuleServer:
+    """The process of module_server.py."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [VENV / "bin" / "python", Path(__file__).with_name("module_server.py")],
+            env=clean_environment(Path("/nonexistent"), PYTHONPATH=str(COLLECTIONS)),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, job: Mapping[str, Any]) -> int:
+        """The exit status of the module's process."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(json.dumps(job) + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def stop(self) -> None:
+        self._process.communicate(timeout=TIMEOUT_SECONDS)
+
+
+def finish_module(process: subprocess.Popen[str]) -> Task:
+    """Wait for a process of ``start_module``."""
+    try:
+        return _task_of(*process.communicate(timeout=TIMEOUT_SECONDS))
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise
+
+
+def _task_of(stdout: str, stderr: str) -> Task:
+    assert stderr == "", stderr
+    result = json.loads(stdout)
+    return Task(name="", action="", status="failed" if result.get("failed") else "ok", result=result)
+
+
+def _without_empty(environment: Mapping[str, str]) -> dict[str, str]:
+    """amazon.aws takes an empty profile or token for a value."""
+    return {name: value for name, value in environment.items() if value != ""}

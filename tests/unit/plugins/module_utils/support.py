@@ -1,0 +1,92 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the tests of leases share: leases and clocks, and functions that run in a process of their own."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+import traceback
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from ansible_collections.labstream.aws.plugins.module_utils.lease import Lease, LeaseKey, Need, url_sha256
+
+NOW = datetime(2026, 11, 21, 8, 0, 0, tzinfo=timezone.utc)
+LONG_AGO = NOW - timedelta(days=365)
+DAY = 24 * 60 * 60
+WEEK = 7 * DAY
+SCOPE = "appstream|appstream2.eu-central-1.amazonaws.com|stack|fleet"
+NOBODY = 65534
+
+
+def after(seconds: float) -> datetime:
+    """The moment so many seconds after NOW."""
+    return NOW + timedelta(seconds=seconds)
+
+
+def key_of(seat: str = "anna", purpose: str = "", scope: str = SCOPE) -> LeaseKey:
+    """The key of a lease."""
+    return LeaseKey(scope, seat, purpose)
+
+
+def lease_of(key: LeaseKey | None = None, *, expires: float = 3600, **fields: Any) -> Lease:
+    """A lease that was issued now, is good for so many seconds and has a URL and an id of its own."""
+    lease_id = fields.pop("lease_id", os.urandom(8).hex())
+    url = fields.pop("url", f"https://streaming.example.org/?secret={lease_id}")
+    known = dict(url_sha256=url_sha256(url or ""), issued=NOW, validity=None, lab=None, forgotten=None)
+    return Lease(key=key or key_of(), lease_id=lease_id, url=url, expires=after(expires), **{**known, **fields})
+
+
+def need_of(**asked: Any) -> Need:
+    """What a caller of AppStream asks for."""
+    return Need(WEEK, **asked)
+
+
+def in_child(function: Callable[[], Any], *, uid: int | None = None) -> Any:
+    """What the function returns or raises when it runs in a process of its own, as another user if one is given.
+
+    So a test may give up rights, set limits or die, and root is refused what others are.
+    """
+    return start_child(function, uid=uid)()
+
+
+def as_ordinary_user(function: Callable[[], Any]) -> Any:
+    """What the function returns or raises when a user runs it for whom modes count."""
+    return in_child(function, uid=NOBODY if os.geteuid() == 0 else None)
+
+
+def start_child(function: Callable[[], Any], *, uid: int | None = None) -> Callable[[], Any]:
+    """Start the function in a process of its own; the function that is returned waits for what it gives."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(reading)
+        try:
+            if uid is not None:
+                os.setgroups([])
+                os.setgid(uid)
+                os.setuid(uid)
+            told = (True, function())
+        except BaseException as e:
+            traceback.print_exc(file=sys.stderr)
+            told = (False, e)
+        with os.fdopen(writing, "wb") as pipe:
+            pipe.write(pickle.dumps(told))
+        os._exit(0)
+    os.close(writing)
+
+    def result() -> Any:
+        with os.fdopen(reading, "rb") as pipe:
+            told = pipe.read()
+        os.waitpid(pid, 0)
+        returned, value = pickle.loads(told)
+        if not returned:
+            raise value
+        return value
+
+    return result

@@ -1,0 +1,331 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption, LabstreamError
+from ansible_collections.labstream.aws.plugins.module_utils.issuing import Outcome
+from ansible_collections.labstream.aws.plugins.module_utils.lease import (
+    Lease,
+    Need,
+    format_moment,
+    parse_moment,
+    purpose_of,
+    url_sha256,
+)
+from tests.unit.plugins.module_utils.support import DAY, NOW, WEEK, after, key_of, lease_of, need_of
+
+END = "2026-11-21T17:00:00+01:00"
+
+
+def asking(validity=None, until=None, min_remaining=None):
+    """A need, with the moment given in seconds from now."""
+    return need_of(validity=validity, valid_until=None if until is None else after(until), min_remaining=min_remaining)
+
+
+@pytest.mark.parametrize(
+    ("need", "lease", "reused"),
+    [
+        # With a validity, a lease must have been issued for the same one.
+        pytest.param(asking(3600), dict(validity=3600), True, id="the same validity"),
+        pytest.param(asking(3600), dict(validity=7200), False, id="a longer validity"),
+        pytest.param(asking(3600), dict(validity=1800), False, id="a shorter validity"),
+        pytest.param(asking(3600), dict(validity=None), False, id="issued for a moment"),
+        # And a tenth of it must be left, or at most 15 minutes.
+        pytest.param(asking(3600), dict(validity=3600, expires=360), True, id="a tenth is left"),
+        pytest.param(asking(3600), dict(validity=3600, expires=359), False, id="less than a tenth is left"),
+        pytest.param(asking(WEEK), dict(validity=WEEK, expires=900), True, id="15 minutes of a week are left"),
+        pytest.param(asking(WEEK), dict(validity=WEEK, expires=899), False, id="less than 15 minutes of a week"),
+        pytest.param(asking(9000), dict(validity=9000, expires=900), True, id="where a tenth is 15 minutes"),
+        pytest.param(asking(8999), dict(validity=8999, expires=899), True, id="a tenth is rounded down"),
+        # Unless the user says how much must be left.
+        pytest.param(asking(3600, min_remaining=0), dict(validity=3600, expires=1), True, id="a second is enough"),
+        pytest.param(asking(3600, min_remaining=1800), dict(validity=3600, expires=1800), True, id="just enough"),
+        pytest.param(asking(3600, min_remaining=1800), dict(validity=3600, expires=1799), False, id="just too little"),
+        # However little is asked, a URL that is dead is never given out.
+        pytest.param(asking(3600, min_remaining=0), dict(validity=3600, expires=0), False, id="expires now"),
+        pytest.param(asking(3600, min_remaining=0), dict(validity=3600, expires=-1), False, id="expired"),
+        pytest.param(asking(1), dict(validity=1, expires=1), True, id="the shortest validity"),
+        pytest.param(asking(1), dict(validity=1, expires=0), False, id="the shortest validity, expired"),
+        pytest.param(asking(3600), dict(validity=3600, url=None), False, id="its URL is wiped"),
+        pytest.param(asking(3600), dict(validity=3600, url=None, forgotten=NOW), False, id="forgotten"),
+        # With a moment, only the moment counts.
+        pytest.param(asking(until=3600), dict(expires=3600), True, id="lasts until the moment"),
+        pytest.param(asking(until=3600), dict(expires=3599), False, id="ends before the moment"),
+        pytest.param(asking(until=3600), dict(expires=DAY, validity=DAY), True, id="issued for a validity, and lasts"),
+        pytest.param(asking(until=3600, min_remaining=7200), dict(expires=7200), True, id="lasts beyond it"),
+        pytest.param(asking(until=3600, min_remaining=7200), dict(expires=7199), False, id="does not last beyond it"),
+        pytest.param(asking(until=3600, min_remaining=60), dict(expires=3599), False, id="the moment is later"),
+        pytest.param(asking(until=WEEK), dict(expires=WEEK), True, id="the moment is just in reach"),
+        pytest.param(asking(until=WEEK), dict(expires=WEEK - 1), False, id="just in reach, and ends before it"),
+        pytest.param(asking(until=3600), dict(url=None), False, id="wiped, and would last until the moment"),
+        pytest.param(asking(until=-1), dict(expires=0), False, id="moment and lease are past"),
+        # Where no URL lasts until the moment, it is renewed on its last day, or when the user says.
+        pytest.param(asking(until=WEEK + 1), dict(expires=DAY), True, id="out of reach, a day is left"),
+        pytest.param(asking(until=WEEK + 1), dict(expires=DAY - 1), False, id="out of reach, the last day"),
+        pytest.param(asking(until=2 * WEEK, min_remaining=60), dict(expires=60), True, id="out of reach, as asked"),
+        pytest.param(asking(until=2 * WEEK, min_remaining=60), dict(expires=59), False, id="out of reach, too little"),
+        pytest.param(asking(until=2 * WEEK, min_remaining=0), dict(expires=0), False, id="out of reach, expired"),
+    ],
+)
+def test_a_lease_is_reused_while_it_is_good_enough(need, lease, reused):
+    assert need.is_met_by(lease_of(**lease), NOW) is reused
+
+
+@pytest.mark.parametrize(
+    ("need", "validity"),
+    [
+        pytest.param(asking(1), 1, id="the shortest"),
+        pytest.param(asking(60), 60, id="as asked"),
+        pytest.param(asking(WEEK), WEEK, id="the longest"),
+        pytest.param(asking(until=1), 1, id="a second off"),
+        pytest.param(asking(until=3600), 3600, id="until the moment"),
+        pytest.param(asking(until=3600, min_remaining=60), 3600, id="the moment is later than what must remain"),
+        pytest.param(asking(until=3600, min_remaining=7200), 7200, id="as long as must remain"),
+        pytest.param(asking(until=WEEK), WEEK, id="just in reach"),
+        pytest.param(asking(until=WEEK + 1), WEEK, id="just out of reach"),
+        pytest.param(asking(until=52 * WEEK, min_remaining=60), WEEK, id="far out of reach"),
+    ],
+)
+def test_the_service_is_asked_for_a_validity_that_lasts(need, validity):
+    assert need.validity_at(NOW) == validity
+
+
+def test_a_part_of_a_second_is_asked_for_as_a_whole_one():
+    # Given a clock that tells fractions, when there are 59.5 s left, then 60 s are asked for.
+    assert asking(until=60).validity_at(after(0.5)) == 60
+
+
+@pytest.mark.parametrize("late", [0, 1, 3600])
+def test_no_validity_reaches_a_moment_that_has_passed(late):
+    with pytest.raises(InvalidOption) as refused:
+        asking(until=0).validity_at(after(late))
+    assert str(refused.value) == (
+        "valid_until is 2026-11-21T08:00:00Z, which has passed: the service's clock says "
+        f"{format_moment(after(late))}. Give a later moment."
+    )
+
+
+@pytest.mark.parametrize(
+    "need", [asking(1), asking(60), asking(WEEK), asking(60, min_remaining=59), asking(until=3600), asking(until=WEEK)]
+)
+@pytest.mark.parametrize("later", [0, 1])
+def test_what_was_just_issued_is_good_enough(need, later):
+    """Else a run would not accept its own work, and would issue for ever."""
+    lease = lease_of(expires=need.validity_at(NOW) + later, validity=need.validity)
+    assert need.is_met_by(lease, NOW)
+
+
+@pytest.mark.parametrize("min_remaining", [None, 0, 60, WEEK - 1])
+@pytest.mark.parametrize("until", [60, WEEK - 1, WEEK, WEEK + 1, 2 * WEEK])
+def test_what_was_just_issued_for_a_moment_is_good_enough(until, min_remaining):
+    need = asking(until=until, min_remaining=min_remaining)
+    assert need.is_met_by(lease_of(expires=need.validity_at(NOW)), NOW)
+    assert 1 <= need.validity_at(NOW) <= WEEK
+
+
+@pytest.mark.parametrize(
+    ("asked", "granted"),
+    [
+        (dict(validity=60, min_remaining=60), 60),
+        (dict(validity=60, min_remaining=61), 60),
+        (dict(validity=60, min_remaining=-1), 60),
+        (dict(validity=1, min_remaining=1), 1),
+        (dict(valid_until=NOW, min_remaining=WEEK), WEEK),
+        (dict(valid_until=NOW, min_remaining=-1), WEEK),
+    ],
+)
+def test_a_remaining_time_that_no_new_url_has_is_refused(asked, granted):
+    with pytest.raises(InvalidOption) as refused:
+        need_of(**asked)
+    assert str(refused.value) == (
+        f"min_remaining is {asked['min_remaining']}, but it must be from 0 to less than the validity of {granted} "
+        "seconds: a new URL would not meet it either."
+    )
+
+
+@pytest.mark.parametrize(
+    ("need", "expiries", "renew_before"),
+    [
+        pytest.param(asking(3600), [60, 120], None, id="with a validity there is no moment to last until"),
+        pytest.param(asking(until=WEEK), [WEEK, 2 * WEEK], None, id="all last"),
+        pytest.param(asking(until=2 * WEEK), [WEEK, WEEK - 5, 3 * WEEK], after(WEEK - 5), id="the first to expire"),
+        pytest.param(asking(until=2 * WEEK), [], None, id="none"),
+    ],
+)
+def test_the_first_url_to_expire_too_early_says_when_to_run_again(need, expiries, renew_before):
+    assert need.renew_before([lease_of(expires=expires) for expires in expiries]) == renew_before
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "equal"),
+    [
+        ((None, None), (None, None), True),
+        (("cad", None), ("cad", None), True),
+        (("cad", "unit-7"), ("cad", "unit-7"), True),
+        (("cad", None), ("CAD", None), False),
+        (("cad", None), (None, "cad"), False),
+        (("cad", "unit-7"), ("unit-7", "cad"), False),
+        (("cad", None), (None, None), False),
+        (('a","session_context":"b', None), ("a", "b"), False),
+        (("ünit", None), ("unit", None), False),
+    ],
+)
+def test_purposes_are_equal_if_they_open_the_same(one, other, equal):
+    assert (purpose_of(*one) == purpose_of(*other)) is equal
+
+
+def test_a_purpose_does_not_depend_on_the_order_of_its_parts():
+    assert purpose_of(session_context="unit-7", application_id="cad") == purpose_of("cad", "unit-7")
+
+
+@pytest.mark.parametrize(
+    ("parts", "purpose"),
+    [
+        ((), ""),
+        (("cad",), '{"application_id":"cad"}'),
+        (("cad", "unit-7"), '{"application_id":"cad","session_context":"unit-7"}'),
+    ],
+)
+def test_the_text_of_a_purpose_is_frozen(parts, purpose):
+    """It is a part of keys in stores that exist: another text would lose their leases."""
+    assert purpose_of(*parts) == purpose
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        (END, "2026-11-21T16:00:00Z"),
+        ("2026-11-21T16:00:00Z", "2026-11-21T16:00:00Z"),
+        ("2026-11-21T16:00:00z", "2026-11-21T16:00:00Z"),
+        ("2026-11-21 16:00:00+00:00", "2026-11-21T16:00:00Z"),
+        ("2026-11-21T16:00Z", "2026-11-21T16:00:00Z"),
+        ("2026-11-21T12:30:00-03:30", "2026-11-21T16:00:00Z"),
+        ("2026-11-22T00:30:00+14:00", "2026-11-21T10:30:00Z"),
+        ("2024-02-29T00:00:00Z", "2024-02-29T00:00:00Z"),
+        # Rounded up, so that a URL is never good for less than was asked.
+        ("2026-11-21T16:00:00.000000Z", "2026-11-21T16:00:00Z"),
+        ("2026-11-21T16:00:00.000001Z", "2026-11-21T16:00:01Z"),
+        ("2026-11-21T16:00:00.500+00:00", "2026-11-21T16:00:01Z"),
+        ("2026-12-31T23:59:59.999Z", "2027-01-01T00:00:00Z"),
+        # The first and the last that there are.
+        ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"),
+        ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"),
+    ],
+)
+def test_a_moment_is_read_and_written_in_utc(text, moment):
+    parsed = parse_moment(text, "valid_until")
+    assert parsed.utcoffset() == timedelta(0)
+    assert parsed.microsecond == 0
+    assert format_moment(parsed) == moment
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Z",
+        "soon",
+        "17:00",
+        "1020",
+        "1763740800",
+        "21.11.2026 17:00",
+        "2026-13-01T00:00:00Z",
+        "2026-02-29T00:00:00Z",
+        "2026-11-21T24:01:00Z",
+        "2026-11-21T17:00:00+25:00",
+        "2026-11-21T17:00:00 Europe/Berlin",
+        "2026-11-21T17:00:00+01:00\n",
+        " 2026-11-21T17:00:00Z",
+        "2026-11-21T16:00:00ZZ",
+        "２０２６-11-21T16:00:00Z",
+        "\ud8002026-11-21T16:00:00Z",
+        # Beyond what a clock can say, in UTC or once rounded.
+        "10000-01-01T00:00:00Z",
+        "9999-12-31T23:59:59.5Z",
+        "9999-12-31T23:59:59-01:00",
+        "0001-01-01T00:00:00+01:00",
+    ],
+)
+def test_what_is_no_time_is_refused(text):
+    with pytest.raises(InvalidOption) as refused:
+        parse_moment(text, "valid_until")
+    assert str(refused.value) == (
+        f"valid_until is {text!r}, which is no ISO 8601 time: write it like 2026-11-21T17:00:00+01:00."
+    )
+
+
+@pytest.mark.parametrize("text", ["2026-11-21T17:00:00", "2026-11-21 17:00", "2026-11-21T17:00:00.5"])
+def test_a_time_without_offset_is_refused(text):
+    with pytest.raises(InvalidOption) as refused:
+        parse_moment(text, "ends_at")
+    assert str(refused.value) == (
+        f"ends_at is {text!r}, which has no offset from UTC: write it like 2026-11-21T17:00:00+01:00."
+    )
+
+
+@pytest.mark.parametrize("text", ["2026-11-21", "2026-11-21Z", "2026-11-21+01:00"])
+def test_a_date_alone_is_refused(text):
+    with pytest.raises(InvalidOption, match=r"write it like 2026-11-21T17:00:00\+01:00\.$"):
+        parse_moment(text, "valid_until")
+
+
+def test_a_moment_of_another_zone_is_written_in_utc_without_fractions():
+    moment = datetime(2026, 11, 21, 17, 0, 0, 999_999, tzinfo=timezone(timedelta(hours=1)))
+    assert format_moment(moment) == "2026-11-21T16:00:00Z"
+
+
+def test_a_lease_of_a_new_url_says_what_was_asked_and_got():
+    # Given what the service has just issued.
+    url = "https://streaming.example.org/?secret=püzzle"
+
+    # When it becomes a lease.
+    lease = Lease.of_url(key_of(), url, issued=NOW, expires=after(60), validity=60, lab="cad")
+
+    # Then all of it is in the lease, and nothing says that it was forgotten.
+    assert lease == Lease(
+        key=key_of(),
+        lease_id=lease.lease_id,
+        url=url,
+        url_sha256=hashlib.sha256(url.encode("utf-8")).hexdigest(),
+        issued=NOW,
+        expires=after(60),
+        validity=60,
+        lab="cad",
+        forgotten=None,
+    )
+
+
+def test_no_two_leases_share_an_id():
+    ids = {
+        Lease.of_url(key_of(), "https://x", issued=NOW, expires=NOW, validity=None, lab=None).lease_id
+        for _ in range(100)
+    }
+    assert len(ids) == 100
+    assert all(len(lease_id) == 32 for lease_id in ids)
+
+
+def test_a_url_is_named_by_its_sha_256():
+    """Frozen by a known value: it answers "whose link is this?" in stores that exist."""
+    assert url_sha256("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_nothing_that_is_printed_of_a_lease_shows_its_url():
+    lease = lease_of(url="https://streaming.example.org/?secret=swordfish")
+    outcome = Outcome(lease.key, lease, lease)
+    for printed in (repr(lease), str(lease), f"{lease}", repr(outcome), repr([lease]), repr({"lease": lease})):
+        assert "swordfish" not in printed
+        assert "https" not in printed
+    assert "anna" in repr(lease)
+
+
+def test_a_refused_option_is_an_error_of_this_collection_with_a_code():
+    with pytest.raises(LabstreamError) as refused:
+        Need(WEEK, validity=60, min_remaining=60)
+    assert refused.value.code == "InvalidOption"

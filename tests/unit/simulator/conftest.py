@@ -1,0 +1,70 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from tests.simulator.control import Simulator
+
+STACK, FLEET = "class", "class-fleet"
+LAB = {"StackName": STACK, "FleetName": FLEET}
+FLEET_MEMBERS = {
+    "InstanceType": "stream.standard.medium",
+    "ImageName": "lab-image",
+    "ComputeCapacity": {"DesiredInstances": 2},
+}
+NO_RETRIES = Config(retries={"total_max_attempts": 1})
+
+
+@pytest.fixture(scope="session")
+def process() -> Iterator[Simulator]:
+    with Simulator.start() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def simulator(process: Simulator) -> Simulator:
+    """A simulator that knows nothing yet."""
+    process.reset()
+    return process
+
+
+@pytest.fixture(scope="session")
+def session_client(process: Simulator) -> Any:
+    return process.client("appstream", config=NO_RETRIES)
+
+
+@pytest.fixture
+def appstream(simulator: Simulator, session_client: Any) -> Any:
+    """A client that never retries, so that each test sees each reply."""
+    return session_client
+
+
+@pytest.fixture
+def lab(simulator: Simulator, appstream: Any) -> Any:
+    """The client, with a running fleet of two instances on a stack: ``LAB``."""
+    simulator.seed_lab(STACK, FLEET, instances=2)
+    return appstream
+
+
+@contextmanager
+def _refused(code: str) -> Iterator[None]:
+    with pytest.raises(ClientError) as caught:
+        yield
+    assert caught.value.response["Error"]["Code"] == code
+    assert caught.value.response["Error"]["Message"]
+    status = 404 if code == "ResourceNotFoundException" else 400
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
+
+
+@pytest.fixture
+def refused() -> Callable[[str], AbstractContextManager[None]]:
+    """``with refused(code):`` the service answers the call in the block with this error and its HTTP status."""
+    return _refused

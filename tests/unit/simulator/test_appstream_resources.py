@@ -1,0 +1,319 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Stacks, fleets, associations and tags: each operation's success and its refusals."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+import pytest
+
+STACK, FLEET = "class", "class-fleet"
+LAB = {"StackName": STACK, "FleetName": FLEET}
+FLEET_MEMBERS = {
+    "InstanceType": "stream.standard.medium",
+    "ImageName": "lab-image",
+    "ComputeCapacity": {"DesiredInstances": 2},
+}
+ELASTIC_MEMBERS = {
+    "InstanceType": "stream.standard.medium",
+    "FleetType": "ELASTIC",
+    "MaxConcurrentSessions": 5,
+    "VpcConfig": {"SubnetIds": ["subnet-1", "subnet-2"]},
+}
+
+
+def state(appstream, name=FLEET):
+    return appstream.describe_fleets(Names=[name])["Fleets"][0]["State"]
+
+
+def capacity(appstream, name=FLEET):
+    return appstream.describe_fleets(Names=[name])["Fleets"][0]["ComputeCapacityStatus"]
+
+
+class TestStacks:
+    def test_a_created_stack_is_described_with_what_was_given(self, appstream):
+        before = datetime.now(UTC).replace(microsecond=0)
+        created = appstream.create_stack(
+            Name=STACK, DisplayName="Class", RedirectURL="https://example.org/done", EmbedHostDomains=["lms.example.org"]
+        )["Stack"]
+
+        assert created["Arn"] == "arn:aws:appstream:us-east-1:123456789012:stack/class"
+        assert before <= created["CreatedTime"] <= datetime.now(UTC)
+        assert appstream.describe_stacks(Names=[STACK])["Stacks"] == [created]
+        assert created["DisplayName"] == "Class"
+        assert created["EmbedHostDomains"] == ["lms.example.org"]
+        assert created["StorageConnectors"] == []
+
+    def test_a_second_stack_of_the_same_name_is_refused(self, appstream, refused):
+        appstream.create_stack(Name=STACK)
+        with refused("ResourceAlreadyExistsException"):
+            appstream.create_stack(Name=STACK)
+
+    def test_update_changes_what_is_given_and_deletes_what_is_named(self, appstream):
+        connectors = [{"ConnectorType": "HOMEFOLDERS"}, {"ConnectorType": "ONE_DRIVE", "Domains": ["example.org"]}]
+        appstream.create_stack(
+            Name=STACK, DisplayName="Class", RedirectURL="https://example.org/done", StorageConnectors=connectors
+        )
+
+        updated = appstream.update_stack(
+            Name=STACK, DisplayName="Evening", AttributesToDelete=["REDIRECT_URL", "STORAGE_CONNECTOR_ONE_DRIVE"]
+        )["Stack"]
+
+        assert updated["DisplayName"] == "Evening"
+        assert "RedirectURL" not in updated
+        assert [one["ConnectorType"] for one in updated["StorageConnectors"]] == ["HOMEFOLDERS"]
+        assert appstream.describe_stacks(Names=[STACK])["Stacks"] == [updated]
+
+    def test_a_deleted_stack_is_gone(self, appstream, refused):
+        appstream.create_stack(Name=STACK)
+        appstream.delete_stack(Name=STACK)
+        with refused("ResourceNotFoundException"):
+            appstream.describe_stacks(Names=[STACK])
+
+    def test_a_stack_with_a_fleet_cannot_be_deleted(self, lab, refused):
+        with refused("ResourceInUseException"):
+            lab.delete_stack(Name=STACK)
+
+    @pytest.mark.parametrize("operation", ["update_stack", "delete_stack"])
+    def test_an_unknown_stack_is_not_found(self, appstream, refused, operation):
+        with refused("ResourceNotFoundException"):
+            getattr(appstream, operation)(Name="nowhere")
+
+
+class TestFleets:
+    def test_a_created_fleet_is_stopped_and_has_the_services_defaults(self, appstream):
+        created = appstream.create_fleet(Name=FLEET, **FLEET_MEMBERS)["Fleet"]
+
+        assert created["Arn"] == "arn:aws:appstream:us-east-1:123456789012:fleet/class-fleet"
+        assert created["State"] == "STOPPED"
+        assert created["FleetType"] == "ALWAYS_ON"
+        assert created["MaxUserDurationInSeconds"] == 57_600
+        assert created["ComputeCapacityStatus"] == {"Desired": 2, "Running": 0, "InUse": 0, "Available": 0}
+        assert appstream.describe_fleets(Names=[FLEET])["Fleets"] == [created]
+
+    def test_a_second_fleet_of_the_same_name_is_refused(self, appstream, refused):
+        appstream.create_fleet(Name=FLEET, **FLEET_MEMBERS)
+        with refused("ResourceAlreadyExistsException"):
+            appstream.create_fleet(Name=FLEET, **FLEET_MEMBERS)
+
+    @pytest.mark.parametrize(
+        ("members", "change"),
+        [
+            pytest.param(FLEET_MEMBERS, {"ImageName": None}, id="no image"),
+            pytest.param(FLEET_MEMBERS, {"ComputeCapacity": None}, id="no capacity"),
+            pytest.param(FLEET_MEMBERS, {"ComputeCapacity": {}}, id="empty capacity"),
+            pytest.param(
+                FLEET_MEMBERS, {"ComputeCapacity": {"DesiredInstances": 1, "DesiredSessions": 1}}, id="two capacities"
+            ),
+            pytest.param(FLEET_MEMBERS, {"ComputeCapacity": {"DesiredSessions": 4}}, id="sessions without a maximum"),
+            pytest.param(FLEET_MEMBERS, {"MaxSessionsPerInstance": 4}, id="a maximum without sessions"),
+            pytest.param(FLEET_MEMBERS, {"MaxConcurrentSessions": 4}, id="elastic member on another fleet"),
+            pytest.param(FLEET_MEMBERS, {"DisconnectTimeoutInSeconds": 59}, id="disconnect timeout too short"),
+            pytest.param(FLEET_MEMBERS, {"IdleDisconnectTimeoutInSeconds": 36_001}, id="idle timeout too long"),
+            pytest.param(FLEET_MEMBERS, {"MaxUserDurationInSeconds": 599}, id="session too short"),
+            pytest.param(ELASTIC_MEMBERS, {"MaxConcurrentSessions": None}, id="elastic without sessions"),
+            pytest.param(ELASTIC_MEMBERS, {"ComputeCapacity": {"DesiredInstances": 1}}, id="elastic with instances"),
+            pytest.param(ELASTIC_MEMBERS, {"VpcConfig": {"SubnetIds": ["subnet-1"]}}, id="elastic with one subnet"),
+            pytest.param(ELASTIC_MEMBERS, {"DomainJoinInfo": {"DirectoryName": "example.org"}}, id="elastic in a domain"),
+        ],
+    )
+    def test_members_that_do_not_go_together_are_refused(self, appstream, refused, members, change):
+        members = {name: value for name, value in (members | change).items() if value is not None}
+        with refused("InvalidParameterCombinationException"):
+            appstream.create_fleet(Name=FLEET, **members)
+        assert appstream.describe_fleets()["Fleets"] == []
+
+    def test_starting_takes_the_time_that_is_set_and_capacity_follows(self, simulator, appstream):
+        simulator.set(fleet_starting_seconds=0.2, fleet_stopping_seconds=0.2)
+        appstream.create_fleet(Name=FLEET, **FLEET_MEMBERS)
+
+        appstream.start_fleet(Name=FLEET)
+        assert state(appstream) == "STARTING"
+        assert capacity(appstream) == {"Desired": 2, "Running": 0, "InUse": 0, "Available": 0}
+        time.sleep(0.25)
+        assert state(appstream) == "RUNNING"
+        assert capacity(appstream) == {"Desired": 2, "Running": 2, "InUse": 0, "Available": 2}
+
+        appstream.stop_fleet(Name=FLEET)
+        assert state(appstream) == "STOPPING"
+        time.sleep(0.25)
+        assert state(appstream) == "STOPPED"
+
+    def test_boto3s_waiters_see_the_fleet_start_and_stop(self, simulator, appstream):
+        quickly = {"Delay": 0.05, "MaxAttempts": 20}
+        simulator.set(fleet_starting_seconds=0.2, fleet_stopping_seconds=0.2)
+        appstream.create_fleet(Name=FLEET, **FLEET_MEMBERS)
+
+        appstream.start_fleet(Name=FLEET)
+        appstream.get_waiter("fleet_started").wait(Names=[FLEET], WaiterConfig=quickly)
+        assert state(appstream) == "RUNNING"
+
+        appstream.stop_fleet(Name=FLEET)
+        appstream.get_waiter("fleet_stopped").wait(Names=[FLEET], WaiterConfig=quickly)
+        assert state(appstream) == "STOPPED"
+        assert len(simulator.calls("DescribeFleets")) > 4
+
+    def test_starting_and_stopping_again_changes_nothing(self, lab):
+        lab.start_fleet(Name=FLEET)
+        assert state(lab) == "RUNNING"
+        lab.stop_fleet(Name=FLEET)
+        lab.stop_fleet(Name=FLEET)
+        assert state(lab) == "STOPPED"
+
+    def test_a_stopping_fleet_cannot_be_started(self, simulator, lab, refused):
+        simulator.set(fleet_stopping_seconds=60)
+        lab.stop_fleet(Name=FLEET)
+        with refused("ConcurrentModificationException"):
+            lab.start_fleet(Name=FLEET)
+
+    def test_the_clocks_offset_neither_starts_nor_stops_a_fleet(self, simulator, lab):
+        simulator.set(clock_offset_seconds=-86_400, fleet_stopping_seconds=60)
+        assert state(lab) == "RUNNING"
+        lab.stop_fleet(Name=FLEET)
+        simulator.set(clock_offset_seconds=86_400)
+        assert state(lab) == "STOPPING"
+
+    def test_capacity_of_a_multi_session_fleet_counts_sessions(self, simulator, appstream):
+        simulator.seed_lab(STACK, FLEET, ComputeCapacity={"DesiredSessions": 5}, MaxSessionsPerInstance=4)
+        for user in ("anna", "ben"):
+            simulator.open(appstream.create_streaming_url(**LAB, UserId=user)["StreamingURL"])
+
+        assert capacity(appstream) == {
+            "Desired": 2,
+            "Running": 2,
+            "InUse": 1,
+            "Available": 1,
+            "DesiredUserSessions": 5,
+            "ActualUserSessions": 8,
+            "ActiveUserSessions": 2,
+            "AvailableUserSessions": 6,
+        }
+
+    def test_an_elastic_fleet_has_room_for_its_concurrent_sessions(self, appstream):
+        appstream.create_fleet(Name=FLEET, **ELASTIC_MEMBERS)
+        appstream.start_fleet(Name=FLEET)
+        assert capacity(appstream) == {"Desired": 5, "Running": 5, "InUse": 0, "Available": 5}
+
+    def test_a_running_fleet_changes_its_capacity_but_not_its_instance_type(self, lab, refused):
+        updated = lab.update_fleet(Name=FLEET, ComputeCapacity={"DesiredInstances": 7})["Fleet"]
+        assert updated["ComputeCapacityStatus"]["Running"] == 7
+        with refused("ResourceInUseException"):
+            lab.update_fleet(Name=FLEET, InstanceType="stream.standard.large")
+        lab.stop_fleet(Name=FLEET)
+        assert lab.update_fleet(Name=FLEET, InstanceType="stream.standard.large")["Fleet"]["InstanceType"].endswith("large")
+
+    def test_a_starting_fleet_cannot_be_updated(self, simulator, appstream, refused):
+        simulator.set(fleet_starting_seconds=60)
+        simulator.seed_lab(STACK, FLEET, wait=False)
+        with refused("OperationNotPermittedException"):
+            appstream.update_fleet(Name=FLEET, DisplayName="Class")
+
+    def test_update_deletes_attributes_and_refuses_a_fleet_that_would_not_work(self, appstream, refused):
+        appstream.create_fleet(Name=FLEET, **FLEET_MEMBERS, DomainJoinInfo={"DirectoryName": "example.org"})
+        updated = appstream.update_fleet(Name=FLEET, AttributesToDelete=["DOMAIN_JOIN_INFO"])["Fleet"]
+        assert "DomainJoinInfo" not in updated
+        with refused("InvalidParameterCombinationException"):
+            appstream.update_fleet(Name=FLEET, ComputeCapacity={"DesiredSessions": 3})
+        with refused("InvalidParameterCombinationException"):
+            appstream.update_fleet(DisplayName="no name given")
+
+    def test_a_fleet_is_deleted_when_stopped_and_associated_with_nothing(self, lab, refused):
+        with refused("ResourceInUseException"):
+            lab.delete_fleet(Name=FLEET)
+        lab.stop_fleet(Name=FLEET)
+        with refused("ResourceInUseException"):
+            lab.delete_fleet(Name=FLEET)
+        lab.disassociate_fleet(**LAB)
+        lab.delete_fleet(Name=FLEET)
+        assert lab.describe_fleets()["Fleets"] == []
+
+    @pytest.mark.parametrize("operation", ["update_fleet", "delete_fleet", "start_fleet", "stop_fleet"])
+    def test_an_unknown_fleet_is_not_found(self, appstream, refused, operation):
+        with refused("ResourceNotFoundException"):
+            getattr(appstream, operation)(Name="nowhere")
+
+
+class TestAssociations:
+    def test_an_association_shows_from_both_sides_until_it_is_undone(self, lab):
+        assert lab.list_associated_fleets(StackName=STACK)["Names"] == [FLEET]
+        assert lab.list_associated_stacks(FleetName=FLEET)["Names"] == [STACK]
+        lab.disassociate_fleet(**LAB)
+        assert lab.list_associated_fleets(StackName=STACK)["Names"] == []
+        assert lab.list_associated_stacks(FleetName=FLEET)["Names"] == []
+
+    @pytest.mark.parametrize("operation", ["associate_fleet", "disassociate_fleet"])
+    @pytest.mark.parametrize("unknown", ["StackName", "FleetName"])
+    def test_both_must_exist(self, lab, refused, operation, unknown):
+        with refused("ResourceNotFoundException"):
+            getattr(lab, operation)(**{**LAB, unknown: "nowhere"})
+
+    def test_a_fleet_with_sessions_stays_associated(self, simulator, lab, refused):
+        simulator.open(lab.create_streaming_url(**LAB, UserId="anna")["StreamingURL"])
+        with refused("ResourceInUseException"):
+            lab.disassociate_fleet(**LAB)
+
+
+class TestPagination:
+    NAMES = ("a1", "a2", "a3", "a4", "a5")
+
+    def test_boto3s_paginators_find_every_item(self, appstream):
+        for name in self.NAMES:
+            appstream.create_stack(Name=name)
+            appstream.create_fleet(Name=name, **FLEET_MEMBERS)
+            appstream.associate_fleet(StackName="a1", FleetName=name)
+            appstream.associate_fleet(StackName=name, FleetName="a1")
+
+        def names(operation, member, **request):
+            pages = list(appstream.get_paginator(operation).paginate(**request))
+            assert [len(page[member]) for page in pages] == [2, 2, 1]
+            return tuple(item if isinstance(item, str) else item["Name"] for page in pages for item in page[member])
+
+        assert names("describe_stacks", "Stacks") == self.NAMES
+        assert names("describe_fleets", "Fleets") == self.NAMES
+        assert names("list_associated_fleets", "Names", StackName="a1") == self.NAMES
+        assert names("list_associated_stacks", "Names", FleetName="a1") == self.NAMES
+
+    def test_the_page_size_can_be_set(self, simulator, appstream):
+        simulator.set(page_size=4)
+        for name in self.NAMES:
+            appstream.create_stack(Name=name)
+        assert len(appstream.describe_stacks()["Stacks"]) == 4
+
+    def test_a_token_of_another_operation_is_refused(self, appstream, refused):
+        for name in self.NAMES:
+            appstream.create_stack(Name=name)
+        token = appstream.describe_stacks()["NextToken"]
+        for bad in (token, "rubbish", "é"):
+            with refused("InvalidParameterCombinationException"):
+                appstream.describe_fleets(NextToken=bad)
+
+
+class TestTags:
+    @pytest.fixture
+    def arns(self, appstream):
+        stack = appstream.create_stack(Name=STACK, Tags={"class": "morning"})["Stack"]["Arn"]
+        fleet = appstream.create_fleet(Name=FLEET, **FLEET_MEMBERS, Tags={"class": "morning"})["Fleet"]["Arn"]
+        return stack, fleet
+
+    def test_tags_are_added_replaced_and_removed(self, appstream, arns):
+        for arn in arns:
+            appstream.tag_resource(ResourceArn=arn, Tags={"class": "evening", "room": "Zürich 1"})
+            assert appstream.list_tags_for_resource(ResourceArn=arn)["Tags"] == {"class": "evening", "room": "Zürich 1"}
+            appstream.untag_resource(ResourceArn=arn, TagKeys=["room", "not there"])
+            assert appstream.list_tags_for_resource(ResourceArn=arn)["Tags"] == {"class": "evening"}
+
+    def test_a_resource_has_at_most_fifty_tags(self, appstream, arns, refused):
+        with refused("LimitExceededException"):
+            appstream.tag_resource(ResourceArn=arns[0], Tags={f"key{number}": "" for number in range(50)})
+
+    def test_an_unknown_resource_is_not_found(self, appstream, arns, refused):
+        arn = arns[0] + "x"
+        with refused("ResourceNotFoundException"):
+            appstream.list_tags_for_resource(ResourceArn=arn)
+        with refused("ResourceNotFoundException"):
+            appstream.tag_resource(ResourceArn=arn, Tags={"a": "b"})
+        with refused("ResourceNotFoundException"):
+            appstream.untag_resource(ResourceArn=arn, TagKeys=["a"])

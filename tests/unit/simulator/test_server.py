@@ -1,0 +1,260 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The server around the services: accounts and regions, moto's services, the log of calls, settings, reset, the process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.simulator.control import CHECKOUT, Simulator
+
+STACK, FLEET = "class", "class-fleet"
+LAB = {"StackName": STACK, "FleetName": FLEET}
+
+
+def assumed(simulator, service, role="arn:aws:iam::111122223333:role/teacher", **options):
+    """A client with the credentials of a role in another account."""
+    credentials = simulator.client("sts").assume_role(RoleArn=role, RoleSessionName="class")["Credentials"]
+    return simulator.client(
+        service,
+        aws_access_key_id=credentials["AccessKeyId"],
+        aws_secret_access_key=credentials["SecretAccessKey"],
+        aws_session_token=credentials["SessionToken"],
+        **options,
+    )
+
+
+class TestAccountsAndRegions:
+    def test_regions_are_kept_apart(self, simulator, appstream):
+        ireland = simulator.client("appstream", "eu-west-1")
+        appstream.create_stack(Name=STACK)
+        assert ireland.describe_stacks()["Stacks"] == []
+        arn = ireland.create_stack(Name=STACK)["Stack"]["Arn"]
+        assert arn == "arn:aws:appstream:eu-west-1:123456789012:stack/class"
+
+    def test_an_assumed_role_works_in_the_roles_account(self, simulator, appstream, refused):
+        other = assumed(simulator, "appstream")
+        arn = other.create_stack(Name=STACK)["Stack"]["Arn"]
+        assert arn == "arn:aws:appstream:us-east-1:111122223333:stack/class"
+        assert appstream.describe_stacks()["Stacks"] == []
+        with refused("ResourceNotFoundException"):
+            appstream.delete_stack(Name=STACK)
+        assert [call["account"] for call in simulator.calls("DescribeStacks")] == ["123456789012"]
+        assert [call["account"] for call in simulator.calls("CreateStack")] == ["111122223333"]
+
+    def test_one_user_id_in_two_accounts_is_two_sessions(self, simulator, appstream):
+        simulator.seed_lab(STACK, FLEET)
+        other = assumed(simulator, "appstream")
+        other.create_stack(Name=STACK)
+        assert appstream.describe_fleets()["Fleets"]
+        assert other.describe_fleets()["Fleets"] == []
+
+    def test_policies_are_enforced_when_asked_for(self, simulator, lab):
+        iam = simulator.client("iam")
+        iam.create_user(UserName="teacher")
+        key = iam.create_access_key(UserName="teacher")["AccessKey"]
+        stack_only = {
+            "Version": "2012-10-17",
+            "Statement": [
+                {"Effect": "Allow", "Action": "appstream:DescribeFleets", "Resource": "*"},
+                {
+                    "Effect": "Allow",
+                    "Action": ["appstream:DescribeStacks", "appstream:CreateStreamingURL"],
+                    "Resource": f"arn:aws:appstream:us-east-1:123456789012:stack/{STACK}",
+                },
+            ],
+        }
+        iam.put_user_policy(UserName="teacher", PolicyName="class", PolicyDocument=json.dumps(stack_only))
+        simulator.set(enforce_iam=True)
+        teacher = simulator.client(
+            "appstream", aws_access_key_id=key["AccessKeyId"], aws_secret_access_key=key["SecretAccessKey"]
+        )
+
+        assert teacher.describe_fleets()["Fleets"]
+        assert teacher.describe_stacks(Names=[STACK])["Stacks"]
+        for denied, request in [
+            (teacher.describe_stacks, {"Names": ["other"]}),  # another stack
+            (teacher.create_streaming_url, {**LAB, "UserId": "anna"}),  # the fleet is missing in the policy
+            (teacher.stop_fleet, {"Name": FLEET}),  # another action
+            (lab.describe_fleets, {}),  # a key that nobody made
+        ]:
+            with pytest.raises(ClientError, match="AccessDeniedException"):
+                denied(**request)
+        simulator.set(enforce_iam=False)
+        assert lab.describe_fleets()["Fleets"]
+
+
+class TestMotosServices:
+    def test_s3_dynamodb_ssm_and_sts_answer(self, simulator):
+        s3 = simulator.client("s3")
+        s3.create_bucket(Bucket="classes")
+        s3.put_object(Bucket="classes", Key="authenticate", Body=b"x" * 100_000)
+        assert s3.get_object(Bucket="classes", Key="authenticate")["Body"].read() == b"x" * 100_000
+        assert s3.head_object(Bucket="classes", Key="authenticate")["ContentLength"] == 100_000
+
+        dynamodb = simulator.client("dynamodb")
+        dynamodb.create_table(
+            TableName="leases",
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        dynamodb.put_item(TableName="leases", Item={"id": {"S": "1"}}, ConditionExpression="attribute_not_exists(id)")
+        with pytest.raises(dynamodb.exceptions.ConditionalCheckFailedException):
+            dynamodb.put_item(
+                TableName="leases", Item={"id": {"S": "1"}}, ConditionExpression="attribute_not_exists(id)"
+            )
+
+        assert simulator.client("ssm").describe_parameters()["Parameters"] == []
+        assert simulator.client("sts").get_caller_identity()["Account"] == "123456789012"
+        services = [call["service"] for call in simulator.calls()]
+        assert services == ["s3"] * 4 + ["dynamodb"] * 3 + ["ssm", "sts"]
+
+    def test_an_operation_that_moto_lacks_is_an_error_reply(self, simulator):
+        with pytest.raises(ClientError, match="no operation DescribeInventoryDeletions") as caught:
+            simulator.client("ssm").describe_inventory_deletions()
+        assert caught.value.response["Error"]["Code"] == "NotImplemented"
+        assert len(simulator.calls()) == 1  # nothing to retry
+
+
+class TestCallLog:
+    def test_calls_are_logged_in_order_with_who_what_and_how_it_ended(self, simulator, appstream):
+        appstream.create_stack(Name=STACK)
+        with pytest.raises(ClientError):
+            appstream.start_fleet(Name="nowhere")
+
+        created, started = simulator.calls()
+
+        assert (created["service"], created["operation"], created["region"]) == ("appstream", "CreateStack", "us-east-1")
+        assert created["parameters"] == {"Name": STACK}
+        assert (created["status"], created["error_code"], created["faults"]) == (200, None, [])
+        assert created["started"] <= created["finished"] <= started["started"]
+        assert created["user_agent"].startswith("Boto3/")
+        assert (started["operation"], started["status"]) == ("StartFleet", 404)
+        assert started["error_code"] == "ResourceNotFoundException"
+
+    def test_error_codes_of_every_protocol_are_logged(self, simulator):
+        for service, operation, request in [
+            ("s3", "get_object", {"Bucket": "nowhere", "Key": "x"}),
+            ("dynamodb", "describe_table", {"TableName": "nowhere"}),
+            ("iam", "get_role", {"RoleName": "nobody"}),
+        ]:
+            with pytest.raises(ClientError):
+                getattr(simulator.client(service), operation)(**request)
+        codes = [call["error_code"] for call in simulator.calls()]
+        assert codes == ["NoSuchBucket", "ResourceNotFoundException", "NoSuchEntity"]
+
+    def test_calls_are_selected(self, simulator, appstream):
+        appstream.describe_stacks()
+        appstream.describe_fleets()
+        simulator.client("sts").get_caller_identity()
+        assert [call["operation"] for call in simulator.calls("DescribeStacks")] == ["DescribeStacks"]
+        assert [call["operation"] for call in simulator.calls(service="sts")] == ["GetCallerIdentity"]
+        with pytest.raises(ValueError, match="not by 'colour'"):
+            simulator.calls(colour="red")
+
+    def test_the_log_holds_no_secret(self, simulator, lab):
+        url = lab.create_streaming_url(**LAB, UserId="anna")["StreamingURL"]
+        simulator.client("ssm").put_parameter(Name="/class", Value="open sesame", Type="SecureString")
+        simulator.client("ssm").put_parameter(Name="/url", Value=url, Type="String", Description=f"see {url} soon")
+
+        log = json.dumps(simulator.calls())
+
+        assert url.split("=")[1] not in log
+        assert "open sesame" not in log
+        assert "see *** soon" in log
+
+
+class TestSettings:
+    @pytest.mark.parametrize(
+        ("settings", "message"),
+        [
+            ({"colour": 1}, "There is no setting 'colour'"),
+            ({"page_size": 0}, "page_size must be a whole number of at least 1, not 0"),
+            ({"page_size": 1.5}, "not 1.5"),
+            ({"fleet_starting_seconds": -1}, "fleet_starting_seconds must not be negative"),
+            ({"fleet_stopping_seconds": float("nan")}, "must be a number, not nan"),
+            ({"clock_offset_seconds": "1h"}, "must be a number, not '1h'"),
+            ({"clock_offset_seconds": True}, "must be a number, not True"),
+            ({"enforce_iam": 1}, "must be true or false, not 1"),
+        ],
+    )
+    def test_a_bad_setting_gets_a_sentence_and_changes_nothing(self, simulator, settings, message):
+        before = simulator.set()
+        with pytest.raises(ValueError, match=message):
+            simulator.set(**{"fleet_starting_seconds": 5, **settings})
+        assert simulator.set() == before
+
+    def test_a_path_that_is_not_there_is_not_found(self, simulator):
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            urllib.request.urlopen(f"{simulator.endpoint_url}/_simulator/nothing")
+
+
+def test_reset_forgets_everything(simulator, lab):
+    defaults = simulator.set()
+    url = lab.create_streaming_url(**LAB, UserId="anna", Validity=600)["StreamingURL"]
+    simulator.client("s3").create_bucket(Bucket="classes")
+    simulator.set(page_size=9, clock_offset_seconds=5, fleet_starting_seconds=7, enforce_iam=True)
+    simulator.add_fault(error={"code": "AccessDeniedException"})
+
+    simulator.reset()
+
+    assert simulator.calls() == simulator.streaming_urls() == []
+    assert simulator.set() == defaults
+    assert simulator.open(url)[0] == 403
+    assert lab.describe_stacks()["Stacks"] == lab.describe_fleets()["Fleets"] == []
+    assert simulator.client("s3").list_buckets()["Buckets"] == []
+
+
+class TestProcess:
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+    def test_it_says_where_it_listens_and_stops_cleanly(self, tmp_path, number):
+        ready_file = tmp_path / "ready.json"
+        command = [sys.executable, "-m", "tests.simulator", "--ready-file", str(ready_file)]
+        process = subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            ready = json.loads(process.stdout.readline())
+            assert json.loads(ready_file.read_text()) == ready
+            assert list(tmp_path.iterdir()) == [ready_file]
+            assert ready["pid"] == process.pid
+            assert ready["endpoint_url"].startswith("http://127.0.0.1:")
+            simulator = Simulator(ready["endpoint_url"])
+            simulator.seed_lab(STACK, FLEET)
+            url = simulator.client("appstream").create_streaming_url(**LAB, UserId="anna")["StreamingURL"]
+            assert simulator.open(url)[0] == 200
+        finally:
+            process.send_signal(number)
+            output, errors = process.communicate(timeout=10)
+        assert process.returncode == 0
+        assert (output, errors) == ("", "")
+
+    def test_it_listens_on_the_loopback_interface_only(self, process):
+        port = int(process.endpoint_url.rpartition(":")[2])
+        with open(f"/proc/{process.pid}/net/tcp") as table:
+            listening = {line.split()[1] for line in table if line.split()[3] == "0A"}
+        assert f"0100007F:{port:04X}" in listening
+        assert f"00000000:{port:04X}" not in listening
+
+    def test_the_environment_reaches_the_simulator_with_secrets_that_nobody_guesses(self, simulator, monkeypatch):
+        import boto3
+
+        monkeypatch.setenv("AWS_PROFILE", "somebody-elses")
+        assert "AWS_PROFILE" not in simulator.subprocess_environment()
+        assert simulator.subprocess_environment()["PATH"] == os.environ["PATH"]
+        monkeypatch.delenv("AWS_PROFILE")
+        for name, value in simulator.environment("eu-west-1").items():
+            monkeypatch.setenv(name, value)
+        arn = boto3.session.Session().client("appstream").create_stack(Name=STACK)["Stack"]["Arn"]
+        assert ":eu-west-1:" in arn
+        assert len(simulator.environment()["AWS_SECRET_ACCESS_KEY"]) == 40
+        assert Simulator("")._secret_key != Simulator("")._secret_key

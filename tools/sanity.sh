@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Run all of ansible-test sanity with the ansible-test that is first on the PATH.
+#
+# Usage: sanity.sh COLLECTIONS
+#
+# ansible-test refuses a checkout that is not at ansible_collections/NAMESPACE/NAME, also through a link. So what git knows
+# is copied to a tree beside the amazon.aws of COLLECTIONS. ansible-test keeps its own environments in the home: one for
+# each tree, so that two ansible-test can run side by side.
+set -euo pipefail
+
+collections=$PWD/$1
+work=$PWD/build/sanity/$(basename "$1")
+checkout=$work/ansible_collections/labstream/aws
+
+rm -rf "$work/ansible_collections"
+mkdir -p "$checkout" "$work/ansible_collections/amazon" "$work/home"
+ln -s "$collections/ansible_collections/amazon/aws" "$work/ansible_collections/amazon/aws"
+git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' file; do
+    if [[ -e $file ]]; then printf '%s\0' "$file"; fi
+done | tar --create --null --files-from=- | tar --extract --directory="$checkout"
+
+# Or else ansible-test would ask the repository around it, which ignores build/.
+git init --quiet "$checkout"
+
+python=$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+
+# ansible-test fetches a script that installs pip into its environments. This one installs the pip that comes with Python,
+# so that no other host than the package registry is needed.
+pip=$(python -c '
+from types import SimpleNamespace
+from ansible_test._internal.python_requirements import get_venv_packages
+print(get_venv_packages(SimpleNamespace(version="'"$python"'"))["pip"].replace(".", "_"))')
+mkdir -p "$work/home/.ansible/test/cache"
+echo 'import ensurepip; ensurepip.bootstrap()' > "$work/home/.ansible/test/cache/get_pip_$pip.py"
+
+# pip's own settings and cache stay the user's.
+mkdir -p "$work/home/.config" "$work/home/.cache"
+ln -sfn "${XDG_CONFIG_HOME:-$HOME/.config}/pip" "$work/home/.config/pip"
+ln -sfn "$(python -m pip cache dir)" "$work/home/.cache/pip"
+
+cd "$checkout"
+HOME=$work/home PATH=$PATH:$OLDPWD/build/venv-lint/bin ansible-test sanity --color no --python "$python"

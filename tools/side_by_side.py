@@ -1,0 +1,75 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Run make targets side by side, two at a time, and end with a summary.
+
+Usage: side_by_side.py TARGET...
+
+A target's output goes to build/logs/TARGET.log, and is shown when the target has failed. Exits with 1 if any has.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+LOGS = Path("build/logs")
+PYTEST_CLOSING_LINE = re.compile(r"=+ .*\d+ \w+.* in [\d.]+s.* =+")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a target ended."""
+
+    target: str
+    failed: bool
+    seconds: float
+    output: str
+
+    def __str__(self) -> str:
+        return f"{'FAILED' if self.failed else 'ok':<6} {self.seconds:4.0f} s  {self.target}"
+
+    def pytest_closing_lines(self) -> list[str]:
+        """The lines with which pytest counts what it ran."""
+        return [line for line in self.output.splitlines() if PYTEST_CLOSING_LINE.fullmatch(line)]
+
+
+def run(target: str) -> Outcome:
+    """Run one target to its end."""
+    started = time.monotonic()
+    with (LOGS / f"{target}.log").open("w+", encoding="utf-8", errors="replace") as log:
+        command = ["make", "--no-print-directory", target]
+        status = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, check=False)
+        log.seek(0)
+        return Outcome(target, status.returncode != 0, time.monotonic() - started, log.read())
+
+
+def main() -> None:
+    """Run all targets and exit."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    outcomes = []
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        for future in as_completed([pool.submit(run, target) for target in sys.argv[1:]]):
+            outcome = future.result()
+            outcomes.append(outcome)
+            if outcome.failed:
+                print(f"\n---- {outcome.target}\n{outcome.output}\n----")
+            print(outcome, flush=True)
+
+    print("\nSummary")
+    for outcome in outcomes:
+        print(outcome)
+        print("".join(f"{line}\n" for line in outcome.pytest_closing_lines()), end="")
+    failed = [outcome.target for outcome in outcomes if outcome.failed]
+    print(f"{len(failed)} of {len(outcomes)} failed: {' '.join(failed)}" if failed else f"All {len(outcomes)} succeeded.")
+    sys.exit(bool(failed))
+
+
+if __name__ == "__main__":
+    main()
