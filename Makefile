@@ -44,6 +44,13 @@ bench: $(NEWEST) ## Time and memory against an endpoint that takes 100 ms a call
 build: $(RUNTIME) ## The tarball for Galaxy, in build/dist
 	@$(IN_NEWEST) ansible-galaxy collection build --force --output-path build/dist
 
+format: $(LINT) ## Put the Python sources into shape
+	@$(IN_LINT) ruff check --fix-only --quiet .
+	@$(IN_LINT) ruff format .
+
+changelog: $(LINT) ## The release notes of the version in galaxy.yml, from changelogs/fragments and the new plugins
+	@$(IN_LINT) antsibull-changelog release --update-existing --reload-plugins --refresh-plugins
+
 environments: $(NEWEST) $(OLDEST) $(LINT) ## Build all environments
 
 clean: ## Remove everything that make has built
@@ -54,48 +61,49 @@ clean: ## Remove everything that make has built
 lint: lint-python lint-ansible lint-docs tarball ## All linters, and what is in the tarball
 
 lint-python: $(LINT) ## Style, format and types of the Python sources; the shell scripts
-	$(IN_LINT) ruff check .
-	$(IN_LINT) ruff format --check .
-	$(IN_LINT) mypy
-	$(IN_LINT) shellcheck .ci/run tools/*.sh
+	@$(IN_LINT) ruff check .
+	@$(IN_LINT) ruff format --check .
+	@$(IN_LINT) mypy
+	@$(IN_LINT) shellcheck .ci/run tools/*.sh
 
 lint-ansible: $(LINT) ## ansible-lint with its production profile
-	$(IN_LINT) ansible-lint --offline --strict
+	@$(IN_LINT) ansible-lint --offline --strict
 
+# antsibull-docs copies amazon.aws out of build/, which git ignores: the ceiling keeps it from asking git what to copy.
 lint-docs: $(LINT) ## Documentation of plugins and roles, guides, changelog
-	$(IN_LINT) antsibull-changelog lint
-	$(IN_LINT) antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self .
+	@$(IN_LINT) antsibull-changelog lint
+	@$(IN_LINT) GIT_CEILING_DIRECTORIES="$(CURDIR)" antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self .
 
 tarball: build ## The tarball holds what git does, less what only development needs
 	build/venv/bin/python tools/check_tarball.py $(TARBALL)
 
 galaxy: build $(LINT) ## What Galaxy checks at an upload
-	tools/galaxy_import.sh $(TARBALL)
+	@$(IN_LINT) tools/galaxy_import.sh $(TARBALL) build/collections
 
 sanity: $(NEWEST) $(LINT) ## ansible-test sanity with the newest ansible-core
-	$(IN_NEWEST) tools/sanity.sh build/collections
+	@$(IN_NEWEST) tools/sanity.sh build/collections
 
 sanity-oldest: $(OLDEST) $(LINT) ## ansible-test sanity with the oldest ansible-core
-	$(IN_OLDEST) tools/sanity.sh build/collections-oldest
+	@$(IN_OLDEST) tools/sanity.sh build/collections-oldest
 
 unit: $(NEWEST) ## Unit tests
-	$(IN_NEWEST) pytest tests/unit -n 2
+	@$(IN_NEWEST) pytest tests/unit -n 2
 
 unit-oldest: $(OLDEST) ## Unit tests of the plugins with the oldest ansible-core, amazon.aws and boto3
-	$(IN_OLDEST) pytest tests/unit/plugins -n 2 -p no:cacheprovider -o pythonpath="build/collections-oldest ."
+	@$(IN_OLDEST) pytest tests/unit/plugins -n 2 -p no:cacheprovider -o pythonpath="build/collections-oldest ."
 
 integration: $(NEWEST) ## Modules and roles through ansible-playbook against the simulator
-	$(IN_NEWEST) pytest tests/integration -n 2
+	@$(IN_NEWEST) pytest tests/integration -n 2
 
 # The simulator and pytest stay in the newest environment; the tests run ansible-playbook out of the one named here.
 integration-oldest: $(NEWEST) $(OLDEST) ## The tests marked "core", through the oldest ansible-playbook
-	$(IN_NEWEST) LABSTREAM_TEST_VENV="$(CURDIR)/build/venv-oldest" LABSTREAM_TEST_COLLECTIONS="$(CURDIR)/build/collections-oldest" \
+	@$(IN_NEWEST) LABSTREAM_TEST_VENV="$(CURDIR)/build/venv-oldest" LABSTREAM_TEST_COLLECTIONS="$(CURDIR)/build/collections-oldest" \
 		pytest tests/integration -m core -n 2 -p no:cacheprovider
 
 molecule: $(NEWEST) ## Role scenarios in extensions/molecule
-	cd extensions && $(IN_NEWEST) molecule --base-config molecule/config.yml test --all --workers 2
+	@$(IN_NEWEST) molecule test --all --workers 2 --continue-on-failure
 
-.PHONY: help demo test bench build environments clean lint lint-python lint-ansible lint-docs tarball galaxy \
+.PHONY: help demo test bench build format changelog environments clean lint lint-python lint-ansible lint-docs tarball galaxy \
 	sanity sanity-oldest unit unit-oldest integration integration-oldest molecule
 
 # Environments

@@ -16,7 +16,16 @@ import tarfile
 
 # Where galaxy.yml stands, a tarball has the two files that ansible-galaxy makes from it.
 MADE_BY_GALAXY = {"MANIFEST.json", "FILES.json"}
-NOT_SHIPPED = ("galaxy.yml", "Makefile", "pyproject.toml", ".gitignore", ".ansible-lint", ".ci/", "requirements/", "tools/")
+NOT_SHIPPED = (
+    "galaxy.yml",
+    "Makefile",
+    "pyproject.toml",
+    ".gitignore",
+    ".ansible-lint",
+    ".ci/",
+    "requirements/",
+    "tools/",
+)
 
 
 def main() -> None:

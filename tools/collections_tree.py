@@ -6,8 +6,8 @@
 
 Usage: collections_tree.py REQUIREMENTS TREE
 
-amazon.aws is taken out of the wheel of the PyPI package "ansible" that REQUIREMENTS names, so that nothing but pip is needed,
-and the rest of that package is left out: it is 500 MB, amazon.aws is 4 MB.
+amazon.aws is taken out of the wheel of the PyPI package "ansible" that REQUIREMENTS names, so that nothing but pip is
+needed. The rest of that package is left out: it is 500 MB, amazon.aws is 4 MB.
 """
 
 from __future__ import annotations

@@ -78,14 +78,14 @@ def run_playbook(simulator: Simulator, class_ends: datetime) -> int:
         "HOME": str(FOLDER),
         "ANSIBLE_HOME": str(FOLDER / ".ansible"),
         "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / "build" / "collections"),
+        "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "False",
         "ANSIBLE_LOCALHOST_WARNING": "False",
         "ANSIBLE_INVENTORY_UNPARSED_WARNING": "False",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
-    others = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "ANSIBLE_", "LABSTREAM_"))}
     run = subprocess.run(
         command,
-        env={**others, **simulator.environment(), **own},
+        env={**simulator.subprocess_environment(), **own},
         stdout=subprocess.PIPE,
         text=True,
         timeout=PLAYBOOK_SECONDS,
@@ -106,7 +106,7 @@ def rows() -> list[dict[str, str]]:
 
 def print_seats() -> None:
     """A table of the seats and when their URLs expire."""
-    columns = ("learner", "name", "seat", "expires")
+    columns = ("name", "seat", "expires")
     table = [columns, *(tuple(row[column] for column in columns) for row in rows())]
     widths = [max(len(line[column]) for line in table) for column in range(len(columns))]
     for line in table:

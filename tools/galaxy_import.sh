@@ -1,5 +1,16 @@
 #!/usr/bin/env bash
 # Import a tarball as Galaxy does. galaxy-importer reports success even where it logs an error, so its log is searched.
 #
-# Usage: galaxy_import.sh TARBALL
+# Usage: galaxy_import.sh TARBALL COLLECTIONS
+#
+# It sets Ansible's collections path to where it unpacks the tarball, and finds amazon.aws only on Python's path.
 set -euo pipefail
+
+tarball=$PWD/$1
+export PYTHONPATH=$PWD/$2
+cd build
+python -m galaxy_importer.main "$tarball" 2>&1 | tee galaxy-import.log
+if grep --quiet ERROR galaxy-import.log; then
+    echo 'galaxy-importer logged an error.' >&2
+    exit 1
+fi

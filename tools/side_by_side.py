@@ -67,7 +67,7 @@ def main() -> None:
         print(outcome)
         print("".join(f"{line}\n" for line in outcome.pytest_closing_lines()), end="")
     failed = [outcome.target for outcome in outcomes if outcome.failed]
-    print(f"{len(failed)} of {len(outcomes)} failed: {' '.join(failed)}" if failed else f"All {len(outcomes)} succeeded.")
+    print(f"Failed: {' '.join(failed)}" if failed else f"All {len(outcomes)} succeeded.")
     sys.exit(bool(failed))
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: roster
-short_description: Learners from the CSV text of a roster
+short_description: Learners from the CSV text of a roster, or from a list
 version_added: 0.1.0
 author:
   - labstream.aws contributors (@labstream)
@@ -22,12 +22,14 @@ description:
   - Of a Canvas gradebook, the rows of points possible and manual posting and the test student are left out.
   - Whatever is wrong is an error that names the line of the file where the row starts, and the column. Two rows that are the same learner,
     or that have the same user id, are an error that names both.
+  - A list of learners is checked and completed in the same way. There, C(learner), C(email) or C(user_id), the first
+    that a learner has, identifies them.
 options:
   _input:
     description:
-      - The CSV text.
+      - The CSV text, or a list of dicts with the fields of learners, see O(columns).
       - A file that is not UTF-8 is refused, since a name that is read wrongly gives a wrong user id.
-    type: str
+    type: raw
     required: true
   columns:
     description:
@@ -35,6 +37,7 @@ options:
       - Fields are V(learner), V(email), V(name), V(first_name), V(last_name), V(user_id), V(session_context) and V(application_id).
         Any other field is added to the learners under its name.
       - Every column that is named here must exist.
+      - Only for a CSV text.
     type: dict
   style:
     description:
@@ -119,11 +122,11 @@ from ansible_collections.labstream.aws.plugins.plugin_utils.values import decryp
 
 
 def roster(
-    text: Any, columns: dict[str, str] | None = None, style: str = "readable", key: str | None = None
+    source: Any, columns: dict[str, str] | None = None, style: str = "readable", key: str | None = None
 ) -> list[dict[str, str | None]]:
-    """Return the learners of a CSV text; see rosters.roster."""
+    """Return the learners of a CSV text or a list; see rosters.roster."""
     try:
-        learners = rosters.roster(decrypted(text), columns, style, decrypted(key))
+        learners = rosters.roster(decrypted(source), columns, style, decrypted(key))
     except ValueError as error:
         raise AnsibleFilterError(str(error)) from None
     return wrap_var(learners)

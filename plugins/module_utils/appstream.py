@@ -50,7 +50,7 @@ def check_user_id(user_id: str) -> None:
     """
     if not _USER_ID.fullmatch(user_id):
         raise InvalidOption(
-            f"user_id is {_quoted(user_id)} ({len(user_id)} characters), but it must have 2 to 32 characters out of "
+            f"user_id is {_quoted(user_id)} (length {len(user_id)}), but it must have 2 to 32 characters out of "
             "A-Z a-z 0-9 _ + = , . @ -: make one with the filter labstream.aws.appstream_user_id."
         )
 

@@ -14,9 +14,11 @@ from urllib.parse import urlsplit
 
 try:
     from botocore.config import Config
+    from botocore.exceptions import BotoCoreError
 except ImportError:
     pass  # Handled by AnsibleAWSModule.
 
+from .exceptions import InvalidOption
 from .modules import LabstreamAWSModule
 
 
@@ -24,7 +26,14 @@ def service_client(module: LabstreamAWSModule, service: str, concurrency: int) -
     """A botocore client for up to ``concurrency`` calls at once, with all of the retrying that we do.
 
     Adaptive mode slows down to what the service allows. The user's ``aws_config`` wins over these settings.
+
+    Raises:
+        InvalidOption: botocore does not take the user's ``aws_config``.
     """
+    try:
+        Config(**(module.params["aws_config"] or {}))
+    except (TypeError, ValueError, BotoCoreError) as e:
+        raise InvalidOption(f"aws_config is not what botocore takes: {e}. See botocore.config.Config.") from e
     config = Config(retries={"mode": "adaptive", "total_max_attempts": 10}, max_pool_connections=concurrency)
     return module.client(service, config=config)
 

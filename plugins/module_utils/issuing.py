@@ -10,6 +10,7 @@ threads only call the service; the main thread alone uses the store, and writes 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -92,28 +93,33 @@ class Issuer:
         return not self.force and lease.issued >= self.not_before and self.need.is_met_by(lease, now)
 
     def _issue_all(self, keys: Sequence[LeaseKey], held: Mapping[LeaseKey, Lease]) -> Iterator[Outcome]:
-        if not keys:
-            return
-        executor = ThreadPoolExecutor(max_workers=min(self.concurrency, len(keys)))
+        waiting = deque(Outcome(key, held.get(key)) for key in keys)
+        calls: dict[Future[Lease], Outcome] = {}
+        broken: LeaseStoreError | None = None
+        executor = ThreadPoolExecutor(max_workers=self.concurrency)
         try:
-            calls = {executor.submit(self.issue, key): key for key in keys}
-            broken: LeaseStoreError | None = None
-            for call in as_completed(calls):
-                key = calls[call]
-                outcome = Outcome(key, held.get(key))
-                if call.cancelled():
-                    yield _failed(outcome, LeaseStoreError(f"Not issued, since the lease store failed: {broken}"))
-                    continue
+            while calls or (waiting and broken is None):
+                # Enough to keep all workers busy, but no more: should the store hang or fail, few URLs are lost.
+                while waiting and broken is None and len(calls) < 2 * self.concurrency:
+                    outcome = waiting.popleft()
+                    calls[executor.submit(self.issue, outcome.key)] = outcome
+                call = next(as_completed(calls))
+                outcome = calls.pop(call)
                 try:
-                    yield self._remember(outcome, call.result())
+                    lease = call.result()
+                    if broken is None:
+                        yield self._remember(outcome, lease)
+                    else:
+                        waiting.append(outcome)
                 except LabstreamError as e:
-                    if isinstance(e, LeaseStoreError) and broken is None:
-                        # Whatever is issued from here on would be lost.
+                    if isinstance(e, LeaseStoreError):
                         broken = e
-                        _cancel(calls)
+                        waiting.extend([calls.pop(call) for call in list(calls) if call.cancel()])
                     yield _failed(outcome, e)
         finally:
             executor.shutdown(wait=True, cancel_futures=True)
+        for outcome in waiting:
+            yield _failed(outcome, LeaseStoreError(f"Given up, since the lease store failed: {broken}"))
 
     def _remember(self, outcome: Outcome, lease: Lease) -> Outcome:
         """Write the new lease, unless another run has meanwhile written one that will do.
@@ -132,11 +138,6 @@ class Issuer:
             f"Other runs kept replacing the lease of seat {lease.key.seat!r} while its new URL was to be remembered: "
             "let one run at a time renew this lab with other options, and run again."
         )
-
-
-def _cancel(calls: Mapping[Future[Lease], LeaseKey]) -> None:
-    for call in calls:
-        call.cancel()
 
 
 def _failed(outcome: Outcome, error: LabstreamError) -> Outcome:

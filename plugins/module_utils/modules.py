@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from ansible_collections.amazon.aws.plugins.module_utils.common import set_collection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
@@ -16,8 +16,6 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 from .exceptions import LabstreamError
 from .version import COLLECTION_NAME, COLLECTION_VERSION
 
-if TYPE_CHECKING:
-    from typing import Self
 
 class LabstreamAWSModule(AnsibleAWSModule):
     """An AnsibleAWSModule whose results have the same structure whether it succeeds or fails.
@@ -38,7 +36,7 @@ class LabstreamAWSModule(AnsibleAWSModule):
         """Warn the user. amazon.aws 10 would pass warnings to ``exit_json`` once more, which ansible-core deprecates."""
         self._module.warn(warning)
 
-    def run(self, task: Callable[[Self], None]) -> NoReturn:
+    def run(self, task: Callable[[Any], None]) -> NoReturn:
         """Do the task, and end it with ``result``, or with the sentence of the LabstreamError that it raised."""
         try:
             task(self)
@@ -54,11 +52,12 @@ class LabstreamAWSModule(AnsibleAWSModule):
         super().exit_json(**{**self.result, **kwargs})
 
     def fail_json(self, msg: str, **kwargs: Any) -> NoReturn:
-        """End the task with one sentence.
+        """End the task with one sentence. A traceback, which amazon.aws adds to some failures, is left out.
 
         Raises:
             LabstreamError: for ``run``, where amazon.aws calls this in a handler of its own.
         """
         if sys.exc_info()[1] is not None:
             raise LabstreamError(msg)
+        kwargs.pop("exception", None)
         super().fail_json(msg=msg, **{**self.result, **kwargs})

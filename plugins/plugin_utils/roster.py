@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Learners from the CSV text of a roster. Knows neither AWS nor Ansible.
+"""Learners from a roster: the text of a CSV file, or a list. Knows neither AWS nor Ansible.
 
 Column names are those of Moodle's exports (grade/export/txt, the participants page, and the file for uploading users)
 and of Canvas's gradebook export (lib/gradebook_exporter.rb in its source), and our own plain ones.
@@ -14,7 +14,10 @@ import csv
 import io
 import re
 import unicodedata
+from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.labstream.aws.plugins.plugin_utils.user_id import appstream_user_id
@@ -43,6 +46,10 @@ _EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
 _VERBATIM = {"learner", "email", "user_id", "session_context", "application_id"}
 _HEADERS_SHOWN = 12
 
+# What a learner of a list may have, and which of it identifies them, the first that is given.
+_LISTED_FIELDS = ("learner", "name", "email", "user_id", "session_context", "application_id")
+_IDENTITIES = ("learner", "email", "user_id")
+
 
 class Row(NamedTuple):
     """A row with something in it: the line of the file where it starts (the first is 1), and its cells, stripped."""
@@ -62,36 +69,69 @@ class Column(NamedTuple):
 
 
 def roster(
-    text: Any, columns: dict[str, str] | None = None, style: str = "readable", key: str | None = None
+    source: Any, columns: dict[str, str] | None = None, style: str = "readable", key: str | None = None
 ) -> list[dict[str, str | None]]:
-    """Return the learners of a roster in its order.
+    """Return the learners of a roster, a CSV text or a list of dicts with the fields of learners, in its order.
 
     Each is a dict of ``learner`` (id), ``name``, ``email``, ``user_id``, ``session_context`` and ``application_id``,
     all text, None where the roster has nothing (never for ``learner`` and ``user_id``), and of each further field that
-    ``columns`` names. ``columns`` gives the column of a field where the roster's header does not tell it; ``style``
+    ``columns`` names. ``columns`` gives the column of a field where the header of a CSV does not tell it; ``style``
     and ``key`` are those of appstream_user_id().
 
-    Raises ValueError, with one sentence that names line and column, for what cannot be read.
+    Raises ValueError, with one sentence that names line and column, or entry and field, for what cannot be read.
     """
     check_style(style, key)
-    text = _checked(text)
     columns = _mapping(columns)
+    if isinstance(source, (list, tuple)):
+        return _distinct("Learners", _listed_learners(source, columns, style, key))
+    text = _checked(source)
     wanted = _wanted(columns)
     header, rows = _table(text, wanted)
     found = _columns(header, rows, wanted, columns)
-    learners: list[dict[str, str | None]] = []
+    return _distinct("Roster lines", ((row.line, _learner(row, found, style, key)) for row in rows))
+
+
+def _distinct(
+    places: str, learners: Iterable[tuple[int, dict[str, str | None]]]
+) -> list[dict[str, str | None]]:
+    """Return learners without their places; raise ValueError if two are the same learner or have the same user id."""
     seen: dict[str, tuple[int, str]] = {}
-    for row in rows:
-        learner = _learner(row, found, style, key)
+    distinct = []
+    for place, learner in learners:
         for what, value in (("learner", normalise(learner["learner"])), ("user id", learner["user_id"])):
-            line, other = seen.setdefault(f"{what} {value}", (row.line, learner["learner"]))
-            if line != row.line:
+            first, other = seen.setdefault(f"{what} {value}", (place, learner["learner"]))
+            if first != place:
                 raise ValueError(
-                    f"Roster lines {line} ({quote(other)}) and {row.line} ({quote(learner['learner'])}) "
+                    f"{places} {first} ({quote(other)}) and {place} ({quote(learner['learner'])}) "
                     f"have the same {what} {quote(value)}; remove one or make them differ."
                 )
-        learners.append(learner)
-    return learners
+        distinct.append(learner)
+    return distinct
+
+
+def _listed_learners(
+    entries: Sequence[Any], columns: dict[str, str], style: str, key: str | None
+) -> Iterator[tuple[int, dict[str, str | None]]]:
+    """Yield number and learner of each entry of a list, of which the first is 1."""
+    if columns:
+        raise ValueError("columns is for the text of a CSV file; leave it out when the learners are a list.")
+    for number, entry in enumerate(entries, start=1):
+        if not isinstance(entry, dict):
+            raise ValueError(f"Learner {number} is {quote(entry)}, not a dictionary such as {{'email': '...'}}.")
+
+        def fail(field: str, problem: str, number: int = number) -> ValueError:
+            return ValueError(f"Learner {number}, {field}: {problem}")
+
+        values = {}
+        for field in _LISTED_FIELDS:
+            value = entry.get(field)
+            if value is not None and not isinstance(value, str):
+                raise fail(field, f"{quote(value)} is not text; put it in quotes, since YAML changes numbers such as 007.")
+            values[field] = (value or "").strip()
+        identity = next((field for field in _IDENTITIES if values[field]), None)
+        if identity is None:
+            raise ValueError(f"Learner {number} has neither learner nor email nor user_id; give one of them.")
+        yield number, _completed(values, identity, style, key, fail)
 
 
 def _checked(text: Any) -> str:
@@ -232,15 +272,25 @@ def _learner(row: Row, columns: dict[str, Column], style: str, key: str | None) 
     def fail(field: str, problem: str) -> ValueError:
         return ValueError(f"Roster line {row.line}, column {quote(columns[field].header)}: {problem}")
 
-    values = {}
-    for field, column in columns.items():
-        cell = column.cell(row)
-        values[field] = cell if field in _VERBATIM else " ".join(cell.split())
-        if any(unicodedata.category(character) == "Cc" for character in values[field]):
-            raise fail(field, f"{quote(cell)} holds a control character or a new line.")
+    values = {field: column.cell(row) for field, column in columns.items()}
     identity = "learner" if "learner" in columns else "email"
     if not values[identity]:
         raise fail(identity, "the cell must identify the learner but is empty; fill it, or use another column.")
+    return _completed(values, identity, style, key, fail)
+
+
+def _completed(
+    cells: dict[str, str], identity: str, style: str, key: str | None, fail: Callable[[str, str], ValueError]
+) -> dict[str, str | None]:
+    """Return the learner whom ``cells``, text by field, describe, and whom the field ``identity`` identifies.
+
+    Raises the error that ``fail`` makes of a field and what is wrong with it.
+    """
+    values = {}
+    for field, cell in cells.items():
+        values[field] = cell if field in _VERBATIM else " ".join(cell.split())
+        if any(unicodedata.category(character) == "Cc" for character in values[field]):
+            raise fail(field, f"{quote(cell)} holds a control character or a new line.")
     if values.get("email") and not _EMAIL.fullmatch(values["email"]):
         raise fail("email", f"{quote(values['email'])} is not an e-mail address.")
     try:
@@ -251,7 +301,7 @@ def _learner(row: Row, columns: dict[str, Column], style: str, key: str | None) 
     if not is_valid(user_id):
         raise fail("user_id", f"{quote(user_id)} is not 2 to 32 ASCII letters, digits and characters of '_+=,.@-'.")
     name = values.get("name") or f"{values.get('first_name', '')} {values.get('last_name', '')}".strip()
-    further = {field: values[field] or None for field in columns if field not in COLUMN_NAMES}
+    further = {field: value or None for field, value in values.items() if field not in COLUMN_NAMES}
     return {
         **further,
         "learner": values[identity],

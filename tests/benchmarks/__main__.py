@@ -48,10 +48,8 @@ class Bench:
     def __init__(self, simulator: Simulator, folder: Path) -> None:
         self.simulator = simulator
         self.folder = folder
-        others = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LABSTREAM_"))}
         self.environment = {
-            **others,
-            **{k: v for k, v in simulator.environment().items() if v},
+            **simulator.subprocess_environment(),
             "ANSIBLE_LOCALHOST_WARNING": "False",
             "ANSIBLE_COLLECTIONS_PATH": os.environ.get("ANSIBLE_COLLECTIONS_PATH", str(CHECKOUT / "build" / "collections")),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",

@@ -17,9 +17,10 @@ from urllib.parse import parse_qsl
 from botocore.exceptions import UnknownServiceError
 from botocore.model import OperationNotFoundError, Shape
 from moto.core.request import Request
-from moto.core.routing import NotFound, get_service_router
+from moto.core.routing import get_service_router
 from moto.core.utils import get_service_model
 from moto.iam.models import get_account_id_from
+from werkzeug.exceptions import NotFound
 
 from tests.simulator import streaming
 
@@ -30,7 +31,7 @@ CREDENTIAL_SCOPE = re.compile(r"Credential=([^/,&\s]+)/\d{8}/([^/]+)/([^/]+)/aws
 
 @dataclass
 class Call:
-    """One API call. Times are seconds since the epoch on this machine's clock; ``status`` is None if no reply was sent."""
+    """One API call. Times are this machine's, in seconds since the epoch; ``status`` is None if no reply was sent."""
 
     service: str
     operation: str

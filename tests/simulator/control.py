@@ -99,7 +99,7 @@ class Simulator:
         }
 
     def subprocess_environment(self, region: str = "us-east-1") -> dict[str, str]:
-        """A whole environment for a child process: the caller's, where an AWS_PROFILE of its own would be in the way."""
+        """A whole environment for a child process: the caller's without its AWS_PROFILE and the like, and the above."""
         return {**_neutral(), **self.environment(region)}
 
     # Steering
@@ -165,18 +165,24 @@ class Simulator:
         return boto3.session.Session()
 
     def seed_lab(
-        self, stack: str, fleet: str, instances: int = 30, region: str = "us-east-1", wait: bool = True, **fleet_members: Any
+        self,
+        stack: str,
+        fleet: str,
+        *,
+        instances: int = 30,
+        region: str = "us-east-1",
+        wait: bool = True,
+        **members: Any,
     ) -> None:
-        """Make a stack with a running fleet, over the AWS API. ``fleet_members`` go to CreateFleet as they are."""
+        """Make a stack with a running fleet, over the AWS API. ``members`` go to CreateFleet as they are."""
         appstream = self.client("appstream", region)
         appstream.create_stack(Name=stack)
-        members = {
+        defaults = {
             "InstanceType": "stream.standard.medium",
             "ImageName": "lab-image",
             "ComputeCapacity": {"DesiredInstances": instances},
-            **fleet_members,
         }
-        appstream.create_fleet(Name=fleet, **members)
+        appstream.create_fleet(Name=fleet, **{**defaults, **members})
         appstream.associate_fleet(StackName=stack, FleetName=fleet)
         appstream.start_fleet(Name=fleet)
         deadline = time.monotonic() + 60

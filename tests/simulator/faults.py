@@ -57,7 +57,7 @@ class TokenBucket:
 
 
 class Rule:
-    """One rule as posted: which calls it selects, one kind of fault, and how many times it still acts (None: always)."""
+    """One rule as posted: which calls it selects, a kind of fault, and how often it still acts (None: always)."""
 
     def __init__(self, definition: Mapping[str, Any]) -> None:
         unknown = definition.keys() - SELECTORS - KINDS - {"times"}

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The HTTP server: moto's application, wrapped in faults and a log of calls, beside streaming pages and the control API."""
+"""The HTTP server: moto's application with faults and a log of calls around it; streaming pages; the control API."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from botocore.model import Shape
 
@@ -23,7 +24,7 @@ class Invalid(Exception):
     """A value breaks a constraint of the operation's model (AWS: ValidationException)."""
 
 
-PYTHON_TYPES: dict[str, type | tuple[type, ...]] = {
+PYTHON_TYPES: dict[str, Any] = {
     "structure": dict,
     "map": dict,
     "list": list,
@@ -38,7 +39,7 @@ PYTHON_TYPES: dict[str, type | tuple[type, ...]] = {
 }
 
 
-def validate(parameters: dict, shape: Shape, lax: frozenset[str] = frozenset()) -> None:
+def validate(parameters: Any, shape: Shape, lax: frozenset[str] = frozenset()) -> None:
     """Raise Malformed or Invalid unless ``parameters`` is a good input; members in ``lax`` need the minimum only."""
     violations = list(_violations(parameters, shape, "", lax))
     if violations:
@@ -51,29 +52,34 @@ def matches(value: str, shape: Shape) -> bool:
     return not list(_violations(value, shape, "value", frozenset()))
 
 
-def _violations(value: object, shape: Shape, where: str, lax: frozenset[str]) -> Iterator[str]:
+def _violations(value: Any, shape: Shape, where: str, lax: frozenset[str]) -> Iterator[str]:
     expected = PYTHON_TYPES[shape.type_name]
     if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
         raise Malformed(f"{where or 'The body'} must be a {shape.type_name}, not {type(value).__name__}.")
-    yield from _constraints(value, shape, where, strict=where not in lax)
     if shape.type_name == "structure":
         for name in sorted(value.keys() - shape.members.keys()):
             raise Malformed(f"{_join(where, name)} is not a member of {shape.name}.")
         for name in shape.required_members:
             if name not in value:
                 yield f"Value null at '{_join(where, name)}' failed to satisfy constraint: Member must not be null"
-        for name, member in value.items():
-            yield from _violations(member, shape.members[name], _join(where, name), lax)
+    yield from _constraints(value, shape, where, strict=where not in lax)
+    for part, part_shape, name in _parts(value, shape):
+        yield from _violations(part, part_shape, _join(where, name), lax)
+
+
+def _parts(value: Any, shape: Shape) -> Iterator[tuple[Any, Shape, str]]:
+    """What a value is made of: each part with its shape and its name."""
+    if shape.type_name == "structure":
+        yield from ((member, shape.members[name], name) for name, member in value.items())
     elif shape.type_name == "list":
-        for number, member in enumerate(value, start=1):
-            yield from _violations(member, shape.member, _join(where, f"{number}.member"), lax)
+        yield from ((member, shape.member, f"{number}.member") for number, member in enumerate(value, start=1))
     elif shape.type_name == "map":
         for key, member in value.items():
-            yield from _violations(key, shape.key, _join(where, "key"), lax)
-            yield from _violations(member, shape.value, _join(where, key), lax)
+            yield key, shape.key, "key"
+            yield member, shape.value, key
 
 
-def _constraints(value: object, shape: Shape, where: str, strict: bool) -> Iterator[str]:
+def _constraints(value: Any, shape: Shape, where: str, strict: bool) -> Iterator[str]:
     if isinstance(value, bool) or shape.type_name in ("structure", "timestamp"):
         return
     rules = shape.metadata

@@ -58,6 +58,8 @@ ON CONFLICT (scope, seat, purpose) DO UPDATE SET
 WHERE lease.lease_id = :expected OR lease.forgotten IS NOT NULL OR lease.expires <= :now
 """
 
+_DAMAGED = "is damaged: restore it from a copy, or move it away to start with no lease"
+
 # SQLite's own words (its codes reach Python only since 3.11), and the sentence that the user gets.
 _SENTENCES = (
     ("database is locked", "is locked by another process: let that one end, then run again"),
@@ -69,7 +71,8 @@ _SENTENCES = (
         "not a database",
         "is no SQLite file: name another file in lease_store, or move this one away to start with no lease",
     ),
-    ("malformed", "is damaged: restore it from a copy, or move it away to start with no lease"),
+    ("malformed", _DAMAGED),
+    ("Could not decode", _DAMAGED),  # Python's own words, which go on to quote the value.
 )
 
 
@@ -173,7 +176,7 @@ class SQLiteLeaseStore:
     def _connect(self, busy_timeout: float) -> sqlite3.Connection:
         # Transactions are begun by hand, so that each is one that writes from its start.
         database = sqlite3.connect(
-            f"file:{quote(self._path)}?mode=rw", uri=True, timeout=busy_timeout, isolation_level=None
+            f"file:{quote(os.fsencode(self._path))}?mode=rw", uri=True, timeout=busy_timeout, isolation_level=None
         )
         database.execute("PRAGMA secure_delete = ON").fetchall()
         owner, version = _pragma(database, "application_id"), _pragma(database, "user_version")
@@ -265,15 +268,18 @@ def _row_of_lease(lease: Lease) -> dict[str, str | int | None]:
 
 
 def _lease_of_row(row: tuple) -> Lease:
-    scope, seat, purpose, lease_id, url, sha256, issued, expires, validity, lab, forgotten = row
-    return Lease(
-        key=LeaseKey(scope, seat, purpose),
-        lease_id=lease_id,
-        url=url,
-        url_sha256=sha256,
-        issued=_moment(issued),
-        expires=_moment(expires),
-        validity=validity,
-        lab=lab,
-        forgotten=None if forgotten is None else _moment(forgotten),
-    )
+    try:
+        scope, seat, purpose, lease_id, url, sha256, issued, expires, validity, lab, forgotten = row
+        return Lease(
+            key=LeaseKey(scope, seat, purpose),
+            lease_id=lease_id,
+            url=url,
+            url_sha256=sha256,
+            issued=_moment(issued),
+            expires=_moment(expires),
+            validity=validity,
+            lab=lab,
+            forgotten=None if forgotten is None else _moment(forgotten),
+        )
+    except (TypeError, ValueError, OverflowError, OSError) as e:
+        raise sqlite3.DatabaseError("malformed record") from e

@@ -9,6 +9,7 @@ import re
 import sys
 
 from moto import backend_index
+from moto.moto_server import werkzeug_app
 
 from tests.simulator.appstream.models import appstream_backends
 from tests.simulator.appstream.urls import url_bases
@@ -20,3 +21,5 @@ def register() -> None:
     """Make moto's server route AppStream's calls here, under the name by which moto looks its own backends up."""
     sys.modules["moto.appstream"] = sys.modules[__name__]
     backend_index.backend_url_patterns += [("appstream", re.compile(base)) for base in url_bases]
+    # Unsigned calls go to S3 unless moto knows their target.
+    werkzeug_app.UNSIGNED_REQUESTS["PhotonAdminProxyService"] = ("appstream", "us-east-1")

@@ -425,7 +425,9 @@ class AppStreamBackend(BaseBackend):
             message = f"Limit must be between {SESSIONS_PAGE[0]} and {SESSIONS_PAGE[-1]}."
             raise AppStreamError("InvalidParameterCombinationException", message)
         descriptions = [session.describe() for session in self._live_sessions()]
-        wanted = {name: request[name] for name in ("StackName", "FleetName", "UserId", "InstanceId") if name in request}
+        wanted: Members = {
+            name: request[name] for name in ("StackName", "FleetName", "UserId", "InstanceId") if name in request
+        }
         wanted["AuthenticationType"] = request.get("AuthenticationType", "API")
         matching = [one for one in descriptions if all(one.get(name) == value for name, value in wanted.items())]
         page, token = _page("DescribeSessions", matching, request)
@@ -470,7 +472,8 @@ class AppStreamBackend(BaseBackend):
         return self.fleets[name]
 
     def _resource(self, arn: str) -> Stack | Fleet:
-        for resource in (*self.stacks.values(), *self.fleets.values()):
+        resources: list[Stack | Fleet] = [*self.stacks.values(), *self.fleets.values()]
+        for resource in resources:
             if resource.arn == arn:
                 return resource
         raise AppStreamError("ResourceNotFoundException", f"The resource {arn} was not found.")
@@ -515,9 +518,9 @@ def _check_fleet(attributes: Members) -> None:
     for name, seconds in FLEET_SECONDS.items():
         never = name == "IdleDisconnectTimeoutInSeconds" and attributes[name] == 0
         require(never or attributes[name] in seconds, f"{name} must be between {seconds[0]} and {seconds[-1]}.")
-    capacity = attributes.get("ComputeCapacity")
+    capacity = attributes.get("ComputeCapacity", {})
     if attributes["FleetType"] == "ELASTIC":
-        require(capacity is None, "An elastic fleet has MaxConcurrentSessions, not ComputeCapacity.")
+        require("ComputeCapacity" not in attributes, "An elastic fleet has MaxConcurrentSessions, not ComputeCapacity.")
         require(attributes.get("MaxConcurrentSessions", 0) > 0, "An elastic fleet needs MaxConcurrentSessions.")
         require("DomainJoinInfo" not in attributes, "An elastic fleet cannot join a domain.")
         subnets = attributes.get("VpcConfig", {}).get("SubnetIds", [])
@@ -527,7 +530,7 @@ def _check_fleet(attributes: Members) -> None:
     require("MaxConcurrentSessions" not in attributes, "MaxConcurrentSessions is for elastic fleets.")
     require("SessionScriptS3Location" not in attributes, "SessionScriptS3Location is for elastic fleets.")
     require(
-        capacity is not None and len(capacity) == 1 and min(capacity.values()) >= 0,
+        len(capacity) == 1 and min(capacity.values()) >= 0,
         "ComputeCapacity needs one of DesiredInstances and DesiredSessions, and it must not be negative.",
     )
     require(

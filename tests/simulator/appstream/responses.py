@@ -34,7 +34,8 @@ class AppStreamResponse(BaseResponse):
 
     def get_region_from_url(self, request: Any, full_url: str) -> str:
         """The signature's region only; moto would also look for one in the user agent."""
-        return request.headers["Authorization"].split("/")[2]
+        scope = request.headers.get("Authorization", "").split("/")
+        return scope[2] if len(scope) > 2 else self.default_region
 
     def _get_action(self) -> str:
         """The target header only; moto would also find ``&Action=`` inside a JSON body."""
@@ -49,6 +50,8 @@ class AppStreamResponse(BaseResponse):
             return error.status, {**headers, "x-amzn-ErrorType": error.code}, json.dumps(body)
 
     def _result(self) -> dict[str, Any]:
+        if "Authorization" not in self.headers:
+            raise AppStreamError("MissingAuthenticationTokenException", "The request is not signed.")
         operation = self._get_action()
         if operation not in OPERATIONS:
             raise AppStreamError("UnknownOperationException", f"The simulator has no operation {operation!r}.")

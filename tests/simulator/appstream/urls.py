@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where moto's server finds the service. Requests to a loopback address get the first host name from their signature."""
+"""Where moto's server finds the service. A loopback request gets the first host name from its signature."""
 
 from __future__ import annotations
 

@@ -27,16 +27,16 @@ FLEET_MEMBERS = {
 def post(simulator):
     """Send a body that botocore's client would not: (status, error code or None, reply)."""
 
-    def send(operation: str, body: object, region: str = "us-east-1"):
-        request = urllib.request.Request(
-            simulator.endpoint_url,
-            body if isinstance(body, bytes) else json.dumps(body).encode(),
-            {
-                "Content-Type": "application/x-amz-json-1.1",
-                "X-Amz-Target": f"PhotonAdminProxyService.{operation}",
-                "Authorization": f"AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20300101/{region}/appstream/aws4_request",
-            },
-        )
+    def send(operation: str, body: object, region: str = "us-east-1", signed: bool = True):
+        headers = {
+            "Content-Type": "application/x-amz-json-1.1",
+            "X-Amz-Target": f"PhotonAdminProxyService.{operation}",
+        }
+        if signed:
+            scope = f"AKIAEXAMPLE/20300101/{region}/appstream/aws4_request"
+            headers["Authorization"] = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        request = urllib.request.Request(simulator.endpoint_url, data, headers)
         try:
             with urllib.request.urlopen(request) as reply:
                 return reply.status, None, json.load(reply)
@@ -55,34 +55,51 @@ def test_times_are_numbers_and_absent_members_are_left_out(post):
     assert "DisplayName" not in reply["Stack"]
 
 
+URL = {**LAB, "UserId": "anna"}
+
+
 @pytest.mark.parametrize(
-    ("operation", "body", "code"),
+    ("operation", "body"),
     [
-        pytest.param("CreateStack", b"{", "SerializationException", id="not JSON"),
-        pytest.param("CreateStack", [], "SerializationException", id="not an object"),
-        pytest.param("CreateStack", {"Name": 5}, "SerializationException", id="number for a string"),
-        pytest.param("CreateStack", {"Name": STACK, "Colour": "red"}, "SerializationException", id="unknown member"),
-        pytest.param("CreateStreamingURL", {**LAB, "UserId": "anna", "Validity": "60"}, "SerializationException", id="string for a number"),
-        pytest.param("CreateStreamingURL", {**LAB, "UserId": "anna", "Validity": True}, "SerializationException", id="boolean for a number"),
-        pytest.param("DescribeStacks", {"Names": "class"}, "SerializationException", id="string for a list"),
-        pytest.param("CreateStack", {}, "ValidationException", id="required member missing"),
-        pytest.param("CreateStack", {"Name": None}, "ValidationException", id="required member null"),
-        pytest.param("CreateStack", {"Name": "-class"}, "ValidationException", id="pattern"),
-        pytest.param("CreateStack", {"Name": STACK, "DisplayName": "x" * 101}, "ValidationException", id="too long"),
-        pytest.param("CreateStack", {"Name": STACK, "EmbedHostDomains": []}, "ValidationException", id="list too short"),
-        pytest.param("CreateStack", {"Name": STACK, "Tags": {"aws:x": "y"}}, "ValidationException", id="reserved tag"),
-        pytest.param("CreateStack", {"Name": STACK, "ApplicationSettings": {}}, "ValidationException", id="nested member missing"),
-        pytest.param("CreateFleet", {**FLEET_MEMBERS, "FleetType": "SOMETIMES"}, "ValidationException", id="enumeration"),
-        pytest.param("CreateStreamingURL", {**LAB, "UserId": "a"}, "ValidationException", id="user id of one character"),
-        pytest.param("CreateStreamingURL", {**LAB, "UserId": "anna", "SessionContext": ""}, "ValidationException", id="empty context"),
-        pytest.param("DescribeSessions", {**LAB, "UserId": "x" * 129, "AuthenticationType": "API"}, "ValidationException", id="user id of 129 characters"),
-        pytest.param("CreateImageBuilder", {}, "UnknownOperationException", id="operation not simulated"),
-        pytest.param("reset", {}, "UnknownOperationException", id="no operation at all"),
+        pytest.param("CreateStack", b"{", id="not JSON"),
+        pytest.param("CreateStack", [], id="not an object"),
+        pytest.param("CreateStack", {"Name": 5}, id="number for a string"),
+        pytest.param("CreateStack", {"Name": STACK, "Colour": "red"}, id="unknown member"),
+        pytest.param("CreateStreamingURL", {**URL, "Validity": "60"}, id="string for a number"),
+        pytest.param("CreateStreamingURL", {**URL, "Validity": True}, id="boolean for a number"),
+        pytest.param("DescribeStacks", {"Names": "class"}, id="string for a list"),
+        pytest.param("DescribeStacks", {"Names": [None]}, id="null in a list"),
     ],
-)  # fmt: skip
-def test_bad_input_is_refused_and_changes_nothing(post, appstream, operation, body, code):
-    assert post(operation, body)[:2] == (400, code)
+)
+def test_a_malformed_request_is_refused_and_changes_nothing(post, appstream, operation, body):
+    assert post(operation, body)[:2] == (400, "SerializationException")
+    assert appstream.describe_stacks()["Stacks"] == []
+
+
+@pytest.mark.parametrize(
+    ("operation", "body"),
+    [
+        pytest.param("CreateStack", {}, id="required member missing"),
+        pytest.param("CreateStack", {"Name": None}, id="required member null"),
+        pytest.param("CreateStack", {"Name": "-class"}, id="pattern"),
+        pytest.param("CreateStack", {"Name": STACK, "DisplayName": "x" * 101}, id="too long"),
+        pytest.param("CreateStack", {"Name": STACK, "EmbedHostDomains": []}, id="list too short"),
+        pytest.param("CreateStack", {"Name": STACK, "Tags": {"aws:x": "y"}}, id="reserved tag"),
+        pytest.param("CreateStack", {"Name": STACK, "ApplicationSettings": {}}, id="nested member missing"),
+        pytest.param("CreateFleet", {**FLEET_MEMBERS, "FleetType": "SOMETIMES"}, id="enumeration"),
+        pytest.param("CreateStreamingURL", {**URL, "UserId": "a"}, id="user id of one character"),
+        pytest.param("CreateStreamingURL", {**URL, "SessionContext": ""}, id="empty session context"),
+        pytest.param("DescribeSessions", {**URL, "UserId": "x" * 129}, id="user id of 129 characters"),
+    ],
+)
+def test_a_value_outside_the_services_model_is_refused_and_changes_nothing(post, appstream, operation, body):
+    assert post(operation, body)[:2] == (400, "ValidationException")
     assert appstream.describe_stacks()["Stacks"] == appstream.describe_fleets()["Fleets"] == []
+
+
+@pytest.mark.parametrize("operation", ["CreateImageBuilder", "reset", ""])
+def test_an_operation_that_is_not_simulated_is_refused(post, operation):
+    assert post(operation, {})[:2] == (400, "UnknownOperationException")
 
 
 def test_the_operation_is_what_the_header_says_whatever_the_body_holds(post, lab):
@@ -96,6 +113,10 @@ def test_an_error_has_the_services_form(post):
     assert status == 404
     assert body["__type"].endswith("#ResourceNotFoundException")
     assert "nowhere" in body["Message"]
+
+
+def test_an_unsigned_request_says_so(post):
+    assert post("DescribeStacks", {}, signed=False)[:2] == (400, "MissingAuthenticationTokenException")
 
 
 def test_a_region_without_the_service_says_so(post):

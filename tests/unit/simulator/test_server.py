@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The server around the services: accounts and regions, moto's services, the log of calls, settings, reset, the process."""
+"""Around the services: accounts and regions, moto's services, the log of calls, settings, reset, the process."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ class TestAccountsAndRegions:
         assert [call["account"] for call in simulator.calls("DescribeStacks")] == ["123456789012"]
         assert [call["account"] for call in simulator.calls("CreateStack")] == ["111122223333"]
 
-    def test_one_user_id_in_two_accounts_is_two_sessions(self, simulator, appstream):
-        simulator.seed_lab(STACK, FLEET)
+    def test_a_url_starts_a_session_in_the_account_that_issued_it(self, simulator, lab):
         other = assumed(simulator, "appstream")
         other.create_stack(Name=STACK)
-        assert appstream.describe_fleets()["Fleets"]
-        assert other.describe_fleets()["Fleets"] == []
+        simulator.open(lab.create_streaming_url(**LAB, UserId="anna")["StreamingURL"])
+        assert len(lab.describe_sessions(**LAB)["Sessions"]) == 1
+        assert other.describe_sessions(**LAB)["Sessions"] == []
 
     def test_policies_are_enforced_when_asked_for(self, simulator, lab):
         iam = simulator.client("iam")
@@ -135,7 +135,8 @@ class TestCallLog:
 
         created, started = simulator.calls()
 
-        assert (created["service"], created["operation"], created["region"]) == ("appstream", "CreateStack", "us-east-1")
+        assert (created["service"], created["operation"]) == ("appstream", "CreateStack")
+        assert (created["account"], created["region"]) == ("123456789012", "us-east-1")
         assert created["parameters"] == {"Name": STACK}
         assert (created["status"], created["error_code"], created["faults"]) == (200, None, [])
         assert created["started"] <= created["finished"] <= started["started"]

@@ -32,7 +32,7 @@ KEY = "correct horse battery staple"
         (
             roster,
             "roster",
-            {"text": "Mail\nanna@example.org\n", "columns": {"email": "Mail"}, "style": "opaque", "key": KEY},
+            {"source": "Mail\nanna@example.org\n", "columns": {"email": "Mail"}, "style": "opaque", "key": KEY},
             [
                 {
                     "learner": "anna@example.org",

@@ -306,7 +306,7 @@ def test_a_duplicate_names_both_rows(text, message):
         ("l\0e\0a\0r\0n\0e\0r\0", "Roster line 1 has bytes that are not UTF-8; save the file as 'CSV UTF-8'."),
         (None, "A roster is the text of a CSV file, not None (NoneType)."),
         (b"learner\n1\n", "A roster is the text of a CSV file, not b'learner\\n1\\n' (bytes)."),
-        ([{"learner": "1"}], "A roster is the text of a CSV file, not [{'learner': '1'}] (list)."),
+        ({"learner": "1"}, "A roster is the text of a CSV file, not {'learner': '1'} (dict)."),
     ],
 )
 def test_what_is_wrong_is_named_with_line_and_column(text, message):
@@ -338,3 +338,75 @@ def test_a_cell_that_is_too_large_is_named_and_not_shown():
 
 def test_a_cell_that_looks_like_a_template_stays_as_it_is():
     assert roster("learner,name\n1,{{ 7*7 }}\n")[0]["name"] == "{{ 7*7 }}"
+
+
+# A list of learners instead of a CSV text
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({"learner": "4711"}, learner("4711")),
+        ({"email": "Anna@Example.org"}, learner("Anna@Example.org", email="Anna@Example.org")),
+        ({"user_id": "Anna.1"}, learner("Anna.1", user_id="Anna.1")),
+        ({"learner": " l1 ", "email": "", "name": None}, learner("l1")),
+        (
+            {"learner": "l1", "name": "Anna  Example", "email": "anna@example.org", "user_id": "anna"},
+            learner("l1", name="Anna Example", email="anna@example.org", user_id="anna"),
+        ),
+        (
+            {"learner": "l1", "session_context": "unit=3;x", "application_id": "notebook"},
+            learner("l1", session_context="unit=3;x", application_id="notebook"),
+        ),
+        ({"learner": "l1", "name": "{{ 7*7 }}"}, learner("l1", name="{{ 7*7 }}")),
+    ],
+)
+def test_a_learner_of_a_list_is_completed_like_one_of_a_csv(entry, expected):
+    assert roster([entry]) == [expected]
+
+
+def test_a_list_keeps_its_order_and_may_be_empty():
+    assert [each["learner"] for each in roster([{"learner": "b"}, {"email": "a@example.org"}])] == ["b", "a@example.org"]
+    assert roster([]) == []
+
+
+def test_user_ids_of_a_list_may_be_opaque():
+    assert roster([{"learner": "l1"}], style="opaque", key=KEY)[0]["user_id"] == appstream_user_id("l1", "opaque", KEY)
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        (["anna"], "Learner 1 is 'anna', not a dictionary such as {'email': '...'}."),
+        (
+            [{"learner": "l1"}, {"name": "Ben"}],
+            "Learner 2 has neither learner nor email nor user_id; give one of them.",
+        ),
+        (
+            [{"learner": 83}],
+            "Learner 1, learner: 83 is not text; put it in quotes, since YAML changes numbers such as 007.",
+        ),
+        ([{"email": "anna"}], "Learner 1, email: 'anna' is not an e-mail address."),
+        (
+            [{"learner": "l1", "user_id": "a"}],
+            "Learner 1, user_id: 'a' is not 2 to 32 ASCII letters, digits and characters of '_+=,.@-'.",
+        ),
+        ([{"learner": "l1", "name": "a\x07b"}], "Learner 1, name: 'a\\x07b' holds a control character or a new line."),
+        (
+            [{"email": "Anna@x"}, {"learner": "ben"}, {"email": "anna@x"}],
+            "Learners 1 ('Anna@x') and 3 ('anna@x') have the same learner 'anna@x'; remove one or make them differ.",
+        ),
+        (
+            [{"learner": "l1", "user_id": "anna"}, {"user_id": "anna"}],
+            "Learners 1 ('l1') and 2 ('anna') have the same user id 'anna'; remove one or make them differ.",
+        ),
+    ],
+)
+def test_what_is_wrong_in_a_list_is_named_with_number_and_field(entries, message):
+    assert refusal(entries) == message
+
+
+def test_columns_are_for_a_csv():
+    assert refusal([{"learner": "l1"}], columns={"email": "Mail"}) == (
+        "columns is for the text of a CSV file; leave it out when the learners are a list."
+    )

@@ -1,0 +1,276 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What bad input gets: one sentence that names the value and the cure, no URL issued, and nothing lost."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.integration.running import FLEET, MODULE, STACK, Run, Task
+from tests.simulator.control import Simulator
+
+ARGS = {"stack_name": STACK, "fleet_name": FLEET, "validity": 3600}
+ANNA = {**ARGS, "user_id": "anna"}
+NO_TRACEBACK = "(traceback unavailable)"  # what ansible-core 2.19 adds to each failure
+NO_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
+NO_REGION = {"AWS_REGION": "", "AWS_DEFAULT_REGION": ""}
+
+
+class Case(NamedTuple):
+    """Bad arguments, and what the sentence must say: the value or what is wrong, and the cure."""
+
+    args: dict[str, Any]
+    says: tuple[str, ...]
+    environment: dict[str, str] = {}  # noqa: RUF012 (never changed)
+
+
+def user(user_id: str) -> dict[str, Any]:
+    return {**ARGS, "user_id": user_id}
+
+
+def until(valid_until: str) -> dict[str, Any]:
+    return {"stack_name": STACK, "fleet_name": FLEET, "user_id": "anna", "valid_until": valid_until}
+
+
+VALID_CHARACTERS = ("2 to 32 characters", "appstream_user_id")
+VALIDITIES = ("from 1 to 604800",)
+EXAMPLE_TIME = "write it like 2026-11-21T17:00:00+01:00"
+
+# Refused by us before any call is made.
+REFUSED_VALUES = {
+    "user id of 1 character": Case(user("a"), ("'a' (length 1)", *VALID_CHARACTERS)),
+    "user id of 33 characters": Case(user("a" * 33), ("a" * 33, "(length 33)", *VALID_CHARACTERS)),
+    "user id of 129 characters": Case(user("a" * 129), ("(length 129)", *VALID_CHARACTERS)),
+    "empty user id": Case(user(""), ("user_id is ''", *VALID_CHARACTERS)),
+    "user id with a space": Case(user("anna b"), ("'anna b'", *VALID_CHARACTERS)),
+    "user id with an umlaut": Case(user("jürgen"), ("'jürgen'", *VALID_CHARACTERS)),
+    "user id with a trailing newline": Case(user("anna\n"), (r"'anna\n'", *VALID_CHARACTERS)),
+    "one bad user id among good ones": Case(
+        {**ARGS, "users": [{"user_id": "anna"}, {"user_id": "ben b"}]}, ("'ben b'", *VALID_CHARACTERS)
+    ),
+    "validity 0": Case({**ANNA, "validity": 0}, ("validity is 0", *VALIDITIES)),
+    "validity -1": Case({**ANNA, "validity": -1}, ("validity is -1", *VALIDITIES)),
+    "validity 604801": Case({**ANNA, "validity": 604801}, ("validity is 604801", *VALIDITIES)),
+    "valid_until without an offset": Case(
+        until("2099-01-01T12:00:00"), ("'2099-01-01T12:00:00'", "no offset", EXAMPLE_TIME)
+    ),
+    "valid_until is no time": Case(until("at five"), ("'at five'", "no ISO 8601 time", EXAMPLE_TIME)),
+    "valid_until is an unquoted 17:00": Case(until("1020"), ("'1020'", "no ISO 8601 time", EXAMPLE_TIME)),
+    "empty valid_until": Case(until(""), ("valid_until is ''", EXAMPLE_TIME)),
+    "min_remaining above the validity": Case(
+        {**ANNA, "min_remaining": 3600}, ("min_remaining is 3600", "less than", "3600 seconds")
+    ),
+    "negative min_remaining": Case({**ANNA, "min_remaining": -1}, ("min_remaining is -1", "from 0")),
+    "empty users": Case({**ARGS, "users": []}, ("users is empty", "at least one learner")),
+    "a duplicate": Case(
+        {**ARGS, "users": [{"user_id": "anna"}, {"user_id": "ben"}, {"user_id": "anna"}]},
+        ("Entries 1 and 3", "'anna'", "remove one"),
+    ),
+    "a duplicate by the default": Case(
+        {**ARGS, "users": [{"user_id": "anna"}, {"user_id": "anna", "application_id": "cad"}], "application_id": "cad"},
+        ("Entries 1 and 2", "cad", "remove one"),
+    ),
+    "empty application": Case({**ANNA, "application_id": ""}, ("application_id of 'anna' is empty", "leave it out")),
+    "empty context": Case({**ANNA, "session_context": ""}, ("session_context of 'anna' is empty", "leave it out")),
+    "impossible stack name": Case({**ANNA, "stack_name": "my stack"}, ("stack_name is 'my stack'", "1 to 101")),
+    "empty fleet name": Case({**ANNA, "fleet_name": ""}, ("fleet_name is ''", "1 to 101")),
+    "concurrency 0": Case({**ANNA, "concurrency": 0}, ("concurrency is 0", "from 1 to 64")),
+    "concurrency 65": Case({**ANNA, "concurrency": 65}, ("concurrency is 65", "from 1 to 64")),
+    "empty lab": Case({**ANNA, "lab": ""}, ("lab is empty", "leave the option out")),
+    "purge of what is wanted": Case({**ANNA, "purge": True}, ("purge is only for state=absent",)),
+    "unknown kind of store": Case({**ANNA, "lease_store": "redis://here"}, ("'redis://here'", "sqlite:///PATH")),
+    "store without a path": Case({**ANNA, "lease_store": "sqlite:///"}, ("'sqlite:///'", "sqlite:///PATH")),
+    "store with a relative path": Case({**ANNA, "lease_store": "sqlite://leases"}, ("sqlite://leases", "sqlite:///PATH")),
+    "unknown kind of store in the environment": Case(
+        ANNA, ("'redis://here'", "sqlite:///PATH"), {"LABSTREAM_LEASE_STORE": "redis://here"}
+    ),
+}
+
+# Refused after asking the service.
+REFUSED_BY_PRE_CHECK = {
+    "valid_until has passed": Case(until("2020-01-01T12:00:00+02:00"), ("2020-01-01T10:00:00Z", "passed", "later moment")),
+    "unknown stack": Case({**ANNA, "stack_name": "cad"}, ("Stack 'cad' does not exist in region us-east-1", "check")),
+    "unknown fleet": Case({**ANNA, "fleet_name": "cad"}, ("Fleet 'cad' does not exist in region us-east-1", "check")),
+    "wrong region": Case({**ANNA, "region": "eu-west-1"}, ("does not exist in region eu-west-1", "check", "region")),
+    "no credentials": Case(ANNA, ("no AWS credentials were found", "set profile"), NO_CREDENTIALS),
+    "half of the credentials": Case(ANNA, ("redentials",), {"AWS_SECRET_ACCESS_KEY": ""}),
+    "no region": Case(ANNA, ("region",), NO_REGION),
+    "impossible region": Case({**ANNA, "region": "no region"}, ("no region",)),
+    "unknown profile": Case({**ANNA, "profile": "teacher"}, ("teacher",), NO_CREDENTIALS),
+    "profile and keys": Case({**ANNA, "profile": "teacher"}, ("profile",)),
+    "endpoint_url is no URL": Case({**ANNA, "endpoint_url": "nowhere"}, ("nowhere",)),
+    "unknown setting of botocore": Case({**ANNA, "aws_config": {"retry": 3}}, ("aws_config", "'retry'")),
+    "impossible setting of botocore": Case(
+        {**ANNA, "aws_config": {"retries": {"mode": "never"}}}, ("aws_config", "never")
+    ),
+}
+
+# Refused by ansible-core, which reads the arguments before the module does.
+REFUSED_BY_ANSIBLE = {
+    "validity in words": Case({**ANNA, "validity": "soon"}, ("validity", "soon", "int")),
+    "both user_id and users": Case({**ANNA, "users": [{"user_id": "ben"}]}, ("user_id|users", "mutually exclusive")),
+    "neither user_id nor users": Case(ARGS, ("state is present", "user_id, users")),
+    "absent without learner or lab": Case({**ARGS, "state": "absent"}, ("user_id, users, lab",)),
+    "both validity and valid_until": Case(
+        {**ANNA, "valid_until": "2099-01-01T12:00:00Z"}, ("validity|valid_until", "mutually exclusive")
+    ),
+    "a learner without a user id": Case({**ARGS, "users": [{"application_id": "cad"}]}, ("user_id", "users")),
+}
+
+
+def stop(lab: Simulator) -> None:
+    lab.client("appstream").stop_fleet(Name=FLEET)
+
+
+def let_start_for_long(lab: Simulator) -> None:
+    stop(lab)
+    lab.set(fleet_starting_seconds=600)
+    lab.client("appstream").start_fleet(Name=FLEET)
+
+
+def disassociate(lab: Simulator) -> None:
+    lab.client("appstream").disassociate_fleet(StackName=STACK, FleetName=FLEET)
+
+
+def join_domain(lab: Simulator) -> None:
+    stop(lab)
+    appstream = lab.client("appstream")
+    appstream.update_fleet(Name=FLEET, DomainJoinInfo={"DirectoryName": "corp.example.org"})
+    appstream.start_fleet(Name=FLEET)
+
+
+def deny(operation: str) -> Callable[[Simulator], None]:
+    error = {"code": "AccessDeniedException", "message": "User: x is not authorized to perform this."}
+    return lambda lab: lab.add_fault(operation=operation, error=error)
+
+
+STATES_OF_THE_LAB = {
+    "fleet stopped": (stop, ("'cad-fleet' is STOPPED", "start it")),
+    "fleet starting": (let_start_for_long, ("'cad-fleet' is STARTING", "wait until it is RUNNING")),
+    "fleet not associated": (disassociate, ("'cad-fleet' is not associated with stack 'cad-course'", "AssociateFleet")),
+    "fleet joined to a domain": (join_domain, ("'cad-fleet' is joined to the domain 'corp.example.org'", "SAML")),
+    "may not describe the stack": (deny("DescribeStacks"), ("appstream:DescribeStacks", "IAM policy")),
+    "may not describe the fleet": (deny("DescribeFleets"), ("appstream:DescribeFleets", "IAM policy")),
+    "may not list associations": (deny("ListAssociatedFleets"), ("appstream:ListAssociatedFleets", "IAM policy")),
+}
+
+
+class RefusedWell:
+    """Checks that arguments are refused, alike in both modes, by one sentence, and that they have no effect."""
+
+    def __init__(self, lab: Simulator, call_module: Callable[..., Task], home: Path) -> None:
+        self._lab = lab
+        self._call_module = call_module
+        self._store = home / ".ansible/labstream/leases.sqlite3"
+        self._success = call_module(ANNA)
+
+    def __call__(self, case: Case, *, same_structure: bool = True) -> None:
+        issued, stored = len(self._lab.streaming_urls()), self._store.read_bytes()
+        done, predicted = (
+            self._call_module(case.args, check=check, verbosity=3, environment=case.environment)
+            for check in (False, True)
+        )
+
+        check_sentence(done, case.says)
+        assert without_time(predicted) == without_time(done)
+        if same_structure:
+            assert done.result.keys() == self._success.result.keys() | {"failed", "msg"}
+            assert done.result["changed"] is False
+            assert done.result["summary"].keys() == self._success.result["summary"].keys()
+        assert len(self._lab.streaming_urls()) == issued
+        assert self._store.read_bytes() == stored
+
+
+def check_sentence(task: Task, says: tuple[str, ...]) -> None:
+    """The task failed with one sentence that says this."""
+    assert task.failed
+    for words in says:
+        assert words in task.msg
+    assert "\n" not in task.msg
+    assert "Traceback" not in str(task.result)
+    assert task.result.get("exception", NO_TRACEBACK) == NO_TRACEBACK
+
+
+def without_time(task: Task) -> dict[str, Any]:
+    """The result without what a sentence says of the time now."""
+    return {**task.result, "msg": re.sub(r"clock says [\dTZ:-]+", "clock says", task.msg)}
+
+
+@pytest.fixture
+def refused_well(lab: Simulator, call_module: Callable[..., Task], home: Path) -> RefusedWell:
+    return RefusedWell(lab, call_module, home)
+
+
+@pytest.mark.parametrize("case", REFUSED_VALUES.values(), ids=REFUSED_VALUES)
+def test_a_bad_value_is_refused_before_any_call(refused_well: RefusedWell, lab: Simulator, case: Case) -> None:
+    calls = len(lab.calls())
+
+    refused_well(case)
+
+    assert len(lab.calls()) == calls
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("case", REFUSED_BY_PRE_CHECK.values(), ids=REFUSED_BY_PRE_CHECK)
+def test_what_only_the_service_can_tell_is_refused_before_the_first_url(refused_well: RefusedWell, case: Case) -> None:
+    refused_well(case)
+
+
+@pytest.mark.parametrize(("change", "says"), STATES_OF_THE_LAB.values(), ids=STATES_OF_THE_LAB)
+def test_a_lab_that_cannot_stream_is_refused_before_the_first_url(
+    refused_well: RefusedWell, lab: Simulator, change: Callable[[Simulator], None], says: tuple[str, ...]
+) -> None:
+    change(lab)
+
+    refused_well(Case({**ANNA, "user_id": "ben"}, says))
+
+
+def test_a_lab_that_cannot_stream_is_refused_also_to_those_who_have_a_url(
+    refused_well: RefusedWell, lab: Simulator
+) -> None:
+    stop(lab)
+
+    refused_well(Case(ANNA, ("'cad-fleet' is STOPPED",)))
+
+
+@pytest.mark.parametrize("case", REFUSED_BY_ANSIBLE.values(), ids=REFUSED_BY_ANSIBLE)
+def test_what_ansible_refuses(refused_well: RefusedWell, case: Case) -> None:
+    refused_well(case, same_structure=False)
+
+
+@pytest.mark.core
+def test_users_see_the_sentence_and_no_traceback_at_vvv(lab: Simulator, run_tasks: Callable[..., Run]) -> None:
+    cases = {
+        name: (REFUSED_VALUES | REFUSED_BY_PRE_CHECK | REFUSED_BY_ANSIBLE)[name]
+        for name in ("user id with a trailing newline", "valid_until has passed", "unknown profile", "validity in words")
+    }
+    tasks = [
+        {"name": name, MODULE: case.args, "environment": dict.fromkeys(case.environment, "")}
+        for name, case in cases.items()
+    ]
+
+    run = run_tasks(tasks, verbosity=3)
+
+    assert "Traceback" not in run.printed
+    assert "full traceback" not in run.printed
+    for name, case in cases.items():
+        check_sentence(run.task(name), case.says)
+    assert lab.calls("CreateStreamingURL") == []
+
+
+@pytest.mark.core
+def test_a_denied_create_streaming_url_names_the_iam_action(lab: Simulator, call_module: Callable[..., Task]) -> None:
+    deny("CreateStreamingURL")(lab)
+
+    task = call_module(ANNA, verbosity=3)
+
+    check_sentence(task, ("anna", "appstream:CreateStreamingURL", "IAM policy"))
+    assert [failure["code"] for failure in task.result["failures"]] == ["AccessDeniedException"]
+    assert task.result["summary"]["failed"] == 1
+    assert lab.streaming_urls() == []

@@ -1,0 +1,350 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What happens when the service, the network or the lease store fails: nobody's URL is lost, and nothing is obscure."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import socket
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.running import FLEET, STACK, Ansible, Task, finish_module
+from tests.simulator.control import Simulator
+
+ARGS = {"stack_name": STACK, "fleet_name": FLEET, "validity": 3600}
+ANNA = {**ARGS, "user_id": "anna"}
+STORE = ".ansible/labstream/leases.sqlite3"
+ONE_ATTEMPT = {"retries": {"total_max_attempts": 1}}
+
+Users = Callable[[int], list[dict[str, Any]]]
+
+
+def stored_urls(home: Path) -> dict[str, str]:
+    """The URLs in the store by user id; AssertionError if the file is damaged."""
+    with closing(sqlite3.connect(home / STORE)) as database:
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        return dict(database.execute("SELECT seat, url FROM lease WHERE url IS NOT NULL"))
+
+
+def urls_by_user(task: Task) -> dict[str, str | None]:
+    return {entry["user_id"]: entry["streaming_url"] for entry in task.result["streaming_urls"]}
+
+
+def refuse(lab: Simulator, user_id: str, code: str, message: str = "No.") -> None:
+    lab.add_fault(
+        operation="CreateStreamingURL", parameters={"UserId": user_id}, error={"code": code, "message": message}
+    )
+
+
+# The service refuses
+
+
+@pytest.mark.core
+def test_one_refused_learner_costs_the_others_nothing(
+    lab: Simulator, call_module: Callable[..., Task], home: Path, users: Users
+) -> None:
+    class_of_30 = {**ARGS, "users": users(30), "lab": "monday"}
+    refuse(lab, "learner-007", "InvalidAccountStatusException")
+
+    failed = call_module(class_of_30)
+
+    assert failed.failed
+    assert "1 of 30" in failed.msg
+    assert "learner-007" in failed.msg
+    assert "learner-008" not in failed.msg
+    assert [failure["user_id"] for failure in failed.result["failures"]] == ["learner-007"]
+    assert failed.result["failures"][0]["code"] == "InvalidAccountStatusException"
+    assert failed.result["changed"] is True
+    assert failed.urls == [None] * 30
+    stored = stored_urls(home)
+    assert len(stored) == 29
+    assert not any(url in json.dumps(failed.result) for url in stored.values())
+
+    lab.clear_faults()
+    again = call_module(class_of_30)
+
+    assert not again.failed
+    assert {**urls_by_user(again), **stored} == urls_by_user(again)
+    assert again.result["summary"] | {"first_expiry": None} == {
+        "requested": 30,
+        "issued": 1,
+        "reused": 29,
+        "failed": 0,
+        "forgotten": 0,
+        "first_expiry": None,
+    }
+
+
+def test_credentials_that_expire_in_mid_run_lose_nothing(
+    lab: Simulator, call_module: Callable[..., Task], home: Path, users: Users
+) -> None:
+    for user in users(10)[4:]:
+        refuse(lab, user["user_id"], "ExpiredTokenException", "The security token included in the request is expired")
+
+    failed = call_module({**ARGS, "users": users(10)})
+
+    assert failed.failed
+    assert "6 of 10" in failed.msg
+    assert "does not accept the credentials" in failed.msg
+    assert "learner-005" in failed.msg
+    assert len(failed.result["failures"]) == 6
+    assert stored_urls(home).keys() == {user["user_id"] for user in users(4)}
+
+
+def test_a_service_that_throttles_gets_fewer_calls_and_serves_all(
+    lab: Simulator, call_module: Callable[..., Task], users: Users
+) -> None:
+    lab.add_fault(operation="CreateStreamingURL", throttle={"rate": 20, "burst": 5})
+
+    task = call_module({**ARGS, "users": users(60)})
+
+    assert not task.failed, task.msg
+    assert None not in task.urls
+    assert any("throttle" in call["faults"] for call in lab.calls("CreateStreamingURL"))
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param({"error": {"code": "InternalFailure", "status": 500}}, id="500"),
+        pytest.param({"error": {"code": "ServiceUnavailable", "status": 503}}, id="503"),
+        pytest.param({"drop": "before"}, id="dropped before the work"),
+        pytest.param({"drop": "after"}, id="dropped after the work"),
+    ],
+)
+def test_a_passing_fault_is_not_noticed(
+    lab: Simulator, call_module: Callable[..., Task], users: Users, home: Path, fault: dict[str, Any]
+) -> None:
+    lab.add_fault(operation="DescribeFleets", times=1, **fault)
+    lab.add_fault(operation="CreateStreamingURL", times=3, **fault)
+
+    task = call_module({**ARGS, "users": users(8)})
+
+    assert not task.failed, task.msg
+    assert stored_urls(home) == urls_by_user(task)
+    assert all(lab.open(url)[0] == 200 for url in task.urls)
+
+
+# The network and what answers there
+
+
+@contextmanager
+def server_that_answers(status: int, body: bytes) -> Iterator[str]:
+    """A server with one answer to everything; its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_an_endpoint_where_nobody_listens(lab: Simulator, call_module: Callable[..., Task]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    nowhere = f"http://127.0.0.1:{port}"
+
+    task = call_module({**ANNA, "endpoint_url": nowhere, "aws_config": ONE_ATTEMPT}, verbosity=3)
+
+    assert task.failed
+    assert nowhere in task.msg
+    assert "endpoint_url" in task.msg
+    assert "\n" not in task.msg
+    assert "Traceback" not in str(task.result)
+
+
+@pytest.mark.parametrize("status", [200, 403, 500])
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"<html>\n<p>Welcome, said the PORTAL.</p>\n</html>", id="a page"),
+        pytest.param(b'{"Stacks": [{"Name": "PORTAL', id="half a reply"),
+        pytest.param(b'["PORTAL"]', id="other JSON"),
+        pytest.param(b"{}", id="an empty reply"),
+        pytest.param(b"\x00\xff\xfePORTAL", id="bytes"),
+        pytest.param(b"", id="nothing"),
+    ],
+)
+def test_a_server_that_is_no_appstream(
+    lab: Simulator, call_module: Callable[..., Task], status: int, body: bytes
+) -> None:
+    with server_that_answers(status, body) as address:
+        task = call_module({**ANNA, "endpoint_url": address, "aws_config": ONE_ATTEMPT}, verbosity=3)
+
+    assert task.failed
+    assert "PORTAL" not in str(task.result)
+    assert "endpoint_url" in task.msg
+    assert "\n" not in task.msg
+    assert "Traceback" not in str(task.result)
+
+
+# The lease store
+
+
+def corrupt(store: Path) -> None:
+    store.write_bytes(store.read_bytes()[:100] + random.Random(1).randbytes(8000))
+
+
+def make_it_text(store: Path) -> None:
+    store.write_text("My notes.\n" * 1000)
+
+
+def make_it_foreign(store: Path) -> None:
+    store.unlink()
+    with closing(sqlite3.connect(store)) as database:
+        database.execute("CREATE TABLE note (text)")
+    store.chmod(0o600)
+
+
+def open_it_to_others(store: Path) -> None:
+    store.chmod(0o644)
+
+
+def make_it_a_folder(store: Path) -> None:
+    store.unlink()
+    store.mkdir()
+
+
+def make_it_newer(store: Path) -> None:
+    with closing(sqlite3.connect(store)) as database:
+        database.execute("PRAGMA user_version = 99")
+
+
+def truncate(store: Path) -> None:
+    store.write_bytes(store.read_bytes()[:5000])
+
+
+def make_it_read_only(store: Path) -> None:
+    store.chmod(0o400)
+
+
+def make_its_folder_read_only(store: Path) -> None:
+    store.parent.chmod(0o500)
+
+
+BROKEN_STORES = {
+    "damaged": (corrupt, ("is damaged", "restore it from a copy")),
+    "truncated": (truncate, ("is damaged", "restore it from a copy")),
+    "a text file": (make_it_text, ("no SQLite file", "another file")),
+    "another program's": (make_it_foreign, ("another program", "another file")),
+    "of a newer version": (make_it_newer, ("newer labstream.aws", "update the collection")),
+    "readable by others": (open_it_to_others, ("0644", "chmod 0600")),
+    "a folder": (make_it_a_folder, ("no regular file", "lease_store")),
+    "read-only": (make_it_read_only, ("cannot be written",)),
+    "in a read-only folder": (make_its_folder_read_only, ("cannot be written",)),
+}
+
+
+@pytest.mark.parametrize(("break_store", "says"), BROKEN_STORES.values(), ids=BROKEN_STORES)
+def test_a_broken_store_is_refused_before_the_first_url(
+    lab: Simulator, ansible: Ansible, home: Path, break_store: Callable[[Path], None], says: tuple[str, ...]
+) -> None:
+    ansible.call_module(ANNA)
+    calls = len(lab.calls())
+    store = home / STORE
+    break_store(store)
+    before = store.read_bytes() if store.is_file() else None
+
+    for args, check in (({}, False), ({}, True), ({"state": "absent"}, False)):
+        task = finish_module(ansible.start_module({**ANNA, **args}, check=check, verbosity=3, may_not_override_modes=True))
+
+        assert task.failed
+        assert str(store) in task.msg
+        for words in says:
+            assert words in task.msg
+        assert "\n" not in task.msg
+        assert "Traceback" not in str(task.result)
+    assert (store.read_bytes() if store.is_file() else None) == before
+    assert len(lab.calls()) == calls
+
+
+def test_a_run_waits_for_another_that_holds_the_store(
+    lab: Simulator, call_module: Callable[..., Task], home: Path
+) -> None:
+    call_module(ANNA)
+    database = sqlite3.connect(home / STORE, check_same_thread=False)
+    with closing(database):
+        database.execute("BEGIN EXCLUSIVE")
+        release = threading.Timer(1.5, database.rollback)
+        release.start()
+        task = call_module({**ANNA, "user_id": "ben"})
+        release.join()
+
+    assert not task.failed, task.msg
+    assert stored_urls(home).keys() == {"anna", "ben"}
+
+
+# Runs at once, and runs that end too early
+
+
+@pytest.mark.core
+def test_runs_at_once_hand_every_learner_the_same_url(
+    lab: Simulator, ansible: Ansible, home: Path, users: Users
+) -> None:
+    class_of_40 = {**ARGS, "users": users(40)}
+
+    processes = [ansible.start_module(class_of_40) for _ in range(8)]
+    tasks = [finish_module(process) for process in processes]
+
+    assert [task.msg for task in tasks if task.failed] == []
+    assert len(stored_urls(home)) == 40
+    assert [urls_by_user(task) for task in tasks] == [stored_urls(home)] * 8
+    assert sum(task.result["summary"]["issued"] for task in tasks) == 40
+
+
+def test_killed_runs_lose_nothing_that_was_remembered(
+    lab: Simulator, ansible: Ansible, home: Path, users: Users
+) -> None:
+    class_of_40 = {**ARGS, "users": users(40), "concurrency": 2}
+    lab.add_fault(operation="CreateStreamingURL", latency_seconds=0.03)
+    seed = random.randrange(10**6)
+    print(f"seed {seed}")
+    moments = random.Random(seed)
+    remembered: dict[str, str] = {}
+
+    for _ in range(5):
+        enough = len(lab.streaming_urls()) + moments.randint(1, 7)
+        process = ansible.start_module(class_of_40)
+        while len(lab.streaming_urls()) < enough:
+            assert process.poll() is None, finish_module(process)
+            time.sleep(moments.uniform(0, 0.02))
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        stored = stored_urls(home)
+        assert remembered.items() <= stored.items()
+        remembered = stored
+
+    task = ansible.call_module(class_of_40)
+
+    assert not task.failed, task.msg
+    assert remembered.items() <= urls_by_user(task).items()
+    assert None not in task.urls
+    assert stored_urls(home) == urls_by_user(task)
+    assert 0 < len(remembered) < 40
