@@ -79,18 +79,29 @@ def _code_of(exception: Exception | None) -> str:
 
 def _sentence(exception: Exception | None, code: str) -> str:
     if isinstance(exception, botocore_exceptions.ClientError):
-        said = exception.response.get("Error", {}).get("Message", "").strip().rstrip(".") or "no message"
+        said = _one_line(exception.response.get("Error", {}).get("Message") or "no message")
         if code in _DENIED:
             action = f"appstream:{exception.operation_name}"
             return f"the credentials may not do {action} ({said}): allow this action in their IAM policy."
         if code in _REFUSED_CREDENTIALS:
             return f"AWS does not accept the credentials ({code}: {said}): renew or correct them, then run again."
-        return f"{code}: {said}."
+        return _ended(f"{code}: {said}")
     if isinstance(exception, (botocore_exceptions.NoCredentialsError, botocore_exceptions.PartialCredentialsError)):
         return "no AWS credentials were found: set profile, or access_key and secret_key, or their environment variables."
+    # The texts of the next two quote the reply, which may hold a streaming URL.
     if isinstance(exception, ResponseParserError):
-        # Its text quotes the reply, which may hold a streaming URL.
         return "the reply cannot be read: look whether endpoint_url names a server that speaks this API."
+    if isinstance(exception, botocore_exceptions.ResponseStreamingError):
+        return "the connection broke off within the reply: look at the network, then run again."
+    said = _one_line(str(exception))
     if isinstance(exception, (botocore_exceptions.HTTPClientError, botocore_exceptions.ConnectionError)):
-        return f"{exception}: look at the network, and whether region and endpoint_url are right.".replace("\n", " ")
-    return f"{exception}.".replace("\n", " ")
+        return f"{said}: look at the network, and whether region and endpoint_url are right."
+    return _ended(said)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split()).rstrip(".")
+
+
+def _ended(text: str) -> str:
+    return text if text.endswith(("?", "!")) else f"{text}."

@@ -54,10 +54,10 @@ def forgotten_warning(leases: Sequence[Lease], now: datetime) -> str | None:
     working = [lease.expires for lease in leases if lease.url is not None and lease.expires > now]
     if not working:
         return None
-    return (
-        f"{len(working)} forgotten streaming URLs were handed out and work until they expire, the last at "
-        f"{format_moment(max(working))}: the service cannot revoke a URL."
-    )
+    told = "1 forgotten streaming URL works until it expires at"
+    if len(working) > 1:
+        told = f"{len(working)} forgotten streaming URLs work until they expire, the last at"
+    return f"{told} {format_moment(max(working))}: the service cannot revoke a URL."
 
 
 def _expiries(leases: Sequence[Lease | None], name: Callable[[LeaseKey], str]) -> dict[str, str]:

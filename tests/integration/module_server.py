@@ -14,9 +14,8 @@ import os
 import runpy
 import sys
 
-import boto3  # noqa: F401
 from ansible.module_utils import basic
-from ansible_collections.amazon.aws.plugins.module_utils import iam, modules  # noqa: F401
+from ansible_collections.labstream.aws.plugins.modules import appstream_streaming_url, streaming_handout  # noqa: F401
 
 
 def run(job: dict) -> None:

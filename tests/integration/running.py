@@ -267,5 +267,5 @@ def _task_of(stdout: str, stderr: str) -> Task:
 
 
 def _without_empty(environment: Mapping[str, str]) -> dict[str, str]:
-    """amazon.aws takes an empty profile or token for a value."""
+    """An empty value is how tests leave a variable out; amazon.aws would take an empty AWS_PROFILE for a profile."""
     return {name: value for name, value in environment.items() if value != ""}

@@ -172,7 +172,9 @@ def reused(first: Task, second: Task) -> bool:
         pytest.param({"validity": 3600}, {"validity": 3601}, False, id="other validity"),
         pytest.param({"validity": 3600}, {"validity": 3600, "min_remaining": 3000}, True, id="enough remains"),
         pytest.param({"validity": 3600}, {"validity": 3600, "force": True}, False, id="force"),
-        pytest.param({"validity": 3600}, {"validity": 3600, "application_id": "Desktop"}, False, id="other application"),
+        pytest.param(
+            {"validity": 3600}, {"validity": 3600, "application_id": "Desktop"}, False, id="other application"
+        ),
         pytest.param({"validity": 3600}, {"validity": 3600, "session_context": "unit-7"}, False, id="other context"),
         pytest.param({"validity": 3600, "lab": "monday"}, {"validity": 3600, "lab": "tuesday"}, True, id="other lab"),
         pytest.param({"valid_until": 3000}, {"valid_until": 3000}, True, id="same moment"),
@@ -252,7 +254,9 @@ def test_two_purposes_of_one_learner_do_not_disturb_each_other(
     assert reused(first, call_module(ANNA))
     assert reused(first_desktop, call_module(desktop))
 
-    both = call_module({**ARGS, "users": [{"user_id": "anna"}, {"user_id": "anna", "application_id": "Desktop"}], "validity": 3600})
+    both = call_module(
+        {**ARGS, "users": [{"user_id": "anna"}, {"user_id": "anna", "application_id": "Desktop"}], "validity": 3600}
+    )
     assert both.urls == first.urls + first_desktop.urls
     assert len(both.result["ansible_facts"]["appstream_streaming_urls"]["anna"]) == 2
 
@@ -311,9 +315,7 @@ def test_regions_and_accounts_share_no_lease(lab: Simulator, call_module: Callab
         aws_session_token=other_account["session_token"],
     )
     appstream.create_stack(Name=STACK)
-    appstream.create_fleet(
-        Name=FLEET, InstanceType="x", ImageName="lab-image", ComputeCapacity={"DesiredInstances": 1}
-    )
+    appstream.create_fleet(Name=FLEET, InstanceType="x", ImageName="lab-image", ComputeCapacity={"DesiredInstances": 1})
     appstream.associate_fleet(StackName=STACK, FleetName=FLEET)
     appstream.start_fleet(Name=FLEET)
 
@@ -338,15 +340,20 @@ def test_check_mode_predicts_and_leaves_nothing_behind(
     assert run.returncode == 0, run.printed
     assert run.changed == 1
     assert predicted.result["streaming_urls"] == [
-        {"user_id": "anna", "application_id": None, "session_context": None, "streaming_url": None, "expires": None, "issued": True}
+        {
+            "user_id": "anna",
+            "application_id": None,
+            "session_context": None,
+            "streaming_url": None,
+            "expires": None,
+            "issued": True,
+        }
     ]
     assert issued_by(lab) == 0
     assert not (home / ".ansible/labstream").exists()
 
 
-def test_check_mode_has_the_structure_of_the_run_it_predicts(
-    lab: Simulator, call_module: Callable[..., Task]
-) -> None:
+def test_check_mode_has_the_structure_of_the_run_it_predicts(lab: Simulator, call_module: Callable[..., Task]) -> None:
     users = [{"user_id": "anna"}, {"user_id": "ben"}]
     call_module(ANNA)
 
@@ -548,6 +555,21 @@ def test_absent_works_where_stack_or_fleet_is_gone(
     assert not call_module({**ANNA, "state": "absent"}).changed
 
 
+def test_absent_needs_the_account_where_stack_and_fleet_are_gone(
+    simulator: Simulator, call_module: Callable[..., Task]
+) -> None:
+    denied = {"code": "AccessDenied", "message": "No.", "status": 403}
+    for operation in ("GetCallerIdentity", "GetUser"):
+        simulator.add_fault(operation=operation, error=denied)
+
+    task = call_module({**ANNA, "state": "absent"}, verbosity=3)
+
+    assert task.failed
+    assert "sts:GetCallerIdentity" in task.msg
+    assert "Traceback" not in str(task.result)
+    assert "exception" not in task.result
+
+
 def test_absent_asks_for_no_running_fleet(lab: Simulator, call_module: Callable[..., Task]) -> None:
     call_module(ANNA)
     lab.client("appstream").stop_fleet(Name=FLEET)
@@ -576,7 +598,9 @@ def test_defaults_of_our_action_group_reach_the_module(
     }
     before = len(lab.calls())
 
-    run = run_playbook([play], environment={"AWS_URL": "", "AWS_ENDPOINT_URL": "", "AWS_REGION": "", "AWS_DEFAULT_REGION": ""})
+    run = run_playbook(
+        [play], environment={"AWS_URL": "", "AWS_ENDPOINT_URL": "", "AWS_REGION": "", "AWS_DEFAULT_REGION": ""}
+    )
 
     assert run.returncode == 0, run.printed
     assert {call["region"] for call in lab.calls()[before:]} == {"us-east-1"}

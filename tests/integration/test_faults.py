@@ -189,6 +189,7 @@ def test_an_endpoint_where_nobody_listens(lab: Simulator, call_module: Callable[
         pytest.param(b'["PORTAL"]', id="other JSON"),
         pytest.param(b"{}", id="an empty reply"),
         pytest.param(b"\x00\xff\xfePORTAL", id="bytes"),
+        pytest.param(b'{"Stacks": [{"Name": "PORTAL", "CreatedTime": "soon"}]}', id="a bad member"),
         pytest.param(b"", id="nothing"),
     ],
 )
@@ -241,14 +242,6 @@ def truncate(store: Path) -> None:
     store.write_bytes(store.read_bytes()[:5000])
 
 
-def make_it_read_only(store: Path) -> None:
-    store.chmod(0o400)
-
-
-def make_its_folder_read_only(store: Path) -> None:
-    store.parent.chmod(0o500)
-
-
 BROKEN_STORES = {
     "damaged": (corrupt, ("is damaged", "restore it from a copy")),
     "truncated": (truncate, ("is damaged", "restore it from a copy")),
@@ -257,32 +250,64 @@ BROKEN_STORES = {
     "of a newer version": (make_it_newer, ("newer labstream.aws", "update the collection")),
     "readable by others": (open_it_to_others, ("0644", "chmod 0600")),
     "a folder": (make_it_a_folder, ("no regular file", "lease_store")),
-    "read-only": (make_it_read_only, ("cannot be written",)),
-    "in a read-only folder": (make_its_folder_read_only, ("cannot be written",)),
 }
+
+READ_ONLY = {"the file": (".", 0o400), "its folder": ("..", 0o500)}
+
+
+class StoreRefusedWell:
+    """Checks that a run is refused for its store by one sentence, before any call, and that it leaves the file alone."""
+
+    def __init__(self, lab: Simulator, call_module: Callable[..., Task], home: Path) -> None:
+        self._lab = lab
+        self.store = home / STORE
+        call_module(ANNA)
+
+    def __call__(self, run: Callable[..., Task], says: tuple[str, ...]) -> None:
+        before, calls = self._content(), len(self._lab.calls())
+        for args, check in (({}, False), ({}, True), ({"state": "absent"}, False)):
+            task = run({**ANNA, **args}, check=check, verbosity=3)
+
+            assert task.failed
+            assert str(self.store) in task.msg
+            for words in says:
+                assert words in task.msg
+            assert "\n" not in task.msg
+            assert "Traceback" not in str(task.result)
+        assert self._content() == before
+        assert len(self._lab.calls()) == calls
+
+    def _content(self) -> bytes | None:
+        return self.store.read_bytes() if self.store.is_file() else None
+
+
+@pytest.fixture
+def store_refused_well(lab: Simulator, call_module: Callable[..., Task], home: Path) -> StoreRefusedWell:
+    return StoreRefusedWell(lab, call_module, home)
 
 
 @pytest.mark.parametrize(("break_store", "says"), BROKEN_STORES.values(), ids=BROKEN_STORES)
 def test_a_broken_store_is_refused_before_the_first_url(
-    lab: Simulator, ansible: Ansible, home: Path, break_store: Callable[[Path], None], says: tuple[str, ...]
+    store_refused_well: StoreRefusedWell,
+    call_module: Callable[..., Task],
+    break_store: Callable[[Path], None],
+    says: tuple[str, ...],
 ) -> None:
-    ansible.call_module(ANNA)
-    calls = len(lab.calls())
-    store = home / STORE
-    break_store(store)
-    before = store.read_bytes() if store.is_file() else None
+    break_store(store_refused_well.store)
 
-    for args, check in (({}, False), ({}, True), ({"state": "absent"}, False)):
-        task = finish_module(ansible.start_module({**ANNA, **args}, check=check, verbosity=3, may_not_override_modes=True))
+    store_refused_well(call_module, says)
 
-        assert task.failed
-        assert str(store) in task.msg
-        for words in says:
-            assert words in task.msg
-        assert "\n" not in task.msg
-        assert "Traceback" not in str(task.result)
-    assert (store.read_bytes() if store.is_file() else None) == before
-    assert len(lab.calls()) == calls
+
+@pytest.mark.parametrize(("where", "mode"), READ_ONLY.values(), ids=READ_ONLY)
+def test_a_store_that_may_not_be_written_is_refused_before_the_first_url(
+    store_refused_well: StoreRefusedWell, ansible: Ansible, where: str, mode: int
+) -> None:
+    (store_refused_well.store / where).resolve().chmod(mode)
+
+    def run(args: dict[str, Any], **options: Any) -> Task:
+        return finish_module(ansible.start_module(args, may_not_override_modes=True, **options))
+
+    store_refused_well(run, ("may not", "give that user the right"))
 
 
 def test_a_run_waits_for_another_that_holds_the_store(

@@ -138,13 +138,14 @@ class SQLiteLeaseStore:
         """Refuse what a later write would stumble over, so that check mode and normal mode agree."""
         if not os.path.isabs(self._path):
             raise LeaseStoreError(self._sentence("has no home folder to lie in: name an absolute path in lease_store"))
-        existing = self._path
-        while not os.path.lexists(existing):
-            existing = os.path.dirname(existing)
-        folder = os.path.dirname(existing) if existing == self._path else existing
+        existing = _nearest(self._path)
+        is_there = existing == self._path
+        # SQLite keeps its journal beside the file, where a link leads.
+        folder = os.path.dirname(os.path.realpath(existing)) if is_there else existing
         if not os.path.isdir(folder):
             raise LeaseStoreError(self._sentence(f"cannot be created, since {folder} is no folder: name another path"))
-        if existing == self._path:
+        self._check_right(folder, os.W_OK | os.X_OK, "write to")
+        if is_there:
             if not os.path.isfile(existing):
                 raise LeaseStoreError(self._sentence("is no regular file: name a file in lease_store"))
             mode = os.stat(existing).st_mode & 0o777
@@ -152,10 +153,16 @@ class SQLiteLeaseStore:
                 raise LeaseStoreError(
                     self._sentence(f"has mode {mode:04o}, so that others can read its URLs: run chmod 0600 on it")
                 )
-        # The folder too: SQLite keeps its journal beside the file.
-        for needed in {existing, folder}:
-            if not os.access(needed, os.W_OK):
-                raise LeaseStoreError(self._sentence(f"cannot be written, since {{user}} may not write to {needed}"))
+            self._check_right(existing, os.R_OK | os.W_OK, "read and write")
+
+    def _check_right(self, needed: str, right: int, what: str) -> None:
+        if not os.access(needed, right):
+            raise LeaseStoreError(
+                self._sentence(
+                    f"cannot be used, since {{user}} may not {what} {needed}: give that user the right, or name another "
+                    "file in lease_store"
+                )
+            )
 
     def _create_file(self) -> None:
         missing = []
@@ -211,10 +218,22 @@ class SQLiteLeaseStore:
             told = next((sentence for words, sentence in _SENTENCES if words in str(e)), f"cannot be used: {e}")
             raise LeaseStoreError(self._sentence(told)) from e
         except OSError as e:
-            raise LeaseStoreError(self._sentence(f"cannot be created: {e.strerror}")) from e
+            raise LeaseStoreError(
+                self._sentence(f"cannot be created ({e.strerror}): name another path in lease_store")
+            ) from e
 
     def _sentence(self, what: str) -> str:
         return f"The lease store {self._path} {what.replace('{user}', f'user id {os.geteuid()}')}."
+
+
+def _nearest(path: str) -> str:
+    """The path, or the nearest folder above it that exists."""
+    while True:
+        try:
+            os.lstat(path)
+            return path
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            path = os.path.dirname(path)
 
 
 def _create_schema(database: sqlite3.Connection) -> None:

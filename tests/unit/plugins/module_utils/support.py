@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import pickle
-import sys
-import traceback
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils.lease import Lease, LeaseKey, Need, url_sha256
@@ -47,6 +48,14 @@ def need_of(**asked: Any) -> Need:
     return Need(WEEK, **asked)
 
 
+@contextmanager
+def searchable_folder() -> Iterator[Path]:
+    """A new folder that an ordinary user gets to as well; pytest's tmp_path lies in one that only its user may search."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
 def in_child(function: Callable[[], Any], *, uid: int | None = None) -> Any:
     """What the function returns or raises when it runs in a process of its own, as another user if one is given.
 
@@ -73,7 +82,6 @@ def start_child(function: Callable[[], Any], *, uid: int | None = None) -> Calla
                 os.setuid(uid)
             told = (True, function())
         except BaseException as e:
-            traceback.print_exc(file=sys.stderr)
             told = (False, e)
         with os.fdopen(writing, "wb") as pipe:
             pipe.write(pickle.dumps(told))

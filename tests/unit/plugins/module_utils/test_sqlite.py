@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import random
 import resource
@@ -33,6 +34,8 @@ from tests.unit.plugins.module_utils.support import (
     key_of,
     lease_of,
     need_of,
+    searchable_folder,
+    start_child,
 )
 
 SECRET = "correct-horse-battery-staple"
@@ -41,16 +44,17 @@ URL = f"https://streaming.example.org/?secret={SECRET}"
 DAMAGED = "is damaged: restore it from a copy, or move it away to start with no lease."
 FOREIGN = "is no SQLite file: name another file in lease_store, or move this one away to start with no lease."
 LOCKED = "is locked by another process: let that one end, then run again."
+NO_RIGHT = (
+    "cannot be used, since user id {uid} may not {needed}: give that user the right, or name another file in lease_store."
+)
 MOVED = "is read-only or was moved away while in use: make it writable for user id {uid}, then run again."
 
 
 @pytest.fixture
-def path(tmp_path):
-    """Where the store's file is, in a folder that any user may search."""
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.owner() == tmp_path.owner() and folder.is_relative_to("/tmp"):
-            folder.chmod(0o755)
-    return tmp_path / "leases.sqlite3"
+def path():
+    """Where the store's file is: alone in a folder that any user may search."""
+    with searchable_folder() as folder:
+        yield folder / "leases.sqlite3"
 
 
 def opened(path, *, create=True, busy_timeout=5.0):
@@ -428,12 +432,12 @@ def link_into_locked_folder(path):
 @pytest.mark.parametrize(
     ("make", "needed"),
     [
-        pytest.param(locked_folder, "{folder}", id="a file in a folder that is read-only"),
-        pytest.param(locked_new_folder, "{folder}", id="a new file in a folder that is read-only"),
-        pytest.param(unsearchable_folder, "{folder}", id="a folder that cannot be searched"),
-        pytest.param(locked_file, "{path}", id="a file that is read-only"),
-        pytest.param(unreadable_file, "{path}", id="a file that cannot be read"),
-        pytest.param(link_into_locked_folder, "{folder}/locked", id="a link into a folder that is read-only"),
+        pytest.param(locked_folder, "write to {folder}", id="a file in a folder that is read-only"),
+        pytest.param(locked_new_folder, "write to {folder}", id="a new file in a folder that is read-only"),
+        pytest.param(unsearchable_folder, "write to {folder}", id="a folder that cannot be searched"),
+        pytest.param(locked_file, "read and write {path}", id="a file that is read-only"),
+        pytest.param(unreadable_file, "read and write {path}", id="a file that cannot be read"),
+        pytest.param(link_into_locked_folder, "write to {folder}/locked", id="a link into a folder that is read-only"),
     ],
 )
 @pytest.mark.parametrize("use", [read, write])
@@ -442,7 +446,7 @@ def test_a_file_or_folder_without_rights_is_refused_in_either_mode_and_left_alon
     before = path.read_bytes() if path.exists() else None
     needed = needed.format(folder=path.parent, path=path)
     try:
-        with refused(path, f"cannot be used, since user id {ordinary_uid()} may not read and write {needed}."):
+        with refused(path, NO_RIGHT.format(uid=ordinary_uid(), needed=needed)):
             as_ordinary_user(lambda: use(path))
     finally:
         path.parent.chmod(0o755)
@@ -455,7 +459,7 @@ def test_a_file_of_another_user_is_refused(path, use):
         pytest.skip("only root can make a file that belongs to another user")
     filled(path)
     give(path.parent)
-    with refused(path, f"cannot be used, since user id {ordinary_uid()} may not read and write {path}."):
+    with refused(path, NO_RIGHT.format(uid=ordinary_uid(), needed=f"read and write {path}")):
         as_ordinary_user(lambda: use(path))
 
 
@@ -470,7 +474,7 @@ def test_a_path_through_a_file_is_refused(path, use):
 @pytest.mark.parametrize("create", [False, True])
 def test_a_name_that_is_too_long_is_refused(path, create):
     long = path.parent / ("x" * 300)
-    with refused(long, "cannot be created: File name too long."):
+    with refused(long, "cannot be created (File name too long): name another path in lease_store."):
         opened(long, create=create)
     assert os.listdir(path.parent) == []
 
@@ -630,8 +634,6 @@ def test_a_file_that_another_holds_for_a_moment_is_waited_for(path):
             signal.sigtimedwait([], 0.2)
             other.execute("COMMIT")
 
-    from tests.unit.plugins.module_utils.support import start_child
-
     ended = start_child(hold_a_moment)
     os.read(reading, 1)
     write(path)
@@ -640,23 +642,31 @@ def test_a_file_that_another_holds_for_a_moment_is_waited_for(path):
 
 
 def test_a_run_that_is_killed_in_a_transaction_leaves_what_was_before(path):
-    filled(path)
+    # Given a store of many pages, and a run with so little memory that it writes pages before it commits.
+    leases = {key_of(f"learner-{number:02}"): lease_of(url=URL + "x" * 2000) for number in range(40)}
+    filled(path, *(dataclasses.replace(lease, key=key) for key, lease in leases.items()))
+    before = path.read_bytes()
 
     def killed():
         with opened(path) as store:
+            store._database.execute("PRAGMA cache_size = 1")
 
             def keys():
-                yield key_of()
-                store._database.execute("PRAGMA cache_spill = 1")
+                yield from leases
                 os.kill(os.getpid(), signal.SIGKILL)
 
             store.forget(keys(), now=NOW, purge=True)
 
+    # When it is killed, the file is half written and the journal lies beside it.
     with pytest.raises(EOFError):
         in_child(killed)
-    assert list(read(path)) == [key_of()]
-    write(path)
-    assert set(read(path)) == {key_of(), key_of("ben")}
+    assert path.read_bytes() != before
+    assert path.with_name("leases.sqlite3-journal").exists()
+
+    # Then whoever comes next, and be it to look, finds what was before.
+    assert set(read(path)) == set(leases)
+    assert path.read_bytes() == before
+    assert os.listdir(path.parent) == [path.name]
 
 
 def deleted(path):

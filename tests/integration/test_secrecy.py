@@ -1,0 +1,103 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A streaming URL is in the lease store and in the hand-out, and nowhere else that a run of the role leaves anything."""
+
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from tests.integration.running import FLEET, STACK, Ansible
+from tests.simulator.control import Simulator
+
+KEY = "only-the-class-knows-this-key"
+STORE = ".ansible/labstream/leases.sqlite3"
+
+
+def files_with(secrets: Iterable[str], folder: Path) -> set[Path]:
+    """The files under the folder that hold one of the secrets."""
+    needles = [secret.encode() for secret in secrets]
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {path for path in files if any(needle in path.read_bytes() for needle in needles)}
+
+
+def playbook(home: Path) -> list[dict]:
+    """A class and its hand-out; a class of which one learner is refused; and all variables that are left."""
+    role = {"ansible.builtin.include_role": {"name": "labstream.aws.appstream_lab"}}
+    lab = {"appstream_lab_stack_name": STACK, "appstream_lab_fleet_name": FLEET, "appstream_lab_validity": 3600}
+    lab |= {"appstream_lab_summary_path": str(home / "summary.json")}
+    opaque = {"appstream_lab_user_id_style": "opaque", "appstream_lab_user_id_key": KEY}
+    monday = {**lab, **opaque, "appstream_lab_name": "monday", "appstream_lab_roster": "learner\nanna\nben\n"}
+    tuesday = {**lab, "appstream_lab_name": "tuesday", "appstream_lab_roster": "learner\nchloe\nrefused\n"}
+    tasks = [
+        {**role, "vars": monday},
+        {"labstream.aws.streaming_handout": {"dest": str(home / "handout.csv"), "seats": "{{ appstream_lab_seats }}"}},
+        {"block": [{**role, "vars": tuesday}], "rescue": [{"ansible.builtin.debug": {"msg": "refused"}}]},
+        {**role, "vars": {**monday, "appstream_lab_state": "absent"}},
+        {"ansible.builtin.debug": {"var": "hostvars[inventory_hostname]"}},
+    ]
+    return [{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]
+
+
+@pytest.mark.core
+def test_no_url_is_in_what_a_run_prints_keeps_caches_or_records(
+    lab: Simulator, ansible: Ansible, home: Path, tmp_path: Path
+) -> None:
+    lab.add_fault(operation="CreateStreamingURL", parameters={"UserId": "refused"}, error={"code": "OperationNotPermittedException"})
+    project = tmp_path / "runner" / "project"
+    project.mkdir(parents=True)
+    (project / "class.yml").write_text(json.dumps(playbook(home)))
+    folders = {name: tmp_path / name for name in ("kept", "temporary")}
+    for folder in folders.values():
+        folder.mkdir()
+    environment = {
+        **ansible.environment,
+        "ANSIBLE_KEEP_REMOTE_FILES": "1",
+        "ANSIBLE_REMOTE_TEMP": str(folders["kept"]),
+        "ANSIBLE_LOG_PATH": str(tmp_path / "ansible.log"),
+        "LABSTREAM_TEST_RESULTS": str(tmp_path / "results.jsonl"),
+        "TMPDIR": str(folders["temporary"]),
+    }
+    command = [Path(sys.executable).with_name("ansible-runner"), "run", tmp_path / "runner", "-p", "class.yml"]
+
+    run = subprocess.run(
+        [*command, "--ident", "run", "--cmdline", "--diff -vvvv"],
+        cwd=home,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    (tmp_path / "printed").write_text(run.stdout + run.stderr)
+
+    assert run.returncode == 0, run.stdout
+    # What is searched is there.
+    artifacts = tmp_path / "runner" / "artifacts" / "run"
+    assert len(list((artifacts / "job_events").iterdir())) > 20
+    # ansible-runner has Ansible cache facts with the plugin jsonfile.
+    [facts] = (artifacts / "fact_cache").iterdir()
+    assert "appstream_streaming_urls" in facts.read_text()
+    assert list(folders["kept"].rglob("AnsiballZ_appstream_streaming_url.py"))
+    assert '"appstream_lab_seats"' in run.stdout
+    assert "OperationNotPermittedException" in run.stdout
+    assert json.loads((home / "summary.json").read_text())["forgotten"] == 2
+    urls = lab.streaming_urls()
+    assert len(urls) == 3
+    secrets = [*urls, *(url.partition("parameters=")[2] for url in urls)]
+
+    # The hand-out of monday, and the store with tuesday's. They show that the search finds what is there.
+    assert files_with(secrets, tmp_path) == {home / "handout.csv", home / STORE}
+
+    assert stat.S_IMODE((home / "handout.csv").stat().st_mode) == 0o600
+    assert files_with([KEY], tmp_path) == {project / "class.yml"}
+    planted = artifacts / "job_events" / "planted.json"
+    planted.write_text(json.dumps({"stdout": secrets[-1]}))
+    assert planted in files_with(secrets, tmp_path)

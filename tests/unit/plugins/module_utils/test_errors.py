@@ -1,0 +1,232 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from botocore import exceptions
+from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
+
+from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
+from ansible_collections.labstream.aws.plugins.module_utils.errors import AnsibleAppStreamError, AppStreamErrorHandler
+from ansible_collections.labstream.aws.plugins.module_utils.exceptions import LabstreamError, NotReady
+
+ENDPOINT = "https://appstream2.eu-central-1.amazonaws.com/"
+SECRET_URL = "https://appstream2.eu-central-1.aws.amazon.com/authenticate?parameters=correct-horse"
+
+
+def client_error(code, message="What the service says.", operation="CreateStreamingURL"):
+    return ClientError({"Error": {"Code": code, "Message": message}}, operation)
+
+
+def raised(error):
+    """What a caller gets when a call to AppStream raises this."""
+
+    @AppStreamErrorHandler.common_error_handler("create a streaming URL")
+    def call():
+        raise error
+
+    with pytest.raises(LabstreamError) as caught:
+        call()
+    return caught.value
+
+
+WHERE = "look at the network, and whether region and endpoint_url are right."
+RENEW = "renew or correct them, then run again."
+NO_CREDENTIALS = "no AWS credentials were found: set profile, or access_key and secret_key, or their environment variables."
+UNREADABLE = "the reply cannot be read: look whether endpoint_url names a server that speaks this API."
+
+SENTENCES = [
+    pytest.param(
+        client_error("AccessDeniedException", "User: anna is not authorized", "DescribeFleets"),
+        "AccessDeniedException",
+        "the credentials may not do appstream:DescribeFleets (User: anna is not authorized): allow this action in their "
+        "IAM policy.",
+        id="denied names the action",
+    ),
+    pytest.param(
+        client_error("AccessDenied"),
+        "AccessDenied",
+        "the credentials may not do appstream:CreateStreamingURL (What the service says): allow this action in their "
+        "IAM policy.",
+        id="denied, as older services say it",
+    ),
+    *(
+        pytest.param(
+            client_error(code, "The security token is bad"),
+            code,
+            f"AWS does not accept the credentials ({code}: The security token is bad): {RENEW}",
+            id=code,
+        )
+        for code in (
+            "ExpiredToken",
+            "ExpiredTokenException",
+            "InvalidClientTokenId",
+            "InvalidSignatureException",
+            "MissingAuthenticationTokenException",
+            "SignatureDoesNotMatch",
+            "UnrecognizedClientException",
+        )
+    ),
+    pytest.param(
+        client_error("ResourceNotAvailableException", "Not now."),
+        "ResourceNotAvailableException",
+        "ResourceNotAvailableException: Not now.",
+        id="another error of the service",
+    ),
+    pytest.param(client_error("Odd", ""), "Odd", "Odd: no message.", id="an error without a message"),
+    pytest.param(client_error("Odd", None), "Odd", "Odd: no message.", id="an error with null for a message"),
+    pytest.param(
+        client_error("Odd", " Two\n  lines.\r\n"), "Odd", "Odd: Two lines.", id="an error whose message has two lines"
+    ),
+    pytest.param(client_error("Odd", "Really?"), "Odd", "Odd: Really?", id="an error whose message asks"),
+    pytest.param(ClientError({}, "DescribeStacks"), "ClientError", "ClientError: no message.", id="an empty error"),
+    pytest.param(exceptions.NoCredentialsError(), "NoCredentialsError", NO_CREDENTIALS, id="no credentials"),
+    pytest.param(
+        exceptions.PartialCredentialsError(provider="env", cred_var="AWS_SECRET_ACCESS_KEY"),
+        "PartialCredentialsError",
+        NO_CREDENTIALS,
+        id="half of the credentials",
+    ),
+    pytest.param(
+        exceptions.EndpointConnectionError(endpoint_url=ENDPOINT),
+        "EndpointConnectionError",
+        f'Could not connect to the endpoint URL: "{ENDPOINT}": {WHERE}',
+        id="unreachable",
+    ),
+    pytest.param(
+        exceptions.ConnectTimeoutError(endpoint_url=ENDPOINT),
+        "ConnectTimeoutError",
+        f'Connect timeout on endpoint URL: "{ENDPOINT}": {WHERE}',
+        id="connect timeout",
+    ),
+    pytest.param(
+        exceptions.ReadTimeoutError(endpoint_url=ENDPOINT),
+        "ReadTimeoutError",
+        f'Read timeout on endpoint URL: "{ENDPOINT}": {WHERE}',
+        id="read timeout",
+    ),
+    pytest.param(
+        exceptions.ConnectionClosedError(endpoint_url=ENDPOINT),
+        "ConnectionClosedError",
+        f'Connection was closed before we received a valid response from endpoint URL: "{ENDPOINT}": {WHERE}',
+        id="connection dropped",
+    ),
+    pytest.param(
+        exceptions.SSLError(endpoint_url=ENDPOINT, error="certificate verify failed"),
+        "SSLError",
+        f"SSL validation failed for {ENDPOINT} certificate verify failed: {WHERE}",
+        id="certificate",
+    ),
+    pytest.param(
+        exceptions.ProxyConnectionError(proxy_url="http://proxy.example.org"),
+        "ProxyConnectionError",
+        f'Failed to connect to proxy URL: "http://proxy.example.org": {WHERE}',
+        id="proxy",
+    ),
+    pytest.param(
+        exceptions.HTTPClientError(error="Broken.\nTwice."),
+        "HTTPClientError",
+        f"An HTTP Client raised an unhandled exception: Broken. Twice: {WHERE}",
+        id="another failure of HTTP",
+    ),
+    pytest.param(
+        ResponseParserError(f"Unable to parse response, invalid JSON: {{'StreamingURL': '{SECRET_URL}'"),
+        "ResponseParserError",
+        UNREADABLE,
+        id="a reply that cannot be read",
+    ),
+    pytest.param(
+        exceptions.ResponseStreamingError(error=f"InvalidChunkLength(got length b'{SECRET_URL}', 0 bytes read)"),
+        "ResponseStreamingError",
+        "the connection broke off within the reply: look at the network, then run again.",
+        id="a reply that breaks off",
+    ),
+    pytest.param(
+        exceptions.ParamValidationError(report='Missing required parameter in input: "UserId"\nInvalid type for Validity'),
+        "ParamValidationError",
+        'Parameter validation failed: Missing required parameter in input: "UserId" Invalid type for Validity.',
+        id="a parameter that botocore refuses",
+    ),
+    pytest.param(exceptions.NoRegionError(), "NoRegionError", "You must specify a region.", id="no region"),
+    pytest.param(
+        exceptions.ProfileNotFound(profile="lab"),
+        "ProfileNotFound",
+        "The config profile (lab) could not be found.",
+        id="no such profile",
+    ),
+    pytest.param(
+        exceptions.UnauthorizedSSOTokenError(),
+        "UnauthorizedSSOTokenError",
+        "The SSO session associated with this profile has expired or is otherwise invalid. To refresh this SSO session "
+        "run aws sso login with the corresponding profile.",
+        id="an SSO session that expired",
+    ),
+    pytest.param(
+        exceptions.CredentialRetrievalError(provider="custom-process", error_msg="it failed:\n  exit 1"),
+        "CredentialRetrievalError",
+        "Error when retrieving credentials from custom-process: it failed: exit 1.",
+        id="a credential process that failed",
+    ),
+    pytest.param(
+        exceptions.WaiterError(name="FleetStarted", reason="Max attempts exceeded", last_response={}),
+        "WaiterError",
+        "Waiter FleetStarted failed: Max attempts exceeded.",
+        id="a waiter that gave up",
+    ),
+]
+
+
+@pytest.mark.parametrize(("error", "code", "sentence"), SENTENCES)
+def test_what_botocore_raises_becomes_one_sentence(error, code, sentence):
+    caught = raised(error)
+    attempt = "Timeout trying to" if isinstance(error, exceptions.WaiterError) else "Failed to"
+    assert str(caught) == f"{attempt} create a streaming URL: {sentence}"
+    assert caught.code == code
+    assert caught.__cause__ is error
+
+
+@pytest.mark.parametrize(("error", "_code", "_sentence"), SENTENCES)
+def test_the_text_is_one_line_that_ends_as_a_sentence_and_tells_no_url(error, _code, _sentence):
+    text = str(raised(error))
+    assert re.search(r"[^.?!][.?!]$", text)
+    assert "\n" not in text
+    assert "\r" not in text
+    assert "  " not in text
+    assert "correct-horse" not in text
+    assert "authenticate" not in text
+
+
+def test_the_error_is_one_of_amazon_aws_and_one_of_ours():
+    error = raised(client_error("Odd"))
+    assert isinstance(error, AnsibleAppStreamError)
+    assert isinstance(error, AnsibleAWSError)
+    assert isinstance(error, LabstreamError)
+
+
+def test_an_error_of_our_own_passes_unchanged():
+    error = NotReady("The fleet sleeps.")
+    assert raised(error) is error
+
+
+def test_what_nobody_foresaw_passes_unchanged():
+    @AppStreamErrorHandler.common_error_handler("describe the stack")
+    def call():
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        call()
+
+
+def test_a_call_that_succeeds_gives_its_result_and_keeps_its_name():
+    @AppStreamErrorHandler.common_error_handler("describe the stack")
+    def describe(name, *, more=0):
+        """Documented."""
+        return name, more
+
+    assert describe("x", more=1) == ("x", 1)
+    assert (describe.__name__, describe.__doc__) == ("describe", "Documented.")

@@ -1,0 +1,223 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+import pytest
+
+from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption
+from ansible_collections.labstream.aws.plugins.module_utils.issuing import Failure, Outcome
+from ansible_collections.labstream.aws.plugins.module_utils.lease import Need
+from ansible_collections.labstream.aws.plugins.modules.appstream_streaming_url import (
+    Request,
+    by_user_id,
+    entry_of,
+    need_of,
+    requests_of,
+)
+from tests.unit.plugins.module_utils.support import key_of, lease_of
+
+WEEK = 604_800
+
+
+def params(**given):
+    """Arguments of the module, as Ansible hands them over: what is not given is None."""
+    names = ("user_id", "users", "application_id", "session_context", "validity", "valid_until", "min_remaining")
+    return {**dict.fromkeys(names), **given}
+
+
+def user(user_id, application_id=None, session_context=None):
+    """An entry of ``users``, as Ansible hands it over."""
+    return dict(user_id=user_id, application_id=application_id, session_context=session_context)
+
+
+@pytest.mark.parametrize(
+    ("given", "requests"),
+    [
+        pytest.param(dict(user_id="anna"), [Request("anna", None, None)], id="one user"),
+        pytest.param(
+            dict(user_id="anna", application_id="cad", session_context="unit-7"),
+            [Request("anna", "cad", "unit-7")],
+            id="one user with a purpose",
+        ),
+        pytest.param(
+            dict(users=[user("ben"), user("anna")]),
+            [Request("ben", None, None), Request("anna", None, None)],
+            id="a class, in its order",
+        ),
+        pytest.param(
+            dict(users=[user("anna"), user("ben", "office"), user("cleo", None, "x")], application_id="cad"),
+            [Request("anna", "cad", None), Request("ben", "office", None), Request("cleo", "cad", "x")],
+            id="what an entry leaves out is the class's",
+        ),
+        pytest.param(
+            dict(users=[user("anna", "cad"), user("anna", "office"), user("anna", "cad", "x"), user("Anna", "cad")]),
+            [
+                Request("anna", "cad", None),
+                Request("anna", "office", None),
+                Request("anna", "cad", "x"),
+                Request("Anna", "cad", None),
+            ],
+            id="one user with several purposes, and one of another case",
+        ),
+        pytest.param({}, [], id="nobody, for state=absent with a lab"),
+    ],
+)
+def test_the_arguments_say_whose_urls_are_asked_for(given, requests):
+    assert requests_of(params(**given)) == requests
+
+
+TWICE = "with the same application_id and session_context: remove one, or give them different user ids."
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        pytest.param(dict(users=[]), "users is empty: name at least one learner.", id="an empty class"),
+        pytest.param(
+            dict(users=[user("anna"), user("ben"), user("anna")]),
+            f"Entries 1 and 3 of users are both 'anna', {TWICE}",
+            id="twice",
+        ),
+        pytest.param(
+            dict(users=[user("anna", "cad"), user("ben"), user("ben"), user("anna", "cad")]),
+            f"Entries 2 and 3 of users are both 'ben', {TWICE}",
+            id="the first of two that are there twice",
+        ),
+        pytest.param(
+            dict(users=[user("anna", "cad"), user("anna")], application_id="cad"),
+            f"Entries 1 and 2 of users are both 'anna {{\"application_id\":\"cad\"}}', {TWICE}",
+            id="twice once the class's application is filled in",
+        ),
+        pytest.param(
+            dict(user_id="anna", application_id=""),
+            "application_id of 'anna' is empty: leave it out, or give it a value.",
+            id="an empty application",
+        ),
+        pytest.param(
+            dict(users=[user("anna"), user("ben", None, "")], session_context="x"),
+            "session_context of 'ben' is empty: leave it out, or give it a value.",
+            id="an empty context",
+        ),
+    ],
+)
+def test_a_class_that_cannot_be_served_is_refused(given, sentence):
+    with pytest.raises(InvalidOption) as refused:
+        requests_of(params(**given))
+    assert str(refused.value) == sentence
+
+
+@pytest.mark.parametrize("bad", ["", "a", "a" * 33, "anna example", "änna", "anna\n"])
+def test_a_bad_user_id_is_refused_wherever_it_stands(bad):
+    for given in (dict(user_id=bad), dict(users=[user(bad)]), dict(users=[user("anna"), user(bad), user("ben")])):
+        with pytest.raises(InvalidOption) as refused:
+            requests_of(params(**given))
+        assert str(refused.value).startswith(f"user_id is {bad!r} (")
+
+
+@pytest.mark.parametrize(
+    ("given", "need"),
+    [
+        pytest.param({}, Need(WEEK, validity=60), id="the API's default"),
+        pytest.param(dict(validity=1), Need(WEEK, validity=1), id="the shortest"),
+        pytest.param(dict(validity=WEEK), Need(WEEK, validity=WEEK), id="the longest"),
+        pytest.param(
+            dict(validity=3600, min_remaining=0), Need(WEEK, validity=3600, min_remaining=0), id="nothing must remain"
+        ),
+        pytest.param(
+            dict(valid_until="2026-11-21T17:00:00+01:00", min_remaining=900),
+            Need(WEEK, valid_until=datetime(2026, 11, 21, 16, tzinfo=timezone.utc), min_remaining=900),
+            id="a moment",
+        ),
+    ],
+)
+def test_the_arguments_say_how_long_a_url_must_be_good(given, need):
+    assert need_of(params(**given)) == need
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (dict(validity=0), "validity is 0, but it must be from 1 to 604800 seconds (7 days)."),
+        (dict(validity=-1), "validity is -1, but it must be from 1 to 604800 seconds (7 days)."),
+        (dict(validity=604_801), "validity is 604801, but it must be from 1 to 604800 seconds (7 days)."),
+        (
+            dict(validity=60, min_remaining=60),
+            "min_remaining is 60, but it must be from 0 to less than the validity of 60 seconds: a new URL would not "
+            "meet it either.",
+        ),
+        (
+            dict(min_remaining=3600),
+            "min_remaining is 3600, but it must be from 0 to less than the validity of 60 seconds: a new URL would not "
+            "meet it either.",
+        ),
+        (
+            dict(valid_until="2026-11-21T17:00:00"),
+            "valid_until is '2026-11-21T17:00:00', which has no offset from UTC: write it like 2026-11-21T17:00:00+01:00.",
+        ),
+        (
+            dict(valid_until=""),
+            "valid_until is '', which is no ISO 8601 time: write it like 2026-11-21T17:00:00+01:00.",
+        ),
+    ],
+)
+def test_a_duration_that_cannot_be_had_is_refused(given, sentence):
+    with pytest.raises(InvalidOption) as refused:
+        need_of(params(**given))
+    assert str(refused.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("request_", "parameters", "name"),
+    [
+        (Request("anna", None, None), {"UserId": "anna"}, "anna"),
+        (
+            Request("anna", "cad", "unit-7"),
+            {"UserId": "anna", "ApplicationId": "cad", "SessionContext": "unit-7"},
+            'anna {"application_id":"cad","session_context":"unit-7"}',
+        ),
+        (
+            Request("anna", None, "unit-7"),
+            {"UserId": "anna", "SessionContext": "unit-7"},
+            'anna {"session_context":"unit-7"}',
+        ),
+    ],
+)
+def test_the_service_is_asked_for_what_is_given_and_no_more(request_, parameters, name):
+    assert request_.parameters == parameters
+    assert request_.name == name
+
+
+def test_requests_have_equal_keys_only_if_they_are_equal():
+    requests = [Request(user_id, *purpose) for user_id in ("anna", "ben") for purpose in [(None, None), ("a", None)]]
+    keys = [request.key(scope) for request in requests for scope in ("one", "other")]
+    assert len(set(keys)) == 8
+    assert Request("anna", "a", None).key("one") == Request("anna", "a", None).key("one")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "told"),
+    [
+        pytest.param(
+            Outcome(key_of(), None, lease_of(), issued=True), ("2026-11-21T09:00:00Z", True), id="a new URL"
+        ),
+        pytest.param(Outcome(key_of(), lease_of(), lease_of()), ("2026-11-21T09:00:00Z", False), id="one that was held"),
+        pytest.param(Outcome(key_of(), lease_of(), issued=True), (None, True), id="one that would be issued"),
+        pytest.param(Outcome(key_of(), lease_of(), failure=Failure("Odd", "No.")), (None, False), id="none"),
+    ],
+)
+def test_an_entry_tells_all_but_the_url(outcome, told):
+    expires, issued = told
+    assert entry_of(Request("anna", "cad", None), outcome) == dict(
+        user_id="anna", application_id="cad", session_context=None, expires=expires, issued=issued
+    )
+
+
+def test_the_fact_lists_the_entries_of_each_user_in_order():
+    entries = [dict(user_id="ben", n=1), dict(user_id="anna", n=2), dict(user_id="ben", n=3)]
+    assert by_user_id(entries) == {"ben": [entries[0], entries[2]], "anna": [entries[1]]}
+    assert list(by_user_id(entries)) == ["ben", "anna"]
+    assert by_user_id([]) == {}
