@@ -11,7 +11,8 @@ version_added: 0.1.0
 author:
   - labstream.aws contributors (@labstream)
 description:
-  - Says which learner has which seat, out of the learners and the result of M(labstream.aws.appstream_streaming_url) for them.
+  - Says which learner has which seat, out of the learners and the result of
+    M(labstream.aws.appstream_streaming_url) for them.
   - A learner who got no URL has no seat.
   - No URL is in it. M(labstream.aws.streaming_handout) finds the URLs in the lease store by it.
 options:
@@ -23,7 +24,8 @@ options:
     required: true
   result:
     description:
-      - The result of the module's task, whose O(labstream.aws.appstream_streaming_url#module:users) were these learners, in this order.
+      - The result of the module's task, whose O(labstream.aws.appstream_streaming_url#module:users) were these
+        learners, in this order.
       - A result without streaming URLs, such as that of a skipped task, gives no seats.
     type: dict
     required: true
@@ -52,7 +54,7 @@ EXAMPLES = r"""
   labstream.aws.appstream_streaming_url:
     stack_name: cad-course
     fleet_name: cad-fleet
-    users: "{{ learners | map(attribute='user_id') | map('community.general.dict_kv', 'user_id') }}"
+    users: "{{ learners | map('dict2items') | map('selectattr', 'key', 'eq', 'user_id') | map('items2dict') }}"
     validity: 28800
     return_urls: false
   register: urls
@@ -125,10 +127,8 @@ _value:
       sample: true
 """
 
-from collections.abc import Mapping
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-from typing import Callable
 
 from ansible.utils.unsafe_proxy import wrap_var
 
@@ -148,7 +148,7 @@ def appstream_seats(
             "region": result["region"],
             **{field: entry[field] for field in ("application_id", "session_context", "expires", "issued")},
         }
-        for learner, entry in zip(learners, result.get("streaming_urls", []))
+        for learner, entry in zip(learners, result.get("streaming_urls", []), strict=False)
         if entry["issued"] or entry["expires"]
     ]
     return wrap_var(seats)

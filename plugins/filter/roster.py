@@ -11,17 +11,21 @@ version_added: 0.1.0
 author:
   - labstream.aws contributors (@labstream)
 description:
-  - Reads the CSV text of a roster, as Moodle and Canvas export it or as a spreadsheet saves it, and returns its learners.
-  - The first line that is not blank names the columns. Commas, semicolons and tabs are understood as delimiters, and so are all line ends,
-    a byte order mark, quoted cells over several lines, blank lines and empty columns at the end.
+  - Reads the CSV text of a roster, as Moodle and Canvas export it or as a spreadsheet saves it, and returns its
+    learners.
+  - The first line that is not blank names the columns. Commas, semicolons and tabs are understood as delimiters, and
+    so are all line ends, a byte order mark, quoted cells over several lines, blank lines and empty columns at the
+    end.
   - Column names are compared without regard to case and white space. A column without any value counts as absent.
-  - C(learner), C(ID), C(ID number), C(idnumber), C(Username), C(SIS User ID) or C(SIS Login ID), the first of them that has values,
-    identifies the learner. Without one, C(email), C(Email address), C(E-mail) or C(E-mail address) does.
-  - The name is C(name), C(Full name) or C(Student), or else C(First name) or C(firstname) before C(Last name), C(lastname) or C(Surname).
+  - C(learner), C(ID), C(ID number), C(idnumber), C(Username), C(SIS User ID) or C(SIS Login ID), the first of them
+    that has values, identifies the learner. Without one, C(email), C(Email address), C(E-mail) or C(E-mail address)
+    does.
+  - The name is C(name), C(Full name) or C(Student), or else C(First name) or C(firstname) before C(Last name),
+    C(lastname) or C(Surname).
   - C(user_id), C(session_context) and C(application_id) are taken as they are.
   - Of a Canvas gradebook, the rows of points possible and manual posting and the test student are left out.
-  - Whatever is wrong is an error that names the line of the file where the row starts, and the column. Two rows that are the same learner,
-    or that have the same user id, are an error that names both.
+  - Whatever is wrong is an error that names the line of the file where the row starts, and the column. Two rows that
+    are the same learner, or that have the same user id, are an error that names both.
   - A list of learners is checked and completed in the same way. There, C(learner), C(email) or C(user_id), the first
     that a learner has, identifies them.
 options:
@@ -34,14 +38,15 @@ options:
   columns:
     description:
       - "The column of each field where the header does not tell it, such as V({'email': 'Dienst-E-Mail'})."
-      - Fields are V(learner), V(email), V(name), V(first_name), V(last_name), V(user_id), V(session_context) and V(application_id).
-        Any other field is added to the learners under its name.
+      - Fields are V(learner), V(email), V(name), V(first_name), V(last_name), V(user_id), V(session_context) and
+        V(application_id). Any other field is added to the learners under its name.
       - Every column that is named here must exist.
       - Only for a CSV text.
     type: dict
   style:
     description:
-      - How user ids are made of what identifies the learner, where the roster gives none. See P(labstream.aws.appstream_user_id#filter).
+      - How user ids are made of what identifies the learner, where the roster gives none. See
+        P(labstream.aws.appstream_user_id#filter).
     type: str
     choices:
       - readable
@@ -111,12 +116,11 @@ _value:
       sample: notebook
 """
 
+from collections.abc import Callable
 from typing import Any
-from typing import Callable
 
 from ansible.errors import AnsibleFilterError
 from ansible.utils.unsafe_proxy import wrap_var
-
 from ansible_collections.labstream.aws.plugins.plugin_utils import roster as rosters
 from ansible_collections.labstream.aws.plugins.plugin_utils.values import decrypted
 

@@ -82,7 +82,7 @@ def _call_to(description: str) -> Callable[[Callable[..., Any]], Callable[..., A
             try:
                 return function(*args, **kwargs)
             except (AttributeError, KeyError, TypeError, ValueError) as e:
-                # Botocore's parsers stumble like this over a reply that is none of the service's, such as a proxy's page.
+                # Botocore's parsers stumble like this over a reply that is not the service's, but a proxy's, say.
                 raise ResponseParserError(str(e)) from e
             except ClientError as e:
                 # Where such a reply has an error's status, botocore makes that the code, and the body the message.
@@ -162,9 +162,7 @@ class Target:
             stack = executor.submit(describe_stack, client, stack_name)
             fleet = executor.submit(describe_fleet, client, fleet_name)
             associated = executor.submit(list_associated_fleets, client, stack_name)
-        return cls(
-            client.meta.region_name, stack_name, fleet_name, stack.result(), fleet.result(), associated.result()
-        )
+        return cls(client.meta.region_name, stack_name, fleet_name, stack.result(), fleet.result(), associated.result())
 
     @property
     def stack_arn(self) -> str | None:

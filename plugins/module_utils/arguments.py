@@ -19,9 +19,7 @@ MOST_CONCURRENCY = 64
 def store_arguments() -> dict[str, Any]:
     """The argument spec of a module that opens the lease store."""
     return dict(
-        lease_store=dict(
-            type="str", default=DEFAULT_LEASE_STORE, fallback=(env_fallback, ["LABSTREAM_LEASE_STORE"])
-        ),
+        lease_store=dict(type="str", default=DEFAULT_LEASE_STORE, fallback=(env_fallback, ["LABSTREAM_LEASE_STORE"])),
     )
 
 

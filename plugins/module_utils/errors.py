@@ -87,7 +87,9 @@ def _sentence(exception: Exception | None, code: str) -> str:
             return f"AWS does not accept the credentials ({code}: {said}): renew or correct them, then run again."
         return _ended(f"{code}: {said}")
     if isinstance(exception, (botocore_exceptions.NoCredentialsError, botocore_exceptions.PartialCredentialsError)):
-        return "no AWS credentials were found: set profile, or access_key and secret_key, or their environment variables."
+        return (
+            "no AWS credentials were found: set profile, or access_key and secret_key, or their environment variables."
+        )
     # The texts of the next two quote the reply, which may hold a streaming URL.
     if isinstance(exception, ResponseParserError):
         return "the reply cannot be read: look whether endpoint_url names a server that speaks this API."

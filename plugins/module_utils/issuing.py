@@ -37,7 +37,8 @@ class Outcome:
     """What became of one seat.
 
     ``lease`` is the lease whose URL the seat has; None if it failed, or would be issued but for check mode.
-    ``held`` is the lease that the store held before. ``issued`` says that the URL is (or would be) a new one of this run.
+    ``held`` is the lease that the store held before. ``issued`` says that the URL is (or would be) a new one of this
+    run.
     """
 
     key: LeaseKey
@@ -144,9 +145,7 @@ def _failed(outcome: Outcome, error: LabstreamError) -> Outcome:
     return Outcome(outcome.key, outcome.held, failure=Failure(error.code, str(error)))
 
 
-def forget(
-    store: LeaseStore, leases: Sequence[Lease], *, now: datetime, purge: bool, check_mode: bool
-) -> list[Lease]:
+def forget(store: LeaseStore, leases: Sequence[Lease], *, now: datetime, purge: bool, check_mode: bool) -> list[Lease]:
     """Forget these leases, or with ``purge`` remove their records.
 
     Returns:

@@ -23,7 +23,7 @@ from .exceptions import InvalidOption
 # How long the secret-free rest of a lease is kept after the URL expired: long enough to answer "whose link is this?".
 RETENTION = timedelta(days=30)
 
-# Where a lease cannot last until it is needed, it is renewed on its last day, so that a daily run never lets a link die.
+# Where a lease cannot last until it is needed, it is renewed on its last day, so that a daily run lets no link die.
 RENEWAL_WINDOW = 24 * 60 * 60
 
 # The most that is asked of a lease's remaining time when the user does not say: a tenth of its validity, up to this.
@@ -142,7 +142,7 @@ class Need:
 
 
 def purpose_of(application_id: str | None = None, session_context: str | None = None) -> str:
-    """What a URL opens, as the part of a lease's key: empty for none, else JSON text that is equal for equal purposes."""
+    """What a URL opens, as the part of a lease's key: empty for none, else JSON that is equal for equal purposes."""
     purpose = {"application_id": application_id, "session_context": session_context}
     named = {name: value for name, value in purpose.items() if value is not None}
     return json.dumps(named, sort_keys=True, separators=(",", ":")) if named else ""

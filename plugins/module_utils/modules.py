@@ -33,7 +33,7 @@ class LabstreamAWSModule(AnsibleAWSModule):
         super().__init__(**kwargs)
 
     def warn(self, warning: str) -> None:
-        """Warn the user. amazon.aws 10 would pass warnings to ``exit_json`` once more, which ansible-core deprecates."""
+        """Warn the user. amazon.aws 10 would pass it to ``exit_json`` once more, which ansible-core deprecates."""
         self._module.warn(warning)
 
     def run(self, task: Callable[[Any], None]) -> NoReturn:

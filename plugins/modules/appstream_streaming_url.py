@@ -13,7 +13,8 @@ description:
   - Gives one learner, or a whole class in one task, URLs that open a streaming session on a stack and fleet.
   - AppStream creates a new URL at every call and lists none. So this module remembers each URL as a lease in
     O(lease_store), and reuses it as long as it is good enough. A second run changes nothing.
-  - Stack, fleet, their association and the fleet's state are checked before the first URL is issued, also in check mode.
+  - Stack, fleet, their association and the fleet's state are checked before the first URL is issued, also in check
+    mode.
   - AWS calls the service "Amazon WorkSpaces Applications" today. Its API is still named C(appstream).
 author:
   - labstream.aws contributors (@labstream)
@@ -187,7 +188,8 @@ streaming_urls:
     streaming_url:
       description:
         - The URL. It is a password.
-        - V(null) if it would be issued (check mode), could not be issued, or if O(return_urls=false) or the task failed.
+        - V(null) if it would be issued (check mode) or could not be issued, and wherever O(return_urls=false) or the
+          task failed.
       type: str
       returned: always
       sample: https://appstream2.eu-central-1.aws.amazon.com/authenticate?parameters=EXAMPLE
@@ -331,7 +333,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.iam import get_aws_account_info
-
 from ansible_collections.labstream.aws.plugins.module_utils import appstream
 from ansible_collections.labstream.aws.plugins.module_utils.arguments import check_lease_arguments, lease_arguments
 from ansible_collections.labstream.aws.plugins.module_utils.client import ServiceClock, endpoint_host, service_client
@@ -479,9 +480,7 @@ def present(
             Validity=validity,
             **by_key[key].parameters,
         )
-        return Lease.of_url(
-            key, url, issued=issued, expires=expires, validity=need.validity, lab=module.params["lab"]
-        )
+        return Lease.of_url(key, url, issued=issued, expires=expires, validity=need.validity, lab=module.params["lab"])
 
     issuer = Issuer(
         store=store,
@@ -502,7 +501,7 @@ def present(
         changed=any(outcome.issued for outcome in outcomes),
         streaming_urls=[
             dict(entry, streaming_url=outcome.lease.url if show_urls and outcome.lease else None)
-            for entry, outcome in zip(entries, outcomes)
+            for entry, outcome in zip(entries, outcomes, strict=True)
         ],
         failures=[
             dict(asdict(by_key[outcome.key]), **outcome.failure._asdict()) for outcome in outcomes if outcome.failure

@@ -98,7 +98,6 @@ from contextlib import closing
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.labstream.aws.plugins.module_utils.arguments import store_arguments
 from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption, LabstreamError
 from ansible_collections.labstream.aws.plugins.module_utils.lease import Lease, LeaseKey, format_moment, purpose_of
@@ -143,7 +142,7 @@ def csv_of(seats: list[dict[str, Any]], keys: list[LeaseKey], leases: dict[Lease
     text = io.StringIO()
     table = csv.DictWriter(text, COLUMNS)
     table.writeheader()
-    for seat, key in zip(seats, keys):
+    for seat, key in zip(seats, keys, strict=True):
         told = {column: defused(seat.get(column)) for column in COLUMNS}
         lease = leases[key]
         table.writerow(dict(told, expires=format_moment(lease.expires), streaming_url=lease.url))
@@ -167,16 +166,16 @@ def is_current(dest: str, content: bytes) -> bool:
 
 def replace(dest: str, content: bytes) -> None:
     """Put the content into the file in one step. AnsibleModule.atomic_move would lend a new file the umask's mode."""
-    file = tempfile.NamedTemporaryFile(dir=os.path.dirname(dest), prefix=".labstream-", delete=False)
+    descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(dest), prefix=".labstream-")
     try:
-        with file:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, MODE)
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
-        os.chmod(file.name, MODE)
-        os.replace(file.name, dest)
+            os.fsync(descriptor)
+        os.replace(temporary, dest)
     except BaseException:
-        os.unlink(file.name)
+        os.unlink(temporary)
         raise
 
 
@@ -195,7 +194,9 @@ def write_handout(dest: str, seats: list[dict[str, Any]], lease_store: str, chec
     # In check mode, an earlier task only predicted these.
     foreseen = check_mode and any(seat.get("issued") and seat.get("expires") is None for seat in seats)
     missing = [] if foreseen else [key.seat for key in keys if key not in leases]
-    result = dict(changed=foreseen, dest=dest, missing=missing, summary=dict(requested=len(seats), missing=len(missing)))
+    result = dict(
+        changed=foreseen, dest=dest, missing=missing, summary=dict(requested=len(seats), missing=len(missing))
+    )
     if missing or foreseen:
         return result
     content = csv_of(seats, keys, leases).encode()

@@ -14,16 +14,15 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import Callable
-from collections.abc import Iterable
-from collections.abc import Iterator
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from ansible_collections.labstream.aws.plugins.plugin_utils.user_id import appstream_user_id
-from ansible_collections.labstream.aws.plugins.plugin_utils.user_id import check_style
-from ansible_collections.labstream.aws.plugins.plugin_utils.user_id import is_valid
-from ansible_collections.labstream.aws.plugins.plugin_utils.user_id import normalise
+from ansible_collections.labstream.aws.plugins.plugin_utils.user_id import (
+    appstream_user_id,
+    check_style,
+    is_valid,
+    normalise,
+)
 from ansible_collections.labstream.aws.plugins.plugin_utils.values import quote
 
 # Field of a learner: the column names that stand for it, case-folded, the first that is used wins.
@@ -91,9 +90,7 @@ def roster(
     return _distinct("Roster lines", ((row.line, _learner(row, found, style, key)) for row in rows))
 
 
-def _distinct(
-    places: str, learners: Iterable[tuple[int, dict[str, str | None]]]
-) -> list[dict[str, str | None]]:
+def _distinct(places: str, learners: Iterable[tuple[int, dict[str, str | None]]]) -> list[dict[str, str | None]]:
     """Return learners without their places; raise ValueError if two are the same learner or have the same user id."""
     seen: dict[str, tuple[int, str]] = {}
     distinct = []
@@ -126,7 +123,9 @@ def _listed_learners(
         for field in _LISTED_FIELDS:
             value = entry.get(field)
             if value is not None and not isinstance(value, str):
-                raise fail(field, f"{quote(value)} is not text; put it in quotes, since YAML changes numbers such as 007.")
+                raise fail(
+                    field, f"{quote(value)} is not text; put it in quotes, since YAML changes numbers such as 007."
+                )
             values[field] = (value or "").strip()
         identity = next((field for field in _IDENTITIES if values[field]), None)
         if identity is None:

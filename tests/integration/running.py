@@ -241,7 +241,8 @@ class ModuleServer:
 
     def run(self, job: Mapping[str, Any]) -> int:
         """The exit status of the module's process."""
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(job) + "\n")
         self._process.stdin.flush()
         return int(self._process.stdout.readline())

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import stat
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,9 @@ from tests.simulator.control import Simulator
 PLAYBOOK = "labstream.aws.appstream_lab"
 ROLE = "labstream.aws.appstream_lab"
 STORE = ".ansible/labstream/leases.sqlite3"
-ROSTER = "ID number,First name,Last name,Email address\nS1,Anna,Example,anna@example.org\nS2,Ben,Example,ben@example.org\n"
+ROSTER = (
+    "ID number,First name,Last name,Email address\nS1,Anna,Example,anna@example.org\nS2,Ben,Example,ben@example.org\n"
+)
 RunPlaybook = Callable[..., Run]
 
 
@@ -69,7 +71,7 @@ def learners(number: int) -> list[dict[str, str]]:
 
 def in_hours(hours: float) -> str:
     """That moment from now, as users write it."""
-    return (datetime.now(timezone.utc) + timedelta(hours=hours)).isoformat(timespec="seconds")
+    return (datetime.now(UTC) + timedelta(hours=hours)).isoformat(timespec="seconds")
 
 
 def issued_by(simulator: Simulator) -> int:
@@ -87,7 +89,9 @@ def test_a_class_from_a_roster_file_gets_seats_and_a_second_run_changes_nothing(
 ) -> None:
     (home / "roster.csv").write_text(ROSTER)
     summary_path = home / "summary.json"
-    lab_variables = variables(roster="roster.csv", ends_at=in_hours(4), summary_path=str(summary_path), session_context="unit-7")
+    lab_variables = variables(
+        roster="roster.csv", ends_at=in_hours(4), summary_path=str(summary_path), session_context="unit-7"
+    )
 
     first = run_playbook(PLAYBOOK, extra_vars=lab_variables, diff=True)
 
@@ -143,7 +147,7 @@ def test_a_class_from_a_roster_file_gets_seats_and_a_second_run_changes_nothing(
 
 @pytest.mark.core
 def test_the_end_of_the_class_decides_what_is_issued(lab: Simulator, run_playbook: RunPlaybook) -> None:
-    ends_at = datetime.now(timezone.utc).replace(microsecond=0, second=0) + timedelta(hours=4)
+    ends_at = datetime.now(UTC).replace(microsecond=0, second=0) + timedelta(hours=4)
     later = (ends_at + timedelta(hours=1)).isoformat()
     three = variables(learners=learners(3), ends_at=ends_at.isoformat())
 
@@ -165,7 +169,9 @@ def test_the_end_of_the_class_decides_what_is_issued(lab: Simulator, run_playboo
     assert (counts_of(two_hours_later), run.changed) == (("ok", 0, 5, 0), 0)
 
 
-def test_an_end_that_yaml_takes_for_a_date_time_or_a_number(lab: Simulator, run_playbook: RunPlaybook, home: Path) -> None:
+def test_an_end_that_yaml_takes_for_a_date_time_or_a_number(
+    lab: Simulator, run_playbook: RunPlaybook, home: Path
+) -> None:
     plays = [
         {"hosts": "localhost", "gather_facts": False, "vars": variables(learners=learners(1)), "roles": [ROLE]},
     ]
@@ -173,9 +179,12 @@ def test_an_end_that_yaml_takes_for_a_date_time_or_a_number(lab: Simulator, run_
     date_time = text.replace("  vars:\n", f"  vars:\n    appstream_lab_ends_at: {in_hours(2)}\n")
     number = text.replace("  vars:\n", "  vars:\n    appstream_lab_ends_at: 17:00\n")
 
-    assert run_playbook(date_time).task(f"{ROLE} : Publish the facts").result["ansible_facts"]["appstream_lab_summary"][
-        "outcome"
-    ] == "ok"
+    assert (
+        run_playbook(date_time)
+        .task(f"{ROLE} : Publish the facts")
+        .result["ansible_facts"]["appstream_lab_summary"]["outcome"]
+        == "ok"
+    )
     refused = run_playbook(number)
 
     assert refused.task(f"{ROLE} : Fail for the reason that was published").msg == (
@@ -215,7 +224,7 @@ def test_what_learners_are_called_is_never_evaluated(
     lab: Simulator, run_playbook: RunPlaybook, home: Path, tmp_path: Path
 ) -> None:
     proof = tmp_path / "evaluated"
-    hostile = "{{ lookup('pipe', 'touch %s') }}" % proof
+    hostile = f"{{{{ lookup('pipe', 'touch {proof}') }}}}"
     names = ["{{ 7*7 }}", hostile, "{% for x in y %}", "{{ nix", "[1]"]
     rows = "".join(f'l{number},"{name}"\n' for number, name in enumerate(names))
     (home / "roster.csv").write_text("learner,name\n" + rows)
@@ -227,8 +236,13 @@ def test_what_learners_are_called_is_never_evaluated(
     # As AWX hands over the answers of a survey.
     answers = home / "answers.yml"
     answers.write_text(
-        "text: !unsafe " + json.dumps(unsafe["text"]) + "\nlist:\n"
-        + "".join(f"  - learner: {entry['learner']}\n    name: !unsafe {json.dumps(entry['name'])}\n" for entry in unsafe["list"])
+        "text: !unsafe "
+        + json.dumps(unsafe["text"])
+        + "\nlist:\n"
+        + "".join(
+            f"  - learner: {entry['learner']}\n    name: !unsafe {json.dumps(entry['name'])}\n"
+            for entry in unsafe["list"]
+        )
     )
 
     published, run = serve(
@@ -406,9 +420,7 @@ def test_two_labs_on_one_stack_are_forgotten_one_by_one(lab: Simulator, run_play
 
 
 @pytest.mark.core
-def test_module_defaults_of_the_group_reach_the_role(
-    simulator: Simulator, ansible: Ansible, home: Path
-) -> None:
+def test_module_defaults_of_the_group_reach_the_role(simulator: Simulator, ansible: Ansible, home: Path) -> None:
     simulator.seed_lab(STACK, FLEET, region="eu-west-1")
     simulator.seed_lab(STACK, FLEET, region="eu-central-1")
     environment = simulator.environment()
@@ -419,13 +431,16 @@ def test_module_defaults_of_the_group_reach_the_role(
         "region": "eu-west-1",
     }
     tasks = [
-        {"ansible.builtin.include_role": {"name": ROLE}, "vars": variables(learners=learners(1), validity=3600, region=region)}
+        {
+            "ansible.builtin.include_role": {"name": ROLE},
+            "vars": variables(learners=learners(1), validity=3600, region=region),
+        }
         for region in (None, "eu-central-1")
     ]
     play = {"hosts": "localhost", "gather_facts": False, "tasks": tasks}
     play["module_defaults"] = {"group/labstream.aws.labstream": defaults}
 
-    run = ansible.run_playbook([play], environment={name: "" for name in environment})
+    run = ansible.run_playbook([play], environment=dict.fromkeys(environment, ""))
 
     assert run.returncode == 0, run.printed
     regions = [seats_of(task)[0]["region"] for task in run.tasks if task.name == f"{ROLE} : Publish the facts"]
@@ -448,7 +463,12 @@ def test_options_reach_the_service(lab: Simulator, run_playbook: RunPlaybook, ho
     assert [counts_of(each)[1] for each in published] == [2, 2], run.printed
     assert store.exists()
     anna, ben = (call["parameters"] for call in lab.calls("CreateStreamingURL")[:2])
-    assert (anna["UserId"], anna["SessionContext"], anna["ApplicationId"], anna["Validity"]) == ("anna", "unit-1", "Desktop", 1800)
+    assert (anna["UserId"], anna["SessionContext"], anna["ApplicationId"], anna["Validity"]) == (
+        "anna",
+        "unit-1",
+        "Desktop",
+        1800,
+    )
     assert (ben["UserId"], ben["SessionContext"], ben["ApplicationId"]) == ("ben", "unit-0", "cad")
     assert [(seat["session_context"], seat["application_id"]) for seat in seats_of(published[0])] == [
         ("unit-1", "Desktop"),

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-import sqlite3
 import stat
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +28,11 @@ PRE_CHECK = {"DescribeStacks": 1, "DescribeFleets": 1, "ListAssociatedFleets": 1
 
 def in_seconds(seconds: float) -> str:
     """That moment from now, as users write it."""
-    return (datetime.now(timezone.utc) + timedelta(seconds=seconds)).isoformat()
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
 
 
 def seconds_left(moment: str) -> float:
-    return (datetime.fromisoformat(moment) - datetime.now(timezone.utc)).total_seconds()
+    return (datetime.fromisoformat(moment) - datetime.now(UTC)).total_seconds()
 
 
 def issued_by(simulator: Simulator) -> int:
@@ -187,7 +185,7 @@ def reused(first: Task, second: Task) -> bool:
 def test_a_lease_is_reused_if_it_does_what_is_asked(
     lab: Simulator, call_module: Callable[..., Task], first: dict, second: dict, is_reused: bool
 ) -> None:
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     for args in (first, second):
         if "valid_until" in args:
             args["valid_until"] = (now + timedelta(seconds=args["valid_until"])).isoformat()

@@ -256,7 +256,7 @@ READ_ONLY = {"the file": (".", 0o400), "its folder": ("..", 0o500)}
 
 
 class StoreRefusedWell:
-    """Checks that a run is refused for its store by one sentence, before any call, and that it leaves the file alone."""
+    """Checks that a run is refused for its store by one sentence, before any call, and leaves the file alone."""
 
     def __init__(self, lab: Simulator, call_module: Callable[..., Task], home: Path) -> None:
         self._lab = lab

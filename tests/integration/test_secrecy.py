@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A streaming URL is in the lease store and in the hand-out, and nowhere else that a run of the role leaves anything."""
+"""A streaming URL is in the lease store and in the hand-out, and in nothing else that a run of the role leaves."""
 
 from __future__ import annotations
 
@@ -50,7 +50,11 @@ def playbook(home: Path) -> list[dict]:
 def test_no_url_is_in_what_a_run_prints_keeps_caches_or_records(
     lab: Simulator, ansible: Ansible, home: Path, tmp_path: Path
 ) -> None:
-    lab.add_fault(operation="CreateStreamingURL", parameters={"UserId": "refused"}, error={"code": "OperationNotPermittedException"})
+    lab.add_fault(
+        operation="CreateStreamingURL",
+        parameters={"UserId": "refused"},
+        error={"code": "OperationNotPermittedException"},
+    )
     project = tmp_path / "runner" / "project"
     project.mkdir(parents=True)
     (project / "class.yml").write_text(json.dumps(playbook(home)))

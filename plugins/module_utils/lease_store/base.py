@@ -67,9 +67,10 @@ def open_lease_store(url: str, *, create: bool) -> LeaseStore:
     """
     if url == "none":
         return NoLeaseStore()
-    scheme, separator, path = url.partition("://")
+    scheme, _separator, path = url.partition("://")
     if scheme == "sqlite" and path.startswith("/") and path.strip("/") and "\0" not in path:
         return SQLiteLeaseStore(path, create=create)
     raise LeaseStoreError(
-        f"lease_store is {url!r}, which names no lease store: use sqlite:///PATH, such as {DEFAULT_LEASE_STORE}, or none."
+        f"lease_store is {url!r}, which names no lease store: use sqlite:///PATH, such as {DEFAULT_LEASE_STORE}, "
+        "or none."
     )

@@ -16,6 +16,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
+from typing import Any
 from urllib.parse import quote
 
 from ..exceptions import LeaseStoreError
@@ -109,7 +110,7 @@ class SQLiteLeaseStore:
             return {lease.key: lease for lease in map(_lease_of_row, rows)}
 
     def compare_and_set(self, lease: Lease, *, expected: str | None, now: datetime) -> Lease:
-        """Write the lease if its key has none, or one that expired or was forgotten, or the one with id ``expected``."""
+        """Write the lease if its key has none, one that expired or was forgotten, or the one with id ``expected``."""
         with self._transaction(now) as database:
             database.execute(_WRITE, {**_row_of_lease(lease), "expected": expected, "now": _seconds(now)})
             row = database.execute(
@@ -159,8 +160,8 @@ class SQLiteLeaseStore:
         if not os.access(needed, right):
             raise LeaseStoreError(
                 self._sentence(
-                    f"cannot be used, since {{user}} may not {what} {needed}: give that user the right, or name another "
-                    "file in lease_store"
+                    f"cannot be used, since {{user}} may not {what} {needed}: give that user the right, or name "
+                    "another file in lease_store"
                 )
             )
 
@@ -186,8 +187,11 @@ class SQLiteLeaseStore:
             f"file:{quote(os.fsencode(self._path))}?mode=rw", uri=True, timeout=busy_timeout, isolation_level=None
         )
         database.execute("PRAGMA secure_delete = ON").fetchall()
-        owner, version = _pragma(database, "application_id"), _pragma(database, "user_version")
-        tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        # In one transaction, since another run may be creating the schema right now.
+        database.execute("BEGIN")
+        with _commit_or_roll_back(database):
+            owner, version = _pragma(database, "application_id"), _pragma(database, "user_version")
+            tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if owner != APPLICATION_ID and (owner or version or tables):
             raise LeaseStoreError(self._sentence("is a SQLite database of another program: name another file"))
         if version > SCHEMA_VERSION:
@@ -286,7 +290,7 @@ def _row_of_lease(lease: Lease) -> dict[str, str | int | None]:
     }
 
 
-def _lease_of_row(row: tuple) -> Lease:
+def _lease_of_row(row: tuple[Any, ...]) -> Lease:
     try:
         scope, seat, purpose, lease_id, url, sha256, issued, expires, validity, lab, forgotten = row
         return Lease(

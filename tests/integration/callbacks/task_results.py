@@ -19,9 +19,9 @@ options:
       - name: LABSTREAM_TEST_RESULTS
 """
 
-import json
+import json  # noqa: E402
 
-from ansible.plugins.callback import CallbackBase
+from ansible.plugins.callback import CallbackBase  # noqa: E402
 
 
 class CallbackModule(CallbackBase):

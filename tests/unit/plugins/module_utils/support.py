@@ -11,13 +11,13 @@ import pickle
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils.lease import Lease, LeaseKey, Need, url_sha256
 
-NOW = datetime(2026, 11, 21, 8, 0, 0, tzinfo=timezone.utc)
+NOW = datetime(2026, 11, 21, 8, 0, 0, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=365)
 DAY = 24 * 60 * 60
 WEEK = 7 * DAY
@@ -50,7 +50,7 @@ def need_of(**asked: Any) -> Need:
 
 @contextmanager
 def searchable_folder() -> Iterator[Path]:
-    """A new folder that an ordinary user gets to as well; pytest's tmp_path lies in one that only its user may search."""
+    """A new folder that any user gets to; pytest's tmp_path lies in one that only its own user may search."""
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         yield Path(folder)

@@ -5,11 +5,9 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from botocore.exceptions import ClientError
-
 from ansible_collections.labstream.aws.plugins.module_utils.appstream import (
     LONGEST_VALIDITY,
     Target,
@@ -21,8 +19,9 @@ from ansible_collections.labstream.aws.plugins.module_utils.appstream import (
     describe_stack,
 )
 from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption, LabstreamError, NotReady
+from botocore.exceptions import ClientError
 
-CREATED = datetime(2026, 11, 20, 8, 0, 0, tzinfo=timezone.utc)
+CREATED = datetime(2026, 11, 20, 8, 0, 0, tzinfo=UTC)
 ARN = "arn:aws:appstream:eu-central-1:123456789012"
 STACK = {"Name": "cad-course", "Arn": f"{ARN}:stack/cad-course", "CreatedTime": CREATED}
 FLEET = {"Name": "cad-fleet", "Arn": f"{ARN}:fleet/cad-fleet", "CreatedTime": CREATED, "State": "RUNNING"}
@@ -118,8 +117,8 @@ def test_a_name_that_no_stack_can_have_is_refused(name):
         check_name("fleet_name", name)
     shown = repr(name if len(name) <= 100 else "c" * 100 + "...")
     assert str(refused.value) == (
-        f"fleet_name is {shown}, but a name has 1 to 101 letters, digits, underscores, dots and hyphens and begins with "
-        "a letter or digit."
+        f"fleet_name is {shown}, but a name has 1 to 101 letters, digits, underscores, dots and hyphens and begins "
+        "with a letter or digit."
     )
 
 
@@ -157,18 +156,20 @@ def test_a_running_fleet_of_the_stack_can_stream(ready):
         ),
         pytest.param(
             target(associated_fleets=["cad-fleet-2", "CAD-fleet"]),
-            "Fleet 'cad-fleet' is not associated with stack 'cad-course': associate them (AssociateFleet), then run again.",
+            "Fleet 'cad-fleet' is not associated with stack 'cad-course': associate them (AssociateFleet), then run "
+            "again.",
             id="not associated",
         ),
         pytest.param(
             target(associated_fleets=[]),
-            "Fleet 'cad-fleet' is not associated with stack 'cad-course': associate them (AssociateFleet), then run again.",
+            "Fleet 'cad-fleet' is not associated with stack 'cad-course': associate them (AssociateFleet), then run "
+            "again.",
             id="a stack without fleets",
         ),
         pytest.param(
             fleet(DomainJoinInfo={"DirectoryName": "corp.example.org"}),
-            "Fleet 'cad-fleet' is joined to the domain 'corp.example.org', and such a fleet lets nobody in by streaming "
-            "URL: use a fleet that is not joined to a domain, or SAML.",
+            "Fleet 'cad-fleet' is joined to the domain 'corp.example.org', and such a fleet lets nobody in by "
+            "streaming URL: use a fleet that is not joined to a domain, or SAML.",
             id="joined to a domain",
         ),
         pytest.param(
@@ -243,7 +244,7 @@ LATER = CREATED + timedelta(hours=1)
         pytest.param(LATER, CREATED, LATER, id="the stack is younger"),
         pytest.param(LATER, None, LATER, id="only the stack tells"),
         pytest.param(None, LATER, LATER, id="only the fleet tells"),
-        pytest.param(None, None, datetime(1, 1, 1, tzinfo=timezone.utc), id="none tells"),
+        pytest.param(None, None, datetime(1, 1, 1, tzinfo=UTC), id="none tells"),
         pytest.param(CREATED.replace(microsecond=999_000), CREATED, CREATED, id="rounded down"),
         pytest.param(CREATED.astimezone(timezone(timedelta(hours=9))), None, CREATED, id="of another zone"),
     ],
@@ -273,7 +274,7 @@ def test_a_url_comes_with_the_whole_second_before_it_expires():
     client = Replies({"StreamingURL": "https://x", "Expires": local})
     assert create_streaming_url(client, UserId="anna", Validity=60) == (
         "https://x",
-        datetime(2026, 11, 21, 16, 0, 0, tzinfo=timezone.utc),
+        datetime(2026, 11, 21, 16, 0, 0, tzinfo=UTC),
     )
     assert client.parameters == {"UserId": "anna", "Validity": 60}
 

@@ -4,17 +4,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import botocore.session
 import pytest
-
 from ansible_collections.labstream.aws.plugins.module_utils import client as client_utils
 from ansible_collections.labstream.aws.plugins.module_utils.client import ServiceClock, endpoint_host
 
 DATE = "Sat, 21 Nov 2026 08:00:00 GMT"
-TOLD = datetime(2026, 11, 21, 8, 0, 0, tzinfo=timezone.utc)
+TOLD = datetime(2026, 11, 21, 8, 0, 0, tzinfo=UTC)
 
 
 def botocore_client(service="appstream", endpoint_url=None):
@@ -36,7 +35,7 @@ def client():
 @pytest.fixture
 def machine(monkeypatch):
     """This machine's clocks, which the test moves: one that may be wrong, and one that only counts seconds."""
-    clocks = SimpleNamespace(wall=datetime(2001, 1, 1, 0, 0, 0, 999_999, tzinfo=timezone.utc), seconds=5000.0)
+    clocks = SimpleNamespace(wall=datetime(2001, 1, 1, 0, 0, 0, 999_999, tzinfo=UTC), seconds=5000.0)
 
     class Wall(datetime):
         @classmethod
@@ -61,7 +60,7 @@ def reply(client, operation="DescribeStacks", **headers):
 
 def test_until_the_first_reply_this_machine_tells_the_time(client, machine):
     clock = ServiceClock(client)
-    assert clock.now() == datetime(2001, 1, 1, tzinfo=timezone.utc)
+    assert clock.now() == datetime(2001, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("operation", ["DescribeStacks", "DescribeFleets", "CreateStreamingURL"])
@@ -101,7 +100,7 @@ def test_only_the_first_reply_counts(client, machine):
 def test_a_reply_without_a_readable_date_is_passed_over(client, machine, headers):
     clock = ServiceClock(client)
     reply(client, **headers)
-    assert clock.now() == datetime(2001, 1, 1, tzinfo=timezone.utc)
+    assert clock.now() == datetime(2001, 1, 1, tzinfo=UTC)
     reply(client, Date=DATE)
     assert clock.now() == TOLD
 
@@ -110,7 +109,7 @@ def test_the_replies_of_another_service_tell_nothing(machine):
     appstream, sts = botocore_client(), botocore_client("sts")
     clock = ServiceClock(appstream)
     reply(sts, "GetCallerIdentity", Date=DATE)
-    assert clock.now() == datetime(2001, 1, 1, tzinfo=timezone.utc)
+    assert clock.now() == datetime(2001, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,12 @@ from __future__ import annotations
 import re
 
 import pytest
-from botocore import exceptions
-from botocore.exceptions import ClientError
-from botocore.parsers import ResponseParserError
-
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.labstream.aws.plugins.module_utils.errors import AnsibleAppStreamError, AppStreamErrorHandler
 from ansible_collections.labstream.aws.plugins.module_utils.exceptions import LabstreamError, NotReady
+from botocore import exceptions
+from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
 
 ENDPOINT = "https://appstream2.eu-central-1.amazonaws.com/"
 SECRET_URL = "https://appstream2.eu-central-1.aws.amazon.com/authenticate?parameters=correct-horse"
@@ -37,15 +36,17 @@ def raised(error):
 
 WHERE = "look at the network, and whether region and endpoint_url are right."
 RENEW = "renew or correct them, then run again."
-NO_CREDENTIALS = "no AWS credentials were found: set profile, or access_key and secret_key, or their environment variables."
+NO_CREDENTIALS = (
+    "no AWS credentials were found: set profile, or access_key and secret_key, or their environment variables."
+)
 UNREADABLE = "the reply cannot be read: look whether endpoint_url names a server that speaks this API."
 
 SENTENCES = [
     pytest.param(
         client_error("AccessDeniedException", "User: anna is not authorized", "DescribeFleets"),
         "AccessDeniedException",
-        "the credentials may not do appstream:DescribeFleets (User: anna is not authorized): allow this action in their "
-        "IAM policy.",
+        "the credentials may not do appstream:DescribeFleets (User: anna is not authorized): allow this action in "
+        "their IAM policy.",
         id="denied names the action",
     ),
     pytest.param(
@@ -147,7 +148,9 @@ SENTENCES = [
         id="a reply that breaks off",
     ),
     pytest.param(
-        exceptions.ParamValidationError(report='Missing required parameter in input: "UserId"\nInvalid type for Validity'),
+        exceptions.ParamValidationError(
+            report='Missing required parameter in input: "UserId"\nInvalid type for Validity'
+        ),
         "ParamValidationError",
         'Parameter validation failed: Missing required parameter in input: "UserId" Invalid type for Validity.',
         id="a parameter that botocore refuses",

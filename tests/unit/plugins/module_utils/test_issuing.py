@@ -13,12 +13,12 @@ import time
 from datetime import timedelta
 
 import pytest
-
 from ansible_collections.labstream.aws.plugins.module_utils.exceptions import LeaseStoreError, NotReady
 from ansible_collections.labstream.aws.plugins.module_utils.issuing import OVERWRITES, Issuer, forget
 from ansible_collections.labstream.aws.plugins.module_utils.lease import Lease
 from ansible_collections.labstream.aws.plugins.module_utils.lease_store.base import NoLeaseStore
 from ansible_collections.labstream.aws.plugins.module_utils.lease_store.sqlite import SQLiteLeaseStore
+
 from tests.unit.plugins.module_utils.support import (
     LONG_AGO,
     NOW,
@@ -329,12 +329,19 @@ def test_a_store_that_fails_in_mid_run_ends_the_issuing(concurrency, slow):
 
 
 def test_a_refusal_that_comes_after_the_store_failed_keeps_its_reason():
-    store = FailingStore(1)
-    service = Service(refuses=[CLASS[1]])
+    # Given a service that refuses one learner, once the store has failed for the other.
+    store, service = FailingStore(1), Service(refuses=[CLASS[1]])
+    begun = threading.Event()
 
     def issue(key):
         if key == CLASS[1]:
-            time.sleep(0.05)
+            begun.set()
+            stop = time.monotonic() + 10
+            while store.writes == 0 and time.monotonic() < stop:
+                time.sleep(0.001)
+            time.sleep(0.02)
+        else:
+            begun.wait(10)
         return service.issue(key)
 
     outcomes = issuer_of(store, service, issue=issue, concurrency=2).hand_out(CLASS[:2], {}, False)
@@ -607,7 +614,7 @@ def test_in_any_order_runs_with_different_needs_return_urls_good_for_what_each_a
         needs = [chance.choice(NEEDS) for _ in range(chance.choice([2, 3]))]
         store, outcomes, issued = play(chance, needs)
         # With three runs, nobody is written over more than twice, so there is no conflict.
-        for need, outcome in zip(needs, outcomes):
+        for need, outcome in zip(needs, outcomes, strict=True):
             assert need.is_met_by(outcome.lease, NOW)
         assert store.leases[key_of()] in [outcome.lease for outcome in outcomes]
         assert issued <= len(outcomes)

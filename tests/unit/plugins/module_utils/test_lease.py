@@ -8,7 +8,6 @@ import hashlib
 from datetime import datetime, timedelta, timezone
 
 import pytest
-
 from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption, LabstreamError
 from ansible_collections.labstream.aws.plugins.module_utils.issuing import Outcome
 from ansible_collections.labstream.aws.plugins.module_utils.lease import (
@@ -19,6 +18,7 @@ from ansible_collections.labstream.aws.plugins.module_utils.lease import (
     purpose_of,
     url_sha256,
 )
+
 from tests.unit.plugins.module_utils.support import DAY, NOW, WEEK, after, key_of, lease_of, need_of
 
 END = "2026-11-21T17:00:00+01:00"

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 from contextlib import closing
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-
 from ansible_collections.labstream.aws.plugins.module_utils.exceptions import LeaseStoreError
 from ansible_collections.labstream.aws.plugins.module_utils.lease import RETENTION
 from ansible_collections.labstream.aws.plugins.module_utils.lease_store.base import (
@@ -20,6 +19,7 @@ from ansible_collections.labstream.aws.plugins.module_utils.lease_store.base imp
     open_lease_store,
 )
 from ansible_collections.labstream.aws.plugins.module_utils.lease_store.sqlite import SQLiteLeaseStore
+
 from tests.unit.plugins.module_utils.support import DAY, NOW, SCOPE, after, key_of, lease_of
 
 
@@ -83,7 +83,7 @@ def test_a_new_store_has_no_leases(store):
         pytest.param(lease_of(url=None), id="no URL"),
         pytest.param(lease_of(forgotten=after(-5), url=None), id="forgotten"),
         pytest.param(lease_of(expires=7_000 * 365 * DAY), id="far in the future"),
-        pytest.param(lease_of(issued=datetime(1969, 7, 20, tzinfo=timezone.utc)), id="before the epoch"),
+        pytest.param(lease_of(issued=datetime(1969, 7, 20, tzinfo=UTC)), id="before the epoch"),
     ],
 )
 def test_a_lease_comes_back_as_it_was_written(opened, lease):

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import pytest
-
 from ansible_collections.labstream.aws.plugins.module_utils.issuing import Failure, Outcome
 from ansible_collections.labstream.aws.plugins.module_utils.results import (
     NO_SUMMARY,
@@ -16,6 +15,7 @@ from ansible_collections.labstream.aws.plugins.module_utils.results import (
     forgotten_warning,
     summary_of,
 )
+
 from tests.unit.plugins.module_utils.support import NOW, after, key_of, lease_of
 
 SECRET = "correct-horse-battery-staple"
@@ -69,7 +69,7 @@ def test_the_summary_counts_what_became_of_the_seats(outcomes, summary):
 
 def test_the_summary_of_nothing_is_not_changed_by_others():
     summary_of([issued("anna")])["issued"] = 99
-    assert NO_SUMMARY == dict(requested=0, issued=0, reused=0, failed=0, forgotten=0, first_expiry=None)
+    assert dict(requested=0, issued=0, reused=0, failed=0, forgotten=0, first_expiry=None) == NO_SUMMARY
 
 
 def test_a_diff_shows_seats_and_expiries():
@@ -109,7 +109,8 @@ def test_a_diff_of_forgetting_shows_who_had_a_url():
         pytest.param([lease("anna", url=None)], None, id="one that was wiped"),
         pytest.param(
             [lease("anna", expires=1)],
-            "1 forgotten streaming URL works until it expires at 2026-11-21T08:00:01Z: the service cannot revoke a URL.",
+            "1 forgotten streaming URL works until it expires at 2026-11-21T08:00:01Z: "
+            "the service cannot revoke a URL.",
             id="one that works",
         ),
         pytest.param(
@@ -130,7 +131,8 @@ def test_a_warning_tells_of_forgotten_urls_that_still_work(leases, warning):
         pytest.param(
             [failed("anna", "It is full."), issued("ben"), reused("cleo")],
             True,
-            "1 of 3 got no streaming URL: anna: It is full. The others are remembered: run again, and they are returned.",
+            "1 of 3 got no streaming URL: anna: It is full. "
+            "The others are remembered: run again, and they are returned.",
             id="one of three",
         ),
         pytest.param(
@@ -158,7 +160,9 @@ def test_the_message_of_a_failed_run_says_who_why_and_what_now(outcomes, remembe
     assert failure_message(outcomes, name, remembered) == message
 
 
-@pytest.mark.parametrize(("count", "more"), [(5, ""), (6, "; and 1 more, see failures"), (500, "; and 495 more, see failures")])
+@pytest.mark.parametrize(
+    ("count", "more"), [(5, ""), (6, "; and 1 more, see failures"), (500, "; and 495 more, see failures")]
+)
 def test_the_message_tells_five_failures_and_counts_the_others(count, more):
     message = failure_message([*(failed(f"learner-{number}") for number in range(count)), issued("anna")], name, True)
     told = "; ".join(f"learner-{number}: The service said no" for number in range(TOLD_FAILURES))

@@ -13,17 +13,20 @@ import resource
 import signal
 import sqlite3
 import stat
+import time
 from contextlib import closing, contextmanager
+from types import SimpleNamespace
 
 import pytest
-
 from ansible_collections.labstream.aws.plugins.module_utils.exceptions import LeaseStoreError
 from ansible_collections.labstream.aws.plugins.module_utils.issuing import Issuer
+from ansible_collections.labstream.aws.plugins.module_utils.lease_store import sqlite
 from ansible_collections.labstream.aws.plugins.module_utils.lease_store.sqlite import (
     APPLICATION_ID,
     SCHEMA_VERSION,
     SQLiteLeaseStore,
 )
+
 from tests.unit.plugins.module_utils.support import (
     LONG_AGO,
     NOW,
@@ -45,7 +48,8 @@ DAMAGED = "is damaged: restore it from a copy, or move it away to start with no 
 FOREIGN = "is no SQLite file: name another file in lease_store, or move this one away to start with no lease."
 LOCKED = "is locked by another process: let that one end, then run again."
 NO_RIGHT = (
-    "cannot be used, since user id {uid} may not {needed}: give that user the right, or name another file in lease_store."
+    "cannot be used, since user id {uid} may not {needed}: give that user the right, or name another file in "
+    "lease_store."
 )
 MOVED = "is read-only or was moved away while in use: make it writable for user id {uid}, then run again."
 
@@ -153,8 +157,9 @@ def test_no_file_stays_beside_it_after_reading(path):
 @pytest.mark.parametrize("create", [False, True])
 def test_a_file_that_others_can_use_is_refused(path, mode, create):
     filled(path).chmod(mode)
-    with refused(path, f"has mode 0{mode:o}, so that others can read its URLs: run chmod 0600 on it."), opened(
-        path, create=create
+    with (
+        refused(path, f"has mode 0{mode:o}, so that others can read its URLs: run chmod 0600 on it."),
+        opened(path, create=create),
     ):
         pass
     assert mode_of(path) == mode
@@ -312,14 +317,17 @@ def test_whatever_bytes_are_damaged_there_is_a_sentence_or_an_answer(path):
         spoil(path, chance.randrange(len(whole) - 200), chance.randbytes(chance.choice([1, 4, 200])))
 
         # When it is used, then nothing else than a sentence comes out.
+        said = None
         try:
             with opened(path) as store:
                 store.read(SCOPE)
                 store.compare_and_set(lease_of(key_of("learner-07")), expected=None, now=NOW)
         except LeaseStoreError as e:
+            said = str(e)
+        if said:
             refusals += 1
-            assert str(e).startswith(f"The lease store {path} ")
-            assert "secret=" not in str(e)
+            assert said.startswith(f"The lease store {path} ")
+            assert "secret=" not in said
     assert refusals > 10
 
 
@@ -336,6 +344,60 @@ def test_an_empty_file_is_a_new_store(path):
     assert path.stat().st_size == 0
     write(path)
     assert list(read(path)) == [key_of("ben")]
+
+
+@pytest.fixture
+def another_run(path):
+    """Lets another process create the store and write to it.
+
+    The process begins early, since SQLite forbids to fork while it is open.
+    """
+    reading, writing = os.pipe()
+
+    def wait_and_write():
+        os.read(reading, 1)
+        write(path)
+
+    ended = start_child(wait_and_write)
+    yield SimpleNamespace(go=lambda: os.write(writing, b"."), ended=ended)
+    os.close(reading)
+    os.close(writing)
+
+
+def test_two_runs_may_create_the_store_at_once(path, monkeypatch, another_run):
+    # Given a run that finds no schema, and another run that is faster to create one.
+    create_schema = sqlite._create_schema
+
+    def slower(database):
+        another_run.go()
+        another_run.ended()
+        create_schema(database)
+
+    monkeypatch.setattr(sqlite, "_create_schema", slower)
+
+    # When it goes on, then it uses the other's.
+    with opened(path) as store:
+        assert list(store.read(SCOPE)) == [key_of("ben")]
+
+
+def test_a_store_that_is_just_being_created_is_not_taken_for_one_of_another_program(path, monkeypatch, another_run):
+    # Given a run that has read a part of an empty file's header, when another one begins to create the store.
+    path.touch(mode=0o600)
+    pragma = sqlite._pragma
+
+    def slower(database, name):
+        value = pragma(database, name)
+        monkeypatch.setattr(sqlite, "_pragma", pragma)
+        another_run.go()
+        time.sleep(0.2)
+        return value
+
+    monkeypatch.setattr(sqlite, "_pragma", slower)
+
+    # When it reads on, then it sees the file as it was, and later as it has become.
+    with opened(path, create=False) as store:
+        another_run.ended()
+        assert list(store.read(SCOPE)) == [key_of("ben")]
 
 
 def test_a_link_to_a_file_is_followed(path):

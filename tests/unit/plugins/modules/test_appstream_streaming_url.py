@@ -4,10 +4,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
-
 from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption
 from ansible_collections.labstream.aws.plugins.module_utils.issuing import Failure, Outcome
 from ansible_collections.labstream.aws.plugins.module_utils.lease import Need
@@ -18,6 +17,7 @@ from ansible_collections.labstream.aws.plugins.modules.appstream_streaming_url i
     need_of,
     requests_of,
 )
+
 from tests.unit.plugins.module_utils.support import key_of, lease_of
 
 WEEK = 604_800
@@ -89,7 +89,7 @@ TWICE = "with the same application_id and session_context: remove one, or give t
         ),
         pytest.param(
             dict(users=[user("anna", "cad"), user("anna")], application_id="cad"),
-            f"Entries 1 and 2 of users are both 'anna {{\"application_id\":\"cad\"}}', {TWICE}",
+            f'Entries 1 and 2 of users are both \'anna {{"application_id":"cad"}}\', {TWICE}',
             id="twice once the class's application is filled in",
         ),
         pytest.param(
@@ -129,7 +129,7 @@ def test_a_bad_user_id_is_refused_wherever_it_stands(bad):
         ),
         pytest.param(
             dict(valid_until="2026-11-21T17:00:00+01:00", min_remaining=900),
-            Need(WEEK, valid_until=datetime(2026, 11, 21, 16, tzinfo=timezone.utc), min_remaining=900),
+            Need(WEEK, valid_until=datetime(2026, 11, 21, 16, tzinfo=UTC), min_remaining=900),
             id="a moment",
         ),
     ],
@@ -156,7 +156,8 @@ def test_the_arguments_say_how_long_a_url_must_be_good(given, need):
         ),
         (
             dict(valid_until="2026-11-21T17:00:00"),
-            "valid_until is '2026-11-21T17:00:00', which has no offset from UTC: write it like 2026-11-21T17:00:00+01:00.",
+            "valid_until is '2026-11-21T17:00:00', which has no offset from UTC: write it like "
+            "2026-11-21T17:00:00+01:00.",
         ),
         (
             dict(valid_until=""),
@@ -201,10 +202,10 @@ def test_requests_have_equal_keys_only_if_they_are_equal():
 @pytest.mark.parametrize(
     ("outcome", "told"),
     [
+        pytest.param(Outcome(key_of(), None, lease_of(), issued=True), ("2026-11-21T09:00:00Z", True), id="a new URL"),
         pytest.param(
-            Outcome(key_of(), None, lease_of(), issued=True), ("2026-11-21T09:00:00Z", True), id="a new URL"
+            Outcome(key_of(), lease_of(), lease_of()), ("2026-11-21T09:00:00Z", False), id="one that was held"
         ),
-        pytest.param(Outcome(key_of(), lease_of(), lease_of()), ("2026-11-21T09:00:00Z", False), id="one that was held"),
         pytest.param(Outcome(key_of(), lease_of(), issued=True), (None, True), id="one that would be issued"),
         pytest.param(Outcome(key_of(), lease_of(), failure=Failure("Odd", "No.")), (None, False), id="none"),
     ],

@@ -7,7 +7,6 @@ from __future__ import annotations
 import csv
 
 import pytest
-
 from ansible_collections.labstream.aws.plugins.plugin_utils.roster import roster
 from ansible_collections.labstream.aws.plugins.plugin_utils.user_id import appstream_user_id
 
@@ -366,7 +365,10 @@ def test_a_learner_of_a_list_is_completed_like_one_of_a_csv(entry, expected):
 
 
 def test_a_list_keeps_its_order_and_may_be_empty():
-    assert [each["learner"] for each in roster([{"learner": "b"}, {"email": "a@example.org"}])] == ["b", "a@example.org"]
+    assert [each["learner"] for each in roster([{"learner": "b"}, {"email": "a@example.org"}])] == [
+        "b",
+        "a@example.org",
+    ]
     assert roster([]) == []
 
 
