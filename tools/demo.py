@@ -110,7 +110,7 @@ def print_seats() -> None:
     table = [columns, *(tuple(row[column] for column in columns) for row in rows())]
     widths = [max(len(line[column]) for line in table) for column in range(len(columns))]
     for line in table:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
 def open_one(simulator: Simulator) -> None:

@@ -9,19 +9,12 @@ Sources: the service model of botocore, and the API reference of CreateStreaming
 
 from __future__ import annotations
 
-import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
-
-try:
-    from botocore.exceptions import ClientError
-    from botocore.parsers import ResponseParserError
-except ImportError:
-    pass  # Handled by AnsibleAWSModule.
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 
@@ -72,30 +65,7 @@ def check_validity(validity: int) -> None:
         raise InvalidOption(f"validity is {validity}, but it must be from 1 to {LONGEST_VALIDITY} seconds (7 days).")
 
 
-def _call_to(description: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Decorate a function that makes one call, so that all it raises is a LabstreamError."""
-
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        @AppStreamErrorHandler.common_error_handler(description)
-        @functools.wraps(function)
-        def call(*args: Any, **kwargs: Any) -> Any:
-            try:
-                return function(*args, **kwargs)
-            except (AttributeError, KeyError, TypeError, ValueError) as e:
-                # Botocore's parsers stumble like this over a reply that is not the service's, but a proxy's, say.
-                raise ResponseParserError(str(e)) from e
-            except ClientError as e:
-                # Where such a reply has an error's status, botocore makes that the code, and the body the message.
-                if e.response["Error"]["Code"].isdigit():
-                    raise ResponseParserError(str(e)) from e
-                raise
-
-        return call
-
-    return decorate
-
-
-@_call_to("describe the stack")
+@AppStreamErrorHandler.common_error_handler("describe the stack")
 def describe_stack(client: Any, name: str) -> dict[str, Any] | None:
     """The stack of that name (DescribeStacks), or None."""
     try:
@@ -105,7 +75,7 @@ def describe_stack(client: Any, name: str) -> dict[str, Any] | None:
     return stacks[0] if stacks else None
 
 
-@_call_to("describe the fleet")
+@AppStreamErrorHandler.common_error_handler("describe the fleet")
 def describe_fleet(client: Any, name: str) -> dict[str, Any] | None:
     """The fleet of that name (DescribeFleets), or None."""
     try:
@@ -115,7 +85,7 @@ def describe_fleet(client: Any, name: str) -> dict[str, Any] | None:
     return fleets[0] if fleets else None
 
 
-@_call_to("list the fleets of the stack")
+@AppStreamErrorHandler.common_error_handler("list the fleets of the stack")
 def list_associated_fleets(client: Any, stack_name: str) -> list[str]:
     """The names of the fleets that the stack is associated with (ListAssociatedFleets); none if there is no stack."""
     paginator = client.get_paginator("list_associated_fleets")
@@ -125,7 +95,7 @@ def list_associated_fleets(client: Any, stack_name: str) -> list[str]:
         return []
 
 
-@_call_to("create a streaming URL")
+@AppStreamErrorHandler.common_error_handler("create a streaming URL")
 def create_streaming_url(client: Any, **parameters: Any) -> tuple[str, datetime]:
     """A new streaming URL and when it expires, in UTC and rounded down to whole seconds (CreateStreamingURL).
 
@@ -222,7 +192,10 @@ class Target:
             )
         state = self.fleet.get("State")
         if state != "RUNNING":
-            cure = "wait until it is RUNNING" if state == "STARTING" else "start it (StartFleet) and wait"
+            cure = {
+                "STARTING": "wait until it is RUNNING",
+                "STOPPING": "wait until it is STOPPED, start it (StartFleet), wait until it is RUNNING",
+            }.get(str(state), "start it (StartFleet), wait until it is RUNNING")
             raise NotReady(f"Fleet {self.fleet_name!r} is {state}, not RUNNING: {cure}, then run again.")
 
 

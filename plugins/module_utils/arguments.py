@@ -14,6 +14,7 @@ from .exceptions import InvalidOption
 from .lease_store.base import DEFAULT_LEASE_STORE
 
 MOST_CONCURRENCY = 64
+LONGEST_LAB = 255
 
 
 def store_arguments() -> dict[str, Any]:
@@ -45,7 +46,10 @@ def check_lease_arguments(params: dict[str, Any]) -> None:
     """
     if not 1 <= params["concurrency"] <= MOST_CONCURRENCY:
         raise InvalidOption(f"concurrency is {params['concurrency']}, but it must be from 1 to {MOST_CONCURRENCY}.")
-    if params["lab"] == "":
-        raise InvalidOption("lab is empty: give the lab a name, or leave the option out.")
+    lab = params["lab"]
+    if lab is not None and not (0 < len(lab) <= LONGEST_LAB and lab.isprintable()):
+        raise InvalidOption(
+            f"lab must have 1 to {LONGEST_LAB} printable characters: give the lab a name, or leave it out."
+        )
     if params["purge"] and params["state"] == "present":
         raise InvalidOption("purge is only for state=absent: set that too, or leave purge out.")

@@ -50,8 +50,8 @@ class ServiceClock:
     """
 
     def __init__(self, client: Any) -> None:
-        self._told: datetime | None = None
-        self._told_at = 0.0
+        # What the service told, and this machine's monotonic clock at that time. One value, since threads read it.
+        self._told: tuple[datetime, float] | None = None
         client.meta.events.register(f"after-call.{client.meta.service_model.service_id.hyphenize()}", self._observe)
 
     def now(self) -> datetime:
@@ -59,14 +59,15 @@ class ServiceClock:
         if self._told is None:
             moment = datetime.now(timezone.utc)
         else:
-            moment = self._told + timedelta(seconds=time.monotonic() - self._told_at)
+            told, told_at = self._told
+            moment = told + timedelta(seconds=time.monotonic() - told_at)
         return moment.replace(microsecond=0)
 
     def _observe(self, http_response: Any, **_kwargs: Any) -> None:
         if self._told is not None:
             return
         try:
-            self._told = parsedate_to_datetime(http_response.headers["Date"]).astimezone(timezone.utc)
+            told = parsedate_to_datetime(http_response.headers["Date"]).astimezone(timezone.utc)
         except (KeyError, TypeError, ValueError):
             return
-        self._told_at = time.monotonic()
+        self._told = (told, time.monotonic())

@@ -54,7 +54,7 @@ class AppStreamErrorHandler(AWSErrorHandler):
 
     @classmethod
     def common_error_handler(cls, description: str) -> Callable[[_Function], _Function]:
-        """Raise what botocore raises as AnsibleAppStreamError, also a reply that it cannot read."""
+        """Raise what botocore raises as AnsibleAppStreamError, also over a reply that is none of the service's."""
         handled_by_amazon_aws = super().common_error_handler(description)
 
         def wrapper(func: _Function) -> _Function:
@@ -63,12 +63,22 @@ class AppStreamErrorHandler(AWSErrorHandler):
             def handler(*args: Any, **kwargs: Any) -> Any:
                 try:
                     return func(*args, **kwargs)
-                except ResponseParserError as e:  # Not one of botocore's own base classes.
-                    raise cls._CUSTOM_EXCEPTION(message=f"Failed to {description}", exception=e) from e
+                except botocore_exceptions.ClientError as e:
+                    # Where a proxy's page has an error's status, botocore makes that the code, and the page the message.
+                    if _code_of(e).isdigit():
+                        raise cls._unreadable(description, e) from e
+                    raise
+                # ResponseParserError has none of botocore's base classes; over some pages its parsers stumble like the others.
+                except (ResponseParserError, AttributeError, KeyError, TypeError, ValueError) as e:
+                    raise cls._unreadable(description, e) from e
 
             return handler
 
         return wrapper
+
+    @classmethod
+    def _unreadable(cls, description: str, reason: Exception) -> AnsibleAppStreamError:
+        return cls._CUSTOM_EXCEPTION(f"Failed to {description}", ResponseParserError(type(reason).__name__))
 
 
 def _code_of(exception: Exception | None) -> str:

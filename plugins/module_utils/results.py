@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
@@ -13,8 +14,8 @@ from typing import Any
 from .issuing import Outcome
 from .lease import Lease, LeaseKey, format_moment
 
-# So many failures are told in a failed task's message; the result lists all.
-TOLD_FAILURES = 5
+# So many reasons, and so many seats for each, are told in a failed task's message; the result lists all.
+TOLD = 5
 
 NO_SUMMARY: dict[str, Any] = dict(requested=0, issued=0, reused=0, failed=0, forgotten=0, first_expiry=None)
 
@@ -66,13 +67,22 @@ def _expiries(leases: Sequence[Lease | None], name: Callable[[LeaseKey], str]) -
 
 def failure_message(outcomes: Sequence[Outcome], name: Callable[[LeaseKey], str], remembered: bool) -> str:
     """One sentence on which seats got no URL and why, and what to do."""
-    failed = [(name(outcome.key), outcome.failure.message) for outcome in outcomes if outcome.failure]
-    told = "; ".join(f"{seat}: {message.rstrip('.')}" for seat, message in failed[:TOLD_FAILURES])
-    more = f"; and {len(failed) - TOLD_FAILURES} more, see failures" if len(failed) > TOLD_FAILURES else ""
-    if len(failed) == len(outcomes):
+    seats_by_reason: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        if outcome.failure:
+            seats_by_reason.setdefault(outcome.failure.message.rstrip("."), []).append(name(outcome.key))
+    failed = sum(map(len, seats_by_reason.values()))
+    told = "; ".join(f"{_first(seats)}: {reason}" for reason, seats in itertools.islice(seats_by_reason.items(), TOLD))
+    more = "; and more, see failures" if len(seats_by_reason) > TOLD else ""
+    if failed == len(outcomes):
         cure = "Mend this, then run again."
     elif remembered:
         cure = "The others are remembered: run again, and they are returned."
     else:
         cure = "Nothing is remembered (lease_store=none): run again, and all are issued anew."
-    return f"{len(failed)} of {len(outcomes)} got no streaming URL: {told}{more}. {cure}"
+    return f"{failed} of {len(outcomes)} got no streaming URL: {told}{more}. {cure}"
+
+
+def _first(names: Sequence[str]) -> str:
+    more = f" and {len(names) - TOLD} more" if len(names) > TOLD else ""
+    return ", ".join(names[:TOLD]) + more

@@ -51,7 +51,9 @@ class Bench:
         self.environment = {
             **simulator.subprocess_environment(),
             "ANSIBLE_LOCALHOST_WARNING": "False",
-            "ANSIBLE_COLLECTIONS_PATH": os.environ.get("ANSIBLE_COLLECTIONS_PATH", str(CHECKOUT / "build" / "collections")),
+            "ANSIBLE_COLLECTIONS_PATH": os.environ.get(
+                "ANSIBLE_COLLECTIONS_PATH", str(CHECKOUT / "build" / "collections")
+            ),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         }
 

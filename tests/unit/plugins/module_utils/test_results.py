@@ -8,7 +8,6 @@ import pytest
 from ansible_collections.labstream.aws.plugins.module_utils.issuing import Failure, Outcome
 from ansible_collections.labstream.aws.plugins.module_utils.results import (
     NO_SUMMARY,
-    TOLD_FAILURES,
     diff_of,
     failure_message,
     forgotten_diff_of,
@@ -160,14 +159,19 @@ def test_the_message_of_a_failed_run_says_who_why_and_what_now(outcomes, remembe
     assert failure_message(outcomes, name, remembered) == message
 
 
-@pytest.mark.parametrize(
-    ("count", "more"), [(5, ""), (6, "; and 1 more, see failures"), (500, "; and 495 more, see failures")]
-)
-def test_the_message_tells_five_failures_and_counts_the_others(count, more):
+@pytest.mark.parametrize(("count", "more"), [(5, ""), (6, " and 1 more"), (500, " and 495 more")])
+def test_seats_that_failed_alike_are_told_together_and_only_the_first_five_by_name(count, more):
     message = failure_message([*(failed(f"learner-{number}") for number in range(count)), issued("anna")], name, True)
-    told = "; ".join(f"learner-{number}: The service said no" for number in range(TOLD_FAILURES))
-    assert message.startswith(f"{count} of {count + 1} got no streaming URL: {told}{more}. The others")
-    assert "learner-5" not in message
+    told = ", ".join(f"learner-{number}" for number in range(5))
+    assert message.startswith(
+        f"{count} of {count + 1} got no streaming URL: {told}{more}: The service said no. The others"
+    )
+
+
+def test_only_the_first_five_reasons_are_told():
+    message = failure_message([failed(f"learner-{number}", f"Reason {number}.") for number in range(6)], name, True)
+    assert "learner-4: Reason 4; and more, see failures. Mend" in message
+    assert "Reason 5" not in message
 
 
 def test_no_result_tells_a_url():
