@@ -16,7 +16,7 @@ import re
 import shutil
 import subprocess
 import sys
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -38,7 +38,7 @@ def main() -> int:
     with Simulator.start() as simulator:
         simulator.seed_lab(STACK, FLEET)
         print(f"{simulator.endpoint_url}, stack {STACK}, fleet {FLEET}")
-        class_ends = datetime.now(timezone.utc).replace(microsecond=0) + timedelta(hours=4)
+        class_ends = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=4)
 
         headline("First run: examples/class.yml with examples/roster.csv, until the end of the class in 4 hours")
         first = run_playbook(simulator, class_ends)

@@ -34,7 +34,8 @@ options:
   purge:
     description:
       - With O(state=absent), remove the records of the leases altogether.
-      - Otherwise what is no secret (who got a URL and when, and its SHA-256) is kept until 30 days after the URL expired.
+      - Otherwise what is no secret is kept until 30 days after the URL expired. This is who got a URL and when, and its
+        SHA-256.
     type: bool
     default: false
   concurrency:

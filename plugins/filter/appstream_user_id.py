@@ -11,16 +11,20 @@ version_added: 0.1.0
 author:
   - labstream.aws contributors (@labstream)
 description:
-  - Makes a valid AppStream user id, 2 to 32 ASCII letters, digits and characters of C(_+=,.@-), of an e-mail address, a login or a name.
+  - Makes a valid AppStream user id, 2 to 32 ASCII letters, digits and characters of C(_+=,.@-), of an e-mail address,
+    a login or a name.
   - AppStream issues a streaming URL for an invalid user id too, and then fails in the learner's browser.
   - The user id is the key of the learner's home folder and of the monthly user fee.
     So the algorithm never changes, and the same person always has the same id.
-  - The text is brought to one form first. Invisible characters and white space around it are dropped, white space inside it
+  - The text is brought to one form first. Invisible characters and white space around it are dropped, white space
+    inside it
     becomes one space, and it is case-folded and normalised to Unicode NFC.
     V(Anna@example.org) and V(anna@example.org) are one person.
   - A text that is a valid user id then is the result.
-  - Any other text becomes what is readable of it in ASCII, at most 19 characters, a hyphen, and 60 bits of its SHA-256 in base32.
-    Two people of one class therefore never share an id by accident. Only somebody who chooses a login on purpose can have the id that is derived for another.
+  - Any other text becomes what is readable of it in ASCII, at most 19 characters, a hyphen, and 60 bits of its
+    SHA-256 in base32.
+    Two people of one class therefore never share an id by accident. Only somebody who chooses a login on purpose can
+    have the id that is derived for another.
 options:
   _input:
     description:
@@ -30,7 +34,8 @@ options:
   style:
     description:
       - V(readable) keeps as much of the text as an id can hold.
-      - V(opaque) gives 100 bits of an HMAC-SHA-256 in base32 that tell nothing about the person to those who do not have the O(key).
+      - V(opaque) gives 100 bits of an HMAC-SHA-256 in base32 that tell nothing about the person to those who do not
+        have the O(key).
     type: str
     choices:
       - readable
@@ -76,11 +81,10 @@ _value:
   sample: anna@example.org
 """
 
+from collections.abc import Callable
 from typing import Any
-from typing import Callable
 
 from ansible.errors import AnsibleFilterError
-
 from ansible_collections.labstream.aws.plugins.plugin_utils import user_id
 from ansible_collections.labstream.aws.plugins.plugin_utils.values import decrypted
 

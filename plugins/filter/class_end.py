@@ -11,7 +11,8 @@ version_added: 0.1.0
 author:
   - labstream.aws contributors (@labstream)
 description:
-  - Makes one moment in UTC, such as V(2026-11-21T16:00:00Z), of a date-time with offset, a date-time in a time zone, or a time of day there.
+  - Makes one moment in UTC, such as V(2026-11-21T16:00:00Z), of a date-time with offset, a date-time in a time zone,
+    or a time of day there.
   - A moment that is past is an error.
 options:
   _input:
@@ -33,7 +34,8 @@ options:
       - The moment to count from, with offset. For tests and for planning; the present by default.
     type: raw
 notes:
-  - A class must not end early. So a time that occurs twice when summer time ends means the second one, and a time that is skipped when it begins
+  - A class must not end early. So a time that occurs twice when summer time ends means the second one, and a time
+    that is skipped when it begins
     is read with the offset before the change. V(02:30) on that day in V(Europe/Berlin) is 03:30 summer time.
   - The controller needs time zone data, from its system or from the Python package C(tzdata).
 """
@@ -57,11 +59,10 @@ _value:
   sample: "2026-11-21T16:00:00Z"
 """
 
+from collections.abc import Callable
 from typing import Any
-from typing import Callable
 
 from ansible.errors import AnsibleFilterError
-
 from ansible_collections.labstream.aws.plugins.plugin_utils import class_end as ends
 
 

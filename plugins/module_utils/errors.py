@@ -64,11 +64,11 @@ class AppStreamErrorHandler(AWSErrorHandler):
                 try:
                     return func(*args, **kwargs)
                 except botocore_exceptions.ClientError as e:
-                    # Where a proxy's page has an error's status, botocore makes that the code, and the page the message.
+                    # Of a proxy's page with an error's status, botocore makes that the code, and the page the message.
                     if _code_of(e).isdigit():
                         raise cls._unreadable(description, e) from e
                     raise
-                # ResponseParserError has none of botocore's base classes; over some pages its parsers stumble like the others.
+                # The first has none of botocore's base classes; over some pages its parsers stumble like the others.
                 except (ResponseParserError, AttributeError, KeyError, TypeError, ValueError) as e:
                     raise cls._unreadable(description, e) from e
 

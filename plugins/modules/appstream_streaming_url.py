@@ -333,7 +333,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.iam import get_aws_account_info
-from ansible_collections.labstream.aws.plugins.module_utils import appstream
+from ansible_collections.labstream.aws.plugins.module_utils import appstream, appstream_limits
 from ansible_collections.labstream.aws.plugins.module_utils.arguments import check_lease_arguments, lease_arguments
 from ansible_collections.labstream.aws.plugins.module_utils.client import ServiceClock, endpoint_host, service_client
 from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption
@@ -415,7 +415,7 @@ def requests_of(params: dict[str, Any]) -> list[Request]:
             purpose[option] = params[option] if value is None else value
             if purpose[option] == "":
                 raise InvalidOption(f"{option} of {user['user_id']!r} is empty: leave it out, or give it a value.")
-        appstream.check_user_id(user["user_id"])
+        appstream_limits.check_user_id(user["user_id"])
         request = Request(user["user_id"], **purpose)
         if request in entries:
             raise InvalidOption(
@@ -434,10 +434,10 @@ def need_of(params: dict[str, Any]) -> Need:
     """
     if params["valid_until"] is not None:
         valid_until = parse_moment(params["valid_until"], "valid_until")
-        return Need(appstream.LONGEST_VALIDITY, valid_until=valid_until, min_remaining=params["min_remaining"])
-    validity = appstream.DEFAULT_VALIDITY if params["validity"] is None else params["validity"]
-    appstream.check_validity(validity)
-    return Need(appstream.LONGEST_VALIDITY, validity=validity, min_remaining=params["min_remaining"])
+        return Need(appstream_limits.LONGEST_VALIDITY, valid_until=valid_until, min_remaining=params["min_remaining"])
+    validity = appstream_limits.DEFAULT_VALIDITY if params["validity"] is None else params["validity"]
+    appstream_limits.check_validity(validity)
+    return Need(appstream_limits.LONGEST_VALIDITY, validity=validity, min_remaining=params["min_remaining"])
 
 
 def target_of(module: LabstreamAWSModule, client: Any) -> appstream.Target:
@@ -569,8 +569,8 @@ def by_user_id(entries: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, An
 def run(module: LabstreamAWSModule) -> None:
     """Check the arguments before any call is made, then do what they ask for."""
     params = module.params
-    appstream.check_name("stack_name", params["stack_name"])
-    appstream.check_name("fleet_name", params["fleet_name"])
+    appstream_limits.check_name("stack_name", params["stack_name"])
+    appstream_limits.check_name("fleet_name", params["fleet_name"])
     check_lease_arguments(params)
     requests = requests_of(params)
     need = need_of(params)

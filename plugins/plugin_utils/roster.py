@@ -60,11 +60,11 @@ class Row(NamedTuple):
 class Column(NamedTuple):
     """Where a field is found: the position of its column, and the column's name as the file has it."""
 
-    index: int
+    position: int
     header: str
 
     def cell(self, row: Row) -> str:
-        return row.cells[self.index] if self.index < len(row.cells) else ""
+        return row.cells[self.position] if self.position < len(row.cells) else ""
 
 
 def roster(
@@ -95,11 +95,12 @@ def _distinct(places: str, learners: Iterable[tuple[int, dict[str, str | None]]]
     seen: dict[str, tuple[int, str]] = {}
     distinct = []
     for place, learner in learners:
-        for what, value in (("learner", normalise(learner["learner"])), ("user id", learner["user_id"])):
-            first, other = seen.setdefault(f"{what} {value}", (place, learner["learner"]))
+        who = learner["learner"] or ""
+        for what, value in (("learner", normalise(who)), ("user id", learner["user_id"])):
+            first, other = seen.setdefault(f"{what} {value}", (place, who))
             if first != place:
                 raise ValueError(
-                    f"{places} {first} ({quote(other)}) and {place} ({quote(learner['learner'])}) "
+                    f"{places} {first} ({quote(other)}) and {place} ({quote(who)}) "
                     f"have the same {what} {quote(value)}; remove one or make them differ."
                 )
         distinct.append(learner)

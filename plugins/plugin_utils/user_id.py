@@ -20,13 +20,12 @@ import re
 import unicodedata
 from typing import Any
 
+from ansible_collections.labstream.aws.plugins.module_utils.appstream_limits import USER_ID
 from ansible_collections.labstream.aws.plugins.plugin_utils.values import quote
 
 STYLES = ("readable", "opaque")
 MINIMUM_KEY_LENGTH = 16
 
-# CreateStreamingURL: UserId has 2..32 characters of the pattern [\w+=,.@-]*. The service takes \w as ASCII.
-_VALID = re.compile(r"[\w+=,.@-]{2,32}", re.ASCII)
 _NOT_ALLOWED = re.compile(r"[^\w+=,.@-]", re.ASCII)
 
 # What copying out of a mail or a web page adds unseen: soft hyphen, zero-width and direction marks, byte order mark.
@@ -48,7 +47,7 @@ _OPAQUE_LENGTH = 20
 
 def is_valid(user_id: str) -> bool:
     """Return whether AppStream accepts ``user_id`` (CreateStreamingURL: 2..32 characters, ``[\\w+=,.@-]*``, ASCII)."""
-    return _VALID.fullmatch(user_id) is not None
+    return USER_ID.fullmatch(user_id) is not None
 
 
 def normalise(text: Any) -> str:
@@ -87,6 +86,7 @@ def appstream_user_id(text: Any, style: str = "readable", key: str | None = None
     check_style(style, key)
     person = normalise(text)
     if style == "opaque":
+        assert key is not None  # check_style has seen to it
         return _base32(hmac.digest(key.encode(), person.encode(), "sha256"))[:_OPAQUE_LENGTH]
     if is_valid(person):
         return person

@@ -4,7 +4,7 @@
 
 """How fast one task is against a bare boto3 script, what a re-run calls, and how memory grows.
 
-``make bench`` runs this: real processes against the simulator, with 100 ms for each call. Prints tables, judges nothing.
+``make bench`` runs this: real processes against the simulator, 100 ms for each call. Prints tables, judges nothing.
 """
 
 from __future__ import annotations

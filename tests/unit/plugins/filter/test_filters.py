@@ -11,10 +11,7 @@ from __future__ import annotations
 
 import pytest
 from ansible.errors import AnsibleFilterError
-
-from ansible_collections.labstream.aws.plugins.filter import appstream_user_id
-from ansible_collections.labstream.aws.plugins.filter import class_end
-from ansible_collections.labstream.aws.plugins.filter import roster
+from ansible_collections.labstream.aws.plugins.filter import appstream_user_id, class_end, roster
 
 KEY = "correct horse battery staple"
 

@@ -13,7 +13,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from ansible_collections.labstream.aws.plugins.filter import roster
 from ansible_collections.labstream.aws.plugins.plugin_utils.user_id import appstream_user_id
 

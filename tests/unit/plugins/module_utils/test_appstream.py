@@ -9,14 +9,16 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils.appstream import (
-    LONGEST_VALIDITY,
     Target,
-    check_name,
-    check_user_id,
-    check_validity,
     create_streaming_url,
     describe_fleet,
     describe_stack,
+)
+from ansible_collections.labstream.aws.plugins.module_utils.appstream_limits import (
+    LONGEST_VALIDITY,
+    check_name,
+    check_user_id,
+    check_validity,
 )
 from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption, LabstreamError, NotReady
 from botocore.exceptions import ClientError
@@ -174,7 +176,8 @@ def test_a_running_fleet_of_the_stack_can_stream(ready):
         ),
         pytest.param(
             fleet(State="STOPPED"),
-            "Fleet 'cad-fleet' is STOPPED, not RUNNING: start it (StartFleet), wait until it is RUNNING, then run again.",
+            "Fleet 'cad-fleet' is STOPPED, not RUNNING: start it (StartFleet), wait until it is RUNNING, then run "
+            "again.",
             id="stopped",
         ),
         pytest.param(
@@ -184,8 +187,8 @@ def test_a_running_fleet_of_the_stack_can_stream(ready):
         ),
         pytest.param(
             fleet(State="STOPPING"),
-            "Fleet 'cad-fleet' is STOPPING, not RUNNING: wait until it is STOPPED, start it (StartFleet), wait until it "
-            "is RUNNING, then run again.",
+            "Fleet 'cad-fleet' is STOPPING, not RUNNING: wait until it is STOPPED, start it (StartFleet), wait until "
+            "it is RUNNING, then run again.",
             id="stopping",
         ),
     ],

@@ -9,10 +9,7 @@ import sys
 import zoneinfo
 
 import pytest
-
-from ansible_collections.labstream.aws.plugins.plugin_utils.class_end import class_end
-from ansible_collections.labstream.aws.plugins.plugin_utils.class_end import in_iso
-from ansible_collections.labstream.aws.plugins.plugin_utils.class_end import present
+from ansible_collections.labstream.aws.plugins.plugin_utils.class_end import class_end, in_iso, present
 
 BERLIN = "Europe/Berlin"
 NOW = "2026-11-21T08:00:00Z"
@@ -40,7 +37,7 @@ def refusal(value, timezone=None, now=NOW):
         "2026-11-21T16:00z",
         "2026-11-21T12:30:00-03:30",
         datetime.datetime.fromisoformat("2026-11-21T17:00:00+01:00"),
-        datetime.datetime(2026, 11, 21, 16, 0, 0, 5, tzinfo=datetime.timezone.utc),
+        datetime.datetime(2026, 11, 21, 16, 0, 0, 5, tzinfo=datetime.UTC),
     ],
 )
 @pytest.mark.parametrize("timezone", [None, "America/New_York"])
@@ -133,7 +130,7 @@ def test_a_past_time_is_refused(value, timezone):
 
 
 def test_now_is_the_present_when_not_given():
-    present = datetime.datetime.now(datetime.timezone.utc)
+    present = datetime.datetime.now(datetime.UTC)
     assert present < class_end("17:00", BERLIN) <= present + datetime.timedelta(days=1, hours=2)
     with pytest.raises(ValueError, match="is past"):
         class_end("2026-01-01T00:00:00Z")
@@ -262,6 +259,4 @@ def test_now_is_a_time_with_offset(now):
 
 
 def test_now_may_be_a_datetime_with_offset():
-    assert ends("17:00", BERLIN, datetime.datetime(2026, 11, 21, 20, tzinfo=datetime.timezone.utc)) == (
-        "2026-11-22T16:00:00Z"
-    )
+    assert ends("17:00", BERLIN, datetime.datetime(2026, 11, 21, 20, tzinfo=datetime.UTC)) == ("2026-11-22T16:00:00Z")

@@ -9,10 +9,7 @@ import sys
 import unicodedata
 
 import pytest
-
-from ansible_collections.labstream.aws.plugins.plugin_utils.user_id import appstream_user_id
-from ansible_collections.labstream.aws.plugins.plugin_utils.user_id import is_valid
-from ansible_collections.labstream.aws.plugins.plugin_utils.user_id import normalise
+from ansible_collections.labstream.aws.plugins.plugin_utils.user_id import appstream_user_id, is_valid, normalise
 
 KEY = "correct horse battery staple"
 
