@@ -61,10 +61,8 @@ clean: ## Remove everything that make has built
 lint: lint-python lint-ansible lint-docs tarball ## All linters, and what is in the tarball
 
 lint-python: $(LINT) ## Style, format and types of the Python sources; the shell scripts
-	@$(IN_LINT) ruff check .
-	@$(IN_LINT) ruff format --check .
-	@$(IN_LINT) mypy
-	@$(IN_LINT) shellcheck .ci/run tools/*.sh
+	@failed=0; for check in "ruff check ." "ruff format --check ." mypy "shellcheck .ci/run tools/*.sh"; do \
+		$(IN_LINT) $$check || failed=1; done; exit $$failed
 
 lint-ansible: $(LINT) ## ansible-lint with its production profile
 	@$(IN_LINT) ansible-lint --offline --strict

@@ -34,9 +34,9 @@ mkdir -p "$work/home/.ansible/test/cache"
 echo 'import ensurepip; ensurepip.bootstrap()' > "$work/home/.ansible/test/cache/get_pip_$pip.py"
 
 # pip's own settings and cache stay the user's.
-mkdir -p "$work/home/.config" "$work/home/.cache"
+mkdir -p "$work/home/.config" "$work/home/.cache" "$work/tmp"
 ln -sfn "${XDG_CONFIG_HOME:-$HOME/.config}/pip" "$work/home/.config/pip"
 ln -sfn "$(python -m pip cache dir)" "$work/home/.cache/pip"
 
 cd "$checkout"
-HOME=$work/home PATH=$PATH:$OLDPWD/build/venv-lint/bin ansible-test sanity --color no --python "$python"
+HOME=$work/home TMPDIR=$work/tmp PATH=$PATH:$OLDPWD/build/venv-lint/bin ansible-test sanity --color no --python "$python"

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -104,19 +104,20 @@ class Issuer:
                 while waiting and broken is None and len(calls) < 2 * self.concurrency:
                     outcome = waiting.popleft()
                     calls[executor.submit(self.issue, outcome.key)] = outcome
-                call = next(as_completed(calls))
-                outcome = calls.pop(call)
-                try:
-                    lease = call.result()
-                    if broken is None:
-                        yield self._remember(outcome, lease)
-                    else:
-                        waiting.append(outcome)
-                except LabstreamError as e:
-                    if isinstance(e, LeaseStoreError):
-                        broken = e
-                        waiting.extend([calls.pop(call) for call in list(calls) if call.cancel()])
-                    yield _failed(outcome, e)
+                wait(calls, return_when=FIRST_COMPLETED)
+                for call in [call for call in calls if call.done()]:
+                    outcome = calls.pop(call)
+                    try:
+                        lease = call.result()
+                        if broken is None:
+                            yield self._remember(outcome, lease)
+                        else:
+                            waiting.append(outcome)
+                    except LabstreamError as e:
+                        if isinstance(e, LeaseStoreError):
+                            broken = e
+                            waiting.extend([calls.pop(call) for call in list(calls) if call.cancel()])
+                        yield _failed(outcome, e)
         finally:
             executor.shutdown(wait=True, cancel_futures=True)
         for outcome in waiting:

@@ -86,8 +86,7 @@ def appstream_user_id(text: Any, style: str = "readable", key: str | None = None
     check_style(style, key)
     person = normalise(text)
     if style == "opaque":
-        assert key is not None  # check_style has seen to it
-        return _base32(hmac.digest(key.encode(), person.encode(), "sha256"))[:_OPAQUE_LENGTH]
+        return _base32(hmac.digest(str(key).encode(), person.encode(), "sha256"))[:_OPAQUE_LENGTH]
     if is_valid(person):
         return person
     return f"{_stem(person)}-{_base32(hashlib.sha256(person.encode()).digest())[:_HASH_LENGTH]}"

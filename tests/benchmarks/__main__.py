@@ -126,11 +126,11 @@ def run(bench: Bench, learners: int, many: Sequence[int], repeat: int) -> None:
 
     header(f"{learners} learners, {LATENCY * 1000:.0f} ms a call, concurrency {CONCURRENCY}, median of {repeat}")
     bench.simulator.add_fault(latency_seconds=LATENCY)
-    empty = median([bench.play(EMPTY_PLAY) for _ in range(repeat)])
-    bare = median([bench.bare(learners) for _ in range(repeat)])
-    homes = [bench.home() for _ in range(repeat)]
+    empty = median([bench.play(EMPTY_PLAY) for _number in range(repeat)])
+    bare = median([bench.bare(learners) for _number in range(repeat)])
+    homes = [bench.home() for _number in range(repeat)]
     issued = median([bench.task(learners, home=home) for home in homes])
-    reused = median([bench.task(learners, home=homes[0]) for _ in range(repeat)])
+    reused = median([bench.task(learners, home=homes[0]) for _number in range(repeat)])
     row("empty playbook", empty)
     row("bare boto3 script", bare)
     row("our task, all issued", issued)

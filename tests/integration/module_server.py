@@ -9,13 +9,17 @@ Runs in the Python of the tested environment.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import runpy
 import sys
 
 from ansible.module_utils import basic
-from ansible_collections.labstream.aws.plugins.modules import appstream_streaming_url, streaming_handout  # noqa: F401
+
+# Here and not in every process that is forked off.
+for module in ("appstream_streaming_url", "streaming_handout"):
+    importlib.import_module(f"ansible_collections.labstream.aws.plugins.modules.{module}")
 
 
 def run(job: dict) -> None:

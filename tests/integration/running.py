@@ -143,6 +143,7 @@ class Ansible:
             capture_output=True,
             text=True,
             timeout=TIMEOUT_SECONDS,
+            check=False,
         )
         lines = [json.loads(line) for line in results.read_text().splitlines()]
         return Run(
@@ -192,8 +193,8 @@ class Ansible:
             text=True,
         )
         assert process.stdin is not None
-        with process.stdin:
-            process.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": job["args"]}))
+        process.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": job["args"]}))
+        process.stdin.close()
         process.stdin = None
         return process
 

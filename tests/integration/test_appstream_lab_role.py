@@ -317,14 +317,14 @@ def test_a_failure_before_the_first_url_is_one_sentence_in_the_summary_too(
     good = variables(learners=learners(1), validity=3600)
     labs = [
         {**good, **{f"appstream_lab_{option}": value for option, value in options.items()}}
-        for options, _ in REFUSED.values()
+        for options, _other in REFUSED.values()
     ]
     labs = [{name: value for name, value in lab.items() if value is not None} for lab in labs]
     # A file takes time, so not for all.
     for number in (0, len(labs) - 1):
         labs[number]["appstream_lab_summary_path"] = str(home / f"{number}.json")
 
-    (_, *published), run = serve(run_playbook, good, *labs)
+    (_good, *published), run = serve(run_playbook, good, *labs)
 
     assert issued_by(lab) == 1
     name = f"{ROLE} : Fail for the reason that was published"

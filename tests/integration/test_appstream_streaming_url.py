@@ -451,7 +451,7 @@ def test_the_store_on_the_target_is_named_by_its_environment(
 def test_without_a_store_every_run_issues_and_says_so(
     lab: Simulator, call_module: Callable[..., Task], home: Path
 ) -> None:
-    first, second = (call_module({**ANNA, "lease_store": "none"}) for _ in range(2))
+    first, second = (call_module({**ANNA, "lease_store": "none"}) for _number in range(2))
 
     assert not reused(first, second)
     assert "nothing is remembered" in first.warnings

@@ -335,7 +335,7 @@ def test_runs_at_once_hand_every_learner_the_same_url(
 ) -> None:
     class_of_40 = {**ARGS, "users": users(40)}
 
-    processes = [ansible.start_module(class_of_40) for _ in range(8)]
+    processes = [ansible.start_module(class_of_40) for _number in range(8)]
     tasks = [finish_module(process) for process in processes]
 
     assert [task.msg for task in tasks if task.failed] == []
@@ -354,7 +354,7 @@ def test_killed_runs_lose_nothing_that_was_remembered(
     moments = random.Random(seed)
     remembered: dict[str, str] = {}
 
-    for _ in range(5):
+    for _number in range(5):
         enough = len(lab.streaming_urls()) + moments.randint(1, 7)
         process = ansible.start_module(class_of_40)
         while len(lab.streaming_urls()) < enough:

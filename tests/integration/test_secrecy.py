@@ -78,6 +78,7 @@ def test_no_url_is_in_what_a_run_prints_keeps_caches_or_records(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
+        check=False,
         timeout=120,
     )
     (tmp_path / "printed").write_text(run.stdout + run.stderr)

@@ -42,7 +42,7 @@ class Simulator:
         self.endpoint_url = endpoint_url
         self._process = process
         # Any key is accepted. Random ones: Ansible masks a secret's text in whatever it prints.
-        self._access_key = "AKIA" + "".join(secrets.choice(string.ascii_uppercase + "234567") for _ in range(16))
+        self._access_key = "AKIA" + "".join(secrets.choice(string.ascii_uppercase + "234567") for _number in range(16))
         self._secret_key = secrets.token_urlsafe(30)
 
     @classmethod

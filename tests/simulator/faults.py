@@ -72,7 +72,9 @@ class Rule:
         if not isinstance(self.selector.get("parameters", {}), dict):
             raise ValueError("A fault's parameters must be an object.")
         self.times: int | None = definition.get("times")
-        if self.times is not None and (type(self.times) is not int or self.times < 1):
+        if self.times is not None and (
+            not isinstance(self.times, int) or isinstance(self.times, bool) or self.times < 1
+        ):
             raise ValueError(f"A fault's times must be a whole number of at least 1, not {self.times!r}.")
         self._read_fault(definition[self.kind])
 

@@ -278,7 +278,7 @@ class AppStreamBackend(BaseBackend):
 
     def delete_stack(self, request: Members) -> Members:
         stack = self._stack(request["Name"])
-        if any(associated == stack.name for associated, _ in self.associations):
+        if any(associated == stack.name for associated, _other in self.associations):
             raise AppStreamError("ResourceInUseException", f"The stack {stack.name} has an associated fleet.")
         del self.stacks[stack.name]
         return {}
@@ -324,7 +324,7 @@ class AppStreamBackend(BaseBackend):
         fleet = self._fleet(request["Name"])
         if fleet.state != "STOPPED":
             raise AppStreamError("ResourceInUseException", f"The fleet {fleet.name} is {fleet.state}.")
-        if any(associated == fleet.name for _, associated in self.associations):
+        if any(associated == fleet.name for _other, associated in self.associations):
             raise AppStreamError("ResourceInUseException", f"The fleet {fleet.name} is associated with a stack.")
         del self.fleets[fleet.name]
         return {}

@@ -29,9 +29,8 @@ def aws_command() -> str:
 def aws(simulator, aws_command):
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         environment = simulator.subprocess_environment()
-        return subprocess.run(
-            [aws_command, "--output", "json", *arguments], env=environment, capture_output=True, text=True, timeout=60
-        )
+        command = [aws_command, "--output", "json", *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
     return run
 

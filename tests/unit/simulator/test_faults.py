@@ -23,7 +23,7 @@ def issue(appstream, user="anna"):
 class TestErrors:
     def test_an_error_strikes_as_often_as_it_says_instead_of_the_work(self, simulator, lab):
         simulator.add_fault(error={"code": "InternalFailure", "message": "Try later.", "status": 500}, times=2)
-        for _ in range(2):
+        for _number in range(2):
             with pytest.raises(ClientError, match="Try later") as caught:
                 issue(lab)
             assert caught.value.response["Error"]["Code"] == "InternalFailure"
@@ -48,7 +48,7 @@ class TestErrors:
 
     def test_without_times_it_strikes_until_cleared(self, simulator, lab, refused):
         simulator.add_fault(operation="CreateStreamingURL", error={"code": "AccessDeniedException"})
-        for _ in range(3):
+        for _number in range(3):
             with refused("AccessDeniedException"):
                 issue(lab)
         simulator.clear_faults()
@@ -103,7 +103,7 @@ class TestLatency:
 class TestThrottle:
     def test_a_burst_passes_and_the_rest_at_the_rate(self, simulator, lab, refused):
         simulator.add_fault(operation="CreateStreamingURL", throttle={"rate": 5, "burst": 3})
-        for _ in range(3):
+        for _number in range(3):
             issue(lab)
         with refused("ThrottlingException"):
             issue(lab)
@@ -113,7 +113,7 @@ class TestThrottle:
 
     def test_it_throttles_nobody_below_the_rate(self, simulator, lab):
         simulator.add_fault(throttle={"rate": 1000, "burst": 10})
-        assert all(issue(lab) for _ in range(10))
+        assert all(issue(lab) for _number in range(10))
 
 
 class TestDrop:

@@ -49,7 +49,7 @@ def post(simulator):
 
 
 def test_times_are_numbers_and_absent_members_are_left_out(post):
-    status, _, reply = post("CreateStack", {"Name": STACK, "DisplayName": None})
+    status, _headers, reply = post("CreateStack", {"Name": STACK, "DisplayName": None})
     assert status == 200
     assert isinstance(reply["Stack"]["CreatedTime"], float)
     assert "DisplayName" not in reply["Stack"]
@@ -103,13 +103,15 @@ def test_an_operation_that_is_not_simulated_is_refused(post, operation):
 
 
 def test_the_operation_is_what_the_header_says_whatever_the_body_holds(post, lab):
-    status, _, reply = post("CreateStreamingURL", {**LAB, "UserId": "anna", "SessionContext": "a=b&Action=DeleteStack"})
+    status, _headers, reply = post(
+        "CreateStreamingURL", {**LAB, "UserId": "anna", "SessionContext": "a=b&Action=DeleteStack"}
+    )
     assert status == 200
     assert reply["StreamingURL"]
 
 
 def test_an_error_has_the_services_form(post):
-    status, _, body = post("StartFleet", {"Name": "nowhere"})
+    status, _headers, body = post("StartFleet", {"Name": "nowhere"})
     assert status == 404
     assert body["__type"].endswith("#ResourceNotFoundException")
     assert "nowhere" in body["Message"]
@@ -141,6 +143,6 @@ def test_every_time_is_on_the_services_clock(simulator, appstream, offset):
 
 
 def test_every_reply_has_a_request_id_of_its_own(appstream, simulator):
-    ids = {appstream.describe_stacks()["ResponseMetadata"]["RequestId"] for _ in range(3)}
+    ids = {appstream.describe_stacks()["ResponseMetadata"]["RequestId"] for _number in range(3)}
     assert len(ids) == 3
     assert all(ids)

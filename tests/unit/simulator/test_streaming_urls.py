@@ -28,7 +28,7 @@ class TestIssuing:
         assert abs(by_default["Expires"] - asked - timedelta(seconds=60)) < timedelta(seconds=2)
 
     def test_every_call_issues_another_unguessable_url(self, simulator, lab):
-        urls = [lab.create_streaming_url(**LAB, UserId="anna")["StreamingURL"] for _ in range(5)]
+        urls = [lab.create_streaming_url(**LAB, UserId="anna")["StreamingURL"] for _number in range(5)]
         assert len(set(urls)) == 5
         assert simulator.streaming_urls() == urls
         for url in urls:
@@ -95,7 +95,7 @@ class TestOpening:
         assert capacity == {"Desired": 2, "Running": 2, "InUse": 1, "Available": 1}
 
     def test_a_user_comes_back_to_the_live_session_with_any_good_url(self, simulator, lab):
-        for _ in range(2):
+        for _number in range(2):
             url = lab.create_streaming_url(**LAB, UserId="anna")["StreamingURL"]
             assert simulator.open(url)[0] == simulator.open(url)[0] == 200
         assert len(sessions(lab)) == 1

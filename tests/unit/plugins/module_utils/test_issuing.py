@@ -502,7 +502,7 @@ def test_eight_processes_hand_forty_learners_the_same_urls(tmp_path):
         outcomes = run(store, Service(takes=0.002), keys, concurrency=8)
         return [(outcome.lease.url, outcome.issued) for outcome in outcomes]
 
-    runs = [start_child(class_run) for _ in range(8)]
+    runs = [start_child(class_run) for _number in range(8)]
 
     # When they run.
     os.close(writing)
@@ -598,7 +598,7 @@ NEEDS = [HOUR, MINUTE, need_of(valid_until=after(1800)), need_of(valid_until=aft
 @pytest.mark.parametrize("seed", range(4))
 def test_in_any_order_runs_with_equal_needs_return_the_same_url(seed):
     chance = random.Random(seed)
-    for _ in range(250):
+    for _number in range(250):
         store, outcomes, issued = play(chance, [chance.choice(NEEDS)] * chance.choice([2, 3]))
         assert len(set(urls_of(outcomes))) == 1
         assert store.leases[key_of()] == outcomes[0].lease
@@ -610,8 +610,8 @@ def test_in_any_order_runs_with_equal_needs_return_the_same_url(seed):
 @pytest.mark.parametrize("seed", range(4))
 def test_in_any_order_runs_with_different_needs_return_urls_good_for_what_each_asked(seed):
     chance = random.Random(seed)
-    for _ in range(250):
-        needs = [chance.choice(NEEDS) for _ in range(chance.choice([2, 3]))]
+    for _number in range(250):
+        needs = [chance.choice(NEEDS) for _number in range(chance.choice([2, 3]))]
         store, outcomes, issued = play(chance, needs)
         # With three runs, nobody is written over more than twice, so there is no conflict.
         for need, outcome in zip(needs, outcomes, strict=True):

@@ -305,7 +305,7 @@ def test_a_lease_of_a_new_url_says_what_was_asked_and_got():
 def test_no_two_leases_share_an_id():
     ids = {
         Lease.of_url(key_of(), "https://x", issued=NOW, expires=NOW, validity=None, lab=None).lease_id
-        for _ in range(100)
+        for _number in range(100)
     }
     assert len(ids) == 100
     assert all(len(lease_id) == 32 for lease_id in ids)

@@ -177,7 +177,7 @@ def write_over(store, leases):
 @pytest.mark.parametrize(
     "wipe",
     [
-        pytest.param(lambda store, leases: write_over(store, leases), id="replaced"),
+        pytest.param(write_over, id="replaced"),
         pytest.param(lambda store, leases: store.forget([x.key for x in leases], now=NOW, purge=False), id="forgotten"),
         pytest.param(lambda store, leases: store.forget([x.key for x in leases], now=NOW, purge=True), id="purged"),
         pytest.param(lambda store, _leases: store.forget([], now=after(3600), purge=False), id="expired"),
@@ -261,13 +261,15 @@ def make_text(path):
         pytest.param(lambda path: foreign(path, "PRAGMA application_id = 7"), ANOTHER, id="an id of another"),
         pytest.param(lambda path: foreign(path, "PRAGMA user_version = 1"), ANOTHER, id="a version of another"),
         pytest.param(lambda path: set_version(filled(path), SCHEMA_VERSION + 1), NEWER, id="a newer schema"),
-        pytest.param(lambda path: path.mkdir(), "is no regular file: name a file in lease_store.", id="a folder"),
+        pytest.param(os.mkdir, "is no regular file: name a file in lease_store.", id="a folder"),
         pytest.param(os.mkfifo, "is no regular file: name a file in lease_store.", id="a pipe"),
         pytest.param(
             lambda path: path.symlink_to("nowhere"), "is no regular file: name a file in lease_store.", id="a dead link"
         ),
         pytest.param(
-            lambda path: path.symlink_to(path), "is no regular file: name a file in lease_store.", id="a link to itself"
+            lambda path: path.symlink_to(path.name),
+            "is no regular file: name a file in lease_store.",
+            id="a link to itself",
         ),
     ],
 )
@@ -312,7 +314,7 @@ def test_whatever_bytes_are_damaged_there_is_a_sentence_or_an_answer(path):
     # Given a store and the same with some bytes overwritten, a hundred times.
     filled(path, *(lease_of(key_of(f"learner-{number:02}"), url=URL) for number in range(40)))
     whole, chance, refusals = path.read_bytes(), random.Random(7), 0
-    for _ in range(100):
+    for _number in range(100):
         path.write_bytes(whole)
         spoil(path, chance.randrange(len(whole) - 200), chance.randbytes(chance.choice([1, 4, 200])))
 
