@@ -98,8 +98,9 @@ integration-oldest: $(NEWEST) $(OLDEST) ## The tests marked "core", through the 
 	@$(IN_NEWEST) LABSTREAM_TEST_VENV="$(CURDIR)/build/venv-oldest" LABSTREAM_TEST_COLLECTIONS="$(CURDIR)/build/collections-oldest" \
 		pytest tests/integration -m core -n 2 -p no:cacheprovider
 
+# Not with --workers: molecule would leave out "destroy", which stops the simulator.
 molecule: $(NEWEST) ## Role scenarios in extensions/molecule
-	@$(IN_NEWEST) molecule test --all --workers 2 --continue-on-failure
+	@$(IN_NEWEST) molecule test --all --continue-on-failure
 
 .PHONY: help demo test bench build format changelog environments clean lint lint-python lint-ansible lint-docs tarball galaxy \
 	sanity sanity-oldest unit unit-oldest integration integration-oldest molecule

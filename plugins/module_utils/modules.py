@@ -38,14 +38,15 @@ class LabstreamAWSModule(AnsibleAWSModule):
 
     def run(self, task: Callable[[Any], None]) -> NoReturn:
         """Do the task, and end it with ``result``, or with the sentence of the LabstreamError that it raised."""
+        sentence = None
         try:
             task(self)
         except LabstreamError as e:
             sentence = str(e)
-        else:
-            self.exit_json()
         # Not in the handler: ansible-core before 2.19 would show its traceback at -vvv.
-        self.fail_json(msg=sentence)
+        if sentence is not None:
+            self.fail_json(msg=sentence)
+        self.exit_json()
 
     def exit_json(self, **kwargs: Any) -> NoReturn:
         """End the task well."""

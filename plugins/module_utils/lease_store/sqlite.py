@@ -97,26 +97,31 @@ class SQLiteLeaseStore:
             if create:
                 self._create_file()
             if os.path.exists(self._path):
-                self._database = self._connect(busy_timeout)
-                if create and not _has_schema(self._database):
-                    _create_schema(self._database)
+                try:
+                    self._database = self._connect(busy_timeout)
+                    self._check_owner(self._database)
+                    if create and not _has_schema(self._database):
+                        _create_schema(self._database)
+                except BaseException:
+                    self.close()
+                    raise
 
     def read(self, scope: str) -> dict[LeaseKey, Lease]:
         """All leases of a scope, in one query."""
         with self._sentences():
             if self._database is None or not _has_schema(self._database):
                 return {}
-            rows = self._database.execute(f"SELECT {_COLUMNS} FROM lease WHERE scope = ?", (scope,))
+            rows = self._database.execute(f"SELECT {_COLUMNS} FROM lease WHERE scope = ?", (scope,)).fetchall()
             return {lease.key: lease for lease in map(_lease_of_row, rows)}
 
     def compare_and_set(self, lease: Lease, *, expected: str | None, now: datetime) -> Lease:
         """Write the lease if its key has none, one that expired or was forgotten, or the one with id ``expected``."""
         with self._transaction(now) as database:
             database.execute(_WRITE, {**_row_of_lease(lease), "expected": expected, "now": _seconds(now)})
-            row = database.execute(
+            rows = database.execute(
                 f"SELECT {_COLUMNS} FROM lease WHERE scope = ? AND seat = ? AND purpose = ?", lease.key
-            ).fetchone()
-            return _lease_of_row(row)
+            ).fetchall()
+            return _lease_of_row(rows[0] if rows else ())
 
     def forget(self, keys: Iterable[LeaseKey], *, now: datetime, purge: bool) -> None:
         """Wipe the URLs of these leases and mark them forgotten; with ``purge`` remove the records too."""
@@ -183,22 +188,23 @@ class SQLiteLeaseStore:
 
     def _connect(self, busy_timeout: float) -> sqlite3.Connection:
         # Transactions are begun by hand, so that each is one that writes from its start.
-        database = sqlite3.connect(
+        return sqlite3.connect(
             f"file:{quote(os.fsencode(self._path))}?mode=rw", uri=True, timeout=busy_timeout, isolation_level=None
         )
+
+    def _check_owner(self, database: sqlite3.Connection) -> None:
         database.execute("PRAGMA secure_delete = ON").fetchall()
         # In one transaction, since another run may be creating the schema right now.
         database.execute("BEGIN")
         with _commit_or_roll_back(database):
             owner, version = _pragma(database, "application_id"), _pragma(database, "user_version")
-            tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            [(tables,)] = database.execute("SELECT count(*) FROM sqlite_master").fetchall()
         if owner != APPLICATION_ID and (owner or version or tables):
             raise LeaseStoreError(self._sentence("is a SQLite database of another program: name another file"))
         if version > SCHEMA_VERSION:
             raise LeaseStoreError(
                 self._sentence(f"was written by a newer labstream.aws (schema {version}): update the collection")
             )
-        return database
 
     @contextmanager
     def _transaction(self, now: datetime) -> Iterator[sqlite3.Connection]:
@@ -253,7 +259,8 @@ def _has_schema(database: sqlite3.Connection) -> bool:
 
 
 def _pragma(database: sqlite3.Connection, name: str) -> int:
-    return database.execute(f"PRAGMA {name}").fetchone()[0]
+    [(value,)] = database.execute(f"PRAGMA {name}").fetchall()
+    return value
 
 
 @contextmanager
