@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -105,23 +106,30 @@ class Issuer:
                     outcome = waiting.popleft()
                     calls[executor.submit(self.issue, outcome.key)] = outcome
                 wait(calls, return_when=FIRST_COMPLETED)
-                for call in [call for call in calls if call.done()]:
-                    outcome = calls.pop(call)
-                    try:
-                        lease = call.result()
-                        if broken is None:
-                            yield self._remember(outcome, lease)
-                        else:
-                            waiting.append(outcome)
-                    except LabstreamError as e:
-                        if isinstance(e, LeaseStoreError):
-                            broken = e
-                            waiting.extend([calls.pop(call) for call in list(calls) if call.cancel()])
-                        yield _failed(outcome, e)
+                done = {call: calls.pop(call) for call in list(calls) if call.done()}
+                try:
+                    # What came back at the same time is written at the same time: a disk takes long for each write.
+                    with self.store.batch(self.now()) if broken is None else nullcontext():
+                        outcomes = [self._settle(call, outcome, broken) for call, outcome in done.items()]
+                except LeaseStoreError as e:
+                    broken = e
+                    outcomes = [_failed(outcome, e) for outcome in done.values()]
+                    waiting.extend([calls.pop(call) for call in list(calls) if call.cancel()])
+                yield from outcomes
         finally:
             executor.shutdown(wait=True, cancel_futures=True)
         for outcome in waiting:
-            yield _failed(outcome, LeaseStoreError(f"Given up, since the lease store failed: {broken}"))
+            yield _given_up(outcome, broken)
+
+    def _settle(self, call: Future[Lease], outcome: Outcome, broken: LeaseStoreError | None) -> Outcome:
+        """What became of a call that has come back."""
+        try:
+            lease = call.result()
+            return self._remember(outcome, lease) if broken is None else _given_up(outcome, broken)
+        except LeaseStoreError:
+            raise
+        except LabstreamError as e:
+            return _failed(outcome, e)
 
     def _remember(self, outcome: Outcome, lease: Lease) -> Outcome:
         """Write the new lease, unless another run has meanwhile written one that will do.
@@ -140,6 +148,10 @@ class Issuer:
             f"Other runs kept replacing the lease of seat {lease.key.seat!r} while its new URL was to be remembered: "
             "let one run at a time renew this lab with other options, and run again."
         )
+
+
+def _given_up(outcome: Outcome, broken: LeaseStoreError | None) -> Outcome:
+    return _failed(outcome, LeaseStoreError(f"Given up, since the lease store failed: {broken}"))
 
 
 def _failed(outcome: Outcome, error: LabstreamError) -> Outcome:

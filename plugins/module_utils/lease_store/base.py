@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import Protocol
 
@@ -30,6 +31,12 @@ class LeaseStore(Protocol):
             The lease that the store holds afterwards: the given one, or the one that was in the way.
         """
 
+    def batch(self, now: datetime) -> AbstractContextManager[None]:
+        """A context in which a store that can do so keeps what is written until the end, and then writes all or nothing.
+
+        Its end raises LeaseStoreError if that fails.
+        """
+
     def forget(self, keys: Iterable[LeaseKey], *, now: datetime, purge: bool) -> None:
         """Wipe the URLs of these leases and mark them forgotten; with ``purge`` remove the records too."""
 
@@ -47,6 +54,10 @@ class NoLeaseStore:
     def compare_and_set(self, lease: Lease, *, expected: str | None, now: datetime) -> Lease:
         """The given lease, as if nobody else issued any."""
         return lease
+
+    def batch(self, now: datetime) -> AbstractContextManager[None]:
+        """Nothing to keep."""
+        return nullcontext()
 
     def forget(self, keys: Iterable[LeaseKey], *, now: datetime, purge: bool) -> None:
         """Nothing to do."""

@@ -10,6 +10,7 @@ import random
 import signal
 import threading
 import time
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 
 import pytest
@@ -56,6 +57,15 @@ class MemoryStore:
         self.writes += 1
         for key in keys:
             del self.leases[key]
+
+    @contextmanager
+    def batch(self, now):
+        before = dict(self.leases)
+        try:
+            yield
+        except BaseException:
+            self.leases = before
+            raise
 
     def close(self):
         pass
@@ -315,13 +325,15 @@ def test_a_store_that_fails_in_mid_run_ends_the_issuing(concurrency, slow):
     failed = [outcome for outcome in outcomes if outcome.failure]
     assert [outcome.key for outcome in outcomes] == CLASS
     assert {outcome.key: outcome.lease for outcome in stored} == store.leases
-    assert (len(stored), len(failed)) == (8, 22)
     assert all(outcome.issued for outcome in stored)
     assert not any(outcome.issued or outcome.lease for outcome in failed)
-    assert collections.Counter(outcome.failure for outcome in failed) == {
-        ("LeaseStoreError", "The lease store x is full."): 1,
-        ("LeaseStoreError", "Given up, since the lease store failed: The lease store x is full."): 21,
-    }
+    # What came back at the same time was to be written at the same time, and is lost at the same time.
+    failures = collections.Counter(outcome.failure for outcome in failed)
+    lost = failures[("LeaseStoreError", "The lease store x is full.")]
+    given_up = failures[("LeaseStoreError", "Given up, since the lease store failed: The lease store x is full.")]
+    assert 1 <= lost <= 2 * concurrency
+    assert 9 - lost <= len(stored) <= 8
+    assert len(stored) + lost + given_up == 30
 
     # And the store is left alone, and no more URLs were issued than what was under way or about to be stored.
     assert store.writes == 9
@@ -358,7 +370,8 @@ def test_an_unforeseen_error_ends_the_run_at_once_and_keeps_what_is_stored():
 
     with pytest.raises(ZeroDivisionError):
         issuer_of(store, service, issue=issue, concurrency=1).hand_out(CLASS, {}, False)
-    assert len(store.leases) == 10
+    # At most what came back together with the error is lost.
+    assert 9 <= len(store.leases) <= 10
     assert len(service.asked) <= 12
 
 
@@ -568,6 +581,9 @@ class SteppedStore:
     def read(self, scope):
         self.turns.step()
         return self.store.read(scope)
+
+    def batch(self, now):
+        return nullcontext()  # a store that has no batches, in which others write in between
 
     def compare_and_set(self, lease, *, expected, now):
         self.turns.step()
