@@ -24,7 +24,7 @@ IN_OLDEST = $(call in_environment,build/venv-oldest,build/collections-oldest)
 IN_LINT = $(call in_environment,build/venv-lint,build/collections)
 
 # What `make test` runs, the longest first, two at a time.
-CHECKS := integration sanity sanity-oldest molecule galaxy integration-oldest lint-docs unit lint-ansible lint-python unit-oldest tarball
+CHECKS := integration sanity sanity-oldest molecule galaxy integration-oldest lint-docs unit lint-ansible demo lint-python unit-oldest tarball
 
 ##@ Commands
 

@@ -37,7 +37,7 @@ def main() -> None:
     sources = {name for name in names if os.path.lexists(name) and not name.startswith(NOT_SHIPPED)} - {""}
     expected = sources | MADE_BY_GALAXY
     for name in sorted(shipped ^ expected):
-        print(f"{name} {'is missing in' if name in expected else 'does not belong into'} the tarball")
+        print(f"{name} {'is missing in' if name in expected else 'does not belong in'} the tarball")
     sys.exit(shipped != expected)
 
 

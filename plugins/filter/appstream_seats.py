@@ -130,16 +130,20 @@ _value:
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible.utils.unsafe_proxy import wrap_var
+from ansible.errors import AnsibleFilterError
+from ansible_collections.labstream.aws.plugins.plugin_utils.values import as_data
 
 
 def appstream_seats(
     learners: Sequence[Mapping[str, Any]], result: Mapping[str, Any], stack_name: str, fleet_name: str
 ) -> list[dict[str, Any]]:
     """Return the seats of the learners whom ``result`` gives a URL, or in check mode would."""
+    entries = result.get("streaming_urls", [])
+    if entries and [entry["user_id"] for entry in entries] != [learner.get("user_id") for learner in learners]:
+        raise AnsibleFilterError("The learners are not those of the result: give both of the same task, in its order.")
     seats = [
         {
-            **{field: learner[field] for field in ("learner", "name", "email")},
+            **{field: learner.get(field) for field in ("learner", "name", "email")},
             "seat": learner["user_id"],
             "provider": "appstream",
             "scope": result["scope"],
@@ -148,10 +152,10 @@ def appstream_seats(
             "region": result["region"],
             **{field: entry[field] for field in ("application_id", "session_context", "expires", "issued")},
         }
-        for learner, entry in zip(learners, result.get("streaming_urls", []), strict=False)
+        for learner, entry in zip(learners, entries, strict=False)
         if entry["issued"] or entry["expires"]
     ]
-    return wrap_var(seats)
+    return as_data(seats)
 
 
 class FilterModule:

@@ -120,9 +120,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.labstream.aws.plugins.plugin_utils import roster as rosters
-from ansible_collections.labstream.aws.plugins.plugin_utils.values import decrypted
+from ansible_collections.labstream.aws.plugins.plugin_utils.values import as_data, decrypted
 
 
 def roster(
@@ -133,7 +132,7 @@ def roster(
         learners = rosters.roster(decrypted(source), columns, style, decrypted(key))
     except ValueError as error:
         raise AnsibleFilterError(str(error)) from None
-    return wrap_var(learners)
+    return as_data(learners)
 
 
 class FilterModule:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 
-from .exceptions import InvalidOption
+from .exceptions import InvalidOption, quote
 
 DEFAULT_VALIDITY = 60
 LONGEST_VALIDITY = 604_800
@@ -29,7 +29,7 @@ def check_name(option: str, name: str) -> None:
     """
     if not NAME.fullmatch(name):
         raise InvalidOption(
-            f"{option} is {_quoted(name)}, but a name has 1 to 101 letters, digits, underscores, dots and hyphens and "
+            f"{option} is {quote(name)}, but a name has 1 to 101 letters, digits, underscores, dots and hyphens and "
             "begins with a letter or digit."
         )
 
@@ -42,7 +42,7 @@ def check_user_id(user_id: str) -> None:
     """
     if not USER_ID.fullmatch(user_id):
         raise InvalidOption(
-            f"user_id is {_quoted(user_id)} (length {len(user_id)}), but it must have 2 to 32 characters out of "
+            f"user_id is {quote(user_id)} (length {len(user_id)}), but it must have 2 to 32 characters out of "
             "A-Z a-z 0-9 _ + = , . @ -: make one with the filter labstream.aws.appstream_user_id."
         )
 
@@ -55,7 +55,3 @@ def check_validity(validity: int) -> None:
     """
     if not 1 <= validity <= LONGEST_VALIDITY:
         raise InvalidOption(f"validity is {validity}, but it must be from 1 to {LONGEST_VALIDITY} seconds (7 days).")
-
-
-def _quoted(value: str) -> str:
-    return repr(value if len(value) <= 100 else f"{value[:100]}...")

@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import Any
 
 from ansible.module_utils.basic import env_fallback
 
-from .exceptions import InvalidOption
+from .exceptions import InvalidOption, quote
 from .lease_store.base import DEFAULT_LEASE_STORE
+from .moments import parse_date_time
 
 MOST_CONCURRENCY = 64
 LONGEST_LAB = 255
@@ -49,7 +51,31 @@ def check_lease_arguments(params: dict[str, Any]) -> None:
     lab = params["lab"]
     if lab is not None and not (0 < len(lab) <= LONGEST_LAB and lab.isprintable()):
         raise InvalidOption(
-            f"lab must have 1 to {LONGEST_LAB} printable characters: give the lab a name, or leave it out."
+            f"lab is {quote(lab)}, but it must have 1 to {LONGEST_LAB} printable characters: give the lab a name, or "
+            "leave it out."
+        )
+    if params["state"] == "present" and params["lease_store"] == "none" and not params["return_urls"]:
+        raise InvalidOption(
+            "lease_store is none and return_urls is false, so nobody would ever get the URLs: name a lease store, or "
+            "have the URLs returned."
         )
     if params["purge"] and params["state"] == "present":
         raise InvalidOption("purge is only for state=absent: set that too, or leave purge out.")
+
+
+def moment_of(option: str, text: str) -> datetime:
+    """The moment in UTC that an option's value is: ISO 8601 with an offset, such as ``2026-11-21T17:00:00+01:00``.
+
+    Raises:
+        InvalidOption: the value is no such time; names it.
+    """
+    like = "write it like 2026-11-21T17:00:00+01:00."
+    try:
+        moment = parse_date_time(text)
+        if moment is None:
+            raise InvalidOption(f"{option} is {quote(text)}, which is no ISO 8601 time: {like}")
+        if moment.tzinfo is None:
+            raise InvalidOption(f"{option} is {quote(text)}, which has no offset from UTC: {like}")
+        return moment.astimezone(timezone.utc)
+    except (ValueError, OverflowError) as e:
+        raise InvalidOption(f"{option} is {quote(text)}, and there is no such time ({e}): {like}") from e

@@ -92,7 +92,10 @@ def _sentence(exception: Exception | None, code: str) -> str:
         said = _one_line(exception.response.get("Error", {}).get("Message") or "no message")
         if code in _DENIED:
             action = f"appstream:{exception.operation_name}"
-            return f"the credentials may not do {action} ({said}): allow this action in their IAM policy."
+            return (
+                f"the credentials may not do {action} ({said}): allow this action on this stack and fleet in their IAM "
+                "policy, or correct the names and the region if they are wrong."
+            )
         if code in _REFUSED_CREDENTIALS:
             return f"AWS does not accept the credentials ({code}: {said}): renew or correct them, then run again."
         return _ended(f"{code}: {said}")

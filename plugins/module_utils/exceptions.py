@@ -6,6 +6,17 @@
 
 from __future__ import annotations
 
+import reprlib
+from typing import Any
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 80
+
+
+def quote(value: Any) -> str:
+    """The value as a sentence shows it: quoted, and cut in the middle when it is long."""
+    return _SHORT.repr(value)
+
 
 class LabstreamError(Exception):
     """The base of all errors that this collection raises on purpose.

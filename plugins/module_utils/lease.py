@@ -15,16 +15,21 @@ import json
 import math
 import uuid
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from .exceptions import InvalidOption
+from .moments import format_moment
 
 # How long the secret-free rest of a lease is kept after the URL expired: long enough to answer "whose link is this?".
 RETENTION = timedelta(days=30)
 
 # Where a lease cannot last until it is needed, it is renewed on its last day, so that a daily run lets no link die.
 RENEWAL_WINDOW = 24 * 60 * 60
+
+# So many seconds more are asked for than are left until a moment: the server that issues may have another clock than
+# the one that told the time, and a lease that ended just before the moment would never be current.
+CLOCK_MARGIN = 5
 
 # The most that is asked of a lease's remaining time when the user does not say: a tenth of its validity, up to this.
 LARGEST_DEFAULT_MIN_REMAINING = 900
@@ -97,7 +102,7 @@ class Need:
         if self.valid_until is None:
             return now + timedelta(seconds=self._min_remaining(self.validity or 0))
         if self._is_in_reach(now):
-            return max(self.valid_until, now + timedelta(seconds=self.min_remaining or 0))
+            return self.valid_until
         remaining = RENEWAL_WINDOW if self.min_remaining is None else self.min_remaining
         return now + timedelta(seconds=remaining)
 
@@ -124,10 +129,10 @@ class Need:
             )
         if not self._is_in_reach(now):
             return self.longest
-        return math.ceil((self.good_until(now) - now).total_seconds())
+        return min(self.longest, math.ceil((self.valid_until - now).total_seconds()) + CLOCK_MARGIN)
 
     def renew_before(self, leases: list[Lease]) -> datetime | None:
-        """Before when to run again: the first of the leases to expire before ``valid_until``; None if all last."""
+        """When the first of the leases that do not last until ``valid_until`` expires; None if all last."""
         if self.valid_until is None:
             return None
         return min((lease.expires for lease in leases if lease.expires < self.valid_until), default=None)
@@ -151,30 +156,3 @@ def purpose_of(application_id: str | None = None, session_context: str | None = 
 def url_sha256(url: str) -> str:
     """The SHA-256 of a URL in hexadecimal: names a URL without showing it."""
     return hashlib.sha256(url.encode()).hexdigest()
-
-
-def parse_moment(text: str, option: str) -> datetime:
-    """An ISO 8601 time with an offset, such as ``2026-11-21T17:00:00+01:00`` or ``...Z``, in UTC.
-
-    Raises:
-        InvalidOption: the text is no such time; names ``option`` and the value.
-    """
-    try:
-        # Python 3.10 does not know the suffix Z.
-        moment = datetime.fromisoformat(text[:-1] + "+00:00" if text[-1:] in ("Z", "z") else text)
-        if moment.tzinfo is None:
-            raise InvalidOption(
-                f"{option} is {text!r}, which has no offset from UTC: write it like 2026-11-21T17:00:00+01:00."
-            )
-        # Rounded up, so that a URL is never good for less than was asked.
-        return (moment.astimezone(timezone.utc) + timedelta(microseconds=999_999)).replace(microsecond=0)
-    except (ValueError, OverflowError) as e:
-        raise InvalidOption(
-            f"{option} is {text!r}, which is no ISO 8601 time: write it like 2026-11-21T17:00:00+01:00."
-        ) from e
-
-
-def format_moment(moment: datetime) -> str:
-    """The moment as ISO 8601 in UTC with whole seconds, such as ``2026-11-21T16:00:00Z``."""
-    # Not strftime, whose %Y writes the year 1 as "1".
-    return moment.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"

@@ -7,17 +7,26 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+import textwrap
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from .issuing import Outcome
-from .lease import Lease, LeaseKey, format_moment
+from .lease import Lease, LeaseKey
+from .moments import format_moment
 
 # So many reasons, and so many seats for each, are told in a failed task's message; the result lists all.
 TOLD = 5
+# A session context may be long.
+LONGEST_NAME = 80
 
 NO_SUMMARY: dict[str, Any] = dict(requested=0, issued=0, reused=0, failed=0, forgotten=0, first_expiry=None)
+
+
+def name_of(key: LeaseKey) -> str:
+    """How messages and diffs name a seat: with its purpose, if it has one."""
+    return f"{key.seat} {key.purpose}".rstrip()
 
 
 def summary_of(outcomes: Sequence[Outcome]) -> dict[str, Any]:
@@ -35,19 +44,19 @@ def summary_of(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     )
 
 
-def diff_of(outcomes: Sequence[Outcome], name: Callable[[LeaseKey], str]) -> dict[str, dict[str, str]]:
+def diff_of(outcomes: Sequence[Outcome]) -> dict[str, dict[str, str]]:
     """Before and after of a run that gives URLs: whose URL expires when."""
     after = {
-        name(outcome.key): format_moment(outcome.lease.expires) if outcome.lease else "to be issued"
+        name_of(outcome.key): format_moment(outcome.lease.expires) if outcome.lease else "to be issued"
         for outcome in outcomes
         if not outcome.failure
     }
-    return dict(before=_expiries([outcome.held for outcome in outcomes], name), after=after)
+    return dict(before=_expiries([outcome.held for outcome in outcomes]), after=after)
 
 
-def forgotten_diff_of(leases: Sequence[Lease], name: Callable[[LeaseKey], str]) -> dict[str, dict[str, str]]:
+def forgotten_diff_of(leases: Sequence[Lease]) -> dict[str, dict[str, str]]:
     """Before and after of a run that forgets: whose URL expires when."""
-    return dict(before=_expiries(leases, name), after={})
+    return dict(before=_expiries(leases), after={})
 
 
 def forgotten_warning(leases: Sequence[Lease], now: datetime) -> str | None:
@@ -61,16 +70,16 @@ def forgotten_warning(leases: Sequence[Lease], now: datetime) -> str | None:
     return f"{told} {format_moment(max(working))}: the service cannot revoke a URL."
 
 
-def _expiries(leases: Sequence[Lease | None], name: Callable[[LeaseKey], str]) -> dict[str, str]:
-    return {name(lease.key): format_moment(lease.expires) for lease in leases if lease and not lease.forgotten}
+def _expiries(leases: Sequence[Lease | None]) -> dict[str, str]:
+    return {name_of(lease.key): format_moment(lease.expires) for lease in leases if lease and not lease.forgotten}
 
 
-def failure_message(outcomes: Sequence[Outcome], name: Callable[[LeaseKey], str], remembered: bool) -> str:
+def failure_message(outcomes: Sequence[Outcome], remembered: bool) -> str:
     """One sentence on which seats got no URL and why, and what to do."""
     seats_by_reason: dict[str, list[str]] = {}
     for outcome in outcomes:
         if outcome.failure:
-            seats_by_reason.setdefault(outcome.failure.message.rstrip("."), []).append(name(outcome.key))
+            seats_by_reason.setdefault(outcome.failure.message.rstrip("."), []).append(name_of(outcome.key))
     failed = sum(map(len, seats_by_reason.values()))
     told = "; ".join(f"{_first(seats)}: {reason}" for reason, seats in itertools.islice(seats_by_reason.items(), TOLD))
     more = "; and more, see failures" if len(seats_by_reason) > TOLD else ""
@@ -85,4 +94,4 @@ def failure_message(outcomes: Sequence[Outcome], name: Callable[[LeaseKey], str]
 
 def _first(names: Sequence[str]) -> str:
     more = f" and {len(names) - TOLD} more" if len(names) > TOLD else ""
-    return ", ".join(names[:TOLD]) + more
+    return ", ".join(textwrap.shorten(name, LONGEST_NAME, placeholder="...") for name in names[:TOLD]) + more

@@ -334,7 +334,11 @@ from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.iam import get_aws_account_info
 from ansible_collections.labstream.aws.plugins.module_utils import appstream, appstream_limits
-from ansible_collections.labstream.aws.plugins.module_utils.arguments import check_lease_arguments, lease_arguments
+from ansible_collections.labstream.aws.plugins.module_utils.arguments import (
+    check_lease_arguments,
+    lease_arguments,
+    moment_of,
+)
 from ansible_collections.labstream.aws.plugins.module_utils.client import ServiceClock, endpoint_host, service_client
 from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption
 from ansible_collections.labstream.aws.plugins.module_utils.issuing import Issuer, Outcome, forget
@@ -342,12 +346,11 @@ from ansible_collections.labstream.aws.plugins.module_utils.lease import (
     Lease,
     LeaseKey,
     Need,
-    format_moment,
-    parse_moment,
     purpose_of,
 )
 from ansible_collections.labstream.aws.plugins.module_utils.lease_store.base import LeaseStore, open_lease_store
 from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
+from ansible_collections.labstream.aws.plugins.module_utils.moments import format_moment
 from ansible_collections.labstream.aws.plugins.module_utils.results import (
     NO_SUMMARY,
     diff_of,
@@ -386,12 +389,6 @@ class Request:
         return LeaseKey(scope, self.user_id, purpose_of(self.application_id, self.session_context))
 
     @property
-    def name(self) -> str:
-        """How a message or diff names it."""
-        purpose = purpose_of(self.application_id, self.session_context)
-        return f"{self.user_id} {purpose}".rstrip()
-
-    @property
     def parameters(self) -> dict[str, str]:
         """Its part of the parameters of CreateStreamingURL."""
         optional = {"ApplicationId": self.application_id, "SessionContext": self.session_context}
@@ -419,7 +416,7 @@ def requests_of(params: dict[str, Any]) -> list[Request]:
         request = Request(user["user_id"], **purpose)
         if request in entries:
             raise InvalidOption(
-                f"Entries {entries[request]} and {number} of users are both {request.name!r}, with the same "
+                f"Entries {entries[request]} and {number} of users are both {request.user_id!r}, with the same "
                 "application_id and session_context: remove one, or give them different user ids."
             )
         entries[request] = number
@@ -433,7 +430,7 @@ def need_of(params: dict[str, Any]) -> Need:
         InvalidOption: naming the value.
     """
     if params["valid_until"] is not None:
-        valid_until = parse_moment(params["valid_until"], "valid_until")
+        valid_until = moment_of("valid_until", params["valid_until"])
         return Need(appstream_limits.LONGEST_VALIDITY, valid_until=valid_until, min_remaining=params["min_remaining"])
     validity = appstream_limits.DEFAULT_VALIDITY if params["validity"] is None else params["validity"]
     appstream_limits.check_validity(validity)
@@ -511,11 +508,11 @@ def present(
         ansible_facts={FACT: by_user_id(entries)},
     )
     if module._diff:
-        module.result["diff"] = diff_of(outcomes, lambda key: by_key[key].name)
+        module.result["diff"] = diff_of(outcomes)
     if module.params["lease_store"] == "none":
         module.warn("lease_store is none, so nothing is remembered: every run issues new URLs.")
     if failed:
-        message = failure_message(outcomes, lambda key: by_key[key].name, module.params["lease_store"] != "none")
+        message = failure_message(outcomes, module.params["lease_store"] != "none")
         module.fail_json(msg=message)
     if renew_before:
         module.warn(
@@ -540,10 +537,10 @@ def absent(
     forgotten = forget(store, leases, now=now, purge=module.params["purge"], check_mode=module.check_mode)
     module.result.update(
         changed=bool(forgotten),
-        summary=dict(NO_SUMMARY, requested=len(requests) or len(leases), forgotten=len(forgotten)),
+        summary=dict(NO_SUMMARY, requested=len(requests) or len(forgotten), forgotten=len(forgotten)),
     )
     if module._diff:
-        module.result["diff"] = forgotten_diff_of(forgotten, lambda key: f"{key.seat} {key.purpose}".rstrip())
+        module.result["diff"] = forgotten_diff_of(forgotten)
     warning = forgotten_warning(forgotten, now)
     if warning:
         module.warn(warning)

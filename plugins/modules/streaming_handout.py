@@ -100,8 +100,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.labstream.aws.plugins.module_utils.arguments import store_arguments
 from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption, LabstreamError
-from ansible_collections.labstream.aws.plugins.module_utils.lease import Lease, LeaseKey, format_moment, purpose_of
+from ansible_collections.labstream.aws.plugins.module_utils.lease import Lease, LeaseKey, purpose_of
 from ansible_collections.labstream.aws.plugins.module_utils.lease_store.base import LeaseStore, open_lease_store
+from ansible_collections.labstream.aws.plugins.module_utils.moments import format_moment
 
 COLUMNS = ("learner", "name", "email", "seat", "expires", "streaming_url")
 MODE = 0o600
@@ -185,6 +186,10 @@ def write_handout(dest: str, seats: list[dict[str, Any]], lease_store: str, chec
     Raises:
         LabstreamError: a seat is no seat, the store or the file cannot be used.
     """
+    if lease_store == "none":
+        raise InvalidOption(
+            "lease_store is none, which remembers no URL: name the store that the URLs were issued with."
+        )
     folder = os.path.dirname(dest)
     if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
         raise HandoutError(f"The hand-out {dest} cannot be written: its folder is missing or read-only. {NAME_ANOTHER}")
@@ -217,7 +222,7 @@ def missing_message(result: dict[str, Any], lease_store: str) -> str | None:
     named = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
     return (
         f"The lease store {lease_store} has no URL for {len(missing)} of {result['summary']['requested']} seats "
-        f"({named}): issue them on this host and as this user first."
+        f"({named}): issue them first, with this lease_store, on this host and as this user."
     )
 
 

@@ -11,14 +11,10 @@ import re
 import zoneinfo
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.plugin_utils.values import quote
+from ansible_collections.labstream.aws.plugins.module_utils.exceptions import quote
+from ansible_collections.labstream.aws.plugins.module_utils.moments import format_moment, parse_date_time, rounded_up
 
-# One grammar for every Python: what datetime.fromisoformat accepts grew with 3.11.
-_TIME = r"(?P<time>\d{1,2}:\d\d(?::\d\d)?)"
-_TIME_OF_DAY = re.compile(_TIME, re.ASCII)
-_DATE_TIME = re.compile(
-    r"(?P<date>\d{4}-\d\d-\d\d)[Tt ]" + _TIME + r"(?:[.,]\d+)? ?(?P<offset>[Zz]|[+-]\d\d(?::?\d\d)?)?", re.ASCII
-)
+_TIME_OF_DAY = re.compile(r"\d{1,2}:\d\d(?::\d\d)?", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _DAY = datetime.timedelta(days=1)
 _FORMS = "'2026-11-21T17:00:00+01:00', or '2026-11-21T17:00' or '17:00' with a timezone"
@@ -38,22 +34,18 @@ def class_end(value: Any, timezone: str | None = None, now: datetime.datetime | 
     now = now or datetime.datetime.now(datetime.timezone.utc)
     zone = None if timezone is None else _zone(timezone)
     try:
-        if isinstance(value, str) and (time_of_day := _TIME_OF_DAY.fullmatch(value.strip())):
-            return _next_occurrence(_time(time_of_day["time"], value), _needed(zone, value), now)
+        if isinstance(value, str) and _TIME_OF_DAY.fullmatch(value.strip()):
+            return _next_occurrence(_time(value.strip(), value), _needed(zone, value), now)
         local = _date_time(value)
         end = local.astimezone(datetime.timezone.utc) if local.tzinfo else _in_utc(local, _needed(zone, value))
     except OverflowError as error:
         raise ValueError(f"The end of the class {quote(value)} is outside the years 1 to 9999.") from error
     if end <= now:
         raise ValueError(
-            f"The end of the class {_shown(value)} ({in_iso(end)}) is past: it is now {in_iso(now)}; give a later one."
+            f"The end of the class {_shown(value)} ({format_moment(end)}) is past: it is now {format_moment(now)}; "
+            "give a later one."
         )
     return end
-
-
-def in_iso(moment: datetime.datetime) -> str:
-    """Return an aware datetime as ``2026-11-21T16:00:00Z``."""
-    return moment.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def present(now: Any) -> datetime.datetime:
@@ -76,7 +68,7 @@ def _date_time(value: Any) -> datetime.datetime:
     """Return the datetime that ``value`` is or spells, aware if it has an offset, in whole seconds."""
     # YAML makes a datetime of an unquoted date-time, a date of a date, and a number of a time of day.
     if isinstance(value, datetime.datetime):
-        return value.replace(microsecond=0)
+        return rounded_up(value)
     number = _number(value)
     if number is not None:
         raise ValueError(_about_number(number))
@@ -86,17 +78,13 @@ def _date_time(value: Any) -> datetime.datetime:
             f"The end of the class {_shown(value)} is a date without a time; "
             f"add one, as in '{str(value).strip()}T17:00'."
         )
-    if not (parts := _DATE_TIME.fullmatch(text)):
-        raise ValueError(f"The end of the class {quote(value)} is not a time; write {_FORMS}.")
-    offset = (parts["offset"] or "").upper().replace("Z", "+00:00").replace(":", "")
-    time = _time(parts["time"], value)
     try:
-        # Python 3.10 wants the offset as +HH:MM.
-        return datetime.datetime.fromisoformat(
-            f"{parts['date']}T{time.isoformat()}" + (f"{offset[:3]}:{offset[3:] or '00'}" if offset else "")
-        )
+        moment = parse_date_time(text)
     except ValueError as error:
         raise ValueError(f"The end of the class {quote(value)} does not exist ({error}).") from error
+    if moment is None:
+        raise ValueError(f"The end of the class {quote(value)} is not a time; write {_FORMS}.")
+    return moment
 
 
 def _time(text: str, value: Any) -> datetime.time:

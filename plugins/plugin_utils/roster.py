@@ -17,13 +17,13 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from ansible_collections.labstream.aws.plugins.module_utils.exceptions import quote
 from ansible_collections.labstream.aws.plugins.plugin_utils.user_id import (
     appstream_user_id,
     check_style,
     is_valid,
     normalise,
 )
-from ansible_collections.labstream.aws.plugins.plugin_utils.values import quote
 
 # Field of a learner: the column names that stand for it, case-folded, the first that is used wins.
 # Canvas's ID comes before its SIS ids since every export has it, for every learner, whoever exports.

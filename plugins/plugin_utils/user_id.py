@@ -21,7 +21,7 @@ import unicodedata
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils.appstream_limits import USER_ID
-from ansible_collections.labstream.aws.plugins.plugin_utils.values import quote
+from ansible_collections.labstream.aws.plugins.module_utils.exceptions import quote
 
 STYLES = ("readable", "opaque")
 MINIMUM_KEY_LENGTH = 16

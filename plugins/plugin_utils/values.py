@@ -2,20 +2,22 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the filters share about the values they are given. Knows neither AWS nor Ansible."""
+"""What the filters do with Ansible's own kinds of values."""
 
 from __future__ import annotations
 
-import reprlib
 from typing import Any
 
-_SHORT = reprlib.Repr()
-_SHORT.maxstring = _SHORT.maxother = 80
+from ansible.utils.unsafe_proxy import wrap_var
 
 
-def quote(value: Any) -> str:
-    """Return ``value`` as an error message shows it: quoted, and cut in the middle when it is long."""
-    return _SHORT.repr(value)
+def as_data(value: Any) -> Any:
+    """Return ``value`` such that no text in it is ever taken for a template.
+
+    ansible-core before 2.19 would evaluate it once it has passed through a fact; later ones do not, so this can go, and
+    ``ansible.utils.unsafe_proxy`` with it, when 2.19 is the oldest that we support.
+    """
+    return wrap_var(value)
 
 
 def decrypted(value: Any) -> Any:

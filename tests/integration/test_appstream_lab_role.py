@@ -296,6 +296,22 @@ def test_one_learner_refused_leaves_the_others_their_seats(
     assert json.loads((home / "summary.json").read_text())["outcome"] == "ok"
 
 
+def test_a_summary_that_cannot_be_written_costs_no_url_and_hides_no_reason(
+    lab: Simulator, run_playbook: RunPlaybook, home: Path
+) -> None:
+    nowhere = variables(learners=learners(1), validity=3600, summary_path=str(home / "nowhere" / "summary.json"))
+
+    published, run = serve(run_playbook, nowhere, {**nowhere, "appstream_lab_stack_name": "nix"})
+
+    assert [counts_of(each) for each in published] == [("ok", 1, 0, 0), ("failed", 0, 0, 0)]
+    name = f"{ROLE} : Fail for the reason that was published"
+    first, second = (task.msg for task in run.tasks if task.name == name and task.failed)
+    told = f"The summary cannot be written to {home}/nowhere/summary.json: "
+    assert first.startswith(told)
+    assert second.startswith("Stack 'nix' does not exist")
+    assert told in second
+
+
 REFUSED = {
     "a bad roster": ({"learners": None, "roster": "name\nAnna\n"}, "Roster line 1 names no column"),
     "no such roster": ({"learners": None, "roster": "nix.csv"}, "There is no roster "),
@@ -306,11 +322,12 @@ REFUSED = {
     "no end": ({"validity": None}, "Give one of appstream_lab_ends_at and appstream_lab_validity."),
     "two ends": ({"ends_at": "17:00"}, "Give one of appstream_lab_ends_at and appstream_lab_validity."),
     "no zone": ({"validity": None, "ends_at": "17:00"}, "The end of the class '17:00' has no offset from UTC"),
-    "no memory": ({"lease_store": "none"}, "appstream_lab_lease_store is none"),
+    "no memory": ({"lease_store": "none"}, "lease_store is none and return_urls is false, so nobody would ever"),
     "no such stack": ({"stack_name": "nix"}, "Stack 'nix' does not exist in region us-east-1"),
 }
 
 
+@pytest.mark.core
 def test_a_failure_before_the_first_url_is_one_sentence_in_the_summary_too(
     lab: Simulator, run_playbook: RunPlaybook, home: Path
 ) -> None:
@@ -357,7 +374,8 @@ def test_check_mode_predicts_and_leaves_everything_alone(lab: Simulator, run_pla
 
     before, after = (run.task(f"{ROLE} : Publish the facts") for run in (predicted, real))
     assert seats_of(before) == [{**seat, "expires": None} for seat in seats_of(after)]
-    assert summary_of(before) == {**summary_of(after), "first_expiry": None}
+    message = "Learners: 2. Streaming URLs to be issued: 2, reused: 0."
+    assert summary_of(before) == {**summary_of(after), "first_expiry": None, "message": message}
 
     for state in ("present", "absent"):
         store = (home / STORE).read_bytes()

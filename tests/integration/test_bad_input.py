@@ -237,6 +237,7 @@ def test_a_lab_that_cannot_stream_is_refused_before_the_first_url(
     refused_well(Case({**ANNA, "user_id": "ben"}, says))
 
 
+@pytest.mark.core
 def test_a_lab_that_cannot_stream_is_refused_also_to_those_who_have_a_url(
     refused_well: RefusedWell, lab: Simulator
 ) -> None:

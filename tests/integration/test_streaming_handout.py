@@ -217,7 +217,7 @@ BAD_ARGUMENTS = {
     "a seat without a scope": ({"seats": [{"seat": "anna"}]}, ("has no scope", "appstream_lab_seats")),
     "a seat without a seat": ({"seats": [{"scope": "x"}]}, ("has no seat", "appstream_lab_seats")),
     "an unknown kind of store": ({"lease_store": "redis://here"}, ("'redis://here'", "sqlite:///PATH")),
-    "no store": ({"lease_store": "none"}, ("none", "has no URL")),
+    "no store": ({"lease_store": "none"}, ("lease_store is none", "name the store")),
     "a store that does not exist": (
         {"lease_store": "sqlite:///nonexistent/leases.sqlite3"},
         ("sqlite:///nonexistent/leases.sqlite3", "has no URL"),

@@ -31,6 +31,8 @@ from typing import Any, Self
 CHECKOUT = Path(__file__).resolve().parents[2]
 START_SECONDS = 30
 STOP_SECONDS = 10
+# Prefixes of the variables that a child process must not get from the caller.
+SETTINGS = ("AWS_", "MOTO_", "ANSIBLE_", "LABSTREAM_")
 # Proxies are for other hosts.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -95,7 +97,9 @@ class Simulator:
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",
+            # Clients differ in which of the two they read first.
             "NO_PROXY": "127.0.0.1,localhost",
+            "no_proxy": "127.0.0.1,localhost",
         }
 
     def subprocess_environment(self, region: str = "us-east-1") -> dict[str, str]:
@@ -193,5 +197,5 @@ class Simulator:
 
 
 def _neutral() -> dict[str, str]:
-    """The caller's environment without its settings of AWS and moto."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MOTO_"))}
+    """The caller's environment without its settings of AWS, moto, Ansible and this collection."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)}

@@ -32,7 +32,7 @@ from tests.simulator import appstream, streaming
 from tests.simulator.calls import Call, CallLog
 from tests.simulator.control_api import PREFIX, ControlAPI
 from tests.simulator.faults import Error, Faults
-from tests.simulator.settings import now
+from tests.simulator.settings import issuing_now, now
 from tests.simulator.streaming import streaming_urls
 
 HOST = "127.0.0.1"
@@ -127,7 +127,10 @@ class RequestHandler(MotoRequestHandler):
         pass
 
     def date_time_string(self, timestamp: float | None = None) -> str:
-        return http_date(now() if timestamp is None else timestamp)
+        if timestamp is None:
+            target = getattr(self, "headers", {}).get("X-Amz-Target", "")  # no headers: the request could not be read
+            timestamp = issuing_now() if target.endswith(".CreateStreamingURL") else now()
+        return http_date(timestamp)
 
 
 def serve(port: int = 0, ready_file: Path | None = None) -> None:

@@ -21,6 +21,7 @@ class Settings:
     fleet_stopping_seconds: float = 0
     page_size: int = 2
     clock_offset_seconds: float = 0
+    issuing_clock_offset_seconds: float = 0
     enforce_iam: bool = False
 
     def update(self, changes: Mapping[str, object]) -> None:
@@ -53,3 +54,8 @@ settings = Settings()
 def now() -> float:
     """The services' time, in seconds since the epoch: this machine's, moved by ``clock_offset_seconds``."""
     return time.time() + settings.clock_offset_seconds
+
+
+def issuing_now() -> float:
+    """The time on the server that issues URLs: a service has many servers, and their clocks differ a little."""
+    return now() + settings.issuing_clock_offset_seconds

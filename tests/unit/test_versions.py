@@ -22,6 +22,7 @@ from packaging.version import Version
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 NEWEST, OLDEST = "build/collections", "build/collections-oldest"
+OLDEST_PYTHON_OF_TESTS = ("3", "11")
 
 
 def load_yaml(name: str) -> Any:
@@ -32,6 +33,7 @@ GALAXY = load_yaml("galaxy.yml")
 AMAZON_AWS = SpecifierSet(GALAXY["dependencies"]["amazon.aws"])
 REQUIRES_ANSIBLE = SpecifierSet(load_yaml("meta/runtime.yml")["requires_ansible"])
 REQUIRES_PYTHON = SpecifierSet(load_yaml("tests/config.yml")["modules"]["python_requires"])
+TOOLS = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
 
 
 def lower_bound(specifiers: SpecifierSet) -> Version:
@@ -124,6 +126,11 @@ class TestAnsibleCore:
     def test_the_readme_says_the_lower_bound_of_meta_runtime(self) -> None:
         assert readme_versions("ansible-core") == [lower_bound(REQUIRES_ANSIBLE)]
 
+    def test_every_role_says_the_lower_bound_of_meta_runtime(self) -> None:
+        files = [f"roles/{role.name}/meta/main.yml" for role in (CHECKOUT / "roles").iterdir()]
+        said = {file: Version(load_yaml(file)["galaxy_info"]["min_ansible_version"]) for file in files}
+        assert said == dict.fromkeys(files, Version("{0.major}.{0.minor}".format(lower_bound(REQUIRES_ANSIBLE))))
+
 
 class TestBoto3:
     def test_the_oldest_environment_has_the_lower_bound_of_requirements_txt(self) -> None:
@@ -136,13 +143,26 @@ class TestBoto3:
 
 class TestPython:
     def test_the_linters_check_for_the_oldest_python_on_targets(self) -> None:
-        tools = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
         oldest = lower_bound(REQUIRES_PYTHON)
-        assert tools["mypy"]["python_version"] == str(oldest)
-        assert tools["ruff"]["target-version"] == f"py{oldest.major}{oldest.minor}"
+        assert TOOLS["mypy"]["python_version"] == str(oldest)
+        assert TOOLS["ruff"]["target-version"] == f"py{oldest.major}{oldest.minor}"
 
     def test_the_readme_says_the_oldest_python_on_targets(self) -> None:
-        assert lower_bound(REQUIRES_PYTHON) in readme_versions("Python")
+        assert readme_versions("Python") == [lower_bound(REQUIRES_PYTHON)]
 
     def test_the_tests_run_with_a_python_that_targets_may_have(self) -> None:
         assert ".".join(map(str, sys.version_info[:2])) in REQUIRES_PYTHON
+
+    @pytest.mark.parametrize(
+        ("name", "statement", "times"),
+        [
+            ("Makefile", r"version_info < \((\d+), (\d+)\)", 1),
+            ("Makefile", r"(\d+)\.(\d+) or newer", 2),
+            ("README.md", r"^On a machine with Python (\d+)\.(\d+) or newer", 1),
+            ("pyproject.toml", r'^"(?:tests|tools)/\*\*" = "py(\d)(\d+)"$', 2),
+        ],
+        ids=["what make checks", "what the Makefile says", "the README", "the linters"],
+    )
+    def test_the_oldest_python_for_tests_and_tools_is_said_alike(self, name: str, statement: str, times: int) -> None:
+        text = (CHECKOUT / name).read_text(encoding="utf-8")
+        assert re.findall(statement, text, re.MULTILINE) == [OLDEST_PYTHON_OF_TESTS] * times

@@ -32,9 +32,9 @@ class LeaseStore(Protocol):
         """
 
     def batch(self, now: datetime) -> AbstractContextManager[None]:
-        """A context in which a store that can do so keeps what is written until the end, and then writes all or nothing.
+        """A context at whose end a store that can do so writes all that was to be written in it, or nothing.
 
-        Its end raises LeaseStoreError if that fails.
+        The end raises LeaseStoreError if that fails.
         """
 
     def forget(self, keys: Iterable[LeaseKey], *, now: datetime, purge: bool) -> None:

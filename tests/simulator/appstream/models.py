@@ -23,7 +23,7 @@ from typing import Any
 from moto.core.base_backend import BackendDict, BaseBackend
 from moto.core.utils import get_service_model
 
-from tests.simulator.settings import now, settings
+from tests.simulator.settings import issuing_now, now, settings
 from tests.simulator.streaming import Page, streaming_urls
 from tests.simulator.validation import matches
 
@@ -386,7 +386,7 @@ class AppStreamBackend(BaseBackend):
             raise AppStreamError("OperationNotPermittedException", message)
         if fleet.state != "RUNNING":
             raise AppStreamError("ResourceNotAvailableException", f"The fleet {fleet.name} is {fleet.state}.")
-        expires = now() + validity
+        expires = issuing_now() + validity
         url = streaming_urls.issue(expires, lambda: self._open_session(stack, fleet, request))
         return {"StreamingURL": url, "Expires": _timestamp(expires)}
 

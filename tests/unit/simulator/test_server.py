@@ -205,7 +205,9 @@ def test_reset_forgets_everything(simulator, lab):
     defaults = simulator.set()
     url = lab.create_streaming_url(**LAB, UserId="anna", Validity=600)["StreamingURL"]
     simulator.client("s3").create_bucket(Bucket="classes")
-    simulator.set(page_size=9, clock_offset_seconds=5, fleet_starting_seconds=7, enforce_iam=True)
+    simulator.set(
+        page_size=9, clock_offset_seconds=5, issuing_clock_offset_seconds=1, fleet_starting_seconds=7, enforce_iam=True
+    )
     simulator.add_fault(error={"code": "AccessDeniedException"})
 
     simulator.reset()
@@ -246,13 +248,22 @@ class TestProcess:
         assert f"0100007F:{port:04X}" in listening
         assert f"00000000:{port:04X}" not in listening
 
+    @pytest.mark.parametrize("name", ["AWS_PROFILE", "MOTO_PORT", "ANSIBLE_CHECK_MODE", "LABSTREAM_LEASE_STORE"])
+    def test_a_child_process_gets_none_of_the_callers_settings(self, simulator, monkeypatch, name):
+        monkeypatch.setenv(name, "somebody-elses")
+        assert name not in simulator.subprocess_environment()
+        assert simulator.subprocess_environment()["PATH"] == os.environ["PATH"]
+
+    @pytest.mark.parametrize("name", ["no_proxy", "NO_PROXY"])
+    def test_a_child_process_reaches_it_past_the_callers_proxy(self, simulator, monkeypatch, name):
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+        monkeypatch.setenv(name, "example.org")
+        script = "import os, urllib.request; urllib.request.urlopen(os.environ['AWS_URL'] + '/_simulator/calls')"
+        subprocess.run([sys.executable, "-c", script], env=simulator.subprocess_environment(), check=True)
+
     def test_the_environment_reaches_the_simulator_with_secrets_that_nobody_guesses(self, simulator, monkeypatch):
         import boto3
 
-        monkeypatch.setenv("AWS_PROFILE", "somebody-elses")
-        assert "AWS_PROFILE" not in simulator.subprocess_environment()
-        assert simulator.subprocess_environment()["PATH"] == os.environ["PATH"]
-        monkeypatch.delenv("AWS_PROFILE")
         for name, value in simulator.environment("eu-west-1").items():
             monkeypatch.setenv(name, value)
         arn = boto3.session.Session().client("appstream").create_stack(Name=STACK)["Stack"]["Arn"]

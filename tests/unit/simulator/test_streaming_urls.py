@@ -8,6 +8,7 @@ from __future__ import annotations
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 import pytest
 
@@ -71,6 +72,22 @@ class TestIssuing:
         with refused("OperationNotPermittedException"):
             appstream.create_streaming_url(**LAB, UserId="anna")
         assert simulator.streaming_urls() == []
+
+    def test_the_server_that_issues_may_have_another_clock_than_the_one_that_describes(self, simulator, lab):
+        simulator.set(clock_offset_seconds=1000, issuing_clock_offset_seconds=-100)
+        asked = datetime.now(UTC)
+
+        described, issued = lab.describe_stacks(), lab.create_streaming_url(**LAB, UserId="anna", Validity=3600)
+
+        def ahead(moment):
+            return (moment - asked).total_seconds()
+
+        def date(reply):
+            return parsedate_to_datetime(reply["ResponseMetadata"]["HTTPHeaders"]["date"])
+
+        assert ahead(date(described)) == pytest.approx(1000, abs=2)
+        assert ahead(date(issued)) == pytest.approx(900, abs=2)
+        assert ahead(issued["Expires"]) == pytest.approx(900 + 3600, abs=2)
 
 
 class TestOpening:

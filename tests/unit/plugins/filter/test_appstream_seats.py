@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import pytest
+from ansible.errors import AnsibleFilterError
 from ansible_collections.labstream.aws.plugins.filter.appstream_seats import FilterModule
 from ansible_collections.labstream.aws.plugins.plugin_utils.roster import roster
 
@@ -48,7 +50,7 @@ def test_a_learner_without_a_url_has_no_seat():
 def test_in_check_mode_a_url_that_would_be_issued_makes_a_seat():
     foreseen = entry("l1", expires=None, issued=True)
 
-    [seat] = seats_of(result_of(foreseen))
+    seat, _ben = seats_of(result_of(foreseen, entry("ben@example.org")))
 
     assert (seat["expires"], seat["issued"]) == (None, True)
 
@@ -57,3 +59,17 @@ def test_a_task_that_was_skipped_or_broke_gives_no_seats():
     assert seats_of({}) == []
     assert seats_of({"changed": False, "skipped": True}) == []
     assert seats_of({"failed": True, "scope": None, "region": None, "streaming_urls": []}) == []
+
+
+def test_a_learner_of_whom_little_is_known_has_a_seat_all_the_same():
+    seats = FilterModule().filters()["appstream_seats"]
+
+    [seat] = seats([{"user_id": "l1"}], result_of(entry("l1")), stack_name="course", fleet_name="fleet")
+
+    assert (seat["learner"], seat["name"], seat["email"], seat["seat"]) == (None, None, None, "l1")
+
+
+@pytest.mark.parametrize("users", [["zoe", "ben@example.org"], ["ben@example.org", "l1"], ["l1"], ["l1"] * 3])
+def test_the_result_of_another_task_is_refused(users):
+    with pytest.raises(AnsibleFilterError, match="The learners are not those of the result"):
+        seats_of(result_of(*map(entry, users)))

@@ -20,7 +20,12 @@ from ansible_collections.labstream.aws.plugins.module_utils.appstream_limits imp
     check_user_id,
     check_validity,
 )
-from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption, LabstreamError, NotReady
+from ansible_collections.labstream.aws.plugins.module_utils.exceptions import (
+    InvalidOption,
+    LabstreamError,
+    NotReady,
+    quote,
+)
 from botocore.exceptions import ClientError
 
 CREATED = datetime(2026, 11, 20, 8, 0, 0, tzinfo=UTC)
@@ -83,11 +88,15 @@ def test_a_user_id_of_the_right_length_and_characters_is_taken(user_id):
 def test_a_user_id_that_would_fail_in_the_browser_is_refused(user_id):
     with pytest.raises(InvalidOption) as refused:
         check_user_id(user_id)
-    shown = repr(user_id if len(user_id) <= 100 else "a" * 100 + "...")
     assert str(refused.value) == (
-        f"user_id is {shown} (length {len(user_id)}), but it must have 2 to 32 characters out of "
+        f"user_id is {quote(user_id)} (length {len(user_id)}), but it must have 2 to 32 characters out of "
         "A-Z a-z 0-9 _ + = , . @ -: make one with the filter labstream.aws.appstream_user_id."
     )
+
+
+def test_a_huge_value_is_not_shown_in_full():
+    with pytest.raises(InvalidOption, match=r"^user_id is 'a{20,40}\.\.\.a{20,40}' \(length 5000\), but"):
+        check_user_id("a" * 5000)
 
 
 @pytest.mark.parametrize("validity", [1, 2, 60, 604_799, 604_800])
@@ -117,10 +126,9 @@ def test_a_name_that_a_stack_can_have_is_taken(name):
 def test_a_name_that_no_stack_can_have_is_refused(name):
     with pytest.raises(InvalidOption) as refused:
         check_name("fleet_name", name)
-    shown = repr(name if len(name) <= 100 else "c" * 100 + "...")
     assert str(refused.value) == (
-        f"fleet_name is {shown}, but a name has 1 to 101 letters, digits, underscores, dots and hyphens and begins "
-        "with a letter or digit."
+        f"fleet_name is {quote(name)}, but a name has 1 to 101 letters, digits, underscores, dots and hyphens and "
+        "begins with a letter or digit."
     )
 
 

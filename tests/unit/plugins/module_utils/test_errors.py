@@ -45,15 +45,15 @@ SENTENCES = [
     pytest.param(
         client_error("AccessDeniedException", "User: anna is not authorized", "DescribeFleets"),
         "AccessDeniedException",
-        "the credentials may not do appstream:DescribeFleets (User: anna is not authorized): allow this action in "
-        "their IAM policy.",
+        "the credentials may not do appstream:DescribeFleets (User: anna is not authorized): allow this "
+        "action on this stack and fleet in their IAM policy, or correct the names and the region if they are wrong.",
         id="denied names the action",
     ),
     pytest.param(
         client_error("AccessDenied"),
         "AccessDenied",
-        "the credentials may not do appstream:CreateStreamingURL (What the service says): allow this action in their "
-        "IAM policy.",
+        "the credentials may not do appstream:CreateStreamingURL (What the service says): allow this "
+        "action on this stack and fleet in their IAM policy, or correct the names and the region if they are wrong.",
         id="denied, as older services say it",
     ),
     *(

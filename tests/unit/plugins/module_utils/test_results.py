@@ -40,10 +40,6 @@ def failed(seat, message="The service said no.", *, held=None):
     return Outcome(key_of(seat), held, failure=Failure("NotReady", message))
 
 
-def name(key):
-    return key.seat
-
-
 @pytest.mark.parametrize(
     ("outcomes", "summary"),
     [
@@ -79,7 +75,7 @@ def test_a_diff_shows_seats_and_expiries():
         failed("dan", held=lease("dan", expires=60)),
         issued("eve", held=lease("eve", url=None, forgotten=NOW)),
     ]
-    assert diff_of(outcomes, name) == dict(
+    assert diff_of(outcomes) == dict(
         before={"anna": "2026-11-21T07:59:00Z", "ben": "2026-11-21T09:00:00Z", "dan": "2026-11-21T08:01:00Z"},
         after={
             "anna": "2026-11-21T09:00:00Z",
@@ -91,13 +87,13 @@ def test_a_diff_shows_seats_and_expiries():
 
 
 def test_a_diff_of_a_run_that_reuses_all_has_no_difference():
-    diff = diff_of([reused("anna"), reused("ben")], name)
+    diff = diff_of([reused("anna"), reused("ben")])
     assert diff["before"] == diff["after"]
 
 
 def test_a_diff_of_forgetting_shows_who_had_a_url():
     leases = [lease("anna"), lease("ben", forgotten=NOW, url=None)]
-    assert forgotten_diff_of(leases, name) == dict(before={"anna": "2026-11-21T09:00:00Z"}, after={})
+    assert forgotten_diff_of(leases) == dict(before={"anna": "2026-11-21T09:00:00Z"}, after={})
 
 
 @pytest.mark.parametrize(
@@ -156,12 +152,12 @@ def test_a_warning_tells_of_forgotten_urls_that_still_work(leases, warning):
     ],
 )
 def test_the_message_of_a_failed_run_says_who_why_and_what_now(outcomes, remembered, message):
-    assert failure_message(outcomes, name, remembered) == message
+    assert failure_message(outcomes, remembered) == message
 
 
 @pytest.mark.parametrize(("count", "more"), [(5, ""), (6, " and 1 more"), (500, " and 495 more")])
 def test_seats_that_failed_alike_are_told_together_and_only_the_first_five_by_name(count, more):
-    message = failure_message([*(failed(f"learner-{number}") for number in range(count)), issued("anna")], name, True)
+    message = failure_message([*(failed(f"learner-{number}") for number in range(count)), issued("anna")], True)
     told = ", ".join(f"learner-{number}" for number in range(5))
     assert message.startswith(
         f"{count} of {count + 1} got no streaming URL: {told}{more}: The service said no. The others"
@@ -169,7 +165,7 @@ def test_seats_that_failed_alike_are_told_together_and_only_the_first_five_by_na
 
 
 def test_only_the_first_five_reasons_are_told():
-    message = failure_message([failed(f"learner-{number}", f"Reason {number}.") for number in range(6)], name, True)
+    message = failure_message([failed(f"learner-{number}", f"Reason {number}.") for number in range(6)], True)
     assert "learner-4: Reason 4; and more, see failures. Mend" in message
     assert "Reason 5" not in message
 
@@ -179,10 +175,10 @@ def test_no_result_tells_a_url():
     leases = [outcome.held for outcome in outcomes]
     told = [
         summary_of(outcomes),
-        diff_of(outcomes, name),
-        forgotten_diff_of(leases, name),
+        diff_of(outcomes),
+        forgotten_diff_of(leases),
         forgotten_warning(leases, after(1)),
-        failure_message(outcomes, name, True),
+        failure_message(outcomes, True),
     ]
     assert SECRET not in repr(told)
     assert "2026-11-21" in repr(told)

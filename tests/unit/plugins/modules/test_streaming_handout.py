@@ -275,8 +275,9 @@ def test_seats_without_a_url_are_named_and_the_file_is_left_alone(dest, store, c
 
 
 def test_without_a_store_nobody_has_a_url(dest, tmp_path):
-    for store in ("none", f"sqlite://{tmp_path}/nothing/here.sqlite3"):
-        assert hand_out(dest, store, seat())["missing"] == ["anna"]
+    assert hand_out(dest, f"sqlite://{tmp_path}/nothing/here.sqlite3", seat())["missing"] == ["anna"]
+    with pytest.raises(InvalidOption, match=r"^lease_store is none, which remembers no URL: name the store"):
+        hand_out(dest, "none", seat())
     assert os.listdir(dest.parent) == []
     assert not (tmp_path / "nothing").exists()
 
@@ -311,7 +312,7 @@ def test_a_folder_that_is_read_only_is_told(check_mode):
     with searchable_folder() as folder:
         folder.chmod(0o555)
         with pytest.raises(LabstreamError, match="its folder is missing or read-only"):
-            as_ordinary_user(lambda: hand_out(folder / "class.csv", "none", seat(), check_mode=check_mode))
+            as_ordinary_user(lambda: hand_out(folder / "class.csv", "sqlite:///x", seat(), check_mode=check_mode))
 
 
 @pytest.mark.parametrize("check_mode", [False, True])

@@ -9,14 +9,15 @@ import sys
 import zoneinfo
 
 import pytest
-from ansible_collections.labstream.aws.plugins.plugin_utils.class_end import class_end, in_iso, present
+from ansible_collections.labstream.aws.plugins.module_utils.moments import format_moment
+from ansible_collections.labstream.aws.plugins.plugin_utils.class_end import class_end, present
 
 BERLIN = "Europe/Berlin"
 NOW = "2026-11-21T08:00:00Z"
 
 
 def ends(value, timezone=None, now=NOW):
-    return in_iso(class_end(value, timezone, present(now)))
+    return format_moment(class_end(value, timezone, present(now)))
 
 
 def refusal(value, timezone=None, now=NOW):
@@ -32,12 +33,13 @@ def refusal(value, timezone=None, now=NOW):
         "2026-11-21T17:00:00+0100",
         "2026-11-21T17:00+01",
         "2026-11-21 17:00 +01:00",
-        " 2026-11-21t17:00:00.999+01:00\n",
+        " 2026-11-21t17:00:00.000+01:00\n",
+        "2026-11-21T16:59:59.001+01:00",
         "2026-11-21T16:00:00Z",
         "2026-11-21T16:00z",
         "2026-11-21T12:30:00-03:30",
         datetime.datetime.fromisoformat("2026-11-21T17:00:00+01:00"),
-        datetime.datetime(2026, 11, 21, 16, 0, 0, 5, tzinfo=datetime.UTC),
+        datetime.datetime(2026, 11, 21, 15, 59, 59, 5, tzinfo=datetime.UTC),
     ],
 )
 @pytest.mark.parametrize("timezone", [None, "America/New_York"])

@@ -1,0 +1,54 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Moments as text: ISO 8601. Pure: knows neither AWS nor Ansible."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta, timezone
+
+# One grammar for every Python: what datetime.fromisoformat accepts grew with 3.11.
+_DATE_TIME = re.compile(
+    r"(?P<date>\d{4}-\d\d-\d\d)[Tt ](?P<hour>\d{1,2})(?P<rest>:\d\d(?::\d\d)?)(?P<fraction>[.,]\d+)?"
+    r" ?(?P<offset>[Zz]|[+-]\d\d(?::?\d\d)?)?",
+    re.ASCII,
+)
+
+
+def parse_date_time(text: str) -> datetime | None:
+    """The date-time that the text is, aware if it has an offset, in whole seconds; None if it is none.
+
+    A part of a second is rounded up, so that nothing is good for less than was asked.
+
+    Raises:
+        ValueError: it has the form of a date-time, but there is no such date, time or offset.
+        OverflowError: it is beyond the year 9999.
+    """
+    parts = _DATE_TIME.fullmatch(text)
+    if parts is None:
+        return None
+    offset = (parts["offset"] or "").upper().replace("Z", "+00:00").replace(":", "")
+    offset = f"{offset[:3]}:{offset[3:] or '00'}" if offset else ""
+    moment = datetime.fromisoformat(f"{parts['date']}T{parts['hour'].zfill(2)}{parts['rest']}{offset}")
+    return _next_second(moment) if (parts["fraction"] or "").strip(".,0") else moment
+
+
+def rounded_up(moment: datetime) -> datetime:
+    """The moment in whole seconds, and not before it.
+
+    Raises:
+        OverflowError: it is beyond the year 9999.
+    """
+    return _next_second(moment) if moment.microsecond else moment
+
+
+def format_moment(moment: datetime) -> str:
+    """An aware moment as ISO 8601 in UTC with whole seconds, such as ``2026-11-21T16:00:00Z``."""
+    # Not strftime, which writes years before 1000 with less than four digits.
+    return f"{moment.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+
+
+def _next_second(moment: datetime) -> datetime:
+    return moment.replace(microsecond=0) + timedelta(seconds=1)

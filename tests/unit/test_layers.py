@@ -1,0 +1,130 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Plugins are built in layers: what a file imports lies below it, and the pure ones know neither AWS nor Ansible."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
+OURS = "ansible_collections.labstream.aws.plugins"
+AMAZON = "ansible_collections.amazon.aws.plugins.module_utils"
+
+# What each file of plugins/module_utils may import besides the standard library. A row names rows above it only.
+# These know neither AWS nor Ansible:
+PURE: dict[str, set[str]] = {
+    "exceptions": set(),
+    "version": set(),
+    "moments": {"exceptions"},
+    "appstream_limits": {"exceptions"},
+    "lease": {"exceptions", "moments"},
+    "lease_store": set(),
+    "lease_store.sqlite": {"exceptions", "lease"},
+    "lease_store.base": {"exceptions", "lease", "lease_store.sqlite"},
+    "issuing": {"exceptions", "lease", "lease_store.base"},
+    "results": {"issuing", "lease", "moments"},
+}
+# And these know one of them or both:
+SERVICE: dict[str, set[str]] = {
+    "arguments": {"ansible.module_utils", "exceptions", "lease_store.base", "moments"},
+    "errors": {AMAZON, "botocore", "exceptions"},
+    "modules": {AMAZON, "exceptions", "version"},
+    "client": {"botocore", "exceptions", "modules"},
+    "appstream": {AMAZON, "errors", "exceptions"},
+}
+
+
+def full(names: Iterable[str]) -> set[str]:
+    """Rows' names with where they lie; others as they are."""
+    return {f"{OURS}.module_utils.{name}" if name in PURE | SERVICE else name for name in names}
+
+
+# All files, by their dotted name below plugins/, or by their folder if all in it may import the same.
+MAY_IMPORT: dict[str, set[str]] = {
+    **{f"module_utils.{name}": full(allowed) for name, allowed in (PURE | SERVICE).items()},
+    "modules": {"ansible.module_utils", AMAZON, f"{OURS}.module_utils"},
+    "plugin_utils": {f"{OURS}.plugin_utils", *full(PURE)},
+    "plugin_utils.values": {"ansible.utils.unsafe_proxy"},
+    "filter": {"ansible.errors", f"{OURS}.plugin_utils", *full(PURE)},
+    "doc_fragments": set(),
+}
+
+
+def imported(source: str, package: str) -> set[str]:
+    """The full names of all that Python source in this package imports, wherever in it."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            ancestors = package.split(".")[: -node.level + 1 or None] if node.level else []
+            module = ".".join([*ancestors, *([node.module] if node.module else [])])
+            names |= {f"{module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def is_below(name: str, parents: Iterable[str]) -> bool:
+    return any(f"{name}.".startswith(f"{parent}.") for parent in parents)
+
+
+def dotted(file: Path) -> str:
+    return ".".join(file.relative_to(PLUGINS).with_suffix("").parts).removesuffix(".__init__")
+
+
+FILES = {dotted(file): file for file in sorted(PLUGINS.rglob("*.py"))}
+
+
+@pytest.mark.parametrize("plugin", FILES)
+def test_a_file_imports_only_what_lies_below_it(plugin: str) -> None:
+    package = f"{OURS}.{plugin}" if FILES[plugin].stem == "__init__" else f"{OURS}.{plugin}".rpartition(".")[0]
+    names = imported(FILES[plugin].read_text(encoding="utf-8"), package)
+    outside = {name for name in names if not is_below(name, sys.stdlib_module_names)}
+    allowed = MAY_IMPORT.get(plugin, MAY_IMPORT.get(plugin.partition(".")[0], set()))
+    assert {name for name in outside if not is_below(name, allowed)} == set()
+
+
+def test_the_table_names_every_file_of_module_utils_and_no_file_that_is_gone() -> None:
+    in_module_utils = {name for name in FILES if name.startswith("module_utils.")}
+    assert in_module_utils <= MAY_IMPORT.keys()
+    assert {name for name in MAY_IMPORT if "." in name} <= FILES.keys()
+
+
+def test_a_row_of_the_tables_names_rows_above_it() -> None:
+    rows = list((PURE | SERVICE).items())
+    for position, (name, allowed) in enumerate(rows):
+        above = {each for each, _allowed in rows[:position]}
+        assert allowed & (PURE | SERVICE).keys() <= above, name
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_what_is_pure_imports_only_what_is_pure(name: str) -> None:
+    assert PURE[name] <= PURE.keys()
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("import os.path as path, boto3", {"os.path", "boto3"}),
+        ("from botocore import exceptions, config", {"botocore.exceptions", "botocore.config"}),
+        ("def later():\n    try:\n        import boto3\n    except ImportError:\n        pass", {"boto3"}),
+        ("from . import client", {"a.b.client"}),
+        ("from .client import Clock", {"a.b.client.Clock"}),
+        ("from ..modules import Module", {"a.modules.Module"}),
+        ("from ... import c", {"c"}),
+    ],
+)
+def test_every_kind_of_import_is_seen(source: str, names: set[str]) -> None:
+    assert {name.lstrip(".") for name in imported(source, "a.b")} == names
+
+
+def test_a_name_is_below_its_parents_and_not_below_its_namesakes() -> None:
+    assert is_below("lease", {"lease"})
+    assert is_below("lease.Lease", {"lease"})
+    assert not is_below("lease_store.base", {"lease"})
