@@ -17,6 +17,8 @@ options:
       - V(present) gives every learner a URL that works. A lease that is current is reused; otherwise a URL is issued.
       - V(absent) forgets the leases, so that the next run issues new URLs. The service has no call that revokes a
         URL, so those that were handed out work until they expire. The module warns about them.
+      - What is forgotten are exactly the leases that the same arguments would give with V(present), so a lease for
+        another application or session context stays. With O(lab) and no learner named, all leases of the lab are.
     type: str
     choices: [present, absent]
     default: present
@@ -47,7 +49,8 @@ options:
     description:
       - Whether the result carries the URLs.
       - A streaming URL is a password. Set C(no_log) on a task that returns URLs.
-      - With V(false), the URLs go into the lease store only. Modules that run on the same host read them there.
+      - With V(false), the URLs go into the lease store only. Modules that run on the same host read them there. So it
+        cannot be combined with O(lease_store=none).
     type: bool
     default: true
 """

@@ -17,14 +17,12 @@ description:
   - The user id is the key of the learner's home folder and of the monthly user fee.
     So the algorithm never changes, and the same person always has the same id.
   - The text is brought to one form first. Invisible characters and white space around it are dropped, white space
-    inside it
-    becomes one space, and it is case-folded and normalised to Unicode NFC.
+    inside it becomes one space, and it is case-folded and normalised to Unicode NFC.
     V(Anna@example.org) and V(anna@example.org) are one person.
   - A text that is a valid user id then is the result.
   - Any other text becomes what is readable of it in ASCII, at most 19 characters, a hyphen, and 60 bits of its
-    SHA-256 in base32.
-    Two people of one class therefore never share an id by accident. Only somebody who chooses a login on purpose can
-    have the id that is derived for another.
+    SHA-256 in base32. With so many, two people do not come to one id by accident. Only somebody who chooses a login on
+    purpose can have the id that is derived for another.
 options:
   _input:
     description:

@@ -35,8 +35,8 @@ options:
     type: raw
 notes:
   - A class must not end early. So a time that occurs twice when summer time ends means the second one, and a time
-    that is skipped when it begins
-    is read with the offset before the change. V(02:30) on that day in V(Europe/Berlin) is 03:30 summer time.
+    that is skipped when it begins is read with the offset before the change. V(02:30) on that day in
+    V(Europe/Berlin) is 03:30 summer time.
   - The controller needs time zone data, from its system or from the Python package C(tzdata).
 """
 

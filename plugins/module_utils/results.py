@@ -84,7 +84,7 @@ def failure_message(outcomes: Sequence[Outcome], remembered: bool) -> str:
     told = "; ".join(f"{_first(seats)}: {reason}" for reason, seats in itertools.islice(seats_by_reason.items(), TOLD))
     more = "; and more, see failures" if len(seats_by_reason) > TOLD else ""
     if failed == len(outcomes):
-        cure = "Mend this, then run again."
+        cure = "Mend what is named, then run again."
     elif remembered:
         cure = "The others are remembered: run again, and they are returned."
     else:

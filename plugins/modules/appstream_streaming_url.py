@@ -79,15 +79,17 @@ options:
   valid_until:
     description:
       - The moment until which the URLs must work, such as the end of the class, as ISO 8601 with an offset from UTC.
-      - Each validity is computed when the URL is issued, so a later run for the same moment changes nothing.
-      - If it is more than 7 days off, URLs are issued for 7 days, and RV(renew_before) says before when to run again.
+      - Each validity is computed when the URL is issued, so a later run for the same moment changes nothing. The URL
+        works a few seconds longer, since not all servers of the service have the same clock.
+      - If it is more than 7 days off, URLs are issued for 7 days, and RV(renew_before) says when to run again.
       - Mutually exclusive with O(validity).
     type: str
   min_remaining:
     description:
-      - A lease is reused only if its URL works for at least this many seconds more. Must be less than O(validity).
-      - By default a tenth of O(validity), at most 900.
-      - With O(valid_until), 0 by default, or one day while O(valid_until) is more than 7 days off.
+      - With O(validity), a lease is reused only if its URL works for at least this many seconds more. By default a
+        tenth of O(validity), at most 900. Must be less than O(validity).
+      - With O(valid_until) only that moment counts, unless it is more than 7 days off. Then a lease is reused if its
+        URL works for at least this many seconds more, by default one day.
     type: int
 attributes:
   check_mode:
@@ -199,12 +201,12 @@ streaming_urls:
       returned: always
       sample: "2026-11-21T16:00:00Z"
     application_id:
-      description: The application that the URL opens.
+      description: The application that the URL opens. V(null) if none.
       type: str
       returned: always
       sample: Desktop
     session_context:
-      description: The session context that the URL carries.
+      description: The session context that the URL carries. V(null) if none.
       type: str
       returned: always
       sample: unit-7
@@ -225,12 +227,12 @@ failures:
       returned: always
       sample: ben
     application_id:
-      description: The application that was asked for.
+      description: The application that was asked for. V(null) if none.
       type: str
       returned: always
       sample: Desktop
     session_context:
-      description: The session context that was asked for.
+      description: The session context that was asked for. V(null) if none.
       type: str
       returned: always
       sample: unit-7
@@ -275,12 +277,14 @@ summary:
       returned: always
       sample: 0
     first_expiry:
-      description: When the first of the URLs stops to work, in UTC.
+      description: When the first of the URLs stops working, in UTC.
       type: str
       returned: always
       sample: "2026-11-21T16:00:00Z"
 renew_before:
-  description: Before when to run again, if O(valid_until) is too far off for one URL to last, in UTC. Else V(null).
+  description:
+    - The moment before which to run again, in UTC, if O(valid_until) is too far off for one URL to last.
+    - Else V(null).
   returned: always
   type: str
   sample: "2026-11-28T16:00:00Z"

@@ -214,10 +214,34 @@ def test_with_valid_until_a_url_lasts_to_that_moment_and_one_lease_serves_till_t
     lab.set(clock_offset_seconds=2990)
 
     assert reused(first, call_module(class_ends))
-    assert seconds_left(first.result["streaming_urls"][0]["expires"]) <= 3001
+    assert seconds_left(first.result["streaming_urls"][0]["expires"]) <= 3006
     assert datetime.fromisoformat(first.result["streaming_urls"][0]["expires"]) >= datetime.fromisoformat(
         class_ends["valid_until"]
     )
+
+
+@pytest.mark.parametrize("behind", [-2, 2])
+def test_a_server_with_another_clock_than_the_one_that_told_the_time_issues_no_lease_that_is_never_current(
+    lab: Simulator, call_module: Callable[..., Task], behind: int
+) -> None:
+    lab.set(issuing_clock_offset_seconds=-behind)
+    class_ends = {**ARGS, "user_id": "anna", "valid_until": in_seconds(3000)}
+
+    first, second = call_module(class_ends), call_module(class_ends)
+
+    assert reused(first, second)
+    assert first.result["renew_before"] is None
+    assert not first.warnings
+
+
+def test_what_must_remain_does_not_outlast_the_end_of_the_class(
+    lab: Simulator, call_module: Callable[..., Task]
+) -> None:
+    class_ends = {**ARGS, "user_id": "anna", "valid_until": in_seconds(600), "min_remaining": 3600}
+    first = call_module(class_ends)
+    lab.set(clock_offset_seconds=60)
+
+    assert reused(first, call_module(class_ends))
 
 
 def test_more_than_seven_days_off_the_longest_url_is_issued_and_renewed_on_its_last_day(

@@ -74,7 +74,7 @@ REFUSED_VALUES = {
     ),
     "a duplicate by the default": Case(
         {**ARGS, "users": [{"user_id": "anna"}, {"user_id": "anna", "application_id": "cad"}], "application_id": "cad"},
-        ("Entries 1 and 2", "cad", "remove one"),
+        ("Entries 1 and 2", "'anna'", "remove one"),
     ),
     "empty application": Case({**ANNA, "application_id": ""}, ("application_id of 'anna' is empty", "leave it out")),
     "empty context": Case({**ANNA, "session_context": ""}, ("session_context of 'anna' is empty", "leave it out")),
@@ -82,8 +82,14 @@ REFUSED_VALUES = {
     "empty fleet name": Case({**ANNA, "fleet_name": ""}, ("fleet_name is ''", "1 to 101")),
     "concurrency 0": Case({**ANNA, "concurrency": 0}, ("concurrency is 0", "from 1 to 64")),
     "concurrency 65": Case({**ANNA, "concurrency": 65}, ("concurrency is 65", "from 1 to 64")),
-    "empty lab": Case({**ANNA, "lab": ""}, ("lab must have 1 to 255 printable characters", "leave it out")),
-    "lab with a control character": Case({**ANNA, "lab": "mon\nday"}, ("lab must have 1 to 255 printable characters",)),
+    "empty lab": Case({**ANNA, "lab": ""}, ("lab is ''", "1 to 255 printable characters", "leave it out")),
+    "lab with a control character": Case(
+        {**ANNA, "lab": "mon\nday"}, ("lab is 'mon\\nday'", "1 to 255 printable characters")
+    ),
+    "URLs that nobody would get": Case(
+        {**ANNA, "lease_store": "none", "return_urls": False},
+        ("lease_store is none and return_urls is false", "name a lease store"),
+    ),
     "purge of what is wanted": Case({**ANNA, "purge": True}, ("purge is only for state=absent",)),
     "unknown kind of store": Case({**ANNA, "lease_store": "redis://here"}, ("'redis://here'", "sqlite:///PATH")),
     "store without a path": Case({**ANNA, "lease_store": "sqlite:///"}, ("'sqlite:///'", "sqlite:///PATH")),

@@ -163,7 +163,7 @@ class SQLiteLeaseStore:
             mode = os.stat(existing).st_mode & 0o777
             if mode & 0o077:
                 raise LeaseStoreError(
-                    self._sentence(f"has mode {mode:04o}, so that others can read its URLs: run chmod 0600 on it")
+                    self._sentence(f"has mode {mode:04o}, so that others can use it: run chmod 0600 on it")
                 )
             self._check_right(existing, os.R_OK | os.W_OK, "read and write")
 

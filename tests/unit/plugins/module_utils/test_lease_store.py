@@ -194,6 +194,22 @@ def test_of_two_writers_the_second_learns_of_the_first(opened):
     assert read_one(first) == theirs
 
 
+def test_what_is_written_in_a_batch_is_there_after_it(opened):
+    store, leases = opened(), [lease_of(key_of(seat), lease_id=seat) for seat in ("anna", "ben")]
+    with store.batch(NOW):
+        write(store, *leases)
+        # Within it, too, the second writer learns of the first.
+        assert store.compare_and_set(lease_of(key_of("anna"), lease_id="late"), expected=None, now=NOW) == leases[0]
+    assert opened().read(SCOPE) == {lease.key: lease for lease in leases}
+
+
+def test_a_batch_that_breaks_raises_what_broke_it(store):
+    with pytest.raises(ZeroDivisionError), store.batch(NOW):
+        raise ZeroDivisionError
+    # And the store goes on working.
+    write(store, lease_of())
+
+
 def test_a_new_lease_keeps_nothing_of_the_one_before(store):
     write(store, lease_of(lab="cad", validity=60, forgotten=NOW, url=None))
     plain = lease_of()

@@ -140,13 +140,13 @@ def test_a_warning_tells_of_forgotten_urls_that_still_work(leases, warning):
         pytest.param(
             [failed("anna", "It is full."), failed("ben", "It sleeps.")],
             True,
-            "2 of 2 got no streaming URL: anna: It is full; ben: It sleeps. Mend this, then run again.",
+            "2 of 2 got no streaming URL: anna: It is full; ben: It sleeps. Mend what is named, then run again.",
             id="all",
         ),
         pytest.param(
             [failed("anna", "It is full.")],
             False,
-            "1 of 1 got no streaming URL: anna: It is full. Mend this, then run again.",
+            "1 of 1 got no streaming URL: anna: It is full. Mend what is named, then run again.",
             id="the only one, without a store",
         ),
     ],

@@ -158,7 +158,7 @@ def test_no_file_stays_beside_it_after_reading(path):
 def test_a_file_that_others_can_use_is_refused(path, mode, create):
     filled(path).chmod(mode)
     with (
-        refused(path, f"has mode 0{mode:o}, so that others can read its URLs: run chmod 0600 on it."),
+        refused(path, f"has mode 0{mode:o}, so that others can use it: run chmod 0600 on it."),
         opened(path, create=create),
     ):
         pass
@@ -793,3 +793,23 @@ def test_closing_twice_is_harmless(path):
 
 def test_the_application_id_is_the_letters_lstr():
     assert APPLICATION_ID.to_bytes(4, "big") == b"LSTR"
+
+
+def test_a_batch_is_one_transaction(path):
+    """So a disk is waited for once, and all of it is there or nothing."""
+    store, other = SQLiteLeaseStore(str(path), create=True), SQLiteLeaseStore(str(path), create=False)
+    with closing(store), closing(other):
+        with store.batch(NOW):
+            for seat in ("anna", "ben"):
+                store.compare_and_set(lease_of(key_of(seat)), expected=None, now=NOW)
+            assert other.read(SCOPE) == {}
+        assert len(other.read(SCOPE)) == 2
+
+        def broken_off():
+            with store.batch(NOW):
+                store.compare_and_set(lease_of(key_of("cleo")), expected=None, now=NOW)
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            broken_off()
+        assert len(other.read(SCOPE)) == 2
