@@ -530,7 +530,10 @@ def test_absent_by_lab_forgets_that_lab_only(
     predicted = call_module(absent, check=True, diff=True)
     done = call_module(absent, diff=True)
 
-    assert predicted.result == {**done.result, "invocation": predicted.result["invocation"]}
+    # Not in the result of ansible-core 2.21 and newer.
+    for result in (predicted.result, done.result):
+        result.pop("invocation", None)
+    assert predicted.result == done.result
     assert done.result["summary"]["forgotten"] == 3
     assert done.result["diff"]["before"] == {
         entry["user_id"]: entry["expires"] for entry in monday.result["streaming_urls"]

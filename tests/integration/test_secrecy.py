@@ -9,7 +9,8 @@ import json
 import stat
 import subprocess
 import sys
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -46,9 +47,16 @@ def playbook(home: Path) -> list[dict]:
     return [{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]
 
 
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """A folder for temporary files, with a short name: ansible-core 2.21 has a socket in it."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
 @pytest.mark.core
 def test_no_url_is_in_what_a_run_prints_keeps_caches_or_records(
-    lab: Simulator, ansible: Ansible, home: Path, tmp_path: Path
+    lab: Simulator, ansible: Ansible, home: Path, tmp_path: Path, temporary: Path
 ) -> None:
     lab.add_fault(
         operation="CreateStreamingURL",
@@ -58,16 +66,15 @@ def test_no_url_is_in_what_a_run_prints_keeps_caches_or_records(
     project = tmp_path / "runner" / "project"
     project.mkdir(parents=True)
     (project / "class.yml").write_text(json.dumps(playbook(home)))
-    folders = {name: tmp_path / name for name in ("kept", "temporary")}
-    for folder in folders.values():
-        folder.mkdir()
+    kept = tmp_path / "kept"
+    kept.mkdir()
     environment = {
         **ansible.environment,
         "ANSIBLE_KEEP_REMOTE_FILES": "1",
-        "ANSIBLE_REMOTE_TEMP": str(folders["kept"]),
+        "ANSIBLE_REMOTE_TEMP": str(kept),
         "ANSIBLE_LOG_PATH": str(tmp_path / "ansible.log"),
         "LABSTREAM_TEST_RESULTS": str(tmp_path / "results.jsonl"),
-        "TMPDIR": str(folders["temporary"]),
+        "TMPDIR": str(temporary),
     }
     command = [Path(sys.executable).with_name("ansible-runner"), "run", tmp_path / "runner", "-p", "class.yml"]
 
@@ -90,7 +97,7 @@ def test_no_url_is_in_what_a_run_prints_keeps_caches_or_records(
     # ansible-runner has Ansible cache facts with the plugin jsonfile.
     [facts] = (artifacts / "fact_cache").iterdir()
     assert "appstream_streaming_urls" in facts.read_text()
-    assert list(folders["kept"].rglob("AnsiballZ_appstream_streaming_url.py"))
+    assert list(kept.rglob("AnsiballZ_appstream_streaming_url.py"))
     assert '"appstream_lab_seats"' in run.stdout
     assert "OperationNotPermittedException" in run.stdout
     assert json.loads((home / "summary.json").read_text())["forgotten"] == 2
@@ -100,6 +107,7 @@ def test_no_url_is_in_what_a_run_prints_keeps_caches_or_records(
 
     # The hand-out of monday, and the store with tuesday's. They show that the search finds what is there.
     assert files_with(secrets, tmp_path) == {home / "handout.csv", home / STORE}
+    assert files_with(secrets, temporary) == set()
 
     assert stat.S_IMODE((home / "handout.csv").stat().st_mode) == 0o600
     assert files_with([KEY], tmp_path) == {project / "class.yml"}
