@@ -442,7 +442,7 @@ def need_of(params: dict[str, Any]) -> Need:
 
 
 def target_of(module: LabstreamAWSModule, client: Any) -> appstream.Target:
-    """The stack and fleet, looked up; for O(state=present) also checked. Their names go into the result.
+    """The stack and fleet, looked up; to issue URLs for them also checked. Their names go into the result.
 
     Raises:
         AnsibleAppStreamError: a call failed.
