@@ -12,14 +12,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.simulator.control import Simulator
+from tests.unit.simulator.support import FLEET, STACK
 
-STACK, FLEET = "class", "class-fleet"
-LAB = {"StackName": STACK, "FleetName": FLEET}
-FLEET_MEMBERS = {
-    "InstanceType": "stream.standard.medium",
-    "ImageName": "lab-image",
-    "ComputeCapacity": {"DesiredInstances": 2},
-}
 NO_RETRIES = Config(retries={"total_max_attempts": 1})
 
 

@@ -10,13 +10,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-STACK, FLEET = "class", "class-fleet"
-LAB = {"StackName": STACK, "FleetName": FLEET}
-FLEET_MEMBERS = {
-    "InstanceType": "stream.standard.medium",
-    "ImageName": "lab-image",
-    "ComputeCapacity": {"DesiredInstances": 2},
-}
+from tests.unit.simulator.support import FLEET, FLEET_MEMBERS, LAB, STACK
+
 ELASTIC_MEMBERS = {
     "InstanceType": "stream.standard.medium",
     "FleetType": "ELASTIC",

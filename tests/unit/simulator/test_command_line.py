@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-STACK, FLEET = "class", "class-fleet"
+from tests.unit.simulator.support import FLEET, STACK
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
 
-STACK, FLEET = "class", "class-fleet"
-LAB = {"StackName": STACK, "FleetName": FLEET}
+from tests.unit.simulator.support import FLEET, LAB
 
 
 def issue(appstream, user="anna"):

@@ -13,14 +13,9 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
-STACK, FLEET = "class", "class-fleet"
-LAB = {"StackName": STACK, "FleetName": FLEET}
-FLEET_MEMBERS = {
-    "Name": FLEET,
-    "InstanceType": "stream.standard.medium",
-    "ImageName": "lab-image",
-    "ComputeCapacity": {"DesiredInstances": 2},
-}
+from tests.unit.simulator.support import FLEET, FLEET_MEMBERS, LAB, STACK
+
+NEW_FLEET = {"Name": FLEET, **FLEET_MEMBERS}
 
 
 @pytest.fixture
@@ -86,7 +81,7 @@ def test_a_malformed_request_is_refused_and_changes_nothing(post, appstream, ope
         pytest.param("CreateStack", {"Name": STACK, "EmbedHostDomains": []}, id="list too short"),
         pytest.param("CreateStack", {"Name": STACK, "Tags": {"aws:x": "y"}}, id="reserved tag"),
         pytest.param("CreateStack", {"Name": STACK, "ApplicationSettings": {}}, id="nested member missing"),
-        pytest.param("CreateFleet", {**FLEET_MEMBERS, "FleetType": "SOMETIMES"}, id="enumeration"),
+        pytest.param("CreateFleet", {**NEW_FLEET, "FleetType": "SOMETIMES"}, id="enumeration"),
         pytest.param("CreateStreamingURL", {**URL, "UserId": "a"}, id="user id of one character"),
         pytest.param("CreateStreamingURL", {**URL, "SessionContext": ""}, id="empty session context"),
         pytest.param("DescribeSessions", {**URL, "UserId": "x" * 129}, id="user id of 129 characters"),

@@ -17,9 +17,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.simulator.control import CHECKOUT, Simulator
-
-STACK, FLEET = "class", "class-fleet"
-LAB = {"StackName": STACK, "FleetName": FLEET}
+from tests.unit.simulator.support import FLEET, LAB, STACK
 
 
 def assumed(simulator, service, role="arn:aws:iam::111122223333:role/teacher", **options):

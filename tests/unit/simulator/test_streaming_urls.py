@@ -12,8 +12,7 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
-STACK, FLEET = "class", "class-fleet"
-LAB = {"StackName": STACK, "FleetName": FLEET}
+from tests.unit.simulator.support import FLEET, LAB, STACK
 
 
 def sessions(appstream, **request):
