@@ -468,20 +468,19 @@ def present(
 ) -> None:
     """Give every request its URL."""
     target = target_of(module, client)
-    need.validity_at(clock.now())
+    need.validity_at(clock.now())  # refuses a moment that has passed, in check mode too
     by_key = {request.key(module.result["scope"]): request for request in requests}
 
     def issue(key: LeaseKey) -> Lease:
-        validity = need.validity_at(clock.now())
-        issued = clock.now()
+        now = clock.now()
         url, expires = appstream.create_streaming_url(
             client,
             StackName=target.stack_name,
             FleetName=target.fleet_name,
-            Validity=validity,
+            Validity=need.validity_at(now),
             **by_key[key].parameters,
         )
-        return Lease.of_url(key, url, issued=issued, expires=expires, validity=need.validity, lab=module.params["lab"])
+        return Lease.of_url(key, url, issued=now, expires=expires, validity=need.validity, lab=module.params["lab"])
 
     issuer = Issuer(
         store=store,
@@ -531,7 +530,7 @@ def absent(
     """Forget the leases of the requests, or of the lab if there are none."""
     target_of(module, client)
     scope = module.result["scope"]
-    keys = {request.key(scope): request for request in requests}
+    keys = {request.key(scope) for request in requests}
     leases = [
         lease
         for key, lease in store.read(scope).items()

@@ -14,7 +14,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import quote
@@ -177,20 +177,14 @@ class SQLiteLeaseStore:
             )
 
     def _create_file(self) -> None:
-        missing = []
-        folder = os.path.dirname(self._path)
-        while not os.path.isdir(folder):
-            missing.append(folder)
-            folder = os.path.dirname(folder)
-        for folder in reversed(missing):
-            try:
-                os.mkdir(folder, mode=0o700)
-            except FileExistsError:
-                pass  # Another run was faster.
+        # The mode that makedirs takes is for the last folder only.
+        umask = os.umask(0o077)
         try:
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode=0o600))
-        except FileExistsError:
-            pass
+            os.makedirs(os.path.dirname(self._path), exist_ok=True)
+            with suppress(FileExistsError):
+                os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode=0o600))
+        finally:
+            os.umask(umask)
 
     def _connect(self, busy_timeout: float) -> sqlite3.Connection:
         # Transactions are begun by hand, so that each is one that writes from its start.
