@@ -23,6 +23,7 @@ from moto.iam.models import get_account_id_from
 from werkzeug.exceptions import NotFound
 
 from tests.simulator import streaming
+from tests.simulator.nimble import operations as nimble
 
 MASK = "***"
 # Credential=AKIA.../20300101/eu-central-1/appstream/aws4_request, in the header or (presigned) in the query string
@@ -105,7 +106,13 @@ def _json_object(body: bytes) -> dict[str, Any]:
 
 
 def _route(service: str, request: Request) -> tuple[str, dict[str, Any]]:
-    """Operation and path parameters of a REST service's request; method and path if the service has no model here."""
+    """Operation and path parameters of a REST service's request; method and path if it is none that is known here.
+
+    Nimble has no model here, and tells more: the parameters in the query string, and the client token.
+    """
+    if service == "nimble":
+        found = nimble.route(request)
+        return (found[0].name, found[1]) if found else (f"{request.method} {request.path}", {})
     try:
         operation, parameters = get_service_router(service).match(request)
         return operation.name, dict(parameters)

@@ -23,6 +23,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -31,6 +32,7 @@ from typing import Any, Self
 CHECKOUT = Path(__file__).resolve().parents[2]
 START_SECONDS = 30
 STOP_SECONDS = 10
+ACCOUNT = "123456789012"  # of every access key that nobody made
 # Prefixes of the variables that a child process must not get from the caller.
 SETTINGS = ("AWS_", "MOTO_", "ANSIBLE_", "LABSTREAM_")
 # Proxies are for other hosts.
@@ -132,6 +134,49 @@ class Simulator:
     def streaming_urls(self) -> list[str]:
         """Every streaming URL issued so far, in order. They are secrets: search outputs for them, print none."""
         return self._request("GET", "streaming_urls")
+
+    # Nimble: what no operation makes here. README.md says which members there are.
+
+    def seed_studio(
+        self,
+        studio_id: str,
+        sessions: Iterable[str | dict[str, Any]] = (),
+        *,
+        region: str = "us-east-1",
+        account: str = ACCOUNT,
+        **members: Any,
+    ) -> None:
+        """Make a studio, unless it is there, and add sessions: ids, or their members; ``members`` go to each of them.
+
+        seed_studio("studio", ["seat-01", {"sessionId": "seat-02", "ownedBy": "anna"}], state="STOPPED")
+        """
+        definitions = [{**members, **({"sessionId": one} if isinstance(one, str) else one)} for one in sessions]
+        body = {"studioId": studio_id, "sessions": definitions, "region": region, "account": account}
+        self._request("POST", "nimble/studios", body)
+
+    def change_session(
+        self, studio_id: str, session_id: str, *, region: str = "us-east-1", account: str = ACCOUNT, **members: Any
+    ) -> None:
+        """Change members of a Nimble session: ``change_session("studio", "seat-01", state="STOPPED")``."""
+        body = {**members, "studioId": studio_id, "sessionId": session_id, "region": region, "account": account}
+        self._request("POST", "nimble/sessions", body)
+
+    def streams(self, session_id: str | None = None) -> list[dict[str, Any]]:
+        """Nimble's streams of all studios, or of one session, as they were created, without their URLs."""
+        every = self._request("GET", "nimble/streams")
+        return [stream for stream in every if session_id in (None, stream["sessionId"])]
+
+    def change_stream(self, stream_id: str, **members: Any) -> None:
+        """Give a stream another ``state`` and ``statusCode``, or let it expire ``expiresIn`` seconds from now."""
+        self._request("POST", "nimble/streams", {"streamId": stream_id, **members})
+
+    def expire_stream(self, stream_id: str) -> None:
+        """Let a stream expire now."""
+        self.change_stream(stream_id, expiresIn=0)
+
+    def remove_stream(self, stream_id: str) -> None:
+        """Forget a stream, as if it had never been created."""
+        self._request("DELETE", f"nimble/streams?{urllib.parse.urlencode({'streamId': stream_id})}")
 
     def _request(self, method: str, path: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()

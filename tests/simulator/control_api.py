@@ -15,6 +15,7 @@ from werkzeug.wrappers import Request, Response
 
 from tests.simulator.calls import CallLog
 from tests.simulator.faults import Faults
+from tests.simulator.nimble import seeding
 from tests.simulator.settings import settings
 from tests.simulator.streaming import streaming_urls
 
@@ -35,6 +36,11 @@ class ControlAPI:
             ("DELETE", "faults"): lambda request: self._faults.reset(),
             ("GET", "calls"): self._list_calls,
             ("GET", "streaming_urls"): lambda request: streaming_urls.issued(),
+            ("POST", "nimble/studios"): lambda request: seeding.put_studio(_body(request)),
+            ("POST", "nimble/sessions"): lambda request: seeding.change_session(_body(request)),
+            ("GET", "nimble/streams"): lambda request: seeding.streams(),
+            ("POST", "nimble/streams"): lambda request: seeding.change_stream(_body(request)),
+            ("DELETE", "nimble/streams"): lambda request: seeding.remove_stream(request.args.get("streamId", "")),
             ("POST", "reset"): self._reset,
         }
 

@@ -19,11 +19,11 @@ KINDS = {"latency_seconds", "throttle", "error", "drop"}
 
 @dataclass
 class Error:
-    """An error reply in the service's own format."""
+    """An error reply in the service's own format; without ``status``, with the one that the service gives the code."""
 
     code: str
     message: str = "Fault set by the test."
-    status: int = 400
+    status: int | None = None
 
 
 THROTTLED = Error("ThrottlingException", "Rate exceeded")
@@ -88,7 +88,7 @@ class Rule:
                 good = self.bucket.rate > 0 and self.bucket.burst >= 1
             elif self.kind == "error":
                 self.error = Error(**value)
-                good = 400 <= self.error.status <= 599
+                good = self.error.status is None or 400 <= self.error.status <= 599
             else:
                 good = value in ("before", "after")
         except (AttributeError, KeyError, TypeError, ValueError) as reason:

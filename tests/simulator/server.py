@@ -28,10 +28,12 @@ from werkzeug.http import http_date
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Response
 
-from tests.simulator import appstream, streaming
+from tests.simulator import appstream, nimble, streaming
 from tests.simulator.calls import Call, CallLog
 from tests.simulator.control_api import PREFIX, ControlAPI
 from tests.simulator.faults import Error, Faults
+from tests.simulator.nimble.errors import NimbleError
+from tests.simulator.nimble.operations import ROOT as NIMBLE_ROOT
 from tests.simulator.settings import issuing_now, now
 from tests.simulator.streaming import streaming_urls
 
@@ -43,7 +45,8 @@ class Simulator:
 
     def __init__(self) -> None:
         appstream.register()
-        self._moto = DomainDispatcherApplication(create_backend_app)
+        nimble.register()
+        self._moto = Dispatcher(create_backend_app)
         self._faults = Faults()
         self._calls = CallLog()
         self._control = ControlAPI(self._faults, self._calls)
@@ -89,8 +92,20 @@ class Simulator:
             return error_reply(call, Error("InternalFailure", f"The simulator failed in {call.operation}.", 500))
 
 
+class Dispatcher(DomainDispatcherApplication):
+    """moto's, but unsigned calls of Nimble, which only their path tells, do not go to S3."""
+
+    def infer_service_region_host(self, environ: dict[str, Any], path: str) -> str | None:
+        if "HTTP_AUTHORIZATION" not in environ and path.startswith(NIMBLE_ROOT):
+            return "nimble.us-east-1.amazonaws.com"
+        return super().infer_service_region_host(environ, path)
+
+
 def error_reply(call: Call, error: Error) -> Response:
     """An error as the call's service would send it, in JSON or XML."""
+    if call.service == "nimble":
+        status, headers, body = NimbleError(error.code, error.message, error.status).reply()
+        return Response(body, status, headers)
     try:
         xml = get_service_model(call.service).protocol in ("query", "ec2", "rest-xml")
     except (UnknownServiceError, ValueError):
@@ -101,7 +116,7 @@ def error_reply(call: Call, error: Error) -> Response:
     else:
         # restJson1 reads the header, the other JSON protocols read the body.
         body, mimetype = json.dumps({"__type": f"{call.service}#{error.code}", "Message": error.message}), "text/json"
-    return Response(body, status=error.status, mimetype=mimetype, headers={"x-amzn-ErrorType": error.code})
+    return Response(body, status=error.status or 400, mimetype=mimetype, headers={"x-amzn-ErrorType": error.code})
 
 
 def _error_code(response: Response) -> str | None:

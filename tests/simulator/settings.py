@@ -19,6 +19,9 @@ class Settings:
 
     fleet_starting_seconds: float = 0
     fleet_stopping_seconds: float = 0
+    session_starting_seconds: float = 0
+    stream_creating_seconds: float = 0
+    client_token_window_seconds: float | None = None  # None: unlimited
     page_size: int = 2
     clock_offset_seconds: float = 0
     issuing_clock_offset_seconds: float = 0
@@ -33,11 +36,13 @@ class Settings:
                 if not isinstance(value, bool):
                     raise ValueError(f"The setting enforce_iam must be true or false, not {value!r}.")
                 continue
+            if name == "client_token_window_seconds" and value is None:
+                continue
             if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
                 raise ValueError(f"The setting {name} must be a number, not {value!r}.")
             if name == "page_size" and (not isinstance(value, int) or value < 1):
                 raise ValueError(f"The setting page_size must be a whole number of at least 1, not {value!r}.")
-            if name.startswith("fleet_") and value < 0:
+            if name.endswith("_seconds") and not name.endswith("clock_offset_seconds") and value < 0:
                 raise ValueError(f"The setting {name} must not be negative, not {value!r}.")
         for name, value in changes.items():
             setattr(self, name, value)

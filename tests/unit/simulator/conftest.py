@@ -12,6 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.simulator.control import Simulator
+from tests.unit.simulator.nimble_http import STUDIO, Nimble
 from tests.unit.simulator.support import FLEET, STACK
 
 NO_RETRIES = Config(retries={"total_max_attempts": 1})
@@ -46,6 +47,15 @@ def lab(simulator: Simulator, appstream: Any) -> Any:
     """The client, with a running fleet of two instances on a stack: ``LAB``."""
     simulator.seed_lab(STACK, FLEET, instances=2)
     return appstream
+
+
+@pytest.fixture
+def nimble(simulator: Simulator) -> Nimble:
+    """Nimble's calls, with a studio of three READY sessions: anna's, ben's and chris's."""
+    simulator.seed_studio(
+        STUDIO, [{"sessionId": name, "ownedBy": f"{name}@example.org"} for name in ("anna", "ben", "chris")]
+    )
+    return Nimble(simulator)
 
 
 @contextmanager
