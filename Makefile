@@ -15,6 +15,7 @@ RUNTIME := build/venv/.runtime build/collections/.stamp
 NEWEST := build/venv/.test build/collections/.stamp
 OLDEST := build/venv-oldest/.stamp build/collections-oldest/.stamp
 LINT := build/venv-lint/.stamp build/collections/.stamp
+BOTOCORE_NIMBLE := build/botocore-nimble/.stamp
 
 # How commands run in them: the tools find each other, our collection and amazon.aws, and write to no one's home.
 in_environment = mkdir -p build/home && env HOME="$(CURDIR)/build/home" PATH="$(CURDIR)/$(1)/bin:$$PATH" \
@@ -38,7 +39,7 @@ test: ## Every check; .ci/run calls this
 	@$(MAKE) --no-print-directory -j 3 environments
 	@build/venv/bin/python tools/side_by_side.py $(CHECKS)
 
-bench: $(NEWEST) ## Time and memory against an endpoint that takes 100 ms a call
+bench: $(NEWEST) $(BOTOCORE_NIMBLE) ## Time and memory against an endpoint that takes 100 ms a call
 	@$(IN_NEWEST) python -m tests.benchmarks
 
 build: $(RUNTIME) ## The tarball for Galaxy, in build/dist
@@ -51,7 +52,7 @@ format: $(LINT) ## Put the Python sources into shape
 changelog: $(LINT) ## The release notes of the version in galaxy.yml, from changelogs/fragments and the new plugins
 	@$(IN_LINT) antsibull-changelog release --update-existing --reload-plugins --refresh-plugins
 
-environments: $(NEWEST) $(OLDEST) $(LINT) ## Build all environments
+environments: $(NEWEST) $(OLDEST) $(LINT) $(BOTOCORE_NIMBLE) ## Build all environments
 
 clean: ## Remove everything that make has built
 	rm -rf build
@@ -84,10 +85,10 @@ sanity: $(NEWEST) $(LINT) ## ansible-test sanity with the newest ansible-core
 sanity-oldest: $(OLDEST) $(LINT) ## ansible-test sanity with the oldest ansible-core
 	@$(IN_OLDEST) tools/sanity.sh build/collections-oldest
 
-unit: $(NEWEST) ## Unit tests
+unit: $(NEWEST) $(BOTOCORE_NIMBLE) ## Unit tests
 	@$(IN_NEWEST) pytest tests/unit -n 2
 
-unit-oldest: $(OLDEST) ## Unit tests of the plugins with the oldest ansible-core, amazon.aws and boto3
+unit-oldest: $(OLDEST) $(BOTOCORE_NIMBLE) ## Unit tests of the plugins with the oldest ansible-core, amazon.aws and boto3
 	@$(IN_OLDEST) pytest tests/unit/plugins -n 2 -p no:cacheprovider -o pythonpath="build/collections-oldest ."
 
 integration: $(NEWEST) ## Modules and roles through ansible-playbook against the simulator
@@ -142,3 +143,10 @@ build/collections-oldest/.stamp: requirements/amazon-aws-oldest.txt tools/collec
 build/venv-lint/.stamp: requirements/lint.txt build/python-version
 	$(new_venv)
 	$(call install,$<)
+
+# Not an environment of its own: a folder that goes before others on Python's path.
+build/botocore-nimble/.stamp: requirements/botocore-nimble.txt build/venv/.runtime
+	rm -rf $(@D)
+	env -u PYTHONDONTWRITEBYTECODE build/venv/bin/python -m pip install -qq --only-binary :all: --no-warn-conflicts --target $(@D) \
+		--requirement $<
+	touch $@

@@ -13,29 +13,82 @@ from typing import Any
 from urllib.parse import urlsplit
 
 try:
+    import boto3.session
+    import botocore.session
     from botocore.config import Config
-    from botocore.exceptions import BotoCoreError
+    from botocore.exceptions import BotoCoreError, NoRegionError
 except ImportError:
     pass  # Handled by AnsibleAWSModule.
 
+from ansible.module_utils.ansible_release import __version__ as ansible_version
+from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
+
 from .exceptions import InvalidOption
 from .modules import LabstreamAWSModule
+from .nimble_service import SERVICE_DESCRIPTION
+from .service_loader import ServiceLoader
+from .version import COLLECTION_NAME, COLLECTION_VERSION
+
+NIMBLE = "nimble"
 
 
-def service_client(module: LabstreamAWSModule, service: str, concurrency: int) -> Any:
+def service_client(
+    module: LabstreamAWSModule,
+    service: str,
+    concurrency: int,
+    *,
+    attempts: int | None = None,
+    timeout: float | None = None,
+) -> Any:
     """A botocore client for up to ``concurrency`` calls at once, with all of the retrying that we do.
 
-    Adaptive mode slows down to what the service allows. The user's ``aws_config`` wins over these settings.
+    Adaptive mode slows down to what the service allows. The user's ``aws_config`` wins over these settings, but not
+    over ``attempts`` and ``timeout``.
+
+    Args:
+        module: Whose options say how to connect.
+        service: The service's name, as botocore knows it; or "nimble", which botocore need not know.
+        concurrency: The number of connections that are kept.
+        attempts: How often each call is tried, at most.
+        timeout: How many seconds connecting may take, and every wait for the reply.
 
     Raises:
-        InvalidOption: botocore does not take the user's ``aws_config``.
+        LabstreamError: the options do not say how to connect, or botocore does not take the user's ``aws_config``.
     """
+    config = Config(retries={"mode": "adaptive", "total_max_attempts": 10}, max_pool_connections=concurrency)
     try:
-        Config(**(module.params["aws_config"] or {}))
+        config = config.merge(Config(**(module.params["aws_config"] or {})))
     except (TypeError, ValueError, BotoCoreError) as e:
         raise InvalidOption(f"aws_config is not what botocore takes: {e}. See botocore.config.Config.") from e
-    config = Config(retries={"mode": "adaptive", "total_max_attempts": 10}, max_pool_connections=concurrency)
-    return module.client(service, config=config)
+    if attempts is not None:
+        config = config.merge(Config(retries={"mode": "standard", "total_max_attempts": attempts}))
+    if timeout is not None:
+        config = config.merge(Config(connect_timeout=timeout, read_timeout=timeout))
+    if service == NIMBLE:
+        return _nimble_client(module, config)
+    return module.client(service, config=config, aws_config=None)
+
+
+def _nimble_client(module: LabstreamAWSModule, config: Any) -> Any:
+    """As ``module.client`` makes it, which has no place to hand in a description of the service."""
+    region, endpoint_url, connection = get_aws_connection_info(module)
+    connection.pop("aws_config", None)  # It is in config.
+    user_agent = f"APN/1.0 Ansible/{ansible_version} {COLLECTION_NAME}/{COLLECTION_VERSION}"
+    try:
+        session = botocore.session.Session(profile=connection.pop("profile_name", None))
+        loader = ServiceLoader(NIMBLE, SERVICE_DESCRIPTION, session.get_component("data_loader"))
+        session.register_component("data_loader", loader)
+        return boto3.session.Session(botocore_session=session).client(
+            NIMBLE,
+            region_name=region,
+            endpoint_url=endpoint_url,
+            config=Config(user_agent=user_agent).merge(config),
+            **connection,
+        )
+    except NoRegionError as e:
+        raise InvalidOption("No region is given: set region, or AWS_REGION, or the region of the profile.") from e
+    except (ValueError, BotoCoreError) as e:
+        raise InvalidOption(f"Couldn't connect to AWS: {e}") from e
 
 
 def endpoint_host(client: Any) -> str:

@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypeVar
 
 try:
     from botocore import exceptions as botocore_exceptions
@@ -36,25 +36,48 @@ _REFUSED_CREDENTIALS = {
 }
 
 
-class AnsibleAppStreamError(AnsibleAWSError, LabstreamError):
-    """A call to AppStream that failed. Its text is one sentence; ``code`` is the service's error code."""
+class ServiceError(AnsibleAWSError, LabstreamError):
+    """A call to a service that failed. Its text is one sentence; ``code`` is the service's error code.
+
+    A service's own class says by which prefix IAM knows its actions and what they act on, and what to do about codes
+    whose message does not tell.
+    """
+
+    iam_prefix: ClassVar[str]
+    resources: ClassVar[str]
+    cures: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, message: str | None = None, exception: Exception | None = None, **kwargs: Any) -> None:
         super().__init__(message=message, exception=exception, **kwargs)
         self.code = _code_of(exception)
 
     def __str__(self) -> str:
-        return f"{self.message}: {_sentence(self.exception, self.code)}"
+        return f"{self.message}: {self._sentence()}"
+
+    def _sentence(self) -> str:
+        if not isinstance(self.exception, botocore_exceptions.ClientError):
+            return _sentence(self.exception)
+        said = _one_line(self.exception.response.get("Error", {}).get("Message") or "no message")
+        if self.code in _DENIED:
+            action = f"{self.iam_prefix}:{self.exception.operation_name}"
+            return (
+                f"the credentials may not do {action} ({said}): allow this action on {self.resources} in their IAM "
+                "policy, or correct the names and the region if they are wrong."
+            )
+        if self.code in _REFUSED_CREDENTIALS:
+            return f"AWS does not accept the credentials ({self.code}: {said}): renew or correct them, then run again."
+        cure = self.cures.get(self.code)
+        return f"{self.code} ({said}): {cure}." if cure else _ended(f"{self.code}: {said}")
 
 
-class AppStreamErrorHandler(AWSErrorHandler):
-    """Decorators for functions that make one AppStream call each."""
+class ServiceErrorHandler(AWSErrorHandler):
+    """Decorators for functions that make one call each. A service's own class names its exception."""
 
-    _CUSTOM_EXCEPTION = AnsibleAppStreamError
+    _CUSTOM_EXCEPTION: type[ServiceError]
 
     @classmethod
     def common_error_handler(cls, description: str) -> Callable[[_Function], _Function]:
-        """Raise what botocore raises as AnsibleAppStreamError, also over a reply that is none of the service's."""
+        """Raise what botocore raises as the service's exception, also over a reply that is none of the service's."""
         handled_by_amazon_aws = super().common_error_handler(description)
 
         def wrapper(func: _Function) -> _Function:
@@ -77,8 +100,44 @@ class AppStreamErrorHandler(AWSErrorHandler):
         return wrapper
 
     @classmethod
-    def _unreadable(cls, description: str, reason: Exception) -> AnsibleAppStreamError:
+    def _unreadable(cls, description: str, reason: Exception) -> ServiceError:
         return cls._CUSTOM_EXCEPTION(f"Failed to {description}", ResponseParserError(type(reason).__name__))
+
+
+class AnsibleAppStreamError(ServiceError):
+    """A call to AppStream that failed."""
+
+    iam_prefix = "appstream"
+    resources = "this stack and fleet"
+
+
+class AppStreamErrorHandler(ServiceErrorHandler):
+    """Decorators for functions that make one AppStream call each."""
+
+    _CUSTOM_EXCEPTION = AnsibleAppStreamError
+
+
+class AnsibleNimbleError(ServiceError):
+    """A call to Nimble Studio that failed."""
+
+    iam_prefix = "nimble"
+    resources = "this studio and its sessions"
+    cures: ClassVar[Mapping[str, str]] = {
+        "ConflictException": "another operation is in progress, so wait until it is done, then run again",
+        "InternalServerErrorException": "the service failed, so run again later",
+        "ResourceNotFoundException": "correct studio_id, the session's id and the region, or look whose credentials "
+        "these are",
+        "ServiceQuotaExceededException": "delete what is not needed any more or have the quota raised, then run again",
+        "ThrottlingException": "lower concurrency, then run again",
+        "ValidationException": "correct what it names; a client_token that has been used with other parameters must be "
+        "changed",
+    }
+
+
+class NimbleErrorHandler(ServiceErrorHandler):
+    """Decorators for functions that make one Nimble Studio call each."""
+
+    _CUSTOM_EXCEPTION = AnsibleNimbleError
 
 
 def _code_of(exception: Exception | None) -> str:
@@ -87,18 +146,8 @@ def _code_of(exception: Exception | None) -> str:
     return type(exception).__name__
 
 
-def _sentence(exception: Exception | None, code: str) -> str:
-    if isinstance(exception, botocore_exceptions.ClientError):
-        said = _one_line(exception.response.get("Error", {}).get("Message") or "no message")
-        if code in _DENIED:
-            action = f"appstream:{exception.operation_name}"
-            return (
-                f"the credentials may not do {action} ({said}): allow this action on this stack and fleet in their IAM "
-                "policy, or correct the names and the region if they are wrong."
-            )
-        if code in _REFUSED_CREDENTIALS:
-            return f"AWS does not accept the credentials ({code}: {said}): renew or correct them, then run again."
-        return _ended(f"{code}: {said}")
+def _sentence(exception: Exception | None) -> str:
+    """What to tell of an exception that is no reply of the service."""
     if isinstance(exception, (botocore_exceptions.NoCredentialsError, botocore_exceptions.PartialCredentialsError)):
         return (
             "no AWS credentials were found: set profile, or access_key and secret_key, or their environment variables."

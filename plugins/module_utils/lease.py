@@ -14,7 +14,7 @@ import hashlib
 import json
 import math
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -50,17 +50,22 @@ class Lease:
     ``url`` is a password: it is None once it has expired or was forgotten, and no ``repr`` shows it.
     ``validity`` is what was asked of the service, None if the caller asked for a moment.
     ``forgotten`` is when the user had the lease forgotten, else None.
+
+    Where the service tells a stream's URL again, ``url`` and ``url_sha256`` are None, and ``stream_id`` is remembered
+    instead. Such a lease begins as an intent: the ``client_token`` that a stream is about to be created with.
     """
 
     key: LeaseKey
     lease_id: str
     url: str | None = field(repr=False)
-    url_sha256: str
+    url_sha256: str | None
     issued: datetime
     expires: datetime
     validity: int | None = None
     lab: str | None = None
     forgotten: datetime | None = None
+    client_token: str | None = None
+    stream_id: str | None = None
 
     @classmethod
     def of_url(
@@ -68,6 +73,26 @@ class Lease:
     ) -> Lease:
         """The lease of a URL that the service has just issued."""
         return cls(key, uuid.uuid4().hex, url, url_sha256(url), issued, expires, validity, lab)
+
+    @classmethod
+    def intent(
+        cls, key: LeaseKey, client_token: str, *, issued: datetime, expires: datetime, validity: int, lab: str | None
+    ) -> Lease:
+        """What is remembered before a stream is created with this token."""
+        return cls(key, uuid.uuid4().hex, None, None, issued, expires, validity, lab, client_token=client_token)
+
+    def of_stream(self, stream_id: str, expires: datetime | None) -> Lease:
+        """The lease of the stream that this intent led to; ``expires`` is None if the service did not say."""
+        return replace(self, lease_id=uuid.uuid4().hex, stream_id=stream_id, expires=expires or self.expires)
+
+    @property
+    def is_intent(self) -> bool:
+        """Whether no stream of it is known yet."""
+        return self.client_token is not None and self.stream_id is None
+
+    def opens_at(self, now: datetime) -> bool:
+        """Whether there is a URL, here or at the service, that works at ``now``."""
+        return self.forgotten is None and (self.url is not None or self.stream_id is not None) and self.expires > now
 
 
 @dataclass(frozen=True)
@@ -108,7 +133,7 @@ class Need:
 
     def is_met_by(self, lease: Lease, now: datetime) -> bool:
         """Whether the lease is current: its URL may be given to this caller instead of a new one."""
-        if lease.url is None or lease.expires <= now:
+        if not lease.opens_at(now):
             return False
         if self.validity is not None and lease.validity != self.validity:
             return False

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from .issuing import Outcome
 from .lease import Lease, LeaseKey
 from .moments import format_moment
+from .steps import Outcome
 
 # So many reasons, and so many seats for each, are told in a failed task's message; the result lists all.
 TOLD = 5
@@ -61,7 +61,7 @@ def forgotten_diff_of(leases: Sequence[Lease]) -> dict[str, dict[str, str]]:
 
 def forgotten_warning(leases: Sequence[Lease], now: datetime) -> str | None:
     """What users must know of the URLs that were forgotten but still work; None if there are none."""
-    working = [lease.expires for lease in leases if lease.url is not None and lease.expires > now]
+    working = [lease.expires for lease in leases if lease.opens_at(now)]
     if not working:
         return None
     told = "1 forgotten streaming URL works until it expires at"
@@ -71,7 +71,11 @@ def forgotten_warning(leases: Sequence[Lease], now: datetime) -> str | None:
 
 
 def _expiries(leases: Sequence[Lease | None]) -> dict[str, str]:
-    return {name_of(lease.key): format_moment(lease.expires) for lease in leases if lease and not lease.forgotten}
+    return {
+        name_of(lease.key): format_moment(lease.expires)
+        for lease in leases
+        if lease and not lease.forgotten and not lease.is_intent
+    }
 
 
 def failure_message(outcomes: Sequence[Outcome], remembered: bool) -> str:

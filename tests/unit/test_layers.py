@@ -24,20 +24,37 @@ PURE: dict[str, set[str]] = {
     "version": set(),
     "moments": {"exceptions"},
     "appstream_limits": {"exceptions"},
+    "nimble_service": set(),
+    "service_loader": set(),
     "lease": {"exceptions", "moments"},
     "lease_store": set(),
     "lease_store.sqlite": {"exceptions", "lease"},
     "lease_store.base": {"exceptions", "lease", "lease_store.sqlite"},
-    "issuing": {"exceptions", "lease", "lease_store.base"},
-    "results": {"issuing", "lease", "moments"},
+    "nimble_limits": {"exceptions"},
+    "nimble_states": set(),
+    "steps": {"exceptions", "lease", "lease_store.base", "nimble_states"},
+    "issuing": {"exceptions", "lease", "lease_store.base", "steps"},
+    "intents": {"exceptions", "lease", "lease_store.base", "moments", "nimble_states", "steps"},
+    "results": {"lease", "moments", "steps"},
 }
 # And these know one of them or both:
 SERVICE: dict[str, set[str]] = {
     "arguments": {"ansible.module_utils", "exceptions", "lease_store.base", "moments"},
     "errors": {AMAZON, "botocore", "exceptions"},
     "modules": {AMAZON, "exceptions", "version"},
-    "client": {"botocore", "exceptions", "modules"},
+    "client": {
+        AMAZON,
+        "ansible.module_utils",
+        "boto3",
+        "botocore",
+        "exceptions",
+        "modules",
+        "nimble_service",
+        "service_loader",
+        "version",
+    },
     "appstream": {AMAZON, "errors", "exceptions"},
+    "nimble": {AMAZON, "client", "errors", "exceptions", "lease", "modules", "nimble_states"},
 }
 
 

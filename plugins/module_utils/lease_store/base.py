@@ -31,6 +31,13 @@ class LeaseStore(Protocol):
             The lease that the store holds afterwards: the given one, or the one that was in the way.
         """
 
+    def replace(self, lease: Lease, *, expected: str, now: datetime) -> Lease | None:
+        """Write the lease only over the one with id ``expected``, if its key still has that and it was not forgotten.
+
+        Returns:
+            The lease that the store holds afterwards, if any.
+        """
+
     def batch(self, now: datetime) -> AbstractContextManager[None]:
         """A context at whose end a store that can do so writes all that was to be written in it, or nothing.
 
@@ -53,6 +60,10 @@ class NoLeaseStore:
 
     def compare_and_set(self, lease: Lease, *, expected: str | None, now: datetime) -> Lease:
         """The given lease, as if nobody else issued any."""
+        return lease
+
+    def replace(self, lease: Lease, *, expected: str, now: datetime) -> Lease | None:
+        """The given lease, as if the expected one had been kept."""
         return lease
 
     def batch(self, now: datetime) -> AbstractContextManager[None]:

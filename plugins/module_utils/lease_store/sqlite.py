@@ -24,40 +24,60 @@ from ..lease import RETENTION, Lease, LeaseKey
 
 # "LSTR" in SQLite's header tells our files from other people's databases.
 APPLICATION_ID = 0x4C535452
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_TIMEOUT = 30.0
 
-_SCHEMA = f"""
+_COLUMNS_OF_1 = "scope, seat, purpose, lease_id, url, url_sha256, issued, expires, validity, lab, forgotten"
+_COLUMNS = f"{_COLUMNS_OF_1}, client_token, stream_id"
+
+# Statements, since sqlite3's executescript would commit.
+_CREATE = f"""
 CREATE TABLE lease (
     scope TEXT NOT NULL,
     seat TEXT NOT NULL,
     purpose TEXT NOT NULL,
     lease_id TEXT NOT NULL,
     url TEXT,
-    url_sha256 TEXT NOT NULL,
+    url_sha256 TEXT,
     issued INTEGER NOT NULL,
     expires INTEGER NOT NULL,
     validity INTEGER,
     lab TEXT,
     forgotten INTEGER,
+    client_token TEXT,
+    stream_id TEXT,
     PRIMARY KEY (scope, seat, purpose)
 ) WITHOUT ROWID;
 CREATE INDEX lease_with_url ON lease (expires) WHERE url IS NOT NULL;
 CREATE INDEX lease_by_expiry ON lease (expires);
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {SCHEMA_VERSION};
-"""
+""".split(";")
 
-_COLUMNS = "scope, seat, purpose, lease_id, url, url_sha256, issued, expires, validity, lab, forgotten"
+# Schema 1 knew no streams. Its indexes go with its table.
+_UPGRADE_1 = [
+    "ALTER TABLE lease RENAME TO lease_of_1",
+    "DROP INDEX lease_with_url",
+    "DROP INDEX lease_by_expiry",
+    *_CREATE,
+    f"INSERT INTO lease ({_COLUMNS_OF_1}) SELECT {_COLUMNS_OF_1} FROM lease_of_1",
+    "DROP TABLE lease_of_1",
+]
+
+# How a file of each version, 0 for an empty one, becomes one of the present.
+_STEPS_FROM = {0: _CREATE, 1: _UPGRADE_1, SCHEMA_VERSION: []}
+
+_VALUES = ":" + _COLUMNS.replace(", ", ", :")
+_SET = f"SET ({_COLUMNS}) = ({_VALUES})"
+_OF_KEY = "WHERE scope = :scope AND seat = :seat AND purpose = :purpose"
 
 _WRITE = f"""
-INSERT INTO lease ({_COLUMNS})
-VALUES (:scope, :seat, :purpose, :lease_id, :url, :url_sha256, :issued, :expires, :validity, :lab, :forgotten)
-ON CONFLICT (scope, seat, purpose) DO UPDATE SET
-    lease_id = excluded.lease_id, url = excluded.url, url_sha256 = excluded.url_sha256, issued = excluded.issued,
-    expires = excluded.expires, validity = excluded.validity, lab = excluded.lab, forgotten = excluded.forgotten
+INSERT INTO lease ({_COLUMNS}) VALUES ({_VALUES})
+ON CONFLICT (scope, seat, purpose) DO UPDATE {_SET}
 WHERE lease.lease_id = :expected OR lease.forgotten IS NOT NULL OR lease.expires <= :now
 """
+_REPLACE = f"UPDATE lease {_SET} {_OF_KEY} AND lease_id = :expected AND forgotten IS NULL"
+_READ = f"SELECT {_COLUMNS} FROM lease {_OF_KEY}"
 
 _DAMAGED = "is damaged: restore it from a copy, or move it away to start with no lease"
 
@@ -100,8 +120,9 @@ class SQLiteLeaseStore:
                 try:
                     self._database = self._connect(busy_timeout)
                     self._check_owner(self._database)
-                    if create and not _has_schema(self._database):
-                        _create_schema(self._database)
+                    version = _pragma(self._database, "user_version")
+                    if version != SCHEMA_VERSION and (create or version):
+                        _bring_up_to_date(self._database)
                 except BaseException:
                     self.close()
                     raise
@@ -109,19 +130,27 @@ class SQLiteLeaseStore:
     def read(self, scope: str) -> dict[LeaseKey, Lease]:
         """All leases of a scope, in one query."""
         with self._sentences():
-            if self._database is None or not _has_schema(self._database):
+            if self._database is None or not _pragma(self._database, "user_version"):
                 return {}
             rows = self._database.execute(f"SELECT {_COLUMNS} FROM lease WHERE scope = ?", (scope,)).fetchall()
             return {lease.key: lease for lease in map(_lease_of_row, rows)}
 
     def compare_and_set(self, lease: Lease, *, expected: str | None, now: datetime) -> Lease:
         """Write the lease if its key has none, one that expired or was forgotten, or the one with id ``expected``."""
+        return _lease_of_row(self._write(_WRITE, lease, expected, now) or ())
+
+    def replace(self, lease: Lease, *, expected: str, now: datetime) -> Lease | None:
+        """Write the lease only over the one with id ``expected``, if that is still there and was not forgotten."""
+        row = self._write(_REPLACE, lease, expected, now)
+        return _lease_of_row(row) if row else None
+
+    def _write(self, statement: str, lease: Lease, expected: str | None, now: datetime) -> tuple[Any, ...] | None:
+        """Run the statement; return the row that the lease's key then has."""
+        values = {**_row_of_lease(lease), "expected": expected, "now": _seconds(now)}
         with self._transaction(now) as database:
-            database.execute(_WRITE, {**_row_of_lease(lease), "expected": expected, "now": _seconds(now)})
-            rows = database.execute(
-                f"SELECT {_COLUMNS} FROM lease WHERE scope = ? AND seat = ? AND purpose = ?", lease.key
-            ).fetchall()
-            return _lease_of_row(rows[0] if rows else ())
+            database.execute(statement, values)
+            rows = database.execute(_READ, values).fetchall()
+            return rows[0] if rows else None
 
     @contextmanager
     def batch(self, now: datetime) -> Iterator[None]:
@@ -249,16 +278,12 @@ def _nearest(path: str) -> str:
             path = os.path.dirname(path)
 
 
-def _create_schema(database: sqlite3.Connection) -> None:
+def _bring_up_to_date(database: sqlite3.Connection) -> None:
     database.execute("BEGIN IMMEDIATE")
     with _commit_or_roll_back(database):
-        if not _has_schema(database):  # Another run may have been faster.
-            for statement in filter(str.strip, _SCHEMA.split(";")):
-                database.execute(statement)
-
-
-def _has_schema(database: sqlite3.Connection) -> bool:
-    return _pragma(database, "user_version") == SCHEMA_VERSION
+        # Asked only now, since another run may have been faster.
+        for statement in _STEPS_FROM[_pragma(database, "user_version")]:
+            database.execute(statement)
 
 
 def _pragma(database: sqlite3.Connection, name: str) -> int:
@@ -297,12 +322,14 @@ def _row_of_lease(lease: Lease) -> dict[str, str | int | None]:
         "validity": lease.validity,
         "lab": lease.lab,
         "forgotten": None if lease.forgotten is None else _seconds(lease.forgotten),
+        "client_token": lease.client_token,
+        "stream_id": lease.stream_id,
     }
 
 
 def _lease_of_row(row: tuple[Any, ...]) -> Lease:
     try:
-        scope, seat, purpose, lease_id, url, sha256, issued, expires, validity, lab, forgotten = row
+        scope, seat, purpose, lease_id, url, sha256, issued, expires, validity, lab, forgotten, token, stream_id = row
         return Lease(
             key=LeaseKey(scope, seat, purpose),
             lease_id=lease_id,
@@ -313,6 +340,8 @@ def _lease_of_row(row: tuple[Any, ...]) -> Lease:
             validity=validity,
             lab=lab,
             forgotten=None if forgotten is None else _moment(forgotten),
+            client_token=token,
+            stream_id=stream_id,
         )
     except (TypeError, ValueError, OverflowError, OSError) as e:
         raise sqlite3.DatabaseError("malformed record") from e

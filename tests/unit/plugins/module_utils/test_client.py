@@ -4,13 +4,23 @@
 
 from __future__ import annotations
 
+import functools
+import json
+import os
+import threading
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
 import botocore.session
 import pytest
+from ansible.module_utils import basic
 from ansible_collections.labstream.aws.plugins.module_utils import client as client_utils
-from ansible_collections.labstream.aws.plugins.module_utils.client import ServiceClock, endpoint_host
+from ansible_collections.labstream.aws.plugins.module_utils.client import ServiceClock, endpoint_host, service_client
+from ansible_collections.labstream.aws.plugins.module_utils.exceptions import LabstreamError
+from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
+from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.loaders import JSONFileLoader
 
 DATE = "Sat, 21 Nov 2026 08:00:00 GMT"
 TOLD = datetime(2026, 11, 21, 8, 0, 0, tzinfo=UTC)
@@ -127,3 +137,287 @@ def test_the_replies_of_another_service_tell_nothing(machine):
 def test_the_host_of_an_endpoint_is_a_part_of_the_scope_and_tells_no_password(endpoint_url, host):
     client = SimpleNamespace(meta=SimpleNamespace(endpoint_url=endpoint_url)) if endpoint_url else botocore_client()
     assert endpoint_host(client) == host
+
+
+# Clients
+
+SERVICES = ("appstream", "nimble")
+REGION_AND_KEYS = dict(region="eu-central-1", access_key="nobody", secret_key="nothing")
+PROFILES = """
+[profile lab]
+region = us-west-2
+aws_access_key_id = of-the-profile
+aws_secret_access_key = nothing
+retry_mode = legacy
+max_attempts = 3
+
+[profile no-region]
+aws_access_key_id = of-the-profile
+aws_secret_access_key = nothing
+
+[profile half]
+region = us-west-2
+aws_access_key_id = of-the-profile
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _files_of_botocore_are_read_once():
+    """A hundred clients are made here; a new one reads megabytes of JSON."""
+    read = functools.cache(JSONFileLoader().load_file)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", lambda _self, path: read(path))
+        yield
+
+
+@pytest.fixture
+def module_of(monkeypatch, tmp_path):
+    """Makes the module that has these options, on a machine that has the profiles above and no other settings."""
+    config = tmp_path / "config"
+    config.write_text(PROFILES, encoding="utf-8")
+    for name in os.environ:
+        if name.startswith("AWS_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+    def make(**options):
+        arguments = json.dumps({"ANSIBLE_MODULE_ARGS": options}).encode()
+        monkeypatch.setattr(basic, "_ANSIBLE_ARGS", arguments)
+        monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)  # ansible-core 2.19 and newer
+        return LabstreamAWSModule(empty_result={}, argument_spec={})
+
+    return make
+
+
+def connection(client):
+    """How a client connects, less what differs by its service."""
+    credentials = client._request_signer._credentials
+    config = client.meta.config
+    settings = ("user_agent", "user_agent_extra", "retries", "max_pool_connections", "proxies", "s3")
+    return {
+        **{name: getattr(config, name) for name in settings},
+        "timeouts": (config.connect_timeout, config.read_timeout),
+        "region": client.meta.region_name,
+        "credentials": credentials and credentials.get_frozen_credentials(),
+        "verify": client._endpoint.http_session._verify,
+        "host": endpoint_host(client).replace("appstream2", "nimble"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        pytest.param(
+            {},
+            {"retries": {"mode": "adaptive", "total_max_attempts": 10}, "max_pool_connections": 7, "verify": True},
+            id="our own settings",
+        ),
+        pytest.param(
+            dict(region=None, access_key=None, secret_key=None, profile="lab"), {"region": "us-west-2"}, id="a profile"
+        ),
+        pytest.param(
+            dict(access_key=None, secret_key=None, profile="lab"),
+            {"region": "eu-central-1"},
+            id="a profile in another region",
+        ),
+        pytest.param(
+            dict(region=None, access_key=None, secret_key=None, profile="lab"),
+            {"retries": {"mode": "adaptive", "total_max_attempts": 10}},
+            id="a profile's retries do not win",
+        ),
+        pytest.param(dict(session_token="never"), {}, id="a session token"),
+        pytest.param(dict(access_key=None, secret_key=None), {"credentials": None}, id="no credentials"),
+        pytest.param(dict(endpoint_url="http://127.0.0.1:5000/api"), {"host": "127.0.0.1:5000"}, id="another endpoint"),
+        pytest.param(dict(validate_certs=False), {"verify": False}, id="any certificate"),
+        pytest.param(dict(aws_ca_bundle="/lab/ca.pem"), {"verify": "/lab/ca.pem"}, id="certificates of one's own"),
+        pytest.param(
+            dict(aws_ca_bundle="/lab/ca.pem", validate_certs=False), {"verify": False}, id="but any certificate"
+        ),
+        pytest.param(
+            dict(aws_config={"retries": {"mode": "legacy"}}), {"retries": {"mode": "legacy"}}, id="other retries"
+        ),
+        pytest.param(dict(aws_config={"max_pool_connections": 3}), {"max_pool_connections": 3}, id="another pool"),
+        pytest.param(dict(aws_config={"read_timeout": 17}), {"timeouts": (60, 17)}, id="another timeout"),
+        pytest.param(
+            dict(aws_config={"proxies": {"https": "http://proxy.example.org"}}),
+            {"proxies": {"https": "http://proxy.example.org"}},
+            id="a proxy",
+        ),
+        pytest.param(dict(aws_config={"user_agent": "lab"}), {}, id="another user agent"),
+        pytest.param(dict(aws_config={"user_agent_extra": "lab"}), {"user_agent_extra": "lab"}, id="more of it"),
+        pytest.param(
+            dict(region="us-east-1", aws_config={"use_fips_endpoint": True}),
+            {"host": "nimble-fips.us-east-1.amazonaws.com"},
+            id="FIPS",
+        ),
+    ],
+)
+def test_both_clients_connect_as_the_options_say(module_of, options, expected):
+    module = module_of(**{**REGION_AND_KEYS, **options})
+    appstream, nimble = (connection(service_client(module, service, 7)) for service in SERVICES)
+    assert nimble == appstream
+    assert nimble.items() >= expected.items()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("aws_config", [{}, {"retries": {"mode": "legacy"}, "connect_timeout": 60, "read_timeout": 1}])
+def test_attempts_and_timeout_win_over_the_users_settings(module_of, service, aws_config):
+    module = module_of(**REGION_AND_KEYS, aws_config={**aws_config, "user_agent_extra": "lab"})
+    connected = connection(service_client(module, service, 1, attempts=1, timeout=5))
+    assert connected["retries"]["total_max_attempts"] == 1
+    assert connected["timeouts"] == (5, 5)
+    assert connected["user_agent_extra"] == "lab"
+
+
+BAD_OPTIONS = [
+    pytest.param(dict(region=None), "region", id="no region"),
+    pytest.param(
+        dict(region=None, access_key=None, secret_key=None, profile="no-region"), "region", id="a profile without one"
+    ),
+    pytest.param(dict(region="eu central"), "'eu central'", id="no region's name"),
+    pytest.param(dict(access_key=None, secret_key=None, profile="nobody"), "nobody", id="an unknown profile"),
+    pytest.param(dict(profile="lab"), "profile", id="a profile and keys"),
+    pytest.param(dict(secret_key=None), "aws_secret_access_key", id="half of the keys"),
+    pytest.param(dict(endpoint_url="127.0.0.1"), "127.0.0.1", id="no URL"),
+    pytest.param(dict(aws_config={"retry": 3}), "'retry'", id="an unknown setting"),
+    pytest.param(dict(aws_config={"retries": {"mode": "never"}}), "never", id="an unknown mode"),
+]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize(("options", "named"), BAD_OPTIONS)
+def test_options_that_do_not_say_how_to_connect_are_named_in_one_sentence(module_of, service, options, named):
+    module = module_of(**{**REGION_AND_KEYS, **options})
+    with pytest.raises(LabstreamError) as refused:
+        service_client(module, service, 1)
+    assert named in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert "Traceback" not in str(refused.value)
+
+
+# What the Nimble client does with replies
+
+
+@pytest.fixture
+def studio(monkeypatch):
+    """An endpoint on this machine that gives the replies of ``studio.replies``, the last one for ever."""
+    told = SimpleNamespace(replies=[], requests=[])
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            told.requests.append((self.command, self.path, dict(self.headers)))
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            reply = told.replies.pop(0) if len(told.replies) > 1 else told.replies[0]
+            if reply == "silence":
+                silence.wait(30)
+                return
+            error, status = reply
+            body = json.dumps({"message": "What it says."} if error else {"stream": {"streamId": "s"}}).encode()
+            self.send_response(status)
+            if error:
+                self.send_header("x-amzn-ErrorType", error)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_POST = do_GET
+
+        def log_message(self, *args):
+            pass
+
+    silence = threading.Event()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    told.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _seconds: None)
+    yield told
+    silence.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def create(module_of, studio, *, aws_config=None, **settings):
+    """Create a stream by a client that is made so."""
+    module = module_of(**REGION_AND_KEYS, endpoint_url=studio.url, aws_config=aws_config)
+    client = service_client(module, "nimble", 1, **settings)
+    return client.create_streaming_session_stream(studioId="studio-1", sessionId="session-1")
+
+
+CONFLICT = ("ConflictException", 409)
+PASSING = [CONFLICT, ("InternalServerErrorException", 500), ("ThrottlingException", 429)]
+LASTING = [
+    ("AccessDeniedException", 403),
+    ("ResourceNotFoundException", 404),
+    ("ServiceQuotaExceededException", 402),
+    ("ValidationException", 400),
+]
+DONE = (None, 200)
+
+
+def test_a_conflict_is_retried_with_the_same_token_until_it_has_passed(module_of, studio):
+    studio.replies = [CONFLICT, CONFLICT, DONE]
+    assert create(module_of, studio)["stream"]["streamId"] == "s"
+    assert len(studio.requests) == 3
+    assert len({headers["X-Amz-Client-Token"] for _method, _path, headers in studio.requests}) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "attempts"),
+    [
+        ({}, 10),
+        (dict(attempts=1), 1),
+        (dict(aws_config={"retries": {"mode": "standard", "total_max_attempts": 3}}), 3),
+        (dict(aws_config={"retries": {"mode": "adaptive", "total_max_attempts": 4}}), 4),
+        (dict(aws_config={"retries": {"mode": "adaptive", "total_max_attempts": 4}}, attempts=2), 2),
+        # This mode has a list of its own.
+        (dict(aws_config={"retries": {"mode": "legacy"}}), 1),
+    ],
+)
+def test_a_conflict_that_stays_is_retried_within_the_budget(module_of, studio, settings, attempts):
+    studio.replies = [CONFLICT]
+    with pytest.raises(ClientError, match=r"ConflictException"):
+        create(module_of, studio, **settings)
+    assert len(studio.requests) == attempts
+
+
+@pytest.mark.parametrize("reply", PASSING)
+def test_what_passes_is_retried(module_of, studio, reply):
+    studio.replies = [reply]
+    with pytest.raises(ClientError, match=reply[0]):
+        create(module_of, studio, attempts=3)
+    assert len(studio.requests) == 3
+
+
+@pytest.mark.parametrize("reply", LASTING)
+def test_what_does_not_pass_is_not_retried(module_of, studio, reply):
+    studio.replies = [reply]
+    with pytest.raises(ClientError, match=reply[0]):
+        create(module_of, studio)
+    assert len(studio.requests) == 1
+
+
+def test_an_attempt_with_a_timeout_ends_then(module_of, studio):
+    studio.replies = ["silence"]
+    with pytest.raises(ReadTimeoutError):
+        create(module_of, studio, aws_config={"read_timeout": 60}, attempts=1, timeout=0.2)
+    assert len(studio.requests) == 1
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_call_tells_the_service_which_collection_makes_it(module_of, studio, service):
+    studio.replies = [DONE]
+    module = module_of(**REGION_AND_KEYS, endpoint_url=studio.url)
+    client = service_client(module, service, 1)
+    if service == "nimble":
+        client.get_studio(studioId="studio-1")
+    else:
+        client.describe_stacks()
+    ((_method, _path, headers),) = studio.requests
+    assert " labstream.aws/" in headers["User-Agent"]
+    assert f"Botocore/{botocore.__version__}" in headers["User-Agent"]

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils.issuing import Failure, Outcome
 from ansible_collections.labstream.aws.plugins.module_utils.results import (
     NO_SUMMARY,
     diff_of,
@@ -14,6 +13,7 @@ from ansible_collections.labstream.aws.plugins.module_utils.results import (
     forgotten_warning,
     summary_of,
 )
+from ansible_collections.labstream.aws.plugins.module_utils.steps import Failure, Outcome
 
 from tests.unit.plugins.module_utils.support import NOW, after, key_of, lease_of
 

@@ -368,14 +368,14 @@ def another_run(path):
 
 def test_two_runs_may_create_the_store_at_once(path, monkeypatch, another_run):
     # Given a run that finds no schema, and another run that is faster to create one.
-    create_schema = sqlite._create_schema
+    bring_up_to_date = sqlite._bring_up_to_date
 
     def slower(database):
         another_run.go()
         another_run.ended()
-        create_schema(database)
+        bring_up_to_date(database)
 
-    monkeypatch.setattr(sqlite, "_create_schema", slower)
+    monkeypatch.setattr(sqlite, "_bring_up_to_date", slower)
 
     # When it goes on, then it uses the other's.
     with opened(path) as store:

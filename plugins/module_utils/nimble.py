@@ -1,0 +1,183 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What Nimble Studio is asked: its calls, and the check before the first stream.
+
+AWS has closed this API; other endpoints may speak it. Source: the service model of botocore 1.35.47.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
+
+from .client import NIMBLE, endpoint_host, service_client
+from .errors import AnsibleNimbleError, NimbleErrorHandler
+from .exceptions import NotReady
+from .lease import LeaseKey
+from .modules import LabstreamAWSModule
+from .nimble_states import READY, Stream, session_problem
+
+# AWS's own endpoints end so, in all partitions.
+_OF_AWS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
+PROBE_TIMEOUT = 5
+
+# A refusal with one of these codes may come from the state of the session.
+_OF_SESSION = {"ConflictException", "ResourceNotFoundException", "ValidationException"}
+
+
+@NimbleErrorHandler.common_error_handler("look the studio up")
+def get_studio_arn(client: Any, studio_id: str) -> str | None:
+    """The ARN of the studio (GetStudio), None if there is no such studio."""
+    try:
+        return client.get_studio(studioId=studio_id)["studio"]["arn"]
+    except is_boto3_error_code("ResourceNotFoundException"):
+        return None
+
+
+@NimbleErrorHandler.common_error_handler("look the session up")
+def get_streaming_session(client: Any, studio_id: str, session_id: str) -> dict[str, Any] | None:
+    """The session (GetStreamingSession), or None."""
+    try:
+        return client.get_streaming_session(studioId=studio_id, sessionId=session_id)["session"]
+    except is_boto3_error_code("ResourceNotFoundException"):
+        return None
+
+
+@NimbleErrorHandler.common_error_handler("list the sessions of the studio")
+def list_streaming_sessions(client: Any, studio_id: str, **selection: str) -> list[dict[str, Any]]:
+    """The sessions of the studio (ListStreamingSessions), all pages; those of ``ownedBy`` or ``createdBy`` if given."""
+    paginator = client.get_paginator("list_streaming_sessions")
+    return paginator.paginate(studioId=studio_id, **selection).build_full_result().get("sessions", [])
+
+
+@NimbleErrorHandler.common_error_handler("start the session")
+def start_streaming_session(client: Any, studio_id: str, session_id: str) -> dict[str, Any]:
+    """The session as it is once it is starting (StartStreamingSession)."""
+    return client.start_streaming_session(studioId=studio_id, sessionId=session_id)["session"]
+
+
+@NimbleErrorHandler.common_error_handler("create a stream")
+def create_streaming_session_stream(client: Any, **parameters: Any) -> Stream:
+    """A stream (CreateStreamingSessionStream), in general not READY yet.
+
+    Args:
+        client: A client of Nimble Studio.
+        parameters: ``studioId``, ``sessionId``, ``clientToken`` and ``expirationInSeconds``.
+    """
+    return _stream_of(client.create_streaming_session_stream(**parameters)["stream"])
+
+
+@NimbleErrorHandler.common_error_handler("look the stream up")
+def get_streaming_session_stream(client: Any, studio_id: str, session_id: str, stream_id: str) -> Stream | None:
+    """The stream (GetStreamingSessionStream), or None."""
+    try:
+        reply = client.get_streaming_session_stream(studioId=studio_id, sessionId=session_id, streamId=stream_id)
+    except is_boto3_error_code("ResourceNotFoundException"):
+        return None
+    return _stream_of(reply["stream"])
+
+
+def _stream_of(described: dict[str, Any]) -> Stream:
+    return Stream(
+        stream_id=described["streamId"],
+        state=described.get("state"),
+        status_code=described.get("statusCode"),
+        url=described.get("url"),
+        created_at=_moment_of(described, "createdAt"),
+        created_by=described.get("createdBy"),
+        expires_at=_moment_of(described, "expiresAt"),
+        owned_by=described.get("ownedBy"),
+    )
+
+
+def _moment_of(described: dict[str, Any], member: str) -> datetime | None:
+    """In UTC and rounded down to whole seconds."""
+    moment = described.get(member)
+    return moment.astimezone(timezone.utc).replace(microsecond=0) if moment else None
+
+
+def nimble_client(module: LabstreamAWSModule, concurrency: int) -> Any:
+    """A client of an endpoint that speaks the API. AWS's own is tried once first, since AWS has closed it.
+
+    Raises:
+        NotReady: AWS's own endpoint did not answer.
+        LabstreamError: the options do not say how to connect.
+    """
+    client = service_client(module, NIMBLE, concurrency)
+    if endpoint_host(client).partition(":")[0].endswith(_OF_AWS):
+        probe = service_client(module, NIMBLE, 1, attempts=1, timeout=PROBE_TIMEOUT)
+        try:
+            get_studio_arn(probe, module.params["studio_id"])
+        except AnsibleNimbleError as e:
+            raise NotReady(
+                "AWS has closed the API of Nimble Studio (cloud studios ended in June 2024), and "
+                f"{endpoint_host(client)} gives no answer ({str(e).rstrip('.')}): set endpoint_url to an endpoint that "
+                "speaks this API, or move the class to labstream.aws.appstream_streaming_url."
+            ) from e
+    return client
+
+
+def missing_studio(client: Any, studio_id: str) -> NotReady:
+    """The error of a studio that there is not."""
+    return NotReady(
+        f"Studio {studio_id!r} does not exist in region {client.meta.region_name}: check studio_id, region, "
+        "endpoint_url and whose credentials these are."
+    )
+
+
+@dataclass(frozen=True)
+class StudioStreams:
+    """The streams of a studio's sessions, as the protocol of intents asks for them. The seats are session ids."""
+
+    client: Any
+    studio_id: str
+    expiration_in_seconds: int
+
+    def create(self, key: LeaseKey, client_token: str) -> Stream:
+        """A stream for this token.
+
+        Raises:
+            NotReady: the session is missing or not READY, as far as that is why the service refused.
+            AnsibleNimbleError: the call failed otherwise.
+        """
+        try:
+            return create_streaming_session_stream(
+                self.client,
+                studioId=self.studio_id,
+                sessionId=key.seat,
+                clientToken=client_token,
+                expirationInSeconds=self.expiration_in_seconds,
+            )
+        except AnsibleNimbleError as e:
+            if e.code in _OF_SESSION:
+                self._explain(key)
+            raise
+
+    def look_up(self, key: LeaseKey, stream_id: str) -> Stream | None:
+        """The stream as it is now, None if there is none."""
+        return get_streaming_session_stream(self.client, self.studio_id, key.seat, stream_id)
+
+    def check(self, key: LeaseKey) -> None:
+        """Refuse a session for which no stream can be created now.
+
+        Raises:
+            NotReady: saying what is wrong and what to do.
+            AnsibleNimbleError: the call failed.
+        """
+        session = get_streaming_session(self.client, self.studio_id, key.seat)
+        if session is None:
+            raise NotReady(f"Session {key.seat!r} does not exist in studio {self.studio_id!r}: check both ids.")
+        if session.get("state") != READY:
+            raise NotReady(session_problem(key.seat, session.get("state"), session.get("statusCode")))
+
+    def _explain(self, key: LeaseKey) -> None:
+        """Raise what the session's state tells; not what goes wrong in asking, since the refusal tells more."""
+        try:
+            self.check(key)
+        except AnsibleNimbleError:
+            pass

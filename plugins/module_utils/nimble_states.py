@@ -1,0 +1,84 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What Nimble Studio says of streams and sessions, and what that means. Pure: knows neither AWS nor Ansible.
+
+Source: the service model of botocore 1.35.47 (StreamingSessionState, StreamingSessionStreamState, their StatusCodes).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+READY = "READY"
+CREATE_IN_PROGRESS = "CREATE_IN_PROGRESS"
+START_IN_PROGRESS = "START_IN_PROGRESS"
+STOPPED = "STOPPED"
+
+# Why, as told by a status code that is not the state once more.
+_REASONS = {
+    "INTERNAL_ERROR": "the service failed",
+    "NETWORK_CONNECTION_ERROR": "the session's machine cannot be reached",
+    "STREAM_DELETED": "it was deleted or has expired",
+    "STREAM_DELETE_IN_PROGRESS": "it is being deleted or has just expired",
+    "INSUFFICIENT_CAPACITY": "AWS has no machine of this instance type free",
+    "ACTIVE_DIRECTORY_DOMAIN_JOIN_ERROR": "its machine could not join the domain",
+    "INITIALIZATION_SCRIPT_ERROR": "an initialization script of its launch profile failed",
+    "DECRYPT_STREAMING_IMAGE_ERROR": "its streaming image could not be decrypted",
+    "NETWORK_INTERFACE_ERROR": "its network interface could not be made",
+    "AMI_VALIDATION_ERROR": "its streaming image is not valid",
+}
+
+_START = "start it (StartStreamingSession, or nimble_lab_start_sessions of the role labstream.aws.nimble_lab)"
+
+# What to do about a session in such a state before a stream can be created.
+_CURES_OF_SESSION = {
+    CREATE_IN_PROGRESS: "wait until it is READY",
+    START_IN_PROGRESS: "wait until it is READY",
+    STOPPED: f"{_START}, wait until it is READY",
+    "STOP_IN_PROGRESS": f"wait until it is STOPPED, {_START}, wait until it is READY",
+    "STOP_FAILED": "stop it once more (StopStreamingSession) or replace it",
+    "START_FAILED": "mend the cause and start it once more (StartStreamingSession), or replace it",
+    "CREATE_FAILED": "mend the cause and replace it with a new session (CreateStreamingSession)",
+}
+_REPLACE = "name another session, or make a new one (CreateStreamingSession)"
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A stream of a session, as the service describes it. ``url`` is a password, and None unless it is READY."""
+
+    stream_id: str
+    state: str | None
+    status_code: str | None = None
+    url: str | None = field(default=None, repr=False)
+    created_at: datetime | None = None
+    created_by: str | None = None
+    expires_at: datetime | None = None
+    owned_by: str | None = None
+
+    @property
+    def is_in_progress(self) -> bool:
+        """Whether it may become READY."""
+        return self.state == CREATE_IN_PROGRESS
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether it is neither READY nor will be."""
+        return self.state not in (READY, CREATE_IN_PROGRESS)
+
+
+def in_words(state: str | None, status_code: str | None) -> str:
+    """State and status code with what they mean, such as ``CREATE_FAILED (INTERNAL_ERROR: the service failed)``."""
+    if not status_code:
+        return str(state)
+    reason = _REASONS.get(status_code)
+    return f"{state} ({status_code}: {reason})" if reason else f"{state} ({status_code})"
+
+
+def session_problem(session_id: str, state: str | None, status_code: str | None) -> str:
+    """One sentence on a session that is not READY."""
+    cure = _CURES_OF_SESSION.get(str(state), _REPLACE)
+    return f"Session {session_id!r} is {in_words(state, status_code)}, not READY: {cure}, then run again."

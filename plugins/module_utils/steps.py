@@ -1,0 +1,221 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The steps by which a seat gets its URL, and how those of a whole class are taken side by side.
+
+The steps of one seat are a generator: it yields what to do next, is sent what came of it, and returns an Outcome.
+Worker threads only call the service; the main thread alone uses the store, and writes each lease as soon as the call
+that it stems from is back. Knows neither AWS nor Ansible.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from .exceptions import LabstreamError, LeaseStoreError
+from .lease import Lease, LeaseKey
+from .lease_store.base import LeaseStore
+from .nimble_states import Stream
+
+# Seconds between rounds of looks: short at first, since most of what is waited for takes no longer.
+FIRST_PAUSE = 0.25
+LONGEST_PAUSE = 5.0
+PAUSE_GROWTH = 1.5
+
+
+class Call(NamedTuple):
+    """Call the service. Sent back is what the function returns; what it raises is thrown."""
+
+    function: Callable[[], Any]
+
+
+class Look(NamedTuple):
+    """Call the service after a pause, together with all others who look; ``deadline`` (monotonic) shortens the pause.
+
+    So waiting holds no place among the calls under way.
+    """
+
+    function: Callable[[], Any]
+    deadline: float
+
+
+class Write(NamedTuple):
+    """Write a lease by LeaseStore.compare_and_set. Sent back is the lease that the store then holds."""
+
+    lease: Lease
+    expected: str | None
+
+
+class Replace(NamedTuple):
+    """Write a lease by LeaseStore.replace. Sent back is the lease that the store then holds, if any."""
+
+    lease: Lease
+    expected: str
+
+
+class Failure(NamedTuple):
+    """Why a seat got no URL: one word for programs, one sentence for people."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one seat.
+
+    ``lease`` is the lease whose URL the seat has; None if it failed, or would be issued but for check mode.
+    ``held`` is the lease that the store held before. ``issued`` says that the URL is (or would be) a new one of this
+    run. ``stream`` is the service's last word on the seat's stream, where there are streams.
+    """
+
+    key: LeaseKey
+    held: Lease | None
+    lease: Lease | None = None
+    issued: bool = False
+    failure: Failure | None = None
+    stream: Stream | None = None
+
+    def failed(self, error: LabstreamError) -> Outcome:
+        """This outcome, had the seat failed for that reason."""
+        return replace(self, lease=None, issued=False, failure=Failure(error.code, str(error)))
+
+
+Steps = Generator[Call | Look | Write | Replace, Any, Outcome]
+
+
+def take_side_by_side(
+    steps: Mapping[LeaseKey, Steps],
+    held: Mapping[LeaseKey, Lease],
+    *,
+    store: LeaseStore,
+    now: Callable[[], datetime],
+    concurrency: int,
+) -> dict[LeaseKey, Outcome]:
+    """Take all steps of all seats, with so many calls to the service at once.
+
+    A seat whose steps raise LabstreamError has that as its failure; the others go on. When the store fails, nothing
+    more is begun, and all that are not done yet fail.
+    """
+    with ThreadPoolExecutor(max_workers=concurrency) as executor:
+        taking = _Taking(steps, held, store, now, executor, concurrency)
+        try:
+            return taking.to_the_end()
+        finally:
+            executor.shutdown(wait=True, cancel_futures=True)
+
+
+class _Taking:
+    """Where every seat stands."""
+
+    def __init__(
+        self,
+        steps: Mapping[LeaseKey, Steps],
+        held: Mapping[LeaseKey, Lease],
+        store: LeaseStore,
+        now: Callable[[], datetime],
+        executor: ThreadPoolExecutor,
+        concurrency: int,
+    ) -> None:
+        self._steps = steps
+        self._held = held
+        self._store = store
+        self._now = now
+        self._executor = executor
+        # Enough to keep all workers busy, but no more: should the store hang or fail, few URLs are lost.
+        self._most_under_way = 2 * concurrency
+        self._outcomes: dict[LeaseKey, Outcome] = {}
+        self._to_call: deque[tuple[LeaseKey, Callable[[], Any]]] = deque()
+        self._under_way: dict[Future[Any], LeaseKey] = {}
+        self._to_write: list[tuple[LeaseKey, Write | Replace]] = []
+        self._to_look: list[tuple[LeaseKey, Look]] = []
+        self._pause = FIRST_PAUSE
+        self._round_began = time.monotonic()
+
+    def to_the_end(self) -> dict[LeaseKey, Outcome]:
+        for key in self._steps:
+            self._go_on(key)
+        while len(self._outcomes) < len(self._steps):
+            if self._to_write:
+                self._write()
+            elif self._to_call or self._under_way:
+                self._call()
+            else:
+                self._begin_round()
+        return self._outcomes
+
+    def _go_on(self, key: LeaseKey, reply: Any = None, error: BaseException | None = None) -> None:
+        """Tell the seat what came of its last step, and note its next."""
+        steps = self._steps[key]
+        try:
+            step = steps.send(reply) if error is None else steps.throw(error)
+        except StopIteration as e:
+            self._outcomes[key] = e.value
+        except LabstreamError as e:
+            self._fail(key, e)
+        else:
+            if isinstance(step, (Write, Replace)):
+                self._to_write.append((key, step))
+            elif isinstance(step, Look):
+                self._to_look.append((key, step))
+            else:
+                self._to_call.append((key, step.function))
+
+    def _write(self) -> None:
+        """What came back at the same time is written at the same time: a disk takes long for each write."""
+        writes, self._to_write = self._to_write, []
+        try:
+            now = self._now()
+            with self._store.batch(now):
+                winners = [self._written(write, now) for _key, write in writes]
+        except LeaseStoreError as e:
+            for key, _write in writes:
+                self._fail(key, e)
+            self._give_up(e)
+            return
+        for (key, _write), winner in zip(writes, winners, strict=True):
+            self._go_on(key, winner)
+
+    def _written(self, write: Write | Replace, now: datetime) -> Lease | None:
+        if isinstance(write, Replace):
+            return self._store.replace(write.lease, expected=write.expected, now=now)
+        return self._store.compare_and_set(write.lease, expected=write.expected, now=now)
+
+    def _call(self) -> None:
+        while self._to_call and len(self._under_way) < self._most_under_way:
+            key, function = self._to_call.popleft()
+            self._under_way[self._executor.submit(function)] = key
+        done, _others = wait(self._under_way, return_when=FIRST_COMPLETED)
+        for call in done:
+            key, error = self._under_way.pop(call), call.exception()
+            self._go_on(key, None if error else call.result(), error)
+
+    def _begin_round(self) -> None:
+        """Pause, counted from the last round's begin, and let all look who wait to."""
+        now = time.monotonic()
+        deadline = min(look.deadline for _key, look in self._to_look)
+        time.sleep(max(0.0, min(self._round_began + self._pause, deadline) - now))
+        self._pause = min(self._pause * PAUSE_GROWTH, LONGEST_PAUSE)
+        self._round_began = time.monotonic()
+        self._to_call.extend((key, look.function) for key, look in self._to_look)
+        self._to_look = []
+
+    def _give_up(self, broken: LeaseStoreError) -> None:
+        """Begin nothing more; what has begun is waited for, and lost, but the reason of what fails is kept."""
+        for call, key in [(call, key) for call, key in self._under_way.items() if not call.cancel()]:
+            error = call.exception()
+            if error:
+                self._go_on(key, error=error)
+        for key in self._steps:
+            if key not in self._outcomes:
+                self._fail(key, LeaseStoreError(f"Given up, since the lease store failed: {broken}"))
+
+    def _fail(self, key: LeaseKey, error: LabstreamError) -> None:
+        self._outcomes[key] = Outcome(key, self._held.get(key)).failed(error)
