@@ -1,0 +1,541 @@
+#!/usr/bin/python
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: nimble_session_stream
+version_added: 0.1.0
+short_description: Give sessions of Nimble Studio (closed by AWS) streams with URLs
+description:
+  - AWS has closed the API of Nimble Studio. Cloud studios ended in June 2024, and the AWS SDKs dropped their clients in
+    October 2024. So this module is of use only with another endpoint that speaks the API, given in O(endpoint_url). It
+    brings the description of the service along, so any current boto3 will do.
+  - For labs on AWS, use M(labstream.aws.appstream_streaming_url). A class moves there by giving each learner a user id
+    in place of a session, and O(labstream.aws.appstream_streaming_url#module:validity) in place of
+    O(expiration_in_seconds).
+  - Without O(endpoint_url), AWS's own endpoint is tried once, for 5 seconds, before anything else is done.
+  - Gives one session, or the sessions of a whole class in one task, streams that a browser opens.
+  - The service creates a stream at every call and lists none. So this module remembers each stream as a lease in
+    O(lease_store), and reuses it as long as the service says that it is V(READY) and it is good enough. A second run
+    changes nothing. The lease holds the stream's id and no URL.
+  - Before a stream is created, a random token is stored. A run that was interrupted, or that runs beside another, uses
+    the same token, and the service then gives it the same stream.
+author:
+  - labstream.aws contributors (@labstream)
+options:
+  studio_id:
+    description:
+      - The studio of the sessions.
+    type: str
+    required: true
+  session_id:
+    description:
+      - The one session to serve.
+      - Mutually exclusive with O(session_ids). One of them is required, unless O(state=absent) and O(lab) is set.
+    type: str
+  session_ids:
+    description:
+      - The sessions to serve, as many as you like. This is much faster than a loop over the module.
+      - Mutually exclusive with O(session_id).
+    type: list
+    elements: str
+  expiration_in_seconds:
+    description:
+      - For how many seconds a stream works after it was created, from 60 to 3600.
+      - A lease of a stream that was created for another time is not reused.
+    type: int
+    default: 3600
+  client_token:
+    description:
+      - The token to create the stream with, 1 to 64 printable ASCII characters. By default it is random.
+      - The service gives the same stream for the same token. So another token is needed once that stream is gone.
+      - A lease that is current is reused, whatever its token was.
+      - Only with O(session_id), and not with O(force=true).
+    type: str
+  wait:
+    description:
+      - Whether to wait until each stream is V(READY). Only then has it a URL.
+      - With V(false), a new stream is returned as it is, which is usually V(CREATE_IN_PROGRESS). The next run goes on
+        with the same stream.
+    type: bool
+    default: true
+  wait_timeout:
+    description:
+      - For how many seconds to wait for each stream, from 1 to 3600, counted from when it was created or found.
+      - A stream that is not V(READY) by then makes the task fail. It is remembered, and the next run waits on for it.
+    type: int
+    default: 150
+  min_remaining:
+    description:
+      - A lease is reused only if its stream works for at least this many seconds more. By default a tenth of
+        O(expiration_in_seconds). Must be less than O(expiration_in_seconds).
+    type: int
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Everything but creating and remembering is done. A session without a current lease is looked up, and fails
+        unless it is V(READY), as it would if the stream were created. What is not known yet is V(null) in RV(streams).
+  diff_mode:
+    support: full
+    details:
+      - Shows sessions and when their streams expire, never a URL.
+  idempotent:
+    support: partial
+    details:
+      - Not with O(force=true), nor with O(lease_store=none).
+      - A lease is renewed once less than O(min_remaining) is left of it.
+seealso:
+  - module: labstream.aws.appstream_streaming_url
+  - module: labstream.aws.nimble_session
+  - module: labstream.aws.nimble_session_info
+  - name: CreateStreamingSessionStream
+    description: The API operation that creates a stream.
+    link: https://docs.aws.amazon.com/nimble-studio/latest/APIReference/API_CreateStreamingSessionStream.html
+extends_documentation_fragment:
+  - labstream.aws.lease
+  - labstream.aws.lease.store
+  - labstream.aws.attributes
+  - labstream.aws.attributes.action_group
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+"""
+
+EXAMPLES = r"""
+# Note: These examples do not set authentication details, see the AWS Guide for details.
+
+- name: Give the sessions of a class their streams
+  labstream.aws.nimble_session_stream:
+    endpoint_url: https://studio.example.org
+    studio_id: us-west-2-example
+    session_ids:
+      - session-anna
+      - session-ben
+    lab: painting-2026-11-21
+  register: lab_streams
+  no_log: true # the URL of a stream is a password
+
+- name: Send each learner their URL
+  community.general.mail:
+    to: "{{ item.owned_by }}@example.org"
+    subject: Your desktop for the next hour
+    body: "It works until {{ item.expires_at }}: {{ item.url }}"
+  loop: "{{ lab_streams.streams }}"
+  no_log: true # the URL of a stream is a password
+
+- name: Begin to create streams, and show no URL
+  labstream.aws.nimble_session_stream:
+    endpoint_url: https://studio.example.org
+    studio_id: us-west-2-example
+    session_ids: "{{ session_ids }}"
+    wait: false
+    return_urls: false
+
+- name: One stream for each build of a pipeline
+  labstream.aws.nimble_session_stream:
+    endpoint_url: https://studio.example.org
+    studio_id: us-west-2-example
+    session_id: session-render
+    expiration_in_seconds: 600
+    client_token: "build-{{ build_number }}"
+  register: stream
+  no_log: true # the URL of a stream is a password
+
+- name: Forget all streams of a class
+  labstream.aws.nimble_session_stream:
+    endpoint_url: https://studio.example.org
+    studio_id: us-west-2-example
+    lab: painting-2026-11-21
+    state: absent
+"""
+
+RETURN = r"""
+streams:
+  description:
+    - What each session got, in the order in which they were asked for. Empty with O(state=absent).
+    - In a failed result every URL is V(null). What was created is remembered, and the next run returns it.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    session_id:
+      description: The session.
+      type: str
+      returned: always
+      sample: session-anna
+    stream_id:
+      description: The stream. V(null) if there is none.
+      type: str
+      returned: always
+      sample: stream-0123456789
+    state:
+      description: What the service said last of the stream. V(null) if there is none.
+      type: str
+      returned: always
+      sample: READY
+    status_code:
+      description: The service's reason for the state. V(null) if there is none.
+      type: str
+      returned: always
+      sample: STREAM_READY
+    url:
+      description:
+        - The stream's URL. It is a password.
+        - V(null) if the stream is not V(READY), and wherever O(return_urls=false) or the task failed.
+      type: str
+      returned: always
+      sample: https://studio.example.org/authenticate?parameters=EXAMPLE
+    created_at:
+      description: When the stream was created, in UTC. V(null) if there is none.
+      type: str
+      returned: always
+      sample: "2026-11-21T15:00:00Z"
+    created_by:
+      description: Who created the stream, as the service says it.
+      type: str
+      returned: always
+      sample: arn:aws:iam::123456789012:user/instructor
+    expires_at:
+      description: Until when the stream's URL works, in UTC. V(null) if there is none.
+      type: str
+      returned: always
+      sample: "2026-11-21T16:00:00Z"
+    owned_by:
+      description: The user who owns the stream and may open its URL.
+      type: str
+      returned: always
+      sample: anna
+    issued:
+      description: Whether this run created the stream, or would create it in check mode.
+      type: bool
+      returned: always
+      sample: true
+failures:
+  description: The sessions that got no stream, and why.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    session_id:
+      description: The session.
+      type: str
+      returned: always
+      sample: session-ben
+    code:
+      description: The service's error code, or this collection's word for the kind of error.
+      type: str
+      returned: always
+      sample: NotReady
+    message:
+      description: One sentence.
+      type: str
+      returned: always
+      sample: "Session 'session-ben' does not exist in studio 'us-west-2-example': check both ids."
+summary:
+  description: The task in numbers.
+  returned: always
+  type: dict
+  contains:
+    requested:
+      description: How many streams, or leases to forget, were asked for.
+      type: int
+      returned: always
+      sample: 30
+    issued:
+      description: How many streams were created, or would be in check mode.
+      type: int
+      returned: always
+      sample: 2
+    reused:
+      description: How many leases were reused.
+      type: int
+      returned: always
+      sample: 27
+    failed:
+      description: How many sessions got no stream.
+      type: int
+      returned: always
+      sample: 1
+    forgotten:
+      description: How many leases were forgotten, or would be in check mode.
+      type: int
+      returned: always
+      sample: 0
+    first_expiry:
+      description: When the first of the streams expires, in UTC.
+      type: str
+      returned: always
+      sample: "2026-11-21T16:00:00Z"
+studio_arn:
+  description: The studio's ARN. V(null) if the task failed before it was known.
+  returned: always
+  type: str
+  sample: arn:aws:nimble:us-west-2:123456789012:studio/us-west-2-example
+region:
+  description: The region of the studio. V(null) if the task failed before it was known.
+  returned: always
+  type: str
+  sample: us-west-2
+scope:
+  description:
+    - The part of the lease store that holds the leases of this studio. V(null) if the task failed before it was known.
+  returned: always
+  type: str
+  sample: nimble|studio.example.org|arn:aws:nimble:us-west-2:123456789012:studio/us-west-2-example
+ansible_facts:
+  description: Facts without any secret.
+  returned: always
+  type: dict
+  contains:
+    nimble_session_streams:
+      description: The sessions of this task by their ids. An entry is one of RV(streams) without its URL.
+      type: dict
+      returned: always
+      sample:
+        session-anna:
+          created_at: "2026-11-21T15:00:00Z"
+          created_by: arn:aws:iam::123456789012:user/instructor
+          expires_at: "2026-11-21T16:00:00Z"
+          issued: true
+          owned_by: anna
+          session_id: session-anna
+          state: READY
+          status_code: STREAM_READY
+          stream_id: stream-0123456789
+"""
+
+from contextlib import closing
+from datetime import datetime
+from typing import Any
+
+from ansible_collections.amazon.aws.plugins.module_utils.iam import get_aws_account_info
+from ansible_collections.labstream.aws.plugins.module_utils import nimble, nimble_limits
+from ansible_collections.labstream.aws.plugins.module_utils.arguments import check_lease_arguments, lease_arguments
+from ansible_collections.labstream.aws.plugins.module_utils.client import ServiceClock, endpoint_host
+from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption
+from ansible_collections.labstream.aws.plugins.module_utils.intents import StreamIssuer
+from ansible_collections.labstream.aws.plugins.module_utils.issuing import forget
+from ansible_collections.labstream.aws.plugins.module_utils.lease import LeaseKey, Need
+from ansible_collections.labstream.aws.plugins.module_utils.lease_store.base import LeaseStore, open_lease_store
+from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
+from ansible_collections.labstream.aws.plugins.module_utils.moments import format_moment
+from ansible_collections.labstream.aws.plugins.module_utils.results import (
+    NO_SUMMARY,
+    diff_of,
+    failure_message,
+    forgotten_diff_of,
+    forgotten_warning,
+    summary_of,
+)
+from ansible_collections.labstream.aws.plugins.module_utils.steps import Outcome
+
+FACT = "nimble_session_streams"
+LONGEST_WAIT = 3600
+
+EMPTY_RESULT: dict[str, Any] = dict(
+    changed=False,
+    streams=[],
+    failures=[],
+    summary=NO_SUMMARY,
+    studio_arn=None,
+    region=None,
+    scope=None,
+    ansible_facts={FACT: {}},
+)
+
+
+def sessions_of(params: dict[str, Any]) -> list[str]:
+    """The sessions that the arguments ask for, checked; none where a lab is to be forgotten.
+
+    Raises:
+        InvalidOption: naming the value.
+    """
+    nimble_limits.check_id("studio_id", params["studio_id"])
+    if params["session_id"] is not None:
+        nimble_limits.check_id("session_id", params["session_id"])
+        return [params["session_id"]]
+    if params["session_ids"] is None:
+        return []
+    nimble_limits.check_session_ids("session_ids", params["session_ids"])
+    return params["session_ids"]
+
+
+def need_of(params: dict[str, Any]) -> Need:
+    """How long the streams must be good, and how they are asked for, checked.
+
+    Raises:
+        InvalidOption: naming the value.
+    """
+    nimble_limits.check_expiration(params["expiration_in_seconds"])
+    if not 1 <= params["wait_timeout"] <= LONGEST_WAIT:
+        raise InvalidOption(
+            f"wait_timeout is {params['wait_timeout']}, but it must be from 1 to {LONGEST_WAIT} seconds."
+        )
+    if params["client_token"] is not None:
+        nimble_limits.check_client_token(params["client_token"])
+        if params["session_id"] is None:
+            raise InvalidOption("client_token is only for session_id: give one session, or leave client_token out.")
+        if params["force"]:
+            raise InvalidOption(
+                "client_token and force=true contradict each other, since the service gives the same stream for the "
+                "same token: leave one of them out."
+            )
+    return Need(
+        nimble_limits.LONGEST_EXPIRATION,
+        validity=params["expiration_in_seconds"],
+        min_remaining=params["min_remaining"],
+    )
+
+
+def scope_of(module: LabstreamAWSModule, client: Any) -> str:
+    """The part of the lease store that is the studio's, which goes into the result.
+
+    Raises:
+        AnsibleNimbleError: the call failed.
+        NotReady: there is no such studio, but streams are asked for.
+    """
+    studio_id, region = module.params["studio_id"], client.meta.region_name
+    arn = nimble.get_studio_arn(client, studio_id)
+    if arn is None:
+        if module.params["state"] == "present":
+            raise nimble.missing_studio(client, studio_id)
+        account, partition = get_aws_account_info(module)
+        arn = f"arn:{partition}:nimble:{region}:{account}:studio/{studio_id}"
+    scope = f"nimble|{endpoint_host(client)}|{arn}"
+    module.result.update(studio_arn=arn, region=region, scope=scope)
+    return scope
+
+
+def present(
+    module: LabstreamAWSModule, client: Any, clock: ServiceClock, store: LeaseStore, sessions: list[str], need: Need
+) -> None:
+    """Give every session its stream."""
+    params = module.params
+    scope = scope_of(module, client)
+    issuer = StreamIssuer(
+        store=store,
+        service=nimble.StudioStreams(client, params["studio_id"], params["expiration_in_seconds"]),
+        now=clock.now,
+        need=need,
+        concurrency=params["concurrency"],
+        wait=params["wait"],
+        wait_timeout=params["wait_timeout"],
+        client_token=params["client_token"],
+        force=params["force"],
+        lab=params["lab"],
+    )
+    keys = [LeaseKey(scope, session_id, "") for session_id in sessions]
+    outcomes = issuer.hand_out(keys, store.read(scope), module.check_mode)
+
+    failed = any(outcome.failure for outcome in outcomes)
+    show_urls = params["return_urls"] and not failed
+    entries = [entry_of(outcome) for outcome in outcomes]
+    module.result.update(
+        changed=any(outcome.issued for outcome in outcomes),
+        streams=[
+            dict(entry, url=outcome.stream.url if show_urls and outcome.stream else None)
+            for entry, outcome in zip(entries, outcomes, strict=True)
+        ],
+        failures=[
+            dict(session_id=outcome.key.seat, **outcome.failure._asdict()) for outcome in outcomes if outcome.failure
+        ],
+        summary=summary_of(outcomes),
+        ansible_facts={FACT: {entry["session_id"]: entry for entry in entries}},
+    )
+    if module._diff:
+        module.result["diff"] = diff_of(outcomes)
+    if params["lease_store"] == "none":
+        module.warn("lease_store is none, so nothing is remembered: every run creates new streams.")
+    if failed:
+        module.fail_json(msg=failure_message(outcomes, params["lease_store"] != "none"))
+
+
+def absent(
+    module: LabstreamAWSModule, client: Any, clock: ServiceClock, store: LeaseStore, sessions: list[str]
+) -> None:
+    """Forget the leases of the sessions, or of the lab if there are none."""
+    scope = scope_of(module, client)
+    leases = [
+        lease
+        for key, lease in store.read(scope).items()
+        if (key.seat in sessions if sessions else lease.lab == module.params["lab"])
+    ]
+    now = clock.now()
+    forgotten = forget(store, leases, now=now, purge=module.params["purge"], check_mode=module.check_mode)
+    module.result.update(
+        changed=bool(forgotten),
+        summary=dict(NO_SUMMARY, requested=len(sessions) or len(forgotten), forgotten=len(forgotten)),
+    )
+    if module._diff:
+        module.result["diff"] = forgotten_diff_of(forgotten)
+    warning = forgotten_warning(forgotten, now)
+    if warning:
+        module.warn(warning)
+
+
+def entry_of(outcome: Outcome) -> dict[str, Any]:
+    """What a session got, without the URL."""
+    stream = outcome.stream
+    expires = (stream and stream.expires_at) or (outcome.lease and outcome.lease.expires)
+    return dict(
+        session_id=outcome.key.seat,
+        stream_id=stream and stream.stream_id,
+        state=stream and stream.state,
+        status_code=stream and stream.status_code,
+        created_at=text_of(stream and stream.created_at),
+        created_by=stream and stream.created_by,
+        expires_at=text_of(expires),
+        owned_by=stream and stream.owned_by,
+        issued=outcome.issued,
+    )
+
+
+def text_of(moment: datetime | None) -> str | None:
+    """The moment as results tell it."""
+    return format_moment(moment) if moment else None
+
+
+def run(module: LabstreamAWSModule) -> None:
+    """Check the arguments before any call is made, then do what they ask for."""
+    params = module.params
+    check_lease_arguments(params)
+    sessions = sessions_of(params)
+    need = need_of(params)
+    client = nimble.nimble_client(module, params["concurrency"])
+    clock = ServiceClock(client)
+    create = params["state"] == "present" and not module.check_mode
+    with closing(open_lease_store(params["lease_store"], create=create)) as store:
+        if params["state"] == "present":
+            present(module, client, clock, store, sessions, need)
+        else:
+            absent(module, client, clock, store, sessions)
+
+
+def main() -> None:
+    """The module."""
+    who = ("session_id", "session_ids")
+    module = LabstreamAWSModule(
+        empty_result=EMPTY_RESULT,
+        argument_spec=dict(
+            studio_id=dict(type="str", required=True),
+            session_id=dict(type="str"),
+            session_ids=dict(type="list", elements="str"),
+            expiration_in_seconds=dict(type="int", default=3600),
+            client_token=dict(type="str", no_log=False),
+            wait=dict(type="bool", default=True),
+            wait_timeout=dict(type="int", default=150),
+            **lease_arguments(),
+        ),
+        mutually_exclusive=[who],
+        required_if=[("state", "present", who, True), ("state", "absent", (*who, "lab"), True)],
+        supports_check_mode=True,
+    )
+    module.run(run)
+
+
+if __name__ == "__main__":
+    main()
