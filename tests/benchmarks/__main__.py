@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How fast one task is against a bare boto3 script, what a re-run calls, and how memory grows.
+"""How fast one task is against bare boto3 scripts, what a re-run calls, and how memory grows.
 
 ``make bench`` runs this: real processes against the simulator, 100 ms for each call. Prints tables, judges nothing.
 """
@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.simulator.control import CHECKOUT, Simulator
 
@@ -28,6 +29,10 @@ STACK, FLEET = "bench-course", "bench-fleet"
 LATENCY = 0.1
 CONCURRENCY = 16
 VALIDITY = 28_800
+STUDIO = "bench-studio"
+CREATING_SECONDS = 1.0
+# What the bare scripts have Nimble's service description from: the last botocore that had it.
+BOTOCORE_WITH_NIMBLE = CHECKOUT / "build" / "botocore-nimble" / "botocore" / "data"
 
 EMPTY_PLAY = [{"hosts": "localhost", "gather_facts": False, "tasks": [{"ansible.builtin.meta": "noop"}]}]
 
@@ -80,27 +85,36 @@ class Bench:
         path.write_text(json.dumps(play), encoding="utf-8")
         return self.measure(["ansible-playbook", str(path)], **environment)
 
-    def task(self, learners: int, *, home: Path, return_urls: bool = False) -> Measured:
-        """Run one task for so many learners, with the lease store in this home."""
-        arguments = {
-            "stack_name": STACK,
-            "fleet_name": FLEET,
-            "users": [{"user_id": f"learner-{number}"} for number in range(learners)],
-            "validity": VALIDITY,
-            "concurrency": CONCURRENCY,
-            "return_urls": return_urls,
-        }
-        task = {"labstream.aws.appstream_streaming_url": arguments, "no_log": return_urls}
-        return self.play([{**EMPTY_PLAY[0], "tasks": [task]}], HOME=str(home))
+    def task(self, module: str, arguments: dict[str, Any], home: Path) -> Measured:
+        """Run one task that returns no URL, with the lease store in this home."""
+        arguments = {**arguments, "concurrency": CONCURRENCY, "return_urls": False}
+        return self.play([{**EMPTY_PLAY[0], "tasks": [{f"labstream.aws.{module}": arguments}]}], HOME=str(home))
 
-    def bare(self, learners: int) -> Measured:
-        """Run the bare script for so many learners."""
-        script = str(Path(__file__).with_name("bare_boto3.py"))
-        return self.measure([sys.executable, script, STACK, FLEET, *map(str, (learners, CONCURRENCY, VALIDITY))])
+    def urls(self, learners: int, *, home: Path) -> Measured:
+        """Give so many learners URLs of AppStream."""
+        users = [{"user_id": f"learner-{number}"} for number in range(learners)]
+        arguments = {"stack_name": STACK, "fleet_name": FLEET, "users": users, "validity": VALIDITY}
+        return self.task("appstream_streaming_url", arguments, home)
+
+    def streams(self, sessions: int, *, home: Path) -> Measured:
+        """Give so many sessions streams of Nimble Studio."""
+        arguments = {"studio_id": STUDIO, "session_ids": session_ids(sessions)}
+        return self.task("nimble_session_stream", arguments, home)
+
+    def bare(self, script: str, *arguments: str | int) -> Measured:
+        """Run a bare script with so many threads."""
+        path = str(Path(__file__).with_name(script))
+        command = [sys.executable, path, *map(str, arguments), str(CONCURRENCY)]
+        return self.measure(command, AWS_DATA_PATH=str(BOTOCORE_WITH_NIMBLE))
 
     def home(self) -> Path:
         """A home without any lease."""
         return Path(tempfile.mkdtemp(dir=self.folder))
+
+
+def session_ids(count: int) -> list[str]:
+    """The sessions of the studio."""
+    return [f"session-{number}" for number in range(count)]
 
 
 def median(measured: list[Measured]) -> Measured:
@@ -120,17 +134,16 @@ def header(title: str) -> None:
     print(f"\n{title}\n{'':<44} {'wall s':>8} {'CPU s':>8} {'peak MB':>8}  API calls")
 
 
-def run(bench: Bench, learners: int, many: Sequence[int], repeat: int) -> None:
-    """Print all tables."""
-    bench.play(EMPTY_PLAY)  # warms caches
-
+def tables_of_appstream(bench: Bench, learners: int, many: Sequence[int], repeat: int) -> None:
+    """Print how fast URLs of AppStream are, and how much memory they take."""
+    bench.simulator.seed_lab(STACK, FLEET)
     header(f"{learners} learners, {LATENCY * 1000:.0f} ms a call, concurrency {CONCURRENCY}, median of {repeat}")
     bench.simulator.add_fault(latency_seconds=LATENCY)
     empty = median([bench.play(EMPTY_PLAY) for _number in range(repeat)])
-    bare = median([bench.bare(learners) for _number in range(repeat)])
+    bare = median([bench.bare("bare_boto3.py", STACK, FLEET, learners, VALIDITY) for _number in range(repeat)])
     homes = [bench.home() for _number in range(repeat)]
-    issued = median([bench.task(learners, home=home) for home in homes])
-    reused = median([bench.task(learners, home=homes[0]) for _number in range(repeat)])
+    issued = median([bench.urls(learners, home=home) for home in homes])
+    reused = median([bench.urls(learners, home=homes[0]) for _number in range(repeat)])
     row("empty playbook", empty)
     row("bare boto3 script", bare)
     row("our task, all issued", issued)
@@ -141,8 +154,32 @@ def run(bench: Bench, learners: int, many: Sequence[int], repeat: int) -> None:
     header("Memory, 0 ms a call, return_urls=false")
     for count in many:
         home = bench.home()
-        row(f"{count} learners, all issued", bench.task(count, home=home))
-        row(f"{count} learners, all reused", bench.task(count, home=home))
+        row(f"{count} learners, all issued", bench.urls(count, home=home))
+        row(f"{count} learners, all reused", bench.urls(count, home=home))
+
+
+def table_of_nimble(bench: Bench, sessions: int, repeat: int) -> None:
+    """Print how fast streams of Nimble Studio are."""
+    bench.simulator.seed_studio(STUDIO, session_ids(sessions))
+    bench.simulator.set(stream_creating_seconds=CREATING_SECONDS)
+    bench.simulator.add_fault(latency_seconds=LATENCY)
+    header(
+        f"{sessions} sessions, {LATENCY * 1000:.0f} ms a call, READY after {CREATING_SECONDS:g} s, concurrency "
+        f"{CONCURRENCY}, median of {repeat}"
+    )
+    empty = median([bench.play(EMPTY_PLAY) for _number in range(repeat)])
+    rounds = median([bench.bare("bare_nimble.py", STUDIO, sessions, "rounds") for _number in range(repeat)])
+    each = bench.bare("bare_nimble.py", STUDIO, sessions, "each")
+    homes = [bench.home() for _number in range(repeat)]
+    issued = median([bench.streams(sessions, home=home) for home in homes])
+    reused = median([bench.streams(sessions, home=homes[0]) for _number in range(repeat)])
+    row("empty playbook", empty)
+    row("bare script, creates all, polls in rounds", rounds)
+    row("bare script, each thread waits for its stream", each)
+    row("our task, all created", issued)
+    row("our task, all reused", reused)
+    print(f"(all created - empty playbook) / bare script with rounds: {(issued.wall - empty.wall) / rounds.wall:.2f}")
+    bench.simulator.clear_faults()
 
 
 def main() -> None:
@@ -150,11 +187,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--learners", type=int, default=500)
     parser.add_argument("--many", type=int, nargs="*", default=[1, 1250, 2500, 5000])
+    parser.add_argument("--sessions", type=int, default=200)
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--only", choices=["appstream", "nimble"])
     arguments = parser.parse_args()
     with Simulator.start() as simulator, tempfile.TemporaryDirectory() as folder:
-        simulator.seed_lab(STACK, FLEET)
-        run(Bench(simulator, Path(folder)), arguments.learners, arguments.many, arguments.repeat)
+        bench = Bench(simulator, Path(folder))
+        bench.play(EMPTY_PLAY)  # warms caches
+        if arguments.only != "nimble":
+            tables_of_appstream(bench, arguments.learners, arguments.many, arguments.repeat)
+        if arguments.only != "appstream":
+            table_of_nimble(bench, arguments.sessions, arguments.repeat)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 
 """What somebody would write without Ansible: URLs from boto3 with threads. Remembers nothing.
 
-Usage: bare_boto3.py STACK FLEET LEARNERS THREADS VALIDITY
+Usage: bare_boto3.py STACK FLEET LEARNERS VALIDITY THREADS
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import boto3
 from botocore.config import Config
 
 
-def main(stack: str, fleet: str, learners: int, threads: int, validity: int) -> None:
+def main(stack: str, fleet: str, learners: int, validity: int, threads: int) -> None:
     """Issue a URL for each learner."""
     client = boto3.client("appstream", config=Config(max_pool_connections=threads))
 
