@@ -40,14 +40,23 @@ def lease_arguments() -> dict[str, Any]:
     )
 
 
+def check_concurrency(concurrency: int) -> None:
+    """Refuse what is no number of calls to make at once.
+
+    Raises:
+        InvalidOption: naming the value.
+    """
+    if not 1 <= concurrency <= MOST_CONCURRENCY:
+        raise InvalidOption(f"concurrency is {concurrency}, but it must be from 1 to {MOST_CONCURRENCY}.")
+
+
 def check_lease_arguments(params: dict[str, Any]) -> None:
     """Refuse what the argument spec cannot.
 
     Raises:
         InvalidOption: naming the value.
     """
-    if not 1 <= params["concurrency"] <= MOST_CONCURRENCY:
-        raise InvalidOption(f"concurrency is {params['concurrency']}, but it must be from 1 to {MOST_CONCURRENCY}.")
+    check_concurrency(params["concurrency"])
     lab = params["lab"]
     if lab is not None and not (0 < len(lab) <= LONGEST_LAB and lab.isprintable()):
         raise InvalidOption(

@@ -32,12 +32,18 @@ _Step = Generator[Call | Look | Write | Replace, Any, _Result]
 # So many times a run may find that another was faster, and look at what that has left.
 TRIES = 6
 
+# The code of the error that a token gets which was used before with other parameters, and so will get for ever.
+TOKEN_REFUSED = "ValidationException"
+
 
 class StreamService(Protocol):
     """What the protocol asks of the service. Called in worker threads; every method raises LabstreamError."""
 
     def create(self, key: LeaseKey, client_token: str) -> Stream:
-        """A stream for this token: a new one, or the one that the service has already created for it."""
+        """A stream for this token: a new one, or the one that the service has already created for it.
+
+        The error of a token that was used with other parameters has the code ``TOKEN_REFUSED``.
+        """
 
     def look_up(self, key: LeaseKey, stream_id: str) -> Stream | None:
         """The stream as it is now, None if there is none."""
@@ -112,7 +118,14 @@ class _Seat:
                 begin = self._issuer.force and not self._is_own
                 continue
             if record.is_intent:
-                lease, issued = yield from self._create(record)
+                try:
+                    lease, issued = yield from self._create(record)
+                except LabstreamError as e:
+                    # Such an intent comes of a client_token that a user has given: to adopt it leads nowhere.
+                    if self._has_begun or e.code != TOKEN_REFUSED:
+                        raise
+                    begin = True
+                    continue
                 if lease is None:
                     continue
             else:

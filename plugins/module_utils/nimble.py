@@ -130,6 +130,11 @@ def missing_studio(client: Any, studio_id: str) -> NotReady:
     )
 
 
+def missing_session(studio_id: str, session_id: str) -> NotReady:
+    """The error of a session that there is not."""
+    return NotReady(f"Session {session_id!r} does not exist in studio {studio_id!r}: check both ids.")
+
+
 @dataclass(frozen=True)
 class StudioStreams:
     """The streams of a studio's sessions, as the protocol of intents asks for them. The seats are session ids."""
@@ -171,7 +176,7 @@ class StudioStreams:
         """
         session = get_streaming_session(self.client, self.studio_id, key.seat)
         if session is None:
-            raise NotReady(f"Session {key.seat!r} does not exist in studio {self.studio_id!r}: check both ids.")
+            raise missing_session(self.studio_id, key.seat)
         if session.get("state") != READY:
             raise NotReady(session_problem(key.seat, session.get("state"), session.get("statusCode")))
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from .lease import Lease, LeaseKey
 from .moments import format_moment
-from .steps import Outcome
+from .steps import Failure, Outcome
 
 # So many reasons, and so many seats for each, are told in a failed task's message; the result lists all.
 TOLD = 5
@@ -80,20 +80,24 @@ def _expiries(leases: Sequence[Lease | None]) -> dict[str, str]:
 
 def failure_message(outcomes: Sequence[Outcome], remembered: bool) -> str:
     """One sentence on which seats got no URL and why, and what to do."""
-    seats_by_reason: dict[str, list[str]] = {}
-    for outcome in outcomes:
-        if outcome.failure:
-            seats_by_reason.setdefault(outcome.failure.message.rstrip("."), []).append(name_of(outcome.key))
-    failed = sum(map(len, seats_by_reason.values()))
-    told = "; ".join(f"{_first(seats)}: {reason}" for reason, seats in itertools.islice(seats_by_reason.items(), TOLD))
-    more = "; and more, see failures" if len(seats_by_reason) > TOLD else ""
+    failures = [(name_of(outcome.key), outcome.failure) for outcome in outcomes if outcome.failure]
+    failed = len(failures)
     if failed == len(outcomes):
         cure = "Mend what is named, then run again."
     elif remembered:
         cure = "The others are remembered: run again, and they are returned."
     else:
         cure = "Nothing is remembered (lease_store=none): run again, and all are issued anew."
-    return f"{failed} of {len(outcomes)} got no streaming URL: {told}{more}. {cure}"
+    return f"{failed} of {len(outcomes)} got no streaming URL: {reasons_of(failures)}. {cure}"
+
+
+def reasons_of(failures: Sequence[tuple[str, Failure]]) -> str:
+    """The reasons of failures, each after the names of those who have it; without a full stop."""
+    names_by_reason: dict[str, list[str]] = {}
+    for name, failure in failures:
+        names_by_reason.setdefault(failure.message.rstrip("."), []).append(name)
+    told = "; ".join(f"{_first(names)}: {reason}" for reason, names in itertools.islice(names_by_reason.items(), TOLD))
+    return f"{told}; and more, see failures" if len(names_by_reason) > TOLD else told
 
 
 def _first(names: Sequence[str]) -> str:

@@ -37,7 +37,7 @@ class Call(NamedTuple):
 
 
 class Look(NamedTuple):
-    """Call the service after a pause, together with all others who look; ``deadline`` (monotonic) shortens the pause.
+    """Call the service after a pause, together with all others who look, but at ``deadline`` (monotonic) at the latest.
 
     So waiting holds no place among the calls under way.
     """
@@ -104,12 +104,11 @@ def take_side_by_side(
     A seat whose steps raise LabstreamError has that as its failure; the others go on. When the store fails, nothing
     more is begun, and all that are not done yet fail.
     """
-    with ThreadPoolExecutor(max_workers=concurrency) as executor:
-        taking = _Taking(steps, held, store, now, executor, concurrency)
-        try:
-            return taking.to_the_end()
-        finally:
-            executor.shutdown(wait=True, cancel_futures=True)
+    executor = ThreadPoolExecutor(max_workers=concurrency)
+    try:
+        return _Taking(steps, held, store, now, executor, concurrency).to_the_end()
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
 
 
 class _Taking:
@@ -159,7 +158,7 @@ class _Taking:
         except StopIteration as e:
             self._outcomes[key] = e.value
         except LabstreamError as e:
-            self._fail(key, e)
+            self._outcomes[key] = Outcome(key, self._held.get(key)).failed(e)
         else:
             if isinstance(step, (Write, Replace)):
                 self._to_write.append((key, step))
@@ -177,7 +176,7 @@ class _Taking:
                 winners = [self._written(write, now) for _key, write in writes]
         except LeaseStoreError as e:
             for key, _write in writes:
-                self._fail(key, e)
+                self._go_on(key, error=e)
             self._give_up(e)
             return
         for (key, _write), winner in zip(writes, winners, strict=True):
@@ -198,14 +197,22 @@ class _Taking:
             self._go_on(key, None if error else call.result(), error)
 
     def _begin_round(self) -> None:
-        """Pause, counted from the last round's begin, and let all look who wait to."""
-        now = time.monotonic()
-        deadline = min(look.deadline for _key, look in self._to_look)
-        time.sleep(max(0.0, min(self._round_began + self._pause, deadline) - now))
-        self._pause = min(self._pause * PAUSE_GROWTH, LONGEST_PAUSE)
-        self._round_began = time.monotonic()
-        self._to_call.extend((key, look.function) for key, look in self._to_look)
-        self._to_look = []
+        """Pause, counted from the last round's begin, and let all look who wait to; those whose deadline comes first
+        look alone then, or a class whose creation took long would at its end look anew at every deadline.
+        """
+        round_due = self._round_began + self._pause
+        due = min(round_due, *(look.deadline for _key, look in self._to_look))
+        time.sleep(max(0.0, due - time.monotonic()))
+        now = max(due, time.monotonic())
+        waiting, self._to_look = self._to_look, []
+        if now >= round_due:
+            self._pause = min(self._pause * PAUSE_GROWTH, LONGEST_PAUSE)
+            self._round_began = now
+        for key, look in waiting:
+            if now >= min(round_due, look.deadline):
+                self._to_call.append((key, look.function))
+            else:
+                self._to_look.append((key, look))
 
     def _give_up(self, broken: LeaseStoreError) -> None:
         """Begin nothing more; what has begun is waited for, and lost, but the reason of what fails is kept."""
@@ -213,9 +220,7 @@ class _Taking:
             error = call.exception()
             if error:
                 self._go_on(key, error=error)
+        given_up = LeaseStoreError(f"Given up, since the lease store failed: {broken}")
         for key in self._steps:
             if key not in self._outcomes:
-                self._fail(key, LeaseStoreError(f"Given up, since the lease store failed: {broken}"))
-
-    def _fail(self, key: LeaseKey, error: LabstreamError) -> None:
-        self._outcomes[key] = Outcome(key, self._held.get(key)).failed(error)
+                self._go_on(key, error=given_up)

@@ -29,6 +29,8 @@ options:
       - The seats to write, in this order, such as those that the role P(labstream.aws.appstream_lab#role) publishes.
       - Each is a dict with C(scope) and C(seat), and with C(application_id) and C(session_context) if the URL has them.
         C(learner), C(name) and C(email) are copied to the file. Other keys are left alone.
+      - Seats of Nimble Studio (C(provider) is V(nimble)) are refused, since their URLs are never stored.
+        M(labstream.aws.nimble_session_stream) tells them.
     type: list
     elements: dict
     required: true
@@ -45,6 +47,7 @@ attributes:
     support: full
 seealso:
   - module: labstream.aws.appstream_streaming_url
+  - module: labstream.aws.nimble_session_stream
 extends_documentation_fragment:
   - labstream.aws.lease.store
   - labstream.aws.attributes
@@ -99,7 +102,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.labstream.aws.plugins.module_utils.arguments import store_arguments
-from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption, LabstreamError
+from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption, LabstreamError, quote
 from ansible_collections.labstream.aws.plugins.module_utils.lease import Lease, LeaseKey, purpose_of
 from ansible_collections.labstream.aws.plugins.module_utils.lease_store.base import LeaseStore, open_lease_store
 from ansible_collections.labstream.aws.plugins.module_utils.moments import format_moment
@@ -119,8 +122,13 @@ def key_of(seat: dict[str, Any]) -> LeaseKey:
     """Where the seat's lease is found.
 
     Raises:
-        InvalidOption: the seat does not say.
+        InvalidOption: the seat does not say, or it is one whose URL is never stored.
     """
+    if seat.get("provider") == "nimble":
+        raise InvalidOption(
+            f"Seat {quote(seat.get('seat'))} is one of Nimble Studio, whose URLs are never stored: have "
+            "labstream.aws.nimble_session_stream tell the URLs of these seats, with no_log."
+        )
     for name in ("scope", "seat"):
         if not isinstance(seat.get(name), str) or not seat[name]:
             raise InvalidOption(

@@ -55,6 +55,16 @@ SERVICE: dict[str, set[str]] = {
     },
     "appstream": {AMAZON, "errors", "exceptions"},
     "nimble": {AMAZON, "client", "errors", "exceptions", "lease", "modules", "nimble_states"},
+    "nimble_sessions": {
+        "ansible.module_utils",
+        "errors",
+        "exceptions",
+        "moments",
+        "nimble",
+        "nimble_states",
+        "results",
+        "steps",
+    },
 }
 
 

@@ -2,14 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the tests of leases share: leases and clocks, and functions that run in a process of their own."""
+"""What the tests of leases share: leases, a store in memory, and functions that run in a process of their own."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pickle
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -46,6 +47,61 @@ def lease_of(key: LeaseKey | None = None, *, expires: float = 3600, **fields: An
 def need_of(**asked: Any) -> Need:
     """What a caller of AppStream asks for."""
     return Need(WEEK, **asked)
+
+
+def intent_of(key: LeaseKey | None = None, *, expires: float = 3600, **fields: Any) -> Lease:
+    """An intent that was stored now, for a stream of an hour."""
+    known = dict(url=None, url_sha256=None, validity=3600, client_token=os.urandom(8).hex())
+    return lease_of(key, expires=expires, **{**known, **fields})
+
+
+def stream_lease_of(key: LeaseKey | None = None, *, stream_id: str = "stream-1", **fields: Any) -> Lease:
+    """The lease of a stream of an hour."""
+    return intent_of(key, stream_id=stream_id, **fields)
+
+
+class MemoryStore:
+    """A lease store in memory, which counts what it is asked to write."""
+
+    def __init__(self) -> None:
+        self.leases: dict[LeaseKey, Lease] = {}
+        self.writes = 0
+
+    def read(self, scope: str) -> dict[LeaseKey, Lease]:
+        return {key: lease for key, lease in self.leases.items() if key.scope == scope}
+
+    def compare_and_set(self, lease: Lease, *, expected: str | None, now: datetime) -> Lease:
+        self.writes += 1
+        held = self.leases.get(lease.key)
+        if held is None or held.lease_id == expected or held.forgotten or held.expires <= now:
+            self.leases[lease.key] = lease
+        return self.leases[lease.key]
+
+    def replace(self, lease: Lease, *, expected: str, now: datetime) -> Lease | None:
+        self.writes += 1
+        held = self.leases.get(lease.key)
+        if held and held.lease_id == expected and not held.forgotten:
+            self.leases[lease.key] = lease
+        return self.leases.get(lease.key)
+
+    def forget(self, keys: Iterable[LeaseKey], *, now: datetime, purge: bool) -> None:
+        self.writes += 1
+        for key in keys:
+            held = self.leases.pop(key, None)
+            if held and not purge:
+                self.leases[key] = dataclasses.replace(held, url=None, forgotten=now)
+
+    @contextmanager
+    def batch(self, now: datetime) -> Iterator[None]:
+        before = dict(self.leases)
+        try:
+            yield
+        except BaseException:
+            self.leases = before
+            raise
+
+    def close(self) -> None:
+        pass
 
 
 @contextmanager

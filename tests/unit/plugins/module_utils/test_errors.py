@@ -8,7 +8,12 @@ import re
 
 import pytest
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
-from ansible_collections.labstream.aws.plugins.module_utils.errors import AnsibleAppStreamError, AppStreamErrorHandler
+from ansible_collections.labstream.aws.plugins.module_utils.errors import (
+    AnsibleAppStreamError,
+    AnsibleNimbleError,
+    AppStreamErrorHandler,
+    NimbleErrorHandler,
+)
 from ansible_collections.labstream.aws.plugins.module_utils.exceptions import LabstreamError, NotReady
 from botocore import exceptions
 from botocore.exceptions import ClientError
@@ -22,10 +27,10 @@ def client_error(code, message="What the service says.", operation="CreateStream
     return ClientError({"Error": {"Code": code, "Message": message}}, operation)
 
 
-def raised(error):
-    """What a caller gets when a call to AppStream raises this."""
+def raised(error, handler=AppStreamErrorHandler):
+    """What a caller gets when a call to AppStream, or of that handler, raises this."""
 
-    @AppStreamErrorHandler.common_error_handler("create a streaming URL")
+    @handler.common_error_handler("create a streaming URL")
     def call():
         raise error
 
@@ -72,6 +77,12 @@ SENTENCES = [
             "SignatureDoesNotMatch",
             "UnrecognizedClientException",
         )
+    ),
+    pytest.param(
+        client_error("ConflictException", "Another operation is in progress."),
+        "ConflictException",
+        "ConflictException: Another operation is in progress.",
+        id="an error for which only another service has a cure",
     ),
     pytest.param(
         client_error("ResourceNotAvailableException", "Not now."),
@@ -209,6 +220,88 @@ def test_the_error_is_one_of_amazon_aws_and_one_of_ours():
     assert isinstance(error, AnsibleAppStreamError)
     assert isinstance(error, AnsibleAWSError)
     assert isinstance(error, LabstreamError)
+
+
+# Nimble Studio: the seven errors that each of its operations may raise, others, and what only the two services share.
+
+NIMBLE_SENTENCES = [
+    (
+        "AccessDeniedException",
+        "the credentials may not do nimble:CreateStreamingSessionStream (What it says): allow this action on this "
+        "studio and its sessions in their IAM policy, or correct the names and the region if they are wrong.",
+    ),
+    (
+        "ConflictException",
+        "ConflictException (What it says): another operation is in progress, so wait until it is done, then run again.",
+    ),
+    (
+        "InternalServerErrorException",
+        "InternalServerErrorException (What it says): the service failed, so run again later.",
+    ),
+    (
+        "ResourceNotFoundException",
+        "ResourceNotFoundException (What it says): correct studio_id, the session's id and the region, or look whose "
+        "credentials these are.",
+    ),
+    (
+        "ServiceQuotaExceededException",
+        "ServiceQuotaExceededException (What it says): delete what is not needed any more or have the quota raised, "
+        "then run again.",
+    ),
+    ("ThrottlingException", "ThrottlingException (What it says): lower concurrency, then run again."),
+    (
+        "ValidationException",
+        "ValidationException (What it says): correct what it names; a client_token that has been used with other "
+        "parameters must be changed.",
+    ),
+    ("SomethingNewException", "SomethingNewException: What it says."),
+    (
+        "UnrecognizedClientException",
+        f"AWS does not accept the credentials (UnrecognizedClientException: What it says): {RENEW}",
+    ),
+]
+
+
+@pytest.mark.parametrize(("code", "sentence"), NIMBLE_SENTENCES)
+@pytest.mark.parametrize("said", ["What it says.", " What\n it says "])
+def test_what_nimble_studio_refuses_becomes_one_sentence_with_a_cure(code, sentence, said):
+    caught = raised(client_error(code, said, "CreateStreamingSessionStream"), NimbleErrorHandler)
+    assert str(caught) == f"Failed to create a streaming URL: {sentence}"
+    assert caught.code == code
+    assert isinstance(caught, AnsibleNimbleError)
+    assert not isinstance(caught, AnsibleAppStreamError)
+
+
+@pytest.mark.parametrize(
+    "operation", ["GetStudio", "GetStreamingSession", "ListStreamingSessions", "GetStreamingSessionStream"]
+)
+def test_denied_names_the_action_of_nimble_studio(operation):
+    text = str(raised(client_error("AccessDeniedException", "No.", operation), NimbleErrorHandler))
+    assert f"the credentials may not do nimble:{operation} (No): allow this action on this studio" in text
+
+
+def test_a_cure_follows_even_if_the_service_says_nothing():
+    assert str(raised(client_error("ConflictException", None), NimbleErrorHandler)) == (
+        "Failed to create a streaming URL: ConflictException (no message): another operation is in progress, so wait "
+        "until it is done, then run again."
+    )
+
+
+@pytest.mark.parametrize("handler", [AppStreamErrorHandler, NimbleErrorHandler])
+@pytest.mark.parametrize(
+    "error", [AttributeError(SECRET_URL), KeyError(SECRET_URL), TypeError(), ValueError(SECRET_URL)]
+)
+def test_a_reply_over_which_parsers_stumble_is_told_without_quoting_it(handler, error):
+    caught = raised(error, handler)
+    assert str(caught) == f"Failed to create a streaming URL: {UNREADABLE}"
+    assert caught.code == "ResponseParserError"
+
+
+@pytest.mark.parametrize("handler", [AppStreamErrorHandler, NimbleErrorHandler])
+def test_a_page_of_a_proxy_with_the_status_of_an_error_is_told_without_quoting_it(handler):
+    assert str(raised(client_error("502", f"<html>{SECRET_URL}</html>"), handler)) == (
+        f"Failed to create a streaming URL: {UNREADABLE}"
+    )
 
 
 def test_an_error_of_our_own_passes_unchanged():

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 
 import pytest
@@ -17,7 +18,17 @@ from ansible_collections.labstream.aws.plugins.module_utils.lease import (
 )
 from ansible_collections.labstream.aws.plugins.module_utils.moments import format_moment
 
-from tests.unit.plugins.module_utils.support import DAY, NOW, WEEK, after, key_of, lease_of, need_of
+from tests.unit.plugins.module_utils.support import (
+    DAY,
+    NOW,
+    WEEK,
+    after,
+    intent_of,
+    key_of,
+    lease_of,
+    need_of,
+    stream_lease_of,
+)
 
 END = "2026-11-21T17:00:00+01:00"
 
@@ -53,6 +64,15 @@ def asking(validity=None, until=None, min_remaining=None):
         pytest.param(asking(1), dict(validity=1, expires=0), False, id="the shortest validity, expired"),
         pytest.param(asking(3600), dict(validity=3600, url=None), False, id="its URL is wiped"),
         pytest.param(asking(3600), dict(validity=3600, url=None, forgotten=NOW), False, id="forgotten"),
+        # A stream's URL is at the service.
+        pytest.param(asking(3600), dict(validity=3600, url=None, stream_id="s"), True, id="a stream"),
+        pytest.param(asking(3600), dict(validity=3600, url=None, stream_id="s", expires=360), True, id="just enough"),
+        pytest.param(asking(3600), dict(validity=3600, url=None, stream_id="s", expires=359), False, id="ends soon"),
+        pytest.param(asking(3600), dict(validity=60, url=None, stream_id="s"), False, id="a stream of another time"),
+        pytest.param(asking(3600), dict(validity=3600, url=None, client_token="t"), False, id="an intent has none"),
+        pytest.param(
+            asking(3600), dict(validity=3600, url=None, stream_id="s", forgotten=NOW), False, id="a forgotten stream"
+        ),
         # With a moment, only the moment counts.
         pytest.param(asking(until=3600), dict(expires=3600), True, id="lasts until the moment"),
         pytest.param(asking(until=3600), dict(expires=3599), False, id="ends before the moment"),
@@ -217,12 +237,64 @@ def test_a_lease_of_a_new_url_says_what_was_asked_and_got():
     )
 
 
+def test_an_intent_says_what_is_about_to_be_created():
+    # Given a token, when it becomes an intent.
+    intent = Lease.intent(key_of(), "token-1", issued=NOW, expires=after(60), validity=60, lab="cad")
+
+    # Then it has no URL and no stream yet.
+    assert intent == Lease(
+        key=key_of(),
+        lease_id=intent.lease_id,
+        url=None,
+        url_sha256=None,
+        issued=NOW,
+        expires=after(60),
+        validity=60,
+        lab="cad",
+        forgotten=None,
+        client_token="token-1",
+        stream_id=None,
+    )
+
+
+@pytest.mark.parametrize(("told", "expires"), [(after(59), after(59)), (None, after(60))])
+def test_the_lease_of_a_stream_is_its_intent_with_the_stream_and_an_id_of_its_own(told, expires):
+    # Given an intent, when its stream is created; whether the service tells its end or not.
+    intent = Lease.intent(key_of(), "token-1", issued=NOW, expires=after(60), validity=60, lab="cad")
+    lease = intent.of_stream("stream-1", told)
+
+    # Then the rest is as it was.
+    assert lease == dataclasses.replace(intent, lease_id=lease.lease_id, stream_id="stream-1", expires=expires)
+    assert lease.lease_id != intent.lease_id
+
+
+@pytest.mark.parametrize(
+    ("lease", "is_intent", "opens"),
+    [
+        pytest.param(lease_of(expires=1), False, True, id="a URL"),
+        pytest.param(lease_of(expires=0), False, False, id="a URL that has expired"),
+        pytest.param(lease_of(url=None), False, False, id="a URL that was wiped"),
+        pytest.param(intent_of(), True, False, id="an intent"),
+        pytest.param(intent_of(forgotten=NOW), True, False, id="a forgotten intent"),
+        pytest.param(stream_lease_of(expires=1), False, True, id="a stream"),
+        pytest.param(stream_lease_of(expires=0), False, False, id="a stream that is over"),
+        pytest.param(stream_lease_of(forgotten=NOW), False, False, id="a forgotten stream"),
+    ],
+)
+def test_an_intent_opens_nothing_and_a_lease_what_works(lease, is_intent, opens):
+    assert lease.is_intent is is_intent
+    assert lease.opens_at(NOW) is opens
+
+
 def test_no_two_leases_share_an_id():
-    ids = {
-        Lease.of_url(key_of(), "https://x", issued=NOW, expires=NOW, validity=None, lab=None).lease_id
-        for _number in range(100)
-    }
-    assert len(ids) == 100
+    times = dict(issued=NOW, expires=NOW, lab=None)
+    leases = []
+    for _number in range(100):
+        leases.append(Lease.of_url(key_of(), "https://x", validity=None, **times))
+        leases.append(Lease.intent(key_of(), "token", validity=60, **times))
+        leases.append(leases[-1].of_stream("stream-1", None))
+    ids = {lease.lease_id for lease in leases}
+    assert len(ids) == 300
     assert all(len(lease_id) == 32 for lease_id in ids)
 
 

@@ -20,7 +20,16 @@ from ansible_collections.labstream.aws.plugins.module_utils.lease_store.base imp
 )
 from ansible_collections.labstream.aws.plugins.module_utils.lease_store.sqlite import SQLiteLeaseStore
 
-from tests.unit.plugins.module_utils.support import DAY, NOW, SCOPE, after, key_of, lease_of
+from tests.unit.plugins.module_utils.support import (
+    DAY,
+    NOW,
+    SCOPE,
+    after,
+    intent_of,
+    key_of,
+    lease_of,
+    stream_lease_of,
+)
 
 
 def sqlite_store(folder):
@@ -82,6 +91,9 @@ def test_a_new_store_has_no_leases(store):
         pytest.param(lease_of(url="https://streaming.example.org/?x=" + "ü" * 100_000), id="a URL of 200 KB"),
         pytest.param(lease_of(url=None), id="no URL"),
         pytest.param(lease_of(forgotten=after(-5), url=None), id="forgotten"),
+        pytest.param(intent_of(lab="cad"), id="an intent"),
+        pytest.param(intent_of(client_token="x" * 64, forgotten=NOW), id="an intent with the longest token, forgotten"),
+        pytest.param(stream_lease_of(stream_id="stream-ü", client_token="a b"), id="a stream"),
         pytest.param(lease_of(expires=7_000 * 365 * DAY), id="far in the future"),
         pytest.param(lease_of(issued=datetime(1969, 7, 20, tzinfo=UTC)), id="before the epoch"),
     ],
@@ -217,6 +229,93 @@ def test_a_new_lease_keeps_nothing_of_the_one_before(store):
     assert read_one(store) == plain
 
 
+def test_a_lease_of_a_url_keeps_nothing_of_a_stream(store):
+    write(store, stream_lease_of(lease_id="x"))
+    plain = lease_of()
+    write(store, plain, expected="x")
+    assert read_one(store) == plain
+
+
+# Replacing: the write of those who know what must be there.
+
+
+@pytest.mark.parametrize(
+    ("there", "written"),
+    [
+        pytest.param(intent_of(lease_id="there"), True, id="what was written is still there"),
+        pytest.param(None, False, id="it was purged"),
+        pytest.param(intent_of(lease_id="another"), False, id="it was replaced"),
+        pytest.param(intent_of(lease_id="another", expires=-1), False, id="it was replaced, and that has expired"),
+        pytest.param(stream_lease_of(lease_id="another"), False, id="another run was faster"),
+        pytest.param(intent_of(lease_id="there", forgotten=NOW), False, id="it was forgotten"),
+        pytest.param(intent_of(lease_id="another", forgotten=NOW), False, id="it was replaced and forgotten"),
+        pytest.param(intent_of(lease_id="there", expires=0), True, id="it has expired, but is there"),
+        pytest.param(intent_of(lease_id="there", expires=-DAY), True, id="it has long expired, but is there"),
+    ],
+)
+def test_a_lease_is_replaced_only_if_it_is_there_and_was_not_forgotten(opened, there, written):
+    if there:
+        write(opened(), there)
+    stream = stream_lease_of(lease_id="mine", lab="mine")
+
+    held = opened().replace(stream, expected="there", now=NOW)
+
+    assert held == (stream if written else there)
+    assert opened().read(SCOPE) == ({stream.key: held} if held else {})
+
+
+@pytest.mark.parametrize("other", [key_of("ben"), key_of(purpose="x"), key_of(scope=SCOPE + "-2")])
+def test_replacing_leaves_the_leases_of_other_keys_alone(store, other):
+    intent, others = intent_of(lease_id="the same"), intent_of(other, lease_id="the same")
+    write(store, intent, others)
+    stream = stream_lease_of()
+    assert store.replace(stream, expected="the same", now=NOW) == stream
+    assert (read_one(store), store.read(other.scope)[other]) == (stream, others)
+
+
+def test_a_lease_replaced_again_is_told(store):
+    """A call that is repeated since its reply was lost sees its own work."""
+    write(store, intent_of(lease_id="there"))
+    stream = stream_lease_of()
+    for _time in range(2):
+        assert store.replace(stream, expected="there", now=NOW) == stream
+
+
+def test_of_two_who_replace_the_second_learns_of_the_first(opened):
+    first, second, intent = opened(), opened(), intent_of()
+    write(first, intent)
+    winner, late = stream_lease_of(stream_id="stream-1"), stream_lease_of(stream_id="stream-2")
+    assert first.replace(winner, expected=intent.lease_id, now=NOW) == winner
+    assert second.replace(late, expected=intent.lease_id, now=NOW) == winner
+    assert read_one(opened()) == winner
+
+
+@pytest.mark.parametrize("purge", [False, True])
+def test_what_was_forgotten_meanwhile_is_not_revived(opened, purge):
+    first, second, intent = opened(), opened(), intent_of()
+    write(first, intent)
+    second.forget([intent.key], now=after(5), purge=purge)
+    forgotten = None if purge else dataclasses.replace(intent, forgotten=after(5))
+    assert first.replace(stream_lease_of(), expected=intent.lease_id, now=after(6)) == forgotten
+    assert read_one(opened()) == forgotten
+
+
+def test_what_is_replaced_in_a_batch_is_there_after_it(opened):
+    store, intents = opened(), [intent_of(key_of(seat), lease_id=seat) for seat in ("anna", "ben")]
+    write(store, *intents)
+    streams = [stream_lease_of(intent.key) for intent in intents]
+    with store.batch(NOW):
+        for intent, stream in zip(intents, streams, strict=True):
+            assert store.replace(stream, expected=intent.lease_id, now=NOW) == stream
+    assert opened().read(SCOPE) == {stream.key: stream for stream in streams}
+
+
+def test_replacing_is_a_write_that_wipes_urls_that_have_expired(store):
+    write(store, lease_of())
+    store.replace(stream_lease_of(key_of("ben")), expected="gone", now=after(3600))
+    assert read_one(store).url is None
+
+
 # Forgetting.
 
 
@@ -227,6 +326,15 @@ def test_forgetting_wipes_the_url_and_keeps_the_rest(opened):
     opened().forget([lease.key], now=after(5), purge=False)
 
     assert read_one(opened()) == dataclasses.replace(lease, url=None, forgotten=after(5))
+
+
+@pytest.mark.parametrize("lease", [intent_of(), stream_lease_of()])
+def test_forgetting_marks_intents_and_streams_too(opened, lease):
+    write(opened(), lease)
+    opened().forget([lease.key], now=after(5), purge=False)
+    assert read_one(opened()) == dataclasses.replace(lease, forgotten=after(5))
+    # And then a new one may take the place.
+    write(opened(), intent_of())
 
 
 def test_purging_removes_the_record(opened):
@@ -316,9 +424,12 @@ def test_a_lease_that_is_dead_when_it_is_written_is_returned_all_the_same(store)
 def test_none_remembers_nothing():
     with closing(open_lease_store("none", create=True)) as store:
         assert isinstance(store, NoLeaseStore)
-        lease, other = lease_of(), lease_of()
+        lease, other, stream = lease_of(), lease_of(), stream_lease_of()
         write(store, lease)
         write(store, other, expected="whatever")
+        assert store.replace(stream, expected="gone", now=NOW) == stream
+        with store.batch(NOW):
+            write(store, lease)
         assert store.read(SCOPE) == {}
         store.forget([lease.key], now=NOW, purge=True)
 

@@ -15,7 +15,7 @@ from ansible_collections.labstream.aws.plugins.module_utils.results import (
 )
 from ansible_collections.labstream.aws.plugins.module_utils.steps import Failure, Outcome
 
-from tests.unit.plugins.module_utils.support import NOW, after, key_of, lease_of
+from tests.unit.plugins.module_utils.support import NOW, after, intent_of, key_of, lease_of, stream_lease_of
 
 SECRET = "correct-horse-battery-staple"
 
@@ -86,14 +86,34 @@ def test_a_diff_shows_seats_and_expiries():
     )
 
 
+def test_a_diff_shows_no_intents_since_nobody_has_a_url_of_them():
+    outcomes = [
+        issued("anna", held=intent_of(key_of("anna"))),
+        failed("ben", held=intent_of(key_of("ben"))),
+        predicted("cleo", held=intent_of(key_of("cleo"))),
+        predicted("dan", held=stream_lease_of(key_of("dan"), expires=60)),
+    ]
+    assert diff_of(outcomes) == dict(
+        before={"dan": "2026-11-21T08:01:00Z"},
+        after={"anna": "2026-11-21T09:00:00Z", "cleo": "to be issued", "dan": "to be issued"},
+    )
+
+
 def test_a_diff_of_a_run_that_reuses_all_has_no_difference():
     diff = diff_of([reused("anna"), reused("ben")])
     assert diff["before"] == diff["after"]
 
 
 def test_a_diff_of_forgetting_shows_who_had_a_url():
-    leases = [lease("anna"), lease("ben", forgotten=NOW, url=None)]
-    assert forgotten_diff_of(leases) == dict(before={"anna": "2026-11-21T09:00:00Z"}, after={})
+    leases = [
+        lease("anna"),
+        lease("ben", forgotten=NOW, url=None),
+        stream_lease_of(key_of("cleo"), expires=60),
+        intent_of(key_of("dan")),
+    ]
+    assert forgotten_diff_of(leases) == dict(
+        before={"anna": "2026-11-21T09:00:00Z", "cleo": "2026-11-21T08:01:00Z"}, after={}
+    )
 
 
 @pytest.mark.parametrize(
@@ -114,6 +134,20 @@ def test_a_diff_of_forgetting_shows_who_had_a_url():
             "the service cannot revoke a URL.",
             id="two that work, and others",
         ),
+        pytest.param(
+            [stream_lease_of(expires=60)],
+            "1 forgotten streaming URL works until it expires at 2026-11-21T08:01:00Z: "
+            "the service cannot revoke a URL.",
+            id="one of a stream, which is at the service",
+        ),
+        pytest.param(
+            [lease("anna"), stream_lease_of(expires=60), stream_lease_of(expires=0), intent_of()],
+            "2 forgotten streaming URLs work until they expire, the last at 2026-11-21T09:00:00Z: "
+            "the service cannot revoke a URL.",
+            id="streams that work, one that is over, and an intent",
+        ),
+        pytest.param([intent_of()], None, id="an intent"),
+        pytest.param([stream_lease_of(forgotten=NOW)], None, id="a stream that was forgotten before"),
     ],
 )
 def test_a_warning_tells_of_forgotten_urls_that_still_work(leases, warning):

@@ -39,6 +39,7 @@ from tests.unit.plugins.module_utils.support import (
     need_of,
     searchable_folder,
     start_child,
+    stream_lease_of,
 )
 
 SECRET = "correct-horse-battery-staple"
@@ -400,6 +401,187 @@ def test_a_store_that_is_just_being_created_is_not_taken_for_one_of_another_prog
     with opened(path, create=False) as store:
         another_run.ended()
         assert list(store.read(SCOPE)) == [key_of("ben")]
+
+
+# A file from before there were streams.
+
+SCHEMA_1 = """
+CREATE TABLE lease (
+    scope TEXT NOT NULL,
+    seat TEXT NOT NULL,
+    purpose TEXT NOT NULL,
+    lease_id TEXT NOT NULL,
+    url TEXT,
+    url_sha256 TEXT NOT NULL,
+    issued INTEGER NOT NULL,
+    expires INTEGER NOT NULL,
+    validity INTEGER,
+    lab TEXT,
+    forgotten INTEGER,
+    PRIMARY KEY (scope, seat, purpose)
+) WITHOUT ROWID;
+CREATE INDEX lease_with_url ON lease (expires) WHERE url IS NOT NULL;
+CREATE INDEX lease_by_expiry ON lease (expires);
+PRAGMA application_id = 1280529490;
+PRAGMA user_version = 1;
+"""
+OLD_LEASES = [
+    lease_of(key_of("anna"), lease_id="a", url=URL, validity=3600, lab="cad"),
+    lease_of(key_of("ben", '{"application_id":"cad"}'), lease_id="b", url=None, expires=-60),
+    lease_of(key_of("cleo"), lease_id="c", url=None, forgotten=after(-5)),
+]
+
+
+def of_schema_1(path, leases=OLD_LEASES):
+    """A file as it was made by schema 1, with these leases."""
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(SCHEMA_1)
+        for lease in leases:
+            moments = [moment and int(moment.timestamp()) for moment in (lease.issued, lease.expires, lease.forgotten)]
+            issued, expires, forgotten = moments
+            row = (*lease.key, lease.lease_id, lease.url, lease.url_sha256, issued, expires, lease.validity, lease.lab)
+            database.execute("INSERT INTO lease VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*row, forgotten))
+        database.commit()
+    path.chmod(0o600)
+    return path
+
+
+def described(path):
+    """What SQLite knows of the file: its version, whether it is sound, and how tables and indexes are made."""
+    with closing(sqlite3.connect(path)) as database:
+        [(version,)] = database.execute("PRAGMA user_version").fetchall()
+        [(sound,)] = database.execute("PRAGMA integrity_check").fetchall()
+        return version, sound, sorted(database.execute("SELECT type, name, tbl_name, sql FROM sqlite_master"))
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_a_file_of_schema_1_is_brought_up_to_date_by_whoever_opens_it(path, create):
+    # Given a file of schema 1, and how a new one is made.
+    of_schema_1(path)
+    new = filled(path.parent / "new")
+
+    # When it is opened, to write or to look only.
+    with opened(path, create=create) as store:
+        leases = store.read(SCOPE)
+
+    # Then all leases are there as they were, and the file is made like a new one, with its indexes.
+    assert leases == {lease.key: lease for lease in OLD_LEASES}
+    assert described(path) == described(new)
+    assert described(path)[:2] == (2, "ok")
+    assert [name for _type, name, _table, _sql in described(path)[2]] == ["lease_by_expiry", "lease_with_url", "lease"]
+    assert mode_of(path) == 0o600
+    assert sorted(os.listdir(path.parent)) == ["leases.sqlite3", "new"]
+
+    # And it takes streams, and changes no more when it is opened again.
+    stream = stream_lease_of(key_of("session"))
+    with opened(path, create=create) as store:
+        assert store.compare_and_set(stream, expected=None, now=NOW) == stream
+    before = path.read_bytes()
+    assert read(path)[stream.key] == stream
+    assert path.read_bytes() == before
+
+
+def test_an_empty_file_of_schema_1_is_brought_up_to_date_too(path):
+    of_schema_1(path, [])
+    assert read(path) == {}
+    assert described(path)[:2] == (2, "ok")
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_no_bytes_of_a_url_stay_behind_when_a_file_is_brought_up_to_date_and_the_url_is_wiped(path, create):
+    # Given a file of schema 1 of many pages.
+    leases = [lease_of(key_of(f"learner-{number:02}"), url=URL + "x" * 3000) for number in range(25)]
+    of_schema_1(path, leases)
+
+    # When it is brought up to date, and then its URLs expire.
+    with opened(path, create=create) as store:
+        assert store.read(SCOPE) == {lease.key: lease for lease in leases}
+        assert path.read_bytes().count(SECRET.encode()) == 25
+        store.forget([], now=after(3600), purge=False)
+
+    # Then their bytes are gone.
+    assert SECRET.encode() not in path.read_bytes()
+
+
+@pytest.mark.parametrize("statement", ["lease_with_url", "lease_by_expiry"])
+def test_the_indexes_of_a_file_that_was_brought_up_to_date_are_used(path, statement):
+    of_schema_1(path)
+    read(path)
+    wanted = {"lease_with_url": "url IS NOT NULL AND expires <= 5", "lease_by_expiry": "expires <= 5"}[statement]
+    with closing(sqlite3.connect(path)) as database:
+        plan = database.execute(f"EXPLAIN QUERY PLAN SELECT lease_id FROM lease WHERE {wanted}").fetchall()
+    assert statement in str(plan)
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_two_runs_may_bring_a_file_up_to_date_at_once(path, monkeypatch, another_run, create):
+    # Given a run that finds schema 1, and another run that is faster.
+    of_schema_1(path)
+    bring_up_to_date = sqlite._bring_up_to_date
+
+    def slower(database):
+        another_run.go()
+        another_run.ended()
+        bring_up_to_date(database)
+
+    monkeypatch.setattr(sqlite, "_bring_up_to_date", slower)
+
+    # When it goes on, then it finds all leases, and what the other has written.
+    with opened(path, create=create) as store:
+        assert set(store.read(SCOPE)) == {*(lease.key for lease in OLD_LEASES), key_of("ben")}
+    assert described(path)[:2] == (2, "ok")
+
+
+def test_a_run_that_is_killed_while_it_brings_a_file_up_to_date_leaves_it_as_it_was(path):
+    # Given a file of many pages, and a run with so little memory that it writes pages before it commits.
+    leases = [lease_of(key_of(f"learner-{number:02}"), url=URL + "x" * 2000) for number in range(40)]
+    before = of_schema_1(path, leases).read_bytes()
+
+    def killed():
+        last = sqlite._UPGRADE_1[-1]
+
+        class Dying(sqlite3.Connection):
+            def execute(self, statement, *values):
+                if statement == last:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                result = super().execute(statement, *values)
+                if statement == "BEGIN IMMEDIATE":
+                    super().execute("PRAGMA cache_size = 1")
+                return result
+
+        connect = sqlite3.connect
+        sqlite3.connect = lambda *args, **options: connect(*args, **options, factory=Dying)
+        read(path)
+
+    # When it is killed before the last statement, the file is half written and the journal lies beside it.
+    with pytest.raises(EOFError):
+        in_child(killed)
+    assert path.read_bytes() != before
+    assert path.with_name("leases.sqlite3-journal").exists()
+
+    # Then whoever comes next finds what was before, and brings it up to date.
+    assert read(path) == {lease.key: lease for lease in leases}
+    assert described(path)[:2] == (2, "ok")
+    assert os.listdir(path.parent) == [path.name]
+
+
+def test_a_file_that_cannot_be_brought_up_to_date_for_want_of_room_stays_as_it_was(path):
+    leases = [lease_of(key_of(f"learner-{number:02}"), url=URL + "x" * 2000) for number in range(40)]
+    before = of_schema_1(path, leases).read_bytes()
+    with pytest.raises(LeaseStoreError) as error:
+        with_room(len(before) + 8192, lambda: read(path))
+    assert str(error.value) in (f"The lease store {path} {CANNOT_GROW}", f"The lease store {path} {IO_ERROR}")
+    assert with_room(10**9, lambda: len(read(path))) == 40
+
+
+def test_a_file_that_another_holds_is_not_brought_up_to_date_but_told(path):
+    before = of_schema_1(path).read_bytes()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with refused(path, LOCKED), opened(path, create=False, busy_timeout=0.05):
+            pass
+        other.execute("ROLLBACK")
+    assert path.read_bytes() == before
 
 
 def test_a_link_to_a_file_is_followed(path):

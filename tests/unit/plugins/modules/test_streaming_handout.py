@@ -293,6 +293,17 @@ def test_a_seat_that_does_not_say_where_its_url_is_found_is_refused(missing, val
     )
 
 
+@pytest.mark.parametrize("scope", [SCOPE, None])
+def test_a_seat_whose_url_is_never_stored_is_refused_with_what_to_do_instead(dest, store, scope):
+    with pytest.raises(InvalidOption) as refused:
+        hand_out(dest, store, seat(), seat("session-1", provider="nimble", scope=scope))
+    assert str(refused.value) == (
+        "Seat 'session-1' is one of Nimble Studio, whose URLs are never stored: have "
+        "labstream.aws.nimble_session_stream tell the URLs of these seats, with no_log."
+    )
+    assert os.listdir(dest.parent) == []
+
+
 def test_the_key_of_a_seat_is_that_of_its_lease():
     assert key_of(seat(application_id="cad", session_context="x")) == LeaseKey(SCOPE, "anna", purpose_of("cad", "x"))
     assert key_of(dict(seat="anna", scope=SCOPE)) == lease_key("anna")

@@ -1,0 +1,235 @@
+#!/usr/bin/python
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: nimble_session
+version_added: 0.1.0
+short_description: Start streaming sessions of Nimble Studio (closed by AWS)
+description:
+  - Starts those of the given sessions that are V(STOPPED), all in one task. Those that are V(READY) or
+    V(START_IN_PROGRESS) are left alone.
+  - A session in any other state is a failure that says what to do. The others are started nevertheless, then the task
+    fails.
+  - It waits for nothing. M(labstream.aws.nimble_session_info) tells when the sessions are V(READY).
+author:
+  - labstream.aws contributors (@labstream)
+options:
+  session_ids:
+    description:
+      - The sessions, as many as you like. This is much faster than a loop over the module.
+    type: list
+    elements: str
+    required: true
+  state:
+    description:
+      - V(started) starts the sessions.
+    type: str
+    choices: [started]
+    default: started
+attributes:
+  check_mode:
+    support: full
+    details:
+      - The sessions are looked up as always. One that would be started is told as V(START_IN_PROGRESS).
+  diff_mode:
+    support: full
+    details:
+      - Shows sessions and their states.
+  idempotent:
+    support: full
+seealso:
+  - module: labstream.aws.nimble_session_info
+  - module: labstream.aws.nimble_session_stream
+  - name: StartStreamingSession
+    description: The API operation that starts a session.
+    link: https://docs.aws.amazon.com/nimble-studio/latest/APIReference/API_StartStreamingSession.html
+extends_documentation_fragment:
+  - labstream.aws.nimble
+  - labstream.aws.attributes
+  - labstream.aws.attributes.action_group
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+"""
+
+EXAMPLES = r"""
+# Note: These examples do not set authentication details, see the AWS Guide for details.
+
+- name: Start the sessions of a class
+  labstream.aws.nimble_session:
+    endpoint_url: https://studio.example.org
+    studio_id: us-west-2-example
+    session_ids:
+      - session-anna
+      - session-ben
+    state: started
+
+- name: Wait until they are ready, and say so at every look
+  labstream.aws.nimble_session_info:
+    endpoint_url: https://studio.example.org
+    studio_id: us-west-2-example
+    session_ids:
+      - session-anna
+      - session-ben
+  register: sessions
+  until: "'START_IN_PROGRESS' not in sessions.summary.states"
+  retries: 60
+  delay: 10
+"""
+
+RETURN = r"""
+sessions:
+  description: The sessions in the order of O(session_ids), with what the service said last of each.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    session_id:
+      description: The session.
+      type: str
+      returned: always
+      sample: session-anna
+    state:
+      description: The state of the session. V(null) if it could not be looked up.
+      type: str
+      returned: always
+      sample: START_IN_PROGRESS
+    status_code:
+      description: The service's reason for the state. V(null) if it could not be looked up.
+      type: str
+      returned: always
+      sample: STREAMING_SESSION_START_IN_PROGRESS
+    owned_by:
+      description: The user who owns the session. V(null) if it could not be looked up.
+      type: str
+      returned: always
+      sample: anna
+    started:
+      description: Whether this run started the session, or would start it in check mode.
+      type: bool
+      returned: always
+      sample: true
+failures:
+  description: The sessions that are neither V(READY) nor starting, and why.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    session_id:
+      description: The session.
+      type: str
+      returned: always
+      sample: session-ben
+    code:
+      description: The service's error code, or this collection's word for the kind of error.
+      type: str
+      returned: always
+      sample: NotReady
+    message:
+      description: One sentence.
+      type: str
+      returned: always
+      sample: "Session 'session-ben' does not exist in studio 'us-west-2-example': check both ids."
+summary:
+  description: The task in numbers.
+  returned: always
+  type: dict
+  contains:
+    requested:
+      description: How many sessions were given.
+      type: int
+      returned: always
+      sample: 30
+    started:
+      description: How many were started, or would be in check mode.
+      type: int
+      returned: always
+      sample: 12
+    unchanged:
+      description: How many were V(READY) or V(START_IN_PROGRESS) already.
+      type: int
+      returned: always
+      sample: 17
+    failed:
+      description: How many failed.
+      type: int
+      returned: always
+      sample: 1
+studio_arn:
+  description: The studio's ARN. V(null) if the task failed before it was known.
+  returned: always
+  type: str
+  sample: arn:aws:nimble:us-west-2:123456789012:studio/us-west-2-example
+region:
+  description: The region of the studio. V(null) if the task failed before it was known.
+  returned: always
+  type: str
+  sample: us-west-2
+"""
+
+from typing import Any
+
+from ansible_collections.labstream.aws.plugins.module_utils import nimble, nimble_limits, nimble_sessions
+from ansible_collections.labstream.aws.plugins.module_utils.arguments import check_concurrency
+from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
+
+EMPTY_RESULT: dict[str, Any] = dict(
+    changed=False,
+    sessions=[],
+    failures=[],
+    summary=nimble_sessions.NOTHING_STARTED,
+    studio_arn=None,
+    region=None,
+)
+
+
+def run(module: LabstreamAWSModule) -> None:
+    """Check the arguments before any call is made, then start what is stopped."""
+    params = module.params
+    studio_id, session_ids = params["studio_id"], params["session_ids"]
+    check_concurrency(params["concurrency"])
+    nimble_limits.check_id("studio_id", studio_id)
+    nimble_limits.check_session_ids("session_ids", session_ids)
+    client = nimble.nimble_client(module, params["concurrency"])
+    arn = nimble_sessions.existing_studio_arn(client, studio_id)
+    module.result.update(studio_arn=arn, region=client.meta.region_name)
+
+    outcomes = nimble_sessions.start(
+        client, studio_id, session_ids, concurrency=params["concurrency"], check_mode=module.check_mode
+    )
+    module.result.update(
+        changed=any(outcome.started for outcome in outcomes),
+        sessions=[outcome.facts for outcome in outcomes],
+        failures=[
+            dict(session_id=outcome.session_id, **outcome.failure._asdict()) for outcome in outcomes if outcome.failure
+        ],
+        summary=nimble_sessions.summary_of(outcomes),
+    )
+    if module._diff:
+        module.result["diff"] = nimble_sessions.diff_of(outcomes)
+    failed = nimble_sessions.failure_message(outcomes)
+    if failed:
+        module.fail_json(msg=failed)
+
+
+def main() -> None:
+    """The module."""
+    module = LabstreamAWSModule(
+        empty_result=EMPTY_RESULT,
+        argument_spec=dict(
+            studio_id=dict(type="str", required=True),
+            session_ids=dict(type="list", elements="str", required=True),
+            state=dict(type="str", choices=["started"], default="started"),
+            concurrency=dict(type="int", default=16),
+        ),
+        supports_check_mode=True,
+    )
+    module.run(run)
+
+
+if __name__ == "__main__":
+    main()

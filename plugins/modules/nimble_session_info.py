@@ -1,0 +1,245 @@
+#!/usr/bin/python
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: nimble_session_info
+version_added: 0.1.0
+short_description: Look at streaming sessions of Nimble Studio (closed by AWS)
+description:
+  - Tells in which states the streaming sessions of a studio are, and who owns them.
+  - Without O(session_ids), O(owned_by) and O(created_by), all sessions of the studio are listed, those that were
+    deleted too as long as the service lists them.
+author:
+  - labstream.aws contributors (@labstream)
+options:
+  session_ids:
+    description:
+      - The sessions to look at. If one does not exist, the task fails and names it.
+      - Mutually exclusive with O(owned_by) and O(created_by).
+    type: list
+    elements: str
+  owned_by:
+    description:
+      - Only sessions that this user owns.
+    type: str
+  created_by:
+    description:
+      - Only sessions that this user created.
+    type: str
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Nothing is changed in either mode.
+  diff_mode:
+    support: none
+    details:
+      - There is nothing to change.
+  idempotent:
+    support: full
+seealso:
+  - module: labstream.aws.nimble_session
+  - module: labstream.aws.nimble_session_stream
+  - name: ListStreamingSessions
+    description: The API operation that lists sessions.
+    link: https://docs.aws.amazon.com/nimble-studio/latest/APIReference/API_ListStreamingSessions.html
+extends_documentation_fragment:
+  - labstream.aws.nimble
+  - labstream.aws.attributes
+  - labstream.aws.attributes.action_group
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+"""
+
+EXAMPLES = r"""
+# Note: These examples do not set authentication details, see the AWS Guide for details.
+
+- name: Look at all sessions of the studio
+  labstream.aws.nimble_session_info:
+    endpoint_url: https://studio.example.org
+    studio_id: us-west-2-example
+  register: sessions
+
+- name: Say which of them are stopped
+  ansible.builtin.debug:
+    msg: "{{ sessions.sessions | selectattr('state', 'eq', 'STOPPED') | map(attribute='session_id') }}"
+
+- name: Wait until two sessions are ready, and say so at every look
+  labstream.aws.nimble_session_info:
+    endpoint_url: https://studio.example.org
+    studio_id: us-west-2-example
+    session_ids:
+      - session-anna
+      - session-ben
+  register: sessions
+  until: sessions.summary.states.READY | default(0) == 2
+  retries: 60
+  delay: 10
+"""
+
+RETURN = r"""
+sessions:
+  description:
+    - The sessions, those of O(session_ids) in its order. Besides what is named here, each has all other members that
+      the service tells, in snake case.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    session_id:
+      description: The session.
+      type: str
+      returned: always
+      sample: session-anna
+    state:
+      description: The state of the session.
+      type: str
+      returned: always
+      sample: READY
+    status_code:
+      description: The service's reason for the state.
+      type: str
+      returned: always
+      sample: STREAMING_SESSION_READY
+    owned_by:
+      description: The user who owns the session.
+      type: str
+      returned: always
+      sample: anna
+    created_by:
+      description: The user who created the session.
+      type: str
+      returned: always
+      sample: instructor
+    created_at:
+      description: When the session was created, in UTC.
+      type: str
+      returned: always
+      sample: "2026-11-21T08:00:00Z"
+    started_at:
+      description: When the session was started last, in UTC.
+      type: str
+      returned: if the service tells it
+      sample: "2026-11-21T14:00:00Z"
+    stop_at:
+      description: When the service will stop the session, in UTC.
+      type: str
+      returned: if the service tells it
+      sample: "2026-11-22T01:30:00Z"
+    terminate_at:
+      description: When the service will delete the session, in UTC.
+      type: str
+      returned: if the service tells it
+      sample: "2026-11-26T01:30:00Z"
+missing:
+  description: The O(session_ids) that do not exist. If there is any, the task fails.
+  returned: always
+  type: list
+  elements: str
+  sample: []
+summary:
+  description: The task in numbers.
+  returned: always
+  type: dict
+  contains:
+    requested:
+      description: How many sessions were asked for, or without O(session_ids) found.
+      type: int
+      returned: always
+      sample: 30
+    states:
+      description: How many of the sessions are in each state.
+      type: dict
+      returned: always
+      sample:
+        READY: 28
+        STOPPED: 2
+studio_arn:
+  description: The studio's ARN. V(null) if the task failed before it was known.
+  returned: always
+  type: str
+  sample: arn:aws:nimble:us-west-2:123456789012:studio/us-west-2-example
+region:
+  description: The region of the studio. V(null) if the task failed before it was known.
+  returned: always
+  type: str
+  sample: us-west-2
+"""
+
+from typing import Any
+
+from ansible_collections.labstream.aws.plugins.module_utils import nimble, nimble_limits, nimble_sessions
+from ansible_collections.labstream.aws.plugins.module_utils.arguments import check_concurrency
+from ansible_collections.labstream.aws.plugins.module_utils.exceptions import NotReady
+from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
+
+EMPTY_RESULT: dict[str, Any] = dict(
+    changed=False,
+    sessions=[],
+    missing=[],
+    summary=dict(requested=0, states={}),
+    studio_arn=None,
+    region=None,
+)
+
+
+def run(module: LabstreamAWSModule) -> None:
+    """Check the arguments before any call is made, then look."""
+    params = module.params
+    studio_id, session_ids = params["studio_id"], params["session_ids"]
+    check_concurrency(params["concurrency"])
+    nimble_limits.check_id("studio_id", studio_id)
+    if session_ids is not None:
+        nimble_limits.check_session_ids("session_ids", session_ids)
+    client = nimble.nimble_client(module, params["concurrency"])
+    arn = nimble_sessions.existing_studio_arn(client, studio_id)
+    module.result.update(studio_arn=arn, region=client.meta.region_name)
+
+    missing: list[str] = []
+    if session_ids is None:
+        selection = {"ownedBy": params["owned_by"], "createdBy": params["created_by"]}
+        chosen = {member: value for member, value in selection.items() if value is not None}
+        found = nimble.list_streaming_sessions(client, studio_id, **chosen)
+    else:
+        looked_up = nimble_sessions.look_up(client, studio_id, session_ids, params["concurrency"])
+        found = [session for session in looked_up if session is not None]
+        missing = [wanted for wanted, session in zip(session_ids, looked_up, strict=True) if session is None]
+    module.result.update(
+        sessions=[nimble_sessions.facts_of(session) for session in found],
+        missing=missing,
+        summary=dict(requested=len(found) + len(missing), states=nimble_sessions.counts_of(found)),
+    )
+    if len(missing) == 1:
+        raise nimble.missing_session(studio_id, missing[0])
+    if missing:
+        named = ", ".join(map(repr, missing[:5])) + (", ..." if len(missing) > 5 else "")
+        raise NotReady(
+            f"{len(missing)} of {len(session_ids)} sessions do not exist in studio {studio_id!r} ({named}): check "
+            "the ids."
+        )
+
+
+def main() -> None:
+    """The module."""
+    module = LabstreamAWSModule(
+        empty_result=EMPTY_RESULT,
+        argument_spec=dict(
+            studio_id=dict(type="str", required=True),
+            session_ids=dict(type="list", elements="str"),
+            owned_by=dict(type="str"),
+            created_by=dict(type="str"),
+            concurrency=dict(type="int", default=16),
+        ),
+        mutually_exclusive=[("session_ids", "owned_by"), ("session_ids", "created_by")],
+        supports_check_mode=True,
+    )
+    module.run(run)
+
+
+if __name__ == "__main__":
+    main()

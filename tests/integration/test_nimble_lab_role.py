@@ -1,0 +1,377 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The role nimble_lab: from learners and sessions to seats and a summary, in all that a class can come to."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.integration.running import CHECKOUT, Ansible, Run, Task
+from tests.simulator.control import Simulator
+
+PLAYBOOK = ROLE = "labstream.aws.nimble_lab"
+STREAM = "labstream.aws.nimble_session_stream"
+STUDIO = "studio-1"
+STORE = ".ansible/labstream/leases.sqlite3"
+LOOK = f"{ROLE} : Wait until the sessions that are starting are ready"
+RunPlaybook = Callable[..., Run]
+
+
+def variables(**options: Any) -> dict[str, Any]:
+    """The role's variables for a lab "monday"; options with None are left out."""
+    lab = {"name": "monday", "studio_id": STUDIO, **options}
+    return {f"nimble_lab_{option}": value for option, value in lab.items() if value is not None}
+
+
+def learners(*names: str) -> list[dict[str, str]]:
+    return [{"learner": name} for name in names]
+
+
+def served(lab: Mapping[str, Any]) -> dict[str, Any]:
+    """A task that runs the role, and lets the play go on when it fails."""
+    return {
+        "block": [{"ansible.builtin.include_role": {"name": ROLE}, "vars": dict(lab)}],
+        "rescue": [{"name": "the role has failed", "ansible.builtin.debug": {"msg": "go on"}}],
+    }
+
+
+def published_in(run: Run) -> list[Task]:
+    """What the role published, each time that it ran."""
+    published = [task for task in run.tasks if task.name == f"{ROLE} : Publish the facts"]
+    assert {task.status for task in published} == {"ok"}, run.printed
+    return published
+
+
+def seats_of(published: Task) -> list[dict[str, Any]]:
+    return published.result["ansible_facts"]["nimble_lab_seats"]
+
+
+def summary_of(published: Task) -> dict[str, Any]:
+    return published.result["ansible_facts"]["nimble_lab_summary"]
+
+
+def counts_of(published: Task) -> tuple[str, int, int, int, int]:
+    """Outcome, started, issued, reused, forgotten."""
+    summary = summary_of(published)
+    return tuple(summary[each] for each in ("outcome", "started", "issued", "reused", "forgotten"))
+
+
+def failures_of(published: Task) -> dict[str, tuple[str | None, str]]:
+    """Session and sentence of each learner who got no stream."""
+    failures = summary_of(published)["failures"]
+    return {failure["learner"]: (failure["session_id"], failure["message"]) for failure in failures}
+
+
+def files_with(simulator: Simulator, folder: Path) -> list[Path]:
+    """The files under the folder that hold a stream's URL, or its secret part."""
+    urls = simulator.streaming_urls()
+    assert urls, "a search for nothing proves nothing"
+    needles = [needle.encode() for url in urls for needle in (url, url.partition("=")[2])]
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return [path for path in files if any(needle in path.read_bytes() for needle in needles)]
+
+
+@pytest.mark.core
+def test_stopped_sessions_are_started_with_visible_looks_as_check_mode_has_said(
+    simulator: Simulator, run_playbook: RunPlaybook, home: Path, tmp_path: Path
+) -> None:
+    simulator.set(page_size=1, session_starting_seconds=2, stream_creating_seconds=0.3)
+    simulator.seed_studio(
+        STUDIO,
+        [
+            {"sessionId": "seat-1", "ownedBy": "somebody", "state": "STOPPED"},
+            {"sessionId": "gone", "ownedBy": "S2", "state": "DELETED"},
+            {"sessionId": "seat-2", "ownedBy": "S2", "state": "STOPPED"},
+            {"sessionId": "seat-3", "ownedBy": "S3"},
+        ],
+    )
+    (home / "roster.csv").write_text(
+        'ID number,First name,Last name,Email address\nS3,Chloé,"{{ 7*7 }}",\nS1,Anna,Example,anna@example.org\nS2,,,\n'
+    )
+    summary_path = home / "summary.json"
+    lab = variables(
+        roster="roster.csv",
+        sessions={"S1": "seat-1", "S9": "seat-9"},
+        start_sessions=True,
+        start_timeout=9,
+        summary_path=str(summary_path),
+        region="",
+        endpoint_url="",
+        lease_store="",
+    )
+
+    predicted = run_playbook(PLAYBOOK, extra_vars=lab, check=True, diff=True)
+
+    assert (predicted.returncode, predicted.changed) == (0, 2), predicted.printed
+    assert not simulator.calls("StartStreamingSession")
+    assert not simulator.calls("CreateStreamingSessionStream")
+    assert not (home / STORE).exists()
+    assert not summary_path.exists()
+    foreseen = predicted.task(f"{ROLE} : Publish the facts")
+    assert summary_of(foreseen)["message"] == (
+        "Learners: 3. Sessions to be started: 2. Streams to be created: 3, reused: 0."
+    )
+
+    first = run_playbook(PLAYBOOK, extra_vars=lab, diff=True, verbosity=3)
+
+    assert (first.returncode, first.changed) == (0, 2), first.printed
+    assert f"FAILED - RETRYING: [localhost]: {LOOK.partition(' : ')[2]} (9 retries left)." in first.stdout
+    published = first.task(f"{ROLE} : Publish the facts")
+    chloe, anna, ben = seats_of(published)
+    assert chloe == {
+        "learner": "S3",
+        "name": "Chloé {{ 7*7 }}",
+        "email": None,
+        "seat": "seat-3",
+        "provider": "nimble",
+        "scope": chloe["scope"],
+        "studio_id": STUDIO,
+        "region": "us-east-1",
+        "expires": chloe["expires"],
+        "issued": True,
+    }
+    assert chloe["scope"].startswith("nimble|127.0.0.1")
+    assert (anna["seat"], anna["name"], anna["email"]) == ("seat-1", "Anna Example", "anna@example.org")
+    assert (ben["seat"], ben["name"]) == ("seat-2", None)
+    assert summary_of(published) == {
+        "outcome": "ok",
+        "state": "present",
+        "lab": "monday",
+        "requested": 3,
+        "started": 2,
+        "issued": 3,
+        "reused": 0,
+        "failed": 0,
+        "forgotten": 0,
+        "first_expiry": summary_of(published)["first_expiry"],
+        "failures": [],
+        "message": "Learners: 3. Sessions started: 2. Streams created: 3, reused: 0.",
+    }
+    assert summary_of(published)["first_expiry"] in {seat["expires"] for seat in seats_of(published)}
+    assert json.loads(summary_path.read_text()) == summary_of(published)
+    assert stat.S_IMODE(summary_path.stat().st_mode) == 0o640
+    # Check mode said the same, but for what nobody could know.
+    assert seats_of(foreseen) == [{**seat, "expires": None} for seat in seats_of(published)]
+    unknown = {"first_expiry": None, "message": summary_of(foreseen)["message"]}
+    assert summary_of(foreseen) == {**summary_of(published), **unknown}
+    # No URL has gone anywhere, not even into the store.
+    assert len(simulator.streaming_urls()) == 3
+    (tmp_path / "printed").write_text(first.printed)
+    assert files_with(simulator, tmp_path) == []
+    planted = home / "planted"
+    planted.write_text(simulator.streaming_urls()[-1])
+    assert files_with(simulator, tmp_path) == [planted]
+    assert "censored" not in first.printed
+    assert "WARNING" not in first.printed
+
+
+@pytest.mark.core
+def test_what_goes_wrong_with_one_learner_costs_no_other_their_stream(simulator: Simulator, ansible: Ansible) -> None:
+    """And what the role's variables say of region and endpoint comes before what the group's defaults say."""
+    simulator.set(session_starting_seconds=0.5)
+    stopped, region = {"state": "STOPPED"}, "eu-central-1"
+    simulator.seed_studio(
+        STUDIO,
+        [
+            {"sessionId": "good", "ownedBy": "anna", **stopped},
+            {"sessionId": "bad", "ownedBy": "ben", **stopped, "startOutcome": "START_FAILED"},
+            {"sessionId": "slow", "ownedBy": "chloe", **stopped, "startOutcome": "START_IN_PROGRESS"},
+            {"sessionId": "full", "ownedBy": "dora", **stopped},
+            {"sessionId": "broken", "ownedBy": "emil", "streamOutcome": "CREATE_FAILED"},
+            {"sessionId": "first", "ownedBy": "fritz"},
+            {"sessionId": "second", "ownedBy": "fritz"},
+        ],
+        region=region,
+    )
+    simulator.add_fault(
+        operation="StartStreamingSession",
+        parameters={"sessionId": "full"},
+        error={"code": "ServiceQuotaExceededException"},
+    )
+    environment = simulator.environment()
+    defaults = {
+        "endpoint_url": "http://127.0.0.1:9",
+        "region": "us-east-1",
+        "access_key": environment["AWS_ACCESS_KEY_ID"],
+        "secret_key": environment["AWS_SECRET_ACCESS_KEY"],
+    }
+    names = ("anna", "ben", "chloe", "dora", "emil", "fritz", "gina", "hans")
+    lab = variables(
+        region=region,
+        endpoint_url=simulator.endpoint_url,
+        learners=learners(*names),
+        sessions={"hans": "nowhere"},
+        start_sessions=True,
+        start_timeout=1,
+        concurrency=3,
+    )
+
+    def serve(lab: Mapping[str, Any]) -> tuple[Task, Run]:
+        play = {"hosts": "localhost", "gather_facts": False, "tasks": [served(lab)]}
+        play["module_defaults"] = {"group/labstream.aws.labstream": defaults}
+        run = ansible.run_playbook([play], environment=dict.fromkeys(environment, ""))
+        [published] = published_in(run)
+        return published, run
+
+    published, run = serve(lab)
+
+    assert [(seat["learner"], seat["region"]) for seat in seats_of(published)] == [("anna", region)], run.printed
+    assert counts_of(published) == ("partial", 3, 1, 0, 0)
+    assert (summary_of(published)["requested"], summary_of(published)["failed"]) == (8, 7)
+    failures = failures_of(published)
+    assert failures.keys() == set(names) - {"anna"}
+    assert failures["ben"][0] == "bad"
+    assert failures["ben"][1].startswith(
+        "Session 'bad' is START_FAILED (INTERNAL_ERROR: the service failed), not READY"
+    )
+    assert failures["chloe"] == (
+        "slow",
+        "The session is still START_IN_PROGRESS after 1 seconds (nimble_lab_start_timeout): run again to go on waiting "
+        "for it.",
+    )
+    assert failures["dora"][0] == "full"
+    assert "have the quota raised" in failures["dora"][1]
+    assert failures["emil"][0] == "broken"
+    assert "is CREATE_FAILED" in failures["emil"][1]
+    assert failures["fritz"] == (
+        None,
+        "Learner 'fritz' owns 2 sessions ('first' is READY (STREAMING_SESSION_READY), 'second' is READY "
+        "(STREAMING_SESSION_READY)): name one of them in nimble_lab_sessions.",
+    )
+    assert failures["gina"][1].startswith("Learner 'gina' has no session: ")
+    assert failures["hans"] == ("nowhere", "Session 'nowhere' does not exist in studio 'studio-1': check both ids.")
+    message = run.task(f"{ROLE} : Fail for the reason that was published").msg
+    assert message == summary_of(published)["message"]
+    for part in ("'fritz'", "'gina'", "nowhere: ", "full: ", "slow: ", "bad: ", "broken: "):
+        assert part in message
+    assert "Traceback" not in run.printed
+
+    # Given that what was wrong is mended, but for one session that fails to start.
+    simulator.clear_faults()
+    for session in ("slow", "full", "broken", "bad"):
+        simulator.change_session(STUDIO, session, state="READY", streamOutcome="READY", region=region)
+    simulator.seed_studio(STUDIO, [{"sessionId": "late", **stopped, "startOutcome": "START_FAILED"}], region=region)
+    own = {"anna": "good", "ben": "bad", "chloe": "slow", "dora": "full", "emil": "broken"}
+    sessions = {**own, "fritz": "second", "gina": "first", "hans": "late"}
+
+    mended, run = serve({**lab, **variables(sessions=sessions, start_timeout=600)})
+
+    # Then it is not waited for, who has a stream keeps it, and the others get theirs.
+    assert counts_of(mended) == ("partial", 1, 6, 1, 0), run.printed
+    assert [(seat["learner"], seat["issued"]) for seat in seats_of(mended)] == [
+        (name, name != "anna") for name in names if name != "hans"
+    ]
+    assert list(failures_of(mended)) == ["hans"]
+    assert "is START_FAILED" in failures_of(mended)["hans"][1]
+    assert len(simulator.streams("good")) == 1
+
+
+NOT_ONE = "Give one of nimble_lab_learners and nimble_lab_roster, or nimble_lab_sessions alone."
+STOPPED = "Session 'seat-9' is STOPPED (STREAMING_SESSION_STOPPED), not READY: start it"
+REFUSED = {
+    "two sources": ({"learners": [], "roster": "learner\nanna\n"}, NOT_ONE),
+    "no such roster": ({"roster": "nix.csv"}, "There is no roster "),
+    "a session that is no text": ({"sessions": {"anna": 7}}, "nimble_lab_sessions has 'anna': 7, and 7 is not text"),
+    "no such studio": ({"studio_id": "nix", "start_sessions": True}, "Studio 'nix' does not exist in region us-east-1"),
+    "a stopped session": ({}, f"1 of 1 got no streaming URL: seat-9: {STOPPED}"),
+}
+
+
+@pytest.mark.core
+def test_a_map_is_a_roster_failures_are_one_sentence_and_absent_forgets(
+    simulator: Simulator, ansible: Ansible, home: Path
+) -> None:
+    """And the group's defaults reach the role."""
+    simulator.seed_studio(STUDIO, ["seat-1", "seat-2", {"sessionId": "seat-9", "state": "STOPPED"}])
+    environment = simulator.environment()
+    defaults = {
+        "endpoint_url": simulator.endpoint_url,
+        "region": "us-east-1",
+        "access_key": environment["AWS_ACCESS_KEY_ID"],
+        "secret_key": environment["AWS_SECRET_ACCESS_KEY"],
+    }
+    monday = variables(sessions={"anna": "seat-1", "ben": "seat-2"}, expiration_in_seconds=600, min_remaining=10)
+    ask = {
+        "name": "ask for the URLs",
+        STREAM: {
+            "studio_id": STUDIO,
+            "session_ids": "{{ nimble_lab_seats | map(attribute='seat') | list }}",
+            "expiration_in_seconds": 600,
+        },
+    }
+    handout = {
+        "name": "hand out",
+        "labstream.aws.streaming_handout": {"dest": str(home / "handout.csv"), "seats": "{{ nimble_lab_seats }}"},
+        "ignore_errors": True,
+    }
+    bad = [
+        {
+            **variables(name="tuesday", sessions={"anna": "seat-9"}),
+            **{f"nimble_lab_{option}": value for option, value in case.items()},
+        }
+        for case, _sentence in REFUSED.values()
+    ]
+    bad[0]["nimble_lab_summary_path"] = str(home / "summary.json")
+    bad[-1]["nimble_lab_summary_path"] = str(home / "nowhere" / "summary.json")
+    idle = variables(learners=[], start_sessions=True)
+    absent = variables(state="absent")
+    tasks = [served(monday), ask, handout, *(served(lab) for lab in (idle, *bad, absent))]
+    play = {"hosts": "localhost", "gather_facts": False, "tasks": tasks}
+    play["module_defaults"] = {"group/labstream.aws.labstream": defaults}
+
+    run = ansible.run_playbook([play], environment=dict.fromkeys(environment, ""))
+
+    first, nobody, *failed, forgotten = published_in(run)
+    assert counts_of(first) == ("ok", 0, 2, 0, 0), run.printed
+    assert [(seat["learner"], seat["seat"], seat["name"]) for seat in seats_of(first)] == [
+        ("anna", "seat-1", None),
+        ("ben", "seat-2", None),
+    ]
+    assert not simulator.calls("ListStreamingSessions")
+    created = simulator.calls("CreateStreamingSessionStream")
+    assert [call["parameters"]["expirationInSeconds"] for call in created if call["status"] == 200] == [600] * 2
+
+    # The URLs are told again, and only by the service.
+    told = run.task("ask for the URLs")
+    assert not told.changed
+    assert [simulator.open(stream["url"])[0] for stream in told.result["streams"]] == [200, 200]
+    assert run.task("hand out").msg.startswith("Seat 'seat-1' is one of Nimble Studio, whose URLs are never stored: ")
+
+    # A class without learners is nothing to do.
+    assert (counts_of(nobody), seats_of(nobody)) == (("nothing", 0, 0, 0, 0), [])
+    assert summary_of(nobody)["message"] == "There are no learners, so nothing was done: look into the roster."
+
+    # A failure is one sentence, in the summary too, and nothing of the lab before is left in that.
+    name = f"{ROLE} : Fail for the reason that was published"
+    reasons = [task.msg for task in run.tasks if task.name == name and task.failed]
+    for case, reason, each in zip(REFUSED, reasons, failed, strict=True):
+        summary = summary_of(each)
+        assert summary["message"].startswith(REFUSED[case][1]), case
+        assert reason.startswith(summary["message"])
+        assert counts_of(each) == ("failed", 0, 0, 0, 0), case
+        assert (summary["first_expiry"], seats_of(each)) == (None, [])
+    assert json.loads((home / "summary.json").read_text()) == summary_of(failed[0])
+    assert f"The summary cannot be written to {home}/nowhere/summary.json: " in reasons[-1]
+    assert "Traceback" not in run.printed
+
+    # Absent forgets what the lab has.
+    assert (counts_of(forgotten), seats_of(forgotten)) == (("ok", 0, 0, 0, 2), [])
+    assert summary_of(forgotten)["message"] == (
+        "Leases forgotten: 2. URLs of streams that were told work until they expire."
+    )
+
+
+def test_defaults_are_those_that_the_documentation_names() -> None:
+    role = CHECKOUT / "roles" / "nimble_lab"
+    specs = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+    documented = {name: option["default"] for name, option in specs.items() if "default" in option}
+
+    assert yaml.safe_load((role / "defaults" / "main.yml").read_text()) == documented
