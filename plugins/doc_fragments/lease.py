@@ -29,15 +29,15 @@ options:
     type: str
   force:
     description:
-      - Issue a new URL even where a lease is current.
-      - The URL that was issued before works until it expires.
+      - Issue a new URL, or create a new stream, even where a lease is current.
+      - What was issued before works until it expires.
     type: bool
     default: false
   purge:
     description:
       - With O(state=absent), remove the records of the leases altogether.
-      - Otherwise what is no secret is kept until 30 days after the URL expired. This is who got a URL and when, and its
-        SHA-256.
+      - Otherwise what is no secret is kept until 30 days after the URL expired. This is who got a URL and when, and the
+        SHA-256 of the URL or the id of the stream.
     type: bool
     default: false
   concurrency:
@@ -49,8 +49,8 @@ options:
     description:
       - Whether the result carries the URLs.
       - A streaming URL is a password. Set C(no_log) on a task that returns URLs.
-      - With V(false), the URLs go into the lease store only. Modules that run on the same host read them there. So it
-        cannot be combined with O(lease_store=none).
+      - With V(false), what was issued is only remembered, for tasks that use the same lease store. So it cannot be
+        combined with O(lease_store=none).
     type: bool
     default: true
 """

@@ -30,6 +30,8 @@ from .service_loader import ServiceLoader
 from .version import COLLECTION_NAME, COLLECTION_VERSION
 
 NIMBLE = "nimble"
+# How often a call is tried if the user does not say.
+ATTEMPTS = 10
 
 
 def service_client(
@@ -55,7 +57,7 @@ def service_client(
     Raises:
         LabstreamError: the options do not say how to connect, or botocore does not take the user's ``aws_config``.
     """
-    config = Config(retries={"mode": "adaptive", "total_max_attempts": 10}, max_pool_connections=concurrency)
+    config = Config(retries={"mode": "adaptive", "total_max_attempts": ATTEMPTS}, max_pool_connections=concurrency)
     try:
         config = config.merge(Config(**(module.params["aws_config"] or {})))
     except (TypeError, ValueError, BotoCoreError) as e:

@@ -92,7 +92,15 @@ class ServiceErrorHandler(AWSErrorHandler):
                         raise cls._unreadable(description, e) from e
                     raise
                 # The first has none of botocore's base classes; over some pages its parsers stumble like the others.
-                except (ResponseParserError, AttributeError, KeyError, TypeError, ValueError) as e:
+                except (
+                    ResponseParserError,
+                    AttributeError,
+                    KeyError,
+                    OverflowError,
+                    RuntimeError,
+                    TypeError,
+                    ValueError,
+                ) as e:
                     raise cls._unreadable(description, e) from e
 
             return handler

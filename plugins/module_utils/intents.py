@@ -27,7 +27,7 @@ from .nimble_states import Stream, in_words
 from .steps import Call, Look, Outcome, Replace, Steps, Write, take_side_by_side
 
 _Result = TypeVar("_Result")
-_Step = Generator[Call | Look | Write | Replace, Any, _Result]
+_Step = Generator[Any, Any, _Result]
 
 # So many times a run may find that another was faster, and look at what that has left.
 TRIES = 6
@@ -86,7 +86,8 @@ class _Seat:
     """One seat on its way to a stream.
 
     ``record`` is what the store holds, as far as this run knows. ``has_begun`` says that this run has stored an intent
-    of its own, which it does once at most; ``is_own`` that the record is that intent, or the lease of its stream.
+    of its own, which it does once at most; ``is_own`` that the record is that intent, or the lease of its stream;
+    ``has_issued`` that a stream was created which no other run has remembered.
     """
 
     def __init__(self, issuer: StreamIssuer, key: LeaseKey, held: Lease | None) -> None:
@@ -96,13 +97,14 @@ class _Seat:
         self._record = held
         self._has_begun = False
         self._is_own = False
+        self._has_issued = False
         self._stream: Stream | None = None
 
     def steps(self, check_mode: bool) -> Steps:
         try:
             return (yield from self._steps(check_mode))
         except LabstreamError as e:
-            return Outcome(self._key, self._held, stream=self._stream).failed(e)
+            return Outcome(self._key, self._held, issued=self._has_issued, stream=self._stream).failed(e)
 
     def _steps(self, check_mode: bool) -> Steps:
         begin = self._issuer.force
@@ -180,11 +182,13 @@ class _Seat:
         lease = intent.of_stream(self._stream.stream_id, self._stream.expires_at)
         self._record = yield Replace(lease, intent.lease_id)
         if self._record and self._record.lease_id == lease.lease_id:
+            self._has_issued = True
             return lease, True
         winner = None if self._issuer.force else self._promising_record()
         if winner is None and self._has_begun:
             # It was forgotten meanwhile, or replaced by a run with other options. This stream is still what was asked
             # for. But it must not be remembered, since another run may have handed it out before it was forgotten.
+            self._has_issued = True
             return lease, True
         self._is_own = False
         return (winner if winner and winner.stream_id == lease.stream_id else None), False
@@ -200,7 +204,8 @@ class _Seat:
             if time.monotonic() >= deadline:
                 raise NotReady(
                     f"Stream {lease.stream_id!r} of session {self._key.seat!r} is still {self._stream.state} after "
-                    f"{self._issuer.wait_timeout:g} seconds (wait_timeout): run again to go on waiting for it."
+                    f"{self._issuer.wait_timeout:g} seconds: raise wait_timeout, or run again to wait on for the "
+                    "remembered stream."
                 )
             self._stream = yield Look(self._look_up(lease), deadline)
 

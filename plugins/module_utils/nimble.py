@@ -9,13 +9,14 @@ AWS has closed this API; other endpoints may speak it. Source: the service model
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 
-from .client import NIMBLE, endpoint_host, service_client
+from .client import ATTEMPTS, NIMBLE, endpoint_host, service_client
 from .errors import AnsibleNimbleError, NimbleErrorHandler
 from .exceptions import NotReady
 from .lease import LeaseKey
@@ -23,11 +24,23 @@ from .modules import LabstreamAWSModule
 from .nimble_states import READY, Stream, session_problem
 
 # AWS's own endpoints end so, in all partitions.
-_OF_AWS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
+_OF_AWS = (
+    ".amazonaws.com",
+    ".amazonaws.com.cn",
+    ".amazonaws.eu",
+    ".api.aws",
+    ".c2s.ic.gov",
+    ".cloud.adc-e.uk",
+    ".csp.hci.ic.gov",
+    ".sc2s.sgov.gov",
+)
 PROBE_TIMEOUT = 5
 
+CONFLICT = "ConflictException"
 # A refusal with one of these codes may come from the state of the session.
-_OF_SESSION = {"ConflictException", "ResourceNotFoundException", "ValidationException"}
+_OF_SESSION = {CONFLICT, "ResourceNotFoundException", "ValidationException"}
+# Seconds to wait after the first conflict, doubled after each further one, and at most.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 4.0
 
 
 @NimbleErrorHandler.common_error_handler("look the studio up")
@@ -83,11 +96,16 @@ def get_streaming_session_stream(client: Any, studio_id: str, session_id: str, s
 
 
 def _stream_of(described: dict[str, Any]) -> Stream:
+    stream_id, state, url = described["streamId"], described.get("state"), described.get("url")
+    if not isinstance(stream_id, str) or not stream_id:
+        raise ValueError("streamId")
+    if state == READY and not url:
+        raise NotReady(f"Stream {stream_id!r} is READY, but the service's reply has no URL: run again.")
     return Stream(
-        stream_id=described["streamId"],
-        state=described.get("state"),
+        stream_id=stream_id,
+        state=state,
         status_code=described.get("statusCode"),
-        url=described.get("url"),
+        url=url if state == READY else None,
         created_at=_moment_of(described, "createdAt"),
         created_by=described.get("createdBy"),
         expires_at=_moment_of(described, "expiresAt"),
@@ -99,6 +117,15 @@ def _moment_of(described: dict[str, Any], member: str) -> datetime | None:
     """In UTC and rounded down to whole seconds."""
     moment = described.get(member)
     return moment.astimezone(timezone.utc).replace(microsecond=0) if moment else None
+
+
+def pauses_after_conflicts(client: Any) -> list[float]:
+    """How many seconds to wait after each ConflictException, which passes, before the next try.
+
+    botocore does not retry it. There are as many tries as botocore makes after other errors.
+    """
+    tries = (client.meta.config.retries or {}).get("total_max_attempts", ATTEMPTS)
+    return [min(_FIRST_PAUSE * 2**number, _LONGEST_PAUSE) for number in range(tries - 1)]
 
 
 def nimble_client(module: LabstreamAWSModule, concurrency: int) -> Any:
@@ -150,18 +177,22 @@ class StudioStreams:
             NotReady: the session is missing or not READY, as far as that is why the service refused.
             AnsibleNimbleError: the call failed otherwise.
         """
-        try:
-            return create_streaming_session_stream(
-                self.client,
-                studioId=self.studio_id,
-                sessionId=key.seat,
-                clientToken=client_token,
-                expirationInSeconds=self.expiration_in_seconds,
-            )
-        except AnsibleNimbleError as e:
-            if e.code in _OF_SESSION:
-                self._explain(key)
-            raise
+        pauses = pauses_after_conflicts(self.client)
+        while True:
+            try:
+                return create_streaming_session_stream(
+                    self.client,
+                    studioId=self.studio_id,
+                    sessionId=key.seat,
+                    clientToken=client_token,
+                    expirationInSeconds=self.expiration_in_seconds,
+                )
+            except AnsibleNimbleError as e:
+                if e.code in _OF_SESSION:
+                    self._explain(key)
+                if e.code != CONFLICT or not pauses:
+                    raise
+            time.sleep(pauses.pop(0))
 
     def look_up(self, key: LeaseKey, stream_id: str) -> Stream | None:
         """The stream as it is now, None if there is none."""

@@ -26,7 +26,7 @@ def check_id(option: str, value: str) -> None:
     """
     if not value.isprintable() or set(value) & set("/ ") or value in ("", ".", ".."):
         raise InvalidOption(
-            f"{option} is {quote(value)}, but an id has at least one character and neither a space nor a slash."
+            f"{option} is {quote(value)}, but an id is text without spaces and slashes, and not '.' or '..'."
         )
 
 
@@ -40,7 +40,7 @@ def check_session_ids(option: str, session_ids: Sequence[str]) -> None:
         raise InvalidOption(f"{option} is empty: name at least one session.")
     entries: dict[str, int] = {}
     for number, session_id in enumerate(session_ids, start=1):
-        check_id(option, session_id)
+        check_id(f"Entry {number} of {option}", session_id)
         if session_id in entries:
             raise InvalidOption(
                 f"Entries {entries[session_id]} and {number} of {option} are both {quote(session_id)}: remove one."

@@ -47,9 +47,7 @@ _RETRYABLE = {"retryable": {"throttling": False}}
 
 _ERRORS: dict[str, _Description] = {
     "AccessDeniedException": _error(403),
-    # Another operation on the session is in progress, which passes. AWS's own description does not mark it. Ours does:
-    # thus botocore's modes "standard" and "adaptive" retry it, within the same budget as all else.
-    "ConflictException": _error(409, **_RETRYABLE),
+    "ConflictException": _error(409),
     "InternalServerErrorException": _error(500, fault=True, **_RETRYABLE),
     "ResourceNotFoundException": _error(404),
     "ServiceQuotaExceededException": _error(402),

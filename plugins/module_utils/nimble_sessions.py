@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,15 @@ from ansible.module_utils.common.dict_transformations import camel_dict_to_snake
 from .errors import AnsibleNimbleError
 from .exceptions import LabstreamError, NotReady
 from .moments import format_moment
-from .nimble import get_streaming_session, get_studio_arn, missing_session, missing_studio, start_streaming_session
+from .nimble import (
+    CONFLICT,
+    get_streaming_session,
+    get_studio_arn,
+    missing_session,
+    missing_studio,
+    pauses_after_conflicts,
+    start_streaming_session,
+)
 from .nimble_states import READY, START_IN_PROGRESS, STOPPED, session_problem
 from .results import reasons_of
 from .steps import Failure
@@ -113,16 +122,20 @@ def _start(client: Any, studio_id: str, check_mode: bool, session_id: str) -> St
             raise NotReady(session_problem(session_id, state, session.get("statusCode")))
         if check_mode:
             return Started(session_id, session, {**session, **_STARTING}, started=True)
-        try:
-            return Started(session_id, session, start_streaming_session(client, studio_id, session_id), started=True)
-        except AnsibleNimbleError as e:
-            if e.code != "ConflictException":
-                raise
-            session = get_streaming_session(client, studio_id, session_id)
-            if session is None or session.get("state") not in _UP:
-                raise
-            # Another run was faster.
-            return Started(session_id, session, session)
+        pauses = pauses_after_conflicts(client)
+        while True:
+            try:
+                now = start_streaming_session(client, studio_id, session_id)
+                return Started(session_id, session, now, started=True)
+            except AnsibleNimbleError as e:
+                if e.code != CONFLICT:
+                    raise
+                session = get_streaming_session(client, studio_id, session_id)
+                if session is not None and session.get("state") in _UP:  # Another run was faster.
+                    return Started(session_id, session, session)
+                if not pauses:
+                    raise
+            time.sleep(pauses.pop(0))
     except LabstreamError as e:
         return Started(session_id, session, session, failure=Failure(e.code, str(e)))
 

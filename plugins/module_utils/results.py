@@ -32,7 +32,7 @@ def name_of(key: LeaseKey) -> str:
 def summary_of(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """The task in numbers: ``requested``, ``issued``, ``reused``, ``failed``, ``forgotten`` and ``first_expiry``."""
     failed = sum(outcome.failure is not None for outcome in outcomes)
-    issued = sum(outcome.issued for outcome in outcomes)
+    issued = sum(outcome.issued and outcome.failure is None for outcome in outcomes)
     first_expiry = min((outcome.lease.expires for outcome in outcomes if outcome.lease), default=None)
     return dict(
         NO_SUMMARY,

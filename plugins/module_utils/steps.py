@@ -72,8 +72,8 @@ class Outcome:
     """What became of one seat.
 
     ``lease`` is the lease whose URL the seat has; None if it failed, or would be issued but for check mode.
-    ``held`` is the lease that the store held before. ``issued`` says that the URL is (or would be) a new one of this
-    run. ``stream`` is the service's last word on the seat's stream, where there are streams.
+    ``held`` is the lease that the store held before. ``issued`` says that this run issued (or would issue) a new one,
+    also if the seat failed after that. ``stream`` is the service's last word on the seat's stream, if it has one.
     """
 
     key: LeaseKey
@@ -85,10 +85,11 @@ class Outcome:
 
     def failed(self, error: LabstreamError) -> Outcome:
         """This outcome, had the seat failed for that reason."""
-        return replace(self, lease=None, issued=False, failure=Failure(error.code, str(error)))
+        return replace(self, lease=None, failure=Failure(error.code, str(error)))
 
 
-Steps = Generator[Call | Look | Write | Replace, Any, Outcome]
+# What is yielded is one of the four classes above.
+Steps = Generator[Any, Any, Outcome]
 
 
 def take_side_by_side(

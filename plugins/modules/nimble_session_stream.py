@@ -51,7 +51,8 @@ options:
   client_token:
     description:
       - The token to create the stream with, 1 to 64 printable ASCII characters. By default it is random.
-      - The service gives the same stream for the same token. So another token is needed once that stream is gone.
+      - The service gives the same stream for the same token, also one that was forgotten. So give another token once
+        that stream is gone, or is not to be used any more.
       - A lease that is current is reused, whatever its token was.
       - Only with O(session_id), and not with O(force=true).
     type: str
@@ -210,7 +211,7 @@ streams:
       returned: always
       sample: anna
     issued:
-      description: Whether this run created the stream, or would create it in check mode.
+      description: Whether this run created the stream, even if it then failed, or would create it in check mode.
       type: bool
       returned: always
       sample: true
@@ -246,7 +247,7 @@ summary:
       returned: always
       sample: 30
     issued:
-      description: How many streams were created, or would be in check mode.
+      description: How many sessions got a stream that this run created, or would get one in check mode.
       type: int
       returned: always
       sample: 2
@@ -271,7 +272,9 @@ summary:
       returned: always
       sample: "2026-11-21T16:00:00Z"
 studio_arn:
-  description: The studio's ARN. V(null) if the task failed before it was known.
+  description:
+    - The studio's ARN. V(null) if the task failed before it was known, or if the studio is gone and nothing is
+      remembered of it.
   returned: always
   type: str
   sample: arn:aws:nimble:us-west-2:123456789012:studio/us-west-2-example
@@ -282,7 +285,7 @@ region:
   sample: us-west-2
 scope:
   description:
-    - The part of the lease store that holds the leases of this studio. V(null) if the task failed before it was known.
+    - The part of the lease store that holds the leases of this studio. V(null) as RV(studio_arn).
   returned: always
   type: str
   sample: nimble|studio.example.org|arn:aws:nimble:us-west-2:123456789012:studio/us-west-2-example
@@ -308,11 +311,11 @@ ansible_facts:
           stream_id: stream-0123456789
 """
 
+import re
 from contextlib import closing
 from datetime import datetime
 from typing import Any
 
-from ansible_collections.amazon.aws.plugins.module_utils.iam import get_aws_account_info
 from ansible_collections.labstream.aws.plugins.module_utils import nimble, nimble_limits
 from ansible_collections.labstream.aws.plugins.module_utils.arguments import check_lease_arguments, lease_arguments
 from ansible_collections.labstream.aws.plugins.module_utils.client import ServiceClock, endpoint_host
@@ -391,22 +394,26 @@ def need_of(params: dict[str, Any]) -> Need:
     )
 
 
-def scope_of(module: LabstreamAWSModule, client: Any) -> str:
-    """The part of the lease store that is the studio's, which goes into the result.
+def scope_of(module: LabstreamAWSModule, client: Any, store: LeaseStore) -> str:
+    """The part of the lease store that is the studio's, which goes into the result; empty if nobody can tell any more.
 
     Raises:
         AnsibleNimbleError: the call failed.
         NotReady: there is no such studio, but streams are asked for.
     """
     studio_id, region = module.params["studio_id"], client.meta.region_name
+    module.result.update(region=region)
     arn = nimble.get_studio_arn(client, studio_id)
-    if arn is None:
-        if module.params["state"] == "present":
-            raise nimble.missing_studio(client, studio_id)
-        account, partition = get_aws_account_info(module)
-        arn = f"arn:{partition}:nimble:{region}:{account}:studio/{studio_id}"
-    scope = f"nimble|{endpoint_host(client)}|{arn}"
-    module.result.update(studio_arn=arn, region=region, scope=scope)
+    if arn is not None:
+        scope = f"nimble|{endpoint_host(client)}|{arn}"
+    elif module.params["state"] == "present":
+        raise nimble.missing_studio(client, studio_id)
+    else:
+        # The studio was deleted. Its leases may be left, and tell its account.
+        parts = re.compile(rf"nimble\|{re.escape(endpoint_host(client))}\|arn:[\w-]+:nimble:{region}:\d*:studio/(.*)")
+        matches = map(parts.fullmatch, sorted(store.scopes()))
+        scope = next((match[0] for match in matches if match and match[1] == studio_id), "")
+    module.result.update(studio_arn=scope.rpartition("|")[2] or None, scope=scope or None)
     return scope
 
 
@@ -415,7 +422,7 @@ def present(
 ) -> None:
     """Give every session its stream."""
     params = module.params
-    scope = scope_of(module, client)
+    scope = scope_of(module, client, store)
     issuer = StreamIssuer(
         store=store,
         service=nimble.StudioStreams(client, params["studio_id"], params["expiration_in_seconds"]),
@@ -458,7 +465,7 @@ def absent(
     module: LabstreamAWSModule, client: Any, clock: ServiceClock, store: LeaseStore, sessions: list[str]
 ) -> None:
     """Forget the leases of the sessions, or of the lab if there are none."""
-    scope = scope_of(module, client)
+    scope = scope_of(module, client, store)
     leases = [
         lease
         for key, lease in store.read(scope).items()

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.running import FLEET, STACK, Ansible, ModuleServer, Run, Task
+from tests.integration.running import FLEET, STACK, STREAM_MODULE, STUDIO, Ansible, ModuleServer, Run, Task
 from tests.simulator.control import Simulator
 
 
@@ -33,6 +34,13 @@ def simulator(simulator_process: Simulator) -> Simulator:
 def lab(simulator: Simulator) -> Simulator:
     """The simulator, with the stack "cad-course" on the running fleet "cad-fleet"."""
     simulator.seed_lab(STACK, FLEET)
+    return simulator
+
+
+@pytest.fixture
+def studio(simulator: Simulator) -> Simulator:
+    """The simulator, with the studio "studio-1" and its sessions "seat-01" to "seat-05", all READY."""
+    simulator.seed_studio(STUDIO, [f"seat-{number:02}" for number in range(1, 6)])
     return simulator
 
 
@@ -80,6 +88,12 @@ def run_module(ansible: Ansible) -> Callable[..., tuple[Task, Run]]:
 def call_module(ansible: Ansible) -> Callable[..., Task]:
     """Run a module's file without Ansible around it: see ``Ansible.call_module``."""
     return ansible.call_module
+
+
+@pytest.fixture
+def call_stream_module(call_module: Callable[..., Task]) -> Callable[..., Task]:
+    """``call_module`` for ``nimble_session_stream``."""
+    return partial(call_module, module=STREAM_MODULE)
 
 
 @pytest.fixture

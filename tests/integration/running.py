@@ -20,7 +20,9 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 VENV = CHECKOUT / os.environ.get("LABSTREAM_TEST_VENV", "build/venv")
 COLLECTIONS = CHECKOUT / os.environ.get("LABSTREAM_TEST_COLLECTIONS", "build/collections")
 STACK, FLEET = "cad-course", "cad-fleet"
+STUDIO = "studio-1"
 MODULE = "labstream.aws.appstream_streaming_url"
+STREAM_MODULE = "labstream.aws.nimble_session_stream"
 TIMEOUT_SECONDS = 120
 WITHOUT_OVERRIDE = ("setpriv", "--bounding-set=-dac_override") if os.geteuid() == 0 else ()
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What bad input gets: one sentence that names the value and the cure, no URL issued, and nothing lost."""
+"""What bad input gets: one sentence that names the value and the cure, no URL and no stream, and nothing lost."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.integration.running import FLEET, MODULE, STACK, Run, Task
+from tests.integration.running import FLEET, MODULE, STACK, STREAM_MODULE, STUDIO, Run, Task
 from tests.simulator.control import Simulator
 
 ARGS = {"stack_name": STACK, "fleet_name": FLEET, "validity": 3600}
 ANNA = {**ARGS, "user_id": "anna"}
+OF_STUDIO = {"studio_id": STUDIO}
+SEAT = {**OF_STUDIO, "session_id": "seat-01"}
 NO_TRACEBACK = "(traceback unavailable)"  # what ansible-core 2.19 adds to each failure
 NO_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
 NO_REGION = {"AWS_REGION": "", "AWS_DEFAULT_REGION": ""}
@@ -101,6 +103,24 @@ REFUSED_VALUES = {
     ),
 }
 
+
+def connections(good: dict[str, Any]) -> dict[str, Case]:
+    """Settings with which nobody can be asked; with arguments that are good but for that."""
+    return {
+        "no credentials": Case(good, ("no AWS credentials were found", "set profile"), NO_CREDENTIALS),
+        "half of the credentials": Case(good, ("redentials",), {"AWS_SECRET_ACCESS_KEY": ""}),
+        "no region": Case(good, ("region",), NO_REGION),
+        "impossible region": Case({**good, "region": "no region"}, ("no region",)),
+        "unknown profile": Case({**good, "profile": "teacher"}, ("teacher",), NO_CREDENTIALS),
+        "profile and keys": Case({**good, "profile": "teacher"}, ("profile",)),
+        "endpoint_url is no URL": Case({**good, "endpoint_url": "nowhere"}, ("nowhere",)),
+        "unknown setting of botocore": Case({**good, "aws_config": {"retry": 3}}, ("aws_config", "'retry'")),
+        "impossible setting of botocore": Case(
+            {**good, "aws_config": {"retries": {"mode": "never"}}}, ("aws_config", "never")
+        ),
+    }
+
+
 # Refused after asking the service.
 REFUSED_BY_PRE_CHECK = {
     "valid_until has passed": Case(
@@ -109,17 +129,7 @@ REFUSED_BY_PRE_CHECK = {
     "unknown stack": Case({**ANNA, "stack_name": "cad"}, ("Stack 'cad' does not exist in region us-east-1", "check")),
     "unknown fleet": Case({**ANNA, "fleet_name": "cad"}, ("Fleet 'cad' does not exist in region us-east-1", "check")),
     "wrong region": Case({**ANNA, "region": "eu-west-1"}, ("does not exist in region eu-west-1", "check", "region")),
-    "no credentials": Case(ANNA, ("no AWS credentials were found", "set profile"), NO_CREDENTIALS),
-    "half of the credentials": Case(ANNA, ("redentials",), {"AWS_SECRET_ACCESS_KEY": ""}),
-    "no region": Case(ANNA, ("region",), NO_REGION),
-    "impossible region": Case({**ANNA, "region": "no region"}, ("no region",)),
-    "unknown profile": Case({**ANNA, "profile": "teacher"}, ("teacher",), NO_CREDENTIALS),
-    "profile and keys": Case({**ANNA, "profile": "teacher"}, ("profile",)),
-    "endpoint_url is no URL": Case({**ANNA, "endpoint_url": "nowhere"}, ("nowhere",)),
-    "unknown setting of botocore": Case({**ANNA, "aws_config": {"retry": 3}}, ("aws_config", "'retry'")),
-    "impossible setting of botocore": Case(
-        {**ANNA, "aws_config": {"retries": {"mode": "never"}}}, ("aws_config", "never")
-    ),
+    **connections(ANNA),
 }
 
 # Refused by ansible-core, which reads the arguments before the module does.
@@ -133,6 +143,59 @@ REFUSED_BY_ANSIBLE = {
         {**ANNA, "valid_until": "2099-01-01T12:00:00Z"}, ("validity|valid_until", "mutually exclusive")
     ),
     "a learner without a user id": Case({**ARGS, "users": [{"application_id": "cad"}]}, ("user_id", "users")),
+}
+
+NO_ID = "an id is text without spaces and slashes, and not '.' or '..'"
+TOKENS = ("1 to 64 printable ASCII characters",)
+
+# The same for streams.
+REFUSED_STREAM_VALUES = {
+    "59 seconds": Case({**SEAT, "expiration_in_seconds": 59}, ("expiration_in_seconds is 59", "from 60 to 3600")),
+    "3601 seconds": Case({**SEAT, "expiration_in_seconds": 3601}, ("expiration_in_seconds is 3601", "from 60 to 3600")),
+    "token of no characters": Case({**SEAT, "client_token": ""}, ("client_token is '' (length 0)", *TOKENS)),
+    "token of 65 characters": Case({**SEAT, "client_token": "x" * 65}, ("x" * 65, "(length 65)", *TOKENS)),
+    "token for a class": Case(
+        {**OF_STUDIO, "session_ids": ["seat-01"], "client_token": "x"}, ("client_token is only for session_id",)
+    ),
+    "token and force": Case(
+        {**SEAT, "client_token": "x", "force": True},
+        ("client_token and force=true contradict", "leave one of them out"),
+    ),
+    "wait_timeout 0": Case({**SEAT, "wait_timeout": 0}, ("wait_timeout is 0", "from 1 to 3600 seconds")),
+    "wait_timeout 3601": Case({**SEAT, "wait_timeout": 3601}, ("wait_timeout is 3601", "from 1 to 3600 seconds")),
+    "min_remaining above the expiration": Case(
+        {**SEAT, "expiration_in_seconds": 600, "min_remaining": 600},
+        ("min_remaining is 600", "less than", "600 seconds"),
+    ),
+    "empty session_ids": Case({**OF_STUDIO, "session_ids": []}, ("session_ids is empty", "at least one session")),
+    "a session twice": Case(
+        {**OF_STUDIO, "session_ids": ["a", "b", "a"]}, ("Entries 1 and 3 of session_ids are both 'a'", "remove one")
+    ),
+    "studio with a slash": Case({**SEAT, "studio_id": "a/b"}, ("studio_id is 'a/b'", NO_ID)),
+    "session that would lead elsewhere": Case({**SEAT, "session_id": ".."}, ("session_id is '..'", NO_ID)),
+    "one bad session among good ones": Case({**OF_STUDIO, "session_ids": ["a", "b c"]}, ("'b c'", NO_ID)),
+    "URLs that nobody would get": Case(
+        {**SEAT, "lease_store": "none", "return_urls": False}, ("lease_store is none and return_urls is false",)
+    ),
+}
+
+REFUSED_BY_PRE_CHECK_OF_STREAMS = {
+    "unknown studio": Case({**SEAT, "studio_id": "x"}, ("Studio 'x' does not exist in region us-east-1", "check")),
+    "wrong region": Case({**SEAT, "region": "eu-west-1"}, ("does not exist in region eu-west-1", "region")),
+    "unknown region": Case({**SEAT, "region": "xx-west-9"}, ("UnrecognizedClientException", "credentials")),
+    **connections(SEAT),
+}
+
+REFUSED_BY_ANSIBLE_FOR_STREAMS = {
+    "expiration in words": Case(
+        {**SEAT, "expiration_in_seconds": "soon"}, ("argument 'expiration_in_seconds'", "cannot be converted to an int")
+    ),
+    "both session_id and session_ids": Case(
+        {**SEAT, "session_ids": ["seat-02"]}, ("session_id|session_ids", "mutually exclusive")
+    ),
+    "neither session_id nor session_ids": Case(OF_STUDIO, ("state is present", "session_id, session_ids")),
+    "absent without session or lab": Case({**OF_STUDIO, "state": "absent"}, ("session_id, session_ids, lab",)),
+    "no studio": Case({"session_id": "seat-01"}, ("studio_id",)),
 }
 
 
@@ -176,17 +239,16 @@ STATES_OF_THE_LAB = {
 class RefusedWell:
     """Checks that arguments are refused, alike in both modes, by one sentence, and that they have no effect."""
 
-    def __init__(self, lab: Simulator, call_module: Callable[..., Task], home: Path) -> None:
+    def __init__(self, lab: Simulator, call: Callable[..., Task], home: Path, good: dict[str, Any]) -> None:
         self._lab = lab
-        self._call_module = call_module
+        self._call = call
         self._store = home / ".ansible/labstream/leases.sqlite3"
-        self._success = call_module(ANNA)
+        self._success = call(good)
 
     def __call__(self, case: Case, *, same_structure: bool = True) -> None:
-        issued, stored = len(self._lab.streaming_urls()), self._store.read_bytes()
+        issued, stored = self._issued(), self._store.read_bytes()
         done, predicted = (
-            self._call_module(case.args, check=check, verbosity=3, environment=case.environment)
-            for check in (False, True)
+            self._call(case.args, check=check, verbosity=3, environment=case.environment) for check in (False, True)
         )
 
         check_sentence(done, case.says)
@@ -195,8 +257,11 @@ class RefusedWell:
             assert done.result.keys() == self._success.result.keys() | {"failed", "msg"}
             assert done.result["changed"] is False
             assert done.result["summary"].keys() == self._success.result["summary"].keys()
-        assert len(self._lab.streaming_urls()) == issued
+        assert self._issued() == issued
         assert self._store.read_bytes() == stored
+
+    def _issued(self) -> tuple[int, int]:
+        return len(self._lab.streaming_urls()), len(self._lab.streams())
 
 
 def check_sentence(task: Task, says: tuple[str, ...]) -> None:
@@ -216,7 +281,12 @@ def without_time(task: Task) -> dict[str, Any]:
 
 @pytest.fixture
 def refused_well(lab: Simulator, call_module: Callable[..., Task], home: Path) -> RefusedWell:
-    return RefusedWell(lab, call_module, home)
+    return RefusedWell(lab, call_module, home, ANNA)
+
+
+@pytest.fixture
+def stream_refused_well(studio: Simulator, call_stream_module: Callable[..., Task], home: Path) -> RefusedWell:
+    return RefusedWell(studio, call_stream_module, home, {**SEAT, "wait": False})
 
 
 @pytest.mark.parametrize("case", REFUSED_VALUES.values(), ids=REFUSED_VALUES)
@@ -228,10 +298,29 @@ def test_a_bad_value_is_refused_before_any_call(refused_well: RefusedWell, lab: 
     assert len(lab.calls()) == calls
 
 
+@pytest.mark.parametrize("case", REFUSED_STREAM_VALUES.values(), ids=REFUSED_STREAM_VALUES)
+def test_a_bad_value_for_a_stream_is_refused_before_any_call(
+    stream_refused_well: RefusedWell, studio: Simulator, case: Case
+) -> None:
+    calls = len(studio.calls())
+
+    stream_refused_well(case)
+
+    assert len(studio.calls()) == calls
+
+
 @pytest.mark.core
 @pytest.mark.parametrize("case", REFUSED_BY_PRE_CHECK.values(), ids=REFUSED_BY_PRE_CHECK)
 def test_what_only_the_service_can_tell_is_refused_before_the_first_url(refused_well: RefusedWell, case: Case) -> None:
     refused_well(case)
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("case", REFUSED_BY_PRE_CHECK_OF_STREAMS.values(), ids=REFUSED_BY_PRE_CHECK_OF_STREAMS)
+def test_what_only_the_service_can_tell_is_refused_before_the_first_stream(
+    stream_refused_well: RefusedWell, case: Case
+) -> None:
+    stream_refused_well(case)
 
 
 @pytest.mark.parametrize(("change", "says"), STATES_OF_THE_LAB.values(), ids=STATES_OF_THE_LAB)
@@ -257,10 +346,16 @@ def test_what_ansible_refuses(refused_well: RefusedWell, case: Case) -> None:
     refused_well(case, same_structure=False)
 
 
+@pytest.mark.parametrize("case", REFUSED_BY_ANSIBLE_FOR_STREAMS.values(), ids=REFUSED_BY_ANSIBLE_FOR_STREAMS)
+def test_what_ansible_refuses_for_streams(stream_refused_well: RefusedWell, case: Case) -> None:
+    stream_refused_well(case, same_structure=False)
+
+
 @pytest.mark.core
 def test_users_see_the_sentence_and_no_traceback_at_vvv(lab: Simulator, run_tasks: Callable[..., Run]) -> None:
+    lab.seed_studio(STUDIO, ["seat-01"], state="STOPPED")
     cases = {
-        name: (REFUSED_VALUES | REFUSED_BY_PRE_CHECK | REFUSED_BY_ANSIBLE)[name]
+        name: (MODULE, (REFUSED_VALUES | REFUSED_BY_PRE_CHECK | REFUSED_BY_ANSIBLE)[name])
         for name in (
             "user id with a trailing newline",
             "valid_until has passed",
@@ -268,15 +363,19 @@ def test_users_see_the_sentence_and_no_traceback_at_vvv(lab: Simulator, run_task
             "both user_id and users",
         )
     }
-    tasks = [{"name": name, MODULE: case.args} for name, case in cases.items()]
+    cases["59 seconds"] = (STREAM_MODULE, REFUSED_STREAM_VALUES["59 seconds"])
+    stopped = ("'seat-01' is STOPPED", "StartStreamingSession", "nimble_lab_start_sessions", "labstream.aws.nimble_lab")
+    cases["session stopped"] = (STREAM_MODULE, Case(SEAT, stopped))
+    tasks = [{"name": name, module: case.args} for name, (module, case) in cases.items()]
 
     run = run_tasks(tasks, verbosity=3)
 
     assert "Traceback" not in run.printed
     assert "full traceback" not in run.printed
-    for name, case in cases.items():
+    for name, (_module, case) in cases.items():
         check_sentence(run.task(name), case.says)
     assert lab.calls("CreateStreamingURL") == []
+    assert lab.streams() == []
 
 
 @pytest.mark.core

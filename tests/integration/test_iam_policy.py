@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The IAM policy in the README is enough, and nothing of it can be left out."""
+"""The IAM policies in the README are enough, and nothing of them can be left out."""
 
 from __future__ import annotations
 
@@ -12,35 +12,40 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from ansible_collections.labstream.aws.plugins.module_utils.nimble_service import SERVICE_DESCRIPTION
 
-from tests.integration.running import CHECKOUT, FLEET, STACK, Task
+from tests.integration.running import CHECKOUT, FLEET, MODULE, STACK, STREAM_MODULE, STUDIO, Task
 from tests.simulator.control import Simulator
 
 REGION, ACCOUNT = "eu-central-1", "123456789012"
 ANNA = {"stack_name": STACK, "fleet_name": FLEET, "user_id": "anna", "region": REGION, "validity": 3600}
+SEAT = {"studio_id": STUDIO, "session_id": "seat-01", "region": REGION}
+NAMES = {"stack": STACK, "fleet": FLEET, "studio": STUDIO}
+
+Policy = dict[str, Any]
 
 
-def policy_of_the_readme() -> dict[str, Any]:
-    """The policy, for the resources of these tests, as its reader would adapt it."""
+def policy_of_the_readme(service: str) -> Policy:
+    """The policy for a service, and for the resources of these tests, as its reader would adapt it."""
     readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
-    section = re.search(r"^### IAM policy$.*?^```json$(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
-    assert section, "README.md has no section 'IAM policy' with a policy"
-    names = {"stack": STACK, "fleet": FLEET}
+    blocks = re.findall(r"^```json$(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    policies = [block for block in blocks if f'"{service}:' in block]
+    assert len(policies) == 1, f"README.md has {len(policies)} policies for {service}"
     return json.loads(
         re.sub(
-            r"arn:aws:appstream:[^:]+:[^:]+:(stack|fleet)/[^\"*]+",
-            lambda arn: f"arn:aws:appstream:{REGION}:{ACCOUNT}:{arn[1]}/{names[arn[1]]}",
-            section[1],
+            rf"arn:aws:{service}:[^:]+:[^:]+:(stack|fleet|studio|streaming-session)/([^\"]+)",
+            lambda arn: f"arn:aws:{service}:{REGION}:{ACCOUNT}:{arn[1]}/{NAMES.get(arn[1], arn[2])}",
+            policies[0],
         )
     )
 
 
-POLICY = policy_of_the_readme()
-ACTIONS = [action for statement in POLICY["Statement"] for action in statement["Action"]]
+def actions_of(policy: Policy) -> list[str]:
+    return [action for statement in policy["Statement"] for action in statement["Action"]]
 
 
-def without(action: str) -> dict[str, Any]:
-    policy = copy.deepcopy(POLICY)
+def without(policy: Policy, action: str) -> Policy:
+    policy = copy.deepcopy(policy)
     for statement in policy["Statement"]:
         statement["Action"] = [each for each in statement["Action"] if each != action]
     return policy
@@ -48,52 +53,102 @@ def without(action: str) -> dict[str, Any]:
 
 @pytest.fixture
 def call_as(simulator: Simulator, call_module: Callable[..., Task]) -> Callable[..., Task]:
-    """``call_as(policy, args)`` calls the module as a user who has that policy and no other."""
+    """``call_as(policy, args)`` calls a module as a user who has that policy and no other."""
     simulator.seed_lab(STACK, FLEET, region=REGION)
+    simulator.seed_studio(STUDIO, ["seat-01"], region=REGION)
     iam = simulator.client("iam")
     iam.create_user(UserName="teacher")
     key = iam.create_access_key(UserName="teacher")["AccessKey"]
     teacher = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
 
-    def call(policy: dict[str, Any], args: dict[str, Any]) -> Task:
+    def call(policy: Policy, args: dict[str, Any], **options: Any) -> Task:
         iam.put_user_policy(UserName="teacher", PolicyName="lab", PolicyDocument=json.dumps(policy))
         simulator.set(enforce_iam=True)
         try:
-            return call_module(args, environment=teacher)
+            return call_module(args, environment=teacher, **options)
         finally:
             simulator.set(enforce_iam=False)
 
     return call
 
 
-def test_the_policy_is_enough_to_give_and_to_forget(call_as: Callable[..., Task]) -> None:
-    given = call_as(POLICY, ANNA)
-    forgotten = call_as(POLICY, {**ANNA, "state": "absent"})
+APPSTREAM, NIMBLE = policy_of_the_readme("appstream"), policy_of_the_readme("nimble")
 
-    assert (given.failed, given.result["summary"]["issued"]) == (False, 1), given.result.get("msg")
-    assert (forgotten.failed, forgotten.result["summary"]["forgotten"]) == (False, 1), forgotten.result.get("msg")
+
+@pytest.mark.parametrize(
+    ("policy", "module", "args"),
+    [(APPSTREAM, MODULE, ANNA), (NIMBLE, STREAM_MODULE, SEAT)],
+    ids=["appstream", "nimble"],
+)
+def test_the_policy_is_enough_to_predict_to_give_to_reuse_and_to_forget(
+    call_as: Callable[..., Task], policy: Policy, module: str, args: dict[str, Any]
+) -> None:
+    predicted = call_as(policy, args, module=module, check=True)
+    given = call_as(policy, args, module=module)
+    reused = call_as(policy, args, module=module)
+    forgotten = call_as(policy, {**args, "state": "absent"}, module=module)
+
+    tasks = (predicted, given, reused, forgotten)
+    assert [task.result.get("msg") for task in tasks] == [None] * 4
+    assert [task.result["summary"]["issued"] for task in tasks] == [1, 1, 0, 0]
+    assert forgotten.result["summary"]["forgotten"] == 1
 
 
 def test_the_policy_is_enough_when_stack_and_fleet_are_gone(simulator: Simulator, call_as: Callable[..., Task]) -> None:
-    call_as(POLICY, ANNA)
+    call_as(APPSTREAM, ANNA)
     appstream = simulator.client("appstream", REGION)
     appstream.stop_fleet(Name=FLEET)
     appstream.disassociate_fleet(StackName=STACK, FleetName=FLEET)
     appstream.delete_fleet(Name=FLEET)
     appstream.delete_stack(Name=STACK)
 
-    forgotten = call_as(POLICY, {**ANNA, "state": "absent"})
+    forgotten = call_as(APPSTREAM, {**ANNA, "state": "absent"})
 
     assert (forgotten.failed, forgotten.result["summary"]["forgotten"]) == (False, 1), forgotten.result.get("msg")
 
 
 @pytest.mark.core
-@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("action", actions_of(APPSTREAM))
 def test_the_error_names_the_action_that_the_policy_lacks(
     simulator: Simulator, call_as: Callable[..., Task], action: str
 ) -> None:
-    task = call_as(without(action), ANNA)
+    task = call_as(without(APPSTREAM, action), ANNA)
 
     assert task.failed
-    assert [each for each in ACTIONS if each in task.msg] == [action], task.msg
+    assert [each for each in actions_of(APPSTREAM) if each in task.msg] == [action], task.msg
+    assert simulator.streaming_urls() == []
+
+
+# What needs each action: a module with its arguments, and whether in check mode.
+IN_STUDIO = {"studio_id": STUDIO, "region": REGION}
+NEEDS = {
+    "nimble:GetStudio": (STREAM_MODULE, SEAT, False),
+    "nimble:CreateStreamingSessionStream": (STREAM_MODULE, SEAT, False),
+    "nimble:GetStreamingSessionStream": (STREAM_MODULE, SEAT, False),
+    "nimble:GetStreamingSession": (STREAM_MODULE, SEAT, True),
+    "nimble:StartStreamingSession": ("labstream.aws.nimble_session", {**IN_STUDIO, "session_ids": ["stopped"]}, False),
+    "nimble:ListStreamingSessions": ("labstream.aws.nimble_session_info", IN_STUDIO, False),
+}
+
+
+def test_the_policy_for_nimble_has_what_the_modules_call_and_no_more() -> None:
+    [description] = [each for each in SERVICE_DESCRIPTION.values() if "operations" in each]
+
+    assert set(actions_of(NIMBLE)) == {f"nimble:{operation}" for operation in description["operations"]} == NEEDS.keys()
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("action", NEEDS)
+def test_the_error_names_the_action_of_nimble_that_the_policy_lacks(
+    simulator: Simulator, call_as: Callable[..., Task], action: str
+) -> None:
+    simulator.seed_studio(STUDIO, ["stopped"], region=REGION, state="STOPPED")
+    module, args, check = NEEDS[action]
+
+    allowed = call_as(NIMBLE, args, module=module, check=True)
+    denied = call_as(without(NIMBLE, action), args, module=module, check=check)
+
+    assert not allowed.failed, allowed.msg
+    assert denied.failed
+    assert f"the credentials may not do {action} (" in denied.msg
     assert simulator.streaming_urls() == []

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A streaming URL is in the lease store and in the hand-out, and in nothing else that a run of the role leaves."""
+"""A streaming URL is in the lease store and the hand-out, and in nothing else that a run leaves; a stream's nowhere."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.running import FLEET, STACK, Ansible
+from tests.integration.running import FLEET, STACK, STREAM_MODULE, STUDIO, Ansible
 from tests.simulator.control import Simulator
 
 KEY = "only-the-class-knows-this-key"
@@ -29,8 +29,16 @@ def files_with(secrets: Iterable[str], folder: Path) -> set[Path]:
     return {path for path in files if any(needle in path.read_bytes() for needle in needles)}
 
 
+def secrets_of(urls: list[str]) -> list[str]:
+    """The URLs, and the part of each that would be enough."""
+    return [*urls, *(url.partition("parameters=")[2] for url in urls)]
+
+
 def playbook(home: Path) -> list[dict]:
-    """A class and its hand-out; a class of which one learner is refused; and all variables that are left."""
+    """Streams and a class with its hand-out; both with one who is refused; and all variables that are left."""
+    debug = "ansible.builtin.debug"
+    streams = {"studio_id": STUDIO, "session_ids": ["seat-01", "seat-02"]}
+    one_refused = {**streams, "session_ids": ["seat-01", "refused"]}
     role = {"ansible.builtin.include_role": {"name": "labstream.aws.appstream_lab"}}
     lab = {"appstream_lab_stack_name": STACK, "appstream_lab_fleet_name": FLEET, "appstream_lab_validity": 3600}
     lab |= {"appstream_lab_summary_path": str(home / "summary.json")}
@@ -38,11 +46,14 @@ def playbook(home: Path) -> list[dict]:
     monday = {**lab, **opaque, "appstream_lab_name": "monday", "appstream_lab_roster": "learner\nanna\nben\n"}
     tuesday = {**lab, "appstream_lab_name": "tuesday", "appstream_lab_roster": "learner\nchloe\nrefused\n"}
     tasks = [
+        {STREAM_MODULE: {**streams, "return_urls": False}},
+        {STREAM_MODULE: {**streams, "force": True}, "no_log": True},
+        {"block": [{STREAM_MODULE: one_refused}], "rescue": [{debug: {"var": "ansible_failed_result"}}]},
         {**role, "vars": monday},
         {"labstream.aws.streaming_handout": {"dest": str(home / "handout.csv"), "seats": "{{ appstream_lab_seats }}"}},
-        {"block": [{**role, "vars": tuesday}], "rescue": [{"ansible.builtin.debug": {"msg": "refused"}}]},
+        {"block": [{**role, "vars": tuesday}], "rescue": [{debug: {"msg": "refused"}}]},
         {**role, "vars": {**monday, "appstream_lab_state": "absent"}},
-        {"ansible.builtin.debug": {"var": "hostvars[inventory_hostname]"}},
+        {debug: {"var": "hostvars[inventory_hostname]"}},
     ]
     return [{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]
 
@@ -63,6 +74,7 @@ def test_no_url_is_in_what_a_run_prints_keeps_caches_or_records(
         parameters={"UserId": "refused"},
         error={"code": "OperationNotPermittedException"},
     )
+    lab.seed_studio(STUDIO, ["seat-01", "seat-02", {"sessionId": "refused", "state": "STOPPED"}])
     project = tmp_path / "runner" / "project"
     project.mkdir(parents=True)
     (project / "class.yml").write_text(json.dumps(playbook(home)))
@@ -97,14 +109,19 @@ def test_no_url_is_in_what_a_run_prints_keeps_caches_or_records(
     # ansible-runner has Ansible cache facts with the plugin jsonfile.
     [facts] = (artifacts / "fact_cache").iterdir()
     assert "appstream_streaming_urls" in facts.read_text()
+    assert "nimble_session_streams" in facts.read_text()
     assert list(kept.rglob("AnsiballZ_appstream_streaming_url.py"))
+    assert list(kept.rglob("AnsiballZ_nimble_session_stream.py"))
     assert '"appstream_lab_seats"' in run.stdout
     assert "OperationNotPermittedException" in run.stdout
+    assert "'refused' is STOPPED" in run.stdout
     assert json.loads((home / "summary.json").read_text())["forgotten"] == 2
     urls = lab.streaming_urls()
-    assert len(urls) == 3
-    secrets = [*urls, *(url.partition("parameters=")[2] for url in urls)]
+    assert (len(urls), len(lab.streams())) == (7, 4)
+    of_streams, secrets = secrets_of(urls[:4]), secrets_of(urls)
 
+    assert files_with([stream["streamId"] for stream in lab.streams()[2:]], home) == {home / STORE}
+    assert files_with(of_streams, tmp_path) == set()
     # The hand-out of monday, and the store with tuesday's. They show that the search finds what is there.
     assert files_with(secrets, tmp_path) == {home / "handout.csv", home / STORE}
     assert files_with(secrets, temporary) == set()

@@ -24,6 +24,9 @@ class LeaseStore(Protocol):
     def read(self, scope: str) -> dict[LeaseKey, Lease]:
         """All leases of a scope, also the expired and the forgotten ones that are still kept."""
 
+    def scopes(self) -> set[str]:
+        """The scopes of all leases."""
+
     def compare_and_set(self, lease: Lease, *, expected: str | None, now: datetime) -> Lease:
         """Write the lease if its key has none, or one that expired or was forgotten, or the one with id ``expected``.
 
@@ -57,6 +60,10 @@ class NoLeaseStore:
     def read(self, scope: str) -> dict[LeaseKey, Lease]:
         """No lease."""
         return {}
+
+    def scopes(self) -> set[str]:
+        """No scope."""
+        return set()
 
     def compare_and_set(self, lease: Lease, *, expected: str | None, now: datetime) -> Lease:
         """The given lease, as if nobody else issued any."""

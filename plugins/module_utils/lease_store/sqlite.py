@@ -65,7 +65,7 @@ _UPGRADE_1 = [
 ]
 
 # How a file of each version, 0 for an empty one, becomes one of the present.
-_STEPS_FROM = {0: _CREATE, 1: _UPGRADE_1, SCHEMA_VERSION: []}
+_STEPS_FROM = {0: _CREATE, 1: _UPGRADE_1}
 
 _VALUES = ":" + _COLUMNS.replace(", ", ", :")
 _SET = f"SET ({_COLUMNS}) = ({_VALUES})"
@@ -134,6 +134,13 @@ class SQLiteLeaseStore:
                 return {}
             rows = self._database.execute(f"SELECT {_COLUMNS} FROM lease WHERE scope = ?", (scope,)).fetchall()
             return {lease.key: lease for lease in map(_lease_of_row, rows)}
+
+    def scopes(self) -> set[str]:
+        """The scopes of all leases."""
+        with self._sentences():
+            if self._database is None or not _pragma(self._database, "user_version"):
+                return set()
+            return {scope for (scope,) in self._database.execute("SELECT DISTINCT scope FROM lease").fetchall()}
 
     def compare_and_set(self, lease: Lease, *, expected: str | None, now: datetime) -> Lease:
         """Write the lease if its key has none, one that expired or was forgotten, or the one with id ``expected``."""
@@ -281,8 +288,8 @@ def _nearest(path: str) -> str:
 def _bring_up_to_date(database: sqlite3.Connection) -> None:
     database.execute("BEGIN IMMEDIATE")
     with _commit_or_roll_back(database):
-        # Asked only now, since another run may have been faster.
-        for statement in _STEPS_FROM[_pragma(database, "user_version")]:
+        # Asked only now, since another run may have been faster, and may even be of a newer collection.
+        for statement in _STEPS_FROM.get(_pragma(database, "user_version"), []):
             database.execute(statement)
 
 

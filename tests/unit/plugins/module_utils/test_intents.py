@@ -364,7 +364,7 @@ def test_a_dead_stream_of_the_runs_own_making_is_told(store, studio, state, stat
         "NotReady",
         f"Stream 'stream-1' of session 'session-anna' is {state}{MEANINGS[status_code]}: {AGAIN}",
     )
-    assert (outcome.lease, outcome.issued) == (None, False)
+    assert (outcome.lease, outcome.issued) == (None, True)
     assert (outcome.stream.stream_id, outcome.stream.state) == ("stream-1", state)
 
     # And run again, a new stream is created.
@@ -497,10 +497,10 @@ def test_a_stream_that_takes_too_long_is_told_and_stays_remembered(store, studio
     assert clock.passed == wait_timeout
     assert outcome.failure == (
         "NotReady",
-        f"Stream 'stream-1' of session 'session-anna' is still CREATE_IN_PROGRESS after {told} seconds "
-        "(wait_timeout): run again to go on waiting for it.",
+        f"Stream 'stream-1' of session 'session-anna' is still CREATE_IN_PROGRESS after {told} seconds: "
+        "raise wait_timeout, or run again to wait on for the remembered stream.",
     )
-    assert (outcome.lease, outcome.issued, outcome.stream.state) == (None, False, CREATE_IN_PROGRESS)
+    assert (outcome.lease, outcome.issued, outcome.stream.state) == (None, not is_held, CREATE_IN_PROGRESS)
 
     # And the next run goes on waiting for the same.
     again = run_one(store, studio, wait_timeout=300)
@@ -825,8 +825,8 @@ def test_what_fails_in_check_mode_fails_for_real(store, studio, check_mode):
     assert [outcome.failure and outcome.failure.message for outcome in outcomes] == [
         "The session is STOPPED.",
         None,
-        "Stream 'stream-2' of session 'session-02' is still CREATE_IN_PROGRESS after 5 seconds (wait_timeout): "
-        "run again to go on waiting for it.",
+        "Stream 'stream-2' of session 'session-02' is still CREATE_IN_PROGRESS after 5 seconds: "
+        "raise wait_timeout, or run again to wait on for the remembered stream.",
     ]
     assert [outcome.issued for outcome in outcomes] == [False] * 3
 

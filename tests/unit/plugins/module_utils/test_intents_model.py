@@ -450,7 +450,7 @@ class DerivedToken(intents._Seat):
 
     def _begin(self):
         begin = super()._begin()
-        write = next(begin)
+        write = begin.send(None)
         token = f"after {self._record.stream_id if self._record else None}"
         held = yield write._replace(lease=dataclasses.replace(write.lease, client_token=token))
         with suppress(StopIteration):

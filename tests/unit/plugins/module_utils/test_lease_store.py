@@ -124,6 +124,12 @@ def test_a_scope_is_read_alone(store):
     assert store.read("%") == {}
 
 
+def test_the_scopes_are_those_of_all_leases(opened):
+    assert opened().scopes() == set()
+    write(opened(), lease_of(key_of("anna")), lease_of(key_of("ben")), lease_of(key_of(scope="other"), expires=-60))
+    assert opened().scopes() == {SCOPE, "other"}
+
+
 @pytest.mark.parametrize(
     "other",
     [
@@ -431,6 +437,7 @@ def test_none_remembers_nothing():
         with store.batch(NOW):
             write(store, lease)
         assert store.read(SCOPE) == {}
+        assert store.scopes() == set()
         store.forget([lease.key], now=NOW, purge=True)
 
 

@@ -91,7 +91,7 @@ def test_an_id_that_is_one_part_of_a_path_is_taken(value):
 @pytest.mark.parametrize("option", ["studio_id", "session_id"])
 def test_an_id_that_would_lead_elsewhere_is_refused(option, value, told):
     assert refusal(check_id, option, value) == (
-        f"{option} is {told}, but an id has at least one character and neither a space nor a slash."
+        f"{option} is {told}, but an id is text without spaces and slashes, and not '.' or '..'."
     )
 
 
@@ -110,7 +110,7 @@ def test_sessions_that_differ_are_taken(session_ids):
         pytest.param(["a"] * 3, "Entries 1 and 2 of session_ids are both 'a': remove one.", id="thrice"),
         pytest.param(
             ["a", "b/c"],
-            "session_ids is 'b/c', but an id has at least one character and neither a space nor a slash.",
+            "Entry 2 of session_ids is 'b/c', but an id is text without spaces and slashes, and not '.' or '..'.",
             id="one that is none",
         ),
     ],

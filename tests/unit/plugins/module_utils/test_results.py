@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils.results import (
     NO_SUMMARY,
@@ -51,6 +53,11 @@ def failed(seat, message="The service said no.", *, held=None):
         ),
         pytest.param([predicted("anna")], dict(requested=1, issued=1), id="to be issued"),
         pytest.param([failed("anna", held=lease("anna"))], dict(requested=1, failed=1), id="failed, but one was held"),
+        pytest.param(
+            [dataclasses.replace(failed("anna"), issued=True)],
+            dict(requested=1, failed=1),
+            id="failed after it was issued",
+        ),
         pytest.param(
             [predicted("anna", held=lease("anna", expires=1)), reused("ben")],
             dict(requested=2, issued=1, reused=1, first_expiry="2026-11-21T09:00:00Z"),

@@ -425,11 +425,11 @@ CREATE INDEX lease_by_expiry ON lease (expires);
 PRAGMA application_id = 1280529490;
 PRAGMA user_version = 1;
 """
-OLD_LEASES = [
+OLD_LEASES = (
     lease_of(key_of("anna"), lease_id="a", url=URL, validity=3600, lab="cad"),
     lease_of(key_of("ben", '{"application_id":"cad"}'), lease_id="b", url=None, expires=-60),
     lease_of(key_of("cleo"), lease_id="c", url=None, forgotten=after(-5)),
-]
+)
 
 
 def of_schema_1(path, leases=OLD_LEASES):

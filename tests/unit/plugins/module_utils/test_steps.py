@@ -110,8 +110,8 @@ def test_steps_that_raise_an_error_of_ours_fail_and_the_others_go_on():
         raise NotReady("Not now.")
 
     def fails_at_once():
+        yield from ()
         raise NotReady("Never.")
-        yield
 
     def goes_on():
         yield Call(lambda: None)
