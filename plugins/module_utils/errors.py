@@ -36,6 +36,10 @@ _REFUSED_CREDENTIALS = {
 }
 
 
+# How botocore's parsers, and ours, stumble over what is no reply of the service.
+_STUMBLES = (AttributeError, LookupError, OverflowError, RuntimeError, TypeError, ValueError)
+
+
 class ServiceError(AnsibleAWSError, LabstreamError):
     """A call to a service that failed. Its text is one sentence; ``code`` is the service's error code.
 
@@ -92,15 +96,7 @@ class ServiceErrorHandler(AWSErrorHandler):
                         raise cls._unreadable(description, e) from e
                     raise
                 # The first has none of botocore's base classes; over some pages its parsers stumble like the others.
-                except (
-                    ResponseParserError,
-                    AttributeError,
-                    KeyError,
-                    OverflowError,
-                    RuntimeError,
-                    TypeError,
-                    ValueError,
-                ) as e:
+                except (ResponseParserError, *_STUMBLES) as e:
                     raise cls._unreadable(description, e) from e
 
             return handler

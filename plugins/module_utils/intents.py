@@ -203,7 +203,7 @@ class _Seat:
         while self._issuer.wait and self._problem(lease) is None and self._stream and self._stream.is_in_progress:
             if time.monotonic() >= deadline:
                 raise NotReady(
-                    f"Stream {lease.stream_id!r} of session {self._key.seat!r} is still {self._stream.state} after "
+                    f"Stream {lease.stream_id!r} of session {self._key.seat!r} is still {self._stream.progress} after "
                     f"{self._issuer.wait_timeout:g} seconds: raise wait_timeout, or run again to wait on for the "
                     "remembered stream."
                 )
@@ -219,11 +219,13 @@ class _Seat:
             return f"{name} is gone"
         if stream.is_dead:
             return f"{name} is {in_words(stream.state, stream.status_code)}"
+        expires, now = stream.expires_at or lease.expires, self._issuer.now()
+        if expires <= now:
+            return f"{name} expired at {format_moment(expires)}"
         # What was created for this run's own token is as good as it gets.
         if self._is_own and self._issuer.client_token is None:
             return None
-        expires = stream.expires_at or lease.expires
-        if expires < self._issuer.need.good_until(self._issuer.now()):
+        if expires < self._issuer.need.good_until(now):
             return f"{name} works until {format_moment(expires)} only, which is sooner than was asked for"
         return None
 

@@ -47,7 +47,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 4.0
 def get_studio_arn(client: Any, studio_id: str) -> str | None:
     """The ARN of the studio (GetStudio), None if there is no such studio."""
     try:
-        return client.get_studio(studioId=studio_id)["studio"]["arn"]
+        return _text(client.get_studio(studioId=studio_id)["studio"], "arn")
     except is_boto3_error_code("ResourceNotFoundException"):
         return None
 
@@ -56,7 +56,7 @@ def get_studio_arn(client: Any, studio_id: str) -> str | None:
 def get_streaming_session(client: Any, studio_id: str, session_id: str) -> dict[str, Any] | None:
     """The session (GetStreamingSession), or None."""
     try:
-        return client.get_streaming_session(studioId=studio_id, sessionId=session_id)["session"]
+        return _session_of(client.get_streaming_session(studioId=studio_id, sessionId=session_id)["session"])
     except is_boto3_error_code("ResourceNotFoundException"):
         return None
 
@@ -65,13 +65,14 @@ def get_streaming_session(client: Any, studio_id: str, session_id: str) -> dict[
 def list_streaming_sessions(client: Any, studio_id: str, **selection: str) -> list[dict[str, Any]]:
     """The sessions of the studio (ListStreamingSessions), all pages; those of ``ownedBy`` or ``createdBy`` if given."""
     paginator = client.get_paginator("list_streaming_sessions")
-    return paginator.paginate(studioId=studio_id, **selection).build_full_result().get("sessions", [])
+    sessions = paginator.paginate(studioId=studio_id, **selection).build_full_result().get("sessions", [])
+    return [_session_of(session) for session in sessions]
 
 
 @NimbleErrorHandler.common_error_handler("start the session")
 def start_streaming_session(client: Any, studio_id: str, session_id: str) -> dict[str, Any]:
     """The session as it is once it is starting (StartStreamingSession)."""
-    return client.start_streaming_session(studioId=studio_id, sessionId=session_id)["session"]
+    return _session_of(client.start_streaming_session(studioId=studio_id, sessionId=session_id)["session"])
 
 
 @NimbleErrorHandler.common_error_handler("create a stream")
@@ -92,20 +93,32 @@ def get_streaming_session_stream(client: Any, studio_id: str, session_id: str, s
         reply = client.get_streaming_session_stream(studioId=studio_id, sessionId=session_id, streamId=stream_id)
     except is_boto3_error_code("ResourceNotFoundException"):
         return None
-    return _stream_of(reply["stream"])
+    stream = _stream_of(reply["stream"])
+    if stream.stream_id != stream_id:
+        raise ValueError("streamId")
+    return stream
+
+
+def _text(described: dict[str, Any], member: str) -> str:
+    """A member without which the reply is none of this API's, which is what the error handlers make of a ValueError."""
+    if not isinstance(described[member], str) or not described[member]:
+        raise ValueError(member)
+    return described[member]
+
+
+def _session_of(described: dict[str, Any]) -> dict[str, Any]:
+    _text(described, "sessionId")
+    _text(described, "state")
+    return described
 
 
 def _stream_of(described: dict[str, Any]) -> Stream:
-    stream_id, state, url = described["streamId"], described.get("state"), described.get("url")
-    if not isinstance(stream_id, str) or not stream_id:
-        raise ValueError("streamId")
-    if state == READY and not url:
-        raise NotReady(f"Stream {stream_id!r} is READY, but the service's reply has no URL: run again.")
+    state = _text(described, "state")
     return Stream(
-        stream_id=stream_id,
+        stream_id=_text(described, "streamId"),
         state=state,
         status_code=described.get("statusCode"),
-        url=url if state == READY else None,
+        url=_text(described, "url") if state == READY and described.get("url") else None,
         created_at=_moment_of(described, "createdAt"),
         created_by=described.get("createdBy"),
         expires_at=_moment_of(described, "expiresAt"),
@@ -143,7 +156,7 @@ def nimble_client(module: LabstreamAWSModule, concurrency: int) -> Any:
         except AnsibleNimbleError as e:
             raise NotReady(
                 "AWS has closed the API of Nimble Studio (cloud studios ended in June 2024), and "
-                f"{endpoint_host(client)} gives no answer ({str(e).rstrip('.')}): set endpoint_url to an endpoint that "
+                f"asking {endpoint_host(client)} failed ({str(e).rstrip('.')}): set endpoint_url to an endpoint that "
                 "speaks this API, or move the class to labstream.aws.appstream_streaming_url."
             ) from e
     return client
@@ -171,7 +184,7 @@ class StudioStreams:
     expiration_in_seconds: int
 
     def create(self, key: LeaseKey, client_token: str) -> Stream:
-        """A stream for this token.
+        """A stream for this token. A conflict is waited out while the session is READY.
 
         Raises:
             NotReady: the session is missing or not READY, as far as that is why the service refused.

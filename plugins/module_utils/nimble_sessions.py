@@ -35,7 +35,7 @@ from .steps import Failure
 
 # What a result tells of every session, whatever the service leaves out.
 _ALWAYS = ("session_id", "state", "status_code", "owned_by", "created_by", "created_at")
-_UP = (READY, START_IN_PROGRESS)
+_READY_OR_STARTING = (READY, START_IN_PROGRESS)
 _STARTING = {"state": START_IN_PROGRESS, "statusCode": "STREAMING_SESSION_START_IN_PROGRESS"}
 
 NOTHING_STARTED: dict[str, Any] = dict(requested=0, started=0, unchanged=0, failed=0)
@@ -116,7 +116,7 @@ def _start(client: Any, studio_id: str, check_mode: bool, session_id: str) -> St
         if session is None:
             raise missing_session(studio_id, session_id)
         state = session.get("state")
-        if state in _UP:
+        if state in _READY_OR_STARTING:
             return Started(session_id, session, session)
         if state != STOPPED:
             raise NotReady(session_problem(session_id, state, session.get("statusCode")))
@@ -131,7 +131,7 @@ def _start(client: Any, studio_id: str, check_mode: bool, session_id: str) -> St
                 if e.code != CONFLICT:
                     raise
                 session = get_streaming_session(client, studio_id, session_id)
-                if session is not None and session.get("state") in _UP:  # Another run was faster.
+                if session is not None and session.get("state") in _READY_OR_STARTING:  # Another run was faster.
                     return Started(session_id, session, session)
                 if not pauses:
                     raise

@@ -31,7 +31,10 @@ _REASONS = {
     "AMI_VALIDATION_ERROR": "its streaming image is not valid",
 }
 
-_START = "start it (StartStreamingSession, or nimble_lab_start_sessions of the role labstream.aws.nimble_lab)"
+_START = (
+    "start it (StartStreamingSession by labstream.aws.nimble_session, or nimble_lab_start_sessions of the role "
+    "labstream.aws.nimble_lab)"
+)
 
 # What to do about a session in such a state before a stream can be created.
 _CURES_OF_SESSION = {
@@ -61,8 +64,13 @@ class Stream:
 
     @property
     def is_in_progress(self) -> bool:
-        """Whether it may become READY."""
-        return self.state == CREATE_IN_PROGRESS
+        """Whether it may become READY, or has but without its URL."""
+        return self.state == CREATE_IN_PROGRESS or (self.state == READY and self.url is None)
+
+    @property
+    def progress(self) -> str:
+        """How far it is, in words."""
+        return "READY without a URL" if self.state == READY else str(self.state)
 
     @property
     def is_dead(self) -> bool:

@@ -78,11 +78,11 @@ def _expiries(leases: Sequence[Lease | None]) -> dict[str, str]:
     }
 
 
-def failure_message(outcomes: Sequence[Outcome], remembered: bool) -> str:
+def failure_message(outcomes: Sequence[Outcome], remembered: bool, check_mode: bool) -> str:
     """One sentence on which seats got no URL and why, and what to do."""
     failures = [(name_of(outcome.key), outcome.failure) for outcome in outcomes if outcome.failure]
     failed = len(failures)
-    if failed == len(outcomes):
+    if check_mode or failed == len(outcomes):
         cure = "Mend what is named, then run again."
     elif remembered:
         cure = "The others are remembered: run again, and they are returned."

@@ -39,7 +39,7 @@ class Call(NamedTuple):
 class Look(NamedTuple):
     """Call the service after a pause, together with all others who look, but at ``deadline`` (monotonic) at the latest.
 
-    So waiting holds no place among the calls under way.
+    So waiting holds no place among the calls under way. A round begins once no other call is under way.
     """
 
     function: Callable[[], Any]

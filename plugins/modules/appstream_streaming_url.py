@@ -124,7 +124,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-# Note: These examples do not set authentication details, see the AWS Guide for details.
+# Note: These examples set neither authentication details nor the region, see the AWS Guide for details.
 
 - name: Give a class its URLs until the end of the lesson
   labstream.aws.appstream_streaming_url:
@@ -515,7 +515,7 @@ def present(
     if module.params["lease_store"] == "none":
         module.warn("lease_store is none, so nothing is remembered: every run issues new URLs.")
     if failed:
-        message = failure_message(outcomes, module.params["lease_store"] != "none")
+        message = failure_message(outcomes, module.params["lease_store"] != "none", module.check_mode)
         module.fail_json(msg=message)
     if renew_before:
         module.warn(

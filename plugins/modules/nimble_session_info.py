@@ -57,7 +57,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-# Note: These examples do not set authentication details, see the AWS Guide for details.
+# Note: These examples set neither authentication details nor the region, see the AWS Guide for details.
 
 - name: Look at all sessions of the studio
   labstream.aws.nimble_session_info:

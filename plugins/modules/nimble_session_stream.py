@@ -16,7 +16,7 @@ description:
   - For labs on AWS, use M(labstream.aws.appstream_streaming_url). A class moves there by giving each learner a user id
     in place of a session, and O(labstream.aws.appstream_streaming_url#module:validity) in place of
     O(expiration_in_seconds).
-  - Without O(endpoint_url), AWS's own endpoint is tried once, for 5 seconds, before anything else is done.
+  - Without O(endpoint_url), AWS's own endpoint is tried once, with a timeout of 5 seconds, before anything else.
   - Gives one session, or the sessions of a whole class in one task, streams that a browser opens.
   - The service creates a stream at every call and lists none. So this module remembers each stream as a lease in
     O(lease_store), and reuses it as long as the service says that it is V(READY) and it is good enough. A second run
@@ -107,7 +107,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-# Note: These examples do not set authentication details, see the AWS Guide for details.
+# Note: These examples set neither authentication details nor the region, see the AWS Guide for details.
 
 - name: Give the sessions of a class their streams
   labstream.aws.nimble_session_stream:
@@ -158,7 +158,8 @@ RETURN = r"""
 streams:
   description:
     - What each session got, in the order in which they were asked for. Empty with O(state=absent).
-    - In a failed result every URL is V(null). What was created is remembered, and the next run returns it.
+    - In a failed result every URL is V(null). What was created is remembered, unless O(lease_store=none), and the next
+      run returns it.
   returned: always
   type: list
   elements: dict
@@ -196,7 +197,7 @@ streams:
       returned: always
       sample: "2026-11-21T15:00:00Z"
     created_by:
-      description: Who created the stream, as the service says it.
+      description: Who created the stream, as the service says it. V(null) if it does not, or there is no stream.
       type: str
       returned: always
       sample: arn:aws:iam::123456789012:user/instructor
@@ -206,7 +207,7 @@ streams:
       returned: always
       sample: "2026-11-21T16:00:00Z"
     owned_by:
-      description: The user who owns the stream and may open its URL.
+      description: The user who owns the stream and may open its URL. V(null) as RV(streams[].created_by).
       type: str
       returned: always
       sample: anna
@@ -311,7 +312,6 @@ ansible_facts:
           stream_id: stream-0123456789
 """
 
-import re
 from contextlib import closing
 from datetime import datetime
 from typing import Any
@@ -409,10 +409,10 @@ def scope_of(module: LabstreamAWSModule, client: Any, store: LeaseStore) -> str:
     elif module.params["state"] == "present":
         raise nimble.missing_studio(client, studio_id)
     else:
-        # The studio was deleted. Its leases may be left, and tell its account.
-        parts = re.compile(rf"nimble\|{re.escape(endpoint_host(client))}\|arn:[\w-]+:nimble:{region}:\d*:studio/(.*)")
-        matches = map(parts.fullmatch, sorted(store.scopes()))
-        scope = next((match[0] for match in matches if match and match[1] == studio_id), "")
+        # The studio was deleted. If leases of it are left, their scope tells the account that nobody else knows.
+        begin, end = f"nimble|{endpoint_host(client)}|arn:", f":studio/{studio_id}"
+        left = [scope for scope in store.scopes() if scope.startswith(begin) and scope.endswith(end)]
+        scope = next((scope for scope in sorted(left) if f":nimble:{region}:" in scope), "")
     module.result.update(studio_arn=scope.rpartition("|")[2] or None, scope=scope or None)
     return scope
 
@@ -458,18 +458,19 @@ def present(
     if params["lease_store"] == "none":
         module.warn("lease_store is none, so nothing is remembered: every run creates new streams.")
     if failed:
-        module.fail_json(msg=failure_message(outcomes, params["lease_store"] != "none"))
+        message = failure_message(outcomes, params["lease_store"] != "none", module.check_mode)
+        module.fail_json(msg=message)
 
 
 def absent(
     module: LabstreamAWSModule, client: Any, clock: ServiceClock, store: LeaseStore, sessions: list[str]
 ) -> None:
     """Forget the leases of the sessions, or of the lab if there are none."""
-    scope = scope_of(module, client, store)
+    scope, asked = scope_of(module, client, store), set(sessions)
     leases = [
         lease
         for key, lease in store.read(scope).items()
-        if (key.seat in sessions if sessions else lease.lab == module.params["lab"])
+        if (key.seat in asked if asked else lease.lab == module.params["lab"])
     ]
     now = clock.now()
     forgotten = forget(store, leases, now=now, purge=module.params["purge"], check_mode=module.check_mode)

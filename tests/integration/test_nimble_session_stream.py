@@ -302,7 +302,10 @@ def test_a_stream_that_will_never_be_ready_fails_its_session_at_once_and_no_othe
 
 # Sessions that are not READY
 
-START = "start it (StartStreamingSession, or nimble_lab_start_sessions of the role labstream.aws.nimble_lab)"
+START = (
+    "start it (StartStreamingSession by labstream.aws.nimble_session, or nimble_lab_start_sessions of the role "
+    "labstream.aws.nimble_lab)"
+)
 NEW_SESSION = "name another session, or make a new one (CreateStreamingSession)"
 MEND = "mend the cause and replace it with a new session (CreateStreamingSession)"
 MEND_START = "mend the cause and start it once more (StartStreamingSession), or replace it"
@@ -636,7 +639,7 @@ def misdocumented(documented: dict[str, Any], value: dict[str, Any], where: str 
         yield f"{where}{name} is {'missing' if name in documented else 'not documented'}"
     for name in documented.keys() & value.keys():
         described, found, place = documented[name], value[name], f"{where}{name}"
-        if found is not None and type(found) is not TYPES[described["type"]]:
+        if found is not None and found.__class__ is not TYPES[described["type"]]:
             yield f"{place} is {found!r}, and not a {described['type']}"
         elif "contains" in described:
             for number, part in enumerate(found if isinstance(found, list) else [found]):
@@ -808,7 +811,8 @@ def test_defaults_of_our_action_group_reach_the_module(studio: Simulator, run_pl
 
 OF_AWS = {"AWS_URL": "", "AWS_ENDPOINT_URL": ""}
 CLOSED = (
-    "AWS has closed the API of Nimble Studio (cloud studios ended in June 2024), and nimble.us-east-1.amazonaws.com"
+    "AWS has closed the API of Nimble Studio (cloud studios ended in June 2024), and asking "
+    "nimble.us-east-1.amazonaws.com"
 )
 CURE = (
     "set endpoint_url to an endpoint that speaks this API, or move the class to labstream.aws.appstream_streaming_url."
@@ -875,7 +879,7 @@ def test_the_closed_endpoint_of_aws_is_tried_once_a_task_and_told_in_one_sentenc
 
     assert between.requests == [CONNECT]
     assert task.failed
-    assert task.msg.startswith(f"{CLOSED} gives no answer (")
+    assert task.msg.startswith(f"{CLOSED} failed (")
     assert task.msg.endswith(CURE)
     assert task.msg.count("AWS has closed") == 1
     assert task.result["failures"] == []

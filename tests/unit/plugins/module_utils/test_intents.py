@@ -454,7 +454,38 @@ def test_a_service_that_grants_less_than_was_asked_is_taken_as_it_is(store, stud
     assert (outcome.issued, outcome.lease.expires, len(studio.streams)) == (True, after(60), 1)
 
 
+@pytest.mark.parametrize("expires", [-600, 0])
+def test_a_new_stream_that_has_already_expired_is_no_stream(store, studio, expires):
+    class Stale(StudioCalls):
+        def create(self, key, client_token):
+            stream = super().create(key, client_token)
+            return dataclasses.replace(stream, state=READY, url="https://x.example.org/", expires_at=after(expires))
+
+    issuer = issuer_of(store, Stale(studio, 3600), now=studio.clock.now)
+    [outcome] = issuer.hand_out([ANNA], {}, False)
+    assert outcome.failure.message.startswith("Stream 'stream-1' of session 'session-anna' expired at 2026-11-21T0")
+    assert outcome.failure.message.endswith(AGAIN)
+    assert len(studio.streams) == 1
+
+
 # Waiting.
+
+
+def test_a_stream_that_is_ready_is_waited_for_until_it_has_a_url(store, studio, clock):
+    class Late(StudioCalls):
+        def create(self, key, client_token):
+            return dataclasses.replace(super().create(key, client_token), url=None)
+
+        def look_up(self, key, stream_id):
+            stream = super().look_up(key, stream_id)
+            return stream if clock.passed >= 12 else dataclasses.replace(stream, url=None)
+
+    late = Late(studio, 3600)
+    [early] = issuer_of(store, late, now=clock.now, wait_timeout=3).hand_out([ANNA], {}, False)
+    [outcome] = issuer_of(store, late, now=clock.now).hand_out([ANNA], store.read(SCOPE), False)
+    assert "is still READY without a URL after 3 seconds" in early.failure.message
+    assert (outcome.failure, outcome.issued, len(studio.streams)) == (None, False, 1)
+    assert SECRET in outcome.stream.url
 
 
 def test_a_stream_is_waited_for_until_it_is_ready(any_store, studio, clock):

@@ -51,7 +51,10 @@ SESSION_STATUS_CODES = {
 }
 OTHER_STATUS_CODES = {"SOMETHING_NEW": "X (SOMETHING_NEW)", "": "X", None: "X"}
 
-START = "start it (StartStreamingSession, or nimble_lab_start_sessions of the role labstream.aws.nimble_lab)"
+START = (
+    "start it (StartStreamingSession by labstream.aws.nimble_session, or nimble_lab_start_sessions of the role "
+    "labstream.aws.nimble_lab)"
+)
 REPLACE = "name another session, or make a new one (CreateStreamingSession)"
 SESSION_STATES = {
     "CREATE_IN_PROGRESS": "wait until it is READY",
@@ -71,10 +74,15 @@ SESSION_STATES = {
 
 @pytest.mark.parametrize(("state", "verdict"), STREAM_STATES.items())
 @pytest.mark.parametrize("status_code", [*STREAM_STATUS_CODES, *OTHER_STATUS_CODES])
-def test_a_stream_is_judged_by_its_state_alone(state, verdict, status_code):
-    stream = Stream("stream-1", state, status_code)
+def test_a_stream_is_judged_by_its_state_and_not_by_its_status_code(state, verdict, status_code):
+    stream = Stream("stream-1", state, status_code, url="https://studio.example.org/")
     assert stream.is_in_progress is (verdict == "in progress")
     assert stream.is_dead is (verdict == "dead")
+
+
+def test_a_stream_that_is_ready_but_has_no_url_is_still_on_its_way():
+    stream = Stream("stream-1", "READY", "STREAM_READY")
+    assert (stream.is_in_progress, stream.is_dead, stream.progress) == (True, False, "READY without a URL")
 
 
 @pytest.mark.parametrize(
@@ -100,8 +108,9 @@ def test_a_session_that_is_not_ready_is_told_with_what_to_do(state, cure, status
 def test_a_session_that_is_stopped_says_what_starts_it():
     """The sentence in full."""
     assert session_problem("session-anna", "STOPPED", "STREAMING_SESSION_STOPPED") == (
-        "Session 'session-anna' is STOPPED (STREAMING_SESSION_STOPPED), not READY: start it (StartStreamingSession, or "
-        "nimble_lab_start_sessions of the role labstream.aws.nimble_lab), wait until it is READY, then run again."
+        "Session 'session-anna' is STOPPED (STREAMING_SESSION_STOPPED), not READY: start it (StartStreamingSession by "
+        "labstream.aws.nimble_session, or nimble_lab_start_sessions of the role labstream.aws.nimble_lab), wait until it "
+        "is READY, then run again."
     )
 
 

@@ -193,12 +193,12 @@ def test_a_warning_tells_of_forgotten_urls_that_still_work(leases, warning):
     ],
 )
 def test_the_message_of_a_failed_run_says_who_why_and_what_now(outcomes, remembered, message):
-    assert failure_message(outcomes, remembered) == message
+    assert failure_message(outcomes, remembered, False) == message
 
 
 @pytest.mark.parametrize(("count", "more"), [(5, ""), (6, " and 1 more"), (500, " and 495 more")])
 def test_seats_that_failed_alike_are_told_together_and_only_the_first_five_by_name(count, more):
-    message = failure_message([*(failed(f"learner-{number}") for number in range(count)), issued("anna")], True)
+    message = failure_message([*(failed(f"learner-{number}") for number in range(count)), issued("anna")], True, False)
     told = ", ".join(f"learner-{number}" for number in range(5))
     assert message.startswith(
         f"{count} of {count + 1} got no streaming URL: {told}{more}: The service said no. The others"
@@ -206,7 +206,7 @@ def test_seats_that_failed_alike_are_told_together_and_only_the_first_five_by_na
 
 
 def test_only_the_first_five_reasons_are_told():
-    message = failure_message([failed(f"learner-{number}", f"Reason {number}.") for number in range(6)], True)
+    message = failure_message([failed(f"learner-{number}", f"Reason {number}.") for number in range(6)], True, False)
     assert "learner-4: Reason 4; and more, see failures. Mend" in message
     assert "Reason 5" not in message
 
@@ -219,7 +219,7 @@ def test_no_result_tells_a_url():
         diff_of(outcomes),
         forgotten_diff_of(leases),
         forgotten_warning(leases, after(1)),
-        failure_message(outcomes, True),
+        failure_message(outcomes, True, False),
     ]
     assert SECRET not in repr(told)
     assert "2026-11-21" in repr(told)
