@@ -109,8 +109,8 @@ def test_a_session_that_is_stopped_says_what_starts_it():
     """The sentence in full."""
     assert session_problem("session-anna", "STOPPED", "STREAMING_SESSION_STOPPED") == (
         "Session 'session-anna' is STOPPED (STREAMING_SESSION_STOPPED), not READY: start it (StartStreamingSession by "
-        "labstream.aws.nimble_session, or nimble_lab_start_sessions of the role labstream.aws.nimble_lab), wait until it "
-        "is READY, then run again."
+        "labstream.aws.nimble_session, or nimble_lab_start_sessions of the role labstream.aws.nimble_lab), wait until "
+        "it is READY, then run again."
     )
 
 
