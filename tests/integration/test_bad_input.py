@@ -315,7 +315,6 @@ def test_what_only_the_service_can_tell_is_refused_before_the_first_url(refused_
     refused_well(case)
 
 
-@pytest.mark.core
 @pytest.mark.parametrize("case", REFUSED_BY_PRE_CHECK_OF_STREAMS.values(), ids=REFUSED_BY_PRE_CHECK_OF_STREAMS)
 def test_what_only_the_service_can_tell_is_refused_before_the_first_stream(
     stream_refused_well: RefusedWell, case: Case

@@ -137,7 +137,6 @@ def test_the_policy_for_nimble_has_what_the_modules_call_and_no_more() -> None:
     assert set(actions_of(NIMBLE)) == {f"nimble:{operation}" for operation in description["operations"]} == NEEDS.keys()
 
 
-@pytest.mark.core
 @pytest.mark.parametrize("action", NEEDS)
 def test_the_error_names_the_action_of_nimble_that_the_policy_lacks(
     simulator: Simulator, call_as: Callable[..., Task], action: str

@@ -173,7 +173,6 @@ def test_stopped_sessions_are_started_with_visible_looks_as_check_mode_has_said(
     assert "WARNING" not in first.printed
 
 
-@pytest.mark.core
 def test_what_goes_wrong_with_one_learner_costs_no_other_their_stream(simulator: Simulator, ansible: Ansible) -> None:
     """And what the role's variables say of region and endpoint comes before what the group's defaults say."""
     simulator.set(session_starting_seconds=0.5)
@@ -285,7 +284,6 @@ REFUSED = {
 }
 
 
-@pytest.mark.core
 def test_a_map_is_a_roster_failures_are_one_sentence_and_absent_forgets(
     simulator: Simulator, ansible: Ansible, home: Path
 ) -> None:

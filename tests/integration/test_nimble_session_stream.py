@@ -431,7 +431,6 @@ def test_a_tenth_of_the_time_must_remain_if_nothing_else_is_said(
     assert reused(begun, call_stream_module({**SEAT, **options, "wait": False})) is is_reused
 
 
-@pytest.mark.core
 def test_a_stream_that_is_gone_is_replaced_by_one_new_one(simulator: Simulator, call_stream_module: CallModule) -> None:
     ends: dict[str, Callable[[str], None]] = {
         "expired": simulator.expire_stream,
