@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -365,6 +366,25 @@ def test_a_map_is_a_roster_failures_are_one_sentence_and_absent_forgets(
     assert summary_of(forgotten)["message"] == (
         "Leases forgotten: 2. URLs of streams that were told work until they expire."
     )
+
+
+def test_the_playbook_in_the_readme_is_good_in_check_mode_and_for_real(
+    simulator: Simulator, run_playbook: RunPlaybook
+) -> None:
+    # Given the studio that it names, of whose two sessions one is stopped.
+    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    [playbook] = [block for block in re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL) if ROLE in block]
+    stopped = {"sessionId": "session-4712", "state": "STOPPED"}
+    simulator.seed_studio("us-west-2-example", ["session-4711", stopped], region="us-west-2")
+    playbook = playbook.replace("https://studio.example.org", simulator.endpoint_url)
+    elsewhere = dict.fromkeys(("AWS_URL", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION"), "")
+
+    # When it runs in check mode, and then for real, then both go well, and each session has a stream.
+    runs = [run_playbook(playbook, check=check, environment=elsewhere) for check in (True, False)]
+    assert [run.returncode for run in runs] == [0, 0], [run.printed for run in runs]
+    assert {stream["sessionId"] for stream in simulator.streams()} == {"session-4711", "session-4712"}
+    assert len(simulator.streams()) == 2
+    assert not any(url in run.printed for run in runs for url in simulator.streaming_urls())
 
 
 def test_defaults_are_those_that_the_documentation_names() -> None:
