@@ -10,6 +10,7 @@ AWS has closed this API; other endpoints may speak it. Source: the service model
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -226,7 +227,5 @@ class StudioStreams:
 
     def _explain(self, key: LeaseKey) -> None:
         """Raise what the session's state tells; not what goes wrong in asking, since the refusal tells more."""
-        try:
+        with suppress(AnsibleNimbleError):
             self.check(key)
-        except AnsibleNimbleError:
-            pass

@@ -110,31 +110,26 @@ def start(
 
 
 def _start(client: Any, studio_id: str, check_mode: bool, session_id: str) -> Started:
-    session = None
+    session, pauses = None, pauses_after_conflicts(client)
     try:
-        session = get_streaming_session(client, studio_id, session_id)
-        if session is None:
-            raise missing_session(studio_id, session_id)
-        state = session.get("state")
-        if state in _READY_OR_STARTING:
-            return Started(session_id, session, session)
-        if state != STOPPED:
-            raise NotReady(session_problem(session_id, state, session.get("statusCode")))
-        if check_mode:
-            return Started(session_id, session, {**session, **_STARTING}, started=True)
-        pauses = pauses_after_conflicts(client)
         while True:
+            session = get_streaming_session(client, studio_id, session_id)
+            if session is None:
+                raise missing_session(studio_id, session_id)
+            state = session.get("state")
+            if state in _READY_OR_STARTING:
+                return Started(session_id, session, session)
+            if state != STOPPED:
+                raise NotReady(session_problem(session_id, state, session.get("statusCode")))
+            if check_mode:
+                return Started(session_id, session, {**session, **_STARTING}, started=True)
             try:
                 now = start_streaming_session(client, studio_id, session_id)
                 return Started(session_id, session, now, started=True)
             except AnsibleNimbleError as e:
-                if e.code != CONFLICT:
+                if e.code != CONFLICT or not pauses:
                     raise
-                session = get_streaming_session(client, studio_id, session_id)
-                if session is not None and session.get("state") in _READY_OR_STARTING:  # Another run was faster.
-                    return Started(session_id, session, session)
-                if not pauses:
-                    raise
+            # Another run may have been faster, so what it is now is looked at again.
             time.sleep(pauses.pop(0))
     except LabstreamError as e:
         return Started(session_id, session, session, failure=Failure(e.code, str(e)))

@@ -345,7 +345,7 @@ from ansible_collections.labstream.aws.plugins.module_utils.arguments import (
 )
 from ansible_collections.labstream.aws.plugins.module_utils.client import ServiceClock, endpoint_host, service_client
 from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption
-from ansible_collections.labstream.aws.plugins.module_utils.issuing import Issuer, Outcome, forget
+from ansible_collections.labstream.aws.plugins.module_utils.issuing import Issuer
 from ansible_collections.labstream.aws.plugins.module_utils.lease import (
     Lease,
     LeaseKey,
@@ -353,16 +353,11 @@ from ansible_collections.labstream.aws.plugins.module_utils.lease import (
     purpose_of,
 )
 from ansible_collections.labstream.aws.plugins.module_utils.lease_store.base import LeaseStore, open_lease_store
+from ansible_collections.labstream.aws.plugins.module_utils.module_results import end_absent, end_present
 from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
 from ansible_collections.labstream.aws.plugins.module_utils.moments import format_moment
-from ansible_collections.labstream.aws.plugins.module_utils.results import (
-    NO_SUMMARY,
-    diff_of,
-    failure_message,
-    forgotten_diff_of,
-    forgotten_warning,
-    summary_of,
-)
+from ansible_collections.labstream.aws.plugins.module_utils.results import NO_SUMMARY
+from ansible_collections.labstream.aws.plugins.module_utils.steps import Outcome
 
 FACT = "appstream_streaming_urls"
 
@@ -497,8 +492,9 @@ def present(
     show_urls = module.params["return_urls"] and not failed
     entries = [entry_of(by_key[outcome.key], outcome) for outcome in outcomes]
     renew_before = need.renew_before([outcome.lease for outcome in outcomes if outcome.lease])
-    module.result.update(
-        changed=any(outcome.issued for outcome in outcomes),
+    end_present(
+        module,
+        outcomes,
         streaming_urls=[
             dict(entry, streaming_url=outcome.lease.url if show_urls and outcome.lease else None)
             for entry, outcome in zip(entries, outcomes, strict=True)
@@ -506,17 +502,9 @@ def present(
         failures=[
             dict(asdict(by_key[outcome.key]), **outcome.failure._asdict()) for outcome in outcomes if outcome.failure
         ],
-        summary=summary_of(outcomes),
         renew_before=renew_before and format_moment(renew_before),
         ansible_facts={FACT: by_user_id(entries)},
     )
-    if module._diff:
-        module.result["diff"] = diff_of(outcomes)
-    if module.params["lease_store"] == "none":
-        module.warn("lease_store is none, so nothing is remembered: every run issues new URLs.")
-    if failed:
-        message = failure_message(outcomes, module.params["lease_store"] != "none", module.check_mode)
-        module.fail_json(msg=message)
     if renew_before:
         module.warn(
             f"valid_until is more than 7 days off, and no URL lasts that long: run again within the last day before "
@@ -530,23 +518,7 @@ def absent(
     """Forget the leases of the requests, or of the lab if there are none."""
     target_of(module, client)
     scope = module.result["scope"]
-    keys = {request.key(scope) for request in requests}
-    leases = [
-        lease
-        for key, lease in store.read(scope).items()
-        if (key in keys if requests else lease.lab == module.params["lab"])
-    ]
-    now = clock.now()
-    forgotten = forget(store, leases, now=now, purge=module.params["purge"], check_mode=module.check_mode)
-    module.result.update(
-        changed=bool(forgotten),
-        summary=dict(NO_SUMMARY, requested=len(requests) or len(forgotten), forgotten=len(forgotten)),
-    )
-    if module._diff:
-        module.result["diff"] = forgotten_diff_of(forgotten)
-    warning = forgotten_warning(forgotten, now)
-    if warning:
-        module.warn(warning)
+    end_absent(module, clock, store, scope, {request.key(scope) for request in requests})
 
 
 def entry_of(request: Request, outcome: Outcome) -> dict[str, Any]:

@@ -321,19 +321,12 @@ from ansible_collections.labstream.aws.plugins.module_utils.arguments import che
 from ansible_collections.labstream.aws.plugins.module_utils.client import ServiceClock, endpoint_host
 from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption
 from ansible_collections.labstream.aws.plugins.module_utils.intents import StreamIssuer
-from ansible_collections.labstream.aws.plugins.module_utils.issuing import forget
 from ansible_collections.labstream.aws.plugins.module_utils.lease import LeaseKey, Need
 from ansible_collections.labstream.aws.plugins.module_utils.lease_store.base import LeaseStore, open_lease_store
+from ansible_collections.labstream.aws.plugins.module_utils.module_results import end_absent, end_present
 from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
 from ansible_collections.labstream.aws.plugins.module_utils.moments import format_moment
-from ansible_collections.labstream.aws.plugins.module_utils.results import (
-    NO_SUMMARY,
-    diff_of,
-    failure_message,
-    forgotten_diff_of,
-    forgotten_warning,
-    summary_of,
-)
+from ansible_collections.labstream.aws.plugins.module_utils.results import NO_SUMMARY
 from ansible_collections.labstream.aws.plugins.module_utils.steps import Outcome
 
 FACT = "nimble_session_streams"
@@ -435,14 +428,15 @@ def present(
         force=params["force"],
         lab=params["lab"],
     )
-    keys = [LeaseKey(scope, session_id, "") for session_id in sessions]
+    keys = [key_of(scope, session_id) for session_id in sessions]
     outcomes = issuer.hand_out(keys, store.read(scope), module.check_mode)
 
     failed = any(outcome.failure for outcome in outcomes)
     show_urls = params["return_urls"] and not failed
     entries = [entry_of(outcome) for outcome in outcomes]
-    module.result.update(
-        changed=any(outcome.issued for outcome in outcomes),
+    end_present(
+        module,
+        outcomes,
         streams=[
             dict(entry, url=outcome.stream.url if show_urls and outcome.stream else None)
             for entry, outcome in zip(entries, outcomes, strict=True)
@@ -450,39 +444,21 @@ def present(
         failures=[
             dict(session_id=outcome.key.seat, **outcome.failure._asdict()) for outcome in outcomes if outcome.failure
         ],
-        summary=summary_of(outcomes),
         ansible_facts={FACT: {entry["session_id"]: entry for entry in entries}},
     )
-    if module._diff:
-        module.result["diff"] = diff_of(outcomes)
-    if params["lease_store"] == "none":
-        module.warn("lease_store is none, so nothing is remembered: every run creates new streams.")
-    if failed:
-        message = failure_message(outcomes, params["lease_store"] != "none", module.check_mode)
-        module.fail_json(msg=message)
 
 
 def absent(
     module: LabstreamAWSModule, client: Any, clock: ServiceClock, store: LeaseStore, sessions: list[str]
 ) -> None:
     """Forget the leases of the sessions, or of the lab if there are none."""
-    scope, asked = scope_of(module, client, store), set(sessions)
-    leases = [
-        lease
-        for key, lease in store.read(scope).items()
-        if (key.seat in asked if asked else lease.lab == module.params["lab"])
-    ]
-    now = clock.now()
-    forgotten = forget(store, leases, now=now, purge=module.params["purge"], check_mode=module.check_mode)
-    module.result.update(
-        changed=bool(forgotten),
-        summary=dict(NO_SUMMARY, requested=len(sessions) or len(forgotten), forgotten=len(forgotten)),
-    )
-    if module._diff:
-        module.result["diff"] = forgotten_diff_of(forgotten)
-    warning = forgotten_warning(forgotten, now)
-    if warning:
-        module.warn(warning)
+    scope = scope_of(module, client, store)
+    end_absent(module, clock, store, scope, {key_of(scope, session_id) for session_id in sessions})
+
+
+def key_of(scope: str, session_id: str) -> LeaseKey:
+    """Where the session's lease is found. A stream opens its session, and has no other purpose."""
+    return LeaseKey(scope, session_id, purpose="")
 
 
 def entry_of(outcome: Outcome) -> dict[str, Any]:

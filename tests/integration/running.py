@@ -11,8 +11,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -273,3 +276,31 @@ def _task_of(stdout: str, stderr: str) -> Task:
 def _without_empty(environment: Mapping[str, str]) -> dict[str, str]:
     """An empty value is how tests leave a variable out; amazon.aws would take an empty AWS_PROFILE for a profile."""
     return {name: value for name, value in environment.items() if value != ""}
+
+
+@contextmanager
+def server_that_answers(answer: Callable[[str], bytes], status: int = 200) -> Iterator[str]:
+    """A server with that answer to each path; its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            body = answer(self.path)
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_POST = do_GET
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()

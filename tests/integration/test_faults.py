@@ -13,15 +13,14 @@ import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.running import FLEET, STACK, Ansible, Task, finish_module
+from tests.integration.running import FLEET, STACK, Ansible, Task, finish_module, server_that_answers
 from tests.simulator.control import Simulator
 
 ARGS = {"stack_name": STACK, "fleet_name": FLEET, "validity": 3600}
@@ -141,31 +140,6 @@ def test_a_passing_fault_is_not_noticed(
 # The network and what answers there
 
 
-@contextmanager
-def server_that_answers(status: int, body: bytes) -> Iterator[str]:
-    """A server with one answer to everything; its address."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 def test_an_endpoint_where_nobody_listens(lab: Simulator, call_module: Callable[..., Task]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
@@ -196,7 +170,7 @@ def test_an_endpoint_where_nobody_listens(lab: Simulator, call_module: Callable[
 def test_a_server_that_is_no_appstream(
     lab: Simulator, call_module: Callable[..., Task], status: int, body: bytes
 ) -> None:
-    with server_that_answers(status, body) as address:
+    with server_that_answers(lambda path: body, status) as address:
         task = call_module({**ANNA, "endpoint_url": address, "aws_config": ONE_ATTEMPT}, verbosity=3)
 
     assert task.failed

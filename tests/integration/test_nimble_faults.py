@@ -11,18 +11,16 @@ import signal
 import socket
 import sqlite3
 import subprocess
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.running import STREAM_MODULE, STUDIO, Ansible, Task, finish_module
+from tests.integration.running import STREAM_MODULE, STUDIO, Ansible, Task, finish_module, server_that_answers
 from tests.simulator.control import Simulator
 
 ARGS = {"studio_id": STUDIO}
@@ -337,34 +335,6 @@ def test_an_endpoint_where_nobody_listens(call_stream_module: CallModule) -> Non
     assert "look at the network, and whether region and endpoint_url are right" in task.msg
     assert "\n" not in task.msg
     assert "Traceback" not in str(task.result)
-
-
-@contextmanager
-def server_that_answers(answer: Callable[[str], bytes]) -> Iterator[str]:
-    """A server with that answer to each path, and status 200; its address."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            body = answer(self.path)
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        do_POST = do_GET
-
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 UNREADABLE = {

@@ -53,6 +53,7 @@ SERVICE: dict[str, set[str]] = {
         "service_loader",
         "version",
     },
+    "module_results": {"client", "issuing", "lease", "lease_store.base", "modules", "results", "steps"},
     "appstream": {AMAZON, "errors", "exceptions"},
     "nimble": {AMAZON, "client", "errors", "exceptions", "lease", "modules", "nimble_states"},
     "nimble_sessions": {

@@ -1,0 +1,59 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How the modules that issue end, alike whatever they issue: what the result, the diff and the warnings say."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from .client import ServiceClock
+from .issuing import forget
+from .lease import LeaseKey
+from .lease_store.base import LeaseStore
+from .modules import LabstreamAWSModule
+from .results import NO_SUMMARY, diff_of, failure_message, forgotten_diff_of, forgotten_warning, summary_of
+from .steps import Outcome
+
+
+def end_present(module: LabstreamAWSModule, outcomes: Sequence[Outcome], **result: Any) -> None:
+    """Tell what became of the seats; fail if one of them failed.
+
+    Args:
+        module: The module.
+        outcomes: What became of them.
+        result: What the module's result tells besides ``changed``, ``summary`` and ``diff``.
+    """
+    module.result.update(result, changed=any(outcome.issued for outcome in outcomes), summary=summary_of(outcomes))
+    if module._diff:
+        module.result["diff"] = diff_of(outcomes)
+    remembered = module.params["lease_store"] != "none"
+    if not remembered:
+        module.warn("lease_store is none, so nothing is remembered: every run issues anew.")
+    if any(outcome.failure for outcome in outcomes):
+        message = failure_message(outcomes, remembered, module.check_mode)
+        module.fail_json(msg=message)
+
+
+def end_absent(
+    module: LabstreamAWSModule, clock: ServiceClock, store: LeaseStore, scope: str, keys: Collection[LeaseKey]
+) -> None:
+    """Forget the leases of these keys, or of the lab in this scope if there are no keys, and tell it."""
+    leases = [
+        lease
+        for key, lease in store.read(scope).items()
+        if (key in keys if keys else lease.lab == module.params["lab"])
+    ]
+    now = clock.now()
+    forgotten = forget(store, leases, now=now, purge=module.params["purge"], check_mode=module.check_mode)
+    module.result.update(
+        changed=bool(forgotten),
+        summary=dict(NO_SUMMARY, requested=len(keys) or len(forgotten), forgotten=len(forgotten)),
+    )
+    if module._diff:
+        module.result["diff"] = forgotten_diff_of(forgotten)
+    warning = forgotten_warning(forgotten, now)
+    if warning:
+        module.warn(warning)
