@@ -222,8 +222,8 @@ class StudioStreams:
         session = get_streaming_session(self.client, self.studio_id, key.seat)
         if session is None:
             raise missing_session(self.studio_id, key.seat)
-        if session.get("state") != READY:
-            raise NotReady(session_problem(key.seat, session.get("state"), session.get("statusCode")))
+        if session["state"] != READY:
+            raise NotReady(session_problem(key.seat, session["state"], session.get("statusCode")))
 
     def _explain(self, key: LeaseKey) -> None:
         """Raise what the session's state tells; not what goes wrong in asking, since the refusal tells more."""

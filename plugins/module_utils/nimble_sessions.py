@@ -19,6 +19,7 @@ from ansible.module_utils.common.dict_transformations import camel_dict_to_snake
 
 from .errors import AnsibleNimbleError
 from .exceptions import LabstreamError, NotReady
+from .modules import LabstreamAWSModule
 from .moments import format_moment
 from .nimble import (
     CONFLICT,
@@ -26,6 +27,7 @@ from .nimble import (
     get_studio_arn,
     missing_session,
     missing_studio,
+    nimble_client,
     pauses_after_conflicts,
     start_streaming_session,
 )
@@ -41,17 +43,21 @@ _STARTING = {"state": START_IN_PROGRESS, "statusCode": "STREAMING_SESSION_START_
 NOTHING_STARTED: dict[str, Any] = dict(requested=0, started=0, unchanged=0, failed=0)
 
 
-def existing_studio_arn(client: Any, studio_id: str) -> str:
-    """The ARN of the studio.
+def client_of_studio(module: LabstreamAWSModule) -> Any:
+    """A client for a studio that there is. The studio's ARN and region go into the result.
 
     Raises:
-        NotReady: there is no such studio.
+        NotReady: there is no such studio, or AWS's own endpoint did not answer.
         AnsibleNimbleError: the call failed.
+        LabstreamError: the options do not say how to connect.
     """
+    studio_id = module.params["studio_id"]
+    client = nimble_client(module, module.params["concurrency"])
     arn = get_studio_arn(client, studio_id)
     if arn is None:
         raise missing_studio(client, studio_id)
-    return arn
+    module.result.update(studio_arn=arn, region=client.meta.region_name)
+    return client
 
 
 def look_up(client: Any, studio_id: str, session_ids: Sequence[str], concurrency: int) -> list[dict[str, Any] | None]:
@@ -116,7 +122,7 @@ def _start(client: Any, studio_id: str, check_mode: bool, session_id: str) -> St
             session = get_streaming_session(client, studio_id, session_id)
             if session is None:
                 raise missing_session(studio_id, session_id)
-            state = session.get("state")
+            state = session["state"]
             if state in _READY_OR_STARTING:
                 return Started(session_id, session, session)
             if state != STOPPED:

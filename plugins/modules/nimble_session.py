@@ -173,7 +173,7 @@ region:
 
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.module_utils import nimble, nimble_limits, nimble_sessions
+from ansible_collections.labstream.aws.plugins.module_utils import nimble_limits, nimble_sessions
 from ansible_collections.labstream.aws.plugins.module_utils.arguments import check_concurrency
 from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
 
@@ -194,9 +194,7 @@ def run(module: LabstreamAWSModule) -> None:
     check_concurrency(params["concurrency"])
     nimble_limits.check_id("studio_id", studio_id)
     nimble_limits.check_session_ids("session_ids", session_ids)
-    client = nimble.nimble_client(module, params["concurrency"])
-    arn = nimble_sessions.existing_studio_arn(client, studio_id)
-    module.result.update(studio_arn=arn, region=client.meta.region_name)
+    client = nimble_sessions.client_of_studio(module)
 
     outcomes = nimble_sessions.start(
         client, studio_id, session_ids, concurrency=params["concurrency"], check_mode=module.check_mode

@@ -196,9 +196,7 @@ def run(module: LabstreamAWSModule) -> None:
     nimble_limits.check_id("studio_id", studio_id)
     if session_ids is not None:
         nimble_limits.check_session_ids("session_ids", session_ids)
-    client = nimble.nimble_client(module, params["concurrency"])
-    arn = nimble_sessions.existing_studio_arn(client, studio_id)
-    module.result.update(studio_arn=arn, region=client.meta.region_name)
+    client = nimble_sessions.client_of_studio(module)
 
     missing: list[str] = []
     if session_ids is None:

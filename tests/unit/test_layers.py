@@ -60,6 +60,7 @@ SERVICE: dict[str, set[str]] = {
         "ansible.module_utils",
         "errors",
         "exceptions",
+        "modules",
         "moments",
         "nimble",
         "nimble_states",

@@ -130,17 +130,13 @@ class SQLiteLeaseStore:
     def read(self, scope: str) -> dict[LeaseKey, Lease]:
         """All leases of a scope, in one query."""
         with self._sentences():
-            if self._database is None or not _pragma(self._database, "user_version"):
-                return {}
-            rows = self._database.execute(f"SELECT {_COLUMNS} FROM lease WHERE scope = ?", (scope,)).fetchall()
+            rows = self._select(f"SELECT {_COLUMNS} FROM lease WHERE scope = ?", scope)
             return {lease.key: lease for lease in map(_lease_of_row, rows)}
 
     def scopes(self) -> set[str]:
         """The scopes of all leases."""
         with self._sentences():
-            if self._database is None or not _pragma(self._database, "user_version"):
-                return set()
-            return {scope for (scope,) in self._database.execute("SELECT DISTINCT scope FROM lease").fetchall()}
+            return {scope for (scope,) in self._select("SELECT DISTINCT scope FROM lease")}
 
     def compare_and_set(self, lease: Lease, *, expected: str | None, now: datetime) -> Lease:
         """Write the lease if its key has none, one that expired or was forgotten, or the one with id ``expected``."""
@@ -181,6 +177,12 @@ class SQLiteLeaseStore:
         if self._database is not None:
             self._database.close()
             self._database = None
+
+    def _select(self, query: str, *values: str) -> list[tuple[Any, ...]]:
+        """The rows, of which a store that nobody has written to yet has none."""
+        if self._database is None or not _pragma(self._database, "user_version"):
+            return []
+        return self._database.execute(query, values).fetchall()
 
     def _check_access(self) -> None:
         """Refuse what a later write would stumble over, so that check mode and normal mode agree."""
