@@ -35,7 +35,8 @@ options:
     default: false
   purge:
     description:
-      - With O(state=absent), remove the records of the leases altogether.
+      - With O(state=absent), remove the records of the leases altogether. For a learner who is named without an
+        application and a session context, these are all leases on the given target, whatever they open.
       - Otherwise what is no secret is kept until 30 days after the URL expired. This is who got a URL and when, and the
         SHA-256 of the URL or the id of the stream.
     type: bool
@@ -62,8 +63,16 @@ options:
       - Where leases are remembered.
       - V(sqlite:///PATH) is a file on the host that the task runs on, with mode 0600 in a folder of mode 0700. A
         leading V(~) stands for the home of the user that the task runs as.
+      - V(dynamodb://TABLE) is a table in DynamoDB, for controllers, AWX jobs and pipelines that share a lab. TABLE is
+        its name or its ARN. The playbook C(labstream.aws.lease_table) creates one. Parameters may follow, as in
+        V(dynamodb://labstream-leases?region=eu-central-1&profile=labs).
+      - The parameter C(region) is by default that of the ARN or else of the task. C(profile) names a profile to use
+        instead of the task's credentials. C(endpoint_url) is an endpoint of DynamoDB. The task's O(endpoint_url) is
+        never asked for the table.
       - V(none) remembers nothing, so every run issues new URLs, and nothing can be reused or handed out later.
       - If not given, the environment variable E(LABSTREAM_LEASE_STORE) on that host is used.
+      - In a job of AWX, where E(JOB_ID) is set, the default is refused, since that file would be thrown away with the
+        job.
     type: str
     default: sqlite:///~/.ansible/labstream/leases.sqlite3
 """

@@ -12,7 +12,7 @@ from typing import Any
 from ansible.module_utils.basic import env_fallback
 
 from .exceptions import InvalidOption, quote
-from .lease_store.base import DEFAULT_LEASE_STORE
+from .lease_store.address import DEFAULT_LEASE_STORE, NONE, address_of
 from .moments import parse_date_time
 
 MOST_CONCURRENCY = 64
@@ -50,6 +50,18 @@ def check_concurrency(concurrency: int) -> None:
         raise InvalidOption(f"concurrency is {concurrency}, but it must be from 1 to {MOST_CONCURRENCY}.")
 
 
+def check_has_lease_store(lease_store: str) -> None:
+    """Refuse ``none``, for a module that reads what others have issued.
+
+    Raises:
+        InvalidOption: naming the value.
+    """
+    if lease_store == NONE:
+        raise InvalidOption(
+            "lease_store is none, which remembers no URL: name the store that the URLs were issued with."
+        )
+
+
 def check_lease_arguments(params: dict[str, Any]) -> None:
     """Refuse what the argument spec cannot.
 
@@ -57,13 +69,14 @@ def check_lease_arguments(params: dict[str, Any]) -> None:
         InvalidOption: naming the value.
     """
     check_concurrency(params["concurrency"])
+    address_of(params["lease_store"])
     lab = params["lab"]
     if lab is not None and not (0 < len(lab) <= LONGEST_LAB and lab.isprintable()):
         raise InvalidOption(
             f"lab is {quote(lab)}, but it must have 1 to {LONGEST_LAB} printable characters: give the lab a name, or "
             "leave it out."
         )
-    if params["state"] == "present" and params["lease_store"] == "none" and not params["return_urls"]:
+    if params["state"] == "present" and params["lease_store"] == NONE and not params["return_urls"]:
         raise InvalidOption(
             "lease_store is none and return_urls is false, so nobody would ever get the URLs: name a lease store, or "
             "have the URLs returned."

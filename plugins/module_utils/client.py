@@ -32,6 +32,8 @@ from .version import COLLECTION_NAME, COLLECTION_VERSION
 NIMBLE = "nimble"
 # How often a call is tried if the user does not say.
 ATTEMPTS = 10
+# In seconds: before the second try, then doubled, up to the longest.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 4.0
 
 
 def service_client(
@@ -41,6 +43,7 @@ def service_client(
     *,
     attempts: int | None = None,
     timeout: float | None = None,
+    **connection: Any,
 ) -> Any:
     """A botocore client for up to ``concurrency`` calls at once, with all of the retrying that we do.
 
@@ -53,6 +56,7 @@ def service_client(
         concurrency: The number of connections that are kept.
         attempts: How often each call is tried, at most.
         timeout: How many seconds connecting may take, and every wait for the reply.
+        connection: What goes before the module's options that say how to connect, as boto3_conn of amazon.aws takes it.
 
     Raises:
         LabstreamError: the options do not say how to connect, or botocore does not take the user's ``aws_config``.
@@ -68,7 +72,7 @@ def service_client(
         config = config.merge(Config(connect_timeout=timeout, read_timeout=timeout))
     if service == NIMBLE:
         return _nimble_client(module, config)
-    return module.client(service, config=config, aws_config=None)
+    return module.client(service, config=config, aws_config=None, **connection)
 
 
 def _nimble_client(module: LabstreamAWSModule, config: Any) -> Any:
@@ -91,6 +95,15 @@ def _nimble_client(module: LabstreamAWSModule, config: Any) -> Any:
         raise InvalidOption("No region is given: set region, or AWS_REGION, or the region of the profile.") from e
     except (ValueError, BotoCoreError) as e:
         raise InvalidOption(f"Couldn't connect to AWS: {e}") from e
+
+
+def pauses_between_tries(client: Any) -> list[float]:
+    """How many seconds to wait before each further try of what passes, but what botocore does not retry.
+
+    There are as many tries as botocore makes after other errors.
+    """
+    tries = (client.meta.config.retries or {}).get("total_max_attempts", ATTEMPTS)
+    return [min(_FIRST_PAUSE * 2**number, _LONGEST_PAUSE) for number in range(tries - 1)]
 
 
 def endpoint_host(client: Any) -> str:

@@ -36,6 +36,8 @@ _REFUSED_CREDENTIALS = {
 }
 
 
+_LESS_AT_ONCE = "have the table billed on demand, or lower concurrency, then run again"
+
 # How botocore's parsers, and ours, stumble over what is no reply of the service.
 _STUMBLES = (AttributeError, LookupError, OverflowError, RuntimeError, TypeError, ValueError)
 
@@ -142,6 +144,28 @@ class NimbleErrorHandler(ServiceErrorHandler):
     """Decorators for functions that make one Nimble Studio call each."""
 
     _CUSTOM_EXCEPTION = AnsibleNimbleError
+
+
+class AnsibleLeaseTableError(ServiceError):
+    """A call to DynamoDB, for the table that leases are remembered in, that failed."""
+
+    iam_prefix = "dynamodb"
+    resources = "the lease table"
+    cures: ClassVar[Mapping[str, str]] = {
+        "InternalServerError": "the service failed, so run again later",
+        "ProvisionedThroughputExceededException": _LESS_AT_ONCE,
+        "RequestLimitExceeded": _LESS_AT_ONCE,
+        "ResourceInUseException": "the table is being changed, so wait until that is done, then run again",
+        "ResourceNotFoundException": "create it by the playbook labstream.aws.lease_table, or correct its name and its "
+        "region, and look whose credentials these are",
+        "ThrottlingException": _LESS_AT_ONCE,
+    }
+
+
+class LeaseTableErrorHandler(ServiceErrorHandler):
+    """Decorators for functions that make one DynamoDB call each."""
+
+    _CUSTOM_EXCEPTION = AnsibleLeaseTableError
 
 
 def _code_of(exception: Exception | None) -> str:

@@ -21,10 +21,10 @@ from typing import Any, Protocol, TypeVar
 
 from .exceptions import LabstreamError, LeaseConflict, NotReady
 from .lease import Lease, LeaseKey, Need
-from .lease_store.base import LeaseStore
+from .lease_store.base import LeaseStore, Replace, Write
 from .moments import format_moment
 from .nimble_states import Stream, in_words
-from .steps import Call, Look, Outcome, Replace, Steps, Write, take_side_by_side
+from .steps import Call, Look, Outcome, Steps, take_side_by_side
 
 _Result = TypeVar("_Result")
 _Step = Generator[Any, Any, _Result]

@@ -16,8 +16,8 @@ from functools import partial
 
 from .exceptions import LeaseConflict
 from .lease import Lease, LeaseKey, Need
-from .lease_store.base import LeaseStore
-from .steps import Call, Outcome, Steps, Write, take_side_by_side
+from .lease_store.base import LeaseStore, Write
+from .steps import Call, Outcome, Steps, take_side_by_side
 
 # A lease that another run wrote, and that is not good enough for this one, is written over at most so often.
 OVERWRITES = 3

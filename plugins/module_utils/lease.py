@@ -90,6 +90,12 @@ class Lease:
         """Whether no stream of it is known yet."""
         return self.client_token is not None and self.stream_id is None
 
+    def seen_at(self, now: datetime) -> Lease | None:
+        """What a reader of the store may see of it at ``now``: no URL that has expired, nothing after its retention."""
+        if self.expires <= now - RETENTION:
+            return None
+        return replace(self, url=None) if self.expires <= now else self
+
     def opens_at(self, now: datetime) -> bool:
         """Whether there is a URL, here or at the service, that works at ``now``."""
         return self.forgotten is None and (self.url is not None or self.stream_id is not None) and self.expires > now
@@ -176,6 +182,11 @@ def purpose_of(application_id: str | None = None, session_context: str | None = 
     purpose = {"application_id": application_id, "session_context": session_context}
     named = {name: value for name, value in purpose.items() if value is not None}
     return json.dumps(named, sort_keys=True, separators=(",", ":")) if named else ""
+
+
+def purpose_parts(purpose: str) -> dict[str, str | None]:
+    """What ``purpose_of`` made a purpose of: ``application_id`` and ``session_context``, None where it had none."""
+    return {"application_id": None, "session_context": None, **(json.loads(purpose) if purpose else {})}
 
 
 def url_sha256(url: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from .client import ServiceClock
 from .issuing import forget
-from .lease import LeaseKey
+from .lease import Lease, LeaseKey
 from .lease_store.base import LeaseStore
 from .modules import LabstreamAWSModule
 from .results import NO_SUMMARY, diff_of, failure_message, forgotten_diff_of, forgotten_warning, summary_of
@@ -40,13 +40,22 @@ def end_present(module: LabstreamAWSModule, outcomes: Sequence[Outcome], **resul
 def end_absent(
     module: LabstreamAWSModule, clock: ServiceClock, store: LeaseStore, scope: str, keys: Collection[LeaseKey]
 ) -> None:
-    """Forget the leases of these keys, or of the lab in this scope if there are no keys, and tell it."""
-    leases = [
-        lease
-        for key, lease in store.read(scope).items()
-        if (key in keys if keys else lease.lab == module.params["lab"])
-    ]
+    """Forget the leases of these keys, or of the lab in this scope if there are no keys, and tell it.
+
+    With ``purge``, a key without a purpose stands for all leases of its seat: whoever wants to be forgotten need not
+    know what for they had a URL. An empty scope is one of which nothing is left.
+    """
     now = clock.now()
+    leases: list[Lease] = []
+    if scope and keys and not module.params["purge"]:
+        leases = list(store.read(keys, now=now).values())
+    elif scope:
+        seats = {key.seat for key in keys if not key.purpose}
+        leases = [
+            lease
+            for key, lease in store.find(scope, now=now).items()
+            if (key in keys or key.seat in seats if keys else lease.lab == module.params["lab"])
+        ]
     forgotten = forget(store, leases, now=now, purge=module.params["purge"], check_mode=module.check_mode)
     module.result.update(
         changed=bool(forgotten),

@@ -17,7 +17,7 @@ from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 
-from .client import ATTEMPTS, NIMBLE, endpoint_host, service_client
+from .client import NIMBLE, endpoint_host, pauses_between_tries, service_client
 from .errors import AnsibleNimbleError, NimbleErrorHandler
 from .exceptions import NotReady
 from .lease import LeaseKey
@@ -40,8 +40,6 @@ PROBE_TIMEOUT = 5
 CONFLICT = "ConflictException"
 # A refusal with one of these codes may come from the state of the session.
 _OF_SESSION = {CONFLICT, "ResourceNotFoundException", "ValidationException"}
-# Seconds to wait after the first conflict, doubled after each further one, and at most.
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 4.0
 
 
 @NimbleErrorHandler.common_error_handler("look the studio up")
@@ -133,15 +131,6 @@ def _moment_of(described: dict[str, Any], member: str) -> datetime | None:
     return moment.astimezone(timezone.utc).replace(microsecond=0) if moment else None
 
 
-def pauses_after_conflicts(client: Any) -> list[float]:
-    """How many seconds to wait after each ConflictException, which passes, before the next try.
-
-    botocore does not retry it. There are as many tries as botocore makes after other errors.
-    """
-    tries = (client.meta.config.retries or {}).get("total_max_attempts", ATTEMPTS)
-    return [min(_FIRST_PAUSE * 2**number, _LONGEST_PAUSE) for number in range(tries - 1)]
-
-
 def nimble_client(module: LabstreamAWSModule, concurrency: int) -> Any:
     """A client of an endpoint that speaks the API. AWS's own is tried once first, since AWS has closed it.
 
@@ -191,7 +180,7 @@ class StudioStreams:
             NotReady: the session is missing or not READY, as far as that is why the service refused.
             AnsibleNimbleError: the call failed otherwise.
         """
-        pauses = pauses_after_conflicts(self.client)
+        pauses = pauses_between_tries(self.client)
         while True:
             try:
                 return create_streaming_session_stream(

@@ -17,6 +17,7 @@ from typing import Any
 
 from ansible.module_utils.common.dict_transformations import camel_dict_to_snake_dict
 
+from .client import pauses_between_tries
 from .errors import AnsibleNimbleError
 from .exceptions import LabstreamError, NotReady
 from .modules import LabstreamAWSModule
@@ -28,7 +29,6 @@ from .nimble import (
     missing_session,
     missing_studio,
     nimble_client,
-    pauses_after_conflicts,
     start_streaming_session,
 )
 from .nimble_states import READY, START_IN_PROGRESS, STOPPED, session_problem
@@ -116,7 +116,7 @@ def start(
 
 
 def _start(client: Any, studio_id: str, check_mode: bool, session_id: str) -> Started:
-    session, pauses = None, pauses_after_conflicts(client)
+    session, pauses = None, pauses_between_tries(client)
     try:
         while True:
             session = get_streaming_session(client, studio_id, session_id)

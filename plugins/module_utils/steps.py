@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from .exceptions import LabstreamError, LeaseStoreError
 from .lease import Lease, LeaseKey
-from .lease_store.base import LeaseStore
+from .lease_store.base import LeaseStore, Replace, Write
 from .nimble_states import Stream
 
 # Seconds between rounds of looks: short at first, since most of what is waited for takes no longer.
@@ -44,20 +44,6 @@ class Look(NamedTuple):
 
     function: Callable[[], Any]
     deadline: float
-
-
-class Write(NamedTuple):
-    """Write a lease by LeaseStore.compare_and_set. Sent back is the lease that the store then holds."""
-
-    lease: Lease
-    expected: str | None
-
-
-class Replace(NamedTuple):
-    """Write a lease by LeaseStore.replace. Sent back is the lease that the store then holds, if any."""
-
-    lease: Lease
-    expected: str
 
 
 class Failure(NamedTuple):
@@ -88,7 +74,8 @@ class Outcome:
         return replace(self, lease=None, failure=Failure(error.code, str(error)))
 
 
-# What is yielded is one of the four classes above.
+# What is yielded is a Call, a Look, or a change of the store, which is a Write or a Replace. After a change, what is
+# sent back is the lease that the store then holds, if any.
 Steps = Generator[Any, Any, Outcome]
 
 
@@ -102,8 +89,8 @@ def take_side_by_side(
 ) -> dict[LeaseKey, Outcome]:
     """Take all steps of all seats, with so many calls to the service at once.
 
-    A seat whose steps raise LabstreamError has that as its failure; the others go on. When the store fails, nothing
-    more is begun, and all that are not done yet fail.
+    A seat whose steps raise LabstreamError has that as its failure; the others go on. Once the store has failed, the
+    service is not called any more, and what needed that fails; what calls under way bring is still written, if it can.
     """
     executor = ThreadPoolExecutor(max_workers=concurrency)
     try:
@@ -138,6 +125,7 @@ class _Taking:
         self._to_look: list[tuple[LeaseKey, Look]] = []
         self._pause = FIRST_PAUSE
         self._round_began = time.monotonic()
+        self._given_up: LeaseStoreError | None = None
 
     def to_the_end(self) -> dict[LeaseKey, Outcome]:
         for key in self._steps:
@@ -145,6 +133,8 @@ class _Taking:
         while len(self._outcomes) < len(self._steps):
             if self._to_write:
                 self._write()
+            elif self._given_up and (self._to_call or self._to_look):
+                self._refuse(self._given_up)
             elif self._to_call or self._under_way:
                 self._call()
             else:
@@ -169,24 +159,17 @@ class _Taking:
                 self._to_call.append((key, step.function))
 
     def _write(self) -> None:
-        """What came back at the same time is written at the same time: a disk takes long for each write."""
-        writes, self._to_write = self._to_write, []
-        try:
-            now = self._now()
-            with self._store.batch(now):
-                winners = [self._written(write, now) for _key, write in writes]
-        except LeaseStoreError as e:
-            for key, _write in writes:
-                self._go_on(key, error=e)
-            self._give_up(e)
-            return
-        for (key, _write), winner in zip(writes, winners, strict=True):
-            self._go_on(key, winner)
-
-    def _written(self, write: Write | Replace, now: datetime) -> Lease | None:
-        if isinstance(write, Replace):
-            return self._store.replace(write.lease, expected=write.expected, now=now)
-        return self._store.compare_and_set(write.lease, expected=write.expected, now=now)
+        """What came back at the same time is written at the same time: a store takes long for each write."""
+        changes, self._to_write = self._to_write, []
+        held = self._store.write([change for _key, change in changes], now=self._now())
+        for (key, _change), lease in zip(changes, held, strict=True):
+            if isinstance(lease, LeaseStoreError):
+                self._given_up = LeaseStoreError(f"Given up, since the lease store failed: {lease}")
+                self._go_on(key, error=lease)
+            else:
+                self._go_on(key, lease)
+        if self._given_up:
+            self._refuse(self._given_up)
 
     def _call(self) -> None:
         while self._to_call and len(self._under_way) < self._most_under_way:
@@ -215,13 +198,11 @@ class _Taking:
             else:
                 self._to_look.append((key, look))
 
-    def _give_up(self, broken: LeaseStoreError) -> None:
-        """Begin nothing more; what has begun is waited for, and lost, but the reason of what fails is kept."""
-        for call, key in [(call, key) for call, key in self._under_way.items() if not call.cancel()]:
-            error = call.exception()
-            if error:
-                self._go_on(key, error=error)
-        given_up = LeaseStoreError(f"Given up, since the lease store failed: {broken}")
-        for key in self._steps:
-            if key not in self._outcomes:
-                self._go_on(key, error=given_up)
+    def _refuse(self, error: LeaseStoreError) -> None:
+        """Call no more for anybody who wants to: what would come of it could not be remembered."""
+        keys = [key for key, _function in self._to_call] + [key for key, _look in self._to_look]
+        keys += [self._under_way.pop(call) for call in list(self._under_way) if call.cancel()]
+        self._to_call.clear()
+        self._to_look.clear()
+        for key in keys:
+            self._go_on(key, error=error)

@@ -332,7 +332,6 @@ ansible_facts:
 """
 
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -352,7 +351,8 @@ from ansible_collections.labstream.aws.plugins.module_utils.lease import (
     Need,
     purpose_of,
 )
-from ansible_collections.labstream.aws.plugins.module_utils.lease_store.base import LeaseStore, open_lease_store
+from ansible_collections.labstream.aws.plugins.module_utils.lease_store.base import LeaseStore
+from ansible_collections.labstream.aws.plugins.module_utils.lease_store.opening import lease_store_of
 from ansible_collections.labstream.aws.plugins.module_utils.module_results import end_absent, end_present
 from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
 from ansible_collections.labstream.aws.plugins.module_utils.moments import format_moment
@@ -486,7 +486,8 @@ def present(
         concurrency=module.params["concurrency"],
         force=module.params["force"],
     )
-    outcomes = issuer.hand_out(list(by_key), store.read(module.result["scope"]), module.check_mode)
+    held = store.read(by_key.keys(), now=clock.now())
+    outcomes = issuer.hand_out(list(by_key), held, module.check_mode)
 
     failed = any(outcome.failure for outcome in outcomes)
     show_urls = module.params["return_urls"] and not failed
@@ -546,8 +547,7 @@ def run(module: LabstreamAWSModule) -> None:
     check_lease_arguments(params)
     requests = requests_of(params)
     need = need_of(params)
-    create = params["state"] == "present" and not module.check_mode
-    with closing(open_lease_store(params["lease_store"], create=create)) as store:
+    with lease_store_of(module, issues=params["state"] == "present") as store:
         client = service_client(module, appstream.SERVICE, params["concurrency"])
         clock = ServiceClock(client)
         if params["state"] == "present":

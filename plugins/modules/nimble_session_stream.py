@@ -312,7 +312,6 @@ ansible_facts:
           stream_id: stream-0123456789
 """
 
-from contextlib import closing
 from datetime import datetime
 from typing import Any
 
@@ -322,7 +321,8 @@ from ansible_collections.labstream.aws.plugins.module_utils.client import Servic
 from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption
 from ansible_collections.labstream.aws.plugins.module_utils.intents import StreamIssuer
 from ansible_collections.labstream.aws.plugins.module_utils.lease import LeaseKey, Need
-from ansible_collections.labstream.aws.plugins.module_utils.lease_store.base import LeaseStore, open_lease_store
+from ansible_collections.labstream.aws.plugins.module_utils.lease_store.base import LeaseStore
+from ansible_collections.labstream.aws.plugins.module_utils.lease_store.opening import lease_store_of
 from ansible_collections.labstream.aws.plugins.module_utils.module_results import end_absent, end_present
 from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
 from ansible_collections.labstream.aws.plugins.module_utils.moments import format_moment
@@ -387,7 +387,7 @@ def need_of(params: dict[str, Any]) -> Need:
     )
 
 
-def scope_of(module: LabstreamAWSModule, client: Any, store: LeaseStore) -> str:
+def scope_of(module: LabstreamAWSModule, client: Any, clock: ServiceClock, store: LeaseStore) -> str:
     """The part of the lease store that is the studio's, which goes into the result; empty if nobody can tell any more.
 
     Raises:
@@ -404,8 +404,9 @@ def scope_of(module: LabstreamAWSModule, client: Any, store: LeaseStore) -> str:
     else:
         # The studio was deleted. If leases of it are left, their scope tells the account that nobody else knows.
         begin, end = f"nimble|{endpoint_host(client)}|arn:", f":studio/{studio_id}"
-        left = [scope for scope in store.scopes() if scope.startswith(begin) and scope.endswith(end)]
-        scope = next((scope for scope in sorted(left) if f":nimble:{region}:" in scope), "")
+        left = {key.scope for key in store.find(None, now=clock.now())}
+        of_studio = [scope for scope in sorted(left) if scope.startswith(begin) and scope.endswith(end)]
+        scope = next((scope for scope in of_studio if f":nimble:{region}:" in scope), "")
     module.result.update(studio_arn=scope.rpartition("|")[2] or None, scope=scope or None)
     return scope
 
@@ -415,7 +416,7 @@ def present(
 ) -> None:
     """Give every session its stream."""
     params = module.params
-    scope = scope_of(module, client, store)
+    scope = scope_of(module, client, clock, store)
     issuer = StreamIssuer(
         store=store,
         service=nimble.StudioStreams(client, params["studio_id"], params["expiration_in_seconds"]),
@@ -429,7 +430,7 @@ def present(
         lab=params["lab"],
     )
     keys = [key_of(scope, session_id) for session_id in sessions]
-    outcomes = issuer.hand_out(keys, store.read(scope), module.check_mode)
+    outcomes = issuer.hand_out(keys, store.read(keys, now=clock.now()), module.check_mode)
 
     failed = any(outcome.failure for outcome in outcomes)
     show_urls = params["return_urls"] and not failed
@@ -452,7 +453,7 @@ def absent(
     module: LabstreamAWSModule, client: Any, clock: ServiceClock, store: LeaseStore, sessions: list[str]
 ) -> None:
     """Forget the leases of the sessions, or of the lab if there are none."""
-    scope = scope_of(module, client, store)
+    scope = scope_of(module, client, clock, store)
     end_absent(module, clock, store, scope, {key_of(scope, session_id) for session_id in sessions})
 
 
@@ -491,8 +492,7 @@ def run(module: LabstreamAWSModule) -> None:
     need = need_of(params)
     client = nimble.nimble_client(module, params["concurrency"])
     clock = ServiceClock(client)
-    create = params["state"] == "present" and not module.check_mode
-    with closing(open_lease_store(params["lease_store"], create=create)) as store:
+    with lease_store_of(module, issues=params["state"] == "present") as store:
         if params["state"] == "present":
             present(module, client, clock, store, sessions, need)
         else:

@@ -11,7 +11,8 @@ version_added: 0.1.0
 short_description: Write the streaming URLs of a class to a file for hand-out
 description:
   - Reads the streaming URLs of the given seats from the lease store, and writes them to a CSV file with mode 0600.
-  - The store must be the one that the URLs were issued with, so run this module on the same host and as the same user.
+  - The store must be the one that the URLs were issued with. If that is a file, run this module on the same host and
+    as the same user. The options to connect to AWS are for a store in DynamoDB.
   - No URL passes through Ansible, so neither the task nor what it registers needs C(no_log).
 author:
   - labstream.aws contributors (@labstream)
@@ -51,6 +52,10 @@ seealso:
 extends_documentation_fragment:
   - labstream.aws.lease.store
   - labstream.aws.attributes
+  - labstream.aws.attributes.action_group
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
 """
 
 EXAMPLES = r"""
@@ -97,16 +102,17 @@ import csv
 import io
 import os
 import tempfile
-from contextlib import closing
+from datetime import datetime, timezone
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.labstream.aws.plugins.module_utils.arguments import store_arguments
+from ansible_collections.labstream.aws.plugins.module_utils.arguments import check_has_lease_store, store_arguments
 from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption, LabstreamError, quote
 from ansible_collections.labstream.aws.plugins.module_utils.lease import Lease, LeaseKey, purpose_of
-from ansible_collections.labstream.aws.plugins.module_utils.lease_store.base import LeaseStore, open_lease_store
+from ansible_collections.labstream.aws.plugins.module_utils.lease_store.opening import lease_store_of
+from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
 from ansible_collections.labstream.aws.plugins.module_utils.moments import format_moment
 
+EMPTY_RESULT: dict[str, Any] = dict(changed=False, dest=None, missing=[], summary=dict(requested=0, missing=0))
 COLUMNS = ("learner", "name", "email", "seat", "expires", "streaming_url")
 MODE = 0o600
 NAME_ANOTHER = "Name a file in a folder that the user of this task may write to."
@@ -136,14 +142,6 @@ def key_of(seat: dict[str, Any]) -> LeaseKey:
                 "appstream_lab_seats."
             )
     return LeaseKey(seat["scope"], seat["seat"], purpose_of(seat.get("application_id"), seat.get("session_context")))
-
-
-def leases_of(store: LeaseStore, keys: list[LeaseKey]) -> dict[LeaseKey, Lease]:
-    """The leases of these keys that have a URL."""
-    leases: dict[LeaseKey, Lease] = {}
-    for scope in sorted({key.scope for key in keys}):
-        leases.update((key, lease) for key, lease in store.read(scope).items() if lease.url is not None)
-    return leases
 
 
 def csv_of(seats: list[dict[str, Any]], keys: list[LeaseKey], leases: dict[LeaseKey, Lease]) -> str:
@@ -188,55 +186,54 @@ def replace(dest: str, content: bytes) -> None:
         raise
 
 
-def write_handout(dest: str, seats: list[dict[str, Any]], lease_store: str, check_mode: bool) -> dict[str, Any]:
-    """Bring the file up to date, and tell what the result tells.
+def run(module: LabstreamAWSModule) -> None:
+    """Bring the file up to date.
 
     Raises:
-        LabstreamError: a seat is no seat, the store or the file cannot be used.
+        LabstreamError: a seat is no seat or has no URL, the store or the file cannot be used.
     """
-    if lease_store == "none":
-        raise InvalidOption(
-            "lease_store is none, which remembers no URL: name the store that the URLs were issued with."
-        )
+    params, result = module.params, module.result
+    dest, seats = os.path.abspath(params["dest"]), params["seats"]
+    result.update(dest=dest, summary=dict(requested=len(seats), missing=0))
+    check_has_lease_store(params["lease_store"])
     folder = os.path.dirname(dest)
     if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
         raise HandoutError(f"The hand-out {dest} cannot be written: its folder is missing or read-only. {NAME_ANOTHER}")
     keys = [key_of(seat) for seat in seats]
-    with closing(open_lease_store(lease_store, create=False)) as store:
-        leases = leases_of(store, keys)
+    with lease_store_of(module, issues=False) as store:
+        held = store.read(set(keys), now=datetime.now(timezone.utc))
+    leases = {key: lease for key, lease in held.items() if lease.url is not None}
     # In check mode, an earlier task only predicted these.
-    foreseen = check_mode and any(seat.get("issued") and seat.get("expires") is None for seat in seats)
-    missing = [] if foreseen else [key.seat for key in keys if key not in leases]
-    result = dict(
-        changed=foreseen, dest=dest, missing=missing, summary=dict(requested=len(seats), missing=len(missing))
-    )
-    if missing or foreseen:
-        return result
+    if module.check_mode and any(seat.get("issued") and seat.get("expires") is None for seat in seats):
+        result["changed"] = True
+        return
+    missing = [key.seat for key in keys if key not in leases]
+    if missing:
+        result.update(missing=missing, summary=dict(requested=len(seats), missing=len(missing)))
+        raise HandoutError(missing_message(missing, len(seats), params["lease_store"]))
     content = csv_of(seats, keys, leases).encode()
     try:
         result["changed"] = not is_current(dest, content)
-        if result["changed"] and not check_mode:
+        if result["changed"] and not module.check_mode:
             replace(dest, content)
     except OSError as e:
+        result["changed"] = False
         raise HandoutError(f"The hand-out {dest} cannot be written: {e.strerror}. {NAME_ANOTHER}") from e
-    return result
 
 
-def missing_message(result: dict[str, Any], lease_store: str) -> str | None:
-    """One sentence on the seats without a URL; None if there are none."""
-    missing = result["missing"]
-    if not missing:
-        return None
+def missing_message(missing: list[str], requested: int, lease_store: str) -> str:
+    """One sentence on the seats without a URL."""
     named = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
     return (
-        f"The lease store {lease_store} has no URL for {len(missing)} of {result['summary']['requested']} seats "
-        f"({named}): issue them first, with this lease_store, on this host and as this user."
+        f"The lease store {lease_store} has no working URL for {len(missing)} of {requested} seats ({named}): issue "
+        "them first, with this lease_store; if it is a file, on this host and as this user."
     )
 
 
 def main() -> None:
     """The module."""
-    module = AnsibleModule(
+    module = LabstreamAWSModule(
+        empty_result=EMPTY_RESULT,
         argument_spec=dict(
             dest=dict(type="path", required=True),
             seats=dict(type="list", elements="dict", required=True),
@@ -244,17 +241,7 @@ def main() -> None:
         ),
         supports_check_mode=True,
     )
-    dest, seats = os.path.abspath(module.params["dest"]), module.params["seats"]
-    result = dict(changed=False, dest=dest, missing=[], summary=dict(requested=len(seats), missing=0))
-    try:
-        result = write_handout(dest, seats, module.params["lease_store"], module.check_mode)
-        problem = missing_message(result, module.params["lease_store"])
-    except LabstreamError as e:
-        problem = str(e)
-    # Not in the handler: ansible-core before 2.19 would show its traceback at -vvv.
-    if problem:
-        module.fail_json(msg=problem, **result)
-    module.exit_json(**result)
+    module.run(run)
 
 
 if __name__ == "__main__":

@@ -220,7 +220,7 @@ BAD_ARGUMENTS = {
     "no store": ({"lease_store": "none"}, ("lease_store is none", "name the store")),
     "a store that does not exist": (
         {"lease_store": "sqlite:///nonexistent/leases.sqlite3"},
-        ("sqlite:///nonexistent/leases.sqlite3", "has no URL"),
+        ("sqlite:///nonexistent/leases.sqlite3", "has no working URL"),
     ),
 }
 

@@ -28,8 +28,9 @@ PURE: dict[str, set[str]] = {
     "service_loader": set(),
     "lease": {"exceptions", "moments"},
     "lease_store": set(),
-    "lease_store.sqlite": {"exceptions", "lease"},
-    "lease_store.base": {"exceptions", "lease", "lease_store.sqlite"},
+    "lease_store.address": {"exceptions"},
+    "lease_store.base": {"exceptions", "lease"},
+    "lease_store.sqlite": {"exceptions", "lease", "lease_store.base"},
     "nimble_limits": {"exceptions"},
     "nimble_states": set(),
     "steps": {"exceptions", "lease", "lease_store.base", "nimble_states"},
@@ -39,7 +40,7 @@ PURE: dict[str, set[str]] = {
 }
 # And these know one of them or both:
 SERVICE: dict[str, set[str]] = {
-    "arguments": {"ansible.module_utils", "exceptions", "lease_store.base", "moments"},
+    "arguments": {"ansible.module_utils", "exceptions", "lease_store.address", "moments"},
     "errors": {AMAZON, "botocore", "exceptions"},
     "modules": {AMAZON, "exceptions", "version"},
     "client": {
@@ -53,11 +54,31 @@ SERVICE: dict[str, set[str]] = {
         "service_loader",
         "version",
     },
+    "lease_table": {AMAZON, "errors", "exceptions", "lease_store.address"},
+    "lease_store.dynamodb": {
+        "boto3",
+        "client",
+        "errors",
+        "exceptions",
+        "lease",
+        "lease_store.base",
+        "lease_table",
+    },
+    "lease_store.opening": {
+        "client",
+        "exceptions",
+        "lease_store.address",
+        "lease_store.base",
+        "lease_store.dynamodb",
+        "lease_store.sqlite",
+        "modules",
+    },
     "module_results": {"client", "issuing", "lease", "lease_store.base", "modules", "results", "steps"},
     "appstream": {AMAZON, "errors", "exceptions"},
     "nimble": {AMAZON, "client", "errors", "exceptions", "lease", "modules", "nimble_states"},
     "nimble_sessions": {
         "ansible.module_utils",
+        "client",
         "errors",
         "exceptions",
         "modules",

@@ -2,52 +2,53 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The lease store: what issuing asks of the memory of leases, and which store a URL names."""
+"""The lease store: what issuing asks of the memory of leases."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ..exceptions import LeaseStoreError
 from ..lease import Lease, LeaseKey
-from .sqlite import SQLiteLeaseStore
 
-DEFAULT_LEASE_STORE = "sqlite:///~/.ansible/labstream/leases.sqlite3"
+
+class Write(NamedTuple):
+    """Write the lease if its key has none, or one that expired or was forgotten, or the one with id ``expected``."""
+
+    lease: Lease
+    expected: str | None
+
+
+class Replace(NamedTuple):
+    """Write the lease only over the one with id ``expected``, if its key still has that and it was not forgotten."""
+
+    lease: Lease
+    expected: str
 
 
 class LeaseStore(Protocol):
-    """The memory of leases. Every method raises LeaseStoreError, whose text is one sentence for the user."""
+    """The memory of leases. What fails is a LeaseStoreError, whose text is one sentence for the user.
 
-    def read(self, scope: str) -> dict[LeaseKey, Lease]:
-        """All leases of a scope, also the expired and the forgotten ones that are still kept."""
+    ``now`` is the service's time. No reader sees the URL of a lease that has expired then (``Lease.seen_at``).
+    """
 
-    def scopes(self) -> set[str]:
-        """The scopes of all leases."""
+    def read(self, keys: Collection[LeaseKey], *, now: datetime) -> dict[LeaseKey, Lease]:
+        """The leases of these keys, also the forgotten and, as long as they are kept, the expired ones."""
 
-    def compare_and_set(self, lease: Lease, *, expected: str | None, now: datetime) -> Lease:
-        """Write the lease if its key has none, or one that expired or was forgotten, or the one with id ``expected``.
+    def find(self, scope: str | None, *, now: datetime) -> dict[LeaseKey, Lease]:
+        """All leases of a scope, or of all scopes if that is None."""
 
-        Returns:
-            The lease that the store holds afterwards: the given one, or the one that was in the way.
-        """
-
-    def replace(self, lease: Lease, *, expected: str, now: datetime) -> Lease | None:
-        """Write the lease only over the one with id ``expected``, if its key still has that and it was not forgotten.
+    def write(self, changes: Sequence[Write | Replace], *, now: datetime) -> list[Lease | LeaseStoreError | None]:
+        """Make changes, each of another key, each wholly or not at all; what fails is returned and not raised.
 
         Returns:
-            The lease that the store holds afterwards, if any.
+            For each change, in order, the lease that its key then has: the given one, or the one that was in the way,
+            or None if there is none; or why the change failed.
         """
 
-    def batch(self, now: datetime) -> AbstractContextManager[None]:
-        """A context at whose end a store that can do so writes all that was to be written in it, or nothing.
-
-        The end raises LeaseStoreError if that fails.
-        """
-
-    def forget(self, keys: Iterable[LeaseKey], *, now: datetime, purge: bool) -> None:
+    def forget(self, keys: Collection[LeaseKey], *, now: datetime, purge: bool) -> None:
         """Wipe the URLs of these leases and mark them forgotten; with ``purge`` remove the records too."""
 
     def close(self) -> None:
@@ -57,49 +58,20 @@ class LeaseStore(Protocol):
 class NoLeaseStore:
     """Remembers nothing, for those whose rules let no secret rest: every run then issues new URLs."""
 
-    def read(self, scope: str) -> dict[LeaseKey, Lease]:
+    def read(self, keys: Collection[LeaseKey], *, now: datetime) -> dict[LeaseKey, Lease]:
         """No lease."""
         return {}
 
-    def scopes(self) -> set[str]:
-        """No scope."""
-        return set()
+    def find(self, scope: str | None, *, now: datetime) -> dict[LeaseKey, Lease]:
+        """No lease."""
+        return {}
 
-    def compare_and_set(self, lease: Lease, *, expected: str | None, now: datetime) -> Lease:
-        """The given lease, as if nobody else issued any."""
-        return lease
+    def write(self, changes: Sequence[Write | Replace], *, now: datetime) -> list[Lease | LeaseStoreError | None]:
+        """The given leases, as if nobody else issued any and what is expected had been kept."""
+        return [change.lease for change in changes]
 
-    def replace(self, lease: Lease, *, expected: str, now: datetime) -> Lease | None:
-        """The given lease, as if the expected one had been kept."""
-        return lease
-
-    def batch(self, now: datetime) -> AbstractContextManager[None]:
-        """Nothing to keep."""
-        return nullcontext()
-
-    def forget(self, keys: Iterable[LeaseKey], *, now: datetime, purge: bool) -> None:
+    def forget(self, keys: Collection[LeaseKey], *, now: datetime, purge: bool) -> None:
         """Nothing to do."""
 
     def close(self) -> None:
         """Nothing to do."""
-
-
-def open_lease_store(url: str, *, create: bool) -> LeaseStore:
-    """The store that the URL names, ready for use.
-
-    Args:
-        url: ``sqlite:///PATH`` (``~`` is the home of the user who runs the task) or ``none``.
-        create: Create a store that does not exist yet. In check mode and for readers false: it is then read as empty.
-
-    Raises:
-        LeaseStoreError: the URL names no store, or the store cannot be used.
-    """
-    if url == "none":
-        return NoLeaseStore()
-    scheme, _separator, path = url.partition("://")
-    if scheme == "sqlite" and path.startswith("/") and path.strip("/") and "\0" not in path:
-        return SQLiteLeaseStore(path, create=create)
-    raise LeaseStoreError(
-        f"lease_store is {url!r}, which names no lease store: use sqlite:///PATH, such as {DEFAULT_LEASE_STORE}, "
-        "or none."
-    )

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from typing import Any
@@ -21,6 +21,7 @@ from urllib.parse import quote
 
 from ..exceptions import LeaseStoreError
 from ..lease import RETENTION, Lease, LeaseKey
+from .base import Replace, Write
 
 # "LSTR" in SQLite's header tells our files from other people's databases.
 APPLICATION_ID = 0x4C535452
@@ -78,6 +79,7 @@ WHERE lease.lease_id = :expected OR lease.forgotten IS NOT NULL OR lease.expires
 """
 _REPLACE = f"UPDATE lease {_SET} {_OF_KEY} AND lease_id = :expected AND forgotten IS NULL"
 _READ = f"SELECT {_COLUMNS} FROM lease {_OF_KEY}"
+_FIND = f"SELECT {_COLUMNS} FROM lease WHERE :scope IS NULL OR scope = :scope"
 
 _DAMAGED = "is damaged: restore it from a copy, or move it away to start with no lease"
 
@@ -127,41 +129,27 @@ class SQLiteLeaseStore:
                     self.close()
                     raise
 
-    def read(self, scope: str) -> dict[LeaseKey, Lease]:
-        """All leases of a scope, in one query."""
-        with self._sentences():
-            rows = self._select(f"SELECT {_COLUMNS} FROM lease WHERE scope = ?", scope)
-            return {lease.key: lease for lease in map(_lease_of_row, rows)}
+    def read(self, keys: Collection[LeaseKey], *, now: datetime) -> dict[LeaseKey, Lease]:
+        """The leases of these keys, in one transaction, since each takes a lock on the file."""
+        with self._sentences(), self._reading() as database:
+            rows = (row for key in keys for row in database.execute(_READ, key._asdict())) if database else ()
+            return _leases_of_rows(rows, now)
 
-    def scopes(self) -> set[str]:
-        """The scopes of all leases."""
-        with self._sentences():
-            return {scope for (scope,) in self._select("SELECT DISTINCT scope FROM lease")}
+    def find(self, scope: str | None, *, now: datetime) -> dict[LeaseKey, Lease]:
+        """All leases of a scope, or of all scopes if that is None."""
+        with self._sentences(), self._reading() as database:
+            rows = database.execute(_FIND, {"scope": scope}) if database else ()
+            return _leases_of_rows(rows, now)
 
-    def compare_and_set(self, lease: Lease, *, expected: str | None, now: datetime) -> Lease:
-        """Write the lease if its key has none, one that expired or was forgotten, or the one with id ``expected``."""
-        return _lease_of_row(self._write(_WRITE, lease, expected, now) or ())
+    def write(self, changes: Sequence[Write | Replace], *, now: datetime) -> list[Lease | LeaseStoreError | None]:
+        """Make all changes in one transaction, since a disk takes long for each; so all fail if one does."""
+        try:
+            with self._transaction(now) as database:
+                return [_changed(database, change, now) for change in changes]
+        except LeaseStoreError as e:
+            return [e] * len(changes)
 
-    def replace(self, lease: Lease, *, expected: str, now: datetime) -> Lease | None:
-        """Write the lease only over the one with id ``expected``, if that is still there and was not forgotten."""
-        row = self._write(_REPLACE, lease, expected, now)
-        return _lease_of_row(row) if row else None
-
-    def _write(self, statement: str, lease: Lease, expected: str | None, now: datetime) -> tuple[Any, ...] | None:
-        """Run the statement; return the row that the lease's key then has."""
-        values = {**_row_of_lease(lease), "expected": expected, "now": _seconds(now)}
-        with self._transaction(now) as database:
-            database.execute(statement, values)
-            rows = database.execute(_READ, values).fetchall()
-            return rows[0] if rows else None
-
-    @contextmanager
-    def batch(self, now: datetime) -> Iterator[None]:
-        """One transaction for all that is written in this context: as many leases reach the disk in one go."""
-        with self._transaction(now):
-            yield
-
-    def forget(self, keys: Iterable[LeaseKey], *, now: datetime, purge: bool) -> None:
+    def forget(self, keys: Collection[LeaseKey], *, now: datetime, purge: bool) -> None:
         """Wipe the URLs of these leases and mark them forgotten; with ``purge`` remove the records too."""
         where = "WHERE scope = ? AND seat = ? AND purpose = ?"
         with self._transaction(now) as database:
@@ -178,11 +166,15 @@ class SQLiteLeaseStore:
             self._database.close()
             self._database = None
 
-    def _select(self, query: str, *values: str) -> list[tuple[Any, ...]]:
-        """The rows, of which a store that nobody has written to yet has none."""
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection | None]:
+        """A transaction that reads; None for a store that nobody has written to yet."""
         if self._database is None or not _pragma(self._database, "user_version"):
-            return []
-        return self._database.execute(query, values).fetchall()
+            yield None
+            return
+        self._database.execute("BEGIN")
+        with _commit_or_roll_back(self._database):
+            yield self._database
 
     def _check_access(self) -> None:
         """Refuse what a later write would stumble over, so that check mode and normal mode agree."""
@@ -247,9 +239,6 @@ class SQLiteLeaseStore:
     @contextmanager
     def _transaction(self, now: datetime) -> Iterator[sqlite3.Connection]:
         """A transaction that writes; it also wipes the URLs that have expired and drops what is past its retention."""
-        if self._database is not None and self._database.in_transaction:
-            yield self._database  # of the batch
-            return
         with self._sentences():
             if self._database is None:
                 raise LeaseStoreError(self._sentence("does not exist, and is only being read"))
@@ -275,6 +264,21 @@ class SQLiteLeaseStore:
 
     def _sentence(self, what: str) -> str:
         return f"The lease store {self._path} {what.replace('{user}', f'user id {os.geteuid()}')}."
+
+
+def _changed(database: sqlite3.Connection, change: Write | Replace, now: datetime) -> Lease | None:
+    """Make the change; return the lease that its key then has."""
+    statement = _WRITE if isinstance(change, Write) else _REPLACE
+    values = {**_row_of_lease(change.lease), "expected": change.expected, "now": _seconds(now)}
+    database.execute(statement, values)
+    rows = database.execute(_READ, values).fetchall()
+    return _lease_of_row(rows[0]) if rows else None
+
+
+def _leases_of_rows(rows: Iterable[tuple[Any, ...]], now: datetime) -> dict[LeaseKey, Lease]:
+    """The leases of the rows as a reader sees them."""
+    seen = (_lease_of_row(row).seen_at(now) for row in rows)
+    return {lease.key: lease for lease in seen if lease}
 
 
 def _nearest(path: str) -> str:

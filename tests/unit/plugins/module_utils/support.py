@@ -10,13 +10,15 @@ import dataclasses
 import os
 import pickle
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.labstream.aws.plugins.module_utils.exceptions import LeaseStoreError
 from ansible_collections.labstream.aws.plugins.module_utils.lease import Lease, LeaseKey, Need, url_sha256
+from ansible_collections.labstream.aws.plugins.module_utils.lease_store.base import LeaseStore, Replace, Write
 
 NOW = datetime(2026, 11, 21, 8, 0, 0, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=365)
@@ -60,6 +62,25 @@ def stream_lease_of(key: LeaseKey | None = None, *, stream_id: str = "stream-1",
     return intent_of(key, stream_id=stream_id, **fields)
 
 
+def compare_and_set(store: LeaseStore, lease: Lease, *, expected: str | None = None, now: datetime = NOW) -> Lease:
+    """What the store holds after a Write; raises what it fails with."""
+    held = _changed(store, Write(lease, expected), now)
+    assert held is not None
+    return held
+
+
+def replace_lease(store: LeaseStore, lease: Lease, *, expected: str, now: datetime = NOW) -> Lease | None:
+    """What the store holds after a Replace; raises what it fails with."""
+    return _changed(store, Replace(lease, expected), now)
+
+
+def _changed(store: LeaseStore, change: Write | Replace, now: datetime) -> Lease | None:
+    [held] = store.write([change], now=now)
+    if isinstance(held, LeaseStoreError):
+        raise held
+    return held
+
+
 class MemoryStore:
     """A lease store in memory, which counts what it is asked to write."""
 
@@ -67,8 +88,26 @@ class MemoryStore:
         self.leases: dict[LeaseKey, Lease] = {}
         self.writes = 0
 
-    def read(self, scope: str) -> dict[LeaseKey, Lease]:
-        return {key: lease for key, lease in self.leases.items() if key.scope == scope}
+    def read(self, keys: Collection[LeaseKey], *, now: datetime) -> dict[LeaseKey, Lease]:
+        return {key: lease for key, lease in self.find(None, now=now).items() if key in keys}
+
+    def find(self, scope: str | None, *, now: datetime) -> dict[LeaseKey, Lease]:
+        seen = (lease.seen_at(now) for key, lease in self.leases.items() if scope in (None, key.scope))
+        return {lease.key: lease for lease in seen if lease}
+
+    def write(self, changes: Sequence[Write | Replace], *, now: datetime) -> list[Lease | LeaseStoreError | None]:
+        """All or nothing. A test may override what is done for each change: the two methods that follow."""
+        before = dict(self.leases)
+        try:
+            return [
+                self.compare_and_set(change.lease, expected=change.expected, now=now)
+                if isinstance(change, Write)
+                else self.replace(change.lease, expected=change.expected, now=now)
+                for change in changes
+            ]
+        except LeaseStoreError as e:
+            self.leases = before
+            return [e] * len(changes)
 
     def compare_and_set(self, lease: Lease, *, expected: str | None, now: datetime) -> Lease:
         self.writes += 1
@@ -84,21 +123,12 @@ class MemoryStore:
             self.leases[lease.key] = lease
         return self.leases.get(lease.key)
 
-    def forget(self, keys: Iterable[LeaseKey], *, now: datetime, purge: bool) -> None:
+    def forget(self, keys: Collection[LeaseKey], *, now: datetime, purge: bool) -> None:
         self.writes += 1
         for key in keys:
             held = self.leases.pop(key, None)
             if held and not purge:
                 self.leases[key] = dataclasses.replace(held, url=None, forgotten=now)
-
-    @contextmanager
-    def batch(self, now: datetime) -> Iterator[None]:
-        before = dict(self.leases)
-        try:
-            yield
-        except BaseException:
-            self.leases = before
-            raise
 
     def close(self) -> None:
         pass

@@ -32,6 +32,7 @@ GOOD = {
         {"state": "absent", "purge": True},
         {"return_urls": False},
         {"lease_store": "none"},
+        {"lease_store": "dynamodb://leases?region=eu-central-1"},
         {"lease_store": "none", "return_urls": False, "state": "absent"},
     ],
 )
@@ -48,6 +49,8 @@ def test_arguments_within_their_limits_are_taken(arguments):
         ({"lab": "mon\nday"}, "lab is 'mon\\nday', but it must have"),
         ({"lab": "\ud800"}, "lab is '\\ud800', but it must have"),
         ({"lab": "x" * 256}, "lab is 'xxx"),
+        ({"lease_store": "leases"}, "lease_store is 'leases', which names no lease store"),
+        ({"lease_store": "dynamodb://x"}, "lease_store is 'dynamodb://x', but 'x' is neither the name nor the ARN"),
         ({"purge": True}, "purge is only for state=absent"),
         ({"lease_store": "none", "return_urls": False}, "lease_store is none and return_urls is false, so nobody"),
     ],

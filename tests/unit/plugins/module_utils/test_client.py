@@ -16,7 +16,12 @@ import botocore.session
 import pytest
 from ansible.module_utils import basic
 from ansible_collections.labstream.aws.plugins.module_utils import client as client_utils
-from ansible_collections.labstream.aws.plugins.module_utils.client import ServiceClock, endpoint_host, service_client
+from ansible_collections.labstream.aws.plugins.module_utils.client import (
+    ServiceClock,
+    endpoint_host,
+    pauses_between_tries,
+    service_client,
+)
 from ansible_collections.labstream.aws.plugins.module_utils.exceptions import LabstreamError
 from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
 from botocore.exceptions import ClientError, ReadTimeoutError
@@ -269,6 +274,55 @@ def test_attempts_and_timeout_win_over_the_users_settings(module_of, service, aw
     assert connected["retries"]["total_max_attempts"] == 1
     assert connected["timeouts"] == (5, 5)
     assert connected["user_agent_extra"] == "lab"
+
+
+@pytest.mark.parametrize(
+    ("connection_options", "expected"),
+    [
+        pytest.param(
+            {},
+            {"region": "eu-central-1", "host": "127.0.0.1:5000", "access_key": "nobody"},
+            id="as the module's options say",
+        ),
+        pytest.param(dict(region="us-east-1"), {"region": "us-east-1", "host": "127.0.0.1:5000"}, id="another region"),
+        pytest.param(
+            dict(endpoint=None),
+            {"region": "eu-central-1", "host": "dynamodb.eu-central-1.amazonaws.com"},
+            id="not the module's endpoint",
+        ),
+        pytest.param(
+            dict(endpoint="http://127.0.0.1:8000", region="us-east-1"),
+            {"region": "us-east-1", "host": "127.0.0.1:8000"},
+            id="another endpoint",
+        ),
+        pytest.param(
+            dict(profile_name="lab", aws_access_key_id=None, aws_secret_access_key=None, aws_session_token=None),
+            {"region": "eu-central-1", "access_key": "of-the-profile"},
+            id="a profile instead of the module's keys",
+        ),
+    ],
+)
+def test_a_client_may_connect_otherwise_than_the_modules_options_say(module_of, connection_options, expected):
+    module = module_of(**REGION_AND_KEYS, endpoint_url="http://127.0.0.1:5000")
+    connected = connection(service_client(module, "dynamodb", 7, **connection_options))
+    assert connected["max_pool_connections"] == 7
+    assert connected["retries"] == {"mode": "adaptive", "total_max_attempts": 10}
+    connected["access_key"] = connected["credentials"].access_key
+    assert {name: connected[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("retries", "pauses"),
+    [
+        pytest.param({"total_max_attempts": 1}, [], id="once"),
+        pytest.param({"total_max_attempts": 4, "mode": "standard"}, [0.25, 0.5, 1], id="as often as the user says"),
+        pytest.param({"mode": "legacy"}, [0.25, 0.5, 1, 2, 4, 4, 4, 4, 4], id="as often as we say"),
+        pytest.param(None, [0.25, 0.5, 1, 2, 4, 4, 4, 4, 4], id="nothing is said"),
+    ],
+)
+def test_what_botocore_does_not_retry_is_tried_as_often_as_other_errors(retries, pauses):
+    client = SimpleNamespace(meta=SimpleNamespace(config=SimpleNamespace(retries=retries)))
+    assert pauses_between_tries(client) == pauses
 
 
 BAD_OPTIONS = [

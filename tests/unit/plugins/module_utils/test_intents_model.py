@@ -21,10 +21,10 @@ from ansible_collections.labstream.aws.plugins.module_utils.exceptions import La
 from ansible_collections.labstream.aws.plugins.module_utils.intents import TRIES, StreamIssuer
 from ansible_collections.labstream.aws.plugins.module_utils.lease import Need
 from ansible_collections.labstream.aws.plugins.module_utils.nimble_states import READY
-from ansible_collections.labstream.aws.plugins.module_utils.steps import Call, Look, Write
+from ansible_collections.labstream.aws.plugins.module_utils.steps import Call, Look
 
 from tests.unit.plugins.module_utils.fake_studio import NEVER, UNLIMITED, Clock, Studio
-from tests.unit.plugins.module_utils.support import SCOPE, MemoryStore, key_of
+from tests.unit.plugins.module_utils.support import MemoryStore, key_of
 
 KEY = key_of("session-anna")
 # In seconds. All that happens in a schedule takes less than a stream is good for, unless the clock jumps.
@@ -185,7 +185,9 @@ class Run:
             wait_timeout=WAIT_TIMEOUT,
             force=self.force,
         )
-        self._steps = intents._Seat(issuer, KEY, world.store.read(SCOPE).get(KEY)).steps(self.check_mode)
+        self._steps = intents._Seat(issuer, KEY, world.store.read([KEY], now=world.clock.now()).get(KEY)).steps(
+            self.check_mode
+        )
         self._go_on(None)
 
     def _go_on(self, reply, error=None):
@@ -200,8 +202,7 @@ class Run:
 
     def _write(self):
         command, world = self._command, self.world
-        write = world.store.compare_and_set if isinstance(command, Write) else world.store.replace
-        held = write(command.lease, expected=command.expected, now=world.clock.now())
+        [held] = world.store.write([command], now=world.clock.now())
         won = held is not None and held.lease_id == command.lease.lease_id
         moment = world.note(self.name, type(command).__name__, won, command.lease.client_token, command.lease.stream_id)
         if not command.lease.is_intent:
@@ -263,7 +264,7 @@ class Forgetting:
     def step(self):
         world = self.world
         if not self._read:
-            held = world.store.read(SCOPE).get(KEY)
+            held = world.store.read([KEY], now=world.clock.now()).get(KEY)
             self._read, self._touched = True, bool(held and (self.purge or not held.forgotten))
             return
         self.is_over = True
@@ -406,7 +407,7 @@ def check_end(world):
     world.must(not again.tokens and not again.creates, "And changes nothing.")
 
 
-SCHEDULES = 6000
+SCHEDULES = 2000
 PARTS = 6
 
 

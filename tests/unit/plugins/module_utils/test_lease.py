@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption, LabstreamError
 from ansible_collections.labstream.aws.plugins.module_utils.issuing import Outcome
 from ansible_collections.labstream.aws.plugins.module_utils.lease import (
+    RETENTION,
     Lease,
     Need,
     purpose_of,
@@ -284,6 +285,44 @@ def test_the_lease_of_a_stream_is_its_intent_with_the_stream_and_an_id_of_its_ow
 def test_an_intent_opens_nothing_and_a_lease_what_works(lease, is_intent, opens):
     assert lease.is_intent is is_intent
     assert lease.opens_at(NOW) is opens
+
+
+RETAINED = int(RETENTION.total_seconds())
+
+
+@pytest.mark.parametrize(
+    ("passed", "has_url", "is_seen"),
+    [
+        pytest.param(0, True, True, id="new"),
+        pytest.param(3599, True, True, id="a second before it expires"),
+        pytest.param(3600, False, True, id="when it expires"),
+        pytest.param(3601, False, True, id="a second later"),
+        pytest.param(3600 + RETAINED - 1, False, True, id="a second before its retention ends"),
+        pytest.param(3600 + RETAINED, False, False, id="when its retention ends"),
+        pytest.param(2 * RETAINED, False, False, id="long after"),
+    ],
+)
+def test_a_reader_sees_no_url_that_has_expired_and_nothing_after_the_retention(passed, has_url, is_seen):
+    # Given a lease of an hour with a URL.
+    lease = lease_of(expires=3600, lab="cad", validity=3600)
+
+    # When it is read; then the URL is seen until it expires, and the rest until the retention ends.
+    rest = dataclasses.replace(lease, url=None)
+    assert lease.seen_at(after(passed)) == (lease if has_url else rest if is_seen else None)
+
+
+@pytest.mark.parametrize(
+    "lease",
+    [
+        pytest.param(lease_of(url=None, expires=0), id="a URL that was wiped"),
+        pytest.param(lease_of(url=None, expires=0, forgotten=NOW), id="a lease that was forgotten"),
+        pytest.param(intent_of(expires=0), id="an intent"),
+        pytest.param(stream_lease_of(expires=0), id="a stream"),
+    ],
+)
+def test_what_has_no_url_is_seen_as_it_is_until_the_retention_ends(lease):
+    assert lease.seen_at(NOW) == lease.seen_at(after(RETAINED - 1)) == lease
+    assert lease.seen_at(after(RETAINED)) is None
 
 
 def test_no_two_leases_share_an_id():

@@ -21,6 +21,7 @@ import pytest
 from ansible_collections.labstream.aws.plugins.module_utils.exceptions import LeaseStoreError
 from ansible_collections.labstream.aws.plugins.module_utils.issuing import Issuer
 from ansible_collections.labstream.aws.plugins.module_utils.lease_store import sqlite
+from ansible_collections.labstream.aws.plugins.module_utils.lease_store.base import Replace, Write
 from ansible_collections.labstream.aws.plugins.module_utils.lease_store.sqlite import (
     APPLICATION_ID,
     SCHEMA_VERSION,
@@ -33,6 +34,7 @@ from tests.unit.plugins.module_utils.support import (
     SCOPE,
     after,
     as_ordinary_user,
+    compare_and_set,
     in_child,
     key_of,
     lease_of,
@@ -70,20 +72,20 @@ def filled(path, *leases):
     """A file that holds these leases, or one that has a URL and lasts."""
     with opened(path) as store:
         for lease in leases or [lease_of(url=URL)]:
-            store.compare_and_set(lease, expected=None, now=NOW)
+            compare_and_set(store, lease)
     return path
 
 
 def write(path, *, create=True, busy_timeout=5.0):
     """Open the store and write a lease."""
     with opened(path, create=create, busy_timeout=busy_timeout) as store:
-        store.compare_and_set(lease_of(key_of("ben"), url=URL), expected=None, now=NOW)
+        compare_and_set(store, lease_of(key_of("ben"), url=URL))
 
 
 def read(path):
     """Open the store to look only, and read."""
     with opened(path, create=False) as store:
-        return store.read(SCOPE)
+        return store.find(SCOPE, now=NOW)
 
 
 def mode_of(path):
@@ -129,7 +131,7 @@ def test_a_folder_that_is_there_keeps_its_mode(tmp_path):
 def test_the_journal_is_private_too_and_does_not_stay(path):
     # Given a store that is opened under the widest umask.
     with umask(0o000), opened(path) as store:
-        store.compare_and_set(lease_of(), expected=None, now=NOW)
+        compare_and_set(store, lease_of())
 
         # When a transaction has changed something but has not ended.
         modes = {}
@@ -150,7 +152,8 @@ def test_no_file_stays_beside_it_after_reading(path):
     filled(path)
     read(path)
     with opened(path) as store:
-        store.read(SCOPE)
+        store.find(SCOPE, now=NOW)
+        store.read([key_of()], now=NOW)
         assert [file.name for file in path.parent.iterdir()] == ["leases.sqlite3"]
 
 
@@ -171,7 +174,7 @@ def test_a_file_that_others_can_use_is_refused(path, mode, create):
 
 def write_over(store, leases):
     for lease in leases:
-        store.compare_and_set(lease_of(lease.key, url="https://new"), expected=lease.lease_id, now=NOW)
+        compare_and_set(store, lease_of(lease.key, url="https://new"), expected=lease.lease_id)
 
 
 @pytest.mark.parametrize("length", [0, 100, 3000, 20_000])
@@ -304,10 +307,13 @@ def test_a_damaged_file_is_refused_and_left_as_it_was(path, damage):
     damage(path)
     before = path.read_bytes()
 
-    # When it is read, or written to; then it says so.
+    # When all leases or those of a class are read, by who only looks or by who will write; then it says so.
+    keys = [key_of(f"learner-{number:02}") for number in range(30)]
     for create in (False, True):
         with refused(path, DAMAGED), opened(path, create=create) as store:
-            store.read(SCOPE)
+            store.find(SCOPE, now=NOW)
+        with refused(path, DAMAGED), opened(path, create=create) as store:
+            store.read(keys, now=NOW)
     assert path.read_bytes() == before
 
 
@@ -323,8 +329,8 @@ def test_whatever_bytes_are_damaged_there_is_a_sentence_or_an_answer(path):
         said = None
         try:
             with opened(path) as store:
-                store.read(SCOPE)
-                store.compare_and_set(lease_of(key_of("learner-07")), expected=None, now=NOW)
+                store.find(SCOPE, now=NOW)
+                compare_and_set(store, lease_of(key_of("learner-07")))
         except LeaseStoreError as e:
             said = str(e)
         if said:
@@ -380,7 +386,7 @@ def test_two_runs_may_create_the_store_at_once(path, monkeypatch, another_run):
 
     # When it goes on, then it uses the other's.
     with opened(path) as store:
-        assert list(store.read(SCOPE)) == [key_of("ben")]
+        assert list(store.find(SCOPE, now=NOW)) == [key_of("ben")]
 
 
 def test_a_store_that_is_just_being_created_is_not_taken_for_one_of_another_program(path, monkeypatch, another_run):
@@ -400,7 +406,7 @@ def test_a_store_that_is_just_being_created_is_not_taken_for_one_of_another_prog
     # When it reads on, then it sees the file as it was, and later as it has become.
     with opened(path, create=False) as store:
         another_run.ended()
-        assert list(store.read(SCOPE)) == [key_of("ben")]
+        assert list(store.find(SCOPE, now=NOW)) == [key_of("ben")]
 
 
 # A file from before there were streams.
@@ -462,7 +468,7 @@ def test_a_file_of_schema_1_is_brought_up_to_date_by_whoever_opens_it(path, crea
 
     # When it is opened, to write or to look only.
     with opened(path, create=create) as store:
-        leases = store.read(SCOPE)
+        leases = store.find(SCOPE, now=NOW)
 
     # Then all leases are there as they were, and the file is made like a new one, with its indexes.
     assert leases == {lease.key: lease for lease in OLD_LEASES}
@@ -475,7 +481,7 @@ def test_a_file_of_schema_1_is_brought_up_to_date_by_whoever_opens_it(path, crea
     # And it takes streams, and changes no more when it is opened again.
     stream = stream_lease_of(key_of("session"))
     with opened(path, create=create) as store:
-        assert store.compare_and_set(stream, expected=None, now=NOW) == stream
+        assert compare_and_set(store, stream) == stream
     before = path.read_bytes()
     assert read(path)[stream.key] == stream
     assert path.read_bytes() == before
@@ -495,7 +501,7 @@ def test_no_bytes_of_a_url_stay_behind_when_a_file_is_brought_up_to_date_and_the
 
     # When it is brought up to date, and then its URLs expire.
     with opened(path, create=create) as store:
-        assert store.read(SCOPE) == {lease.key: lease for lease in leases}
+        assert store.find(SCOPE, now=NOW) == {lease.key: lease for lease in leases}
         assert path.read_bytes().count(SECRET.encode()) == 25
         store.forget([], now=after(3600), purge=False)
 
@@ -528,7 +534,7 @@ def test_two_runs_may_bring_a_file_up_to_date_at_once(path, monkeypatch, another
 
     # When it goes on, then it finds all leases, and what the other has written.
     with opened(path, create=create) as store:
-        assert set(store.read(SCOPE)) == {*(lease.key for lease in OLD_LEASES), key_of("ben")}
+        assert set(store.find(SCOPE, now=NOW)) == {*(lease.key for lease in OLD_LEASES), key_of("ben")}
     assert described(path)[:2] == (2, "ok")
 
 
@@ -599,6 +605,8 @@ def test_a_link_to_a_file_is_followed(path):
 def test_looking_creates_nothing(path):
     new = path.parent / "new" / "folder" / "leases.sqlite3"
     assert read(path) == read(new) == {}
+    with opened(new, create=False) as store:
+        assert store.read([key_of()], now=NOW) == {}
     assert os.listdir(path.parent) == []
 
 
@@ -938,7 +946,7 @@ def test_a_file_that_goes_away_in_mid_run_is_told(path, gone):
         gone(path)
         there = path.read_bytes() if path.exists() else None
         with refused(path, MOVED.format(uid=os.geteuid())):
-            store.compare_and_set(lease_of(key_of("ben")), expected=None, now=NOW)
+            compare_and_set(store, lease_of(key_of("ben")))
         assert (path.read_bytes() if path.exists() else None) == there
 
 
@@ -949,7 +957,7 @@ def test_a_folder_that_goes_away_in_mid_run_is_told(path):
         inside.unlink()
         folder.rmdir()
         with pytest.raises(LeaseStoreError, match=f"^The lease store {inside} .*\\.$"):
-            store.compare_and_set(lease_of(key_of("ben")), expected=None, now=NOW)
+            compare_and_set(store, lease_of(key_of("ben")))
 
 
 def test_a_failed_write_is_undone_and_the_next_one_works(path):
@@ -962,9 +970,9 @@ def test_a_failed_write_is_undone_and_the_next_one_works(path):
 
         with pytest.raises(ZeroDivisionError):
             store.forget(keys(), now=NOW, purge=True)
-        assert list(store.read(SCOPE)) == [key_of()]
+        assert list(store.find(SCOPE, now=NOW)) == [key_of()]
         store.forget([key_of()], now=NOW, purge=True)
-        assert store.read(SCOPE) == {}
+        assert store.find(SCOPE, now=NOW) == {}
 
 
 def test_closing_twice_is_harmless(path):
@@ -977,21 +985,86 @@ def test_the_application_id_is_the_letters_lstr():
     assert APPLICATION_ID.to_bytes(4, "big") == b"LSTR"
 
 
-def test_a_batch_is_one_transaction(path):
-    """So a disk is waited for once, and all of it is there or nothing."""
+class Watched(list):
+    """Something else happens before each of its elements is given."""
+
+    def __init__(self, elements, happens):
+        super().__init__(elements)
+        self.happens = happens
+
+    def __iter__(self):
+        for element in super().__iter__():
+            self.happens()
+            yield element
+
+
+SEATS = ("anna", "ben", "cleo")
+
+
+def test_changes_that_are_written_together_are_one_transaction(path):
+    """So a disk is waited for once."""
+    # Given a run that writes, and another that reads before each of its changes.
     store, other = SQLiteLeaseStore(str(path), create=True), SQLiteLeaseStore(str(path), create=False)
+    leases, seen = [lease_of(key_of(seat)) for seat in SEATS], []
     with closing(store), closing(other):
-        with store.batch(NOW):
-            for seat in ("anna", "ben"):
-                store.compare_and_set(lease_of(key_of(seat)), expected=None, now=NOW)
-            assert other.read(SCOPE) == {}
-        assert len(other.read(SCOPE)) == 2
+        changes = Watched(
+            [Write(lease, None) for lease in leases], lambda: seen.append(len(other.find(SCOPE, now=NOW)))
+        )
 
-        def broken_off():
-            with store.batch(NOW):
-                store.compare_and_set(lease_of(key_of("cleo")), expected=None, now=NOW)
-                raise ZeroDivisionError
+        # When three leases are written together.
+        assert store.write(changes, now=NOW) == leases
 
-        with pytest.raises(ZeroDivisionError):
-            broken_off()
-        assert len(other.read(SCOPE)) == 2
+        # Then nobody sees one of them before all are there.
+        assert seen == [0, 0, 0]
+        assert other.find(SCOPE, now=NOW) == {lease.key: lease for lease in leases}
+
+
+def test_what_fails_one_of_the_changes_fails_all_that_are_written_together_and_is_told_for_each(path):
+    # Given a file that refuses what is written for ben.
+    anna = lease_of(key_of("anna"))
+    filled(path, anna)
+    spoil_record(
+        path,
+        "CREATE TRIGGER refuses_ben BEFORE INSERT ON lease WHEN new.seat = 'ben' "
+        "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END",
+    )
+    with opened(path) as store:
+        # When he is in the middle of those who are written together.
+        changes = [
+            Replace(lease_of(key_of("anna"), url=URL), anna.lease_id),
+            Write(lease_of(key_of("ben"), url=URL), None),
+            Write(lease_of(key_of("cleo"), url=URL), None),
+        ]
+        told = store.write(changes, now=NOW)
+
+        # Then each is told the same, and all is as it was before.
+        assert [(type(error), str(error)) for error in told] == [
+            (LeaseStoreError, f"The lease store {path} {CANNOT_GROW}")
+        ] * 3
+        assert store.find(SCOPE, now=NOW) == {anna.key: anna}
+
+        # And without him, it works.
+        assert store.write([changes[0], changes[2]], now=NOW) == [changes[0].lease, changes[2].lease]
+    assert set(read(path)) == {key_of("anna"), key_of("cleo")}
+
+
+def test_leases_that_are_read_together_are_of_one_moment(path):
+    """Though each is looked up by itself."""
+    # Given leases, and another run that would change all before each of them is looked up.
+    keys = [key_of(seat) for seat in SEATS]
+    filled(path, *map(lease_of, keys))
+    attempts, refusals = iter("abc"), []
+    with opened(path) as store, closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as other:
+
+        def change_all():
+            try:
+                other.execute("UPDATE lease SET lab = ?", (next(attempts),))
+            except sqlite3.OperationalError as e:
+                refusals.append(str(e))
+
+        # When they are read together.
+        leases = store.read(Watched(keys, change_all), now=NOW)
+
+    # Then the other comes before or after, but not in between.
+    assert [lease.lab for lease in leases.values()] == ["a", "a", "a"]
+    assert refusals == ["database is locked"] * 2

@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import math
+import threading
+from functools import partial
 
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils import steps
@@ -129,13 +131,9 @@ def test_what_comes_back_together_is_written_together():
     batches = []
 
     class Batching(MemoryStore):
-        def batch(self, now):
-            batches.append([])
-            return super().batch(now)
-
-        def compare_and_set(self, lease, *, expected, now):
-            batches[-1].append(lease.key)
-            return super().compare_and_set(lease, expected=expected, now=now)
+        def write(self, changes, *, now):
+            batches.append([change.lease.key for change in changes])
+            return super().write(changes, now=now)
 
     def seat(key):
         yield Write(lease_of(key), None)
@@ -145,11 +143,143 @@ def test_what_comes_back_together_is_written_together():
     assert batches == [[ANNA, BEN, CLEO]]
 
 
-def test_when_the_store_fails_all_steps_are_told_and_may_say_what_they_know():
-    class Broken(MemoryStore):
-        def compare_and_set(self, lease, *, expected, now):
-            raise LeaseStoreError("The disk is full.")
+# A store that fails.
 
+GIVEN_UP = ("LeaseStoreError", "Given up, since the lease store failed: The disk is full.")
+FULL = ("LeaseStoreError", "The disk is full.")
+
+
+class FailingStore(MemoryStore):
+    """A store whose writes fail, so many times; of these keys only, if some are given."""
+
+    def __init__(self, times, keys=None):
+        super().__init__()
+        self.times, self.keys = times, keys
+
+    def write(self, changes, *, now):
+        held = []
+        self.times -= 1
+        for change in changes:
+            if self.times >= 0 and (self.keys is None or change.lease.key in self.keys):
+                held.append(LeaseStoreError("The disk is full."))
+            else:
+                held += super().write([change], now=now)
+        return held
+
+
+class Class:
+    """Seats each of which calls the service for a lease, has it remembered if so asked, and then takes a further step.
+
+    ANNA's lease is to be remembered once the next two calls are under way, which last until somebody is given up.
+    """
+
+    def __init__(self):
+        self.calls, self.begun, self.given_up = [], threading.Semaphore(0), threading.Event()
+
+    def of(self, key, step=None, *, remember=True):
+        try:
+            lease = yield Call(partial(self._call, key))
+            if key == ANNA:
+                assert all(self.begun.acquire(timeout=10) for _call in range(2))
+            if remember:
+                lease = yield Write(lease, None)
+            if step:
+                yield step
+        except LeaseStoreError as e:
+            if (e.code, str(e)) == GIVEN_UP:
+                self.given_up.set()
+            raise
+        return Outcome(key, None, lease, issued=True)
+
+    def _call(self, key):
+        self.calls.append(key)
+        if key != ANNA:
+            self.begun.release()
+            assert self.given_up.wait(10)
+        return lease_of(key)
+
+
+@pytest.mark.parametrize(
+    ("fails", "of_what_was_under_way"),
+    [pytest.param(1, None, id="for a moment"), pytest.param(math.inf, FULL, id="for good")],
+)
+def test_once_the_store_has_failed_no_call_is_begun_but_what_was_under_way_is_still_written(
+    fails, of_what_was_under_way
+):
+    # Given two workers, of a class for whose next two calls are under way when the first lease cannot be remembered.
+    store, seats, keys = FailingStore(fails), Class(), [ANNA, BEN, CLEO, *map(key_of, ("dan", "eve", "fay"))]
+
+    # When all steps are taken.
+    outcomes = take({key: seats.of(key) for key in keys}, store=store, concurrency=2)
+
+    # Then nobody else is called for, whether a worker was to come to it or not.
+    assert sorted(seats.calls) == [ANNA, BEN, CLEO]
+    assert [outcomes[key].failure for key in keys] == [FULL, *[of_what_was_under_way] * 2, *[GIVEN_UP] * 3]
+    # And what the two calls have brought is remembered, if it can be.
+    assert store.leases == {key: outcome.lease for key, outcome in outcomes.items() if outcome.lease}
+    assert len(store.leases) == (2 if of_what_was_under_way is None else 0)
+
+
+@pytest.mark.parametrize("remember", [True, False])
+def test_what_comes_back_after_the_store_failed_leads_to_no_further_call(clock, remember):
+    # Given a class as above, of whom the next two, whether remembered or not, then would be called for or look again.
+    def never():
+        raise AssertionError
+
+    store, seats, dan = FailingStore(1), Class(), key_of("dan")
+
+    # When all steps are taken.
+    outcomes = take(
+        {
+            ANNA: seats.of(ANNA),
+            BEN: seats.of(BEN, Call(never), remember=remember),
+            CLEO: seats.of(CLEO, Look(never, math.inf), remember=remember),
+            dan: seats.of(dan),
+        },
+        store=store,
+        concurrency=2,
+    )
+
+    # Then the two fail, without a pause; what was to be remembered is.
+    assert set(store.leases) == ({BEN, CLEO} if remember else set())
+    assert [outcomes[key].failure for key in (ANNA, BEN, CLEO, dan)] == [FULL, GIVEN_UP, GIVEN_UP, GIVEN_UP]
+    assert clock.slept == []
+
+
+def test_a_write_that_fails_for_one_seat_fails_that_seat_and_who_still_needs_the_service():
+    """As in a store that takes each change by itself."""
+    # Given a store that fails for BEN only, and seats whose writes come together; the others' next steps differ.
+    store, dan = FailingStore(1, [BEN]), key_of("dan")
+    leases = {key: lease_of(key) for key in (ANNA, BEN, CLEO, dan)}
+    better = lease_of(CLEO)
+
+    def seat(key, *then):
+        for step in (Write(leases[key], None), *then):
+            held = yield step
+        return Outcome(key, None, held, issued=True)
+
+    # When all steps are taken.
+    outcomes = take(
+        {
+            ANNA: seat(ANNA),
+            BEN: seat(BEN),
+            CLEO: seat(CLEO, Write(better, leases[CLEO].lease_id)),
+            dan: seat(dan, Call(list)),
+        },
+        store=store,
+    )
+
+    # Then what the others have written counts, and who needs no more than the store goes on.
+    assert outcomes == {
+        ANNA: Outcome(ANNA, None, leases[ANNA], issued=True),
+        BEN: Outcome(BEN, None, failure=Failure(*FULL)),
+        CLEO: Outcome(CLEO, None, better, issued=True),
+        dan: Outcome(dan, None, failure=Failure(*GIVEN_UP)),
+    }
+    assert store.leases == {ANNA: leases[ANNA], CLEO: better, dan: leases[dan]}
+
+
+def test_when_the_store_fails_all_steps_are_told_and_may_say_what_they_know():
     def knows(key, step):
         try:
             yield step
@@ -161,17 +291,16 @@ def test_when_the_store_fails_all_steps_are_told_and_may_say_what_they_know():
         yield Look(lambda: None, math.inf)
         raise AssertionError
 
-    given_up = "Given up, since the lease store failed: The disk is full."
     held = lease_of(CLEO)
     outcomes = take(
         {ANNA: knows(ANNA, Write(lease_of(ANNA), None)), BEN: knows(BEN, Call(list)), CLEO: knows_nothing(CLEO)},
-        store=Broken(),
+        store=FailingStore(math.inf),
         held={CLEO: held},
     )
     assert {key: outcome.failure for key, outcome in outcomes.items()} == {
-        ANNA: ("LeaseStoreError", "The disk is full."),
-        BEN: ("LeaseStoreError", given_up),
-        CLEO: ("LeaseStoreError", given_up),
+        ANNA: FULL,
+        BEN: GIVEN_UP,
+        CLEO: GIVEN_UP,
     }
     assert outcomes[CLEO].held == held
 

@@ -7,15 +7,30 @@ from __future__ import annotations
 import csv
 import os
 import stat
+from contextlib import closing
+from datetime import datetime
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption, LabstreamError
 from ansible_collections.labstream.aws.plugins.module_utils.lease import LeaseKey, purpose_of
-from ansible_collections.labstream.aws.plugins.module_utils.lease_store.base import open_lease_store
+from ansible_collections.labstream.aws.plugins.module_utils.lease_store.sqlite import SQLiteLeaseStore
 from ansible_collections.labstream.aws.plugins.modules import streaming_handout
-from ansible_collections.labstream.aws.plugins.modules.streaming_handout import defused, key_of, write_handout
+from ansible_collections.labstream.aws.plugins.modules.streaming_handout import (
+    EMPTY_RESULT,
+    defused,
+    key_of,
+)
 
-from tests.unit.plugins.module_utils.support import NOW, SCOPE, as_ordinary_user, lease_of, searchable_folder
+from tests.unit.plugins.module_utils.support import (
+    NOW,
+    SCOPE,
+    after,
+    as_ordinary_user,
+    compare_and_set,
+    lease_of,
+    searchable_folder,
+)
 from tests.unit.plugins.module_utils.support import key_of as lease_key
 
 URL = "https://streaming.example.org/?secret=correct-horse"
@@ -47,11 +62,28 @@ def store(tmp_path):
     return url
 
 
+def opened(store):
+    return closing(SQLiteLeaseStore(store.removeprefix("sqlite://"), create=True))
+
+
 def remember(store, *leases, expected=None):
-    opened = open_lease_store(store, create=True)
-    for lease in leases:
-        assert opened.compare_and_set(lease, expected=expected, now=NOW) == lease
-    opened.close()
+    with opened(store) as leases_of_store:
+        for lease in leases:
+            assert compare_and_set(leases_of_store, lease, expected=expected) == lease
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch):
+    """The clock of this host, which the test moves."""
+    clock = SimpleNamespace(now=NOW)
+
+    class Wall(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return clock.now.astimezone(tz)
+
+    monkeypatch.setattr(streaming_handout, "datetime", Wall)
+    return clock
 
 
 @pytest.fixture
@@ -61,7 +93,24 @@ def dest(tmp_path):
 
 
 def hand_out(dest, store, *seats, check_mode=False):
-    return write_handout(str(dest), list(seats), store, check_mode)
+    """The result of a task that succeeds."""
+    module = module_of(dest, store, *seats, check_mode=check_mode)
+    streaming_handout.run(module)
+    return module.result
+
+
+def refused(dest, store, *seats, check_mode=False):
+    """Why the task fails, and its result."""
+    module = module_of(dest, store, *seats, check_mode=check_mode)
+    with pytest.raises(LabstreamError) as error:
+        streaming_handout.run(module)
+    return str(error.value), module.result
+
+
+def module_of(dest, store, *seats, check_mode=False):
+    """A module with these arguments, as far as the task needs it."""
+    params = dict(dest=str(dest), seats=list(seats), lease_store=store)
+    return SimpleNamespace(params=params, check_mode=check_mode, result=dict(EMPTY_RESULT))
 
 
 def rows(dest):
@@ -201,7 +250,8 @@ def test_another_mode_is_repaired(dest, store, mode):
 
 def test_a_new_url_is_written_into_the_file(dest, store):
     hand_out(dest, store, seat())
-    [held] = [lease for lease in open_lease_store(store, create=False).read(SCOPE).values() if lease.key.seat == "anna"]
+    with opened(store) as leases:
+        held = leases.read([lease_key("anna")], now=NOW)[lease_key("anna")]
     remember(store, lease_of(lease_key("anna"), url=f"{URL}-new"), expected=held.lease_id)
 
     assert hand_out(dest, store, seat())["changed"]
@@ -230,10 +280,10 @@ def test_a_write_that_fails_leaves_the_file_as_it_was_and_nothing_beside_it(dest
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(streaming_handout.os, broken, fail)
-    with pytest.raises(LabstreamError) as refused:
-        hand_out(dest, store, seat("ben"))
+    message, result = refused(dest, store, seat("ben"))
 
-    assert str(refused.value) == f"The hand-out {dest} cannot be written: No space left on device. {CURE}"
+    assert message == f"The hand-out {dest} cannot be written: No space left on device. {CURE}"
+    assert result == dict(changed=False, dest=str(dest), missing=[], summary=dict(requested=1, missing=0))
     assert dest.read_bytes() == before
     assert os.listdir(dest.parent) == ["class.csv"]
 
@@ -262,20 +312,61 @@ def test_check_mode_takes_a_url_that_would_have_been_issued_as_a_change(dest, st
 # What cannot be handed out.
 
 
+def no_url(store, seats):
+    return (
+        f"The lease store {store} has no working URL for {seats}: issue them first, with this lease_store; if it is a "
+        "file, on this host and as this user."
+    )
+
+
 @pytest.mark.parametrize("check_mode", [False, True])
 def test_seats_without_a_url_are_named_and_the_file_is_left_alone(dest, store, check_mode):
     hand_out(dest, store, seat())
     before = dest.read_bytes()
     remember(store, lease_of(lease_key("dan"), url=None))
 
-    result = hand_out(dest, store, seat("cleo"), seat(), seat("dan"), check_mode=check_mode)
+    message, result = refused(dest, store, seat("cleo"), seat(), seat("dan"), check_mode=check_mode)
 
+    assert message == no_url(store, "2 of 3 seats (cleo, dan)")
     assert result == dict(changed=False, dest=str(dest), missing=["cleo", "dan"], summary=dict(requested=3, missing=2))
     assert dest.read_bytes() == before
 
 
+def test_of_many_seats_without_a_url_five_are_named(dest, store):
+    seats = [seat(f"learner-{number}") for number in range(7)]
+    message, result = refused(dest, store, *seats)
+    assert message == no_url(store, "7 of 7 seats (learner-0, learner-1, learner-2, learner-3, learner-4, ...)")
+    assert result["missing"] == [each["seat"] for each in seats]
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+@pytest.mark.parametrize("passed", [3600, 3601, 10**8])
+def test_a_url_that_has_expired_is_not_handed_out(dest, store, clock, passed, check_mode):
+    # Given a store that nobody has written to since anna's URL expired, and a URL that lasts.
+    remember(store, lease_of(lease_key("cleo"), url=f"{URL}-cleo", expires=10**9))
+    clock.now = after(3599)
+    assert hand_out(dest, store, seat(), seat("cleo"))["changed"]
+    before = dest.read_bytes()
+
+    # When her time has come.
+    clock.now = after(passed)
+    message, result = refused(dest, store, seat(), seat("cleo"), check_mode=check_mode)
+
+    # Then she is missing, and the file is left as it was.
+    assert message == no_url(store, "1 of 2 seats (anna)")
+    assert (result["missing"], result["changed"]) == (["anna"], False)
+    assert dest.read_bytes() == before
+
+
+def test_a_url_that_was_forgotten_is_not_handed_out(dest, store):
+    with opened(store) as leases:
+        leases.forget([lease_key("ben")], now=NOW, purge=False)
+    assert refused(dest, store, seat(), seat("ben"))[1]["missing"] == ["ben"]
+
+
 def test_without_a_store_nobody_has_a_url(dest, tmp_path):
-    assert hand_out(dest, f"sqlite://{tmp_path}/nothing/here.sqlite3", seat())["missing"] == ["anna"]
+    nowhere = f"sqlite://{tmp_path}/nothing/here.sqlite3"
+    assert refused(dest, nowhere, seat())[0] == no_url(nowhere, "1 of 1 seats (anna)")
     with pytest.raises(InvalidOption, match=r"^lease_store is none, which remembers no URL: name the store"):
         hand_out(dest, "none", seat())
     assert os.listdir(dest.parent) == []
@@ -285,9 +376,9 @@ def test_without_a_store_nobody_has_a_url(dest, tmp_path):
 @pytest.mark.parametrize("missing", ["scope", "seat"])
 @pytest.mark.parametrize("value", [None, "", 7, ["x"]])
 def test_a_seat_that_does_not_say_where_its_url_is_found_is_refused(missing, value):
-    with pytest.raises(InvalidOption) as refused:
+    with pytest.raises(InvalidOption) as error:
         key_of(seat(**{missing: value}))
-    assert str(refused.value) == (
+    assert str(error.value) == (
         f"A seat has no {missing}: pass on the seats as a role of this collection publishes them, such as "
         "appstream_lab_seats."
     )
@@ -295,9 +386,8 @@ def test_a_seat_that_does_not_say_where_its_url_is_found_is_refused(missing, val
 
 @pytest.mark.parametrize("scope", [SCOPE, None])
 def test_a_seat_whose_url_is_never_stored_is_refused_with_what_to_do_instead(dest, store, scope):
-    with pytest.raises(InvalidOption) as refused:
-        hand_out(dest, store, seat(), seat("session-1", provider="nimble", scope=scope))
-    assert str(refused.value) == (
+    message, _result = refused(dest, store, seat(), seat("session-1", provider="nimble", scope=scope))
+    assert message == (
         "Seat 'session-1' is one of Nimble Studio, whose URLs are never stored: have "
         "labstream.aws.nimble_session_stream tell the URLs of these seats, with no_log."
     )
@@ -312,9 +402,9 @@ def test_the_key_of_a_seat_is_that_of_its_lease():
 @pytest.mark.parametrize("check_mode", [False, True])
 def test_a_folder_that_is_missing_is_told(tmp_path, store, check_mode):
     dest = tmp_path / "nowhere" / "class.csv"
-    with pytest.raises(LabstreamError) as refused:
-        hand_out(dest, store, seat(), check_mode=check_mode)
-    assert str(refused.value) == (f"The hand-out {dest} cannot be written: its folder is missing or read-only. {CURE}")
+    message, result = refused(dest, store, seat(), check_mode=check_mode)
+    assert message == f"The hand-out {dest} cannot be written: its folder is missing or read-only. {CURE}"
+    assert result["dest"] == str(dest)
     assert not dest.parent.exists()
 
 
@@ -329,7 +419,6 @@ def test_a_folder_that_is_read_only_is_told(check_mode):
 @pytest.mark.parametrize("check_mode", [False, True])
 def test_a_folder_in_the_place_of_the_file_is_told(dest, store, check_mode):
     dest.mkdir()
-    with pytest.raises(LabstreamError) as refused:
-        hand_out(dest, store, seat(), check_mode=check_mode)
-    assert str(refused.value) == f"The hand-out {dest} cannot be written: Is a directory. {CURE}"
-    assert "correct-horse" not in str(refused.value)
+    message, result = refused(dest, store, seat(), check_mode=check_mode)
+    assert message == f"The hand-out {dest} cannot be written: Is a directory. {CURE}"
+    assert not result["changed"]

@@ -1,0 +1,79 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Opens the lease store that a module's option lease_store names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+from ..client import service_client
+from ..exceptions import LeaseStoreError
+from ..modules import LabstreamAWSModule
+from .address import DEFAULT_LEASE_STORE, LeaseTable, SQLiteFile, address_of
+from .base import LeaseStore, NoLeaseStore
+from .dynamodb import DynamoDBLeaseStore
+from .sqlite import SQLiteLeaseStore
+
+# So many calls at once, for a module that has no option for it.
+CONCURRENCY = 16
+
+
+@contextmanager
+def lease_store_of(module: LabstreamAWSModule, *, issues: bool) -> Iterator[LeaseStore]:
+    """The store, ready for use; it is closed at the end of the context.
+
+    Args:
+        module: Whose options say which store, and how to connect to AWS.
+        issues: The module is about to issue, or does so but for check mode: the store is checked for what that needs,
+            and created where a run can create it. Else a store that can be created is read as empty.
+
+    Raises:
+        InvalidOption: lease_store names no store.
+        LeaseStoreError: the store cannot be used.
+    """
+    address = address_of(module.params["lease_store"])
+    _refuse_what_is_thrown_away(module)
+    with closing(_opened(module, address, issues)) as store:
+        yield store
+
+
+def _opened(module: LabstreamAWSModule, address: SQLiteFile | LeaseTable | None, issues: bool) -> LeaseStore:
+    if isinstance(address, SQLiteFile):
+        return SQLiteLeaseStore(address.path, create=issues and not module.check_mode)
+    if isinstance(address, LeaseTable):
+        store = _lease_table(module, address)
+        # In check mode too, which is to fail where a real run would. It writes nothing.
+        if issues:
+            store.check()
+        return store
+    return NoLeaseStore()
+
+
+def _lease_table(module: LabstreamAWSModule, address: LeaseTable) -> DynamoDBLeaseStore:
+    # Never the module's endpoint_url: an endpoint of the service that issues is none of DynamoDB's.
+    connection: dict[str, Any] = {"endpoint": address.endpoint_url}
+    if address.region:
+        connection["region"] = address.region
+    if address.profile:
+        # Keys that the task has would go before those of the profile.
+        connection.update(profile_name=address.profile, aws_access_key_id=None, aws_secret_access_key=None)
+        connection.update(aws_session_token=None)
+    concurrency = module.params.get("concurrency", CONCURRENCY)
+    client = service_client(module, "dynamodb", concurrency, **connection)
+    return DynamoDBLeaseStore(client, address.name, concurrency=concurrency)
+
+
+def _refuse_what_is_thrown_away(module: LabstreamAWSModule) -> None:
+    """AWX sets JOB_ID, and throws the container of a job away, with all files that are not mounted."""
+    job_id = os.environ.get("JOB_ID")
+    if job_id and module.params["lease_store"] == DEFAULT_LEASE_STORE:
+        raise LeaseStoreError(
+            f"lease_store is the default file {DEFAULT_LEASE_STORE}, but this is job {job_id} of AWX (JOB_ID is set), "
+            "whose files are thrown away at its end, so that the next job would issue every URL anew: set lease_store "
+            "to dynamodb://TABLE, or to sqlite:///PATH in a folder that is mounted."
+        )
