@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.lease_stores import LeaseTable
 from tests.integration.running import FLEET, STACK, STREAM_MODULE, STUDIO, Ansible, ModuleServer, Run, Task
 from tests.simulator.control import Simulator
 
@@ -42,6 +43,18 @@ def studio(simulator: Simulator) -> Simulator:
     """The simulator, with the studio "studio-1" and its sessions "seat-01" to "seat-05", all READY."""
     simulator.seed_studio(STUDIO, [f"seat-{number:02}" for number in range(1, 6)])
     return simulator
+
+
+@pytest.fixture
+def table(simulator: Simulator) -> LeaseTable:
+    """A DynamoDB table for leases in the simulator, where no lease is in."""
+    return LeaseTable.create(simulator)
+
+
+@pytest.fixture
+def lease_table(table: LeaseTable) -> str:
+    """That table as the option ``lease_store`` names it."""
+    return table.url
 
 
 @pytest.fixture

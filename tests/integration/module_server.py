@@ -16,7 +16,9 @@ import os
 import runpy
 import sys
 
+import boto3
 from ansible.module_utils import basic
+from botocore.loaders import JSONFileLoader
 
 # Here and not in every process that is forked off.
 for module in (
@@ -25,8 +27,24 @@ for module in (
     "nimble_session_info",
     "nimble_session_stream",
     "streaming_handout",
+    "streaming_lease_info",
+    "streaming_lease_table",
 ):
     importlib.import_module(f"ansible_collections.labstream.aws.plugins.modules.{module}")
+
+
+def remember_service_descriptions() -> None:
+    """Read once, and not in every process, what botocore needs to make a client."""
+    read: dict[str, dict | None] = {}
+    load_file = JSONFileLoader.load_file
+
+    def load_once(loader: JSONFileLoader, path: str) -> dict | None:
+        if path not in read:
+            read[path] = load_file(loader, path)
+        return read[path]
+
+    JSONFileLoader.load_file = load_once
+    boto3.client("appstream", "us-east-1")
 
 
 def run(job: dict) -> None:
@@ -43,6 +61,7 @@ def run(job: dict) -> None:
 
 
 def main() -> None:
+    remember_service_descriptions()
     # Else the first collection in each child copies the memory of all that is imported here: half of its time.
     gc.freeze()
     for line in sys.stdin:

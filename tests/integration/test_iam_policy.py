@@ -14,27 +14,28 @@ from typing import Any
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils.nimble_service import SERVICE_DESCRIPTION
 
+from tests.integration.lease_stores import TABLE, LeaseTable
 from tests.integration.running import CHECKOUT, FLEET, MODULE, STACK, STREAM_MODULE, STUDIO, Task
 from tests.simulator.control import Simulator
 
 REGION, ACCOUNT = "eu-central-1", "123456789012"
 ANNA = {"stack_name": STACK, "fleet_name": FLEET, "user_id": "anna", "region": REGION, "validity": 3600}
 SEAT = {"studio_id": STUDIO, "session_id": "seat-01", "region": REGION}
-NAMES = {"stack": STACK, "fleet": FLEET, "studio": STUDIO}
+NAMES = {"stack": STACK, "fleet": FLEET, "studio": STUDIO, "table": TABLE}
 
 Policy = dict[str, Any]
 
 
-def policy_of_the_readme(service: str) -> Policy:
-    """The policy for a service, and for the resources of these tests, as its reader would adapt it."""
+def policy_of_the_readme(action: str) -> Policy:
+    """The policy with this action, for the resources of these tests, as its reader would adapt it."""
     readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```json$(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
-    policies = [block for block in blocks if f'"{service}:' in block]
-    assert len(policies) == 1, f"README.md has {len(policies)} policies for {service}"
+    policies = [block for block in blocks if f'"{action}"' in block]
+    assert len(policies) == 1, f"README.md has {len(policies)} policies with {action}"
     return json.loads(
         re.sub(
-            rf"arn:aws:{service}:[^:]+:[^:]+:(stack|fleet|studio|streaming-session)/([^\"]+)",
-            lambda arn: f"arn:aws:{service}:{REGION}:{ACCOUNT}:{arn[1]}/{NAMES.get(arn[1], arn[2])}",
+            r"arn:aws:(\w+):[^:]+:[^:]+:(stack|fleet|studio|streaming-session|table)/([^\"]+)",
+            lambda arn: f"arn:aws:{arn[1]}:{REGION}:{ACCOUNT}:{arn[2]}/{NAMES.get(arn[2], arn[3])}",
             policies[0],
         )
     )
@@ -72,7 +73,8 @@ def call_as(simulator: Simulator, call_module: Callable[..., Task]) -> Callable[
     return call
 
 
-APPSTREAM, NIMBLE = policy_of_the_readme("appstream"), policy_of_the_readme("nimble")
+APPSTREAM, NIMBLE = policy_of_the_readme("appstream:CreateStreamingURL"), policy_of_the_readme("nimble:GetStudio")
+LEASES = policy_of_the_readme("dynamodb:PutItem")
 
 
 @pytest.mark.parametrize(
@@ -151,3 +153,46 @@ def test_the_error_names_the_action_of_nimble_that_the_policy_lacks(
     assert denied.failed
     assert f"the credentials may not do {action} (" in denied.msg
     assert simulator.streaming_urls() == []
+
+
+# The lease table.
+
+INFO = "labstream.aws.streaming_lease_info"
+ABSENT = {"state": "absent"}
+# What needs each action on the table: a module with its arguments. GetItem is for the moment after a lease was purged.
+NEEDS_OF_TABLE = {
+    "dynamodb:DescribeTable": (MODULE, ANNA),
+    "dynamodb:PutItem": (MODULE, ANNA),
+    "dynamodb:BatchGetItem": (MODULE, ANNA),
+    "dynamodb:UpdateItem": (MODULE, {**ANNA, **ABSENT}),
+    "dynamodb:BatchWriteItem": (MODULE, {**ANNA, **ABSENT, "purge": True}),
+    "dynamodb:Query": (INFO, {"region": REGION, "scope": "appstream|any"}),
+    "dynamodb:Scan": (INFO, {"region": REGION}),
+}
+
+
+def test_the_policy_for_leases_has_what_the_modules_call_and_no_more() -> None:
+    assert set(actions_of(LEASES)) == {*NEEDS_OF_TABLE, "dynamodb:GetItem"}
+
+
+@pytest.mark.parametrize("action", NEEDS_OF_TABLE)
+def test_the_error_names_the_action_on_the_table_that_the_policy_lacks(
+    simulator: Simulator, call_as: Callable[..., Task], action: str
+) -> None:
+    # Given a table with a lease that was issued with all that the two policies allow.
+    store = {"lease_store": LeaseTable.create(simulator, region=REGION).url}
+    both = {**APPSTREAM, "Statement": APPSTREAM["Statement"] + LEASES["Statement"]}
+    issued = call_as(both, {**ANNA, **store})
+    assert not issued.failed, issued.msg
+
+    # When one action is taken away.
+    module, args = NEEDS_OF_TABLE[action]
+    denied = call_as(without(both, action), {**args, **store}, module=module)
+
+    # Then the sentence names it and the table, and nothing was issued; with the action it works.
+    assert denied.failed
+    assert f"the credentials may not do {action} (" in denied.msg
+    assert f"{TABLE!r}: the credentials" in denied.msg
+    assert len(simulator.streaming_urls()) == 1
+    allowed = call_as(both, {**args, **store}, module=module)
+    assert not allowed.failed, allowed.msg

@@ -28,7 +28,7 @@ from werkzeug.http import http_date
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Response
 
-from tests.simulator import appstream, nimble, streaming
+from tests.simulator import appstream, dynamodb, nimble, streaming
 from tests.simulator.calls import Call, CallLog
 from tests.simulator.control_api import PREFIX, ControlAPI
 from tests.simulator.faults import Error, Faults
@@ -45,6 +45,7 @@ class Simulator:
 
     def __init__(self) -> None:
         appstream.register()
+        dynamodb.register()
         nimble.register()
         self._moto = Dispatcher(create_backend_app)
         self._faults = Faults()

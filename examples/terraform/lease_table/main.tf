@@ -1,0 +1,124 @@
+# The DynamoDB table by which controllers, AWX jobs and pipelines share their leases, as the playbook
+# labstream.aws.lease_table makes it, and the IAM policies for using it.
+#
+#   terraform init
+#   terraform apply
+#   export LABSTREAM_LEASE_STORE="$(terraform output -raw lease_store)"
+
+terraform {
+  required_version = ">= 1.5.0, < 2.0.0"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.0.0, < 7.0.0"
+    }
+  }
+}
+
+variable "name" {
+  description = "The table's name."
+  type        = string
+  default     = "labstream-leases"
+}
+
+variable "kms_key_arn" {
+  description = "A KMS key of your own to encrypt the table with. Without it, the table has a key that AWS owns, at no cost."
+  type        = string
+  default     = null
+}
+
+variable "deletion_protection" {
+  description = "Whether the table is protected from being deleted. Set it to false and apply before you destroy the table."
+  type        = bool
+  default     = true
+}
+
+variable "tags" {
+  description = "Tags of the table."
+  type        = map(string)
+  default     = {}
+}
+
+resource "aws_dynamodb_table" "leases" {
+  name                        = var.name
+  billing_mode                = "PAY_PER_REQUEST"
+  hash_key                    = "scope"
+  range_key                   = "seat"
+  deletion_protection_enabled = var.deletion_protection
+  tags                        = var.tags
+
+  attribute {
+    name = "scope"
+    type = "S"
+  }
+
+  attribute {
+    name = "seat"
+    type = "S"
+  }
+
+  # 30 days after a lease expired.
+  ttl {
+    attribute_name = "delete_after"
+    enabled        = true
+  }
+
+  dynamic "server_side_encryption" {
+    for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
+
+    content {
+      enabled     = true
+      kms_key_arn = server_side_encryption.value
+    }
+  }
+
+  # Not switched on: for 35 days, its backups would keep what purge is to remove.
+  point_in_time_recovery {
+    enabled = false
+  }
+}
+
+# For those who issue URLs, and forget and read them.
+data "aws_iam_policy_document" "issuing" {
+  statement {
+    actions = [
+      "dynamodb:DescribeTable",
+      "dynamodb:BatchGetItem",
+      "dynamodb:GetItem",
+      "dynamodb:Query",
+      "dynamodb:Scan",
+      "dynamodb:PutItem",
+      "dynamodb:UpdateItem",
+      "dynamodb:BatchWriteItem",
+    ]
+    resources = [aws_dynamodb_table.leases.arn]
+  }
+}
+
+# For those who only write hand-outs and list leases.
+data "aws_iam_policy_document" "reading" {
+  statement {
+    actions = [
+      "dynamodb:BatchGetItem",
+      "dynamodb:Query",
+      "dynamodb:Scan",
+    ]
+    resources = [aws_dynamodb_table.leases.arn]
+  }
+}
+
+output "lease_store" {
+  description = "What to set lease_store, or the environment variable LABSTREAM_LEASE_STORE, to."
+  value       = "dynamodb://${aws_dynamodb_table.leases.name}?region=${split(":", aws_dynamodb_table.leases.arn)[3]}"
+}
+
+output "issuing_policy" {
+  description = "The IAM policy for those who issue URLs."
+  value       = data.aws_iam_policy_document.issuing.json
+}
+
+output "reading_policy" {
+  description = "The IAM policy for those who only write hand-outs and list leases."
+  value       = data.aws_iam_policy_document.reading.json
+}

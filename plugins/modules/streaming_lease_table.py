@@ -1,0 +1,225 @@
+#!/usr/bin/python
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: streaming_lease_table
+version_added: 0.1.0
+short_description: Create the DynamoDB table that leases are shared by
+description:
+  - Creates a DynamoDB table that the other modules of this collection take as
+    O(labstream.aws.appstream_streaming_url#module:lease_store), so that controllers, AWX jobs and pipelines
+    share their leases.
+  - The table has the keys C(scope) and C(seat), is billed on demand, and deletes a lease 30 days after it expired, by
+    the attribute C(delete_after).
+  - A table of that name that has these keys is adopted. What else of it differs is changed, the billing included.
+  - It does not delete a table. Do that by the console, the AWS CLI or Terraform, after switching its deletion
+    protection off.
+author:
+  - labstream.aws contributors (@labstream)
+options:
+  name:
+    description:
+      - The table's name, of 3 to 255 of the characters V(a-z), V(A-Z), V(0-9), V(_), V(-) and V(.).
+    type: str
+    required: true
+  kms_key_id:
+    description:
+      - The id or the ARN of a KMS key of your own that the table is encrypted with. An alias is refused.
+      - If not given, a new table is encrypted with a key that AWS owns, which costs nothing and needs no permission,
+        and the key of an existing table stays as it is.
+      - With a key of your own, everybody who uses the leases needs permission to use that key too, and KMS bills its
+        use.
+    type: str
+  deletion_protection:
+    description:
+      - Whether the table is protected from being deleted.
+      - Without its table, a class gets new URLs at the next run, and nobody can tell any more who got which.
+    type: bool
+    default: true
+  tags:
+    description:
+      - Tags of the table. They are added to those that it has, which are changed but never removed.
+    type: dict
+attributes:
+  check_mode:
+    support: full
+    details:
+      - RV(table_arn) of a table that would be created is V(null).
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+notes:
+  - There is no option for point-in-time recovery, and it is left as it is. Its backups would keep for 35 days what
+    O(labstream.aws.appstream_streaming_url#module:purge) is to remove, while a lost lease can be issued anew.
+seealso:
+  - module: labstream.aws.appstream_streaming_url
+  - module: labstream.aws.streaming_handout
+  - name: CreateTable
+    description: The API operation that creates tables.
+    link: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html
+  - name: DynamoDB encryption at rest
+    description: The kinds of keys, and what a key of your own must allow.
+    link: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/EncryptionAtRest.html
+extends_documentation_fragment:
+  - labstream.aws.attributes
+  - labstream.aws.attributes.action_group
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+"""
+
+EXAMPLES = r"""
+# Note: These examples set neither authentication details nor the region, see the AWS Guide for details.
+
+- name: Have a table for leases
+  labstream.aws.streaming_lease_table:
+    name: labstream-leases
+    tags:
+      cost-center: training
+  register: lease_table
+
+- name: Give a class its URLs, and remember them there
+  labstream.aws.appstream_streaming_url:
+    stack_name: cad-course
+    fleet_name: cad-fleet
+    users:
+      - user_id: anna
+      - user_id: ben
+    validity: 14400
+    lease_store: "{{ lease_table.lease_store }}"
+    return_urls: false
+
+- name: Encrypt the table with a key of your own
+  labstream.aws.streaming_lease_table:
+    name: labstream-leases
+    kms_key_id: 1234abcd-12ab-34cd-56ef-1234567890ab
+"""
+
+RETURN = r"""
+name:
+  description: The table's name.
+  returned: always
+  type: str
+  sample: labstream-leases
+lease_store:
+  description:
+    - What to give as O(labstream.aws.appstream_streaming_url#module:lease_store), also to other modules and to roles.
+    - It has the endpoint in it if O(endpoint_url) is set.
+    - V(null) if the task failed.
+  returned: always
+  type: str
+  sample: dynamodb://labstream-leases?region=eu-central-1
+table_arn:
+  description: The table's ARN. V(null) if the table does not exist, or the task failed before it was known.
+  returned: always
+  type: str
+  sample: arn:aws:dynamodb:eu-central-1:123456789012:table/labstream-leases
+region:
+  description: The region of the table. V(null) if the task failed before it was known.
+  returned: always
+  type: str
+  sample: eu-central-1
+created:
+  description: Whether this task created the table, or would have.
+  returned: always
+  type: bool
+  sample: true
+"""
+
+from typing import Any
+
+from ansible_collections.labstream.aws.plugins.module_utils import lease_table
+from ansible_collections.labstream.aws.plugins.module_utils.client import service_client
+from ansible_collections.labstream.aws.plugins.module_utils.errors import AnsibleLeaseTableError
+from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
+
+EMPTY_RESULT: dict[str, Any] = dict(
+    changed=False,
+    name=None,
+    lease_store=None,
+    table_arn=None,
+    region=None,
+    created=False,
+)
+
+
+def wanted_settings(params: dict[str, Any]) -> dict[str, Any]:
+    """The settings that the options ask for; what an option leaves alone is not among them."""
+    wanted = dict(
+        billing_mode=lease_table.ON_DEMAND,
+        deletion_protection=params["deletion_protection"],
+        time_to_live=lease_table.EXPIRES_BY,
+    )
+    if params["kms_key_id"] is not None:
+        wanted["kms_key_id"] = params["kms_key_id"]
+    if params["tags"] is not None:
+        wanted["tags"] = {key: str(value) for key, value in params["tags"].items()}
+    return wanted
+
+
+def bring_about(
+    module: LabstreamAWSModule, client: Any, name: str, wanted: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Create the table, or change what of its settings is not as wanted.
+
+    Returns:
+        The settings before and after; before is empty if the table is new.
+    """
+    result = module.result
+    table = lease_table.find_table(client, name)
+    if table is None:
+        created = module.check_mode or lease_table.create(client, name, wanted)
+        result.update(changed=created, created=created)
+        if module.check_mode:
+            return {}, wanted
+        table = lease_table.wait_until_active(client, name)
+    result["table_arn"] = table.arn
+    settings = lease_table.settings_of(client, name, table, with_tags="tags" in wanted)
+    changes = lease_table.changes_to(settings, wanted)
+    for setting, value in changes.items():
+        if not module.check_mode:
+            lease_table.change(client, name, table, setting, value)
+        result["changed"] = True
+    return ({}, wanted) if result["created"] else (settings, {**settings, **changes})
+
+
+def run(module: LabstreamAWSModule) -> None:
+    """Check the arguments before any call is made, then bring the table about."""
+    params = module.params
+    name = module.result["name"] = params["name"]
+    lease_table.check_table_name(name)
+    lease_table.check_kms_key_id(params["kms_key_id"])
+    client = service_client(module, lease_table.SERVICE, 1)
+    region = module.result["region"] = client.meta.region_name
+    try:
+        before, after = bring_about(module, client, name, wanted_settings(params))
+    except AnsibleLeaseTableError as e:
+        e.message = f"{e.message} {name!r}"
+        raise
+    module.result["lease_store"] = lease_table.lease_store_of(name, region, params["endpoint_url"])
+    if module._diff:
+        module.result["diff"] = dict(before=before, after=after)
+
+
+def main() -> None:
+    """The module."""
+    module = LabstreamAWSModule(
+        empty_result=EMPTY_RESULT,
+        argument_spec=dict(
+            name=dict(type="str", required=True),
+            kms_key_id=dict(type="str", no_log=False),
+            deletion_protection=dict(type="bool", default=True),
+            tags=dict(type="dict"),
+        ),
+        supports_check_mode=True,
+    )
+    module.run(run)
+
+
+if __name__ == "__main__":
+    main()

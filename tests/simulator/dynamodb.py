@@ -1,0 +1,35 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""IAM for moto's DynamoDB, which knows no policy for a single table and refuses in XML, what no client understands."""
+
+from __future__ import annotations
+
+from moto.core.exceptions import JsonRESTError
+from moto.dynamodb.responses import DynamoHandler
+from werkzeug.exceptions import HTTPException
+
+_authorized_by_moto = DynamoHandler._authenticate_and_authorize_normal_action
+
+
+def register() -> None:
+    """Have moto ask for the table that a call names, and refuse in JSON."""
+    DynamoHandler._determine_resource = _table_arn
+    DynamoHandler._authenticate_and_authorize_normal_action = _authorize
+
+
+def _table_arn(handler: DynamoHandler) -> str:
+    """The ARN of the table that the call names; of the first, if it names several; ``*`` if it names none."""
+    parameters = handler.params
+    name = parameters.get("TableName") or next(iter(parameters.get("RequestItems", {})), None)
+    if name is None:
+        return parameters.get("ResourceArn", "*")
+    account, region = handler.current_account, handler.region
+    return name if name.startswith("arn:") else f"arn:aws:dynamodb:{region}:{account}:table/{name}"
+
+
+def _authorize(handler: DynamoHandler, resource: str = "*") -> None:
+    try:
+        _authorized_by_moto(handler, resource)
+    except HTTPException as error:  # its text is XML
+        raise JsonRESTError("AccessDeniedException", getattr(error, "message", "Access denied.")) from error
