@@ -1,0 +1,350 @@
+#!/usr/bin/python
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: streaming_lease_info
+version_added: 0.1.0
+short_description: Look at the leases of streaming URLs
+description:
+  - Tells from the lease store who has a streaming URL, for what and until when. Nothing is issued.
+  - Given a URL, tells whose it is, also when it has expired or was forgotten. It is found by its SHA-256.
+  - Without options that select, all leases of the store are told. In DynamoDB, this and a search without O(scope)
+    read the whole table.
+  - It asks neither AppStream nor Nimble Studio. What still works is judged by the clock of the host of this task.
+author:
+  - labstream.aws contributors (@labstream)
+options:
+  scope:
+    description:
+      - Only leases of this scope, as the modules that issue return it. It stands for a stack and fleet, or for a
+        studio.
+    type: str
+  seats:
+    description:
+      - Only leases of these seats. A seat is a user id of AppStream or a session of Nimble Studio.
+    type: list
+    elements: str
+  lab:
+    description:
+      - Only leases that were issued for this lab.
+    type: str
+  min_remaining:
+    description:
+      - Only leases whose URL works for at least this many seconds more. V(1) leaves out all that do not work any more.
+    type: int
+  max_remaining:
+    description:
+      - Only leases whose URL works for at most this many seconds more, such as those to be renewed soon.
+    type: int
+  streaming_url:
+    description:
+      - Only the lease of this URL.
+      - URLs of Nimble Studio are not found, since nothing of them is stored, not even a hash.
+      - Mutually exclusive with O(url_sha256).
+    type: str
+  url_sha256:
+    description:
+      - Only the lease of the URL with this SHA-256, in hexadecimal.
+    type: str
+  include_urls:
+    description:
+      - Whether the result carries the URLs that still work. A URL is a password, so set C(no_log) on the task then.
+    type: bool
+    default: false
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Nothing is changed in either mode.
+  diff_mode:
+    support: none
+    details:
+      - There is nothing to change.
+  idempotent:
+    support: full
+seealso:
+  - module: labstream.aws.appstream_streaming_url
+  - module: labstream.aws.nimble_session_stream
+  - module: labstream.aws.streaming_handout
+extends_documentation_fragment:
+  - labstream.aws.lease.store
+  - labstream.aws.attributes
+  - labstream.aws.attributes.action_group
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+"""
+
+EXAMPLES = r"""
+# Note: These examples set neither authentication details nor the region, see the AWS Guide for details.
+
+- name: Look who has a URL for the class that works for five minutes more
+  labstream.aws.streaming_lease_info:
+    lease_store: dynamodb://labstream-leases
+    lab: cad-2026-11-21
+    min_remaining: 300
+  register: class_leases
+
+- name: Say whose URL was found in a chat
+  labstream.aws.streaming_lease_info:
+    streaming_url: "{{ found_url }}"
+  register: found
+  # found.leases[0].seat is the learner
+
+- name: Find all that is stored of a learner
+  labstream.aws.streaming_lease_info:
+    seats: [anna]
+  register: of_anna
+
+- name: Remove it, on one stack and fleet
+  labstream.aws.appstream_streaming_url:
+    stack_name: cad-course
+    fleet_name: cad-fleet
+    user_id: anna
+    state: absent
+    purge: true
+"""
+
+RETURN = r"""
+leases:
+  description: The leases, ordered by scope, seat and purpose.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    provider:
+      description: V(appstream) or V(nimble).
+      type: str
+      returned: always
+      sample: appstream
+    scope:
+      description: The part of the store that the lease is in.
+      type: str
+      returned: always
+      sample: >-
+        appstream|appstream2.eu-central-1.amazonaws.com|arn:aws:appstream:eu-central-1:123456789012:stack/cad-course|arn:aws:appstream:eu-central-1:123456789012:fleet/cad-fleet
+    seat:
+      description: The user id, or the session of Nimble Studio.
+      type: str
+      returned: always
+      sample: anna
+    application_id:
+      description: The application that the URL opens. V(null) if none.
+      type: str
+      returned: always
+      sample: Desktop
+    session_context:
+      description: The session context that the URL carries. V(null) if none.
+      type: str
+      returned: always
+      sample: unit-7
+    lab:
+      description: The lab that it was issued for. V(null) if none was named.
+      type: str
+      returned: always
+      sample: cad-2026-11-21
+    issued:
+      description: When the URL was issued, in UTC.
+      type: str
+      returned: always
+      sample: "2026-11-21T13:00:00Z"
+    expires:
+      description: Until when the URL works, in UTC.
+      type: str
+      returned: always
+      sample: "2026-11-21T16:00:00Z"
+    remaining:
+      description:
+        - For how many seconds the URL works from now on. 0 if it has expired.
+        - A URL that was forgotten works until it expires, since the service cannot revoke it.
+      type: int
+      returned: always
+      sample: 9000
+    forgotten:
+      description: When the lease was forgotten, in UTC. V(null) if it was not.
+      type: str
+      returned: always
+      sample: null
+    url_sha256:
+      description: The SHA-256 of the URL. V(null) for Nimble Studio.
+      type: str
+      returned: always
+      sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+    stream_id:
+      description: The stream of Nimble Studio. V(null) for AppStream, and while the stream is being created.
+      type: str
+      returned: always
+      sample: null
+    streaming_url:
+      description:
+        - The URL, with O(include_urls=true), if it still works and was not forgotten. It is a password.
+        - Else V(null), and always for Nimble Studio.
+      type: str
+      returned: always
+      sample: null
+summary:
+  description: The leases in numbers.
+  returned: always
+  type: dict
+  contains:
+    leases:
+      description: How many leases were found.
+      type: int
+      returned: always
+      sample: 30
+    working:
+      description: How many of them have a URL that still works.
+      type: int
+      returned: always
+      sample: 28
+    forgotten:
+      description: How many of them were forgotten.
+      type: int
+      returned: always
+      sample: 1
+    first_expiry:
+      description: When the first of those that still work stops working, in UTC. V(null) if none works.
+      type: str
+      returned: always
+      sample: "2026-11-21T16:00:00Z"
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible_collections.labstream.aws.plugins.module_utils.arguments import check_has_lease_store, store_arguments
+from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption, quote
+from ansible_collections.labstream.aws.plugins.module_utils.lease import Lease, purpose_parts, url_sha256
+from ansible_collections.labstream.aws.plugins.module_utils.lease_store.opening import lease_store_of
+from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
+from ansible_collections.labstream.aws.plugins.module_utils.moments import format_moment
+
+EMPTY_RESULT: dict[str, Any] = dict(
+    changed=False, leases=[], summary=dict(leases=0, working=0, forgotten=0, first_expiry=None)
+)
+SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+
+def remaining(lease: Lease, now: datetime) -> int:
+    """For how many seconds from ``now`` on the lease's URL works."""
+    return max(0, int((lease.expires - now).total_seconds()))
+
+
+def is_asked_for(lease: Lease, params: dict[str, Any], sha256: str | None, now: datetime) -> bool:
+    """Whether the options select the lease."""
+    least, most, left = params["min_remaining"], params["max_remaining"], remaining(lease, now)
+    return (
+        (not params["seats"] or lease.key.seat in params["seats"])
+        and (not params["lab"] or lease.lab == params["lab"])
+        and (least is None or left >= least)
+        and (most is None or left <= most)
+        and (sha256 is None or lease.url_sha256 == sha256)
+    )
+
+
+def sha256_of(params: dict[str, Any]) -> str | None:
+    """The hash of the URL that is looked for, None if any will do.
+
+    Raises:
+        InvalidOption: what is given as a hash is none.
+    """
+    if params["streaming_url"]:
+        return url_sha256(params["streaming_url"].strip())
+    if not params["url_sha256"]:
+        return None
+    sha256 = params["url_sha256"].strip().lower()
+    if not SHA256.fullmatch(sha256):
+        raise InvalidOption(
+            f"url_sha256 is {quote(params['url_sha256'])}, which is no SHA-256: give its 64 hexadecimal digits, or the "
+            "URL as streaming_url."
+        )
+    return sha256
+
+
+def check_remaining(least: int | None, most: int | None) -> None:
+    """Refuse bounds that no lease can meet.
+
+    Raises:
+        InvalidOption: naming the values.
+    """
+    for option, value in (("min_remaining", least), ("max_remaining", most)):
+        if value is not None and value < 0:
+            raise InvalidOption(f"{option} is {value}, but it must be 0 or more seconds.")
+    if least is not None and most is not None and least > most:
+        raise InvalidOption(f"min_remaining is {least} and max_remaining is {most}: no lease has both.")
+
+
+def entry_of(lease: Lease, now: datetime, include_urls: bool) -> dict[str, Any]:
+    """A lease as the result tells it."""
+    return dict(
+        provider=lease.key.scope.partition("|")[0],
+        scope=lease.key.scope,
+        seat=lease.key.seat,
+        **purpose_parts(lease.key.purpose),
+        lab=lease.lab,
+        issued=format_moment(lease.issued),
+        expires=format_moment(lease.expires),
+        remaining=remaining(lease, now),
+        forgotten=lease.forgotten and format_moment(lease.forgotten),
+        url_sha256=lease.url_sha256,
+        stream_id=lease.stream_id,
+        streaming_url=lease.url if include_urls else None,
+    )
+
+
+def summary_of(leases: Sequence[Lease], now: datetime) -> dict[str, Any]:
+    """The leases in numbers."""
+    working = [lease for lease in leases if lease.expires > now and not lease.is_intent]
+    first_expiry = min((lease.expires for lease in working), default=None)
+    return dict(
+        leases=len(leases),
+        working=len(working),
+        forgotten=sum(lease.forgotten is not None for lease in leases),
+        first_expiry=first_expiry and format_moment(first_expiry),
+    )
+
+
+def run(module: LabstreamAWSModule) -> None:
+    """Find the leases that are asked for."""
+    params = module.params
+    check_has_lease_store(params["lease_store"])
+    check_remaining(params["min_remaining"], params["max_remaining"])
+    sha256 = sha256_of(params)
+    now = datetime.now(timezone.utc)
+    with lease_store_of(module, issues=False) as store:
+        held = store.find(params["scope"] or None, now=now)
+    leases = [held[key] for key in sorted(held) if is_asked_for(held[key], params, sha256, now)]
+    module.result.update(
+        leases=[entry_of(lease, now, params["include_urls"]) for lease in leases], summary=summary_of(leases, now)
+    )
+
+
+def main() -> None:
+    """The module."""
+    module = LabstreamAWSModule(
+        empty_result=EMPTY_RESULT,
+        argument_spec=dict(
+            scope=dict(type="str"),
+            seats=dict(type="list", elements="str"),
+            lab=dict(type="str"),
+            min_remaining=dict(type="int"),
+            max_remaining=dict(type="int"),
+            streaming_url=dict(type="str", no_log=True),
+            url_sha256=dict(type="str"),
+            include_urls=dict(type="bool", default=False),
+            **store_arguments(),
+        ),
+        mutually_exclusive=[("streaming_url", "url_sha256")],
+        supports_check_mode=True,
+    )
+    module.run(run)
+
+
+if __name__ == "__main__":
+    main()

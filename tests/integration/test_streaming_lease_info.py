@@ -1,0 +1,242 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""``streaming_lease_info``: who has a URL, for what and until when, and whose URL this is."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.running import FLEET, STACK, STUDIO, Task
+from tests.simulator.control import Simulator
+
+INFO = "labstream.aws.streaming_lease_info"
+CLASS = {
+    "stack_name": STACK,
+    "fleet_name": FLEET,
+    "users": [
+        {"user_id": "ben", "session_context": "unit-7"},
+        {"user_id": "anna"},
+        {"user_id": "anna", "application_id": "Desktop"},
+    ],
+    "validity": 3600,
+    "lab": "cad-1",
+}
+
+
+@pytest.fixture(params=["sqlite", "dynamodb"])
+def store(request: pytest.FixtureRequest, lab: Simulator, tmp_path: Path) -> dict[str, str]:
+    """The option lease_store, for each kind of store."""
+    if request.param == "sqlite":
+        return {"lease_store": f"sqlite://{tmp_path}/store/leases.sqlite3"}
+    return {"lease_store": request.getfixturevalue("lease_table")}
+
+
+@pytest.fixture
+def issue(call_module: Callable[..., Task], store: dict[str, str]) -> Callable[..., Task]:
+    """``issue(**options)`` gives a class its URLs."""
+    return lambda **options: call_module({**CLASS, **store, **options})
+
+
+@pytest.fixture
+def look(call_module: Callable[..., Task], store: dict[str, str]) -> Callable[..., Task]:
+    """``look(**options)`` looks at the leases."""
+    return lambda **options: call_module({**store, **options}, module=INFO)
+
+
+def whose(task: Task) -> list[tuple[str, str | None, str | None]]:
+    """Seat, application and session context of each lease that is told."""
+    return [(lease["seat"], lease["application_id"], lease["session_context"]) for lease in task.result["leases"]]
+
+
+def test_a_lease_tells_who_has_what_until_when_and_no_url(
+    issue: Callable[..., Task], look: Callable[..., Task], lab: Simulator
+) -> None:
+    # Given a class that has its URLs.
+    issued = issue()
+    calls = lab.calls(service="appstream")
+
+    # When its leases are looked at.
+    told = look(lab="cad-1")
+
+    # Then they are told in order, none with its URL, and nothing was issued or changed.
+    assert not told.failed
+    assert not told.changed
+    assert whose(told) == [("anna", None, None), ("anna", "Desktop", None), ("ben", None, "unit-7")]
+    by_purpose = {
+        (entry["user_id"], entry["application_id"]): (entry["streaming_url"], entry["expires"])
+        for entry in issued.result["streaming_urls"]
+    }
+    for lease in told.result["leases"]:
+        url, expires = by_purpose[lease["seat"], lease["application_id"]]
+        assert 3500 < lease.pop("remaining") <= 3600
+        assert lease.pop("issued") < expires
+        del lease["application_id"], lease["session_context"], lease["seat"]
+        assert lease == dict(
+            provider="appstream",
+            scope=issued.result["scope"],
+            lab="cad-1",
+            expires=expires,
+            forgotten=None,
+            url_sha256=hashlib.sha256(url.encode()).hexdigest(),
+            stream_id=None,
+            streaming_url=None,
+        )
+    assert told.result["summary"] == dict(
+        leases=3, working=3, forgotten=0, first_expiry=issued.result["summary"]["first_expiry"]
+    )
+    assert not any(url in str(told.result) for url in lab.streaming_urls())
+    assert lab.calls(service="appstream") == calls
+
+
+def test_leases_are_selected_by_scope_seat_lab_and_remaining_time(
+    issue: Callable[..., Task], look: Callable[..., Task]
+) -> None:
+    # Given leases of two labs, for an hour and for a minute.
+    scope = issue().result["scope"]
+    issue(users=[{"user_id": "cleo"}], validity=60, lab="cad-2")
+
+    def seats(**options: Any) -> list[str]:
+        return [lease["seat"] for lease in look(**options).result["leases"]]
+
+    assert seats() == ["anna", "anna", "ben", "cleo"]
+    assert seats(scope=scope, seats=["ben", "cleo", "nobody"]) == ["ben", "cleo"]
+    assert seats(scope=scope + "-2") == []
+    assert seats(lab="cad-2") == ["cleo"]
+    assert seats(min_remaining=61) == ["anna", "anna", "ben"]
+    assert seats(max_remaining=60) == ["cleo"]
+    assert seats(min_remaining=0, max_remaining=3600, lab="cad-1", seats=["anna"]) == ["anna", "anna"]
+
+
+def test_a_url_is_told_only_to_whom_asks_for_it_and_only_while_it_is_remembered(
+    issue: Callable[..., Task], look: Callable[..., Task]
+) -> None:
+    urls = issue(users=[{"user_id": "anna"}, {"user_id": "ben"}]).urls
+    assert [lease["streaming_url"] for lease in look(include_urls=True).result["leases"]] == urls
+
+    issue(users=[{"user_id": "anna"}], state="absent")
+    told = look(include_urls=True).result
+    assert [lease["streaming_url"] for lease in told["leases"]] == [None, urls[1]]
+    assert [bool(lease["forgotten"]) for lease in told["leases"]] == [True, False]
+    # It was forgotten, but the service cannot revoke it.
+    assert [lease["remaining"] > 0 for lease in told["leases"]] == [True, True]
+    assert told["summary"]["working"] == 2
+    assert told["summary"]["forgotten"] == 1
+
+
+@pytest.mark.parametrize("forget", [False, True])
+def test_a_url_leads_to_its_learner_also_when_it_was_forgotten(
+    issue: Callable[..., Task], look: Callable[..., Task], forget: bool
+) -> None:
+    url = issue().urls[0]
+    sha256 = hashlib.sha256(url.encode()).hexdigest()
+    if forget:
+        issue(state="absent")
+
+    for asked in ({"streaming_url": url}, {"streaming_url": f" {url}\n"}, {"url_sha256": sha256.upper()}):
+        found = look(**asked)
+        assert whose(found) == [("ben", None, "unit-7")]
+        assert url not in str(found.result)
+    assert whose(look(streaming_url=url + "x")) == []
+
+
+def test_an_expired_lease_is_told_without_its_url(
+    issue: Callable[..., Task], look: Callable[..., Task], lab: Simulator
+) -> None:
+    # Given a URL that was issued for a minute two minutes ago.
+    lab.set(clock_offset_seconds=-120)
+    url = issue(users=[{"user_id": "anna"}], validity=60).urls[0]
+
+    told = look(include_urls=True).result
+    assert [(lease["seat"], lease["remaining"], lease["streaming_url"]) for lease in told["leases"]] == [
+        ("anna", 0, None)
+    ]
+    assert told["summary"] == dict(leases=1, working=0, forgotten=0, first_expiry=None)
+    assert look(min_remaining=1).result["leases"] == []
+    assert whose(look(streaming_url=url)) == [("anna", None, None)]
+
+
+def test_all_that_is_stored_of_a_learner_is_found_and_purged(
+    issue: Callable[..., Task], look: Callable[..., Task]
+) -> None:
+    # Given a learner with URLs for two purposes, of which one was forgotten.
+    issue()
+    issue(users=[{"user_id": "anna", "application_id": "Desktop"}], state="absent")
+
+    # When the learner wants to be forgotten, then nobody needs to know for what they had URLs.
+    purged = issue(users=[{"user_id": "anna"}], state="absent", purge=True)
+    assert purged.result["summary"]["forgotten"] == 2
+    assert whose(look()) == [("ben", None, "unit-7")]
+    assert not issue(users=[{"user_id": "anna"}], state="absent", purge=True).changed
+
+    # And whoever names a purpose means that one.
+    assert not issue(users=[{"user_id": "ben", "session_context": "unit-8"}], state="absent", purge=True).changed
+    assert issue(users=[{"user_id": "ben", "session_context": "unit-7"}], state="absent", purge=True).changed
+    assert whose(look()) == []
+
+
+def test_a_stream_is_told_by_its_id(
+    call_stream_module: Callable[..., Task], look: Callable[..., Task], store: dict[str, str], lab: Simulator
+) -> None:
+    lab.seed_studio(STUDIO, ["seat-01"])
+    issued = call_stream_module({"studio_id": STUDIO, "session_id": "seat-01", **store})
+    [lease] = look(include_urls=True).result["leases"]
+    assert (lease["provider"], lease["seat"], lease["stream_id"], lease["streaming_url"], lease["url_sha256"]) == (
+        "nimble",
+        "seat-01",
+        issued.result["streams"][0]["stream_id"],
+        None,
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (
+            {"lease_store": "none"},
+            "lease_store is none, which remembers no URL: name the store that the URLs were issued with.",
+        ),
+        ({"min_remaining": -1}, "min_remaining is -1, but it must be 0 or more seconds."),
+        ({"max_remaining": -5}, "max_remaining is -5, but it must be 0 or more seconds."),
+        (
+            {"min_remaining": 9, "max_remaining": 8},
+            "min_remaining is 9 and max_remaining is 8: no lease has both.",
+        ),
+        (
+            {"url_sha256": "abc"},
+            "url_sha256 is 'abc', which is no SHA-256: give its 64 hexadecimal digits, or the URL as streaming_url.",
+        ),
+    ],
+)
+def test_bad_input_is_refused(
+    call_module: Callable[..., Task], home: Path, options: dict[str, Any], sentence: str
+) -> None:
+    refused = call_module(options, module=INFO)
+    assert refused.failed
+    assert refused.msg == sentence
+    assert refused.result["leases"] == []
+    assert refused.result["summary"] == dict(leases=0, working=0, forgotten=0, first_expiry=None)
+
+
+def test_a_table_that_is_not_there_is_told(call_module: Callable[..., Task], lab: Simulator) -> None:
+    look = partial(call_module, module=INFO)
+    refused = look({"lease_store": f"dynamodb://missing?endpoint_url={lab.endpoint_url}"})
+    assert refused.failed
+    assert refused.msg.startswith("Failed to read the lease table 'missing': ResourceNotFoundException (")
+    assert "create it by the playbook labstream.aws.lease_table" in refused.msg
+
+
+def test_a_file_that_is_not_there_has_no_leases_and_is_not_created(
+    call_module: Callable[..., Task], tmp_path: Path
+) -> None:
+    told = call_module({"lease_store": f"sqlite://{tmp_path}/no/leases.sqlite3"}, module=INFO)
+    assert told.result["leases"] == []
+    assert not (tmp_path / "no").exists()
