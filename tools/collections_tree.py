@@ -2,12 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Make a tree of collections for ansible-core: amazon.aws, and this checkout as labstream.aws.
+"""Make a tree of collections for ansible-core: amazon.aws, awx.awx if there is one, and this checkout as labstream.aws.
 
 Usage: collections_tree.py REQUIREMENTS TREE
 
-amazon.aws is taken out of the wheel of the PyPI package "ansible" that REQUIREMENTS names, so that nothing but pip is
-needed. The rest of that package is left out: it is 500 MB, amazon.aws is 4 MB.
+They are taken out of the wheel of the PyPI package "ansible" that REQUIREMENTS names, so that nothing but pip is
+needed. The rest of that package is left out: it is 500 MB, amazon.aws is 4 MB, and awx.awx, which newer releases do
+not carry, is 1 MB.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import zipfile
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-WANTED = "ansible_collections/amazon/aws/"
+WANTED = ("ansible_collections/amazon/aws/", "ansible_collections/awx/awx/")
 
 
 def main() -> None:

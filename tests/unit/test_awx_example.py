@@ -1,0 +1,367 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""examples/awx: what it asks of awx.awx, AWX and ansible-builder is what these take."""
+
+from __future__ import annotations
+
+import datetime
+import importlib
+import re
+import subprocess
+import sys
+import zoneinfo
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+from ansible_collections.labstream.aws.plugins.module_utils.appstream_limits import NAME
+from ansible_collections.labstream.aws.plugins.module_utils.arguments import LONGEST_LAB
+from ansible_collections.labstream.aws.plugins.module_utils.lease_store.address import address_of
+from ansible_collections.labstream.aws.plugins.plugin_utils.class_end import class_end
+from dateutil.rrule import rrulestr
+from jinja2 import Environment, nodes
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+EXAMPLE = CHECKOUT / "examples/awx"
+AWX = CHECKOUT / "build/collections/ansible_collections/awx/awx"
+OMIT = "left out"
+KEYS = {"username": "AKIAEXAMPLE", "password": "example"}
+# What is defined in any playbook.
+OF_ANSIBLE = {"omit", "appstream_lab_summary"}
+
+Task = dict[str, Any]
+
+
+def loaded(name: str) -> Any:
+    """A file of the example as Ansible reads it: what it may evaluate is marked."""
+    return DataLoader().load_from_file(str(EXAMPLE / name), trusted_as_template=True)
+
+
+def evaluated(value: Any, **variables: Any) -> Any:
+    """A value with its templates evaluated, by the variables of setup.yml and these."""
+    known = {**loaded("vars.yml"), **loaded("surveys.yml"), "omit": OMIT, **variables}
+    return Templar(loader=DataLoader(), variables=known).template(value)
+
+
+def task_of(module: str) -> Task:
+    """The only task of setup.yml for a module."""
+    (task,) = [task for task in TASKS if module in task]
+    return task
+
+
+TASKS: list[Task] = loaded("setup.yml")[0]["tasks"]
+SURVEYS = {"class.yml": "awx_class_survey", "end_class.yml": "awx_end_class_survey"}
+
+
+def questions_of(playbook: str) -> dict[str, dict[str, Any]]:
+    """The questions that AWX asks before it runs a playbook, by variable."""
+    survey = evaluated(loaded("surveys.yml")[SURVEYS[playbook]])
+    return {question["variable"]: question for question in survey["spec"]}
+
+
+# What setup.yml asks of awx.awx
+
+
+class Recorded(Exception):
+    """The arguments that a module makes its AnsibleModule with."""
+
+
+def errors_in(module: str, arguments: dict[str, Any]) -> list[str]:
+    """What a module of awx.awx would refuse in its arguments."""
+
+    def record(argument_spec: dict[str, Any], **options: Any) -> None:
+        raise Recorded({**authentication, **argument_spec}, options)
+
+    source = importlib.import_module(f"ansible_collections.awx.awx.plugins.modules.{module.removeprefix('awx.awx.')}")
+    authentication = source.ControllerAPIModule.AUTH_ARGSPEC
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(source, "ControllerAPIModule", record)
+        with pytest.raises(Recorded) as recorded:
+            source.main()
+    specification, options = recorded.value.args
+    validator = ArgumentSpecValidator(specification, **options)
+    return validator.validate(arguments).error_messages
+
+
+def arguments_of(task: Task, **variables: Any) -> dict[str, Any]:
+    """A task's arguments as the module gets them: its templates evaluated, without what is omitted."""
+    # Instead of what lookups find.
+    found = {"awx_existing_schedules": [], "awx_aws_keys": KEYS, "item": "Streaming labs"}
+    known = {**task.get("vars", {}), **found, **variables}
+    arguments = evaluated(task[module_of(task)], **known)
+    return {name: value for name, value in arguments.items() if value != OMIT}
+
+
+@pytest.fixture
+def awx_collection() -> None:
+    if not AWX.is_dir():
+        pytest.skip("awx.awx is not in the release of the package ansible that goes with this Python")
+    assert yaml.safe_load((AWX / "MANIFEST.json").read_text())["collection_info"]["version"] == "24.6.1"
+
+
+def module_of(task: Task) -> str:
+    (module,) = [name for name in task if name.startswith("awx.awx.")]
+    return module
+
+
+@pytest.mark.usefixtures("awx_collection")
+@pytest.mark.parametrize("task", TASKS, ids=[task["name"] for task in TASKS])
+def test_the_modules_take_what_setup_gives_them(task: Task) -> None:
+    assert errors_in(module_of(task), arguments_of(task)) == []
+
+
+@pytest.mark.usefixtures("awx_collection")
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"colour": "blue"}, "colour"),
+        ({"job_type": "walk"}, "value of job_type must be one of"),
+        ({"survey_spec": "What?"}, "survey_spec"),
+        ({"name": None}, "name"),
+    ],
+    ids=["unknown option", "no choice", "wrong type", "missing"],
+)
+def test_the_check_finds_what_a_module_would_refuse(change: dict[str, Any], error: str) -> None:
+    arguments = {"name": "End a class", "job_type": "run", **change}
+
+    (message,) = errors_in("awx.awx.job_template", {name: value for name, value in arguments.items() if value})
+
+    assert error in message
+
+
+def test_a_credential_without_keys_is_left_as_it_is() -> None:
+    task = task_of("awx.awx.credential")
+
+    given, left = arguments_of(task), arguments_of(task, awx_aws_keys={})
+
+    assert (given["inputs"], given["state"]) == (KEYS, "present")
+    assert ("inputs" in left, left["state"]) == (False, "exists")
+    assert task["no_log"] is True
+
+
+def test_the_project_may_be_in_a_folder_of_its_repository() -> None:
+    playbooks = [task["awx.awx.job_template"]["playbook"] for task in TASKS if "awx.awx.job_template" in task]
+
+    assert evaluated(playbooks) == ["class.yml", "end_class.yml"]
+    assert evaluated(playbooks, awx_project_folder="labs/awx") == ["labs/awx/class.yml", "labs/awx/end_class.yml"]
+
+
+# The schedule
+
+
+def rrule_of(**variables: Any) -> str:
+    return arguments_of(task_of("awx.awx.schedule"), **variables)["rrule"]
+
+
+def test_the_schedule_runs_at_its_time_of_day_from_now_on() -> None:
+    now = datetime.datetime.now(zoneinfo.ZoneInfo("Europe/Berlin"))
+    rule = rrulestr(rrule_of().replace(" ", "\n"), tzids=zoneinfo.ZoneInfo)
+
+    runs = list(rule.xafter(now, count=4))
+
+    assert {run.strftime("%a %H:%M") for run in runs} == {"Mon 07:30", "Wed 07:30"}
+    assert {run.utcoffset() for run in runs} <= {datetime.timedelta(hours=1), datetime.timedelta(hours=2)}
+
+
+def test_a_schedule_that_is_there_keeps_the_date_it_began_with() -> None:
+    there = [{"rrule": "DTSTART;TZID=Europe/Berlin:20251103T080000 RRULE:FREQ=WEEKLY;INTERVAL=1;BYDAY=FR"}]
+
+    assert rrule_of(awx_existing_schedules=there) == (
+        "DTSTART;TZID=Europe/Berlin:20251103T073000 RRULE:FREQ=WEEKLY;INTERVAL=1;BYDAY=MO,WE"
+    )
+
+
+def test_no_date_is_written_into_the_example() -> None:
+    texts = [(EXAMPLE / name).read_text(encoding="utf-8") for name in ("setup.yml", "vars.yml")]
+
+    assert [re.findall(r"\b20\d\d-?\d\d-?\d\d", text) for text in texts] == [[], []]
+
+
+def test_the_class_that_is_scheduled_ends_on_the_day_of_the_lesson() -> None:
+    answers = evaluated(loaded("vars.yml")["awx_schedule_answers"])
+    variables = loaded("vars.yml")
+    zone = zoneinfo.ZoneInfo(answers["class_timezone"])
+    hour, minute = map(int, variables["awx_schedule_time"].split(":"))
+    lesson = datetime.datetime(2027, 3, 1, hour, minute, tzinfo=zone)
+
+    end = class_end(answers["class_ends_at"], answers["class_timezone"], now=lesson)
+
+    assert end.astimezone(zone).date() == lesson.date()
+
+
+def test_the_schedule_answers_every_question() -> None:
+    answers = evaluated(loaded("vars.yml")["awx_schedule_answers"])
+    questions = questions_of("class.yml")
+
+    assert set(answers) == set(questions)
+    for variable, question in questions.items():
+        assert question["min"] <= len(answers[variable]) <= question["max"], variable
+
+
+# The surveys
+
+
+@pytest.mark.parametrize("playbook", SURVEYS)
+def test_a_playbook_reads_all_that_its_survey_asks_and_nothing_else(playbook: str) -> None:
+    (play,) = loaded(playbook)
+    own = {*play.get("vars", {}), "class_roster_object"}
+
+    assert set(variables_in(play)) - own - OF_ANSIBLE == set(questions_of(playbook))
+
+
+def variables_in(value: Any) -> Iterator[str]:
+    """The variables that the templates anywhere in a value read."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            yield from variables_in(each)
+    if isinstance(value, str):
+        yield from (name.name for name in Environment().parse(value).find_all(nodes.Name))
+
+
+@pytest.mark.parametrize("playbook", SURVEYS)
+def test_every_answer_has_limits_that_awx_can_apply(playbook: str) -> None:
+    for variable, question in questions_of(playbook).items():
+        assert isinstance(question["required"], bool), variable
+        assert question["question_name"], variable
+        assert question["question_description"], variable
+        if question["type"] == "multiplechoice":
+            assert question["default"] in question["choices"], variable
+            continue
+        assert question["type"] in ("text", "textarea"), variable
+        # AWX applies the minimum to an answer that was left open, too.
+        assert (question["min"] > 0) is question["required"], variable
+        default = question["default"]
+        assert default == "" or question["min"] <= len(default) <= question["max"], variable
+
+
+@pytest.mark.parametrize(
+    ("variable", "shortest", "longest"),
+    [
+        ("class_name", "a", "a" * LONGEST_LAB),
+        ("class_stack", "a", "a" * 101),
+        ("class_fleet", "a", "a" * 101),
+        ("class_ends_at", "9:00", "2026-11-21T17:00:00+01:00"),
+        ("class_timezone", "", "America/Argentina/ComodRivadavia"),
+        ("class_region", "us-east-1", "ap-southeast-1"),
+        (
+            "class_lease_store",
+            "sqlite:////a",
+            f"dynamodb://arn:aws-us-gov:dynamodb:us-gov-west-1:123456789012:table/{'a' * 255}?region=us-gov-west-1",
+        ),
+    ],
+)
+def test_the_limits_of_an_answer_let_all_through_that_is_good(variable: str, shortest: str, longest: str) -> None:
+    question = questions_of("class.yml")[variable]
+
+    assert question["min"] <= len(shortest)
+    assert len(longest) <= question["max"]
+
+
+def test_the_limits_are_those_of_the_service_and_of_the_modules() -> None:
+    questions = questions_of("class.yml")
+
+    for variable in ("class_stack", "class_fleet"):
+        longest = "a" * questions[variable]["max"]
+        assert (bool(NAME.fullmatch(longest)), bool(NAME.fullmatch(longest + "a"))) == (True, False)
+    assert questions["class_name"]["max"] == LONGEST_LAB
+    assert address_of(questions["class_lease_store"]["default"]) is not None
+
+
+def test_a_roster_of_500_learners_can_be_pasted() -> None:
+    header, *rows = (CHECKOUT / "examples/roster.csv").read_text(encoding="utf-8").splitlines()
+    longest = max(rows, key=len)
+
+    pasted = "\r\n".join([header, *[longest] * 500])
+
+    assert len(pasted) <= questions_of("class.yml")["class_roster"]["max"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "end"),
+    [
+        ("17:00", "17:00"),
+        (17 * 60, "17:00"),
+        (7 * 60 + 5, "07:05"),
+        ("2026-11-21T17:00", "2026-11-21T17:00"),
+    ],
+    ids=str,
+)
+def test_a_time_of_day_is_one_also_where_ansible_makes_a_number_of_it(answer: str | int, end: str) -> None:
+    (play,) = loaded("class.yml")
+
+    assert evaluated(play["vars"]["class_end"], class_ends_at=answer) == end
+
+
+# The execution environment
+
+
+@pytest.fixture(scope="module")
+def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What ansible-builder makes of the definition."""
+    folder = tmp_path_factory.mktemp("context")
+    builder = Path(sys.executable).with_name("ansible-builder")
+    definition = EXAMPLE / "execution-environment.yml"
+    command = [sys.executable, builder, "create", "--file", definition, "--context", folder]
+    finished = subprocess.run(
+        [*command, "--output-filename", "Containerfile"], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    return folder
+
+
+def test_ansible_builder_makes_an_image_that_awx_can_run_of_the_definition(context: Path) -> None:
+    steps = (context / "Containerfile").read_text(encoding="utf-8").splitlines()
+
+    expected = [
+        'ARG EE_BASE_IMAGE="quay.io/centos/centos:stream9"',
+        'ARG PYCMD="/usr/bin/python3.12"',
+        'ARG ANSIBLE_INSTALL_REFS="ansible-core>=2.19.5,<2.20 ansible-runner>=2.4.2,<3"',
+        "FROM $EE_BASE_IMAGE AS base",
+        "RUN $PYCMD -m pip install --no-cache-dir $ANSIBLE_INSTALL_REFS",
+        "RUN ANSIBLE_GALAXY_DISABLE_GPG_VERIFY=1 ansible-galaxy collection install $ANSIBLE_GALAXY_CLI_COLLECTION_OPTS "
+        '-r requirements.yml --collections-path "/usr/share/ansible/collections"',
+        "RUN $PYCMD /output/scripts/introspect.py introspect --write-bindep=/tmp/src/bindep.txt "
+        "--write-pip=/tmp/src/requirements.txt",
+        "RUN /output/scripts/assemble",
+        "RUN /output/scripts/check_ansible $PYCMD",
+        "RUN /output/scripts/install-from-bindep && rm -rf /output/wheels",
+    ]
+    assert [step for step in steps if step in expected] == expected
+
+
+def test_the_collections_of_the_image_are_those_that_we_need(context: Path) -> None:
+    installed = yaml.safe_load((context / "_build/requirements.yml").read_text(encoding="utf-8"))["collections"]
+    galaxy = yaml.safe_load((CHECKOUT / "galaxy.yml").read_text(encoding="utf-8"))
+
+    assert [each["name"] for each in installed] == ["labstream.aws", *galaxy["dependencies"]]
+    assert {each["name"]: each["version"] for each in installed[1:]} == galaxy["dependencies"]
+
+
+def test_the_image_gets_the_python_packages_that_our_metadata_names(context: Path, tmp_path: Path) -> None:
+    tree = tmp_path / "ansible_collections/labstream"
+    tree.mkdir(parents=True)
+    (tree / "aws").symlink_to(CHECKOUT)
+    packages = tmp_path / "requirements.txt"
+    command = [
+        sys.executable,
+        context / "_build/scripts/introspect.py",
+        "introspect",
+        "--write-pip",
+        packages,
+        tmp_path,
+    ]
+
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+
+    ours = (CHECKOUT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    wanted = [*[line for line in ours if not line.startswith("#")], "tzdata"]
+    assert [line.partition("  #")[0] for line in packages.read_text().splitlines()] == wanted
