@@ -76,11 +76,11 @@ def _lease_table(lease_store: str, table: str, query: str) -> LeaseTable:
         pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
     except ValueError as e:
         raise refusal(f"{quote(query)} is no list of NAME=VALUE, joined by &") from e
-    parameters = dict(pairs)
+    names, parameters = [name for name, _value in pairs], dict(pairs)
     for name, value in pairs:
         if name not in _PARAMETERS:
             raise refusal(f"it takes {', '.join(_PARAMETERS)} and no {quote(name)}")
-        if not value or len(parameters) != len(pairs):
+        if not value or names.count(name) > 1:
             raise refusal(f"{name} is empty or given twice")
     endpoint_url = parameters.get("endpoint_url")
     if endpoint_url is not None and not _is_http_url(endpoint_url):

@@ -31,7 +31,7 @@ class Replace(NamedTuple):
 class LeaseStore(Protocol):
     """The memory of leases. What fails is a LeaseStoreError, whose text is one sentence for the user.
 
-    ``now`` is the service's time. No reader sees the URL of a lease that has expired then (``Lease.seen_at``).
+    ``now`` is the service's time. ``read`` and ``find`` tell no URL that has expired then (``Lease.seen_at``).
     """
 
     def read(self, keys: Collection[LeaseKey], *, now: datetime) -> dict[LeaseKey, Lease]:

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 import pytest
+from botocore.loaders import JSONFileLoader
 
 from tests.simulator.control import Simulator
 from tests.unit.plugins.module_utils.dynamodb_services import (
@@ -45,3 +47,12 @@ def dynalite() -> Iterator[DynamoDB]:
         pytest.skip(reason)
     with dynalite_process() as service:
         yield service
+
+
+@pytest.fixture(scope="module")
+def files_of_botocore_are_read_once() -> Iterator[None]:
+    """For tests that make many clients, each of which would read megabytes of JSON."""
+    read = functools.cache(JSONFileLoader().load_file)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", lambda _self, path: read(path))
+        yield

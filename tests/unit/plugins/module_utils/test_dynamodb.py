@@ -233,13 +233,18 @@ def test_an_item_that_is_no_lease_is_told_and_left_alone(moto, table, store, att
 # Calls.
 
 
-def test_a_thousand_leases_are_written_side_by_side_and_read_by_ten_calls(simulator, store):
-    leases = [lease_of(key_of(f"learner-{number}")) for number in range(1000)]
+def test_a_lease_is_written_by_a_call_and_a_thousand_are_read_by_ten(simulator, store):
+    # Given leases for some of a thousand seats.
+    keys = [key_of(f"learner-{number}") for number in range(1000)]
+    leases = [lease_of(key) for key in keys[::5]]
     assert store.write([Write(lease, None) for lease in leases], now=NOW) == leases
-    held = store.read([lease.key for lease in leases], now=NOW)
-    assert held == {lease.key: lease for lease in leases}
+    assert operations(simulator) == ["PutItem"] * 200
 
-    assert operations(simulator) == ["PutItem"] * 1000 + ["BatchGetItem"] * 10
+    # When those of all seats are read.
+    assert store.read(keys, now=NOW) == {lease.key: lease for lease in leases}
+
+    # Then this takes ten calls, which see every write that was made before.
+    assert operations(simulator)[200:] == ["BatchGetItem"] * 10
     for call in simulator.calls("BatchGetItem"):
         [request] = call["parameters"]["RequestItems"].values()
         assert len(request["Keys"]) == 100
@@ -389,7 +394,7 @@ def test_a_check_of_a_good_table_writes_nothing(service):
     table, client = service.create_table(), service.new_client()
     calls = recorded(client)
     with closing(service.store(table, client)) as store:
-        assert store.check() is None
+        store.check()
     assert [name for name, _parameters in calls] == ["DescribeTable", "PutItem"]
     assert service.items(table) == []
 
@@ -512,7 +517,7 @@ THROTTLES = ["ProvisionedThroughputExceededException", "RequestLimitExceeded", "
 def test_what_is_throttled_for_a_while_is_tried_again(simulator, patient, pauses, operation, code):
     simulator.add_fault(service="dynamodb", operation=operation, error={"code": code}, times=2)
     USES[operation][1](patient)
-    assert [call["error_code"] for call in simulator.calls(operation)][:2] == [code, code]
+    assert [call["error_code"] for call in simulator.calls(operation)].count(code) == 2
 
 
 @every_use
@@ -562,10 +567,10 @@ def test_nobody_at_the_endpoint_is_told():
         nobody = DynamoDB(f"http://127.0.0.1:{server.server_port}")
     with closing(nobody.store("leases")) as store:
         for operation, (begin, use) in USES.items():
-            first = WRITING if operation == "GetItem" else begin
+            first = (WRITING if operation == "GetItem" else begin).format(table="leases")
             assert refused(use, store) == (
-                f'{first.format(table="leases")}Could not connect to the endpoint URL: "{nobody.endpoint_url}/": look at '
-                "the network, and whether region and endpoint_url are right."
+                f'{first}Could not connect to the endpoint URL: "{nobody.endpoint_url}/": look at the network, and '
+                "whether region and endpoint_url are right."
             )
 
 
