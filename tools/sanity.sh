@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Run all of ansible-test sanity with the ansible-test that is first on the PATH.
+# Run ansible-test sanity with the ansible-test that is first on the PATH.
 #
-# Usage: sanity.sh COLLECTIONS
+# Usage: sanity.sh COLLECTIONS [OPTION OF ansible-test]...
 #
 # ansible-test refuses a checkout that is not at ansible_collections/NAMESPACE/NAME, also through a link. So what git knows
 # is copied to a tree beside the amazon.aws of COLLECTIONS. ansible-test keeps its own environments in the home: one for
@@ -9,6 +9,7 @@
 set -euo pipefail
 
 collections=$PWD/$1
+options=("${@:2}")
 work=$PWD/build/sanity/$(basename "$1")
 checkout=$work/ansible_collections/labstream/aws
 
@@ -24,14 +25,18 @@ git init --quiet "$checkout"
 
 python=$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
-# ansible-test fetches a script that installs pip into its environments. This one installs the pip that comes with Python,
-# so that no other host than the package registry is needed.
+# ansible-test fetches a script that installs pip into each of its environments. This one links the pip of our environment
+# there: it takes no time, and no other host than the package registry is needed.
 pip=$(python -c '
 from types import SimpleNamespace
 from ansible_test._internal.python_requirements import get_venv_packages
 print(get_venv_packages(SimpleNamespace(version="'"$python"'"))["pip"].replace(".", "_"))')
 mkdir -p "$work/home/.ansible/test/cache"
-echo 'import ensurepip; ensurepip.bootstrap()' > "$work/home/.ansible/test/cache/get_pip_$pip.py"
+python - > "$work/home/.ansible/test/cache/get_pip_$pip.py" << 'SCRIPT'
+import pip
+print("import os, sysconfig")
+print(f"os.symlink({pip.__path__[0]!r}, os.path.join(sysconfig.get_path('purelib'), 'pip'))")
+SCRIPT
 
 # pip's own settings and cache stay the user's.
 mkdir -p "$work/home/.config" "$work/home/.cache" "$work/tmp"
@@ -39,4 +44,4 @@ ln -sfn "${XDG_CONFIG_HOME:-$HOME/.config}/pip" "$work/home/.config/pip"
 ln -sfn "$(python -m pip cache dir)" "$work/home/.cache/pip"
 
 cd "$checkout"
-HOME=$work/home TMPDIR=$work/tmp PATH=$PATH:$OLDPWD/build/venv-lint/bin ansible-test sanity --color no --python "$python"
+HOME=$work/home TMPDIR=$work/tmp PATH=$PATH:$OLDPWD/build/venv-lint/bin ansible-test sanity --color no --python "$python" "${options[@]}"

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.integration.lease_stores import LeaseTable
 from tests.simulator.control import CHECKOUT, Simulator
 
 STACK, FLEET = "bench-course", "bench-fleet"
@@ -90,10 +91,10 @@ class Bench:
         arguments = {**arguments, "concurrency": CONCURRENCY, "return_urls": False}
         return self.play([{**EMPTY_PLAY[0], "tasks": [{f"labstream.aws.{module}": arguments}]}], HOME=str(home))
 
-    def urls(self, learners: int, *, home: Path) -> Measured:
+    def urls(self, learners: int, *, home: Path, **options: str) -> Measured:
         """Give so many learners URLs of AppStream."""
         users = [{"user_id": f"learner-{number}"} for number in range(learners)]
-        arguments = {"stack_name": STACK, "fleet_name": FLEET, "users": users, "validity": VALIDITY}
+        arguments = {"stack_name": STACK, "fleet_name": FLEET, "users": users, "validity": VALIDITY, **options}
         return self.task("appstream_streaming_url", arguments, home)
 
     def streams(self, sessions: int, *, home: Path) -> Measured:
@@ -182,22 +183,41 @@ def table_of_nimble(bench: Bench, sessions: int, repeat: int) -> None:
     bench.simulator.clear_faults()
 
 
+def table_of_dynamodb(bench: Bench, learners: int, repeat: int) -> None:
+    """Print how fast leases are read from a DynamoDB table, beside a file."""
+    bench.simulator.reset()
+    bench.simulator.seed_lab(STACK, FLEET)
+    stores = {"DynamoDB": LeaseTable.create(bench.simulator).url, "SQLite": f"sqlite://{bench.home()}/leases.sqlite3"}
+    header(f"{learners} learners, 0 ms a call, concurrency {CONCURRENCY}, median of {repeat}")
+    empty = median([bench.play(EMPTY_PLAY) for _number in range(repeat)])
+    row("empty playbook", empty)
+    for name, lease_store in stores.items():
+        row(f"our task, all issued, {name}", bench.urls(learners, home=bench.home(), lease_store=lease_store))
+        runs = [bench.urls(learners, home=bench.home(), lease_store=lease_store) for _number in range(repeat)]
+        reused = median(runs)
+        row(f"our task, all reused, {name}", reused)
+        print(f"all reused, {name} - empty playbook: {reused.wall - empty.wall:.2f} s")
+
+
 def main() -> None:
     """Run the benchmarks."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--learners", type=int, default=500)
     parser.add_argument("--many", type=int, nargs="*", default=[1, 1250, 2500, 5000])
     parser.add_argument("--sessions", type=int, default=200)
+    parser.add_argument("--remembered", type=int, default=1000)
     parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--only", choices=["appstream", "nimble"])
+    parser.add_argument("--only", choices=["appstream", "nimble", "dynamodb"])
     arguments = parser.parse_args()
     with Simulator.start() as simulator, tempfile.TemporaryDirectory() as folder:
         bench = Bench(simulator, Path(folder))
         bench.play(EMPTY_PLAY)  # warms caches
-        if arguments.only != "nimble":
+        if arguments.only in (None, "appstream"):
             tables_of_appstream(bench, arguments.learners, arguments.many, arguments.repeat)
-        if arguments.only != "appstream":
+        if arguments.only in (None, "nimble"):
             table_of_nimble(bench, arguments.sessions, arguments.repeat)
+        if arguments.only in (None, "dynamodb"):
+            table_of_dynamodb(bench, arguments.remembered, arguments.repeat)
 
 
 if __name__ == "__main__":

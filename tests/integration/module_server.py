@@ -44,7 +44,8 @@ def remember_service_descriptions() -> None:
         return read[path]
 
     JSONFileLoader.load_file = load_once
-    boto3.client("appstream", "us-east-1")
+    for service in ("appstream", "dynamodb"):
+        boto3.client(service, "us-east-1")
 
 
 def run(job: dict) -> None:

@@ -77,7 +77,6 @@ def test_one_learner_gets_a_url_that_opens_their_session(
     assert "DEPRECATION" not in run.printed
 
 
-@pytest.mark.core
 def test_a_class_gets_its_urls_in_the_order_asked_and_a_second_run_changes_nothing(
     lab: Simulator, run_tasks: Callable[..., Run], home: Path, users: Callable[[int], list[dict[str, Any]]]
 ) -> None:
@@ -542,6 +541,12 @@ def test_absent_by_lab_forgets_that_lab_only(
     assert "3 forgotten streaming URLs" in done.warnings
     assert reused(tuesday, call_module({**ANNA, "lab": "tuesday"}))
     assert not call_module(absent).changed
+
+    # And a seat that tuesday has taken over since is tuesday's.
+    taken_over = {**ARGS, "users": users(1), "validity": 3600, "lab": "tuesday"}
+    taken = call_module(taken_over)
+    assert call_module({**absent, "purge": True}).result["summary"]["forgotten"] == 2
+    assert reused(taken, call_module(taken_over))
 
 
 @pytest.mark.parametrize("purge", [False, True])

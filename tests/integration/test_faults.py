@@ -6,13 +6,10 @@
 from __future__ import annotations
 
 import json
-import os
 import random
-import signal
 import socket
 import sqlite3
 import threading
-import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -298,52 +295,3 @@ def test_a_run_waits_for_another_that_holds_the_store(
 
     assert not task.failed, task.msg
     assert stored_urls(home).keys() == {"anna", "ben"}
-
-
-# Runs at once, and runs that end too early
-
-
-@pytest.mark.core
-def test_runs_at_once_hand_every_learner_the_same_url(
-    lab: Simulator, ansible: Ansible, home: Path, users: Users
-) -> None:
-    class_of_40 = {**ARGS, "users": users(40)}
-
-    processes = [ansible.start_module(class_of_40) for _number in range(8)]
-    tasks = [finish_module(process) for process in processes]
-
-    assert [task.msg for task in tasks if task.failed] == []
-    assert len(stored_urls(home)) == 40
-    assert [urls_by_user(task) for task in tasks] == [stored_urls(home)] * 8
-    assert sum(task.result["summary"]["issued"] for task in tasks) == 40
-
-
-def test_killed_runs_lose_nothing_that_was_remembered(
-    lab: Simulator, ansible: Ansible, home: Path, users: Users
-) -> None:
-    class_of_40 = {**ARGS, "users": users(40), "concurrency": 2}
-    lab.add_fault(operation="CreateStreamingURL", latency_seconds=0.03)
-    seed = random.randrange(10**6)
-    print(f"seed {seed}")
-    moments = random.Random(seed)
-    remembered: dict[str, str] = {}
-
-    for _number in range(5):
-        enough = len(lab.streaming_urls()) + moments.randint(1, 7)
-        process = ansible.start_module(class_of_40)
-        while len(lab.streaming_urls()) < enough:
-            assert process.poll() is None, finish_module(process)
-            time.sleep(moments.uniform(0, 0.02))
-        os.kill(process.pid, signal.SIGKILL)
-        process.communicate()
-        stored = stored_urls(home)
-        assert remembered.items() <= stored.items()
-        remembered = stored
-
-    task = ansible.call_module(class_of_40)
-
-    assert not task.failed, task.msg
-    assert remembered.items() <= urls_by_user(task).items()
-    assert None not in task.urls
-    assert stored_urls(home) == urls_by_user(task)
-    assert 0 < len(remembered) < 40

@@ -84,7 +84,7 @@ def files_with(simulator: Simulator, folder: Path) -> list[Path]:
 def test_stopped_sessions_are_started_with_visible_looks_as_check_mode_has_said(
     simulator: Simulator, run_playbook: RunPlaybook, home: Path, tmp_path: Path
 ) -> None:
-    simulator.set(page_size=1, session_starting_seconds=2, stream_creating_seconds=0.3)
+    simulator.set(page_size=1, session_starting_seconds=4, stream_creating_seconds=0.3)
     simulator.seed_studio(
         STUDIO,
         [
@@ -368,9 +368,7 @@ def test_a_map_is_a_roster_failures_are_one_sentence_and_absent_forgets(
     )
 
 
-def test_the_playbook_in_the_readme_is_good_in_check_mode_and_for_real(
-    simulator: Simulator, run_playbook: RunPlaybook
-) -> None:
+def test_the_playbook_in_the_readme_is_good(simulator: Simulator, run_playbook: RunPlaybook) -> None:
     # Given the studio that it names, of whose two sessions one is stopped.
     readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
     [playbook] = [block for block in re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL) if ROLE in block]
@@ -379,12 +377,12 @@ def test_the_playbook_in_the_readme_is_good_in_check_mode_and_for_real(
     playbook = playbook.replace("https://studio.example.org", simulator.endpoint_url)
     elsewhere = dict.fromkeys(("AWS_URL", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION"), "")
 
-    # When it runs in check mode, and then for real, then both go well, and each session has a stream.
-    runs = [run_playbook(playbook, check=check, environment=elsewhere) for check in (True, False)]
-    assert [run.returncode for run in runs] == [0, 0], [run.printed for run in runs]
+    # When it runs, then it goes well, and each session has a stream.
+    run = run_playbook(playbook, environment=elsewhere)
+    assert run.returncode == 0, run.printed
     assert {stream["sessionId"] for stream in simulator.streams()} == {"session-4711", "session-4712"}
     assert len(simulator.streams()) == 2
-    assert not any(url in run.printed for run in runs for url in simulator.streaming_urls())
+    assert not any(url in run.printed for url in simulator.streaming_urls())
 
 
 def test_defaults_are_those_that_the_documentation_names() -> None:

@@ -121,7 +121,6 @@ def test_one_session_gets_a_stream_whose_url_opens_it(
     assert "DEPRECATION" not in run.printed
 
 
-@pytest.mark.core
 def test_a_class_gets_its_streams_in_the_order_asked_and_a_second_run_changes_nothing(
     simulator: Simulator, run_tasks: Callable[..., Run], home: Path
 ) -> None:

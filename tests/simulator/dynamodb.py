@@ -1,21 +1,25 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""IAM for moto's DynamoDB, which knows no policy for a single table and refuses in XML, what no client understands."""
+"""What moto's DynamoDB lacks: policies for a single table, refusals that a client understands, and fast replies."""
 
 from __future__ import annotations
+
+import json
 
 from moto.core.exceptions import JsonRESTError
 from moto.dynamodb.responses import DynamoHandler
 from werkzeug.exceptions import HTTPException
 
 _authorized_by_moto = DynamoHandler._authenticate_and_authorize_normal_action
+_read_by_moto = DynamoHandler.batch_get_item
 
 
 def register() -> None:
-    """Have moto ask for the table that a call names, and refuse in JSON."""
+    """Have moto's handler do what is said here."""
     DynamoHandler._determine_resource = _table_arn
     DynamoHandler._authenticate_and_authorize_normal_action = _authorize
+    DynamoHandler.batch_get_item = _batch_get_item
 
 
 def _table_arn(handler: DynamoHandler) -> str:
@@ -26,6 +30,11 @@ def _table_arn(handler: DynamoHandler) -> str:
         return parameters.get("ResourceArn", "*")
     account, region = handler.current_account, handler.region
     return name if name.startswith("arn:") else f"arn:aws:dynamodb:{region}:{account}:table/{name}"
+
+
+def _batch_get_item(handler: DynamoHandler) -> str:
+    """moto's serializer takes 0.1 s for a hundred items, although they are already as they go over the wire."""
+    return json.dumps(_read_by_moto(handler).result)
 
 
 def _authorize(handler: DynamoHandler, resource: str = "*") -> None:

@@ -24,6 +24,7 @@ from botocore.exceptions import UnknownServiceError
 from moto.core.request import Request
 from moto.core.utils import get_service_model
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.exceptions import ClientDisconnected
 from werkzeug.http import http_date
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Response
@@ -63,7 +64,10 @@ class Simulator:
         return response(environ, start_response)
 
     def _api_call(self, request: Request) -> Response:
-        body = request.get_data()
+        try:
+            body = request.get_data()
+        except ClientDisconnected as gone:  # killed in the middle of its request
+            raise ConnectionResetError("the client went away") from gone
         request.environ["wsgi.input"] = io.BytesIO(body)  # for moto, which reads it again
         call = Call.from_request(request, body)
         self._calls.add(call)

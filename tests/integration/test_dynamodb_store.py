@@ -1,0 +1,690 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The modules with their leases in a DynamoDB table: shared, refused, throttled, cut off, elsewhere, told to nobody.
+
+``test_concurrent_runs.py`` has runs at once, and runs that are killed.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.integration.lease_stores import TABLE, LeaseTable
+from tests.integration.running import FLEET, MODULE, STACK, STREAM_MODULE, STUDIO, Ansible, ModuleServer, Run, Task
+from tests.simulator.control import Simulator
+
+HANDOUT = "labstream.aws.streaming_handout"
+ARGS = {"stack_name": STACK, "fleet_name": FLEET, "validity": 3600}
+ANNA = {**ARGS, "user_id": "anna"}
+SEATS = {"studio_id": STUDIO, "session_ids": ["seat-01", "seat-02"], "wait": False}
+REGION, ACCOUNT, OTHER_ACCOUNT = "us-east-1", "123456789012", "222222222222"
+ROLE = f"arn:aws:iam::{OTHER_ACCOUNT}:role/lease-keeper"
+PRE_CHECK = {"DescribeStacks": 1, "DescribeFleets": 1, "ListAssociatedFleets": 1}
+# The table is described, and asked whether it may be written.
+STORE_CHECK = {"DescribeTable": 1, "PutItem": 1}
+THROTTLED = {"code": "ProvisionedThroughputExceededException", "message": "Rate exceeded"}
+TWO_TRIES = {"retries": {"mode": "standard", "total_max_attempts": 2}}
+
+CallModule = Callable[..., Task]
+Users = Callable[[int], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def call(call_module: CallModule, lease_table: str) -> CallModule:
+    """``call_module`` with the leases in the table."""
+
+    def call(args: dict[str, Any], **options: Any) -> Task:
+        return call_module({"lease_store": lease_table, **args}, **options)
+
+    return call
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, simulator: Simulator, module_server: ModuleServer) -> Ansible:
+    """Ansible in another fresh home, as the next job or pipeline has it."""
+    home = tmp_path / "elsewhere" / "home"
+    home.mkdir(parents=True)
+    return Ansible(home, simulator.environment(), module_server)
+
+
+def urls_by_user(task: Task) -> dict[str, str | None]:
+    return {entry["user_id"]: entry["streaming_url"] for entry in task.result["streaming_urls"]}
+
+
+def codes_by_user(task: Task) -> dict[str, str]:
+    return {failure["user_id"]: failure["code"] for failure in task.result["failures"]}
+
+
+def stream_ids(task: Task) -> list[str]:
+    return [entry["stream_id"] for entry in task.result["streams"]]
+
+
+def calls_since(simulator: Simulator, before: int) -> Counter[str]:
+    return Counter(call["operation"] for call in simulator.calls()[before:])
+
+
+def most_lost(concurrency: int) -> int:
+    """So many URLs may be issued and not remembered: those of the calls that are made or wait for a thread."""
+    return 2 * concurrency
+
+
+# One memory for all
+
+
+@pytest.mark.core
+def test_a_class_is_served_from_the_table_in_another_home(
+    lab: Simulator, call: CallModule, elsewhere: Ansible, table: LeaseTable, home: Path, users: Users
+) -> None:
+    class_of_30 = {**ARGS, "users": users(30), "lab": "monday"}
+    first = call(class_of_30)
+    before = len(lab.calls())
+
+    second = elsewhere.call_module({**class_of_30, "lease_store": table.url})
+
+    assert (first.changed, second.changed) == (True, False)
+    assert calls_since(lab, before) == {**PRE_CHECK, **STORE_CHECK, "BatchGetItem": 1}
+    assert table.urls() == urls_by_user(first) == urls_by_user(second)
+    assert len(set(second.urls)) == 30
+    assert second.result["summary"]["reused"] == 30
+    assert not (home / ".ansible/labstream").exists()
+    assert {(lease["lab"], lease["validity"]) for lease in table.leases()} == {("monday", 3600)}
+
+
+def test_the_table_is_named_by_the_environment(
+    lab: Simulator, call_module: CallModule, elsewhere: Ansible, table: LeaseTable
+) -> None:
+    named = {"LABSTREAM_LEASE_STORE": table.url}
+
+    first, second = call_module(ANNA, environment=named), elsewhere.call_module(ANNA, environment=named)
+
+    assert (first.changed, second.changed) == (True, False)
+    assert second.urls == first.urls
+
+
+def test_calls_to_the_table_say_who_makes_them(lab: Simulator, call: CallModule) -> None:
+    before = len(lab.calls())
+    call(ANNA)
+
+    calls = lab.calls()[before:]
+    assert {call["service"] for call in calls} == {"appstream", "dynamodb"}
+    assert all("labstream.aws/" in call["user_agent"] for call in calls)
+
+
+def test_check_mode_predicts_and_leaves_the_table_as_it_is(
+    lab: Simulator, call: CallModule, table: LeaseTable, users: Users
+) -> None:
+    call({**ARGS, "users": users(3)})
+    items, issued = table.items(), lab.streaming_urls()
+
+    predicted = call({**ARGS, "users": users(5)}, check=True)
+    renewed = call({**ARGS, "users": users(3), "force": True}, check=True)
+    forgotten, purged = (
+        call({**ARGS, "users": users(3), "state": "absent", "purge": purge}, check=True) for purge in (False, True)
+    )
+
+    assert (table.items(), lab.streaming_urls()) == (items, issued)
+    tasks = (predicted, renewed, forgotten, purged)
+    assert [task.changed for task in tasks] == [True] * 4
+    assert predicted.urls == [*table.urls().values(), None, None]
+    assert [task.result["summary"]["issued"] for task in tasks] == [2, 3, 0, 0]
+    assert [task.result["summary"]["forgotten"] for task in tasks] == [0, 0, 3, 3]
+    done = call({**ARGS, "users": users(5)})
+    assert {**done.result["summary"], "first_expiry": None} == {**predicted.result["summary"], "first_expiry": None}
+
+
+def test_a_lease_that_is_not_good_enough_is_written_over(lab: Simulator, call: CallModule, table: LeaseTable) -> None:
+    first, second = call(ANNA), call({**ANNA, "validity": 7200})
+
+    assert second.changed
+    assert second.urls != first.urls
+    assert table.urls() == urls_by_user(second)
+    assert not call({**ANNA, "validity": 7200}).changed
+
+
+def test_what_expired_but_is_still_in_the_table_is_not_handed_out(
+    lab: Simulator, call: CallModule, table: LeaseTable
+) -> None:
+    # DynamoDB takes days to delete what is past its time; the simulator never does.
+    first = call(ANNA)
+    lab.set(clock_offset_seconds=3600 + 31 * 24 * 60 * 60)
+
+    second = call(ANNA)
+
+    assert second.changed
+    assert second.urls != first.urls
+    assert table.urls() == urls_by_user(second)
+    assert lab.open(second.urls[0])[0] == 200
+
+
+def test_a_thousand_learners_are_read_in_hundreds(
+    lab: Simulator, call: CallModule, table: LeaseTable, users: Users
+) -> None:
+    call({**ARGS, "user_id": "learner-001"})
+    [item] = table.items()
+    others = [{**item, "seat": {"S": user["user_id"]}} for user in users(1000)]
+    for start in range(0, 1000, 25):
+        requests = [{"PutRequest": {"Item": other}} for other in others[start : start + 25]]
+        table.client.batch_write_item(RequestItems={TABLE: requests})
+
+    before = len(lab.calls())
+
+    task = call({**ARGS, "users": users(1000)})
+
+    assert (task.result["summary"]["reused"], task.changed) == (1000, False)
+    assert calls_since(lab, before) == {**PRE_CHECK, **STORE_CHECK, "BatchGetItem": 10}
+
+
+# Forgetting
+
+
+def test_absent_wipes_the_url_and_purge_the_record(lab: Simulator, call: CallModule, table: LeaseTable) -> None:
+    [url] = call(ANNA).urls
+
+    forgotten, again = (call({**ANNA, "state": "absent"}) for _number in range(2))
+
+    assert (forgotten.changed, again.changed) == (True, False)
+    assert "1 forgotten streaming URL" in forgotten.warnings
+    [lease] = table.leases()
+    assert lease["seat"] == "anna"
+    assert url not in json.dumps(table.items())
+
+    purged, nothing = (call({**ANNA, "state": "absent", "purge": True}) for _number in range(2))
+
+    assert (purged.changed, nothing.changed) == (True, False)
+    assert table.items() == []
+    assert call(ANNA).urls != [url]
+
+
+def test_absent_by_lab_forgets_that_lab_only(lab: Simulator, call: CallModule, table: LeaseTable, users: Users) -> None:
+    call({**ARGS, "users": users(3), "lab": "monday"})
+    tuesday = call({**ANNA, "lab": "tuesday"})
+    monday = {**ARGS, "lab": "monday", "state": "absent"}
+
+    first, second = call(monday), call(monday)
+
+    assert [task.result["summary"]["forgotten"] for task in (first, second)] == [3, 0]
+    assert table.urls() == urls_by_user(tuesday)
+    assert not call({**ANNA, "lab": "tuesday"}).changed
+
+
+def test_purge_of_a_learner_removes_whatever_they_had_a_url_for(
+    lab: Simulator, call: CallModule, table: LeaseTable
+) -> None:
+    of_anna = [{"user_id": "anna"}, {"user_id": "anna", "application_id": "Desktop"}]
+    of_anna.append({"user_id": "anna", "application_id": "cad", "session_context": "unit-7"})
+    call({**ARGS, "users": [*of_anna, {"user_id": "ben"}, {"user_id": "ann"}]})
+    gone = {**ARGS, "state": "absent", "users": [{"user_id": "anna"}]}
+
+    forgotten = call(gone)
+    purged = call({**gone, "purge": True})
+
+    assert forgotten.result["summary"]["forgotten"] == 1, "the purpose that is named, which is none"
+    assert purged.result["summary"]["forgotten"] == 3
+    assert [lease["seat"] for lease in table.leases()] == ["ann", "ben"]
+
+
+def test_purge_of_one_purpose_leaves_the_others(lab: Simulator, call: CallModule, table: LeaseTable) -> None:
+    both = [{"user_id": "anna"}, {"user_id": "anna", "application_id": "Desktop"}]
+    call({**ARGS, "users": both})
+
+    purged = call({**ARGS, "users": both[1:], "state": "absent", "purge": True})
+
+    assert purged.result["summary"]["forgotten"] == 1
+    assert [lease["seat"] for lease in table.leases()] == ["anna"]
+
+
+def test_purge_leaves_the_learner_of_another_fleet(lab: Simulator, call: CallModule, table: LeaseTable) -> None:
+    lab.seed_lab("other-course", "other-fleet")
+    other = {**ANNA, "stack_name": "other-course", "fleet_name": "other-fleet"}
+    call(ANNA)
+    [url] = call(other).urls
+
+    call({**ANNA, "state": "absent", "purge": True})
+
+    assert list(table.urls().values()) == [url]
+
+
+# The other modules
+
+
+def test_streams_are_remembered_in_the_table_without_their_urls(
+    studio: Simulator, call: CallModule, elsewhere: Ansible, table: LeaseTable
+) -> None:
+    first = call({**SEATS, "wait": True}, module=STREAM_MODULE)
+    second = elsewhere.call_module({**SEATS, "wait": True, "lease_store": table.url}, module=STREAM_MODULE)
+
+    assert (first.changed, second.changed) == (True, False)
+    assert stream_ids(second) == stream_ids(first)
+    assert len(studio.streams()) == 2
+    assert [item["stream_id"]["S"] for item in table.items()] == stream_ids(first)
+    assert not any(url in json.dumps(table.items()) for url in studio.streaming_urls())
+
+
+def test_a_run_that_could_not_remember_its_streams_leaves_them_to_the_next(
+    studio: Simulator, call: CallModule, table: LeaseTable
+) -> None:
+    # The check of the store and the two intents are written, and nothing after them.
+    studio.add_fault(service="dynamodb", operation="PutItem", throttle={"rate": 0.001, "burst": 3})
+    failed = call({**SEATS, "aws_config": TWO_TRIES}, module=STREAM_MODULE)
+    assert [failure["code"] for failure in failed.result["failures"]] == ["LeaseStoreError"] * 2
+    studio.clear_faults()
+
+    again = call(SEATS, module=STREAM_MODULE)
+
+    assert not again.failed, again.msg
+    assert len(studio.streams()) == 2
+    assert [item["stream_id"]["S"] for item in table.items()] == stream_ids(again)
+
+
+def test_streams_are_forgotten_and_purged_also_where_the_studio_is_gone(
+    studio: Simulator, call: CallModule, table: LeaseTable
+) -> None:
+    call(SEATS, module=STREAM_MODULE)
+    one = {"studio_id": STUDIO, "session_id": "seat-01", "state": "absent"}
+    here = [call(one, module=STREAM_MODULE) for _number in range(2)]
+    studio.add_fault(operation="GetStudio", error={"code": "ResourceNotFoundException", "message": "No such studio."})
+
+    other = {**one, "session_id": "seat-02", "purge": True}
+    gone = [call(other, module=STREAM_MODULE) for _number in range(2)]
+
+    tasks = [*here, *gone]
+    assert [task.result.get("msg") for task in tasks] == [None] * 4
+    assert [task.changed for task in tasks] == [True, False, True, False]
+    [item] = table.items()
+    assert (item["seat"]["S"], "forgotten" in item) == ("seat-01", True)
+
+
+def test_a_hand_out_is_written_from_the_table(
+    lab: Simulator, call: CallModule, elsewhere: Ansible, table: LeaseTable
+) -> None:
+    issued = call({**ARGS, "users": [{"user_id": "anna"}, {"user_id": "ben", "session_context": "unit-7"}]})
+    seats = [
+        {
+            "scope": issued.result["scope"],
+            "seat": entry["user_id"],
+            "application_id": entry["application_id"],
+            "session_context": entry["session_context"],
+        }
+        for entry in issued.result["streaming_urls"]
+    ]
+    dest = elsewhere.home / "class.csv"
+    args = {"dest": str(dest), "seats": seats, "lease_store": table.url}
+
+    first, second = (elsewhere.call_module(args, module=HANDOUT) for _number in range(2))
+
+    assert [task.result.get("msg") for task in (first, second)] == [None] * 2
+    assert (first.changed, second.changed) == (True, False)
+    with dest.open(newline="", encoding="utf-8") as file:
+        assert [row["streaming_url"] for row in csv.DictReader(file)] == issued.urls
+    call({**ANNA, "state": "absent"})
+    assert "1 of 2 seats (anna)" in elsewhere.call_module(args, module=HANDOUT).msg
+
+
+# A table that cannot be used
+
+
+def no_table(table: LeaseTable, simulator: Simulator) -> None:
+    table.client.delete_table(TableName=TABLE)
+
+
+def denied(table: LeaseTable, simulator: Simulator) -> None:
+    error = {"code": "AccessDeniedException", "message": "User: teacher is not authorized."}
+    simulator.add_fault(operation="PutItem", error=error)
+
+
+def other_keys(table: LeaseTable, simulator: Simulator) -> None:
+    no_table(table, simulator)
+    table.client.create_table(
+        TableName=TABLE,
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
+def throttled_at_once(table: LeaseTable, simulator: Simulator) -> None:
+    simulator.add_fault(operation="DescribeTable", error=THROTTLED)
+
+
+MISSING = (no_table, ("ResourceNotFoundException", "labstream.aws.lease_table"))
+DENIED = (denied, ("the credentials may not do dynamodb:PutItem", "User: teacher is not authorized"))
+UNUSABLE = {
+    "no table": (MODULE, ANNA, *MISSING),
+    "no table for streams": (STREAM_MODULE, SEATS, *MISSING),
+    "denied": (MODULE, ANNA, *DENIED),
+    "denied for streams": (STREAM_MODULE, SEATS, *DENIED),
+    "other keys": (MODULE, ANNA, other_keys, ("id (HASH, S)", "scope (HASH, S) and seat (RANGE, S)")),
+    "throttled": (MODULE, ANNA, throttled_at_once, ("ProvisionedThroughputExceededException", "lower concurrency")),
+}
+
+
+@pytest.mark.parametrize(("module", "args", "make_unusable", "says"), UNUSABLE.values(), ids=UNUSABLE)
+def test_a_table_that_cannot_be_used_is_refused_before_anything_is_issued(
+    lab: Simulator,
+    studio: Simulator,
+    call: CallModule,
+    table: LeaseTable,
+    module: str,
+    args: dict[str, Any],
+    make_unusable: Callable[[LeaseTable, Simulator], None],
+    says: tuple[str, ...],
+) -> None:
+    make_unusable(table, lab)
+
+    done, predicted = (
+        call({**args, "aws_config": TWO_TRIES}, module=module, check=check, verbosity=3) for check in (False, True)
+    )
+
+    assert done.failed
+    for words in (TABLE, *says):
+        assert words in done.msg
+    assert "\n" not in done.msg
+    assert "Traceback" not in str(done.result)
+    assert predicted.msg == done.msg
+    assert (done.changed, done.result["failures"]) == (False, [])
+    assert lab.calls("CreateStreamingURL") == lab.calls("CreateStreamingSessionStream") == []
+
+
+@pytest.mark.parametrize(
+    ("module", "args"),
+    [
+        (MODULE, {**ANNA, "state": "absent"}),
+        (STREAM_MODULE, {**SEATS, "state": "absent"}),
+        (HANDOUT, {"dest": "class.csv", "seats": [{"scope": "appstream|example", "seat": "anna"}]}),
+    ],
+    ids=["absent", "absent streams", "hand-out"],
+)
+def test_who_only_reads_is_told_of_a_missing_table_too(
+    lab: Simulator, studio: Simulator, call: CallModule, table: LeaseTable, module: str, args: dict[str, Any]
+) -> None:
+    no_table(table, lab)
+
+    task = call(args, module=module, verbosity=3)
+
+    assert task.failed
+    assert TABLE in task.msg
+    assert "labstream.aws.lease_table" in task.msg
+    assert "Traceback" not in str(task.result)
+
+
+@pytest.mark.parametrize("what", ["no endpoint", "a page"])
+def test_an_address_where_no_table_is_gets_a_sentence(lab: Simulator, call_module: CallModule, what: str) -> None:
+    address = "http://127.0.0.1:9" if what == "no endpoint" else f"{lab.endpoint_url}/_simulator/calls?"
+    store = f"dynamodb://{TABLE}?{urlencode({'endpoint_url': address})}"
+
+    task = call_module({**ANNA, "lease_store": store, "aws_config": TWO_TRIES}, verbosity=3)
+
+    assert task.failed
+    assert TABLE in task.msg
+    assert "endpoint_url" in task.msg
+    assert "\n" not in task.msg
+    assert "Traceback" not in str(task.result)
+    assert lab.calls("CreateStreamingURL") == []
+
+
+def test_an_item_that_is_no_lease_is_told(lab: Simulator, call: CallModule, table: LeaseTable) -> None:
+    scope = call({**ANNA, "user_id": "ben"}).result["scope"]
+    table.client.put_item(TableName=TABLE, Item={"scope": {"S": scope}, "seat": {"S": "anna"}})
+
+    task = call(ANNA, verbosity=3)
+
+    assert task.failed
+    assert "an item that is no lease" in task.msg
+    assert "Traceback" not in str(task.result)
+    assert len(lab.calls("CreateStreamingURL")) == 1, "that of ben"
+
+
+# Throttled and cut off in mid-run
+
+
+def test_a_table_that_is_throttled_for_a_while_is_not_noticed(
+    lab: Simulator, call: CallModule, table: LeaseTable, users: Users
+) -> None:
+    lab.add_fault(service="dynamodb", operation="PutItem", throttle={"rate": 10, "burst": 5})
+
+    task = call({**ARGS, "users": users(10)})
+
+    assert not task.failed, task.msg
+    assert any("throttle" in call["faults"] for call in lab.calls("PutItem"))
+    assert table.urls() == urls_by_user(task)
+    assert len(lab.streaming_urls()) == 10
+
+
+def test_of_a_table_that_is_throttled_for_good_those_who_could_not_be_remembered_are_named(
+    lab: Simulator, call: CallModule, table: LeaseTable, users: Users
+) -> None:
+    class_of_20 = {**ARGS, "users": users(20), "concurrency": 2, "aws_config": TWO_TRIES}
+    # The check of the store and six leases are written, and nothing after them.
+    lab.add_fault(service="dynamodb", operation="PutItem", throttle={"rate": 0.001, "burst": 7})
+
+    failed = call(class_of_20, verbosity=3)
+
+    remembered = table.urls()
+    assert len(remembered) == 6
+    assert failed.failed
+    assert "14 of 20 got no streaming URL" in failed.msg
+    assert TABLE in failed.msg
+    assert "\n" not in failed.msg
+    assert codes_by_user(failed) == {
+        user["user_id"]: "LeaseStoreError" for user in users(20) if user["user_id"] not in remembered
+    }
+    assert failed.changed
+    assert failed.urls == [None] * 20
+    assert not any(url in json.dumps(failed.result) for url in lab.streaming_urls())
+    issued = len(lab.streaming_urls())
+    assert 6 < issued <= 6 + most_lost(concurrency=2)
+
+    lab.clear_faults()
+    again = call(class_of_20)
+
+    assert not again.failed, again.msg
+    assert remembered.items() <= urls_by_user(again).items()
+    assert table.urls() == urls_by_user(again)
+    assert again.result["summary"]["reused"] == 6
+    assert len(lab.streaming_urls()) == issued + 14
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("operation", ["DescribeTable", "BatchGetItem", "PutItem"])
+def test_a_connection_that_is_cut_off_now_and_then_is_not_noticed(
+    lab: Simulator, call: CallModule, table: LeaseTable, users: Users, operation: str, when: str
+) -> None:
+    lab.add_fault(service="dynamodb", operation=operation, drop=when, times=3)
+
+    task = call({**ARGS, "users": users(6)})
+
+    assert not task.failed, task.msg
+    assert sum("drop" in call["faults"] for call in lab.calls(operation)) == 3
+    assert table.urls() == urls_by_user(task)
+    assert len(lab.streaming_urls()) == 6
+    assert not call({**ARGS, "users": users(6)}).changed
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_connection_that_is_cut_off_for_good_costs_nobody_two_urls(
+    lab: Simulator, call: CallModule, table: LeaseTable, users: Users, when: str
+) -> None:
+    class_of_6 = {**ARGS, "users": users(6), "aws_config": TWO_TRIES}
+    [first] = call({**ARGS, "user_id": "learner-001"}).urls
+    # Every write, but not the check of the store.
+    lab.add_fault(operation="PutItem", parameters={"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}, drop=when)
+
+    failed = call(class_of_6)
+
+    assert failed.failed
+    assert set(codes_by_user(failed).values()) == {"LeaseStoreError"}
+    lab.clear_faults()
+    again = call(class_of_6)
+    assert not again.failed, again.msg
+    assert urls_by_user(again)["learner-001"] == first
+    assert table.urls() == urls_by_user(again)
+    # Work that was done, though its reply was lost, is found and reused.
+    assert again.result["summary"]["reused"] == (6 if when == "after" else 1)
+
+
+# Where the table is
+
+
+def test_the_endpoint_of_the_module_is_not_asked_for_the_table(lab: Simulator, call_module: CallModule) -> None:
+    nowhere = {"AWS_ENDPOINT_URL": "", "AWS_URL": ""}
+    with Simulator.start() as other:
+        table = LeaseTable.create(other)
+        before = len(lab.calls())
+        args = {
+            **ANNA,
+            "endpoint_url": lab.endpoint_url,
+            "lease_store": f"{table.url}?endpoint_url={other.endpoint_url}",
+        }
+        by_environment = {**args, "lease_store": table.url}
+
+        first = call_module(args, environment=nowhere)
+        second = call_module(by_environment, environment={**nowhere, "AWS_ENDPOINT_URL_DYNAMODB": other.endpoint_url})
+
+        assert [task.result.get("msg") for task in (first, second)] == [None] * 2
+        assert (first.changed, second.changed) == (True, False)
+        assert table.urls() == urls_by_user(first)
+        assert {call["service"] for call in lab.calls()[before:]} == {"appstream"}
+        assert {call["service"] for call in other.calls()} == {"dynamodb"}
+
+
+class Accounts:
+    """Keys of two accounts, and an AWS config file whose profile "keeper" takes on a role in the other one."""
+
+    def __init__(self, simulator: Simulator, folder: Path) -> None:
+        here = simulator.environment()
+        role = simulator.client("sts").assume_role(RoleArn=ROLE, RoleSessionName="test")["Credentials"]
+        # As modules and as boto3 name them.
+        self.here = {"access_key": here["AWS_ACCESS_KEY_ID"], "secret_key": here["AWS_SECRET_ACCESS_KEY"]}
+        self.other = {
+            "access_key": role["AccessKeyId"],
+            "secret_key": role["SecretAccessKey"],
+            "session_token": role["SessionToken"],
+        }
+        self.other_in_boto3 = {
+            "aws_access_key_id": role["AccessKeyId"],
+            "aws_secret_access_key": role["SecretAccessKey"],
+            "aws_session_token": role["SessionToken"],
+        }
+        config = folder / "aws-config"
+        config.write_text(
+            f"[profile teacher]\naws_access_key_id = {here['AWS_ACCESS_KEY_ID']}\n"
+            f"aws_secret_access_key = {here['AWS_SECRET_ACCESS_KEY']}\n"
+            f"[profile keeper]\nrole_arn = {ROLE}\nsource_profile = teacher\n"
+        )
+        self.environment = {"AWS_CONFIG_FILE": str(config)}
+        self.only_profiles = {**self.environment, "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
+
+
+@pytest.fixture
+def accounts(simulator: Simulator, home: Path) -> Accounts:
+    return Accounts(simulator, home)
+
+
+def test_a_table_in_another_account_is_reached_by_its_arn_and_a_profile(
+    lab: Simulator, call_module: CallModule, accounts: Accounts
+) -> None:
+    table = LeaseTable.create(lab, "eu-west-1", **accounts.other_in_boto3)
+    store = f"dynamodb://arn:aws:dynamodb:eu-west-1:{OTHER_ACCOUNT}:table/{TABLE}?profile=keeper"
+    before = len(lab.calls())
+
+    tasks = [
+        call_module({**ANNA, "lease_store": store}, environment=accounts.environment),
+        # Keys and a profile of the task's own are for AppStream alone.
+        call_module({**ANNA, "lease_store": store, "profile": "teacher"}, environment=accounts.only_profiles),
+        call_module({**ANNA, "lease_store": store, **accounts.here}, environment=accounts.only_profiles),
+    ]
+
+    assert [task.result.get("msg") for task in tasks] == [None] * 3
+    assert [task.changed for task in tasks] == [True, False, False]
+    assert table.urls() == urls_by_user(tasks[0])
+    made = {
+        (call["service"], call["account"], call["region"]) for call in lab.calls()[before:] if call["service"] != "sts"
+    }
+    assert made == {("appstream", ACCOUNT, REGION), ("dynamodb", OTHER_ACCOUNT, "eu-west-1")}
+
+
+def test_without_its_profile_the_table_of_another_account_is_not_found(
+    lab: Simulator, call_module: CallModule, accounts: Accounts
+) -> None:
+    LeaseTable.create(lab, **accounts.other_in_boto3)
+
+    task = call_module({**ANNA, "lease_store": f"dynamodb://{TABLE}"})
+
+    assert task.failed
+    assert "whose credentials these are" in task.msg
+    assert lab.streaming_urls() == []
+
+
+def test_a_profile_that_does_not_exist_is_named(lab: Simulator, call: CallModule, table: LeaseTable) -> None:
+    task = call({**ANNA, "lease_store": f"{table.url}?profile=nobody"}, verbosity=3)
+
+    assert task.failed
+    assert "nobody" in task.msg
+    assert "Traceback" not in str(task.result)
+    assert lab.streaming_urls() == []
+
+
+def test_regions_and_accounts_share_a_table_and_no_lease(
+    lab: Simulator, call_module: CallModule, accounts: Accounts, table: LeaseTable
+) -> None:
+    lab.seed_lab(STACK, FLEET, region="eu-west-1")
+    appstream = lab.client("appstream", **accounts.other_in_boto3)
+    appstream.create_stack(Name=STACK)
+    appstream.create_fleet(Name=FLEET, InstanceType="x", ImageName="lab-image", ComputeCapacity={"DesiredInstances": 1})
+    appstream.associate_fleet(StackName=STACK, FleetName=FLEET)
+    appstream.start_fleet(Name=FLEET)
+    args = {**ANNA, "lease_store": f"{table.url}?region={REGION}&profile=teacher"}
+    targets = ({}, {"region": "eu-west-1"}, accounts.other)
+
+    first, second = (
+        [call_module({**args, **target}, environment=accounts.environment) for target in targets] for _run in range(2)
+    )
+
+    assert [task.result.get("msg") for task in first] == [None] * 3
+    assert len({task.result["scope"] for task in first}) == len({task.urls[0] for task in first}) == 3
+    assert [(task.urls, task.changed) for task in second] == [(task.urls, False) for task in first]
+    # By their scopes, the leases are where they belong.
+    assert {lease["scope"]: [lease["url"]] for lease in table.leases()} == {
+        task.result["scope"]: task.urls for task in first
+    }
+    forgotten = call_module({**args, "state": "absent", "purge": True}, environment=accounts.environment)
+    assert forgotten.result["summary"]["forgotten"] == 1
+    assert len(table.items()) == 2
+
+
+# Secrets
+
+
+def test_no_url_is_in_what_a_run_prints_or_leaves(
+    lab: Simulator, ansible: Ansible, run_tasks: Callable[..., Run], table: LeaseTable, users: Users
+) -> None:
+    class_of_4 = {**ARGS, "users": users(4), "return_urls": False, "lease_store": table.url, "aws_config": TWO_TRIES}
+    # The second run can check the store and write one lease, but no more.
+    lab.add_fault(service="dynamodb", operation="PutItem", throttle={"rate": 0.001, "burst": (1 + 4) + (1 + 1)})
+    tasks = [
+        {"name": "issue", MODULE: class_of_4, "register": "issued"},
+        {"name": "fail", MODULE: {**class_of_4, "force": True, "return_urls": True}, "register": "failed"},
+        {"name": "show", "ansible.builtin.debug": {"var": "[issued, failed, ansible_facts]"}},
+    ]
+
+    run = run_tasks(tasks, diff=True, verbosity=3)
+
+    statuses = {task.name: (task.failed, task.result.get("changed")) for task in run.tasks}
+    assert statuses == {"issue": (False, True), "fail": (True, True), "show": (False, False)}, run.printed
+    assert len(codes_by_user(run.task("fail"))) == 3
+    secrets = [part for url in lab.streaming_urls() for part in (url, url.partition("parameters=")[2])]
+    assert len(secrets) > 2 * 4
+    assert "learner-004" in run.printed
+    assert [secret for secret in secrets if secret in run.printed] == []
+    left = [path for path in ansible.home.parent.rglob("*") if path.is_file()]
+    assert left
+    assert [path for path in left if any(secret.encode() in path.read_bytes() for secret in secrets)] == []
