@@ -162,5 +162,5 @@ build/botocore-nimble/.stamp: requirements/botocore-nimble.txt build/venv/.runti
 build/dynalite/.stamp: tests/dynalite/package.json
 	@rm -rf $(@D) && mkdir -p $(@D) && cp $< $(@D)
 	@if command -v npm > /dev/null && npm install --prefix $(@D) --cache build/home/.npm --engine-strict --no-package-lock \
-		--ignore-scripts --no-audit --no-fund --silent; then touch $@; \
+		--ignore-scripts --no-audit --no-fund --silent --fetch-retries 1 --fetch-timeout 20000; then touch $@; \
 	else echo "dynalite is left out: it takes node and npm, and a registry to install it from." >&2; fi

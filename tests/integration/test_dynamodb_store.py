@@ -449,12 +449,13 @@ def test_an_item_that_is_no_lease_is_told(lab: Simulator, call: CallModule, tabl
 def test_a_table_that_is_throttled_for_a_while_is_not_noticed(
     lab: Simulator, call: CallModule, table: LeaseTable, users: Users
 ) -> None:
-    lab.add_fault(service="dynamodb", operation="PutItem", throttle={"rate": 10, "burst": 5})
+    too_much = {"code": "ProvisionedThroughputExceededException", "message": "Rate exceeded"}
+    lab.add_fault(service="dynamodb", operation="PutItem", error=too_much, times=3)
 
     task = call({**ARGS, "users": users(10)})
 
     assert not task.failed, task.msg
-    assert any("throttle" in call["faults"] for call in lab.calls("PutItem"))
+    assert sum(call["faults"] == ["error"] for call in lab.calls("PutItem")) == 3
     assert table.urls() == urls_by_user(task)
     assert len(lab.streaming_urls()) == 10
 

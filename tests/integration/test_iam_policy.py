@@ -9,6 +9,7 @@ import copy
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -75,6 +76,7 @@ def call_as(simulator: Simulator, call_module: Callable[..., Task]) -> Callable[
 
 APPSTREAM, NIMBLE = policy_of_the_readme("appstream:CreateStreamingURL"), policy_of_the_readme("nimble:GetStudio")
 LEASES = policy_of_the_readme("dynamodb:PutItem")
+BOTH = {**APPSTREAM, "Statement": APPSTREAM["Statement"] + LEASES["Statement"]}
 
 
 @pytest.mark.parametrize(
@@ -171,6 +173,33 @@ NEEDS_OF_TABLE = {
 }
 
 
+def test_three_actions_are_enough_to_read(simulator: Simulator, call_as: Callable[..., Task], home: Path) -> None:
+    # Given a lease, and somebody who may do no more than the README says of those who only read.
+    store = {"lease_store": LeaseTable.create(simulator, region=REGION).url}
+    scope = call_as(BOTH, {**ANNA, **store}).result["scope"]
+    named = re.search(r"To read only, [^.]*enough", (CHECKOUT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert named
+    reading = copy.deepcopy(LEASES)
+    reading["Statement"][0]["Action"] = re.findall(r"`(dynamodb:\w+)`", named[0])
+    assert set(actions_of(reading)) < set(actions_of(LEASES))
+
+    # When they look at leases and write hand-outs.
+    options = {"region": REGION, **store}
+    hand_out = {"dest": str(home / "class.csv"), "seats": [{"scope": scope, "seat": "anna"}]}
+    tasks = [
+        call_as(reading, options, module=INFO),
+        call_as(reading, {**options, "scope": scope}, module=INFO),
+        call_as(reading, {**options, **hand_out}, module="labstream.aws.streaming_handout"),
+    ]
+
+    # Then they can, and can do nothing else.
+    assert [task.result.get("msg") for task in tasks] == [None] * 3
+    assert [task.result["summary"].get("leases") for task in tasks] == [1, 1, None]
+    assert "streaming_url" in (home / "class.csv").read_text()
+    both = {**APPSTREAM, "Statement": APPSTREAM["Statement"] + reading["Statement"]}
+    assert call_as(both, {**ANNA, **store, "state": "absent"}).failed
+
+
 def test_the_policy_for_leases_has_what_the_modules_call_and_no_more() -> None:
     assert set(actions_of(LEASES)) == {*NEEDS_OF_TABLE, "dynamodb:GetItem"}
 
@@ -181,18 +210,17 @@ def test_the_error_names_the_action_on_the_table_that_the_policy_lacks(
 ) -> None:
     # Given a table with a lease that was issued with all that the two policies allow.
     store = {"lease_store": LeaseTable.create(simulator, region=REGION).url}
-    both = {**APPSTREAM, "Statement": APPSTREAM["Statement"] + LEASES["Statement"]}
-    issued = call_as(both, {**ANNA, **store})
+    issued = call_as(BOTH, {**ANNA, **store})
     assert not issued.failed, issued.msg
 
     # When one action is taken away.
     module, args = NEEDS_OF_TABLE[action]
-    denied = call_as(without(both, action), {**args, **store}, module=module)
+    denied = call_as(without(BOTH, action), {**args, **store}, module=module)
 
     # Then the sentence names it and the table, and nothing was issued; with the action it works.
     assert denied.failed
     assert f"the credentials may not do {action} (" in denied.msg
     assert f"{TABLE!r}: the credentials" in denied.msg
     assert len(simulator.streaming_urls()) == 1
-    allowed = call_as(both, {**args, **store}, module=module)
+    allowed = call_as(BOTH, {**args, **store}, module=module)
     assert not allowed.failed, allowed.msg

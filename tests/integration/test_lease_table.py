@@ -246,7 +246,7 @@ def test_a_table_whose_items_expire_otherwise_is_refused(simulator: Simulator, c
 
 def test_of_two_runs_at_once_one_creates_and_neither_fails(simulator: Simulator, ansible: Ansible) -> None:
     # Both have seen that there is no table before either creates it.
-    simulator.add_fault(operation="CreateTable", latency_seconds=1.5)
+    simulator.add_fault(operation="CreateTable", latency_seconds=3)
 
     runs = [ansible.start_module({"name": NAME}, module=MODULE) for _run in range(2)]
     tasks = [finish_module(run) for run in runs]

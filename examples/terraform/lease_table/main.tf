@@ -23,7 +23,7 @@ variable "name" {
 }
 
 variable "kms_key_arn" {
-  description = "A KMS key of your own to encrypt the table with. Without it, the table has a key that AWS owns, at no cost."
+  description = "A KMS key of your own, which all who use the table need the right to use. Without it, AWS owns the key, at no cost."
   type        = string
   default     = null
 }
