@@ -32,6 +32,8 @@ from .version import COLLECTION_NAME, COLLECTION_VERSION
 NIMBLE = "nimble"
 # How often a call is tried if the user does not say.
 ATTEMPTS = 10
+# In seconds. botocore's minute, so many times, would leave the user without a word for ten.
+CONNECT_TIMEOUT = 10
 # In seconds: before the second try, then doubled, up to the longest.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 4.0
 
@@ -61,7 +63,11 @@ def service_client(
     Raises:
         LabstreamError: the options do not say how to connect, or botocore does not take the user's ``aws_config``.
     """
-    config = Config(retries={"mode": "adaptive", "total_max_attempts": ATTEMPTS}, max_pool_connections=concurrency)
+    config = Config(
+        connect_timeout=CONNECT_TIMEOUT,
+        max_pool_connections=concurrency,
+        retries={"mode": "adaptive", "total_max_attempts": ATTEMPTS},
+    )
     try:
         config = config.merge(Config(**(module.params["aws_config"] or {})))
     except (TypeError, ValueError, BotoCoreError) as e:

@@ -63,7 +63,7 @@ class ServiceError(AnsibleAWSError, LabstreamError):
     def _sentence(self) -> str:
         if not isinstance(self.exception, botocore_exceptions.ClientError):
             return _sentence(self.exception)
-        said = _one_line(self.exception.response.get("Error", {}).get("Message") or "no message")
+        said = _said(self.exception)
         if self.code in _DENIED:
             action = f"{self.iam_prefix}:{self.exception.operation_name}"
             return (
@@ -161,6 +161,12 @@ class AnsibleLeaseTableError(ServiceError):
         "ThrottlingException": _LESS_AT_ONCE,
     }
 
+    def _sentence(self) -> str:
+        said = _said(self.exception) if self.code in _DENIED else ""
+        if "KMS" in said:
+            return f"the credentials may not use the KMS key of the table ({said}): allow that in their IAM policy."
+        return super()._sentence()
+
 
 class LeaseTableErrorHandler(ServiceErrorHandler):
     """Decorators for functions that make one DynamoDB call each."""
@@ -172,6 +178,11 @@ def _code_of(exception: Exception | None) -> str:
     if isinstance(exception, botocore_exceptions.ClientError):
         return exception.response.get("Error", {}).get("Code", "") or type(exception).__name__
     return type(exception).__name__
+
+
+def _said(error: Any) -> str:
+    """What the service says of a botocore ClientError."""
+    return _one_line(error.response.get("Error", {}).get("Message") or "no message")
 
 
 def _sentence(exception: Exception | None) -> str:

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from .exceptions import LabstreamError, LeaseConflict, NotReady
+from .exceptions import LabstreamError, LeaseConflict, LeaseStoreError, NotReady
 from .lease import Lease, LeaseKey, Need
 from .lease_store.base import LeaseStore, Replace, Write
 from .moments import format_moment
@@ -180,7 +180,11 @@ class _Seat:
         """
         self._stream = yield Call(partial(self._issuer.service.create, self._key, str(intent.client_token)))
         lease = intent.of_stream(self._stream.stream_id, self._stream.expires_at)
-        self._record = yield Replace(lease, intent.lease_id)
+        try:
+            self._record = yield Replace(lease, intent.lease_id)
+        except LeaseStoreError:
+            self._has_issued = True
+            raise
         if self._record and self._record.lease_id == lease.lease_id:
             self._has_issued = True
             return lease, True

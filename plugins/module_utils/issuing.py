@@ -9,12 +9,12 @@ Knows neither AWS nor Ansible: the service is a function that issues one URL, th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from .exceptions import LeaseConflict
+from .exceptions import LeaseConflict, LeaseStoreError
 from .lease import Lease, LeaseKey, Need
 from .lease_store.base import LeaseStore, Write
 from .steps import Call, Outcome, Steps, take_side_by_side
@@ -70,7 +70,10 @@ class Issuer:
         lease = yield Call(partial(self.issue, key))
         expected = held.lease_id if held else None
         for _attempt in range(1 + OVERWRITES):
-            winner = yield Write(lease, expected)
+            try:
+                winner = yield Write(lease, expected)
+            except LeaseStoreError as e:
+                return Outcome(key, held, issued=True).failed(e)
             if winner.lease_id == lease.lease_id:
                 return Outcome(key, held, lease, issued=True)
             if self._is_current(winner, self.now()):
@@ -85,13 +88,6 @@ class Issuer:
         return not self.force and lease.issued >= self.not_before and self.need.is_met_by(lease, now)
 
 
-def forget(store: LeaseStore, leases: Sequence[Lease], *, now: datetime, purge: bool, check_mode: bool) -> list[Lease]:
-    """Forget these leases, or with ``purge`` remove their records.
-
-    Returns:
-        The leases that were (or in check mode would be) touched; with their URLs, as they were before.
-    """
-    touched = [lease for lease in leases if purge or lease.forgotten is None]
-    if touched and not check_mode:
-        store.forget([lease.key for lease in touched], now=now, purge=purge)
-    return touched
+def to_forget(leases: Iterable[Lease], *, purge: bool) -> list[Lease]:
+    """Those of the leases that forgetting, or with ``purge`` removing their records, changes."""
+    return [lease for lease in leases if purge or lease.forgotten is None]

@@ -81,9 +81,9 @@ def create_table(client: Any, **parameters: Any) -> None:
 
 
 @LeaseTableErrorHandler.common_error_handler("change the table")
-def update_table(client: Any, **parameters: Any) -> None:
-    """Have the table changed (UpdateTable)."""
-    client.update_table(**parameters)
+def update_table(client: Any, **parameters: Any) -> str:
+    """Have the table changed; its status then (UpdateTable)."""
+    return client.update_table(**parameters)["TableDescription"]["TableStatus"]
 
 
 @LeaseTableErrorHandler.common_error_handler("read the time to live of the table")
@@ -149,7 +149,7 @@ def _told(keys: tuple[tuple[str, str, str], ...]) -> str:
     return " and ".join(f"{name} ({kind}, {type_})" for name, kind, type_ in keys)
 
 
-def lease_store_of(name: str, region: str, endpoint_url: str | None) -> str:
+def lease_store_url(name: str, region: str, endpoint_url: str | None) -> str:
     """What to give as ``lease_store`` for the table. The endpoint is in it, since a store has none but its own."""
     parameters = {"region": region, **({"endpoint_url": endpoint_url} if endpoint_url else {})}
     return f"dynamodb://{name}?{urlencode(parameters, safe=':/')}"
@@ -287,7 +287,9 @@ def change(client: Any, name: str, table: Table, setting: str, value: Any) -> No
     elif setting == "time_to_live":
         _expire_by(client, name, value)
     else:
-        update_table(client, TableName=name, **_parameters({setting: value}))
+        # A description may be of a moment ago, and still say ACTIVE.
+        if update_table(client, TableName=name, **_parameters({setting: value})) != ACTIVE:
+            time.sleep(PAUSE)
         wait_until_active(client, name)
 
 

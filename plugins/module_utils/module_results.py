@@ -7,15 +7,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime, timezone
 from typing import Any
 
 from .client import ServiceClock
-from .issuing import forget
+from .issuing import to_forget
 from .lease import Lease, LeaseKey
 from .lease_store.base import LeaseStore
 from .modules import LabstreamAWSModule
 from .results import NO_SUMMARY, diff_of, failure_message, forgotten_diff_of, forgotten_warning, summary_of
 from .steps import Outcome
+
+# For reading also what is past its retention.
+_EVER = datetime.fromtimestamp(0, timezone.utc)
 
 
 def end_present(module: LabstreamAWSModule, outcomes: Sequence[Outcome], **result: Any) -> None:
@@ -53,14 +57,16 @@ def end_absent(
         seats = {key.seat for key in keys if not key.purpose}
         leases = [
             lease
-            for key, lease in store.find(scope, now=now).items()
+            for key, lease in store.find(scope, now=_EVER if module.params["purge"] else now).items()
             if (key in keys or key.seat in seats if keys else lease.lab == module.params["lab"])
         ]
-    forgotten = forget(store, leases, now=now, purge=module.params["purge"], check_mode=module.check_mode)
-    module.result.update(
-        changed=bool(forgotten),
-        summary=dict(NO_SUMMARY, requested=len(keys) or len(forgotten), forgotten=len(forgotten)),
-    )
+    forgotten = to_forget(leases, purge=module.params["purge"])
+    # Before it is tried, since a store that fails may have forgotten some of them.
+    module.result["changed"] = bool(forgotten)
+    if forgotten and not module.check_mode:
+        lab = None if keys else module.params["lab"]
+        store.forget([lease.key for lease in forgotten], now=now, purge=module.params["purge"], lab=lab)
+    module.result["summary"] = dict(NO_SUMMARY, requested=len(keys) or len(forgotten), forgotten=len(forgotten))
     if module._diff:
         module.result["diff"] = forgotten_diff_of(forgotten)
     warning = forgotten_warning(forgotten, now)

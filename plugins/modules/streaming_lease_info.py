@@ -49,6 +49,7 @@ options:
   url_sha256:
     description:
       - Only the lease of the URL with this SHA-256, in hexadecimal.
+      - Never give the URL itself here. That is what O(streaming_url) is for, which is kept out of logs.
     type: str
   include_urls:
     description:
@@ -148,7 +149,7 @@ leases:
       returned: always
       sample: cad-2026-11-21
     issued:
-      description: When the URL was issued, in UTC.
+      description: When the URL was issued, in UTC; while RV(leases[].stream_id) is to come, when its creation began.
       type: str
       returned: always
       sample: "2026-11-21T13:00:00Z"
@@ -219,7 +220,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils.arguments import check_has_lease_store, store_arguments
-from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption, quote
+from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption
 from ansible_collections.labstream.aws.plugins.module_utils.lease import Lease, purpose_parts, url_sha256
 from ansible_collections.labstream.aws.plugins.module_utils.lease_store.opening import lease_store_of
 from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
@@ -232,16 +233,16 @@ SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 def remaining(lease: Lease, now: datetime) -> int:
-    """For how many seconds from ``now`` on the lease's URL works."""
-    return max(0, int((lease.expires - now).total_seconds()))
+    """For how many seconds from ``now`` on the lease's URL works. That of an intent is still to be created."""
+    return 0 if lease.is_intent else max(0, int((lease.expires - now).total_seconds()))
 
 
 def is_asked_for(lease: Lease, params: dict[str, Any], sha256: str | None, now: datetime) -> bool:
     """Whether the options select the lease."""
     least, most, left = params["min_remaining"], params["max_remaining"], remaining(lease, now)
     return (
-        (not params["seats"] or lease.key.seat in params["seats"])
-        and (not params["lab"] or lease.lab == params["lab"])
+        (params["seats"] is None or lease.key.seat in params["seats"])
+        and (params["lab"] is None or lease.lab == params["lab"])
         and (least is None or left >= least)
         and (most is None or left <= most)
         and (sha256 is None or lease.url_sha256 == sha256)
@@ -254,25 +255,30 @@ def sha256_of(params: dict[str, Any]) -> str | None:
     Raises:
         InvalidOption: what is given as a hash is none.
     """
-    if params["streaming_url"]:
-        return url_sha256(params["streaming_url"].strip())
-    if not params["url_sha256"]:
+    url, sha256 = params["streaming_url"], params["url_sha256"]
+    if url is not None:
+        if not url.strip():
+            raise InvalidOption("streaming_url is empty: give the URL, or leave it out.")
+        return url_sha256(url.strip())
+    if sha256 is None:
         return None
-    sha256 = params["url_sha256"].strip().lower()
-    if not SHA256.fullmatch(sha256):
+    if not SHA256.fullmatch(sha256.strip().lower()):
+        # It is not quoted, since it may be the URL.
         raise InvalidOption(
-            f"url_sha256 is {quote(params['url_sha256'])}, which is no SHA-256: give its 64 hexadecimal digits, or the "
-            "URL as streaming_url."
+            "url_sha256 is no SHA-256: give its 64 hexadecimal digits, or give the URL itself as streaming_url."
         )
-    return sha256
+    return sha256.strip().lower()
 
 
-def check_remaining(least: int | None, most: int | None) -> None:
-    """Refuse bounds that no lease can meet.
+def check_selection(params: dict[str, Any]) -> None:
+    """Refuse what no lease can meet.
 
     Raises:
         InvalidOption: naming the values.
     """
+    if params["scope"] == "":
+        raise InvalidOption("scope is empty: give the scope that a module has returned, or leave it out.")
+    least, most = params["min_remaining"], params["max_remaining"]
     for option, value in (("min_remaining", least), ("max_remaining", most)):
         if value is not None and value < 0:
             raise InvalidOption(f"{option} is {value}, but it must be 0 or more seconds.")
@@ -300,7 +306,7 @@ def entry_of(lease: Lease, now: datetime, include_urls: bool) -> dict[str, Any]:
 
 def summary_of(leases: Sequence[Lease], now: datetime) -> dict[str, Any]:
     """The leases in numbers."""
-    working = [lease for lease in leases if lease.expires > now and not lease.is_intent]
+    working = [lease for lease in leases if remaining(lease, now) > 0]
     first_expiry = min((lease.expires for lease in working), default=None)
     return dict(
         leases=len(leases),
@@ -314,11 +320,11 @@ def run(module: LabstreamAWSModule) -> None:
     """Find the leases that are asked for."""
     params = module.params
     check_has_lease_store(params["lease_store"])
-    check_remaining(params["min_remaining"], params["max_remaining"])
+    check_selection(params)
     sha256 = sha256_of(params)
     now = datetime.now(timezone.utc)
     with lease_store_of(module, issues=False) as store:
-        held = store.find(params["scope"] or None, now=now)
+        held = store.find(params["scope"], now=now)
     leases = [held[key] for key in sorted(held) if is_asked_for(held[key], params, sha256, now)]
     module.result.update(
         leases=[entry_of(lease, now, params["include_urls"]) for lease in leases], summary=summary_of(leases, now)

@@ -54,6 +54,8 @@ attributes:
   idempotent:
     support: full
 notes:
+  - O(endpoint_url) is one of DynamoDB here. So set that of AppStream on the tasks that issue, and not by E(AWS_URL) or
+    by the defaults of the action group.
   - There is no option for point-in-time recovery, and it is left as it is. Its backups would keep for 35 days what
     O(labstream.aws.appstream_streaming_url#module:purge) is to remove, while a lost lease can be issued anew.
 seealso:
@@ -201,7 +203,7 @@ def run(module: LabstreamAWSModule) -> None:
     except AnsibleLeaseTableError as e:
         e.message = f"{e.message} {name!r}"
         raise
-    module.result["lease_store"] = lease_table.lease_store_of(name, region, params["endpoint_url"])
+    module.result["lease_store"] = lease_table.lease_store_url(name, region, params["endpoint_url"])
     if module._diff:
         module.result["diff"] = dict(before=before, after=after)
 

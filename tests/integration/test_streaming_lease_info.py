@@ -109,6 +109,7 @@ def test_leases_are_selected_by_scope_seat_lab_and_remaining_time(
     assert seats() == ["anna", "anna", "ben", "cleo"]
     assert seats(scope=scope, seats=["ben", "cleo", "nobody"]) == ["ben", "cleo"]
     assert seats(scope=scope + "-2") == []
+    assert seats(seats=[]) == []
     assert seats(lab="cad-2") == ["cleo"]
     assert seats(min_remaining=61) == ["anna", "anna", "ben"]
     assert seats(max_remaining=60) == ["cleo"]
@@ -211,9 +212,16 @@ def test_a_stream_is_told_by_its_id(
             "min_remaining is 9 and max_remaining is 8: no lease has both.",
         ),
         (
-            {"url_sha256": "abc"},
-            "url_sha256 is 'abc', which is no SHA-256: give its 64 hexadecimal digits, or the URL as streaming_url.",
+            {"url_sha256": "https://streaming.example.org/?secret=1"},
+            "url_sha256 is no SHA-256: give its 64 hexadecimal digits, or give the URL itself as streaming_url.",
         ),
+        # As a variable that nobody has set; it must not name just anybody.
+        (
+            {"url_sha256": ""},
+            "url_sha256 is no SHA-256: give its 64 hexadecimal digits, or give the URL itself as streaming_url.",
+        ),
+        ({"streaming_url": ""}, "streaming_url is empty: give the URL, or leave it out."),
+        ({"scope": ""}, "scope is empty: give the scope that a module has returned, or leave it out."),
     ],
 )
 def test_bad_input_is_refused(

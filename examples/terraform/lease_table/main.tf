@@ -65,7 +65,7 @@ resource "aws_dynamodb_table" "leases" {
   }
 
   dynamic "server_side_encryption" {
-    for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
+    for_each = local.kms_keys
 
     content {
       enabled     = true
@@ -77,6 +77,12 @@ resource "aws_dynamodb_table" "leases" {
   point_in_time_recovery {
     enabled = false
   }
+}
+
+locals {
+  # What the users of a key of one's own need, on that key.
+  kms_keys    = var.kms_key_arn == null ? [] : [var.kms_key_arn]
+  kms_actions = ["kms:Decrypt", "kms:Encrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
 }
 
 # For those who issue URLs, and forget and read them.
@@ -94,6 +100,15 @@ data "aws_iam_policy_document" "issuing" {
     ]
     resources = [aws_dynamodb_table.leases.arn]
   }
+
+  dynamic "statement" {
+    for_each = local.kms_keys
+
+    content {
+      actions   = local.kms_actions
+      resources = [statement.value]
+    }
+  }
 }
 
 # For those who only write hand-outs and list leases.
@@ -105,6 +120,15 @@ data "aws_iam_policy_document" "reading" {
       "dynamodb:Scan",
     ]
     resources = [aws_dynamodb_table.leases.arn]
+  }
+
+  dynamic "statement" {
+    for_each = local.kms_keys
+
+    content {
+      actions   = local.kms_actions
+      resources = [statement.value]
+    }
   }
 }
 

@@ -48,8 +48,11 @@ class LeaseStore(Protocol):
             or None if there is none; or why the change failed.
         """
 
-    def forget(self, keys: Collection[LeaseKey], *, now: datetime, purge: bool) -> None:
-        """Wipe the URLs of these leases and mark them forgotten; with ``purge`` remove the records too."""
+    def forget(self, keys: Collection[LeaseKey], *, now: datetime, purge: bool, lab: str | None = None) -> None:
+        """Wipe the URLs of these leases and mark them forgotten; with ``purge`` remove the records too.
+
+        With ``lab``, a lease is left alone that another run has meanwhile issued for another lab.
+        """
 
     def close(self) -> None:
         """Let go of the store."""
@@ -70,7 +73,7 @@ class NoLeaseStore:
         """The given leases, as if nobody else issued any and what is expected had been kept."""
         return [change.lease for change in changes]
 
-    def forget(self, keys: Collection[LeaseKey], *, now: datetime, purge: bool) -> None:
+    def forget(self, keys: Collection[LeaseKey], *, now: datetime, purge: bool, lab: str | None = None) -> None:
         """Nothing to do."""
 
     def close(self) -> None:

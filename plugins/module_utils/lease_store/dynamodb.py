@@ -27,7 +27,7 @@ except ImportError:
 
 from ..client import pauses_between_tries
 from ..errors import AnsibleLeaseTableError, LeaseTableErrorHandler
-from ..exceptions import LeaseStoreError
+from ..exceptions import LeaseStoreError, quote
 from ..lease import RETENTION, Lease, LeaseKey
 from ..lease_table import describe_table, wrong_keys
 from .base import Replace, Write
@@ -155,13 +155,20 @@ class DynamoDBLeaseStore:
         """Make the changes side by side."""
         return self._side_by_side(partial(self._write, now), changes)
 
-    def forget(self, keys: Collection[LeaseKey], *, now: datetime, purge: bool) -> None:
-        """Wipe the URLs of these leases and mark them forgotten; with ``purge`` remove the records too."""
+    def forget(self, keys: Collection[LeaseKey], *, now: datetime, purge: bool, lab: str | None = None) -> None:
+        """Wipe the URLs of these leases and mark them forgotten; with ``purge`` remove the records too.
+
+        Purging does not look at the lab, since BatchWriteItem takes no condition. All are tried before the first error
+        is raised.
+        """
         item_keys = [self._item_key(key) for key in keys]
         if purge:
-            self._side_by_side(self._delete, _parts(item_keys, MOST_DELETED))
+            errors = self._side_by_side(self._delete, _parts(item_keys, MOST_DELETED))
         else:
-            self._side_by_side(partial(self._forget, now), item_keys)
+            errors = self._side_by_side(partial(self._forget, now, lab), item_keys)
+        for error in errors:
+            if error:
+                raise error
 
     def close(self) -> None:
         """Let go of the threads."""
@@ -203,16 +210,21 @@ class DynamoDBLeaseStore:
         item = held or self._call(get_item, Key=key, ConsistentRead=True).get("Item")
         return self._lease(item) if item else None
 
-    def _forget(self, now: datetime, item_key: dict[str, Any]) -> None:
-        self._call(
-            _unless_refused,
-            update_item,
-            Key=item_key,
-            ConditionExpression="attribute_exists(lease_id)",
-            UpdateExpression="SET forgotten = :now REMOVE #url",
-            ExpressionAttributeNames=_URL,
-            ExpressionAttributeValues=self._values(**{":now": _seconds(now)}),
-        )
+    def _forget(self, now: datetime, lab: str | None, item_key: dict[str, Any]) -> LeaseStoreError | None:
+        values: dict[str, str | int] = {":now": _seconds(now), **({} if lab is None else {":lab": lab})}
+        try:
+            self._call(
+                _unless_refused,
+                update_item,
+                Key=item_key,
+                ConditionExpression="attribute_exists(lease_id)" if lab is None else "lab = :lab",
+                UpdateExpression="SET forgotten = :now REMOVE #url",
+                ExpressionAttributeNames=_URL,
+                ExpressionAttributeValues=self._values(**values),
+            )
+        except LeaseStoreError as e:
+            return e
+        return None
 
     def _read_hundred(self, item_keys: list[dict[str, Any]]) -> list[dict[str, Any]]:
         def read(left: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
@@ -221,11 +233,15 @@ class DynamoDBLeaseStore:
 
         return self._until_processed(read, {self._table: {"Keys": item_keys, "ConsistentRead": True}})
 
-    def _delete(self, item_keys: list[dict[str, Any]]) -> None:
+    def _delete(self, item_keys: list[dict[str, Any]]) -> LeaseStoreError | None:
         def delete(left: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
             return [], self._call(batch_write_item, RequestItems=left).get("UnprocessedItems") or {}
 
-        self._until_processed(delete, {self._table: [{"DeleteRequest": {"Key": key}} for key in item_keys]})
+        try:
+            self._until_processed(delete, {self._table: [{"DeleteRequest": {"Key": key}} for key in item_keys]})
+        except LeaseStoreError as e:
+            return e
+        return None
 
     def _until_processed(
         self,
@@ -258,7 +274,11 @@ class DynamoDBLeaseStore:
             return function(*args, self._client, **parameters)
         except AnsibleLeaseTableError as e:
             e.message = f"{e.message} {self._table!r}"
-            raise LeaseStoreError(str(e)) from e
+            sentence = str(e)
+            if e.code == "ValidationException" and "schema" in sentence:
+                cure = "look whether this is a table that the playbook labstream.aws.lease_table makes"
+                sentence = f"{sentence.rstrip('.')}: {cure}."
+            raise LeaseStoreError(sentence) from e
 
     def _side_by_side(self, function: Callable[[Any], _Result], values: Iterable[Any]) -> list[_Result]:
         return list(self._executor.map(function, values))
@@ -293,8 +313,8 @@ class DynamoDBLeaseStore:
             return Lease(key, values["lease_id"], **fields)
         except (AttributeError, LookupError, OverflowError, OSError, TypeError, ValueError) as e:
             raise LeaseStoreError(
-                f"The table {self._table!r} has an item that is no lease ({type(e).__name__} over its attributes): "
-                "remove that, or name another table in lease_store."
+                f"The table {self._table!r} has an item that is no lease, with the key {_told_key(item)}: remove "
+                "that, or name another table in lease_store."
             ) from e
 
     def _values(self, **values: Any) -> dict[str, Any]:
@@ -314,6 +334,11 @@ def _unless_refused(function: Callable[..., Any], client: Any, **parameters: Any
             raise
         return getattr(e.exception, "response", {}).get("Item") or {}
     return None
+
+
+def _told_key(item: Mapping[str, Any]) -> str:
+    """An item's key as a sentence shows it. No URL is in a key."""
+    return quote(" ".join(str(next(iter(item[name].values()), "")) for name in ("scope", "seat") if item.get(name)))
 
 
 def _parts(values: list[Any], size: int) -> Iterator[list[Any]]:

@@ -73,7 +73,7 @@ def _refuse_what_is_thrown_away(module: LabstreamAWSModule) -> None:
     job_id = os.environ.get("JOB_ID")
     if job_id and module.params["lease_store"] == DEFAULT_LEASE_STORE:
         raise LeaseStoreError(
-            f"lease_store is the default file {DEFAULT_LEASE_STORE}, but this is job {job_id} of AWX (JOB_ID is set), "
-            "whose files are thrown away at its end, so that the next job would issue every URL anew: set lease_store "
-            "to dynamodb://TABLE, or to sqlite:///PATH in a folder that is mounted."
+            f"lease_store is the default file {DEFAULT_LEASE_STORE}, but JOB_ID is {job_id}, as in a job of AWX, whose "
+            "files are thrown away at its end, so that the next job would issue every URL anew: set lease_store to "
+            "dynamodb://TABLE, or to sqlite:///PATH in a folder that is mounted."
         )

@@ -78,6 +78,9 @@ ON CONFLICT (scope, seat, purpose) DO UPDATE {_SET}
 WHERE lease.lease_id = :expected OR lease.forgotten IS NOT NULL OR lease.expires <= :now
 """
 _REPLACE = f"UPDATE lease {_SET} {_OF_KEY} AND lease_id = :expected AND forgotten IS NULL"
+_OF_LAB = "AND (:lab IS NULL OR lab = :lab)"
+_FORGET = f"UPDATE lease SET url = NULL, forgotten = :now {_OF_KEY} {_OF_LAB}"
+_PURGE = f"DELETE FROM lease {_OF_KEY} {_OF_LAB}"
 _READ = f"SELECT {_COLUMNS} FROM lease {_OF_KEY}"
 _FIND = f"SELECT {_COLUMNS} FROM lease WHERE :scope IS NULL OR scope = :scope"
 
@@ -149,16 +152,11 @@ class SQLiteLeaseStore:
         except LeaseStoreError as e:
             return [e] * len(changes)
 
-    def forget(self, keys: Collection[LeaseKey], *, now: datetime, purge: bool) -> None:
+    def forget(self, keys: Collection[LeaseKey], *, now: datetime, purge: bool, lab: str | None = None) -> None:
         """Wipe the URLs of these leases and mark them forgotten; with ``purge`` remove the records too."""
-        where = "WHERE scope = ? AND seat = ? AND purpose = ?"
+        values = ({**key._asdict(), "lab": lab, "now": _seconds(now)} for key in keys)
         with self._transaction(now) as database:
-            if purge:
-                database.executemany(f"DELETE FROM lease {where}", keys)
-            else:
-                database.executemany(
-                    f"UPDATE lease SET url = NULL, forgotten = ? {where}", ((_seconds(now), *key) for key in keys)
-                )
+            database.executemany(_PURGE if purge else _FORGET, values)
 
     def close(self) -> None:
         """Let go of the file."""

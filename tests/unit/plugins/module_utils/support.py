@@ -123,12 +123,14 @@ class MemoryStore:
             self.leases[lease.key] = lease
         return self.leases.get(lease.key)
 
-    def forget(self, keys: Collection[LeaseKey], *, now: datetime, purge: bool) -> None:
+    def forget(self, keys: Collection[LeaseKey], *, now: datetime, purge: bool, lab: str | None = None) -> None:
         self.writes += 1
-        for key in keys:
-            held = self.leases.pop(key, None)
-            if held and not purge:
-                self.leases[key] = dataclasses.replace(held, url=None, forgotten=now)
+        held = {key: self.leases[key] for key in keys if key in self.leases}
+        for key, lease in held.items():
+            if lab in (None, lease.lab):
+                del self.leases[key]
+                if not purge:
+                    self.leases[key] = dataclasses.replace(lease, url=None, forgotten=now)
 
     def close(self) -> None:
         pass

@@ -244,7 +244,7 @@ def connection(client):
             dict(aws_config={"retries": {"mode": "legacy"}}), {"retries": {"mode": "legacy"}}, id="other retries"
         ),
         pytest.param(dict(aws_config={"max_pool_connections": 3}), {"max_pool_connections": 3}, id="another pool"),
-        pytest.param(dict(aws_config={"read_timeout": 17}), {"timeouts": (60, 17)}, id="another timeout"),
+        pytest.param(dict(aws_config={"read_timeout": 17}), {"timeouts": (10, 17)}, id="another timeout"),
         pytest.param(
             dict(aws_config={"proxies": {"https": "http://proxy.example.org"}}),
             {"proxies": {"https": "http://proxy.example.org"}},

@@ -12,6 +12,7 @@ from ansible_collections.labstream.aws.plugins.module_utils.errors import (
     AnsibleAppStreamError,
     AnsibleNimbleError,
     AppStreamErrorHandler,
+    LeaseTableErrorHandler,
     NimbleErrorHandler,
 )
 from ansible_collections.labstream.aws.plugins.module_utils.exceptions import LabstreamError, NotReady
@@ -278,6 +279,44 @@ def test_what_nimble_studio_refuses_becomes_one_sentence_with_a_cure(code, sente
 def test_denied_names_the_action_of_nimble_studio(operation):
     text = str(raised(client_error("AccessDeniedException", "No.", operation), NimbleErrorHandler))
     assert f"the credentials may not do nimble:{operation} (No): allow this action on this studio" in text
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "sentence"),
+    [
+        pytest.param(
+            "AccessDeniedException",
+            "KMS key access denied error: no identity-based policy allows the kms:Decrypt action",
+            "the credentials may not use the KMS key of the table (KMS key access denied error: no identity-based "
+            "policy allows the kms:Decrypt action): allow that in their IAM policy.",
+            id="the table's key is denied, though the action is allowed",
+        ),
+        pytest.param(
+            "AccessDeniedException",
+            "No.",
+            "the credentials may not do dynamodb:PutItem (No): allow this action on the lease table in their IAM "
+            "policy, or correct the names and the region if they are wrong.",
+            id="the action is denied",
+        ),
+        pytest.param(
+            "ResourceInUseException",
+            "Busy.",
+            "ResourceInUseException (Busy): the table is being changed, so wait until that is done, then run again.",
+            id="the table is being changed",
+        ),
+        pytest.param(
+            "ProvisionedThroughputExceededException",
+            "Too fast.",
+            "ProvisionedThroughputExceededException (Too fast): have the table billed on demand, or lower concurrency, "
+            "then run again.",
+            id="the table is throttled",
+        ),
+    ],
+)
+def test_what_dynamodb_refuses_becomes_one_sentence_with_a_cure(code, said, sentence):
+    caught = raised(client_error(code, said, "PutItem"), LeaseTableErrorHandler)
+    assert str(caught) == f"Failed to create a streaming URL: {sentence}"
+    assert caught.code == code
 
 
 def test_a_cure_follows_even_if_the_service_says_nothing():

@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.labstream.aws.plugins.module_utils import intents, steps
 from ansible_collections.labstream.aws.plugins.module_utils.exceptions import LeaseStoreError
 from ansible_collections.labstream.aws.plugins.module_utils.intents import TRIES, StreamIssuer
-from ansible_collections.labstream.aws.plugins.module_utils.issuing import forget
+from ansible_collections.labstream.aws.plugins.module_utils.issuing import to_forget
 from ansible_collections.labstream.aws.plugins.module_utils.lease import Need
 from ansible_collections.labstream.aws.plugins.module_utils.lease_store import sqlite
 from ansible_collections.labstream.aws.plugins.module_utils.lease_store.base import NoLeaseStore, Replace
@@ -104,7 +104,7 @@ def streams_of(outcomes):
 def absent(store, clock, keys=(ANNA,), *, purge=False):
     """What a run with state=absent does."""
     held = store.read(keys, now=clock.now())
-    forget(store, [held[key] for key in keys], now=clock.now(), purge=purge, check_mode=False)
+    store.forget([lease.key for lease in to_forget(held.values(), purge=purge)], now=clock.now(), purge=purge)
 
 
 def put(store, lease):

@@ -403,6 +403,19 @@ def test_a_class_is_forgotten_at_once(store, purge):
     assert all(lease.url is None for lease in held.values())
 
 
+def test_with_a_lab_what_another_lab_has_taken_over_is_left_alone(store):
+    # Given a lease of a lab, and one that another lab has taken over while the first is being ended.
+    mine, taken = lease_of(lab="morning"), lease_of(key_of("ben"), lab="afternoon")
+    write(store, mine, taken)
+
+    store.forget([mine.key, taken.key, key_of("nobody")], now=after(5), purge=False, lab="morning")
+
+    assert store.find(SCOPE, now=NOW) == {
+        mine.key: dataclasses.replace(mine, url=None, forgotten=after(5)),
+        taken.key: taken,
+    }
+
+
 def test_a_forgotten_record_can_be_purged(store):
     write(store, lease_of())
     store.forget([key_of()], now=NOW, purge=False)

@@ -148,8 +148,8 @@ def test_the_default_file_is_refused_in_a_job_of_awx(module_of, home, monkeypatc
     with pytest.raises(LeaseStoreError) as refused, lease_store_of(module_of(**options), issues=issues):
         pytest.fail("It is open.")
     assert str(refused.value) == (
-        "lease_store is the default file sqlite:///~/.ansible/labstream/leases.sqlite3, but this is job 4711 of AWX "
-        "(JOB_ID is set), whose files are thrown away at its end, so that the next job would issue every URL anew: set "
+        "lease_store is the default file sqlite:///~/.ansible/labstream/leases.sqlite3, but JOB_ID is 4711, as in a "
+        "job of AWX, whose files are thrown away at its end, so that the next job would issue every URL anew: set "
         "lease_store to dynamodb://TABLE, or to sqlite:///PATH in a folder that is mounted."
     )
     assert list(home.iterdir()) == []

@@ -262,13 +262,13 @@ def test_other_keys_are_refused(key):
     "endpoint_url", [None, "http://127.0.0.1:5000", "https://vpce-1.example.org/x?a=b&c=d", "http://[::1]:1"]
 )
 def test_the_store_of_a_table_is_the_address_that_it_is_found_by(endpoint_url):
-    lease_store = lease_table.lease_store_of("my.Leases_1-x", "eu-central-1", endpoint_url)
+    lease_store = lease_table.lease_store_url("my.Leases_1-x", "eu-central-1", endpoint_url)
 
     assert address_of(lease_store) == LeaseTable("my.Leases_1-x", "eu-central-1", endpoint_url)
 
 
 def test_the_store_of_a_table_reads_well():
-    assert lease_table.lease_store_of(NAME, "eu-central-1", None) == "dynamodb://leases?region=eu-central-1"
-    assert lease_table.lease_store_of(NAME, "eu-central-1", "http://127.0.0.1:5000") == (
+    assert lease_table.lease_store_url(NAME, "eu-central-1", None) == "dynamodb://leases?region=eu-central-1"
+    assert lease_table.lease_store_url(NAME, "eu-central-1", "http://127.0.0.1:5000") == (
         "dynamodb://leases?region=eu-central-1&endpoint_url=http://127.0.0.1:5000"
     )

@@ -9,10 +9,11 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from ansible_collections.labstream.aws.plugins.module_utils.exceptions import LeaseStoreError
 from ansible_collections.labstream.aws.plugins.module_utils.lease import purpose_of
 from ansible_collections.labstream.aws.plugins.module_utils.module_results import end_absent
 
-from tests.unit.plugins.module_utils.support import NOW, SCOPE, MemoryStore, key_of, lease_of
+from tests.unit.plugins.module_utils.support import DAY, NOW, SCOPE, MemoryStore, key_of, lease_of
 
 CAD, OFFICE = purpose_of("cad"), purpose_of("office")
 ELSEWHERE = SCOPE + "-2"
@@ -35,12 +36,12 @@ class Clock:
         return NOW
 
 
-def absent(keys, *, scope=SCOPE, check_mode=False, store=None, **params):
+def absent(keys, *, scope=SCOPE, check_mode=False, store=None, leases=None, result=None, **params):
     """The module and the store after a run that forgets these keys' leases, or those of the lab."""
-    store, warnings = store or MemoryStore(), []
-    store.leases = {lease.key: lease for lease in LEASES.values()}
+    store, warnings, result = store or MemoryStore(), [], {} if result is None else result
+    store.leases = {lease.key: lease for lease in leases or LEASES.values()}
     params = dict(lab=None, purge=False) | params
-    module = SimpleNamespace(params=params, check_mode=check_mode, _diff=True, result={}, warn=warnings.append)
+    module = SimpleNamespace(params=params, check_mode=check_mode, _diff=True, result=result, warn=warnings.append)
     end_absent(module, Clock(), store, scope, keys)
     return module, store
 
@@ -115,3 +116,40 @@ def test_check_mode_tells_the_same_and_forgets_nothing(purge):
     done, _store = absent({key_of("anna")}, purge=purge)
     assert predicted.result == done.result
     assert (store.writes, named(store.leases)) == (0, set(LEASES))
+
+
+def test_a_purge_also_removes_what_is_past_its_retention():
+    # Given a record that nobody sees any more, in a table that does not delete by itself.
+    store, dead = MemoryStore(), lease_of(lab="monday", expires=-40 * DAY)
+    store.leases = {dead.key: dead}
+    for purge, left in ((False, {dead.key: dead}), (True, {})):
+        module, store = absent({dead.key}, store=store, leases=[dead], purge=purge)
+        assert module.result["changed"] is purge
+        assert store.leases == left
+
+
+@pytest.mark.parametrize("purge", [False, True])
+def test_a_store_that_fails_may_have_changed_something(purge):
+    class Failing(MemoryStore):
+        def forget(self, keys, *, now, purge, lab=None):
+            raise LeaseStoreError("The lease store x is full.")
+
+    with pytest.raises(LeaseStoreError):
+        absent({key_of("anna")}, purge=purge, store=Failing(), result=(result := {}))
+    assert result == {"changed": True}
+
+
+def test_what_another_lab_has_taken_over_meanwhile_is_left_alone():
+    class Overtaken(MemoryStore):
+        """Another run issues between the reading and the forgetting."""
+
+        def forget(self, keys, **options):
+            self.leases[key_of("ben")] = taken
+            super().forget(keys, **options)
+
+    taken = lease_of(key_of("ben"), lab="wednesday")
+    _module, store = absent(set(), lab="tuesday", store=Overtaken())
+    assert store.leases[key_of("ben")] == taken
+    # But whoever names a learner means whatever the learner has.
+    _module, store = absent({key_of("ben")}, store=Overtaken())
+    assert store.leases[key_of("ben")].forgotten
