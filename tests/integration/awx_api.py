@@ -87,7 +87,7 @@ class AwxApi:
         (one,) = [each for each in self.objects(collection) if each["id"] == int(identifier)]
         if sub == "survey_spec":
             if method == "POST":
-                _check_survey(body)
+                check_survey(body)
                 one["survey_spec"] = body
             return 200, one["survey_spec"]
         if sub:
@@ -153,7 +153,8 @@ def survey_errors(survey: dict[str, Any], answers: dict[str, Any]) -> list[str]:
     return errors
 
 
-def _check_survey(survey: dict[str, Any]) -> None:
+def check_survey(survey: dict[str, Any]) -> None:
+    """Raise Refused for a survey that AWX would not take."""
     if not (isinstance(survey.get("name"), str) and isinstance(survey.get("description"), str) and survey.get("spec")):
         raise Refused("a survey has a name, a description and questions")
     variables = [question["variable"] for question in survey["spec"]]
@@ -167,6 +168,8 @@ def _check_survey(survey: dict[str, Any]) -> None:
             raise Refused(f"no type of questions: {question['type']}")
         if not all(isinstance(question.get(limit), int | None) for limit in ("min", "max")):
             raise Refused("a limit is not a whole number")
+        if question["type"] == "multiplechoice" and "choices" not in question:
+            raise Refused(f"no choices: {question['variable']}")
         default = question.get("default", "")
         if not isinstance(default, str) or default not in question.get("choices", [default]):
             raise Refused(f"the default is no text or no choice: {default!r}")

@@ -12,20 +12,23 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
 
-from tests.integration.awx_api import AwxApi, survey_errors
+from tests.integration.awx_api import AwxApi, Refused, check_survey, survey_errors
 from tests.integration.lease_stores import LeaseTable
-from tests.integration.running import CHECKOUT, COLLECTIONS, FLEET, STACK, VENV, Ansible, clean_environment
+from tests.integration.running import CHECKOUT, COLLECTIONS, FLEET, STACK, VENV, clean_environment
 from tests.simulator.control import Simulator
 
 EXAMPLE = CHECKOUT / "examples/awx"
 SURVEYS = yaml.safe_load((EXAMPLE / "surveys.yml").read_text(encoding="utf-8"))
+VARIABLES = yaml.safe_load((EXAMPLE / "vars.yml").read_text(encoding="utf-8"))
+REGION = VARIABLES["awx_region"]
 QUESTIONS = {"class.yml": "awx_class_questions", "end_class.yml": "awx_end_class_questions"}
 # As a browser sends what was pasted into a text area.
 ROSTER = "Name,Email\r\nAnna Example,anna@example.org\r\nBen {{ 1 // 0 }},ben@example.org\r\n"
@@ -99,20 +102,35 @@ class Controller:
 
 
 @pytest.fixture
-def controller(tmp_path: Path, lab: Simulator) -> Controller:
-    """A controller whose jobs reach the simulator."""
-    return Controller(tmp_path / "controller", {name: text for name, text in lab.environment().items() if text})
+def lab(simulator: Simulator) -> Simulator:
+    """The simulator, with the stack and the running fleet of the example in its region."""
+    simulator.seed_lab(STACK, FLEET, region=REGION)
+    return simulator
 
 
 @pytest.fixture
-def end_answers(table: LeaseTable, lab: Simulator) -> dict[str, str]:
+def table(simulator: Simulator) -> LeaseTable:
+    """The table that the example proposes."""
+    return LeaseTable.create(simulator, REGION)
+
+
+@pytest.fixture
+def controller(tmp_path: Path, lab: Simulator) -> Controller:
+    """A controller whose jobs reach the simulator. They have no region but for their answers."""
+    environment = {name: text for name, text in lab.environment().items() if text and "REGION" not in name}
+    return Controller(tmp_path / "controller", environment)
+
+
+@pytest.fixture
+def end_answers(table: LeaseTable) -> dict[str, str]:
     """The answers that end a class, of which all is removed."""
+    (store,) = VARIABLES["awx_lease_stores"]
     return {
-        "class_name": "2026-11-23",
+        "class_name": "cad-course",
         "class_stack": STACK,
         "class_fleet": FLEET,
-        "class_region": "us-east-1",
-        "class_lease_store": f"{table.url}?endpoint_url={lab.endpoint_url}",
+        "class_region": REGION,
+        "class_lease_store": store.replace("{{ awx_region }}", REGION),
         "class_purge": "yes",
     }
 
@@ -121,8 +139,9 @@ def end_answers(table: LeaseTable, lab: Simulator) -> dict[str, str]:
 def answers(end_answers: dict[str, str]) -> dict[str, str]:
     """The answers for that class, of two learners whose roster was pasted. Its end is far off, whenever this runs."""
     given = {name: answer for name, answer in end_answers.items() if name != "class_purge"}
-    end = "23:00" if datetime.now(UTC).hour < 12 else "11:00"
-    return {**given, "class_roster": ROSTER, "class_ends_at": end, "class_timezone": "UTC"}
+    zone = VARIABLES["awx_timezone"]
+    end = "23:00" if datetime.now(ZoneInfo(zone)).hour < 12 else "11:00"
+    return {**given, "class_roster": ROSTER, "class_ends_at": end, "class_timezone": zone}
 
 
 def files_with(secrets: list[str], folder: Path) -> list[Path]:
@@ -131,11 +150,18 @@ def files_with(secrets: list[str], folder: Path) -> list[Path]:
     return [path for path in files if any(secret.encode() in path.read_bytes() for secret in secrets)]
 
 
+def handout_command() -> str:
+    """The shell commands of the README that hand URLs out."""
+    readme = (EXAMPLE / "README.md").read_text(encoding="utf-8")
+    (command,) = [block for block in re.findall(r"(?:^    .*\n)+", readme, re.MULTILINE) if "../class.yml" in block]
+    return command
+
+
 def test_jobs_share_their_leases_by_the_table_and_leave_no_url_behind(
     lab: Simulator,
     table: LeaseTable,
     controller: Controller,
-    ansible: Ansible,
+    home: Path,
     answers: dict[str, str],
     end_answers: dict[str, str],
 ) -> None:
@@ -146,20 +172,25 @@ def test_jobs_share_their_leases_by_the_table_and_leave_no_url_behind(
     first = controller.launch("class.yml", answers)
     second = controller.launch("class.yml", {**answers, "class_roster": "s3://rosters/courses/cad.csv\r\n"})
     urls = table.urls()
-    # As the README tells the teacher to.
-    (ansible.home / "participants.csv").write_text(ROSTER)
-    files = {"class_roster": "participants.csv", "class_handout": str(ansible.home / "handout.csv")}
-    handed_out = ansible.run_playbook(
-        CHECKOUT / "examples/class.yml",
-        extra_vars={**answers, **files},
-        environment={"LABSTREAM_LEASE_STORE": answers["class_lease_store"]},
+    # As the README tells the teacher to, but for the time of day. Somebody has joined the course.
+    examples = shutil.copytree(CHECKOUT / "examples", home / "streaming-labs")
+    (examples / "awx/participants.csv").write_text(f"{ROSTER}Cleo Example,cleo@example.org\r\n")
+    handed_out = subprocess.run(
+        ["bash", "-euc", handout_command().replace("17:00", answers["class_ends_at"])],
+        cwd=examples / "awx",
+        env=environment_in(home, **lab.environment()),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
     end = controller.launch("end_class.yml", end_answers)
 
     assert (first.status, first.changed) == ("successful", 1), first.stdout
     assert {name: first.summary[name] for name in ("outcome", "lab", "requested", "issued", "reused")} == {
         "outcome": "ok",
-        "lab": "2026-11-23",
+        "lab": "cad-course",
         "requested": 2,
         "issued": 2,
         "reused": 0,
@@ -167,13 +198,14 @@ def test_jobs_share_their_leases_by_the_table_and_leave_no_url_behind(
     assert (second.status, second.changed) == ("successful", 0), second.stdout
     assert (second.summary["issued"], second.summary["reused"]) == (0, 2)
     assert second.summary["message"] in second.stdout
-    assert sorted(lab.streaming_urls()) == sorted(urls.values())
-    assert handed_out.returncode == 0, handed_out.printed
-    handout = (ansible.home / "handout.csv").read_text()
-    assert [url in handout for url in urls.values()] == [True, True]
-    assert (end.status, end.summary["forgotten"], table.items()) == ("successful", 2, []), end.stdout
+    assert handed_out.returncode == 0, handed_out.stdout + handed_out.stderr
+    handout = (home / "handout.csv").read_text()
+    issued = lab.streaming_urls()
+    assert (len(urls), [url in handout for url in issued]) == (2, [True, True, True])
+    assert set(urls.values()) < set(issued)
+    assert (end.status, end.summary["forgotten"], table.items()) == ("successful", 3, []), end.stdout
 
-    secrets = [secret for url in urls.values() for secret in (url, url.partition("parameters=")[2])]
+    secrets = [secret for url in issued for secret in (url, url.partition("parameters=")[2])]
     assert all(secrets)
     assert files_with(secrets, controller.folder) == []
     # The search looks at the events, and finds what is there.
@@ -193,15 +225,28 @@ def test_a_job_without_a_shared_store_issues_nothing_and_names_the_cure(
     assert lab.calls("CreateStreamingURL") == []
 
 
+def test_a_job_that_fails_before_the_role_begins_tells_why_in_its_artifact(
+    lab: Simulator, controller: Controller, answers: dict[str, str]
+) -> None:
+    lab.client("s3").create_bucket(Bucket="rosters")
+
+    job = controller.launch("class.yml", {**answers, "class_roster": "s3://rosters/no-such.csv"})
+
+    assert (job.status, job.summary["outcome"]) == ("failed", "failed")
+    assert "no-such.csv" in job.summary["message"]
+    assert job.stdout.rpartition("fatal: ")[2].count(job.summary["message"]) == 1
+    assert lab.calls("CreateStreamingURL") == []
+
+
 @pytest.fixture
 def awx() -> Iterator[AwxApi]:
     with AwxApi() as api:
         yield api
 
 
-def set_up(awx: AwxApi, home: Path, **environment: str) -> dict[str, int]:
-    """Run setup.yml: how many tasks were ok, changed, failed and so on."""
-    finished = subprocess.run(
+def run_setup(awx: AwxApi, home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run setup.yml."""
+    return subprocess.run(
         [VENV / "bin/python", Path(__file__).with_name("awx_playbook.py"), EXAMPLE / "setup.yml"],
         env=environment_in(home, CONTROLLER_HOST=awx.url, CONTROLLER_OAUTH_TOKEN=awx.token, **environment),
         stdin=subprocess.DEVNULL,
@@ -210,6 +255,11 @@ def set_up(awx: AwxApi, home: Path, **environment: str) -> dict[str, int]:
         check=False,
         timeout=120,
     )
+
+
+def set_up(awx: AwxApi, home: Path, **environment: str) -> dict[str, int]:
+    """Run setup.yml to its end: how many tasks were ok, changed, failed and so on."""
+    finished = run_setup(awx, home, **environment)
     recap = dict(re.findall(r"(\w+)=(\d+)", finished.stdout.partition("PLAY RECAP")[2]))
     assert finished.returncode == 0, finished.stdout + finished.stderr
     return {name: int(number) for name, number in recap.items()}
@@ -223,8 +273,8 @@ def test_setup_makes_all_that_the_jobs_need_and_again_changes_nothing(awx: AwxAp
     # Made some weeks ago.
     schedule["rrule"] = re.sub(r"\d{8}(?=T)", "20251103", schedule["rrule"])
     awx.writes.clear()
-    # From a shell without the keys.
-    second = set_up(awx, home)
+    # From a shell without the keys. What is left of others does not matter.
+    second = set_up(awx, home, AWS_SESSION_TOKEN="of-other-keys")
 
     assert (first["changed"], second["changed"], awx.writes) == (8, 0, [])
     templates = {template["name"]: template for template in awx.objects("job_templates")}
@@ -248,3 +298,32 @@ def test_setup_makes_all_that_the_jobs_need_and_again_changes_nothing(awx: AwxAp
         "class_colour is not asked",
         "class_name is outside its limits",
     ]
+
+
+@NEEDS_AWX
+def test_keys_that_expire_are_refused_before_anything_is_made(awx: AwxApi, home: Path) -> None:
+    keys = {"AWS_ACCESS_KEY_ID": "ASIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "session"}
+
+    finished = run_setup(awx, home, **keys)
+
+    assert (finished.returncode, awx.writes) == (2, [])
+    assert "AWS_SESSION_TOKEN is set, so the AWS keys in the environment expire" in finished.stdout + finished.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "refusal"),
+    [
+        ({"choices": None}, "no choices: colour"),
+        ({"default": "green"}, "the default is no text or no choice: 'green'"),
+        ({"type": "colour"}, "no type of questions: colour"),
+    ],
+    ids=["no choices", "default is none of them", "unknown type"],
+)
+def test_the_stand_in_refuses_a_survey_that_awx_refuses(change: dict[str, Any], refusal: str) -> None:
+    asked = {"variable": "colour", "question_name": "Colour", "type": "multiplechoice", "required": True}
+    question = {**asked, "choices": ["red", "blue"], "default": "red"}
+    changed = {name: given for name, given in {**question, **change}.items() if given is not None}
+
+    check_survey({"name": "Paint", "description": "", "spec": [question]})
+    with pytest.raises(Refused, match=re.escape(refusal)):
+        check_survey({"name": "Paint", "description": "", "spec": [changed]})
