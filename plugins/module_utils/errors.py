@@ -45,12 +45,13 @@ _STUMBLES = (AttributeError, LookupError, OverflowError, RuntimeError, TypeError
 class ServiceError(AnsibleAWSError, LabstreamError):
     """A call to a service that failed. Its text is one sentence; ``code`` is the service's error code.
 
-    A service's own class says by which prefix IAM knows its actions and what they act on, and what to do about codes
-    whose message does not tell.
+    A service's own class says by which prefix IAM knows its actions and what they act on, which of them no policy can
+    confine to a resource, and what to do about codes whose message does not tell.
     """
 
     iam_prefix: ClassVar[str]
     resources: ClassVar[str]
+    unconfined: ClassVar[frozenset[str]] = frozenset()
     cures: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, message: str | None = None, exception: Exception | None = None, **kwargs: Any) -> None:
@@ -65,10 +66,11 @@ class ServiceError(AnsibleAWSError, LabstreamError):
             return _sentence(self.exception)
         said = _said(self.exception)
         if self.code in _DENIED:
-            action = f"{self.iam_prefix}:{self.exception.operation_name}"
+            operation = self.exception.operation_name
+            resources = 'all resources ("*")' if operation in self.unconfined else self.resources
             return (
-                f"the credentials may not do {action} ({said}): allow this action on {self.resources} in their IAM "
-                "policy, or correct the names and the region if they are wrong."
+                f"the credentials may not do {self.iam_prefix}:{operation} ({said}): allow this action on {resources} "
+                "in their IAM policy, or correct the names and the region if they are wrong."
             )
         if self.code in _REFUSED_CREDENTIALS:
             return f"AWS does not accept the credentials ({self.code}: {said}): renew or correct them, then run again."
@@ -115,6 +117,15 @@ class AnsibleAppStreamError(ServiceError):
 
     iam_prefix = "appstream"
     resources = "this stack and fleet"
+    # Those without a resource type in AWS's service authorization reference.
+    unconfined = frozenset({"DescribeFleets", "DescribeStacks", "ExpireSession"})
+    cures: ClassVar[Mapping[str, str]] = {
+        "ConcurrentModificationException": "something else is changing it, so wait a few minutes, then run again",
+        "InvalidAccountStatusException": "AWS has suspended the account, so ask AWS Support",
+        "InvalidRoleException": "correct the IAM role of the fleet, then run again",
+        "LimitExceededException": "ask for less, or have the quota raised (Service Quotas), then run again",
+        "RequestLimitExceededException": "wait a few minutes, then run again",
+    }
 
 
 class AppStreamErrorHandler(ServiceErrorHandler):

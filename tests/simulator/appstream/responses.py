@@ -18,6 +18,8 @@ from tests.simulator.validation import Invalid, Malformed, validate
 
 # The service issues a URL for a bad user id, which then fails in the user's browser.
 LAX = {"CreateStreamingURL": frozenset({"UserId"})}
+# What no policy can confine to a stack or fleet, by AWS's service authorization reference.
+UNCONFINED = {"DescribeFleets", "DescribeStacks", "ExpireSession"}
 
 
 class AppStreamResponse(BaseResponse):
@@ -70,6 +72,8 @@ class AppStreamResponse(BaseResponse):
 
     def _resources(self, operation: str, parameters: dict[str, Any]) -> list[str]:
         """The ARNs that a policy must allow for this call, each of them; ``*`` where the call names no resource."""
+        if operation in UNCONFINED:
+            return ["*"]
         kind = "stack" if "Stack" in operation else "fleet"
         named = [(kind, name) for name in [parameters.get("Name"), *parameters.get("Names", [])]]
         named += [("stack", parameters.get("StackName")), ("fleet", parameters.get("FleetName"))]

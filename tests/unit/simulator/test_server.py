@@ -67,7 +67,11 @@ class TestAccountsAndRegions:
                 {"Effect": "Allow", "Action": "appstream:DescribeFleets", "Resource": "*"},
                 {
                     "Effect": "Allow",
-                    "Action": ["appstream:DescribeStacks", "appstream:CreateStreamingURL"],
+                    "Action": [
+                        "appstream:DescribeStacks",
+                        "appstream:ListAssociatedFleets",
+                        "appstream:CreateStreamingURL",
+                    ],
                     "Resource": f"arn:aws:appstream:us-east-1:123456789012:stack/{STACK}",
                 },
             ],
@@ -79,9 +83,10 @@ class TestAccountsAndRegions:
         )
 
         assert teacher.describe_fleets()["Fleets"]
-        assert teacher.describe_stacks(Names=[STACK])["Stacks"]
+        assert teacher.list_associated_fleets(StackName=STACK)["Names"]
         for denied, request in [
-            (teacher.describe_stacks, {"Names": ["other"]}),  # another stack
+            (teacher.list_associated_fleets, {"StackName": "other"}),  # another stack
+            (teacher.describe_stacks, {"Names": [STACK]}),  # this action cannot be confined to a stack
             (teacher.create_streaming_url, {**LAB, "UserId": "anna"}),  # the fleet is missing in the policy
             (teacher.stop_fleet, {"Name": FLEET}),  # another action
             (lab.describe_fleets, {}),  # a key that nobody made

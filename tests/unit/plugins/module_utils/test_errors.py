@@ -52,7 +52,7 @@ SENTENCES = [
         client_error("AccessDeniedException", "User: anna is not authorized", "DescribeFleets"),
         "AccessDeniedException",
         "the credentials may not do appstream:DescribeFleets (User: anna is not authorized): allow this "
-        "action on this stack and fleet in their IAM policy, or correct the names and the region if they are wrong.",
+        'action on all resources ("*") in their IAM policy, or correct the names and the region if they are wrong.',
         id="denied names the action",
     ),
     pytest.param(
