@@ -22,6 +22,10 @@ from botocore.loaders import JSONFileLoader
 
 # Here and not in every process that is forked off.
 for module in (
+    "appstream_fleet",
+    "appstream_fleet_info",
+    "appstream_session",
+    "appstream_session_info",
     "appstream_streaming_url",
     "nimble_session",
     "nimble_session_info",

@@ -224,3 +224,49 @@ def test_the_error_names_the_action_on_the_table_that_the_policy_lacks(
     assert len(simulator.streaming_urls()) == 1
     allowed = call_as(BOTH, {**args, **store}, module=module)
     assert not allowed.failed, allowed.msg
+
+
+# Fleets and sessions.
+
+FLEET_MODULE = "labstream.aws.appstream_fleet"
+SESSION_INFO = "labstream.aws.appstream_session_info"
+TARGET = {"stack_name": STACK, "fleet_name": FLEET, "region": REGION}
+DAY = policy_of_the_readme("appstream:StartFleet")
+# What needs each action: a module with its arguments.
+NEEDS_OF_DAY = {
+    "appstream:DescribeFleets": ("labstream.aws.appstream_fleet_info", {"region": REGION}),
+    "appstream:DescribeStacks": (SESSION_INFO, TARGET),
+    "appstream:DescribeSessions": (SESSION_INFO, TARGET),
+    "appstream:ListAssociatedStacks": (SESSION_INFO, {"fleet_name": FLEET, "region": REGION}),
+    "appstream:ExpireSession": ("labstream.aws.appstream_session", {**TARGET, "user_id": "anna"}),
+    "appstream:UpdateFleet": (FLEET_MODULE, {"name": FLEET, "desired_instances": 7, "region": REGION}),
+    "appstream:StopFleet": (FLEET_MODULE, {"name": FLEET, "state": "stopped", "region": REGION}),
+    "appstream:StartFleet": (FLEET_MODULE, {"name": "stopped", "region": REGION}),
+}
+
+
+def test_the_policy_for_fleets_and_sessions_has_what_the_modules_call_and_no_more() -> None:
+    assert set(actions_of(DAY)) == NEEDS_OF_DAY.keys()
+
+
+@pytest.mark.parametrize("action", NEEDS_OF_DAY)
+def test_the_error_names_the_action_on_fleets_and_sessions_that_the_policy_lacks(
+    simulator: Simulator, call_as: Callable[..., Task], call_module: Callable[..., Task], action: str
+) -> None:
+    # Given a session of anna, and a fleet that is stopped.
+    policy = json.loads(json.dumps(DAY).replace(f"fleet/{FLEET}", "fleet/*"))
+    simulator.open(call_module(ANNA).urls[0])
+    simulator.client("appstream", REGION).create_fleet(
+        Name="stopped",
+        InstanceType="stream.standard.medium",
+        ImageName="lab-image",
+        ComputeCapacity={"DesiredInstances": 1},
+    )
+    module, args = NEEDS_OF_DAY[action]
+
+    denied = call_as(without(policy, action), args, module=module)
+    allowed = call_as(policy, args, module=module)
+
+    assert denied.failed
+    assert f"the credentials may not do {action} (" in denied.msg
+    assert not allowed.failed, allowed.msg

@@ -135,6 +135,15 @@ class Simulator:
         """Every streaming URL issued so far, in order. They are secrets: search outputs for them, print none."""
         return self._request("GET", "streaming_urls")
 
+    # AppStream: what no operation does to a fleet.
+
+    def change_fleet(self, name: str, *, region: str = "us-east-1", account: str = ACCOUNT, **members: Any) -> None:
+        """Give a fleet errors, or its starts another outcome: ``change_fleet("class-fleet", StartOutcome="STOPPED")``.
+
+        README.md says which members there are.
+        """
+        self._request("POST", "appstream/fleets", {**members, "Name": name, "region": region, "account": account})
+
     # Nimble: what no operation makes here. README.md says which members there are.
 
     def seed_studio(

@@ -13,6 +13,7 @@ from typing import Any
 from moto.moto_api._internal.models import moto_api_backend
 from werkzeug.wrappers import Request, Response
 
+from tests.simulator.appstream import seeding as fleets
 from tests.simulator.calls import CallLog
 from tests.simulator.faults import Faults
 from tests.simulator.nimble import seeding
@@ -36,6 +37,7 @@ class ControlAPI:
             ("DELETE", "faults"): lambda request: self._faults.reset(),
             ("GET", "calls"): self._list_calls,
             ("GET", "streaming_urls"): lambda request: streaming_urls.issued(),
+            ("POST", "appstream/fleets"): lambda request: fleets.change_fleet(_body(request)),
             ("POST", "nimble/studios"): lambda request: seeding.put_studio(_body(request)),
             ("POST", "nimble/sessions"): lambda request: seeding.change_session(_body(request)),
             ("GET", "nimble/streams"): lambda request: seeding.streams(),

@@ -19,6 +19,7 @@ class Settings:
 
     fleet_starting_seconds: float = 0
     fleet_stopping_seconds: float = 0
+    instance_provisioning_seconds: float = 0
     session_starting_seconds: float = 0
     stream_creating_seconds: float = 0
     client_token_window_seconds: float | None = None  # None: unlimited

@@ -144,28 +144,60 @@ class Stack:
 
 @dataclass
 class Fleet:
-    """A fleet knows when it will have started or stopped; its state follows from the time at which somebody asks."""
+    """A fleet knows when it will have started or stopped; its state follows from the time at which somebody asks.
+
+    ``start_outcome`` is the state that its starts come to, and ``start_errors`` are the errors that it then has.
+    """
 
     name: str
     arn: str
     attributes: Members
     tags: dict[str, str]
     created: float = field(default_factory=now)
-    _started: bool = False
-    _settled_at: float = 0  # time.monotonic(): changing the clock's offset starts no fleet
+    start_outcome: str = "RUNNING"
+    start_errors: list[Members] = field(default_factory=list)
+    # State and errors until and from a point in time.monotonic(): changing the clock's offset starts no fleet.
+    _before: tuple[str, list[Members]] = ("STOPPED", [])
+    _after: tuple[str, list[Members]] = ("STOPPED", [])
+    _settled_at: float = 0
+    # How many instances were there at a point in time.monotonic(), and how long each one more takes.
+    _provisioned: int = 0
+    _provisioned_at: float = 0
+    _provisioning_seconds: float = 0
 
     def start(self) -> None:
-        self._started, self._settled_at = True, time.monotonic() + settings.fleet_starting_seconds
+        self._before, self._after = ("STARTING", self.errors), (self.start_outcome, self.start_errors)
+        self._settled_at = time.monotonic() + settings.fleet_starting_seconds
+        self._provision(0, self._settled_at)
 
     def stop(self) -> None:
-        self._started, self._settled_at = False, time.monotonic() + settings.fleet_stopping_seconds
+        self._before, self._after = ("STOPPING", self.errors), ("STOPPED", self.errors)
+        self._settled_at = time.monotonic() + settings.fleet_stopping_seconds
+
+    def update(self, attributes: Members) -> None:
+        provisioned = self.provisioned
+        self.attributes = attributes
+        self._provision(provisioned, time.monotonic())
+
+    def _provision(self, provisioned: int, since: float) -> None:
+        self._provisioned, self._provisioned_at = provisioned, since
+        self._provisioning_seconds = settings.instance_provisioning_seconds
+
+    @property
+    def _now(self) -> tuple[str, list[Members]]:
+        return self._after if time.monotonic() >= self._settled_at else self._before
 
     @property
     def state(self) -> str:
-        settled = time.monotonic() >= self._settled_at
-        if self._started:
-            return "RUNNING" if settled else "STARTING"
-        return "STOPPED" if settled else "STOPPING"
+        return self._now[0]
+
+    @property
+    def errors(self) -> list[Members]:
+        return self._now[1]
+
+    @errors.setter
+    def errors(self, errors: list[Members]) -> None:
+        self._before, self._after = (self._before[0], errors), (self._after[0], errors)
 
     @property
     def elastic(self) -> bool:
@@ -182,12 +214,22 @@ class Fleet:
         return capacity["DesiredInstances"]
 
     @property
+    def provisioned(self) -> int:
+        """How many instances there are now. Those of an elastic fleet come from a pool that AWS has."""
+        if self.state != "RUNNING":
+            return 0
+        if self.elastic or self._provisioning_seconds == 0:
+            return self.instances
+        since = time.monotonic() - self._provisioned_at
+        return min(self.instances, self._provisioned + int(since / self._provisioning_seconds))
+
+    @property
     def session_slots(self) -> int:
-        return self.instances * self.attributes.get("MaxSessionsPerInstance", 1) if self.state == "RUNNING" else 0
+        return self.provisioned * self.attributes.get("MaxSessionsPerInstance", 1)
 
     def capacity_status(self, sessions: int) -> Members:
         per_instance = self.attributes.get("MaxSessionsPerInstance", 1)
-        running = self.instances if self.state == "RUNNING" else 0
+        running = self.provisioned
         in_use = math.ceil(sessions / per_instance)
         status = {
             "Desired": self.instances,
@@ -211,7 +253,7 @@ class Fleet:
             "Arn": self.arn,
             "State": self.state,
             "ComputeCapacityStatus": self.capacity_status(sessions),
-            "FleetErrors": [],
+            "FleetErrors": self.errors,
             "CreatedTime": _timestamp(self.created),
         }
 
@@ -317,7 +359,7 @@ class AppStreamBackend(BaseBackend):
         attributes = fleet.attributes | request
         _delete_attributes(attributes, deleted, FLEET_ATTRIBUTES)
         _check_fleet(attributes)
-        fleet.attributes = attributes
+        fleet.update(attributes)
         return {"Fleet": fleet.describe(len(self._sessions_on(fleet)))}
 
     def delete_fleet(self, request: Members) -> Members:

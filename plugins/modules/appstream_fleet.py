@@ -1,0 +1,268 @@
+#!/usr/bin/python
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: appstream_fleet
+version_added: 0.1.0
+short_description: Start, stop and scale a fleet of AppStream 2.0 (WorkSpaces Applications)
+description:
+  - Starts or stops a fleet that exists, and waits until it has done so.
+  - Before it starts a fleet, or while the fleet runs, it can set the capacity. Without O(desired_instances),
+    O(desired_sessions) and O(max_concurrent_sessions), the capacity is left alone.
+  - A start that goes wrong is noticed at the next look, at most 15 seconds later. This is a fleet that tells errors
+    while it is V(STARTING), or that falls back to V(STOPPED). The task then fails and says what helps.
+author:
+  - labstream.aws contributors (@labstream)
+options:
+  name:
+    description:
+      - The fleet.
+    type: str
+    required: true
+  state:
+    description:
+      - V(started) makes the fleet V(RUNNING). A fleet that is V(STOPPING) is waited for and then started.
+      - V(stopped) makes it V(STOPPED). This ends all sessions on it, of whatever stack.
+    type: str
+    choices: [started, stopped]
+    default: started
+  desired_instances:
+    description:
+      - How many instances the fleet is to have, for an Always-On or On-Demand fleet with one session on each instance.
+        So it is the number of seats.
+      - More instances come over ten minutes or more, and instances in use stay until their sessions end.
+      - A scaling policy of the fleet may change the number again.
+      - Only with O(state=started).
+    type: int
+  desired_sessions:
+    description:
+      - How many sessions a multi-session fleet is to have room for. The service rounds it up to whole instances.
+      - Otherwise as O(desired_instances).
+    type: int
+  max_concurrent_sessions:
+    description:
+      - How many sessions an Elastic fleet allows at the same time. Nothing needs to be provisioned for them.
+      - Only with O(state=started).
+    type: int
+  wait:
+    description:
+      - Whether to wait until the fleet is V(RUNNING) or V(STOPPED).
+      - A fleet that is V(RUNNING) has not yet got all its instances. M(labstream.aws.appstream_fleet_info) tells when
+        there are enough.
+      - With V(false) and O(state=started), a fleet that is V(STOPPING) is a failure. So is one that is V(STARTING) and
+        must be scaled, since the service takes that from no such fleet.
+    type: bool
+    default: true
+  wait_timeout:
+    description:
+      - For how many seconds to wait, at most.
+    type: int
+    default: 1800
+attributes:
+  check_mode:
+    support: full
+    details:
+      - The fleet is looked at once. The result tells it as it would be if all went well, with O(wait) in the state that
+        it would come to. Instances that are still to come are not counted as there.
+  diff_mode:
+    support: full
+    details:
+      - Shows the state, and how many seats are desired.
+  idempotent:
+    support: full
+notes:
+  - Of two tasks that start the same fleet at the same time, both may report a change, since the service does not tell
+    which of them it was.
+seealso:
+  - module: labstream.aws.appstream_fleet_info
+  - module: labstream.aws.appstream_streaming_url
+  - name: StartFleet
+    description: The API operation that starts a fleet.
+    link: https://docs.aws.amazon.com/appstream2/latest/APIReference/API_StartFleet.html
+  - name: UpdateFleet
+    description: The API operation that scales a fleet, and what may be changed in which state.
+    link: https://docs.aws.amazon.com/appstream2/latest/APIReference/API_UpdateFleet.html
+extends_documentation_fragment:
+  - labstream.aws.attributes
+  - labstream.aws.attributes.action_group
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+"""
+
+EXAMPLES = r"""
+# Note: These examples set neither authentication details nor the region, see the AWS Guide for details.
+
+- name: Start the fleet with a seat for each of thirty learners
+  labstream.aws.appstream_fleet:
+    name: cad-fleet
+    desired_instances: 30
+
+- name: Stop the fleet after class, which ends all sessions on it
+  labstream.aws.appstream_fleet:
+    name: cad-fleet
+    state: stopped
+
+# Thirty seats in view: start without waiting, then say so at every look.
+- name: Have the fleet started
+  labstream.aws.appstream_fleet:
+    name: cad-fleet
+    desired_instances: 30
+    wait: false
+
+- name: Wait for thirty seats
+  labstream.aws.appstream_fleet_info:
+    names:
+      - cad-fleet
+  register: look
+  until: >-
+    look.fleets[0].state == 'STOPPED'
+    or look.fleets[0].problem is not none
+    or look.fleets[0].capacity.running >= 30
+  retries: 120
+  delay: 15
+
+- name: Have the fleet allow forty sessions, which needs no instances
+  labstream.aws.appstream_fleet:
+    name: elastic-fleet
+    max_concurrent_sessions: 40
+"""
+
+RETURN = r"""
+fleet:
+  description:
+    - The fleet at the last look, with the keys that RV(labstream.aws.appstream_fleet_info#module:fleets) has.
+    - If the task failed before it was looked at, its name, V(null) and no errors.
+  returned: always
+  type: dict
+  contains:
+    name:
+      description: The fleet.
+      type: str
+      returned: always
+      sample: cad-fleet
+    arn:
+      description: Its ARN.
+      type: str
+      returned: always
+      sample: arn:aws:appstream:eu-central-1:123456789012:fleet/cad-fleet
+    state:
+      description: Its state.
+      type: str
+      returned: always
+      sample: RUNNING
+    fleet_type:
+      description: V(ALWAYS_ON), V(ON_DEMAND) or V(ELASTIC).
+      type: str
+      returned: always
+      sample: ON_DEMAND
+    capacity:
+      description: Its capacity in seats.
+      type: dict
+      returned: always
+      sample:
+        desired: 30
+        running: 12
+        in_use: 0
+        available: 12
+        possible: 30
+    fleet_errors:
+      description: The errors that it tells.
+      type: list
+      elements: dict
+      returned: always
+      sample: []
+    problem:
+      description: One sentence on these errors and what helps. V(null) if there are none.
+      type: str
+      returned: always
+      sample: null
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.labstream.aws.plugins.module_utils import appstream, appstream_fleets, appstream_limits
+from ansible_collections.labstream.aws.plugins.module_utils.client import service_client
+from ansible_collections.labstream.aws.plugins.module_utils.errors import AnsibleAppStreamError
+from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption
+from ansible_collections.labstream.aws.plugins.module_utils.fleet_capacity import KINDS, Scaling
+from ansible_collections.labstream.aws.plugins.module_utils.fleet_states import RUNNING, STOPPED, Course
+from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
+
+EMPTY_RESULT: dict[str, Any] = dict(changed=False, fleet=appstream_fleets.facts_of_nothing(None))
+
+
+def course_of(params: dict[str, Any]) -> Course:
+    """Where the arguments lead to.
+
+    Raises:
+        InvalidOption: nowhere.
+    """
+    appstream_limits.check_name("name", params["name"])
+    if params["wait_timeout"] < 1:
+        raise InvalidOption(f"wait_timeout is {params['wait_timeout']}, but it must be at least 1 second.")
+    scaling = Scaling.of(params)
+    if scaling and params["state"] == "stopped":
+        raise InvalidOption(f"{scaling.option} is only for state=started: leave it out, or start the fleet.")
+    return Course({"started": RUNNING, "stopped": STOPPED}[params["state"]], scaling)
+
+
+def run(module: LabstreamAWSModule) -> None:
+    """Check the arguments before any call is made, then bring the fleet to its state."""
+    params, result = module.params, module.result
+    result["fleet"] = appstream_fleets.facts_of_nothing(params["name"])
+    course = course_of(params)
+    client = service_client(module, appstream.SERVICE, 1)
+
+    def tell(fleet: Mapping[str, Any]) -> None:
+        if result["fleet"]["state"] is None and course.scaling:
+            warning = course.scaling.warning(fleet)
+            if warning:
+                module.warn(warning)
+        result["fleet"] = appstream_fleets.facts_of(fleet)
+        if module._diff:
+            told = appstream_fleets.difference_of(fleet)
+            result["diff"] = dict(before=result.get("diff", {}).get("before", told), after=told)
+
+    try:
+        appstream_fleets.bring_about(
+            client,
+            params["name"],
+            course,
+            wait_timeout=params["wait_timeout"] if params["wait"] else None,
+            check_mode=module.check_mode,
+            tell=tell,
+        )
+    except AnsibleAppStreamError as e:
+        e.message = f"{e.message} {params['name']!r}"
+        raise
+    finally:
+        result["changed"] = course.changed
+    if result["fleet"]["problem"] and course.goal == RUNNING:
+        module.warn(result["fleet"]["problem"])
+
+
+def main() -> None:
+    """The module."""
+    module = LabstreamAWSModule(
+        empty_result=EMPTY_RESULT,
+        argument_spec=dict(
+            name=dict(type="str", required=True),
+            state=dict(type="str", choices=["started", "stopped"], default="started"),
+            **{option: dict(type="int") for option in KINDS},
+            wait=dict(type="bool", default=True),
+            wait_timeout=dict(type="int", default=1800),
+        ),
+        mutually_exclusive=[tuple(KINDS)],
+        supports_check_mode=True,
+    )
+    module.run(run)
+
+
+if __name__ == "__main__":
+    main()

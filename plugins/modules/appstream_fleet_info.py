@@ -1,0 +1,249 @@
+#!/usr/bin/python
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: appstream_fleet_info
+version_added: 0.1.0
+short_description: Look at fleets of AppStream 2.0 (WorkSpaces Applications)
+description:
+  - Tells in which states fleets are, what is wrong with them, and how many learners they have room for.
+  - The capacity is told in seats, whatever the type of the fleet.
+author:
+  - labstream.aws contributors (@labstream)
+options:
+  names:
+    description:
+      - The fleets to look at. If one does not exist, the task fails and names it.
+      - Without it, all fleets of the account in the region.
+    type: list
+    elements: str
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Nothing is changed in either mode.
+  diff_mode:
+    support: none
+    details:
+      - There is nothing to change.
+  idempotent:
+    support: full
+seealso:
+  - module: labstream.aws.appstream_fleet
+  - name: DescribeFleets
+    description: The API operation that tells of fleets.
+    link: https://docs.aws.amazon.com/appstream2/latest/APIReference/API_DescribeFleets.html
+extends_documentation_fragment:
+  - labstream.aws.attributes
+  - labstream.aws.attributes.action_group
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+"""
+
+EXAMPLES = r"""
+# Note: These examples set neither authentication details nor the region, see the AWS Guide for details.
+
+- name: Look at the fleet
+  labstream.aws.appstream_fleet_info:
+    names:
+      - cad-fleet
+  register: look
+
+- name: Fail if there are too few seats for a class of thirty
+  ansible.builtin.assert:
+    that: look.fleets[0].capacity.possible >= 30
+    fail_msg: "{{ look.fleets[0].capacity.possible }} seats for 30 learners."
+
+- name: Look at all fleets
+  labstream.aws.appstream_fleet_info:
+  register: all_fleets
+
+- name: Say which of them cost money now
+  ansible.builtin.debug:
+    msg: "{{ all_fleets.fleets | rejectattr('state', 'eq', 'STOPPED') | map(attribute='name') }}"
+"""
+
+RETURN = r"""
+fleets:
+  description:
+    - The fleets, those of O(names) in its order. Besides what is named here, each has all other members that the
+      service tells, in snake case.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The fleet.
+      type: str
+      returned: always
+      sample: cad-fleet
+    arn:
+      description: Its ARN.
+      type: str
+      returned: always
+      sample: arn:aws:appstream:eu-central-1:123456789012:fleet/cad-fleet
+    state:
+      description: V(STARTING), V(RUNNING), V(STOPPING) or V(STOPPED).
+      type: str
+      returned: always
+      sample: RUNNING
+    fleet_type:
+      description: V(ALWAYS_ON), V(ON_DEMAND) or V(ELASTIC).
+      type: str
+      returned: always
+      sample: ON_DEMAND
+    instance_type:
+      description: The type of its instances.
+      type: str
+      returned: always
+      sample: stream.standard.medium
+    capacity:
+      description: How many learners it has room for, in seats. A seat is one session.
+      type: dict
+      returned: always
+      contains:
+        desired:
+          description:
+            - How many seats the fleet is set to have once it runs. Of an Elastic fleet, how many sessions it allows.
+          type: int
+          returned: always
+          sample: 30
+        running:
+          description:
+            - How many seats there are, in use or available. Of an Always-On fleet, instances that run but cannot be
+              used yet may count too.
+          type: int
+          returned: always
+          sample: 14
+        in_use:
+          description: How many seats have a session.
+          type: int
+          returned: always
+          sample: 2
+        available:
+          description:
+            - How many learners more can start a session now. An On-Demand fleet takes a minute or two for that, since
+              its free instances are switched off.
+          type: int
+          returned: always
+          sample: 12
+        possible:
+          description:
+            - How many learners more the fleet has room for as it is set now, once it is V(RUNNING) and has provisioned
+              all its instances.
+          type: int
+          returned: always
+          sample: 28
+    max_concurrent_sessions:
+      description: How many sessions an Elastic fleet allows. V(null) for others.
+      type: int
+      returned: always
+      sample: null
+    max_sessions_per_instance:
+      description: How many sessions share an instance of a multi-session fleet. V(null) for others.
+      type: int
+      returned: always
+      sample: null
+    max_user_duration_in_seconds:
+      description: How long a session may last.
+      type: int
+      returned: always
+      sample: 57600
+    disconnect_timeout_in_seconds:
+      description: How long a session waits for a learner who was disconnected.
+      type: int
+      returned: always
+      sample: 900
+    idle_disconnect_timeout_in_seconds:
+      description: After what time without a key or the mouse a learner is disconnected. V(0) is never.
+      type: int
+      returned: always
+      sample: 0
+    fleet_errors:
+      description: The errors that the service tells of the fleet.
+      type: list
+      elements: dict
+      returned: always
+      contains:
+        error_code:
+          description: The service's code.
+          type: str
+          returned: always
+          sample: SUBNET_HAS_INSUFFICIENT_IP_ADDRESSES
+        error_message:
+          description: What the service says.
+          type: str
+          returned: if the service tells it
+          sample: The subnet has no free addresses.
+    problem:
+      description: One sentence on these errors and what helps. V(null) if there are none.
+      type: str
+      returned: always
+      sample: null
+    created_time:
+      description: When the fleet was created, in UTC.
+      type: str
+      returned: always
+      sample: "2026-11-20T08:00:00Z"
+missing:
+  description: The O(names) that do not exist. If there is any, the task fails.
+  returned: always
+  type: list
+  elements: str
+  sample: []
+"""
+
+from typing import Any
+
+from ansible_collections.labstream.aws.plugins.module_utils import appstream, appstream_fleets, appstream_limits
+from ansible_collections.labstream.aws.plugins.module_utils.client import service_client
+from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption, NotReady
+from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
+
+EMPTY_RESULT: dict[str, Any] = dict(changed=False, fleets=[], missing=[])
+
+
+def run(module: LabstreamAWSModule) -> None:
+    """Check the arguments before any call is made, then look."""
+    names = module.params["names"]
+    if names == []:
+        raise InvalidOption("names is empty: name at least one fleet, or leave it out for all.")
+    for name in names or []:
+        appstream_limits.check_name("An entry of names", name)
+    client = service_client(module, appstream.SERVICE, 1)
+
+    looked_up: list[dict[str, Any] | None] = []
+    if names is None:
+        looked_up += appstream_fleets.describe_fleets(client) or []
+    else:
+        looked_up += appstream_fleets.look_up(client, names)
+    missing = [name for name, fleet in zip(names or [], looked_up, strict=False) if fleet is None]
+    fleets = [appstream_fleets.facts_of(fleet) for fleet in looked_up if fleet is not None]
+    module.result.update(fleets=fleets, missing=missing)
+    if len(missing) == 1:
+        raise appstream_fleets.missing_fleet(client, missing[0])
+    if missing:
+        named = ", ".join(map(repr, missing[:5])) + (", ..." if len(missing) > 5 else "")
+        raise NotReady(
+            f"{len(missing)} of {len(names)} fleets do not exist in region {client.meta.region_name} ({named}): check "
+            "their names, region and whose credentials these are."
+        )
+
+
+def main() -> None:
+    """The module."""
+    module = LabstreamAWSModule(
+        empty_result=EMPTY_RESULT,
+        argument_spec=dict(names=dict(type="list", elements="str")),
+        supports_check_mode=True,
+    )
+    module.run(run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,335 @@
+#!/usr/bin/python
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: appstream_session
+version_added: 0.1.0
+short_description: End streaming sessions of AppStream 2.0 (WorkSpaces Applications)
+description:
+  - Ends the streaming sessions of one user, or of a whole class, at once. What was not saved in them is lost.
+  - The sessions on the stack and fleet are listed first, and only sessions on that list are ended. So a session on
+    another stack or fleet is never touched, whatever O(session_ids) says.
+  - If a session cannot be ended, the others are ended nevertheless, then the task fails.
+  - A streaming URL that has not expired opens a new session. It cannot be revoked.
+author:
+  - labstream.aws contributors (@labstream)
+options:
+  stack_name:
+    description:
+      - The stack that the users came in by.
+    type: str
+    required: true
+  fleet_name:
+    description:
+      - The fleet that the sessions run on.
+    type: str
+    required: true
+  user_id:
+    description:
+      - The one user whose session to end.
+      - Exactly one of this, O(user_ids), O(session_id) and O(session_ids) is required.
+    type: str
+  user_ids:
+    description:
+      - The users whose sessions to end, as many as you like. This is much faster than a loop over the module.
+      - A user who has no session is left alone.
+    type: list
+    elements: str
+  session_id:
+    description:
+      - The one session to end, by the C(id) that M(labstream.aws.appstream_session_info) tells.
+    type: str
+  session_ids:
+    description:
+      - The sessions to end, as many as you like.
+      - A session that is not on the list of the stack and fleet counts as one that has ended. The service has no way
+        to look a session up by its id alone.
+    type: list
+    elements: str
+  authentication_type:
+    description:
+      - How the users came in. V(API) is by streaming URL. Sessions of other users are not touched.
+    type: str
+    choices: [API, SAML, USERPOOL, AWS_AD]
+    default: API
+  state:
+    description:
+      - V(expired) ends the sessions.
+    type: str
+    choices: [expired]
+    default: expired
+  concurrency:
+    description:
+      - How many calls to make at once, from 1 to 64.
+    type: int
+    default: 16
+attributes:
+  check_mode:
+    support: full
+    details:
+      - The sessions are listed as always. One that would be ended is told as V(EXPIRED).
+  diff_mode:
+    support: full
+    details:
+      - Shows users, sessions and their states.
+  idempotent:
+    support: full
+    details:
+      - A session that is V(EXPIRED) already, or is not there, is no change. If the stack or the fleet does not exist,
+        there is no session either, and a warning says so.
+notes:
+  - AWS knows no resource for the IAM action C(appstream:ExpireSession), so a policy must allow it on all resources.
+    Whoever may end one session may end all in the account and region.
+seealso:
+  - module: labstream.aws.appstream_session_info
+  - module: labstream.aws.appstream_streaming_url
+  - name: ExpireSession
+    description: The API operation that ends a session.
+    link: https://docs.aws.amazon.com/appstream2/latest/APIReference/API_ExpireSession.html
+extends_documentation_fragment:
+  - labstream.aws.attributes
+  - labstream.aws.attributes.action_group
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+"""
+
+EXAMPLES = r"""
+# Note: These examples set neither authentication details nor the region, see the AWS Guide for details.
+
+- name: End the sessions of a class, and no others
+  labstream.aws.appstream_session:
+    stack_name: cad-course
+    fleet_name: cad-fleet
+    user_ids:
+      - anna
+      - ben
+    state: expired
+  register: ended
+
+- name: Look at everybody who is on the fleet
+  labstream.aws.appstream_session_info:
+    fleet_name: cad-fleet
+    authentication_types: [API, SAML, USERPOOL, AWS_AD]
+  register: on_fleet
+
+- name: Say who else is on it, also in check mode
+  ansible.builtin.debug:
+    msg: >-
+      {{ on_fleet.sessions | rejectattr('state', 'eq', 'EXPIRED')
+         | rejectattr('id', 'in', ended.sessions | map(attribute='id')) | map(attribute='user_id') }}
+
+- name: End one session by its id
+  labstream.aws.appstream_session:
+    stack_name: cad-course
+    fleet_name: cad-fleet
+    session_id: 6aa1fe84-0b11-4c0e-9a2c-d1b7a5b9f0a3
+"""
+
+RETURN = r"""
+sessions:
+  description:
+    - The sessions that were asked for, in that order, with what the service said of each before it was ended. Besides
+      what is named here, each has what RV(labstream.aws.appstream_session_info#module:sessions) has.
+    - A user who has no session, and a session that is not there, is an entry in which all else is V(null).
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The session. V(null) if the user has none.
+      type: str
+      returned: always
+      sample: 6aa1fe84-0b11-4c0e-9a2c-d1b7a5b9f0a3
+    user_id:
+      description: The user. V(null) if the session is not there.
+      type: str
+      returned: always
+      sample: anna
+    state:
+      description: The state of the session now, in check mode the one that it would have. V(null) if it is not there.
+      type: str
+      returned: always
+      sample: EXPIRED
+    connection_state:
+      description: Whether the user was connected before, V(CONNECTED) or V(NOT_CONNECTED). V(null) if not told.
+      type: str
+      returned: always
+      sample: CONNECTED
+    expired:
+      description: Whether this run ended the session, or would end it in check mode.
+      type: bool
+      returned: always
+      sample: true
+failures:
+  description: The sessions that could not be ended, and why.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The session.
+      type: str
+      returned: always
+      sample: 6aa1fe84-0b11-4c0e-9a2c-d1b7a5b9f0a3
+    user_id:
+      description: The user.
+      type: str
+      returned: always
+      sample: anna
+    code:
+      description: The service's error code, or this collection's word for the kind of error.
+      type: str
+      returned: always
+      sample: OperationNotPermittedException
+    message:
+      description: One sentence.
+      type: str
+      returned: always
+      sample: "Failed to expire the session: OperationNotPermittedException: not now."
+summary:
+  description: The task in numbers.
+  returned: always
+  type: dict
+  contains:
+    requested:
+      description: How many users or sessions were given.
+      type: int
+      returned: always
+      sample: 30
+    expired:
+      description: How many sessions were ended, or would be in check mode.
+      type: int
+      returned: always
+      sample: 27
+    unchanged:
+      description: How many were V(EXPIRED) already or not there.
+      type: int
+      returned: always
+      sample: 2
+    failed:
+      description: How many could not be ended.
+      type: int
+      returned: always
+      sample: 1
+fleet_arn:
+  description: The fleet's ARN. V(null) if there is no such fleet, or the task failed before it was known.
+  returned: always
+  type: str
+  sample: arn:aws:appstream:eu-central-1:123456789012:fleet/cad-fleet
+stack_arn:
+  description: The stack's ARN. V(null) if there is no such stack, or the task failed before it was known.
+  returned: always
+  type: str
+  sample: arn:aws:appstream:eu-central-1:123456789012:stack/cad-course
+region:
+  description: The region of stack and fleet. V(null) if the task failed before it was known.
+  returned: always
+  type: str
+  sample: eu-central-1
+"""
+
+from typing import Any
+
+from ansible_collections.labstream.aws.plugins.module_utils import appstream, appstream_limits, appstream_sessions
+from ansible_collections.labstream.aws.plugins.module_utils.arguments import check_concurrency
+from ansible_collections.labstream.aws.plugins.module_utils.client import service_client
+from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
+
+EMPTY_RESULT: dict[str, Any] = dict(
+    changed=False,
+    sessions=[],
+    failures=[],
+    summary=appstream_sessions.NOTHING_EXPIRED,
+    fleet_arn=None,
+    stack_arn=None,
+    region=None,
+)
+
+_USER = ("UserId", appstream_sessions.check_user_id)
+_SESSION = ("Id", appstream_sessions.check_session_id)
+# By which member of a session each option names it, and what its values must be.
+CHOICES = {"user_id": _USER, "user_ids": _USER, "session_id": _SESSION, "session_ids": _SESSION}
+
+
+def choice_of(params: dict[str, Any]) -> tuple[str, list[str]]:
+    """By which member of a session the arguments name sessions, and the values that they give, checked.
+
+    Raises:
+        InvalidOption: naming the value.
+    """
+    option = next(option for option in CHOICES if params[option] is not None)
+    member, check = CHOICES[option]
+    value = params[option]
+    if isinstance(value, list):
+        appstream_sessions.check_each(option, value, check)
+        return member, value
+    check(option, value)
+    return member, [value]
+
+
+def run(module: LabstreamAWSModule) -> None:
+    """Check the arguments before any call is made, then expire what is there."""
+    params = module.params
+    stack_name, fleet_name, concurrency = params["stack_name"], params["fleet_name"], params["concurrency"]
+    check_concurrency(concurrency)
+    appstream_limits.check_name("stack_name", stack_name)
+    appstream_limits.check_name("fleet_name", fleet_name)
+    member, values = choice_of(params)
+    client = service_client(module, appstream.SERVICE, concurrency)
+
+    listed = []
+    missing = appstream_sessions.look_up(module, client)
+    if missing:
+        module.warn(f"There is no session to expire. {missing}")
+    else:
+        listed = appstream_sessions.list_sessions(
+            client, fleet_name, [stack_name], [params["authentication_type"]], params["user_id"]
+        )
+    sessions = appstream_sessions.chosen(listed, member, values)
+    outcomes = appstream_sessions.expire(client, sessions, concurrency=concurrency, check_mode=module.check_mode)
+    module.result.update(
+        changed=any(outcome.expired for outcome in outcomes),
+        sessions=[outcome.facts for outcome in outcomes],
+        failures=[
+            dict(id=outcome.before["Id"], user_id=outcome.before["UserId"], **outcome.failure._asdict())
+            for outcome in outcomes
+            if outcome.failure
+        ],
+        summary=appstream_sessions.summary_of(len(values), outcomes),
+    )
+    if module._diff:
+        module.result["diff"] = appstream_sessions.diff_of(outcomes)
+    failed = appstream_sessions.failure_message(outcomes)
+    if failed:
+        module.fail_json(msg=failed)
+
+
+def main() -> None:
+    """The module."""
+    module = LabstreamAWSModule(
+        empty_result=EMPTY_RESULT,
+        argument_spec=dict(
+            stack_name=dict(type="str", required=True),
+            fleet_name=dict(type="str", required=True),
+            user_id=dict(type="str"),
+            user_ids=dict(type="list", elements="str"),
+            session_id=dict(type="str"),
+            session_ids=dict(type="list", elements="str"),
+            authentication_type=dict(type="str", choices=list(appstream_sessions.AUTHENTICATION_TYPES), default="API"),
+            state=dict(type="str", choices=["expired"], default="expired"),
+            concurrency=dict(type="int", default=16),
+        ),
+        mutually_exclusive=[tuple(CHOICES)],
+        required_one_of=[tuple(CHOICES)],
+        supports_check_mode=True,
+    )
+    module.run(run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,266 @@
+#!/usr/bin/python
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: appstream_session_info
+version_added: 0.1.0
+short_description: Look at streaming sessions of AppStream 2.0 (WorkSpaces Applications)
+description:
+  - Tells which users have a streaming session on a stack and fleet, and which of them are connected.
+  - All pages of the service's list are read.
+author:
+  - labstream.aws contributors (@labstream)
+options:
+  fleet_name:
+    description:
+      - The fleet that the sessions run on.
+    type: str
+    required: true
+  stack_name:
+    description:
+      - The stack of the sessions.
+      - Without it, the sessions of all stacks that the fleet is associated with are listed.
+    type: str
+  user_id:
+    description:
+      - Only sessions of this user. For a user of a streaming URL, the id that the URL was issued for.
+    type: str
+  authentication_types:
+    description:
+      - Only sessions of users who came in this way. V(API) is by streaming URL.
+      - Name all of them to see everybody who is on the fleet.
+    type: list
+    elements: str
+    choices: [API, SAML, USERPOOL, AWS_AD]
+    default: [API]
+    aliases: [authentication_type]
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Nothing is changed in either mode.
+  diff_mode:
+    support: none
+    details:
+      - There is nothing to change.
+  idempotent:
+    support: full
+seealso:
+  - module: labstream.aws.appstream_session
+  - module: labstream.aws.appstream_streaming_url
+  - name: DescribeSessions
+    description: The API operation that lists sessions.
+    link: https://docs.aws.amazon.com/appstream2/latest/APIReference/API_DescribeSessions.html
+extends_documentation_fragment:
+  - labstream.aws.attributes
+  - labstream.aws.attributes.action_group
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+"""
+
+EXAMPLES = r"""
+# Note: These examples set neither authentication details nor the region, see the AWS Guide for details.
+
+- name: Look at the sessions of a class
+  labstream.aws.appstream_session_info:
+    stack_name: cad-course
+    fleet_name: cad-fleet
+  register: in_class
+
+- name: Say who is connected
+  ansible.builtin.debug:
+    msg: "{{ in_class.sessions | selectattr('connection_state', 'eq', 'CONNECTED') | map(attribute='user_id') }}"
+
+- name: Look at the session of one learner
+  labstream.aws.appstream_session_info:
+    stack_name: cad-course
+    fleet_name: cad-fleet
+    user_id: anna
+
+- name: Look at everybody who is on the fleet, whatever stack they use and however they came in
+  labstream.aws.appstream_session_info:
+    fleet_name: cad-fleet
+    authentication_types: [API, SAML, USERPOOL, AWS_AD]
+  register: on_fleet
+"""
+
+RETURN = r"""
+sessions:
+  description:
+    - The sessions, in the order in which the service lists them. Besides what is named here, each has all other members
+      that the service tells, in snake case.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The session. Give it to M(labstream.aws.appstream_session) to end it.
+      type: str
+      returned: always
+      sample: 6aa1fe84-0b11-4c0e-9a2c-d1b7a5b9f0a3
+    user_id:
+      description: The user.
+      type: str
+      returned: always
+      sample: anna
+    stack_name:
+      description: The stack that the user came in by.
+      type: str
+      returned: always
+      sample: cad-course
+    fleet_name:
+      description: The fleet that the session runs on.
+      type: str
+      returned: always
+      sample: cad-fleet
+    state:
+      description: V(ACTIVE), V(PENDING) or V(EXPIRED).
+      type: str
+      returned: always
+      sample: ACTIVE
+    connection_state:
+      description: Whether the user is connected now, V(CONNECTED) or V(NOT_CONNECTED). V(null) if not told.
+      type: str
+      returned: always
+      sample: CONNECTED
+    start_time:
+      description: When the user got a streaming instance, in UTC. V(null) if not told.
+      type: str
+      returned: always
+      sample: "2026-11-21T14:02:10Z"
+    max_expiration_time:
+      description: When the service will end the session at the latest, in UTC. V(null) if not told.
+      type: str
+      returned: always
+      sample: "2026-11-22T06:02:10Z"
+    authentication_type:
+      description: How the user came in, as in O(authentication_types). V(null) if not told.
+      type: str
+      returned: always
+      sample: API
+    instance_id:
+      description: The streaming instance. V(null) if not told.
+      type: str
+      returned: always
+      sample: i-0123456789abcdef0
+    network_access_configuration:
+      description: The instance's addresses in the network. V(null) if not told.
+      type: dict
+      returned: always
+      sample:
+        eni_id: eni-0123456789abcdef0
+        eni_private_ip_address: 10.0.1.17
+summary:
+  description: The sessions in numbers.
+  returned: always
+  type: dict
+  contains:
+    found:
+      description: How many sessions were found.
+      type: int
+      returned: always
+      sample: 30
+    states:
+      description: How many of them are in each state.
+      type: dict
+      returned: always
+      sample:
+        ACTIVE: 30
+    connection_states:
+      description: How many of them are in each connection state.
+      type: dict
+      returned: always
+      sample:
+        CONNECTED: 28
+        NOT_CONNECTED: 2
+fleet_arn:
+  description: The fleet's ARN. V(null) if the task failed before it was known.
+  returned: always
+  type: str
+  sample: arn:aws:appstream:eu-central-1:123456789012:fleet/cad-fleet
+stack_arn:
+  description: The stack's ARN. V(null) without O(stack_name), and if the task failed before it was known.
+  returned: always
+  type: str
+  sample: arn:aws:appstream:eu-central-1:123456789012:stack/cad-course
+region:
+  description: The region of stack and fleet. V(null) if the task failed before it was known.
+  returned: always
+  type: str
+  sample: eu-central-1
+"""
+
+from typing import Any
+
+from ansible_collections.labstream.aws.plugins.module_utils import appstream, appstream_limits, appstream_sessions
+from ansible_collections.labstream.aws.plugins.module_utils.client import service_client
+from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption, NotReady
+from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
+
+EMPTY_RESULT: dict[str, Any] = dict(
+    changed=False,
+    sessions=[],
+    summary=dict(found=0, states={}, connection_states={}),
+    fleet_arn=None,
+    stack_arn=None,
+    region=None,
+)
+
+
+def run(module: LabstreamAWSModule) -> None:
+    """Check the arguments before any call is made, then look."""
+    params = module.params
+    fleet_name, stack_name, user_id = params["fleet_name"], params["stack_name"], params["user_id"]
+    appstream_limits.check_name("fleet_name", fleet_name)
+    if stack_name is not None:
+        appstream_limits.check_name("stack_name", stack_name)
+    if user_id is not None:
+        appstream_sessions.check_user_id("user_id", user_id)
+    authentication_types = list(dict.fromkeys(params["authentication_types"]))
+    if not authentication_types:
+        raise InvalidOption("authentication_types is empty: name at least one.")
+    client = service_client(module, appstream.SERVICE, appstream_sessions.LISTS_AT_ONCE)
+    missing = appstream_sessions.look_up(module, client)
+    if missing:
+        raise NotReady(missing)
+
+    stack_names = [stack_name] if stack_name else appstream_sessions.list_associated_stacks(client, fleet_name)
+    found = appstream_sessions.list_sessions(client, fleet_name, stack_names, authentication_types, user_id)
+    module.result.update(
+        sessions=[appstream_sessions.facts_of(session) for session in found],
+        summary=dict(
+            found=len(found),
+            states=appstream_sessions.counts_of(found, "State"),
+            connection_states=appstream_sessions.counts_of(found, "ConnectionState"),
+        ),
+    )
+
+
+def main() -> None:
+    """The module."""
+    module = LabstreamAWSModule(
+        empty_result=EMPTY_RESULT,
+        argument_spec=dict(
+            fleet_name=dict(type="str", required=True),
+            stack_name=dict(type="str"),
+            user_id=dict(type="str"),
+            authentication_types=dict(
+                type="list",
+                elements="str",
+                choices=list(appstream_sessions.AUTHENTICATION_TYPES),
+                default=["API"],
+                aliases=["authentication_type"],
+            ),
+        ),
+        supports_check_mode=True,
+    )
+    module.run(run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Changes of fleets that no operation makes and tests want; the control API's part for AppStream.
+
+Bodies are JSON objects with the API's names, and ``account`` and ``region`` beside them. A ValueError says what is
+wrong with one; then nothing was changed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.utils import get_service_model
+
+from tests.simulator.appstream.models import AppStreamBackend, Fleet, appstream_backends
+
+Body = dict[str, Any]
+
+START_OUTCOMES = ("RUNNING", "STARTING", "STOPPED")
+MEMBERS = ("FleetErrors", "Name", "StartErrors", "StartOutcome", "account", "region")
+
+
+def change_fleet(body: Any) -> Body:
+    """Change the fleet ``Name``: its ``FleetErrors`` now, the ``StartOutcome`` and ``StartErrors`` of its starts."""
+    if not isinstance(body, dict):
+        raise ValueError("The body must be a JSON object.")
+    unknown = sorted(body.keys() - set(MEMBERS))
+    if unknown:
+        raise ValueError(f"A fleet has no member {unknown[0]!r} here; there are {', '.join(MEMBERS)}.")
+    outcome = body.get("StartOutcome")
+    if "StartOutcome" in body and outcome not in START_OUTCOMES:
+        raise ValueError(f"StartOutcome must be one of {', '.join(START_OUTCOMES)}, not {outcome!r}.")
+    errors, start_errors = _errors(body, "FleetErrors"), _errors(body, "StartErrors")
+    backend = _backend(body)
+    with backend.lock:
+        fleet = _fleet(backend, body.get("Name"))
+        fleet.errors = fleet.errors if errors is None else errors
+        fleet.start_errors = fleet.start_errors if start_errors is None else start_errors
+        fleet.start_outcome = outcome or fleet.start_outcome
+        return fleet.describe(sessions=0)
+
+
+def _errors(body: Body, name: str) -> list[Body] | None:
+    """The errors in the member ``name``, each a code or an object as the service tells it; None if it is not given."""
+    if name not in body:
+        return None
+    if not isinstance(body[name], list):
+        raise ValueError(f"{name} must be a list, not {body[name]!r}.")
+    return [_error(name, one) for one in body[name]]
+
+
+def _error(name: str, one: Any) -> Body:
+    error = {"ErrorCode": one} if isinstance(one, str) else one
+    if not isinstance(error, dict) or error.keys() - {"ErrorCode", "ErrorMessage"}:
+        raise ValueError(f"{name} holds codes, or objects with ErrorCode and ErrorMessage, not {one!r}.")
+    codes = get_service_model("appstream").shape_for("FleetErrorCode").enum
+    if error.get("ErrorCode") not in codes:
+        raise ValueError(f"ErrorCode must be one of {', '.join(codes)}, not {error.get('ErrorCode')!r}.")
+    return {"ErrorMessage": f"The fleet has the error {error['ErrorCode']}.", **error}
+
+
+def _backend(body: Body) -> AppStreamBackend:
+    account, region = body.get("account", DEFAULT_ACCOUNT_ID), body.get("region", "us-east-1")
+    try:
+        return appstream_backends[account][region]
+    except KeyError:
+        raise ValueError(f"AppStream has no endpoint in the region {region!r}.") from None
+
+
+def _fleet(backend: AppStreamBackend, name: Any) -> Fleet:
+    if name not in backend.fleets:
+        raise ValueError(f"There is no fleet {name!r}.")
+    return backend.fleets[name]
