@@ -68,6 +68,21 @@ def create_streaming_url(client: Any, **parameters: Any) -> tuple[str, datetime]
     return reply["StreamingURL"], reply["Expires"].astimezone(timezone.utc).replace(microsecond=0)
 
 
+def missing(kind: str, name: str, region: str, option: str) -> NotReady:
+    """The error of a stack or fleet that there is not.
+
+    Args:
+        kind: "stack" or "fleet".
+        name: Its name.
+        region: Where it was looked for.
+        option: The option that gave the name, or how a sentence calls it.
+    """
+    return NotReady(
+        f"{kind.capitalize()} {name!r} does not exist in region {region}: check {option}, region and whose credentials "
+        "these are."
+    )
+
+
 @dataclass(frozen=True)
 class Target:
     """A stack and a fleet: what URLs are issued for. ``stack`` and ``fleet`` are None where the service has none."""
@@ -128,15 +143,9 @@ class Target:
             NotReady: saying what is wrong and what to do.
         """
         if self.stack is None:
-            raise NotReady(
-                f"Stack {self.stack_name!r} does not exist in region {self.region}: check stack_name, region and "
-                "whose credentials these are."
-            )
+            raise missing("stack", self.stack_name, self.region, "stack_name")
         if self.fleet is None:
-            raise NotReady(
-                f"Fleet {self.fleet_name!r} does not exist in region {self.region}: check fleet_name, region and "
-                "whose credentials these are."
-            )
+            raise missing("fleet", self.fleet_name, self.region, "fleet_name")
         if self.fleet_name not in self.associated_fleets:
             raise NotReady(
                 f"Fleet {self.fleet_name!r} is not associated with stack {self.stack_name!r}: associate them "

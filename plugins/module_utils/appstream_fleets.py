@@ -12,19 +12,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 from ansible.module_utils.common.dict_transformations import camel_dict_to_snake_dict
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 
-from .appstream import describe_fleet
+from .appstream import describe_fleet, missing
 from .client import pauses_between_tries
 from .errors import AnsibleAppStreamError, AppStreamErrorHandler
 from .exceptions import NotReady
 from .fleet_capacity import Capacity, Scaling, capacity_of
 from .fleet_states import ARRIVAL, RUNNING, STARTING, STOPPING, Course, Step, problem_of
-from .moments import format_moment
+from .moments import moments_as_text
 
 CONFLICT = "ConcurrentModificationException"
 # In seconds: before the second look, then doubled, up to the longest. A fleet takes ten minutes and more to start.
@@ -52,9 +51,27 @@ def describe_fleets(client: Any, names: Sequence[str] | None = None) -> list[dic
     """The fleets of these names, without names all (DescribeFleets), all pages; None if one does not exist."""
     selection = {} if names is None else {"Names": list(names)}
     try:
-        return client.get_paginator("describe_fleets").paginate(**selection).build_full_result().get("Fleets", [])
+        found = client.get_paginator("describe_fleets").paginate(**selection).build_full_result().get("Fleets", [])
     except is_boto3_error_code("ResourceNotFoundException"):
         return None
+    return [_readable(fleet) for fleet in found]
+
+
+@AppStreamErrorHandler.common_error_handler("describe the fleet")
+def look_at(client: Any, name: str) -> dict[str, Any] | None:
+    """The fleet of that name (DescribeFleets), or None."""
+    fleet = describe_fleet(client, name)
+    return _readable(fleet) if fleet else None
+
+
+def _readable(fleet: dict[str, Any]) -> dict[str, Any]:
+    """The fleet, if it has what every fleet has. Else the reply is none of this API's, as the error handlers tell.
+
+    Raises:
+        LookupError: it has not.
+    """
+    facts_of(fleet)
+    return fleet
 
 
 @AppStreamErrorHandler.common_error_handler("start the fleet")
@@ -77,10 +94,7 @@ def update_fleet(client: Any, name: str, **parameters: Any) -> None:
 
 def missing_fleet(client: Any, name: str) -> NotReady:
     """The error of a fleet that there is not."""
-    return NotReady(
-        f"Fleet {name!r} does not exist in region {client.meta.region_name}: check its name, region and whose "
-        "credentials these are."
-    )
+    return missing("fleet", name, client.meta.region_name, "its name")
 
 
 def look_up(client: Any, names: Sequence[str]) -> list[dict[str, Any] | None]:
@@ -91,19 +105,16 @@ def look_up(client: Any, names: Sequence[str]) -> list[dict[str, Any] | None]:
     """
     fleets: Sequence[dict[str, Any] | None] | None = describe_fleets(client, names)
     if fleets is None:  # The service does not say which of them it has not found.
-        fleets = [describe_fleet(client, name) for name in names]
+        fleets = [look_at(client, name) for name in names]
     by_name = {fleet["Name"]: fleet for fleet in fleets if fleet}
     return [by_name.get(name) for name in names]
 
 
 def facts_of(fleet: Mapping[str, Any]) -> dict[str, Any]:
     """A fleet as results tell it: the API's members in snake case, moments as text, the capacity in seats."""
-    members = {
-        member: format_moment(value) if isinstance(value, datetime) else value for member, value in fleet.items()
-    }
     return {
         **facts_of_nothing(fleet["Name"]),
-        **camel_dict_to_snake_dict(members),
+        **camel_dict_to_snake_dict(moments_as_text(fleet)),
         "capacity": asdict(capacity_of(fleet)),
         "problem": problem_of(fleet),
     }
@@ -132,7 +143,7 @@ class RealFleet:
             NotReady: there is none.
             AnsibleAppStreamError: the call failed.
         """
-        fleet = describe_fleet(self._client, self._name)
+        fleet = look_at(self._client, self._name)
         if fleet is None:
             raise missing_fleet(self._client, self._name)
         return fleet

@@ -15,18 +15,17 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import Any
 
 from ansible.module_utils.common.dict_transformations import camel_dict_to_snake_dict
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 
-from .appstream import describe_fleet, describe_stack
+from .appstream import describe_fleet, describe_stack, missing
 from .errors import AppStreamErrorHandler
-from .exceptions import InvalidOption, LabstreamError, quote
+from .exceptions import InvalidOption, LabstreamError, NotReady, quote
 from .modules import LabstreamAWSModule
-from .moments import format_moment
+from .moments import moments_as_text
 from .results import reasons_of
 from .steps import Failure
 
@@ -134,8 +133,8 @@ def check_each(option: str, values: Sequence[str], check: Callable[[str, str], N
         entries[value] = number
 
 
-def look_up(module: LabstreamAWSModule, client: Any) -> str | None:
-    """One sentence if the fleet, or the stack if one is named, does not exist; their ARNs go into the result.
+def look_up(module: LabstreamAWSModule, client: Any) -> NotReady | None:
+    """The error if the fleet, or the stack if one is named, does not exist; their ARNs go into the result.
 
     Not left to DescribeSessions: what it answers then is not documented, and an empty list would hide a wrong name.
 
@@ -148,17 +147,14 @@ def look_up(module: LabstreamAWSModule, client: Any) -> str | None:
     names = {kind: module.params[f"{kind}_name"] for kind in describe if module.params[f"{kind}_name"] is not None}
     with ThreadPoolExecutor(max_workers=2) as executor:
         calls = {kind: executor.submit(describe[kind], client, name) for kind, name in names.items()}
-    missing = None
+    error = None
     for kind, call in calls.items():
         described = call.result()
         if described:
             module.result[f"{kind}_arn"] = described.get("Arn")
         else:
-            missing = missing or (
-                f"{kind.capitalize()} {names[kind]!r} does not exist in region {region}: check {kind}_name, region and "
-                "whose credentials these are."
-            )
-    return missing
+            error = error or missing(kind, names[kind], region, f"{kind}_name")
+    return error
 
 
 def list_sessions(
@@ -185,10 +181,7 @@ def list_sessions(
 
 def facts_of(session: Mapping[str, Any]) -> dict[str, Any]:
     """A session as results tell it: the API's members in snake case, moments as text."""
-    members = {
-        member: format_moment(value) if isinstance(value, datetime) else value for member, value in session.items()
-    }
-    return {**dict.fromkeys(_ALWAYS), **camel_dict_to_snake_dict(members)}
+    return {**dict.fromkeys(_ALWAYS), **camel_dict_to_snake_dict(moments_as_text(session))}
 
 
 def counts_of(sessions: Iterable[Mapping[str, Any]], member: str) -> dict[str, int]:
@@ -272,4 +265,5 @@ def failure_message(outcomes: Sequence[Ended]) -> str | None:
     failures = [(outcome.name, outcome.failure) for outcome in outcomes if outcome.failure]
     if not failures:
         return None
-    return f"{len(failures)} of {len(outcomes)} sessions could not be expired: {reasons_of(failures)}."
+    live = len(failures) + sum(outcome.expired for outcome in outcomes)
+    return f"{len(failures)} of {live} sessions could not be expired: {reasons_of(failures)}."

@@ -57,7 +57,7 @@ def capacity_of(fleet: Mapping[str, Any]) -> Capacity:
         available = max(desired - in_use, 0) if fleet.get("State") == "RUNNING" else 0
     elif kind == "desired_sessions":
         seats = fleet["MaxSessionsPerInstance"]
-        desired = told.get("DesiredUserSessions", told["Desired"] * seats)
+        desired = told.get("DesiredUserSessions") or told["Desired"] * seats
         running = told.get("ActualUserSessions", told.get("Running", 0) * seats)
         in_use = told.get("ActiveUserSessions", told.get("InUse", 0))
         available = told.get("AvailableUserSessions", max(running - in_use, 0))
@@ -80,7 +80,7 @@ def kind_of(fleet: Mapping[str, Any]) -> str:
     if fleet.get("FleetType") == ELASTIC:
         return "max_concurrent_sessions"
     sessions = fleet.get("MaxSessionsPerInstance") or 0
-    multi = sessions > 1 or (sessions == 1 and fleet["ComputeCapacityStatus"].get("DesiredUserSessions"))
+    multi = sessions > 1 or (sessions == 1 and "DesiredUserSessions" in fleet["ComputeCapacityStatus"])
     return "desired_sessions" if multi else "desired_instances"
 
 
@@ -144,7 +144,8 @@ class Scaling:
 
     def warning(self, fleet: Mapping[str, Any]) -> str | None:
         """A sentence on what the service takes but may not fulfil, None if there is nothing to say."""
-        if self.option == "max_concurrent_sessions" or not fleet.get("EnableDefaultInternetAccess"):
+        fits = self.option == kind_of(fleet) != "max_concurrent_sessions"
+        if not fits or not fleet.get("EnableDefaultInternetAccess"):
             return None
         instances = self._instances(fleet)
         if instances <= MOST_WITH_DEFAULT_INTERNET_ACCESS:

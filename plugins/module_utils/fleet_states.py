@@ -12,7 +12,7 @@ UpdateFleet), and "Notification Codes" in the administration guide.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -112,7 +112,9 @@ class Course:
     _called_at: float | None = None
     # Whether the fleet has been seen on its way to the goal.
     _under_way: bool = False
-    _old_errors: list[Mapping[str, Any]] = field(default_factory=list)
+    # When it was last seen STOPPED and to be started, and the errors that it told then.
+    _stopped_at: float = 0
+    _old_errors: Sequence[Mapping[str, Any]] = ()
 
     def see(self, fleet: Mapping[str, Any], now: float) -> Step:
         """What is to be done next, given the fleet as it is now.
@@ -132,7 +134,7 @@ class Course:
             return Step.WAIT
         if state not in (STARTING, RUNNING, STOPPING, STOPPED):
             return Step.WAIT
-        if self._under_way or self._called_for(now, LATENESS):
+        if self._under_way or (self._called_at is not None and now - self._called_at >= LATENESS):
             raise NotReady(self._turned_back(fleet))
         if self._called_at is not None:
             return Step.WAIT
@@ -140,7 +142,7 @@ class Course:
             return Step.STOP
         if state == STOPPING:
             return Step.WAIT
-        self._old_errors = list(_errors_of(fleet))
+        self._stopped_at, self._old_errors = now, _errors_of(fleet)
         return Step.SCALE if self._must_scale(fleet) else Step.START
 
     def took(self, step: Step, now: float) -> None:
@@ -170,13 +172,11 @@ class Course:
 
     def too_late(self, fleet: Mapping[str, Any], seconds: int) -> str:
         """One sentence on a fleet that has not arrived after so many seconds."""
+        state = fleet["State"]
         return (
-            f"Fleet {fleet['Name']!r} is still {fleet['State']} after {seconds} seconds: wait until it is {self.goal} "
-            "and run again, or give it more time by wait_timeout."
+            f"Fleet {fleet['Name']!r} is still {state} after {seconds} seconds: wait until it is "
+            f"{ARRIVAL.get(state, self.goal)} and run again, or give it more time by wait_timeout."
         )
-
-    def _called_for(self, now: float, seconds: float) -> bool:
-        return self._called_at is not None and now - self._called_at >= seconds
 
     def _must_scale(self, fleet: Mapping[str, Any]) -> bool:
         return self.scaling is not None and not self._scaled and not self.scaling.is_met_by(fleet)
@@ -184,7 +184,7 @@ class Course:
     def _check_start(self, fleet: Mapping[str, Any], now: float) -> None:
         if self.goal != RUNNING:
             return
-        old = [] if self._called_for(now, PATIENCE) else self._old_errors
+        old = self._old_errors if now - self._stopped_at < PATIENCE else ()
         new = [error for error in _errors_of(fleet) if error not in old]
         problem = problem_of({**fleet, "FleetErrors": new})
         if problem:

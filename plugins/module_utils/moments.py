@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 # One grammar for every Python: what datetime.fromisoformat accepts grew with 3.11.
 _DATE_TIME = re.compile(
@@ -48,6 +50,11 @@ def format_moment(moment: datetime) -> str:
     """An aware moment as ISO 8601 in UTC with whole seconds, such as ``2026-11-21T16:00:00Z``."""
     # Not strftime, which writes years before 1000 with less than four digits.
     return f"{moment.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+
+
+def moments_as_text(members: Mapping[str, Any]) -> dict[str, Any]:
+    """The members of a service's reply, with ``format_moment`` of those that are moments."""
+    return {member: format_moment(value) if isinstance(value, datetime) else value for member, value in members.items()}
 
 
 def _next_second(moment: datetime) -> datetime:

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -21,7 +20,7 @@ from .client import pauses_between_tries
 from .errors import AnsibleNimbleError
 from .exceptions import LabstreamError, NotReady
 from .modules import LabstreamAWSModule
-from .moments import format_moment
+from .moments import moments_as_text
 from .nimble import (
     CONFLICT,
     get_streaming_session,
@@ -72,10 +71,8 @@ def look_up(client: Any, studio_id: str, session_ids: Sequence[str], concurrency
 
 def facts_of(session: Mapping[str, Any]) -> dict[str, Any]:
     """A session as results tell it: the API's members in snake case, moments as text."""
-    members = {
-        member: format_moment(value) if isinstance(value, datetime) else value for member, value in session.items()
-    }
-    return {**dict.fromkeys(_ALWAYS), **camel_dict_to_snake_dict(members, ignore_list=["tags"])}
+    snaked = camel_dict_to_snake_dict(moments_as_text(session), ignore_list=["tags"])
+    return {**dict.fromkeys(_ALWAYS), **snaked}
 
 
 def counts_of(sessions: Iterable[Mapping[str, Any]]) -> dict[str, int]:

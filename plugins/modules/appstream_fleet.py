@@ -123,6 +123,7 @@ EXAMPLES = r"""
     look.fleets[0].state == 'STOPPED'
     or look.fleets[0].problem is not none
     or look.fleets[0].capacity.running >= 30
+  failed_when: look.fleets[0].capacity.running < 30
   retries: 120
   delay: 15
 

@@ -199,7 +199,7 @@ from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils import appstream, appstream_limits, appstream_sessions
 from ansible_collections.labstream.aws.plugins.module_utils.client import service_client
-from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption, NotReady
+from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption
 from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
 
 EMPTY_RESULT: dict[str, Any] = dict(
@@ -227,7 +227,7 @@ def run(module: LabstreamAWSModule) -> None:
     client = service_client(module, appstream.SERVICE, appstream_sessions.LISTS_AT_ONCE)
     missing = appstream_sessions.look_up(module, client)
     if missing:
-        raise NotReady(missing)
+        raise missing
 
     stack_names = [stack_name] if stack_name else appstream_sessions.list_associated_stacks(client, fleet_name)
     found = appstream_sessions.list_sessions(client, fleet_name, stack_names, authentication_types, user_id)

@@ -67,7 +67,8 @@ def test_a_reason_that_many_sessions_have_is_told_once():
     denied = Failure("AccessDeniedException", "Failed to expire the session: not allowed.")
     failed = [Ended(session(number, f"u{number}"), failure=denied) for number in range(7)]
 
-    assert failure_message([*failed, Ended(BEN, expired=True)]) == (
+    not_live = [Ended(ANNA), Ended({"UserId": "chloe"})]
+    assert failure_message([*failed, Ended(BEN, expired=True), *not_live]) == (
         "7 of 8 sessions could not be expired: u0 (s-0), u1 (s-1), u2 (s-2), u3 (s-3), u4 (s-4) and 2 more: "
         "Failed to expire the session: not allowed."
     )

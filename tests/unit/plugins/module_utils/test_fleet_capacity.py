@@ -55,6 +55,11 @@ SEATS = {
     ),
     "multi-session, only instances are told": (multi(seats=4, Running=1, InUse=1), (8, 4, 1, 3, 7)),
     "multi-session, stopped": ({**multi(), "State": "STOPPED"}, (8, 0, 0, 0, 8)),
+    "multi-session, stopped, no session slot is told": (
+        {**multi(**dict.fromkeys(SESSIONS, 0)), "State": "STOPPED"},
+        (8, 0, 0, 0, 8),
+    ),
+    "multi-session, of no instance": (multi(Desired=0, **dict.fromkeys(SESSIONS, 0)), (0, 0, 0, 0, 0)),
     "multi-session, an instance drains": (
         multi(**{**SESSIONS, "AvailableUserSessions": 2, "DrainModeUnusedUserSessions": 3}),
         (8, 8, 3, 2, 2),
@@ -124,6 +129,13 @@ def test_each_option_fits_one_kind_of_fleet_and_the_sentence_names_the_one_that_
     )
 
 
+def test_a_fleet_of_one_session_on_each_instance_is_what_the_service_tells_it_as():
+    status = {"Desired": 0}
+    fleet = {**multi(seats=1), "ComputeCapacityStatus": status}
+    assert kind_of(fleet) == "desired_instances"
+    assert kind_of({**fleet, "ComputeCapacityStatus": {**status, "DesiredUserSessions": 0}}) == "desired_sessions"
+
+
 @pytest.mark.parametrize(
     ("scaling", "parameters"),
     [
@@ -176,6 +188,9 @@ WIDE = {"EnableDefaultInternetAccess": True}
         (Scaling("desired_sessions", 401), {**multi(), **WIDE}, "desired_sessions 401 takes 101"),
         (Scaling("desired_sessions", 400), {**multi(), **WIDE}, None),
         (Scaling("max_concurrent_sessions", 500), {**elastic(), **WIDE}, None),
+        # What is refused anyway.
+        (Scaling("desired_sessions", 401), single(**WIDE), None),
+        (Scaling("desired_instances", 101), {**elastic(), **WIDE}, None),
     ],
 )
 def test_too_much_for_default_internet_access_is_warned_about(scaling, fleet, warned):

@@ -128,6 +128,14 @@ def test_errors_that_a_fleet_had_before_it_was_started_may_take_a_while_to_go():
         course.see(fleet(STARTING, NO_IMAGE), PATIENCE)
 
 
+def test_the_same_holds_if_somebody_else_was_faster_with_the_start():
+    course = Course(RUNNING)
+    assert course.see(fleet(STOPPED, NO_IMAGE), 0) is START
+    assert course.see(fleet(STARTING, NO_IMAGE), PATIENCE - 1) is WAIT
+    with pytest.raises(NotReady, match="IMAGE_NOT_FOUND"):
+        course.see(fleet(STARTING, NO_IMAGE), PATIENCE)
+
+
 def test_a_new_error_beside_an_old_one_is_told_alone():
     course = Course(RUNNING)
     walk(course, fleet(STOPPED, NO_IMAGE))
@@ -185,10 +193,14 @@ def test_nothing_is_in_the_way_of_a_fleet_that_this_run_has_started():
         assert course.obstacle(fleet(state)) is None
 
 
-def test_who_waited_too_long_is_told_so():
-    assert Course(RUNNING).too_late(fleet(STARTING), 1800) == (
-        "Fleet 'cad-fleet' is still STARTING after 1800 seconds: wait until it is RUNNING and run again, or give it "
-        "more time by wait_timeout."
+@pytest.mark.parametrize(
+    ("goal", "state", "next_state"),
+    [(RUNNING, STARTING, RUNNING), (RUNNING, STOPPING, STOPPED), (STOPPED, STOPPING, STOPPED)],
+)
+def test_who_waited_too_long_is_told_what_to_wait_for(goal, state, next_state):
+    assert Course(goal).too_late(fleet(state), 1800) == (
+        f"Fleet 'cad-fleet' is still {state} after 1800 seconds: wait until it is {next_state} and run again, or give "
+        "it more time by wait_timeout."
     )
 
 
