@@ -17,6 +17,7 @@ OLDEST := build/venv-oldest/.stamp build/collections-oldest/.stamp
 LINT := build/venv-lint/.stamp build/collections/.stamp
 BOTOCORE_NIMBLE := build/botocore-nimble/.stamp
 DYNALITE := build/dynalite/.stamp
+CHROMIUM := build/chromium/.stamp
 
 # How commands run in them: the tools find each other, our collection and amazon.aws, and write to no one's home.
 in_environment = mkdir -p build/home && env HOME="$(CURDIR)/build/home" PATH="$(CURDIR)/$(1)/bin:$$PATH" \
@@ -56,7 +57,7 @@ format: $(LINT) ## Put the Python sources into shape
 changelog: $(LINT) ## The release notes of the version in galaxy.yml, from changelogs/fragments and the new plugins
 	@$(IN_LINT) antsibull-changelog release --update-existing --reload-plugins --refresh-plugins
 
-environments: $(NEWEST) $(OLDEST) $(LINT) $(BOTOCORE_NIMBLE) $(DYNALITE) ## Build all environments
+environments: $(NEWEST) $(OLDEST) $(LINT) $(BOTOCORE_NIMBLE) $(DYNALITE) $(CHROMIUM) ## Build all environments
 
 clean: ## Remove everything that make has built
 	rm -rf build
@@ -164,3 +165,13 @@ build/dynalite/.stamp: tests/dynalite/package.json
 	@if command -v npm > /dev/null && npm install --prefix $(@D) --cache build/home/.npm --engine-strict --no-package-lock \
 		--ignore-scripts --no-audit --no-fund --silent --fetch-retries 1 --fetch-timeout 20000; then touch $@; \
 	else echo "dynalite is left out: it takes node and npm, and a registry to install it from." >&2; fi
+
+# The browser that opens hand-out pages. Only a CI job that may do so installs it, since it goes into the system; what tests
+# with it says that it was skipped.
+build/chromium/.stamp:
+	@mkdir -p $(@D)
+	@if command -v chromium chromium-browser google-chrome > /dev/null; then touch $@; \
+	elif [ -n "$${CI:-}" ] && [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium; } \
+			> $(@D)/install.log 2>&1 && touch $@ || echo "chromium is left out: see $(@D)/install.log." >&2; \
+	else echo "chromium is left out: install it to have hand-out pages tested in a browser." >&2; fi

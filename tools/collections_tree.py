@@ -2,13 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Make a tree of collections for ansible-core: amazon.aws, awx.awx if there is one, and this checkout as labstream.aws.
+"""Make a tree of collections for ansible-core: this checkout as labstream.aws, and those that it or its tests use.
 
 Usage: collections_tree.py REQUIREMENTS TREE
 
-They are taken out of the wheel of the PyPI package "ansible" that REQUIREMENTS names, so that nothing but pip is
-needed. The rest of that package is left out: it is 500 MB, amazon.aws is 4 MB, and awx.awx, which newer releases do
-not carry, is 1 MB.
+Those are taken out of the wheel of the PyPI package "ansible" that REQUIREMENTS names, so that nothing but pip is
+needed. The rest of that package, which is 500 MB, is left out. awx.awx is not in its newer releases.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ import zipfile
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-WANTED = ("ansible_collections/amazon/aws/", "ansible_collections/awx/awx/")
+WANTED = tuple(f"ansible_collections/{name}/" for name in ("amazon/aws", "awx/awx", "community/aws"))
 
 
 def main() -> None:

@@ -8,44 +8,128 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: streaming_handout
 version_added: 0.1.0
-short_description: Write the streaming URLs of a class to a file for hand-out
+short_description: Write the streaming URLs of a class for hand-out, to pages or to a file
 description:
-  - Reads the streaming URLs of the given seats from the lease store, and writes them to a CSV file with mode 0600.
+  - Reads the streaming URLs of the given seats from the lease store, and writes them for hand-out with mode 0600, as a
+    CSV file, as one web page per learner, or both. It also writes a table of all seats for the instructor.
   - The store must be the one that the URLs were issued with. If that is a file, run this module on the same host and
-    as the same user. The options to connect to AWS are for a store in DynamoDB.
-  - No URL passes through Ansible, so neither the task nor what it registers needs C(no_log).
+    as the same user. The options to connect to AWS are for a store in DynamoDB, and for seats of Nimble Studio.
+  - No URL passes through Ansible, so neither the task nor what it registers needs C(no_log), but with
+    O(return_pages=true).
+  - All files of a class are written in one task. A file is replaced in one step, and only if its content or its mode
+    changes.
 author:
   - labstream.aws contributors (@labstream)
 options:
-  dest:
+  state:
     description:
-      - The CSV file. Its folder must exist.
-      - It is replaced in one step, and only if its content or its mode changes.
-      - Its columns are V(learner), V(name), V(email), V(seat), V(expires) and V(streaming_url).
-      - A cell that a spreadsheet would take for a formula gets an apostrophe in front.
-    type: path
-    required: true
+      - V(present) writes the hand-outs.
+      - V(absent) ends the class. All pages of O(lab), also of learners who are not in O(seats), are replaced by one
+        that says so, since their addresses were mailed. O(dest) and O(links) are removed. O(overview) is written once
+        more. The leases are left alone.
+    type: str
+    choices: [present, absent]
+    default: present
   seats:
     description:
       - The seats to write, in this order, such as those that the role P(labstream.aws.appstream_lab#role) publishes.
       - Each is a dict with C(scope) and C(seat), and with C(application_id) and C(session_context) if the URL has them.
-        C(learner), C(name) and C(email) are copied to the file. Other keys are left alone.
-      - Seats of Nimble Studio (C(provider) is V(nimble)) are refused, since their URLs are never stored.
-        M(labstream.aws.nimble_session_stream) tells them.
+        C(learner), C(name) and C(email) are copied to the files. Other keys are left alone.
+      - What identifies a learner, and with that the page, is C(learner), or C(seat) if that is missing. With a higher
+        C(generation), a whole number, the learner gets a page with another name, and the page before says so. It never
+        comes to life again. A seat with a lower generation, or with none, keeps the page that the learner has.
+      - The URLs of seats of Nimble Studio are never stored, so the service is asked for them. Such a seat needs its
+        C(studio_id), and O(region) and O(endpoint_url) must be those of the studio.
+      - With O(allow_missing=true), C(scope) and C(seat) may be missing too. What the learner's page showed before is
+        shown again.
+      - Required with O(state=present).
     type: list
     elements: dict
-    required: true
+  dest:
+    description:
+      - A CSV file with the URLs. Its folder must exist.
+      - Its columns are V(learner), V(name), V(email), V(seat), V(expires) and V(streaming_url).
+      - A cell that a spreadsheet would take for a formula gets an apostrophe in front.
+      - At least one of O(dest), O(pages) and O(overview) is required.
+    type: path
+  pages:
+    description:
+      - A folder of this class alone, for one web page per learner. It is made with mode 0700 if it is missing. The
+        folder above it must exist. The other files must not be in it, since it is there to be published.
+      - A page has a button that opens the learner's URL, and tells until when it works. It needs no other file.
+      - Its name is a random one that nobody can guess. It is remembered in O(lease_store), so it stays the same for the
+        learner of this O(lab), on whatever host the task runs. So what is mailed to a learner is the address of the
+        page, and never a streaming URL.
+    type: path
+  overview:
+    description:
+      - A web page for the instructor, with a table of the seats, what became of their URLs and until when they work. It
+        has no URL and no page's name in it.
+      - Learners of O(lab) whom an earlier task has written are in it too, after those of O(seats), without their names.
+    type: path
+  links:
+    description:
+      - A CSV file of what to mail. Its columns are V(learner), V(name), V(email) and V(page), which is the address of
+        the page if O(base_url) is given, and its file's name otherwise. Its folder must exist.
+      - Requires O(pages).
+    type: path
+  base_url:
+    description:
+      - The address at which the folder O(pages) is published, such as V(https://labs.example.org/cad).
+    type: str
+  return_pages:
+    description:
+      - Whether the result has the names of the pages. Whoever knows one gets to the URL, so set C(no_log) on the task.
+    type: bool
+    default: false
+  lab:
+    description:
+      - The name of the class, as the URLs were issued for. Required with O(pages), with O(overview) and with
+        O(state=absent).
+    type: str
+  title:
+    description:
+      - The title of the pages. By default O(lab).
+    type: str
+  contact:
+    description:
+      - Whom learners ask for help, as the pages say it. By default V(your instructor).
+    type: str
+  starts_at:
+    description:
+      - When the class starts, for the pages to tell, as ISO 8601 with an offset from UTC.
+    type: str
+  ends_at:
+    description:
+      - When the class ends, for the pages to tell, as ISO 8601 with an offset from UTC.
+    type: str
+  allow_missing:
+    description:
+      - Whether seats may have no URL. Their pages then say that the lab is not ready yet, and when the class starts,
+        and look for the URL by themselves. So pages can be made, and their addresses mailed, days ahead.
+      - Otherwise the task fails if a seat has none, and writes nothing.
+    type: bool
+    default: false
+  purge:
+    description:
+      - With O(state=absent), forget the names of the pages too. Else they are remembered for up to 150 days after the
+        class or the last task, whichever is later, and with them who the learners are.
+    type: bool
+    default: false
 attributes:
   check_mode:
     support: full
     details:
-      - A seat whose URL would have been issued before this task is taken as one that changes the file.
+      - A seat whose URL would have been issued before this task is taken as one that changes a file.
+      - A learner's first page gets its name in the real run only.
   diff_mode:
     support: none
     details:
-      - The file consists of URLs.
+      - The files consist of URLs.
   idempotent:
     support: full
+    details:
+      - A URL that has expired since changes the O(overview).
 seealso:
   - module: labstream.aws.appstream_streaming_url
   - module: labstream.aws.nimble_session_stream
@@ -67,11 +151,38 @@ EXAMPLES = r"""
   labstream.aws.streaming_handout:
     dest: /srv/labs/cad-2026-11-21.csv
     seats: "{{ appstream_lab_seats }}"
+
+- name: Write a page for each learner, and what to mail
+  labstream.aws.streaming_handout:
+    lab: cad-2026-11-21
+    title: Computer-aided design
+    starts_at: "2026-11-21T13:00:00+01:00"
+    ends_at: "2026-11-21T17:00:00+01:00"
+    pages: /srv/labs/cad-2026-11-21
+    base_url: https://labs.example.org/cad-2026-11-21
+    links: /srv/labs/cad-2026-11-21-links.csv
+    overview: /srv/labs/cad-2026-11-21.html
+    seats: "{{ appstream_lab_seats }}"
+
+- name: Make the pages days ahead, of the roster alone
+  labstream.aws.streaming_handout:
+    lab: cad-2026-11-21
+    starts_at: "2026-11-21T13:00:00+01:00"
+    pages: /srv/labs/cad-2026-11-21
+    allow_missing: true
+    seats: "{{ lookup('ansible.builtin.file', 'participants.csv') | labstream.aws.roster }}"
+
+- name: Have all pages say that the class has ended
+  labstream.aws.streaming_handout:
+    lab: cad-2026-11-21
+    pages: /srv/labs/cad-2026-11-21
+    links: /srv/labs/cad-2026-11-21-links.csv
+    state: absent
 """
 
 RETURN = r"""
 dest:
-  description: The CSV file.
+  description: The CSV file. V(null) if none was asked for.
   returned: always
   type: str
   sample: /srv/labs/cad-2026-11-21.csv
@@ -90,144 +201,231 @@ summary:
       type: int
       returned: always
       sample: 0
+    written:
+      description: How many files were written or removed, or would be in check mode.
+      type: int
+      returned: always
+      sample: 32
 missing:
-  description: The seats that have no URL in the lease store. If there is any, the task fails and leaves the file alone.
+  description:
+    - The seats that have no URL in the lease store. If there is any, and not O(allow_missing=true), the task fails and
+      leaves the files alone.
   returned: always
   type: list
   elements: str
   sample: []
+pages:
+  description:
+    - The pages of the learners, in the order of the seats; none with O(state=absent). They are as secret as the URLs.
+  returned: success and O(return_pages=true)
+  type: list
+  elements: dict
+  contains:
+    learner:
+      description: What identifies the learner.
+      type: str
+      sample: anna
+    page:
+      description:
+        - The address of the page, or the name of its file without O(base_url).
+        - V(null) in check mode if it has none yet.
+      type: str
+      sample: https://labs.example.org/cad-2026-11-21/0f3d5c1b7a9e4826b1c0d2e4f6a8b9c7.html
 """
 
-import csv
-import io
 import os
-import tempfile
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace as replaced
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.module_utils.arguments import check_has_lease_store, store_arguments
-from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption, LabstreamError, quote
-from ansible_collections.labstream.aws.plugins.module_utils.lease import Lease, LeaseKey, purpose_of
-from ansible_collections.labstream.aws.plugins.module_utils.lease_store.opening import lease_store_of
+from ansible_collections.labstream.aws.plugins.module_utils.arguments import (
+    LONGEST_LAB,
+    check_has_lease_store,
+    moment_of,
+    store_arguments,
+)
+from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption, quote
+from ansible_collections.labstream.aws.plugins.module_utils.handout_files import (
+    HandoutError,
+    bring_up_to_date,
+    check_place,
+)
+from ansible_collections.labstream.aws.plugins.module_utils.handout_pages import LabClass, is_web_address
+from ansible_collections.labstream.aws.plugins.module_utils.handouts import Handout, Seat, seat_of
+from ansible_collections.labstream.aws.plugins.module_utils.lease import Lease, LeaseKey
+from ansible_collections.labstream.aws.plugins.module_utils.lease_store.opening import CONCURRENCY, lease_store_of
 from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
 from ansible_collections.labstream.aws.plugins.module_utils.moments import format_moment
+from ansible_collections.labstream.aws.plugins.module_utils.nimble import get_streaming_session_stream, nimble_client
 
-EMPTY_RESULT: dict[str, Any] = dict(changed=False, dest=None, missing=[], summary=dict(requested=0, missing=0))
-COLUMNS = ("learner", "name", "email", "seat", "expires", "streaming_url")
-MODE = 0o600
-NAME_ANOTHER = "Name a file in a folder that the user of this task may write to."
-
-
-class HandoutError(LabstreamError):
-    """A hand-out cannot be made or written."""
-
-    code = "HandoutError"
+EMPTY_RESULT: dict[str, Any] = dict(
+    changed=False, dest=None, missing=[], summary=dict(requested=0, missing=0, written=0)
+)
+PATHS = ("dest", "links", "overview", "pages")
 
 
-def key_of(seat: dict[str, Any]) -> LeaseKey:
-    """Where the seat's lease is found.
+def with_urls_of_streams(
+    module: LabstreamAWSModule, seats: Iterable[Seat], leases: Mapping[LeaseKey, Lease], now: datetime
+) -> dict[LeaseKey, Lease]:
+    """The leases, those of streams of Nimble Studio with the URLs that the service tells.
 
     Raises:
-        InvalidOption: the seat does not say, or it is one whose URL is never stored.
+        LabstreamError: a seat has no studio, the options do not say how to connect, or a call failed.
     """
-    if seat.get("provider") == "nimble":
-        raise InvalidOption(
-            f"Seat {quote(seat.get('seat'))} is one of Nimble Studio, whose URLs are never stored: have "
-            "labstream.aws.nimble_session_stream tell the URLs of these seats, with no_log."
-        )
-    for name in ("scope", "seat"):
-        if not isinstance(seat.get(name), str) or not seat[name]:
+    asked = {
+        seat.key: seat.told.get("studio_id")
+        for seat in seats
+        if seat.key and (lease := leases.get(seat.key)) and lease.stream_id and lease.opens_at(now)
+    }
+    if not asked:
+        return dict(leases)
+    for key, studio_id in asked.items():
+        if not isinstance(studio_id, str) or not studio_id:
             raise InvalidOption(
-                f"A seat has no {name}: pass on the seats as a role of this collection publishes them, such as "
-                "appstream_lab_seats."
+                f"Seat {quote(key.seat)} of Nimble Studio has no studio_id: pass on the seats as the role nimble_lab "
+                "publishes them."
             )
-    return LeaseKey(seat["scope"], seat["seat"], purpose_of(seat.get("application_id"), seat.get("session_context")))
+    module.params["studio_id"] = next(iter(asked.values()))  # By which AWS's own endpoint is tried.
+    client = nimble_client(module, CONCURRENCY)
 
-
-def csv_of(seats: list[dict[str, Any]], keys: list[LeaseKey], leases: dict[LeaseKey, Lease]) -> str:
-    """The text of the CSV file."""
-    text = io.StringIO()
-    table = csv.DictWriter(text, COLUMNS)
-    table.writeheader()
-    for seat, key in zip(seats, keys, strict=True):
-        told = {column: defused(seat.get(column)) for column in COLUMNS}
+    def lease_of(key: LeaseKey) -> Lease:
         lease = leases[key]
-        table.writerow(dict(told, expires=format_moment(lease.expires), streaming_url=lease.url))
-    return text.getvalue()
+        stream = get_streaming_session_stream(client, str(asked[key]), key.seat, str(lease.stream_id))
+        expires = (stream and stream.expires_at) or lease.expires
+        if stream is None or stream.url is None or expires <= now:
+            return replaced(lease, stream_id=None)
+        return replaced(lease, url=stream.url, expires=expires)
+
+    with ThreadPoolExecutor(CONCURRENCY) as executor:
+        return {**leases, **dict(zip(asked, executor.map(lease_of, asked), strict=True))}
 
 
-def defused(value: Any) -> str:
-    """The text of a cell, such that no spreadsheet runs it as a formula."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
+def class_of(params: Mapping[str, Any]) -> LabClass:
+    """What the pages tell of the class.
+
+    Raises:
+        InvalidOption: a moment is none, or the class ends before it starts.
+    """
+    starts, ends = (moment_of(name, params[name]) if params[name] else None for name in ("starts_at", "ends_at"))
+    if starts and ends and ends <= starts:
+        raise InvalidOption(
+            f"ends_at is {format_moment(ends)}, which is not after starts_at, {format_moment(starts)}: correct one of "
+            "them."
+        )
+    return LabClass(params["title"] or params["lab"] or "", starts, ends, params["contact"])
 
 
-def is_current(dest: str, content: bytes) -> bool:
-    """Whether the file has this content and is private."""
-    try:
-        with open(dest, "rb") as file:
-            return os.fstat(file.fileno()).st_mode & 0o777 == MODE and file.read() == content
-    except FileNotFoundError:
-        return False
+def check_arguments(params: Mapping[str, Any], seats: Sequence[Seat]) -> None:
+    """Refuse what the argument spec cannot.
+
+    Raises:
+        InvalidOption: naming the value.
+    """
+    lab, base_url = params["lab"], params["base_url"]
+    if lab is not None and not (0 < len(lab) <= LONGEST_LAB and lab.isprintable()):
+        raise InvalidOption(
+            f"lab is {quote(lab)}, but it must have 1 to {LONGEST_LAB} printable characters: give the class a name."
+        )
+    if base_url is not None and not is_web_address(base_url):
+        raise InvalidOption(
+            f"base_url is {quote(base_url)}, but it must be an address of the web: let it start with https:// or http://."
+        )
+    if params["purge"] and params["state"] == "present":
+        raise InvalidOption("purge is only for state=absent: set that too, or leave purge out.")
+    check_paths({option: os.path.abspath(params[option]) for option in PATHS if params[option]})
+    if not params["pages"] and not params["overview"]:
+        return
+    counts = Counter(seat.place.learner for seat in seats)
+    twice, count = next(iter(counts.most_common(1)), ("", 0))
+    if count > 1:
+        raise InvalidOption(
+            f"Several seats are those of the learner {quote(twice)}, who has one page in a lab: give them to tasks of "
+            "their own, each with another lab."
+        )
 
 
-def replace(dest: str, content: bytes) -> None:
-    """Put the content into the file in one step. AnsibleModule.atomic_move would lend a new file the umask's mode."""
-    descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(dest), prefix=".labstream-")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(descriptor, MODE)
-            file.write(content)
-            file.flush()
-            os.fsync(descriptor)
-        os.replace(temporary, dest)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+def check_paths(paths: Mapping[str, str]) -> None:
+    """Refuse files in each other's place, or in the folder that is there to be published.
+
+    Raises:
+        InvalidOption: naming the option.
+    """
+    taken: dict[str, str] = {}
+    for option, path in paths.items():
+        if path in taken:
+            raise InvalidOption(f"{option} and {taken[path]} are both {quote(path)}: name a place for each.")
+        taken[path] = option
+        if "pages" in paths and option != "pages" and path.startswith(os.path.join(paths["pages"], "")):
+            raise InvalidOption(
+                f"{option} is {quote(path)}, in the folder of the pages, which learners can read once it is published: "
+                "name another folder."
+            )
 
 
 def run(module: LabstreamAWSModule) -> None:
-    """Bring the file up to date.
+    """Bring the files up to date.
 
     Raises:
-        LabstreamError: a seat is no seat or has no URL, the store or the file cannot be used.
+        LabstreamError: an option is wrong, a seat is no seat or has no URL, the store or a file cannot be used.
     """
     params, result = module.params, module.result
-    dest, seats = os.path.abspath(params["dest"]), params["seats"]
-    result.update(dest=dest, summary=dict(requested=len(seats), missing=0))
+    given = params["seats"] or []
+    summary = dict(requested=len(given), missing=0, written=0)
+    result.update(dest=params["dest"] and os.path.abspath(params["dest"]), summary=summary)
     check_has_lease_store(params["lease_store"])
-    folder = os.path.dirname(dest)
-    if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
-        raise HandoutError(f"The hand-out {dest} cannot be written: its folder is missing or read-only. {NAME_ANOTHER}")
-    keys = [key_of(seat) for seat in seats]
-    with lease_store_of(module, issues=False) as store:
-        held = store.read(set(keys), now=datetime.now(timezone.utc))
-    leases = {key: lease for key, lease in held.items() if lease.url is not None}
+    is_present = params["state"] == "present"
     # In check mode, an earlier task only predicted these.
-    if module.check_mode and any(seat.get("issued") and seat.get("expires") is None for seat in seats):
-        result["changed"] = True
-        return
-    missing = [key.seat for key in keys if key not in leases]
-    if missing:
-        result.update(missing=missing, summary=dict(requested=len(seats), missing=len(missing)))
-        raise HandoutError(missing_message(missing, len(seats), params["lease_store"]))
-    content = csv_of(seats, keys, leases).encode()
-    try:
-        result["changed"] = not is_current(dest, content)
-        if result["changed"] and not module.check_mode:
-            replace(dest, content)
-    except OSError as e:
-        result["changed"] = False
-        raise HandoutError(f"The hand-out {dest} cannot be written: {e.strerror}. {NAME_ANOTHER}") from e
+    foreseen = module.check_mode and any(seat.get("issued") and seat.get("expires") is None for seat in given)
+    foreseen = foreseen and is_present
+    may_lack_key = params["allow_missing"] or foreseen or not is_present
+    seats = [seat_of(seat, may_lack_key=may_lack_key) for seat in given]
+    check_arguments(params, seats)
+    for option in PATHS:
+        if params[option]:
+            check_place(os.path.abspath(params[option]), is_folder=option == "pages")
+    lab, now = class_of(params), datetime.now(timezone.utc)
+    names_pages = is_present and bool(params["pages"] or params["overview"])
+    with lease_store_of(module, issues=names_pages) as store:
+        handout = Handout(params, lab, store, seats, now)
+        pages = handout.known
+        if foreseen:
+            result["changed"] = True
+        else:
+            if is_present:
+                handout.leases = with_urls_of_streams(module, handout.seats, handout.leases, now)
+                refuse_missing(module, handout.missing())
+            if names_pages:
+                pages = handout.remember(check_mode=module.check_mode)
+            for _file in bring_up_to_date(handout.files(pages), check_mode=module.check_mode):
+                summary["written"] += 1
+                result["changed"] = True
+        if params["purge"] and handout.known:
+            result["changed"] = True
+            if not module.check_mode:
+                handout.purge()
+    if params["return_pages"] and is_present and params["pages"]:
+        result["pages"] = handout.addresses(handout.known if module.check_mode else pages)
 
 
-def missing_message(missing: list[str], requested: int, lease_store: str) -> str:
-    """One sentence on the seats without a URL."""
-    named = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
-    return (
-        f"The lease store {lease_store} has no working URL for {len(missing)} of {requested} seats ({named}): issue "
-        "them first, with this lease_store; if it is a file, on this host and as this user."
-    )
+def refuse_missing(module: LabstreamAWSModule, missing: list[str]) -> None:
+    """Tell the seats without a URL.
+
+    Raises:
+        HandoutError: there are some, and there may be none.
+    """
+    summary = module.result["summary"]
+    module.result.update(missing=missing)
+    summary["missing"] = len(missing)
+    if missing and not module.params["allow_missing"]:
+        named = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+        raise HandoutError(
+            f"The lease store {module.params['lease_store']} has no working URL for {len(missing)} of "
+            f"{summary['requested']} seats ({named}): issue them first, with this lease_store; if it is a file, on "
+            "this host and as this user."
+        )
 
 
 def main() -> None:
@@ -235,10 +433,26 @@ def main() -> None:
     module = LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(
-            dest=dict(type="path", required=True),
-            seats=dict(type="list", elements="dict", required=True),
+            state=dict(type="str", choices=["present", "absent"], default="present"),
+            seats=dict(type="list", elements="dict"),
+            dest=dict(type="path"),
+            pages=dict(type="path"),
+            overview=dict(type="path"),
+            links=dict(type="path"),
+            base_url=dict(type="str"),
+            return_pages=dict(type="bool", default=False),
+            lab=dict(type="str"),
+            title=dict(type="str"),
+            contact=dict(type="str"),
+            starts_at=dict(type="str"),
+            ends_at=dict(type="str"),
+            allow_missing=dict(type="bool", default=False),
+            purge=dict(type="bool", default=False),
             **store_arguments(),
         ),
+        required_one_of=[("dest", "pages", "overview")],
+        required_if=[("state", "present", ("seats",)), ("state", "absent", ("lab",))],
+        required_by=dict(pages=("lab",), overview=("lab",), links=("pages",)),
         supports_check_mode=True,
     )
     module.run(run)

@@ -14,6 +14,7 @@ description:
   - Given a URL, tells whose it is, also when it has expired or was forgotten. It is found by its SHA-256.
   - Without options that select, all leases of the store are told. In DynamoDB, this and a search without O(scope)
     read the whole table.
+  - The names of hand-out pages, which the store remembers too, are not told.
   - It asks neither AppStream nor Nimble Studio. What still works is judged by the clock of the host of this task.
 author:
   - labstream.aws contributors (@labstream)
@@ -225,6 +226,7 @@ from ansible_collections.labstream.aws.plugins.module_utils.lease import Lease, 
 from ansible_collections.labstream.aws.plugins.module_utils.lease_store.opening import lease_store_of
 from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
 from ansible_collections.labstream.aws.plugins.module_utils.moments import format_moment
+from ansible_collections.labstream.aws.plugins.module_utils.page_names import is_page
 
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False, leases=[], summary=dict(leases=0, working=0, forgotten=0, first_expiry=None)
@@ -325,7 +327,8 @@ def run(module: LabstreamAWSModule) -> None:
     now = datetime.now(timezone.utc)
     with lease_store_of(module, issues=False) as store:
         held = store.find(params["scope"], now=now)
-    leases = [held[key] for key in sorted(held) if is_asked_for(held[key], params, sha256, now)]
+    asked_for = (held[key] for key in sorted(held) if not is_page(key))
+    leases = [lease for lease in asked_for if is_asked_for(lease, params, sha256, now)]
     module.result.update(
         leases=[entry_of(lease, now, params["include_urls"]) for lease in leases], summary=summary_of(leases, now)
     )

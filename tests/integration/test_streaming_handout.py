@@ -64,7 +64,7 @@ def test_the_file_has_a_row_for_each_seat_in_their_order(a_class: Class, lab: Si
 
     assert task.changed
     assert task.result["dest"] == str(a_class.dest)
-    assert task.result["summary"] == {"requested": 3, "missing": 0}
+    assert task.result["summary"] == {"requested": 3, "missing": 0, "written": 1}
     assert a_class.rows() == [
         {
             "learner": seat["learner"],
@@ -140,7 +140,8 @@ def test_a_link_is_replaced_not_followed(a_class: Class, home: Path) -> None:
         ("-1", "'-1"),
         ("@SUM(A1)", "'@SUM(A1)"),
         ("\t=1", "'\t=1"),
-        ("\r=1", "'\r=1"),
+        ("\r=1", "'\r'=1"),
+        ("Anna;=1", "Anna;'=1"),
         ("{{ 7 * 7 }}", "{{ 7 * 7 }}"),
         ("", ""),
         (None, ""),
@@ -162,7 +163,8 @@ def test_check_mode_tells_and_writes_nothing(a_class: Class) -> None:
 
     done = a_class.write()
 
-    assert a_class.write(check=True).result == {**done.result, "changed": False}
+    unchanged = {"changed": False, "summary": {**done.result["summary"], "written": 0}}
+    assert a_class.write(check=True).result == {**done.result, **unchanged}
 
 
 def test_check_mode_foresees_a_url_that_would_be_issued(a_class: Class) -> None:
@@ -189,7 +191,7 @@ def test_seats_without_a_url_are_named_and_the_file_is_left(a_class: Class) -> N
         assert "nobody-0" in task.msg
         assert "anna" not in task.msg
         assert task.result["missing"] == [seat["seat"] for seat in more]
-        assert task.result["summary"] == {"requested": 10, "missing": 7}
+        assert task.result["summary"] == {"requested": 10, "missing": 7, "written": 0}
         assert task.result["changed"] is False
     assert a_class.dest.read_bytes() == before
 

@@ -13,14 +13,12 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption, LabstreamError
+from ansible_collections.labstream.aws.plugins.module_utils.handout_pages import defused
+from ansible_collections.labstream.aws.plugins.module_utils.handouts import key_of
 from ansible_collections.labstream.aws.plugins.module_utils.lease import LeaseKey, purpose_of
 from ansible_collections.labstream.aws.plugins.module_utils.lease_store.sqlite import SQLiteLeaseStore
 from ansible_collections.labstream.aws.plugins.modules import streaming_handout
-from ansible_collections.labstream.aws.plugins.modules.streaming_handout import (
-    EMPTY_RESULT,
-    defused,
-    key_of,
-)
+from ansible_collections.labstream.aws.plugins.modules.streaming_handout import EMPTY_RESULT
 
 from tests.unit.plugins.module_utils.support import (
     NOW,
@@ -109,8 +107,16 @@ def refused(dest, store, *seats, check_mode=False):
 
 def module_of(dest, store, *seats, check_mode=False):
     """A module with these arguments, as far as the task needs it."""
-    params = dict(dest=str(dest), seats=list(seats), lease_store=store)
+    options = ("pages", "overview", "links", "base_url", "lab", "title", "contact", "starts_at", "ends_at")
+    flags = ("return_pages", "allow_missing", "purge")
+    params = dict.fromkeys(options) | dict.fromkeys(flags, False)
+    params.update(state="present", dest=str(dest), seats=list(seats), lease_store=store)
     return SimpleNamespace(params=params, check_mode=check_mode, result=dict(EMPTY_RESULT))
+
+
+def numbers(**known):
+    """The summary of a task."""
+    return dict(requested=0, missing=0, written=0) | known
 
 
 def rows(dest):
@@ -125,7 +131,7 @@ def mode_of(path):
 def test_a_hand_out_has_a_row_for_each_seat_in_the_order_given(dest, store):
     result = hand_out(dest, store, seat("ben"), seat("anna"))
 
-    assert result == dict(changed=True, dest=str(dest), missing=[], summary=dict(requested=2, missing=0))
+    assert result == dict(changed=True, dest=str(dest), missing=[], summary=numbers(requested=2, written=1))
     assert rows(dest) == [
         dict(
             learner=f"{name}@example.org",
@@ -188,8 +194,11 @@ def test_a_name_comes_back_as_it_was(dest, store, name):
         ("-anna", "'-anna"),
         ("@SUM(A1)", "'@SUM(A1)"),
         ("\t=1+1", "'\t=1+1"),
-        ("\r=1+1", "'\r=1+1"),
-        ("\n=1+1", "'\n=1+1"),
+        ("\r=1+1", "'\r'=1+1"),
+        ("\n=1+1", "'\n'=1+1"),
+        ("anna\n-1", "anna\n'-1"),
+        ("anna;=1+1", "anna;'=1+1"),
+        ("anna; ben\r\ncleo;", "anna; ben\r\ncleo;"),
         ("anna", "anna"),
         ("anna=ben", "anna=ben"),
         ("anna@example.org", "anna@example.org"),
@@ -279,11 +288,11 @@ def test_a_write_that_fails_leaves_the_file_as_it_was_and_nothing_beside_it(dest
     def fail(*_args, **_kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(streaming_handout.os, broken, fail)
+    monkeypatch.setattr(os, broken, fail)
     message, result = refused(dest, store, seat("ben"))
 
     assert message == f"The hand-out {dest} cannot be written: No space left on device. {CURE}"
-    assert result == dict(changed=False, dest=str(dest), missing=[], summary=dict(requested=1, missing=0))
+    assert result == dict(changed=False, dest=str(dest), missing=[], summary=numbers(requested=1))
     assert dest.read_bytes() == before
     assert os.listdir(dest.parent) == ["class.csv"]
 
@@ -305,7 +314,7 @@ def test_check_mode_takes_a_url_that_would_have_been_issued_as_a_change(dest, st
     # Given a seat that the task before would have issued a URL for.
     foreseen = seat("cleo", issued=True, expires=None)
     result = hand_out(dest, store, seat(), foreseen, check_mode=True)
-    assert result == dict(changed=True, dest=str(dest), missing=[], summary=dict(requested=2, missing=0))
+    assert result == dict(changed=True, dest=str(dest), missing=[], summary=numbers(requested=2))
     assert os.listdir(dest.parent) == []
 
 
@@ -328,7 +337,9 @@ def test_seats_without_a_url_are_named_and_the_file_is_left_alone(dest, store, c
     message, result = refused(dest, store, seat("cleo"), seat(), seat("dan"), check_mode=check_mode)
 
     assert message == no_url(store, "2 of 3 seats (cleo, dan)")
-    assert result == dict(changed=False, dest=str(dest), missing=["cleo", "dan"], summary=dict(requested=3, missing=2))
+    assert result == dict(
+        changed=False, dest=str(dest), missing=["cleo", "dan"], summary=numbers(requested=3, missing=2)
+    )
     assert dest.read_bytes() == before
 
 
@@ -374,7 +385,7 @@ def test_without_a_store_nobody_has_a_url(dest, tmp_path):
 
 
 @pytest.mark.parametrize("missing", ["scope", "seat"])
-@pytest.mark.parametrize("value", [None, "", 7, ["x"]])
+@pytest.mark.parametrize("value", [None, "", 7, ["x"], "a\ud800"])
 def test_a_seat_that_does_not_say_where_its_url_is_found_is_refused(missing, value):
     with pytest.raises(InvalidOption) as error:
         key_of(seat(**{missing: value}))
@@ -382,16 +393,6 @@ def test_a_seat_that_does_not_say_where_its_url_is_found_is_refused(missing, val
         f"A seat has no {missing}: pass on the seats as a role of this collection publishes them, such as "
         "appstream_lab_seats."
     )
-
-
-@pytest.mark.parametrize("scope", [SCOPE, None])
-def test_a_seat_whose_url_is_never_stored_is_refused_with_what_to_do_instead(dest, store, scope):
-    message, _result = refused(dest, store, seat(), seat("session-1", provider="nimble", scope=scope))
-    assert message == (
-        "Seat 'session-1' is one of Nimble Studio, whose URLs are never stored: have "
-        "labstream.aws.nimble_session_stream tell the URLs of these seats, with no_log."
-    )
-    assert os.listdir(dest.parent) == []
 
 
 def test_the_key_of_a_seat_is_that_of_its_lease():
@@ -414,6 +415,15 @@ def test_a_folder_that_is_read_only_is_told(check_mode):
         folder.chmod(0o555)
         with pytest.raises(LabstreamError, match="its folder is missing or read-only"):
             as_ordinary_user(lambda: hand_out(folder / "class.csv", "sqlite:///x", seat(), check_mode=check_mode))
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+@pytest.mark.parametrize("name", ["a\0b.csv", "a\ud800.csv"])
+def test_what_is_no_name_of_a_file_is_told(dest, store, name, check_mode):
+    path = dest.with_name(name)
+    message, _result = refused(path, store, seat(), check_mode=check_mode)
+    assert message == f"The hand-out {path} cannot be written: that is no name of a file. {CURE}"
+    assert os.listdir(dest.parent) == []
 
 
 @pytest.mark.parametrize("check_mode", [False, True])

@@ -1,0 +1,145 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A headless Chromium, driven through the pipe of its DevTools protocol: no driver and no library is needed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+TIMEOUT_SECONDS = 30
+
+
+class CommandError(Exception):
+    """The browser could not do what a command says, as when its page has just been left."""
+
+
+class Browser:
+    """One tab. ``errors`` are what its console complained about, such as a violated Content-Security-Policy."""
+
+    def __init__(self, reading: int, writing: int) -> None:
+        self._from_browser = os.fdopen(reading, "rb")
+        self._to_browser = os.fdopen(writing, "wb")
+        self._last_id = 0
+        self._session: str | None = None
+        self.errors: list[str] = []
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Log"):
+            self.call(f"{domain}.enable")
+
+    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """Send one command and wait for its result."""
+        self._last_id += 1
+        message = {"id": self._last_id, "method": method, "params": parameters}
+        if self._session:
+            message["sessionId"] = self._session
+        self._to_browser.write(json.dumps(message).encode() + b"\0")
+        self._to_browser.flush()
+        while True:
+            told = self._read()
+            if told.get("id") == self._last_id:
+                if "error" in told:
+                    raise CommandError(told["error"]["message"])
+                return told["result"]
+            self._note(told)
+
+    def open(self, url: str) -> None:
+        """Go to the address and wait until the page is there."""
+        self.errors.clear()
+        self.call("Page.navigate", url=url)
+        self.wait_for("document.readyState === 'complete' && location.href !== 'about:blank'")
+
+    def evaluate(self, expression: str) -> Any:
+        """The value of a JavaScript expression in the page."""
+        told = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in told, told["exceptionDetails"]
+        return told["result"].get("value")
+
+    def text(self, selector: str = "body") -> str:
+        """What a reader sees of the element."""
+        return str(self.evaluate(f"document.querySelector({json.dumps(selector)}).innerText"))
+
+    def wait_for(self, expression: str) -> None:
+        """Wait until the JavaScript expression is true, whatever page is open; one may just be leaving."""
+
+        def is_true() -> bool:
+            with suppress(CommandError):
+                return self.evaluate(f"Boolean({expression})") is True
+            return False
+
+        wait_until(is_true, expression)
+
+    def press(self, *keys: str) -> None:
+        """Press keys, one after the other: ``Tab``, ``Enter``."""
+        codes = {"Tab": (9, ""), "Enter": (13, "\r")}
+        for key in keys:
+            code, text = codes[key]
+            for kind in ("keyDown", "keyUp"):
+                self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, text=text)
+
+    def _read(self) -> dict[str, Any]:
+        message = bytearray()
+        while (byte := self._from_browser.read(1)) != b"\0":
+            assert byte, "the browser has ended"
+            message += byte
+        return json.loads(message)
+
+    def _note(self, told: dict[str, Any]) -> None:
+        if told.get("method") == "Log.entryAdded" and told["params"]["entry"]["level"] == "error":
+            self.errors.append(told["params"]["entry"]["text"])
+        elif told.get("method") == "Runtime.exceptionThrown":
+            self.errors.append(json.dumps(told["params"]["exceptionDetails"]))
+
+
+def wait_until(is_so: Callable[[], bool], what: str) -> None:
+    """Look again and again until it is so."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while not is_so():
+        assert time.monotonic() < deadline, f"not within {TIMEOUT_SECONDS} seconds: {what}"
+        time.sleep(0.05)
+
+
+@contextmanager
+def started_browser(profile: Path) -> Iterator[Browser]:
+    """A browser with a profile of its own in this new folder."""
+    assert CHROMIUM
+    to_browser, writing = os.pipe()
+    reading, from_browser = os.pipe()
+    # It reads commands from descriptor 3 and answers on 4; a shell puts them there.
+    command = [
+        CHROMIUM,
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        f"--user-data-dir={profile}",
+        "--remote-debugging-pipe",
+        "--lang=en-GB",
+    ]
+    process = subprocess.Popen(
+        ["bash", "-c", f'exec "$@" 3<&{to_browser} 4>&{from_browser}', "bash", *command],
+        pass_fds=(to_browser, from_browser),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "TZ": "Asia/Tokyo"},
+    )
+    os.close(to_browser)
+    os.close(from_browser)
+    try:
+        yield Browser(reading, writing)
+    finally:
+        process.terminate()
+        process.wait(timeout=TIMEOUT_SECONDS)
