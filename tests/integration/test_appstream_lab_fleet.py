@@ -1,0 +1,320 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The role appstream_lab around the class: a fleet that is ready and large enough before it, and all ended after it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.integration.running import FLEET, STACK, Run, Task
+from tests.simulator.control import Simulator
+
+ROLE = "labstream.aws.appstream_lab"
+CHANGING = ("StartFleet", "StopFleet", "UpdateFleet", "ExpireSession", "CreateStreamingURL")
+NO_ADDRESSES = {"ErrorCode": "SUBNET_HAS_INSUFFICIENT_IP_ADDRESSES", "ErrorMessage": "No address is free."}
+RunPlaybook = Callable[..., Run]
+
+
+def variables(*learners: str, **options: Any) -> dict[str, Any]:
+    """The role's variables for a lab "monday" of these learners."""
+    lab: dict[str, Any] = {"name": "monday", "stack_name": STACK, "fleet_name": FLEET}
+    if learners:
+        lab |= {"learners": [{"learner": learner} for learner in learners]}
+        if "ends_at" not in options:
+            lab["validity"] = 3600
+    return {f"appstream_lab_{option}": value for option, value in {**lab, **options}.items()}
+
+
+def serve(run_playbook: RunPlaybook, *labs: Mapping[str, Any], **options: Any) -> tuple[list[dict[str, Any]], Run]:
+    """Run the role once for each lab, all in one play, each also if one before it failed.
+
+    Returns the facts that the role published for each lab, and the run.
+    """
+    tasks = [
+        {
+            "block": [{"ansible.builtin.include_role": {"name": ROLE}, "vars": dict(lab)}],
+            "rescue": [{"name": "the role has failed", "ansible.builtin.debug": {"msg": "go on"}}],
+        }
+        for lab in labs
+    ]
+    run = run_playbook([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}], **options)
+    published = [task.result["ansible_facts"] for task in results_of(run, "Publish the facts")]
+    assert len(published) == len(labs), run.printed
+    return published, run
+
+
+def results_of(run: Run, name: str) -> list[Task]:
+    """What became of the role's task, each time that it was not skipped."""
+    return [task for task in run.tasks if task.name == f"{ROLE} : {name}" and task.status != "skipped"]
+
+
+def reasons(run: Run) -> list[str]:
+    """Why the role failed, each time that it did."""
+    return [task.msg for task in results_of(run, "Fail for the reason that was published") if task.failed]
+
+
+def make_fleet(simulator: Simulator, instances: int = 1, **members: Any) -> Any:
+    """The stack with a stopped fleet; a client of AppStream."""
+    appstream = simulator.client("appstream")
+    defaults = {
+        "InstanceType": "stream.standard.medium",
+        "ImageName": "lab-image",
+        "ComputeCapacity": {"DesiredInstances": instances},
+    }
+    appstream.create_stack(Name=STACK)
+    appstream.create_fleet(Name=FLEET, **{**defaults, **members})
+    appstream.associate_fleet(StackName=STACK, FleetName=FLEET)
+    return appstream
+
+
+def state_of_fleet(simulator: Simulator) -> str:
+    return simulator.client("appstream").describe_fleets(Names=[FLEET])["Fleets"][0]["State"]
+
+
+def changing_calls(simulator: Simulator) -> list[str]:
+    return [made["operation"] for made in simulator.calls(service="appstream") if made["operation"] in CHANGING]
+
+
+def sessions_of(simulator: Simulator, stack: str = STACK) -> dict[str, str]:
+    """The ids of the sessions that there are, by user."""
+    pages = simulator.client("appstream").get_paginator("describe_sessions")
+    listed = pages.paginate(StackName=stack, FleetName=FLEET).build_full_result()["Sessions"]
+    return {session["UserId"]: session["Id"] for session in listed}
+
+
+def give_urls(call_module: Callable[..., Task], lab: str, *users: str) -> None:
+    """What the role does for the URLs of a lab, in a tenth of the time. Another lab has another purpose."""
+    args = {"stack_name": STACK, "fleet_name": FLEET, "users": [{"user_id": user} for user in users]}
+    given = call_module({**args, "lab": lab, "session_context": lab, "validity": 3600, "return_urls": False})
+    assert given.result["summary"]["issued"] == len(users), given.result
+
+
+def come_in(simulator: Simulator, *users: str, stack: str = STACK) -> None:
+    """Open a streaming URL for each user, which is not the one that the role gave."""
+    appstream = simulator.client("appstream")
+    for user in users:
+        url = appstream.create_streaming_url(StackName=stack, FleetName=FLEET, UserId=user)["StreamingURL"]
+        assert simulator.open(url)[0] == 200
+
+
+def assert_no_url(simulator: Simulator, text: str) -> None:
+    assert simulator.streaming_urls(), "a search for nothing proves nothing"
+    assert not [url for url in simulator.streaming_urls() if url in text or url.partition("=")[2] in text]
+
+
+# Before class.
+
+
+@pytest.mark.core
+def test_a_stopped_fleet_is_started_and_scaled_in_view_and_the_class_gets_its_urls(
+    simulator: Simulator, run_playbook: RunPlaybook
+) -> None:
+    # Given a stopped fleet that is too small, and tells why its last start failed, which says nothing of the next.
+    appstream = make_fleet(simulator)
+    simulator.change_fleet(FLEET, FleetErrors=[NO_ADDRESSES])
+    ends_at = (datetime.now(UTC) + timedelta(hours=4)).isoformat(timespec="seconds")
+    monday = variables(
+        "anna", "ben", ends_at=ends_at, manage_fleet=True, fleet_timeout=30, spare_seats=1, session_context="u7"
+    )
+
+    # When that is predicted,
+    [predicted], foreseen = serve(run_playbook, monday, check=True)
+
+    # then nothing is done, and the seats are those that would be.
+    assert changing_calls(simulator) == []
+    assert (foreseen.returncode, foreseen.changed) == (0, 1), foreseen.printed
+    assert "RETRYING" not in foreseen.printed
+    assert [(seat["seat"], seat["issued"], seat["expires"]) for seat in predicted["appstream_lab_seats"]] == [
+        (learner, True, None) for learner in ("anna", "ben")
+    ]
+    assert predicted["appstream_lab_summary"]["message"] == (
+        "Learners: 2. Streaming URLs to be issued: 2, reused: 0. "
+        "Fleet 'cad-fleet' is to be RUNNING with seats in use: 0, available: 0, desired: 3."
+    )
+
+    # When it is done while somebody is stopping the fleet,
+    appstream.start_fleet(Name=FLEET)
+    simulator.set(fleet_stopping_seconds=5, fleet_starting_seconds=1.5)
+    appstream.stop_fleet(Name=FLEET)
+    simulator.change_fleet(FLEET, FleetErrors=[NO_ADDRESSES])
+    before = len(changing_calls(simulator))
+    [published], run = serve(run_playbook, monday)
+
+    # then every look prints a line, and the class has its URLs.
+    assert (run.returncode, run.changed) == (0, 2), run.printed
+    looks = [line for line in run.printed.splitlines() if "RETRYING: " in line]
+    assert any("Wait until the fleet is neither starting nor stopping (" in look for look in looks), run.printed
+    assert any("Wait until the fleet runs and has the seats (" in look for look in looks), run.printed
+    assert changing_calls(simulator)[before:] == ["UpdateFleet", "StartFleet"] + ["CreateStreamingURL"] * 2
+    summary = published["appstream_lab_summary"]
+    assert (summary["outcome"], summary["issued"], summary["expired"], summary["warnings"]) == ("ok", 2, 0, [])
+    assert summary["fleet"] == {
+        "name": FLEET,
+        "state": "RUNNING",
+        "fleet_type": "ALWAYS_ON",
+        "capacity": {"desired": 3, "running": 3, "in_use": 0, "available": 3, "possible": 3},
+        "needed": 2,
+        "other_sessions": None,
+    }
+    for seat, foreseen_seat in zip(published["appstream_lab_seats"], predicted["appstream_lab_seats"], strict=True):
+        assert {**seat, "expires": None, "scope": None} == foreseen_seat
+    assert_no_url(simulator, run.printed + json.dumps(published))
+
+
+FELL_BACK = (
+    "Fleet 'cad-fleet' was starting and fell back to STOPPED without an error: look whether the quota of its instance "
+    "type is used up or 0, and whether somebody stopped it, then run again."
+)
+HAS_ERRORS = (
+    "Fleet 'cad-fleet' is STARTING with errors: SUBNET_HAS_INSUFFICIENT_IP_ADDRESSES (No address is free): give the "
+    "fleet subnets with more free addresses (UpdateFleet), or ask for less, then stop the fleet and start it again."
+)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "errors", "sentence"), [("STOPPED", [], FELL_BACK), ("STARTING", [NO_ADDRESSES], HAS_ERRORS)]
+)
+def test_a_start_that_goes_wrong_ends_the_wait_at_once_with_a_sentence(
+    simulator: Simulator, run_playbook: RunPlaybook, outcome: str, errors: list[Any], sentence: str
+) -> None:
+    make_fleet(simulator, ComputeCapacity={"DesiredSessions": 2}, MaxSessionsPerInstance=2)
+    simulator.change_fleet(FLEET, StartOutcome=outcome, StartErrors=errors)
+
+    [published], run = serve(run_playbook, variables("anna", "ben", "chloe", manage_fleet=True, fleet_timeout=19))
+
+    assert reasons(run) == [sentence]
+    summary = published["appstream_lab_summary"]
+    assert (summary["outcome"], summary["message"], summary["fleet"]["state"]) == ("failed", sentence, outcome)
+    assert published["appstream_lab_seats"] == []
+    assert changing_calls(simulator) == ["UpdateFleet", "StartFleet"]
+    [scaled] = simulator.calls("UpdateFleet")
+    assert scaled["parameters"]["ComputeCapacity"] == {"DesiredSessions": 3}
+    # The look after the start may come too early, the second one does not.
+    assert run.printed.count("RETRYING") <= 1
+
+
+def test_too_few_seats_and_limits_that_do_not_fit_are_told_with_the_numbers(
+    simulator: Simulator, run_playbook: RunPlaybook
+) -> None:
+    # Given three seats, on two of which a learner of the class and somebody else are.
+    limits = {"MaxUserDurationInSeconds": 7200, "DisconnectTimeoutInSeconds": 600}
+    make_fleet(simulator, 3, IdleDisconnectTimeoutInSeconds=300, **limits).start_fleet(Name=FLEET)
+    come_in(simulator, "anna", "zoe")
+    simulator.set(instance_provisioning_seconds=100)
+    learners = ("anna", "ben", "chloe")
+    now = datetime.now(UTC)
+    # A class of an hour that starts in days fits.
+    starts_at, ends_at = ((now + timedelta(hours=hours)).isoformat(timespec="seconds") for hours in (30, 31))
+    five_hours = (now + timedelta(hours=5, seconds=59)).isoformat(timespec="seconds")
+
+    published, run = serve(
+        run_playbook,
+        variables(*learners, low_capacity="warn", break_minutes=15, spare_seats=1, ends_at=five_hours),
+        variables(*learners, manage_fleet=True, fleet_timeout=1, starts_at=starts_at, ends_at=ends_at),
+        variables(*learners, low_capacity="fail", starts_at="13:00"),
+    )
+
+    assert reasons(run) == [
+        "Fleet 'cad-fleet' has seats for 1 more after 1 seconds (appstream_lab_fleet_timeout), but 2 learners have no "
+        "session yet: run again to go on waiting, and look whether a scaling policy or a quota holds it back.",
+        "appstream_lab_starts_at is a time of day, which is another day tomorrow: give it with its date.",
+    ]
+    warned, late, refused = (facts["appstream_lab_summary"] for facts in published)
+    assert [each["outcome"] for each in (warned, late, refused)] == ["ok", "failed", "failed"]
+    assert [each["warnings"] for each in (late, refused)] == [[], []]
+    assert warned["warnings"] == [
+        "A session on fleet 'cad-fleet' ends after 120 minutes (MaxUserDurationInSeconds), but the class goes on for "
+        "300 minutes: raise the limit while the fleet is STOPPED (UpdateFleet), or have learners save in time.",
+        "Fleet 'cad-fleet' disconnects learners after 5 minutes without a key or the mouse "
+        "(IdleDisconnectTimeoutInSeconds), but a break takes 15 minutes: raise it (UpdateFleet), or set it to 0, which "
+        "is never.",
+        "Fleet 'cad-fleet' ends the session of a learner who was disconnected for 10 minutes "
+        "(DisconnectTimeoutInSeconds), but a break takes 15 minutes: raise it (UpdateFleet).",
+        "Fleet 'cad-fleet' is set to have seats for 1 more (1 of them available now), but 2 learners have no session "
+        "yet, and seats to spare are 1: raise its capacity, or set appstream_lab_manage_fleet.",
+    ]
+    assert [task.msg for task in results_of(run, "Warn of what may go wrong in class")] == [warned["warnings"]]
+    assert [each["fleet"] and each["fleet"]["needed"] for each in (warned, late, refused)] == [2, 2, None]
+    assert [each["issued"] for each in (warned, late, refused)] == [3, 0, 0]
+
+
+def test_a_step_can_be_done_alone_by_its_tag(lab: Simulator, run_playbook: RunPlaybook) -> None:
+    before = len(changing_calls(lab))
+
+    run = run_playbook(
+        "labstream.aws.appstream_lab",
+        extra_vars=variables("anna", manage_fleet=True, spare_seats=40, fleet_timeout=5),
+        arguments=["--tags", "urls"],
+    )
+
+    assert run.returncode == 0, run.printed
+    assert changing_calls(lab)[before:] == ["CreateStreamingURL"]
+
+
+# After class.
+
+
+def test_a_lab_that_ends_takes_its_own_sessions_and_the_last_one_stops_the_fleet(
+    lab: Simulator, run_playbook: RunPlaybook, call_module: Callable[..., Task]
+) -> None:
+    # Given two labs on one fleet, in which ben is in both, and others, one of another stack.
+    appstream = lab.client("appstream")
+    appstream.create_stack(Name="guests")
+    appstream.associate_fleet(StackName="guests", FleetName=FLEET)
+    give_urls(call_module, "monday", "anna", "adam", "ben")
+    give_urls(call_module, "tuesday", "ben", "chloe")
+    come_in(lab, "anna", "adam", "ben", "chloe", "zoe")
+    come_in(lab, "guest", stack="guests")
+
+    # When the first ends, while the service refuses to end one of its sessions,
+    lab.add_fault(operation="ExpireSession", error={"code": "OperationNotPermittedException", "message": "no"}, times=1)
+    end = variables(state="absent", manage_fleet=True)
+    published, run = serve(run_playbook, end, end)
+
+    # then it keeps its leases until it has ended all its sessions and no others, and the fleet stays for these.
+    failed, ended = (facts["appstream_lab_summary"] for facts in published)
+    assert (failed["outcome"], failed["expired"], failed["forgotten"]) == ("partial", 1, 0), run.printed
+    assert [each["code"] for each in failed["failures"]] == ["OperationNotPermittedException"]
+    assert reasons(run)[0].startswith("1 of 2 sessions could not be expired: ")
+    assert sessions_of(lab).keys() == {"ben", "chloe", "zoe"}
+    assert (ended["outcome"], ended["expired"], ended["forgotten"]) == ("ok", 1, 3)
+    assert ended["warnings"] == [
+        "1 learner was left in, since a URL of another lab on this stack and fleet works for them: ben."
+    ]
+    assert ended["message"] == (
+        "Leases forgotten: 3. Streaming URLs that were handed out work until they expire. Sessions expired: 1. "
+        "Fleet 'cad-fleet' is left RUNNING, since there are other sessions on it: 4."
+    )
+    assert (ended["fleet"]["other_sessions"], state_of_fleet(lab)) == (4, "RUNNING")
+
+    # When the others are gone and the second ends,
+    for session in (sessions_of(lab)["zoe"], sessions_of(lab, "guests")["guest"]):
+        appstream.expire_session(SessionId=session)
+    before = len(changing_calls(lab))
+    end = variables(name="tuesday", state="absent", manage_fleet=True)
+    [predicted], foreseen = serve(run_playbook, end, check=True)
+    assert changing_calls(lab)[before:] == []
+    gone = variables(state="absent", manage_fleet=True, stack_name="gone", fleet_name="gone")
+    published, run = serve(run_playbook, end, end, gone)
+
+    # then the fleet is stopped, and doing it again changes nothing. Nor is it a failure that there is none.
+    ended, again, without = (facts["appstream_lab_summary"] for facts in published)
+    assert state_of_fleet(lab) == "STOPPED"
+    assert ended["message"] == (
+        "Leases forgotten: 2. Streaming URLs that were handed out work until they expire. Sessions expired: 2. "
+        "Fleet 'cad-fleet' is STOPPED."
+    ), run.printed
+    assert predicted["appstream_lab_summary"]["message"] == (
+        "Leases to be forgotten: 2. Streaming URLs that were handed out work until they expire. "
+        "Sessions to be expired: 2. Fleet 'cad-fleet' is to be STOPPED."
+    )
+    assert (foreseen.changed, run.changed) == (3, 3)
+    assert (again["outcome"], again["expired"], again["forgotten"]) == ("nothing", 0, 0)
+    assert (without["outcome"], without["fleet"]) == ("nothing", None)
+    assert_no_url(lab, run.printed + foreseen.printed + json.dumps(published))
