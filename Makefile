@@ -47,6 +47,9 @@ bench: $(NEWEST) $(BOTOCORE_NIMBLE) ## Time and memory against an endpoint that 
 chaos: $(NEWEST) ## Runs that are killed, and runs at once, over each lease store, in far greater number than in the tests
 	@$(IN_NEWEST) python -m tests.chaos
 
+long: $(NEWEST) $(CHROMIUM) ## Lab days from a stopped fleet to the end, which take longer than `make test` may
+	@$(IN_NEWEST) pytest tests/integration -m long -n 2
+
 build: $(RUNTIME) ## The tarball for Galaxy, in build/dist
 	@$(IN_NEWEST) ansible-galaxy collection build --force --output-path build/dist
 
@@ -99,7 +102,7 @@ unit-oldest: $(NEWEST) $(OLDEST) $(BOTOCORE_NIMBLE) ## Unit tests of the plugins
 	@$(IN_OLDEST) pytest tests/unit/plugins -n 2 -p no:cacheprovider -o pythonpath="build/collections-oldest ."
 
 integration: $(NEWEST) ## Modules and roles through ansible-playbook against the simulator
-	@$(IN_NEWEST) pytest tests/integration -n 2
+	@$(IN_NEWEST) pytest tests/integration -m "not long" -n 2
 
 # The simulator and pytest stay in the newest environment; the tests run ansible-playbook out of the one named here.
 integration-oldest: $(NEWEST) $(OLDEST) ## The tests marked "core", through the oldest ansible-playbook
@@ -110,7 +113,7 @@ integration-oldest: $(NEWEST) $(OLDEST) ## The tests marked "core", through the 
 molecule: $(NEWEST) ## Role scenarios in extensions/molecule
 	@$(IN_NEWEST) molecule test --all --continue-on-failure
 
-.PHONY: help demo test bench chaos build format changelog environments clean lint lint-python lint-ansible lint-docs tarball galaxy \
+.PHONY: help demo test bench chaos long build format changelog environments clean lint lint-python lint-ansible lint-docs tarball galaxy \
 	sanity sanity-oldest unit unit-oldest integration integration-oldest molecule
 
 # Environments

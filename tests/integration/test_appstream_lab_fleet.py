@@ -15,6 +15,7 @@ import pytest
 from tests.integration.running import FLEET, STACK, Run, Task
 from tests.simulator.control import Simulator
 
+pytestmark = pytest.mark.long
 ROLE = "labstream.aws.appstream_lab"
 CHANGING = ("StartFleet", "StopFleet", "UpdateFleet", "ExpireSession", "CreateStreamingURL")
 NO_ADDRESSES = {"ErrorCode": "SUBNET_HAS_INSUFFICIENT_IP_ADDRESSES", "ErrorMessage": "No address is free."}
@@ -111,7 +112,6 @@ def assert_no_url(simulator: Simulator, text: str) -> None:
 # Before class.
 
 
-@pytest.mark.core
 def test_a_stopped_fleet_is_started_and_scaled_in_view_and_the_class_gets_its_urls(
     simulator: Simulator, run_playbook: RunPlaybook
 ) -> None:
@@ -140,7 +140,7 @@ def test_a_stopped_fleet_is_started_and_scaled_in_view_and_the_class_gets_its_ur
 
     # When it is done while somebody is stopping the fleet,
     appstream.start_fleet(Name=FLEET)
-    simulator.set(fleet_stopping_seconds=5, fleet_starting_seconds=1.5)
+    simulator.set(fleet_stopping_seconds=12, fleet_starting_seconds=4)
     appstream.stop_fleet(Name=FLEET)
     simulator.change_fleet(FLEET, FleetErrors=[NO_ADDRESSES])
     before = len(changing_calls(simulator))

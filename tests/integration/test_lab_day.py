@@ -18,6 +18,7 @@ from tests.integration.browser import CHROMIUM, started_browser
 from tests.integration.running import FLEET, STACK, Run, Task
 from tests.simulator.control import Simulator
 
+pytestmark = pytest.mark.long
 START, END = "labstream.aws.lab_day_start", "labstream.aws.lab_day_end"
 LEARNERS = 30
 
