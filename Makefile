@@ -47,7 +47,7 @@ bench: $(NEWEST) $(BOTOCORE_NIMBLE) ## Time and memory against an endpoint that 
 chaos: $(NEWEST) ## Runs that are killed, and runs at once, over each lease store, in far greater number than in the tests
 	@$(IN_NEWEST) python -m tests.chaos
 
-long: $(NEWEST) $(CHROMIUM) ## Lab days from a stopped fleet to the end, which take longer than `make test` may
+long: $(NEWEST) $(CHROMIUM) ## Hand-outs and whole lab days, which take longer than `make test` may
 	@$(IN_NEWEST) pytest tests/integration -m long -n 2
 
 build: $(RUNTIME) ## The tarball for Galaxy, in build/dist

@@ -88,7 +88,6 @@ def seats(task: Task) -> tuple[int, ...]:
 # Starting, stopping and scaling.
 
 
-@pytest.mark.core
 def test_a_fleet_is_started_scaled_and_stopped_and_then_left_alone(simulator: Simulator, call: CallModule) -> None:
     simulator.set(fleet_starting_seconds=0.2, fleet_stopping_seconds=0.2)
     make_fleet(simulator)
@@ -246,7 +245,6 @@ def test_what_is_in_the_way_is_waited_for(simulator: Simulator, call: CallModule
     assert changing_calls(simulator) == ["StartFleet", "UpdateFleet", "StopFleet", "StartFleet"]
 
 
-@pytest.mark.core
 def test_errors_of_a_starting_fleet_end_the_wait(simulator: Simulator, call: CallModule) -> None:
     simulator.set(fleet_starting_seconds=0.2)
     make_fleet(simulator)
@@ -474,7 +472,6 @@ def test_a_fleet_that_is_not_there_is_named(simulator: Simulator, call: CallModu
 # Looking.
 
 
-@pytest.mark.core
 def test_fleets_are_told_in_the_order_asked_or_all_on_all_pages(lab: Simulator, call_module: CallModule) -> None:
     for number in range(4):
         make_fleet(lab, f"fleet-{number}")

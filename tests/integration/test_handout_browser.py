@@ -24,7 +24,10 @@ from ansible_collections.labstream.aws.plugins.module_utils.handout_pages import
 
 from tests.integration.browser import CHROMIUM, Browser, started_browser
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: apt-get install chromium)")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: apt-get install chromium)"),
+]
 
 LAB = LabClass("Computer-aided design", contact="Carla Example")
 PAGE = "/0123456789abcdef.html"

@@ -32,6 +32,7 @@ from tests.integration.running import (
 )
 from tests.simulator.control import Simulator
 
+pytestmark = pytest.mark.long
 HANDOUT = "labstream.aws.streaming_handout"
 ARGS = {"stack_name": STACK, "fleet_name": FLEET, "validity": 3600, "lab": "cad"}
 LEARNERS = ("anna", "ben", "carla")

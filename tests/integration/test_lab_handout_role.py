@@ -16,6 +16,7 @@ import pytest
 from tests.integration.running import COLLECTIONS, FLEET, MODULE, STACK, Run
 from tests.simulator.control import Simulator
 
+pytestmark = pytest.mark.long
 ROLE = "labstream.aws.lab_handout"
 ARGS = {"stack_name": STACK, "fleet_name": FLEET, "validity": 3600, "lab": "monday", "return_urls": False}
 BUCKET, PREFIX = "lab-pages", "monday"
@@ -57,7 +58,6 @@ def states(folder: Path) -> list[str]:
     ]
 
 
-@pytest.mark.core
 def test_a_class_gets_its_pages_ahead_then_its_urls_and_in_the_end_is_told_so(
     lab: Simulator, run_tasks: RunTasks, home: Path
 ) -> None:
