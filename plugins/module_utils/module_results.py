@@ -13,6 +13,7 @@ from typing import Any
 from .client import ServiceClock
 from .issuing import to_forget
 from .lease import Lease, LeaseKey
+from .lease_store.address import NONE
 from .lease_store.base import LeaseStore
 from .modules import LabstreamAWSModule
 from .results import NO_SUMMARY, diff_of, failure_message, forgotten_diff_of, forgotten_warning, summary_of
@@ -33,7 +34,7 @@ def end_present(module: LabstreamAWSModule, outcomes: Sequence[Outcome], **resul
     module.result.update(result, changed=any(outcome.issued for outcome in outcomes), summary=summary_of(outcomes))
     if module._diff:
         module.result["diff"] = diff_of(outcomes)
-    remembered = module.params["lease_store"] != "none"
+    remembered = module.params["lease_store"] != NONE
     if not remembered:
         module.warn("lease_store is none, so nothing is remembered: every run issues anew.")
     if any(outcome.failure for outcome in outcomes):

@@ -131,8 +131,13 @@ def _moment_of(described: dict[str, Any], member: str) -> datetime | None:
     return moment.astimezone(timezone.utc).replace(microsecond=0) if moment else None
 
 
-def nimble_client(module: LabstreamAWSModule, concurrency: int) -> Any:
+def nimble_client(module: LabstreamAWSModule, studio_id: str, concurrency: int) -> Any:
     """A client of an endpoint that speaks the API. AWS's own is tried once first, since AWS has closed it.
+
+    Args:
+        module: Whose options say how to connect.
+        studio_id: The studio that AWS's own endpoint is asked for.
+        concurrency: The number of connections that are kept.
 
     Raises:
         NotReady: AWS's own endpoint did not answer.
@@ -142,7 +147,7 @@ def nimble_client(module: LabstreamAWSModule, concurrency: int) -> Any:
     if endpoint_host(client).partition(":")[0].endswith(_OF_AWS):
         probe = service_client(module, NIMBLE, 1, attempts=1, timeout=PROBE_TIMEOUT)
         try:
-            get_studio_arn(probe, module.params["studio_id"])
+            get_studio_arn(probe, studio_id)
         except AnsibleNimbleError as e:
             raise NotReady(
                 "AWS has closed the API of Nimble Studio (cloud studios ended in June 2024), and "

@@ -51,7 +51,7 @@ def client_of_studio(module: LabstreamAWSModule) -> Any:
         LabstreamError: the options do not say how to connect.
     """
     studio_id = module.params["studio_id"]
-    client = nimble_client(module, module.params["concurrency"])
+    client = nimble_client(module, studio_id, module.params["concurrency"])
     arn = get_studio_arn(client, studio_id)
     if arn is None:
         raise missing_studio(client, studio_id)

@@ -490,7 +490,7 @@ def run(module: LabstreamAWSModule) -> None:
     check_lease_arguments(params)
     sessions = sessions_of(params)
     need = need_of(params)
-    client = nimble.nimble_client(module, params["concurrency"])
+    client = nimble.nimble_client(module, params["studio_id"], params["concurrency"])
     clock = ServiceClock(client)
     with lease_store_of(module, issues=params["state"] == "present") as store:
         if params["state"] == "present":

@@ -288,8 +288,7 @@ def with_urls_of_streams(
                 f"Seat {quote(key.seat)} of Nimble Studio has no studio_id: pass on the seats as the role nimble_lab "
                 "publishes them."
             )
-    module.params["studio_id"] = next(iter(asked.values()))  # By which AWS's own endpoint is tried.
-    client = nimble_client(module, CONCURRENCY)
+    client = nimble_client(module, str(next(iter(asked.values()))), CONCURRENCY)
 
     def lease_of(key: LeaseKey) -> Lease:
         lease = leases[key]

@@ -9,6 +9,7 @@ import copy
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -224,6 +225,47 @@ def test_the_error_names_the_action_on_the_table_that_the_policy_lacks(
     assert len(simulator.streaming_urls()) == 1
     allowed = call_as(BOTH, {**args, **store}, module=module)
     assert not allowed.failed, allowed.msg
+
+
+TABLE_MODULE = "labstream.aws.streaming_lease_table"
+CREATING = policy_of_the_readme("dynamodb:CreateTable")
+
+
+@pytest.fixture
+def make_table_as(call_as: Callable[..., Task]) -> Callable[..., Task]:
+    """``make_table_as(policy, **options)`` has the table made by a user who has that policy and no other."""
+
+    def make(policy: Policy, *, check: bool = False, **options: Any) -> Task:
+        return call_as(policy, {"name": TABLE, "region": REGION, **options}, module=TABLE_MODULE, check=check)
+
+    return make
+
+
+def test_the_policy_is_enough_to_create_to_change_and_to_look_at_the_table(make_table_as: Callable[..., Task]) -> None:
+    as_admin = partial(make_table_as, CREATING)
+
+    tasks = [
+        as_admin(check=True),
+        as_admin(),
+        as_admin(deletion_protection=False),
+        as_admin(tags={"team": "training"}),
+    ]
+
+    assert [task.result.get("msg") for task in tasks] == [None] * 4
+    assert [task.changed for task in tasks] == [True] * 4
+
+
+@pytest.mark.parametrize("action", actions_of(CREATING))
+def test_the_error_names_the_action_to_make_the_table_that_the_policy_lacks(
+    make_table_as: Callable[..., Task], action: str
+) -> None:
+    as_admin = partial(make_table_as, without(CREATING, action))
+
+    # The last two are for what only an existing table needs.
+    tasks = (as_admin(**options) for options in ({}, {"deletion_protection": False}, {"tags": {"team": "lab"}}))
+    task = next(task for task in tasks if task.failed)
+
+    assert f"the credentials may not do {action} (" in task.msg
 
 
 # Fleets and sessions.

@@ -5,17 +5,15 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils.lease_store.address import LeaseTable, address_of
 
-from tests.integration.running import CHECKOUT, Ansible, Run, Task, finish_module
+from tests.integration.running import Ansible, Run, Task, finish_module
 from tests.simulator.control import Simulator
 
 MODULE = "labstream.aws.streaming_lease_table"
@@ -302,64 +300,6 @@ def test_what_is_no_reply_of_dynamodb_is_one_sentence(simulator: Simulator, call
     assert task.failed
     assert task.msg.startswith(f"Failed to describe the table {NAME!r}: ")
     assert "Traceback" not in json.dumps(task.result)
-
-
-# IAM
-
-README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
-Policy = dict[str, Any]
-
-
-def policy_for_creating() -> Policy:
-    """The README's, for the table of these tests, as its reader would adapt it."""
-    blocks = re.findall(r"^```json$(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-    [policy] = [block for block in blocks if "dynamodb:CreateTable" in block]
-    return json.loads(re.sub(r'arn:aws:dynamodb:[^"]+', ARN, policy))
-
-
-POLICY = policy_for_creating()
-ACTIONS = [action for statement in POLICY["Statement"] for action in statement["Action"]]
-
-
-@pytest.fixture
-def call_as(simulator: Simulator, call: CallModule) -> CallModule:
-    """``call_as(policy)`` calls the module as a user who has that policy and no other."""
-    iam = simulator.client("iam")
-    iam.create_user(UserName="admin")
-    key = iam.create_access_key(UserName="admin")["AccessKey"]
-    environment = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
-
-    def call_as(policy: Policy, **options: Any) -> Task:
-        iam.put_user_policy(UserName="admin", PolicyName="table", PolicyDocument=json.dumps(policy))
-        simulator.set(enforce_iam=True)
-        try:
-            return call(environment=environment, **options)
-        finally:
-            simulator.set(enforce_iam=False)
-
-    return call_as
-
-
-def test_the_policy_is_enough_to_create_to_change_and_to_look(call_as: CallModule) -> None:
-    as_root = partial(call_as, POLICY)
-
-    tasks = [as_root(check=True), as_root(), as_root(deletion_protection=False), as_root(tags={"team": "training"})]
-
-    assert [task.result.get("msg") for task in tasks] == [None] * 4
-    assert [task.changed for task in tasks] == [True] * 4
-
-
-@pytest.mark.parametrize("action", ACTIONS)
-def test_the_error_names_the_action_that_the_policy_lacks(call_as: CallModule, action: str) -> None:
-    policy = copy.deepcopy(POLICY)
-    for statement in policy["Statement"]:
-        statement["Action"] = [each for each in statement["Action"] if each != action]
-
-    # The last two are for what only an existing table needs.
-    tasks = (call_as(policy, **options) for options in ({}, {"deletion_protection": False}, {"tags": {"team": "lab"}}))
-    task = next(task for task in tasks if task.failed)
-
-    assert f"the credentials may not do {action} (" in task.msg
 
 
 # The playbook

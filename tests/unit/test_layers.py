@@ -79,7 +79,16 @@ SERVICE: dict[str, set[str]] = {
         "lease_store.sqlite",
         "modules",
     },
-    "module_results": {"client", "issuing", "lease", "lease_store.base", "modules", "results", "steps"},
+    "module_results": {
+        "client",
+        "issuing",
+        "lease",
+        "lease_store.address",
+        "lease_store.base",
+        "modules",
+        "results",
+        "steps",
+    },
     "appstream": {AMAZON, "errors", "exceptions"},
     "appstream_fleets": {
         AMAZON,

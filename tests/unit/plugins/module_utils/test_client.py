@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import threading
@@ -25,7 +24,8 @@ from ansible_collections.labstream.aws.plugins.module_utils.client import (
 from ansible_collections.labstream.aws.plugins.module_utils.exceptions import LabstreamError
 from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
 from botocore.exceptions import ClientError, ReadTimeoutError
-from botocore.loaders import JSONFileLoader
+
+pytestmark = pytest.mark.usefixtures("files_of_botocore_are_read_once")
 
 DATE = "Sat, 21 Nov 2026 08:00:00 GMT"
 TOLD = datetime(2026, 11, 21, 8, 0, 0, tzinfo=UTC)
@@ -164,15 +164,6 @@ aws_secret_access_key = nothing
 region = us-west-2
 aws_access_key_id = of-the-profile
 """
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _files_of_botocore_are_read_once():
-    """A hundred clients are made here; a new one reads megabytes of JSON."""
-    read = functools.cache(JSONFileLoader().load_file)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(JSONFileLoader, "load_file", lambda _self, path: read(path))
-        yield
 
 
 @pytest.fixture
