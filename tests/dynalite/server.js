@@ -9,6 +9,8 @@
 const dynalite = require("dynalite");
 
 const server = dynalite({ createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 });
+// Node closes a connection after five idle seconds, just when a slow machine may be using it again.
+server.keepAliveTimeout = 0;
 server.listen(0, "127.0.0.1", () => {
   console.log(JSON.stringify({ endpoint_url: `http://127.0.0.1:${server.address().port}` }));
 });
