@@ -84,6 +84,11 @@ _value:
       description: The learner's e-mail address, V(null) if the roster has none.
       type: str
       sample: anna@example.org
+    generation:
+      description:
+        - How often the learner was given another user id. See P(labstream.aws.rotated_learners#filter).
+      type: int
+      sample: 0
     seat:
       description: The learner's AppStream user id.
       type: str
@@ -144,6 +149,7 @@ def appstream_seats(
     seats = [
         {
             **{field: learner.get(field) for field in ("learner", "name", "email")},
+            "generation": learner.get("generation", 0),
             "seat": learner["user_id"],
             "provider": "appstream",
             "scope": result["scope"],

@@ -62,6 +62,18 @@ def check_has_lease_store(lease_store: str) -> None:
         )
 
 
+def check_lab(lab: str | None) -> None:
+    """Refuse what is no name of a lab; None is no lab.
+
+    Raises:
+        InvalidOption: naming the value.
+    """
+    if lab is not None and not (0 < len(lab) <= LONGEST_LAB and lab.isprintable()):
+        raise InvalidOption(
+            f"lab is {quote(lab)}, but it must have 1 to {LONGEST_LAB} printable characters: give the lab a name."
+        )
+
+
 def check_lease_arguments(params: dict[str, Any]) -> None:
     """Refuse what the argument spec cannot.
 
@@ -70,12 +82,7 @@ def check_lease_arguments(params: dict[str, Any]) -> None:
     """
     check_concurrency(params["concurrency"])
     address_of(params["lease_store"])
-    lab = params["lab"]
-    if lab is not None and not (0 < len(lab) <= LONGEST_LAB and lab.isprintable()):
-        raise InvalidOption(
-            f"lab is {quote(lab)}, but it must have 1 to {LONGEST_LAB} printable characters: give the lab a name, or "
-            "leave it out."
-        )
+    check_lab(params["lab"])
     if params["state"] == "present" and params["lease_store"] == NONE and not params["return_urls"]:
         raise InvalidOption(
             "lease_store is none and return_urls is false, so nobody would ever get the URLs: name a lease store, or "

@@ -23,7 +23,7 @@ from .handout_pages import LabClass, LearnersLink, OverviewRow, csv_text, defuse
 from .lease import Lease, LeaseKey, purpose_of
 from .lease_store.base import LeaseStore, NoLeaseStore
 from .moments import format_moment
-from .page_names import PageRecord, Place, find_pages, purge_pages, remember_pages
+from .page_names import PageRecord, Place, find_pages, latest_places, purge_pages, remember_pages
 
 COLUMNS = ("learner", "name", "email", "seat", "expires", "streaming_url")
 LINK_COLUMNS = ("learner", "name", "email", "page")
@@ -120,9 +120,7 @@ class Handout:
         self._ended = options["state"] == "absent"
         needs_pages = bool(options["pages"] or options["overview"])
         self.known = find_pages(store, options["lab"], now=now) if needs_pages else {}
-        # The last one of each learner is the latest.
-        by_generation = sorted(self.known, key=_by_generation)
-        self._latest = {place.learner: place for place in by_generation}
+        self._latest = latest_places(self.known)
         self.seats = [self._settled(seat) for seat in seats] if needs_pages else list(seats)
         keys = {seat.key for seat in self.seats if seat.key}
         shown = {page.shows for page in self.known.values() if page.shows} if options["overview"] else set()
@@ -266,10 +264,6 @@ class Handout:
             return row
         state = "forgotten" if lease.forgotten else "working" if lease.opens_at(self._now) else "expired"
         return replaced(row, state=state, expires=lease.expires, issued=lease.issued)
-
-
-def _by_generation(place: Place) -> tuple[str, int]:
-    return place.learner, place.generation
 
 
 def _file_name(page: PageRecord) -> str:

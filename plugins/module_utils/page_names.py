@@ -7,7 +7,10 @@
 A page's name is a random token, since whoever knows it gets to the learner's URL. Its record is an intent whose
 ``client_token`` is that token, in a scope of the class; runs at once agree on it as they agree on intents. Its
 ``stream_id`` says which lease the page shows, so that a later run with another roster, or with none, can tell of
-everybody. Pure: knows neither AWS nor Ansible.
+everybody.
+
+When a link came into wrong hands, the learner gets the next generation, which is another page and another user id. So
+these records are also where each learner's generation is remembered. Pure: knows neither AWS nor Ansible.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ import json
 import re
 import secrets
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -72,6 +75,12 @@ def find_pages(store: LeaseStore, lab: str, *, now: datetime) -> dict[Place, Pag
     return {_place_of(record): _page_of(record) for record in records if record.forgotten is None}
 
 
+def latest_places(known: Mapping[Place, PageRecord]) -> dict[str, Place]:
+    """The latest place of each learner, in the order of their names."""
+    by_generation = sorted(known, key=_by_generation)
+    return {place.learner: place for place in by_generation}
+
+
 def remember_pages(
     store: LeaseStore,
     lab: str,
@@ -114,9 +123,42 @@ def remember_pages(
     return pages
 
 
+def rotate(
+    store: LeaseStore, lab: str, known: Mapping[Place, PageRecord], learners: Collection[str], *, now: datetime
+) -> dict[str, int]:
+    """Give learners their next generation; a learner whom another run gives one at the same time gets that one.
+
+    Who was given one before keeps it: their records are renewed like those of pages. A learner whom one roster writes
+    in capitals and another does not has one user id, and so counts as one.
+
+    Args:
+        store: The lease store.
+        lab: The name of the class.
+        known: What ``find_pages`` found.
+        learners: Who gets the next generation.
+        now: The time.
+
+    Returns:
+        The generation of each learner who was ever given one, which is 1 or higher.
+
+    Raises:
+        LeaseStoreError: the store failed.
+    """
+    places = {learner: place for learner, place in latest_places(known).items() if place.generation}
+    for learner in learners:
+        alike = (place.generation for place in known if place.learner.casefold() == learner.casefold())
+        places[learner] = Place(learner, max(alike, default=0) + 1)
+    remember_pages(store, lab, known, dict.fromkeys(places.values()), now=now, until=now.replace(microsecond=0))
+    return {learner: place.generation for learner, place in places.items()}
+
+
 def purge_pages(store: LeaseStore, known: Mapping[Place, PageRecord], *, now: datetime) -> None:
     """Remove the records of the pages."""
     store.forget([page.record.key for page in known.values()], now=now, purge=True)
+
+
+def _by_generation(place: Place) -> tuple[str, int]:
+    return place.learner, place.generation
 
 
 def _record(key: LeaseKey, token: str, shows: LeaseKey | None, issued: datetime, until: datetime, lab: str) -> Lease:

@@ -242,8 +242,8 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils.arguments import (
-    LONGEST_LAB,
     check_has_lease_store,
+    check_lab,
     moment_of,
     store_arguments,
 )
@@ -323,11 +323,8 @@ def check_arguments(params: Mapping[str, Any], seats: Sequence[Seat]) -> None:
     Raises:
         InvalidOption: naming the value.
     """
-    lab, base_url = params["lab"], params["base_url"]
-    if lab is not None and not (0 < len(lab) <= LONGEST_LAB and lab.isprintable()):
-        raise InvalidOption(
-            f"lab is {quote(lab)}, but it must have 1 to {LONGEST_LAB} printable characters: give the class a name."
-        )
+    base_url = params["base_url"]
+    check_lab(params["lab"])
     if base_url is not None and not is_web_address(base_url):
         raise InvalidOption(
             f"base_url is {quote(base_url)}, but it must be an address of the web: let it start with https:// or http://."

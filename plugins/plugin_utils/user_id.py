@@ -92,6 +92,14 @@ def appstream_user_id(text: Any, style: str = "readable", key: str | None = None
     return f"{_stem(person)}-{_base32(hashlib.sha256(person.encode()).digest())[:_HASH_LENGTH]}"
 
 
+def rotated_user_id(user_id: str, generation: int) -> str:
+    """Return the user id of that generation of the learner whose first one, of generation 0, is ``user_id``."""
+    if generation == 0:
+        return user_id
+    digest = hashlib.sha256(f"{user_id}\n{generation}".encode()).digest()
+    return f"{user_id[:_STEM_LENGTH].rstrip('_+=,.@-')}-{_base32(digest)[:_HASH_LENGTH]}"
+
+
 def check_style(style: Any, key: Any) -> None:
     """Raise ValueError unless ``style`` exists and ``key`` suits it. The key is a secret, so no message shows it."""
     if style not in STYLES:

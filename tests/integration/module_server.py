@@ -33,6 +33,7 @@ for module in (
     "streaming_handout",
     "streaming_lease_info",
     "streaming_lease_table",
+    "streaming_rotation",
 ):
     importlib.import_module(f"ansible_collections.labstream.aws.plugins.modules.{module}")
 

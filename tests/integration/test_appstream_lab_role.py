@@ -112,6 +112,7 @@ def test_a_class_from_a_roster_file_gets_seats_and_a_second_run_changes_nothing(
         "session_context": "unit-7",
         "expires": anna["expires"],
         "issued": True,
+        "generation": 0,
     }
     assert anna["scope"].startswith("appstream|127.0.0.1")
     assert (ben["learner"], ben["seat"], ben["name"]) == ("S2", "s2", "Ben Example")
@@ -124,6 +125,7 @@ def test_a_class_from_a_roster_file_gets_seats_and_a_second_run_changes_nothing(
         "reused": 0,
         "failed": 0,
         "forgotten": 0,
+        "rotated": [],
         "first_expiry": anna["expires"],
         "renew_before": None,
         "failures": [],
@@ -311,7 +313,7 @@ REFUSED = {
     "no end": ({"validity": None}, "Give one of appstream_lab_ends_at and appstream_lab_validity."),
     "two ends": ({"ends_at": "17:00"}, "Give one of appstream_lab_ends_at and appstream_lab_validity."),
     "no zone": ({"validity": None, "ends_at": "17:00"}, "The end of the class '17:00' has no offset from UTC"),
-    "no memory": ({"lease_store": "none"}, "lease_store is none and return_urls is false, so nobody would ever"),
+    "no memory": ({"lease_store": "none"}, "lease_store is none, which remembers no URL"),
     "no such stack": ({"stack_name": "nix"}, "Stack 'nix' does not exist in region us-east-1"),
 }
 

@@ -84,7 +84,7 @@ REFUSED_VALUES = {
     "empty fleet name": Case({**ANNA, "fleet_name": ""}, ("fleet_name is ''", "1 to 101")),
     "concurrency 0": Case({**ANNA, "concurrency": 0}, ("concurrency is 0", "from 1 to 64")),
     "concurrency 65": Case({**ANNA, "concurrency": 65}, ("concurrency is 65", "from 1 to 64")),
-    "empty lab": Case({**ANNA, "lab": ""}, ("lab is ''", "1 to 255 printable characters", "leave it out")),
+    "empty lab": Case({**ANNA, "lab": ""}, ("lab is ''", "1 to 255 printable characters", "give the lab a name")),
     "lab with a control character": Case(
         {**ANNA, "lab": "mon\nday"}, ("lab is 'mon\\nday'", "1 to 255 printable characters")
     ),

@@ -29,7 +29,7 @@ def result_of(*entries):
 
 
 def test_a_seat_says_who_has_it_and_where_its_url_is_found_and_what_the_url_opens():
-    target = {"provider": "appstream", "scope": "the scope", "region": "us-east-1"}
+    target = {"provider": "appstream", "generation": 0, "scope": "the scope", "region": "us-east-1"}
     target |= {"stack_name": "course", "fleet_name": "fleet", "application_id": None, "expires": EXPIRES}
 
     assert seats_of(result_of(entry("l1", issued=True, session_context="unit-7"), entry("ben@example.org"))) == [

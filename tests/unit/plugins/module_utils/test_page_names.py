@@ -18,8 +18,10 @@ from ansible_collections.labstream.aws.plugins.module_utils.page_names import (
     RENEWED_BELOW,
     Place,
     find_pages,
+    latest_places,
     purge_pages,
     remember_pages,
+    rotate,
     scope_of,
 )
 
@@ -157,3 +159,48 @@ def test_a_record_of_somebody_else_names_no_file(store, fields):
 def test_no_name_is_in_what_is_printed_of_a_page(store):
     page = remember(store, {ANNA: None})[ANNA]
     assert page.token not in repr(page)
+
+
+# Generations: how often a learner's link came into wrong hands.
+
+
+def rotated(store, *learners, lab="cad", now=NOW):
+    return rotate(store, lab, find_pages(store, lab, now=now), learners, now=now)
+
+
+def test_every_rotation_gives_a_learner_the_next_generation_and_is_remembered(store):
+    remember(store, {ANNA: key_of("anna"), BEN: None})
+    assert rotated(store) == {}
+    assert rotated(store, "anna") == {"anna": 1}
+    assert rotated(store, "anna", "chloe") == {"anna": 2, "chloe": 1}
+    assert rotated(store) == {"anna": 2, "chloe": 1}
+    assert rotated(store, lab="cad-2") == {}
+
+
+def test_a_rotated_learner_gets_another_page_name(store):
+    before = remember(store, {ANNA: None})
+    rotated(store, "anna")
+    assert latest_places(find_pages(store, "cad", now=NOW)) == {"anna": Place("anna", 1)}
+    after = remember(store, {Place("anna", 1): None})
+    assert tokens(before)[ANNA] != tokens(after)[Place("anna", 1)]
+
+
+def test_two_runs_that_rotate_a_learner_at_once_rotate_once(store):
+    known = find_pages(store, "cad", now=NOW)
+    assert rotate(store, "cad", known, ["anna"], now=NOW) == {"anna": 1}
+    assert rotate(store, "cad", known, ["anna"], now=NOW) == {"anna": 1}
+    assert rotated(store) == {"anna": 1}
+
+
+def test_a_learner_written_in_capitals_has_the_generations_of_the_same_one_in_small_letters(store):
+    rotated(store, "Anna@Example.org")
+    assert rotated(store, "anna@example.org") == {"Anna@Example.org": 1, "anna@example.org": 2}
+
+
+def test_a_generation_is_kept_as_long_as_runs_of_the_class_ask_for_it(store):
+    rotated(store, "anna")
+    now = NOW
+    for _month in range(12):
+        now += timedelta(days=100)
+        assert rotated(store, now=now) == {"anna": 1}
+    assert rotated(store, now=now + KEPT + RETENTION + timedelta(days=1)) == {}

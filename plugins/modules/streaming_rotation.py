@@ -1,0 +1,151 @@
+#!/usr/bin/python
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: streaming_rotation
+version_added: 0.1.0
+short_description: Remember which learners of a class need another user id and page
+description:
+  - A streaming URL cannot be revoked. When the wrong person has opened the link of a learner, the learner needs another
+    user id, so that nobody shares the session, and another page.
+  - This module counts and remembers in O(lease_store) how often that was, as the learner's generation. It calls neither
+    AppStream nor Nimble Studio. The filter P(labstream.aws.rotated_learners#filter) makes the user ids, and
+    M(labstream.aws.streaming_handout) the pages.
+  - The role P(labstream.aws.appstream_lab#role) does all of it.
+author:
+  - labstream.aws contributors (@labstream)
+options:
+  lab:
+    description:
+      - The name of the class, as the URLs are issued for. A learner's generation is one of this class.
+    type: str
+    required: true
+  rotate:
+    description:
+      - What identifies the learners who get the next generation, as the hand-outs have it. By default, nobody does, and
+        it is only told who was given one before.
+    type: list
+    elements: str
+    default: []
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: partial
+    details:
+      - Not with O(rotate). Each task gives those learners another generation, so give it once.
+notes:
+  - A generation is remembered for up to 150 days after the last task of this class, as the names of pages are, and
+    forgotten with them by O(labstream.aws.streaming_handout#module:purge).
+seealso:
+  - module: labstream.aws.streaming_handout
+  - plugin: labstream.aws.rotated_learners
+    plugin_type: filter
+extends_documentation_fragment:
+  - labstream.aws.lease.store
+  - labstream.aws.attributes
+  - labstream.aws.attributes.action_group
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+"""
+
+EXAMPLES = r"""
+# Note: These examples set neither authentication details nor the region, see the AWS Guide for details.
+
+- name: Remember that the wrong person had the link of a learner
+  labstream.aws.streaming_rotation:
+    lab: cad-2026-11-21
+    rotate: [anna@example.org]
+
+- name: Look who was given another user id before
+  labstream.aws.streaming_rotation:
+    lab: cad-2026-11-21
+  register: rotation
+
+- name: Make the user ids of the class
+  ansible.builtin.set_fact:
+    learners: "{{ lookup('ansible.builtin.file', 'participants.csv') | labstream.aws.roster
+      | labstream.aws.rotated_learners(rotation.generations) }}"
+"""
+
+RETURN = r"""
+generations:
+  description:
+    - The generation of each learner of the class who was ever given one, which is 1 or higher. All others have 0.
+    - In check mode, as they would be.
+  returned: always
+  type: dict
+  sample:
+    anna@example.org: 1
+rotated:
+  description: The learners who got the next generation, or would get it in check mode.
+  returned: always
+  type: list
+  elements: str
+  sample:
+    - anna@example.org
+"""
+
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible_collections.labstream.aws.plugins.module_utils.arguments import (
+    check_has_lease_store,
+    check_lab,
+    store_arguments,
+)
+from ansible_collections.labstream.aws.plugins.module_utils.handouts import seat_of
+from ansible_collections.labstream.aws.plugins.module_utils.lease_store.base import NoLeaseStore
+from ansible_collections.labstream.aws.plugins.module_utils.lease_store.opening import lease_store_of
+from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
+from ansible_collections.labstream.aws.plugins.module_utils.page_names import find_pages, latest_places, rotate
+
+EMPTY_RESULT: dict[str, Any] = dict(changed=False, generations={}, rotated=[])
+
+
+def run(module: LabstreamAWSModule) -> None:
+    """Count, and tell the generations.
+
+    Raises:
+        LabstreamError: an option is wrong, or the store cannot be used.
+    """
+    lab, result = module.params["lab"], module.result
+    check_lab(lab)
+    check_has_lease_store(module.params["lease_store"])
+    learners = [seat_of(dict(learner=name), may_lack_key=True).place.learner for name in module.params["rotate"]]
+    learners = list(dict.fromkeys(learners))
+    now = datetime.now(timezone.utc)
+    with lease_store_of(module, issues=bool(learners)) as store:
+        known = find_pages(store, lab, now=now)
+        writable = NoLeaseStore() if module.check_mode else store
+        generations = rotate(writable, lab, known, learners, now=now)
+    result.update(changed=bool(learners), generations=generations, rotated=learners)
+    if module._diff:
+        latest = latest_places(known)
+        before = {learner: latest[learner].generation if learner in latest else 0 for learner in generations}
+        result["diff"] = dict(before=before, after=generations)
+
+
+def main() -> None:
+    """The module."""
+    module = LabstreamAWSModule(
+        empty_result=EMPTY_RESULT,
+        argument_spec=dict(
+            lab=dict(type="str", required=True),
+            rotate=dict(type="list", elements="str", default=[]),
+            **store_arguments(),
+        ),
+        supports_check_mode=True,
+    )
+    module.run(run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A learner whose link the wrong person has opened: the module that counts it, and what the role does about it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.running import FLEET, STACK, Run, Task
+from tests.simulator.control import Simulator
+
+ROTATION = "labstream.aws.streaming_rotation"
+START = "labstream.aws.lab_day_start"
+NEW_ID = "anna-aham6q5jh6hi"
+
+
+def generations(told: Task) -> tuple[dict[str, int], list[str], bool]:
+    return told.result["generations"], told.result["rotated"], told.changed
+
+
+def test_check_mode_foresees_what_a_run_remembers(call_module: Callable[..., Task], home: Path) -> None:
+    foreseen = call_module({"lab": "monday", "rotate": ["anna"]}, module=ROTATION, check=True, diff=True)
+    assert generations(foreseen) == ({"anna": 1}, ["anna"], True)
+    assert foreseen.result["diff"] == {"before": {"anna": 0}, "after": {"anna": 1}}
+    assert generations(call_module({"lab": "monday"}, module=ROTATION)) == ({}, [], False)
+
+    done = call_module({"lab": "monday", "rotate": ["anna", "anna"]}, module=ROTATION)
+    assert generations(done) == ({"anna": 1}, ["anna"], True)
+    assert generations(call_module({"lab": "monday"}, module=ROTATION)) == ({"anna": 1}, [], False)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"lab": ""}, "lab is ''"),
+        ({"rotate": [""]}, "has the learner ''"),
+        ({"rotate": ["x" * 201]}, "1 to 200 characters"),
+        ({"lease_store": "none"}, "lease_store is none"),
+        ({"lease_store": "mysql://x"}, "lease_store is 'mysql://x'"),
+    ],
+)
+def test_bad_options_are_refused_with_their_value(
+    call_module: Callable[..., Task], options: dict[str, Any], told: str
+) -> None:
+    refused = call_module({"lab": "monday", "rotate": ["anna"], **options}, module=ROTATION)
+    assert refused.failed
+    assert told in refused.msg
+    assert generations(refused) == ({}, [], False)
+
+
+def test_a_rotated_learner_has_another_user_id_url_and_page_and_the_wrong_person_is_out(
+    simulator: Simulator, run_playbook: Callable[..., Run], lab: None, home: Path
+) -> None:
+    day = {
+        "appstream_lab_name": "monday",
+        "appstream_lab_stack_name": STACK,
+        "appstream_lab_fleet_name": FLEET,
+        "appstream_lab_manage_fleet": False,
+        "appstream_lab_learners": [{"learner": "anna"}, {"learner": "ben"}],
+        "appstream_lab_validity": 3600,
+        "lab_handout_pages": str(home / "pages"),
+        "lab_handout_links": str(home / "links.csv"),
+    }
+
+    def pages() -> dict[str, str]:
+        with open(home / "links.csv", newline="", encoding="utf-8") as file:
+            return {row["learner"]: row["page"] for row in csv.DictReader(file)}
+
+    def sessions() -> dict[str, str]:
+        told = simulator.client("appstream").describe_sessions(StackName=STACK, FleetName=FLEET)["Sessions"]
+        return {one["UserId"]: one["State"] for one in told}
+
+    # Given a class with its URLs and pages, in which somebody has opened anna's URL.
+    first = run_playbook(START, extra_vars=day)
+    assert first.returncode == 0, first.printed
+    links, [old_url] = pages(), [url for url in simulator.streaming_urls() if "anna" in simulator.open(url)[1]]
+    assert sessions()["anna"] == "ACTIVE"
+
+    # When anna is rotated, first to be foreseen,
+    foreseen = run_playbook(START, extra_vars={**day, "appstream_lab_rotate": ["anna"]}, check=True)
+    assert foreseen.returncode == 0, foreseen.printed
+    assert pages() == links
+    assert sessions()["anna"] == "ACTIVE"
+    rotated = run_playbook(START, extra_vars={**day, "appstream_lab_rotate": ["anna"]})
+    assert rotated.returncode == 0, rotated.printed
+
+    # then she has another user id, ben keeps all that he has, and the session of before is over.
+    summary = rotated.task("labstream.aws.appstream_lab : Publish the facts").result["ansible_facts"]
+    assert [seat["seat"] for seat in summary["appstream_lab_seats"]] == [NEW_ID, "ben"]
+    assert [seat["generation"] for seat in summary["appstream_lab_seats"]] == [1, 0]
+    assert [seat["issued"] for seat in summary["appstream_lab_seats"]] == [True, False]
+    assert summary["appstream_lab_summary"]["rotated"] == ["anna"]
+    assert sessions().get("anna") in (None, "EXPIRED")
+    # Her page has another address, and the one of before has no URL.
+    assert pages()["ben"] == links["ben"]
+    assert pages()["anna"] != links["anna"]
+    assert 'data-state="moved"' in (home / "pages" / links["anna"]).read_text(encoding="utf-8")
+    # What it costs is said, and no URL and no page's name.
+    assert "has another user id now, and by that an empty home folder" in rotated.printed
+    assert "1 forgotten streaming URL works until it expires at" in rotated.printed
+    assert not any(secret in rotated.printed for secret in (*simulator.streaming_urls(), *pages().values()))
+
+    # When the class is served again without it, then nothing changes.
+    again = run_playbook(START, extra_vars=day)
+    assert (again.returncode, again.changed) == (0, 0), again.printed
+    assert old_url not in (home / "pages" / pages()["anna"]).read_text(encoding="utf-8")
+
+
+def test_a_name_that_the_roster_does_not_have_is_refused_before_anything_is_done(
+    simulator: Simulator, run_playbook: Callable[..., Run], lab: None
+) -> None:
+    variables = {"name": "monday", "stack_name": STACK, "fleet_name": FLEET, "validity": 3600}
+    variables |= {"learners": [{"learner": "anna"}], "rotate": ["Ann"]}
+    before = simulator.calls()
+    refused = run_playbook(
+        "labstream.aws.appstream_lab", extra_vars={f"appstream_lab_{k}": v for k, v in variables.items()}
+    )
+    assert refused.returncode == 2
+    assert "appstream_lab_rotate names Ann, who is not in the roster" in refused.printed
+    assert simulator.calls() == before
