@@ -50,6 +50,10 @@ chaos: $(NEWEST) ## Runs that are killed, and runs at once, over each lease stor
 long: $(NEWEST) $(CHROMIUM) ## Hand-outs and whole lab days, which take longer than `make test` may
 	@$(IN_NEWEST) pytest tests/integration -m long -n 2
 
+audit: $(NEWEST) build/venv-audit/.stamp ## Known vulnerabilities of what the collection and its tests run on; asks osv.dev
+	@build/venv-audit/bin/pip-audit --strict --vulnerability-service osv --progress-spinner off --path \
+		"$$(build/venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+
 build: $(RUNTIME) ## The tarball for Galaxy, in build/dist
 	@$(IN_NEWEST) ansible-galaxy collection build --force --output-path build/dist
 
@@ -113,7 +117,7 @@ integration-oldest: $(NEWEST) $(OLDEST) ## The tests marked "core", through the 
 molecule: $(NEWEST) ## Role scenarios in extensions/molecule
 	@$(IN_NEWEST) molecule test --all --continue-on-failure
 
-.PHONY: help demo test bench chaos long build format changelog environments clean lint lint-python lint-ansible lint-docs tarball galaxy \
+.PHONY: help demo test bench chaos long audit build format changelog environments clean lint lint-python lint-ansible lint-docs tarball galaxy \
 	sanity sanity-oldest unit unit-oldest integration integration-oldest molecule
 
 # Environments
@@ -151,6 +155,10 @@ build/collections-oldest/.stamp: requirements/amazon-aws-oldest.txt tools/collec
 	touch $@
 
 build/venv-lint/.stamp: requirements/lint.txt build/python-version
+	$(new_venv)
+	$(call install,$<)
+
+build/venv-audit/.stamp: requirements/audit.txt build/python-version
 	$(new_venv)
 	$(call install,$<)
 

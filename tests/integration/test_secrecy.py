@@ -10,15 +10,26 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.integration.running import FLEET, STACK, STREAM_MODULE, STUDIO, Ansible
+from tests.integration.running import FLEET, STACK, STREAM_MODULE, STUDIO, TIMEOUT_SECONDS, Ansible
 from tests.simulator.control import Simulator
 
 KEY = "only-the-class-knows-this-key"
+# What takes the place of the machine's log in every Python that a run starts.
+SYSLOG = """
+import os, syslog
+
+def keep(*arguments):
+    with open(os.environ["LABSTREAM_TEST_SYSLOG"], "a") as log:
+        print(arguments[-1], file=log)
+
+syslog.syslog = keep
+"""
 STORE = ".ansible/labstream/leases.sqlite3"
 
 
@@ -58,6 +69,36 @@ def playbook(home: Path) -> list[dict]:
     return [{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]
 
 
+def processes_until_the_end_of(process: subprocess.Popen) -> set[bytes]:
+    """The arguments and environments of the process and of all that it starts, but for what lives a moment only."""
+    seen = set()
+    end = time.monotonic() + TIMEOUT_SECONDS
+    while process.poll() is None:
+        if time.monotonic() > end:
+            process.kill()
+        seen |= {line for pid in family_of(process.pid) for line in told_of(pid)}
+        time.sleep(0.05)
+    return seen
+
+
+def family_of(pid: int) -> list[int]:
+    """The process and its descendants."""
+    try:
+        threads = Path(f"/proc/{pid}/task").iterdir()
+        children = [int(child) for thread in threads for child in (thread / "children").read_text().split()]
+    except OSError:  # it has ended
+        return []
+    return [pid, *(descendant for child in children for descendant in family_of(child))]
+
+
+def told_of(pid: int) -> list[bytes]:
+    """What anybody can see of a process, and its environment, which its user can."""
+    try:
+        return [Path(f"/proc/{pid}/{what}").read_bytes() for what in ("cmdline", "environ")]
+    except OSError:
+        return []
+
+
 @pytest.fixture
 def temporary() -> Iterator[Path]:
     """A folder for temporary files, with a short name: ansible-core 2.21 has a socket in it."""
@@ -80,8 +121,12 @@ def test_no_url_is_in_what_a_run_prints_keeps_caches_or_records(
     (project / "class.yml").write_text(json.dumps(playbook(home)))
     kept = tmp_path / "kept"
     kept.mkdir()
+    (tmp_path / "python").mkdir()
+    (tmp_path / "python" / "sitecustomize.py").write_text(SYSLOG)
     environment = {
         **ansible.environment,
+        "PYTHONPATH": str(tmp_path / "python"),
+        "LABSTREAM_TEST_SYSLOG": str(tmp_path / "syslog"),
         "ANSIBLE_KEEP_REMOTE_FILES": "1",
         "ANSIBLE_REMOTE_TEMP": str(kept),
         "ANSIBLE_LOG_PATH": str(tmp_path / "ansible.log"),
@@ -89,20 +134,21 @@ def test_no_url_is_in_what_a_run_prints_keeps_caches_or_records(
         "TMPDIR": str(temporary),
     }
     command = [Path(sys.executable).with_name("ansible-runner"), "run", tmp_path / "runner", "-p", "class.yml"]
+    with open(tmp_path / "printed", "w+") as output:
+        process = subprocess.Popen(
+            [*command, "--ident", "run", "--cmdline", "--diff -vvvv"],
+            cwd=home,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        started = processes_until_the_end_of(process)
+        output.seek(0)
+        printed = output.read()
+    (tmp_path / "processes").write_bytes(b"\n".join(started))
 
-    run = subprocess.run(
-        [*command, "--ident", "run", "--cmdline", "--diff -vvvv"],
-        cwd=home,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    (tmp_path / "printed").write_text(run.stdout + run.stderr)
-
-    assert run.returncode == 0, run.stdout
+    assert process.returncode == 0, printed
     # What is searched is there.
     artifacts = tmp_path / "runner" / "artifacts" / "run"
     assert len(list((artifacts / "job_events").iterdir())) > 20
@@ -111,10 +157,12 @@ def test_no_url_is_in_what_a_run_prints_keeps_caches_or_records(
     assert "appstream_streaming_urls" in facts.read_text()
     assert "nimble_session_streams" in facts.read_text()
     assert list(kept.rglob("AnsiballZ_appstream_streaming_url.py"))
+    assert (tmp_path / "syslog").read_text().count("Invoked with") > 5
+    assert sum(b"AnsiballZ_" in each for each in started) > 5
     assert list(kept.rglob("AnsiballZ_nimble_session_stream.py"))
-    assert '"appstream_lab_seats"' in run.stdout
-    assert "OperationNotPermittedException" in run.stdout
-    assert "'refused' is STOPPED" in run.stdout
+    assert '"appstream_lab_seats"' in printed
+    assert "OperationNotPermittedException" in printed
+    assert "'refused' is STOPPED" in printed
     assert json.loads((home / "summary.json").read_text())["forgotten"] == 2
     urls = lab.streaming_urls()
     assert (len(urls), len(lab.streams())) == (7, 4)
