@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +23,7 @@ import yaml
 
 from tests.integration.awx_api import AwxApi, Refused, check_survey, survey_errors
 from tests.integration.lease_stores import LeaseTable
-from tests.integration.running import CHECKOUT, COLLECTIONS, FLEET, STACK, VENV, clean_environment
+from tests.integration.running import CHECKOUT, COLLECTIONS, FLEET, STACK, VENV, Run, clean_environment
 from tests.simulator.control import Simulator
 
 EXAMPLE = CHECKOUT / "examples/awx"
@@ -32,6 +33,8 @@ REGION = VARIABLES["awx_region"]
 QUESTIONS = {"class.yml": "awx_class_questions", "end_class.yml": "awx_end_class_questions"}
 # As a browser sends what was pasted into a text area.
 ROSTER = "Name,Email\r\nAnna Example,anna@example.org\r\nBen {{ 1 // 0 }},ben@example.org\r\n"
+# What setup.yml gives to the job templates.
+PAGES = {"class_pages_bucket": "lab-pages", "class_pages_prefix": "pages", "class_pages_region": REGION}
 NEEDS_AWX = pytest.mark.skipif(
     not (COLLECTIONS / "ansible_collections/awx/awx").is_dir(),
     reason="awx.awx is not in the release of the package ansible that goes with this Python",
@@ -55,7 +58,7 @@ class Job:
 
     @property
     def summary(self) -> dict[str, Any]:
-        return self.artifacts["class_summary"]
+        return self.artifacts["lab_day_summary"]
 
 
 class Controller:
@@ -66,8 +69,8 @@ class Controller:
         self.environment = dict(environment)
         self.jobs = 0
 
-    def launch(self, playbook: str, answers: Mapping[str, str]) -> Job:
-        """Run a playbook of the example with these answers to its survey, as AWX does."""
+    def launch(self, playbook: str, answers: Mapping[str, str], own: Mapping[str, str] | None = None) -> Job:
+        """Run a playbook of the example, with answers to its survey and variables of its job template, as AWX does."""
         questions = SURVEYS[QUESTIONS[playbook]] + SURVEYS["awx_target_questions"]
         assert {question["variable"] for question in questions} == set(answers)
         self.jobs += 1
@@ -81,8 +84,12 @@ class Controller:
         (job / "env").mkdir()
         # JSON is YAML. AWX marks all text that is not the job template's own.
         marked = [f"!unsafe {json.dumps(name)}: !unsafe {json.dumps(answer)}\n" for name, answer in answers.items()]
-        (job / "env/extravars").write_text("".join([f"awx_job_id: {self.jobs}\n", *marked]))
-        (job / "env/envvars").write_text(json.dumps({**self.environment, "JOB_ID": str(self.jobs)}))
+        templates = [f"{json.dumps(name)}: {json.dumps(value)}\n" for name, value in (own or {}).items()]
+        (job / "env/extravars").write_text("".join([f"awx_job_id: {self.jobs}\n", *templates, *marked]))
+        thrown_away = job / "tmp"
+        thrown_away.mkdir()
+        environment = {**self.environment, "JOB_ID": str(self.jobs), "TMPDIR": str(thrown_away)}
+        (job / "env/envvars").write_text(json.dumps(environment))
         runner = [sys.executable, Path(sys.executable).with_name("ansible-runner")]
         finished = subprocess.run(
             [*runner, "run", job, "-p", playbook, "--ident", "run"],
@@ -93,6 +100,8 @@ class Controller:
             check=False,
             timeout=120,
         )
+        assert all(each.stat().st_mode & 0o77 == 0 for each in thrown_away.iterdir())
+        shutil.rmtree(thrown_away)
         artifacts = job / "artifacts/run"
         events = [json.loads(path.read_text()) for path in (artifacts / "job_events").glob("*.json")]
         (end,) = [event["event_data"] for event in events if event["event"] == "playbook_on_stats"]
@@ -123,7 +132,7 @@ def controller(tmp_path: Path, lab: Simulator) -> Controller:
 
 @pytest.fixture
 def end_answers(table: LeaseTable) -> dict[str, str]:
-    """The answers that end a class, of which all is removed."""
+    """The answers that end a class, and leave the fleet alone."""
     (store,) = VARIABLES["awx_lease_stores"]
     return {
         "class_name": "cad-course",
@@ -131,17 +140,26 @@ def end_answers(table: LeaseTable) -> dict[str, str]:
         "class_fleet": FLEET,
         "class_region": REGION,
         "class_lease_store": store.replace("{{ awx_region }}", REGION),
-        "class_purge": "yes",
+        "class_manage_fleet": "no",
+        "class_end_sessions": "no",
+        "class_purge": "no",
     }
 
 
 @pytest.fixture
 def answers(end_answers: dict[str, str]) -> dict[str, str]:
     """The answers for that class, of two learners whose roster was pasted. Its end is far off, whenever this runs."""
-    given = {name: answer for name, answer in end_answers.items() if name != "class_purge"}
+    given = {name: answer for name, answer in end_answers.items() if name not in ("class_end_sessions", "class_purge")}
     zone = VARIABLES["awx_timezone"]
     end = "23:00" if datetime.now(ZoneInfo(zone)).hour < 12 else "11:00"
-    return {**given, "class_roster": ROSTER, "class_ends_at": end, "class_timezone": zone}
+    own = {
+        "class_roster": ROSTER,
+        "class_starts_at": "",
+        "class_ends_at": end,
+        "class_timezone": zone,
+        "class_rotate": "",
+    }
+    return {**given, **own}
 
 
 def files_with(secrets: list[str], folder: Path) -> list[Path]:
@@ -150,11 +168,38 @@ def files_with(secrets: list[str], folder: Path) -> list[Path]:
     return [path for path in files if any(secret.encode() in path.read_bytes() for secret in secrets)]
 
 
-def handout_command() -> str:
+def handout_command(*, with_pages: bool) -> str:
     """The shell commands of the README that hand URLs out."""
     readme = (EXAMPLE / "README.md").read_text(encoding="utf-8")
-    (command,) = [block for block in re.findall(r"(?:^    .*\n)+", readme, re.MULTILINE) if "../class.yml" in block]
-    return command
+    blocks = re.findall(r"(?:^    .*\n)+", readme, re.MULTILINE)
+    (command,) = [block for block in blocks if "lab_handout_csv" in block]
+    (more,) = [block for block in blocks if "lab_handout_links" in block]
+    return command.rstrip() + (more if with_pages else "")
+
+
+def hand_out(lab: Simulator, home: Path, roster: str, answers: Mapping[str, str], *, with_pages: bool = False) -> None:
+    """Run these commands, but for the time of day, where the README tells the teacher to."""
+    examples = shutil.copytree(CHECKOUT / "examples", home / "streaming-labs")
+    (examples / "awx/participants.csv").write_text(roster)
+    finished = subprocess.run(
+        ["bash", "-euc", handout_command(with_pages=with_pages).replace("17:00", answers["class_ends_at"])],
+        cwd=examples / "awx",
+        env=environment_in(home, **lab.environment()),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+
+
+def secrets_of(urls: list[str]) -> list[str]:
+    """What nobody may be told of the URLs."""
+    secrets = [secret for url in urls for secret in (url, url.partition("parameters=")[2])]
+    assert secrets
+    assert all(secrets)
+    return secrets
 
 
 def test_jobs_share_their_leases_by_the_table_and_leave_no_url_behind(
@@ -172,19 +217,8 @@ def test_jobs_share_their_leases_by_the_table_and_leave_no_url_behind(
     first = controller.launch("class.yml", answers)
     second = controller.launch("class.yml", {**answers, "class_roster": "s3://rosters/courses/cad.csv\r\n"})
     urls = table.urls()
-    # As the README tells the teacher to, but for the time of day. Somebody has joined the course.
-    examples = shutil.copytree(CHECKOUT / "examples", home / "streaming-labs")
-    (examples / "awx/participants.csv").write_text(f"{ROSTER}Cleo Example,cleo@example.org\r\n")
-    handed_out = subprocess.run(
-        ["bash", "-euc", handout_command().replace("17:00", answers["class_ends_at"])],
-        cwd=examples / "awx",
-        env=environment_in(home, **lab.environment()),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    # Somebody has joined the course.
+    hand_out(lab, home, f"{ROSTER}Cleo Example,cleo@example.org\r\n", answers)
     end = controller.launch("end_class.yml", end_answers)
 
     assert (first.status, first.changed) == ("successful", 1), first.stdout
@@ -198,15 +232,13 @@ def test_jobs_share_their_leases_by_the_table_and_leave_no_url_behind(
     assert (second.status, second.changed) == ("successful", 0), second.stdout
     assert (second.summary["issued"], second.summary["reused"]) == (0, 2)
     assert second.summary["message"] in second.stdout
-    assert handed_out.returncode == 0, handed_out.stdout + handed_out.stderr
     handout = (home / "handout.csv").read_text()
     issued = lab.streaming_urls()
     assert (len(urls), [url in handout for url in issued]) == (2, [True, True, True])
     assert set(urls.values()) < set(issued)
-    assert (end.status, end.summary["forgotten"], table.items()) == ("successful", 3, []), end.stdout
+    assert (end.status, end.summary["forgotten"], table.urls()) == ("successful", 3, {}), end.stdout
 
-    secrets = [secret for url in issued for secret in (url, url.partition("parameters=")[2])]
-    assert all(secrets)
+    secrets = secrets_of(issued)
     assert files_with(secrets, controller.folder) == []
     # The search looks at the events, and finds what is there.
     event = controller.folder / "job-1/artifacts/run/job_events/planted.json"
@@ -225,17 +257,108 @@ def test_a_job_without_a_shared_store_issues_nothing_and_names_the_cure(
     assert lab.calls("CreateStreamingURL") == []
 
 
-def test_a_job_that_fails_before_the_role_begins_tells_why_in_its_artifact(
+def test_a_job_that_fails_before_the_lab_day_begins_tells_why_in_its_artifact(
     lab: Simulator, controller: Controller, answers: dict[str, str]
 ) -> None:
     lab.client("s3").create_bucket(Bucket="rosters")
 
     job = controller.launch("class.yml", {**answers, "class_roster": "s3://rosters/no-such.csv"})
 
-    assert (job.status, job.summary["outcome"]) == ("failed", "failed")
+    assert job.status == "failed"
+    assert {**job.summary, "message": ""} == {"lab": "cad-course", "outcome": "failed", "message": "", "handout": None}
     assert "no-such.csv" in job.summary["message"]
     assert job.stdout.rpartition("fatal: ")[2].count(job.summary["message"]) == 1
     assert lab.calls("CreateStreamingURL") == []
+
+
+@pytest.mark.long
+@pytest.mark.skipif(
+    not (COLLECTIONS / "ansible_collections/community/aws").is_dir(),
+    reason="the collection community.aws, which uploads pages, is not installed",
+)
+def test_a_lab_day_from_a_stopped_fleet_to_its_end_with_pages_in_a_bucket(
+    lab: Simulator,
+    table: LeaseTable,
+    controller: Controller,
+    home: Path,
+    answers: dict[str, str],
+    end_answers: dict[str, str],
+) -> None:
+    s3, appstream = lab.client("s3", REGION), lab.client("appstream", REGION)
+    appstream.stop_fleet(Name=FLEET)
+
+    def pages() -> dict[str, str]:
+        """The pages in the bucket, by their addresses."""
+        keys = [each["Key"] for each in s3.list_objects_v2(Bucket="lab-pages")["Contents"]]
+        bodies = [s3.get_object(Bucket="lab-pages", Key=key)["Body"].read().decode() for key in keys]
+        return {f"https://labs.example.org/{key}": html.unescape(body) for key, body in zip(keys, bodies, strict=True)}
+
+    # When the bucket is missing, then the learners have their URLs, and the artifact says what they do not have.
+    answers = {**answers, "class_manage_fleet": "yes"}
+    without_bucket = controller.launch("class.yml", answers, PAGES)
+    assert (without_bucket.status, without_bucket.summary["outcome"]) == ("failed", "partial"), without_bucket.stdout
+    assert (without_bucket.summary["issued"], without_bucket.summary["handout"]) == (2, None)
+    for said in ("Streaming URLs issued: 2", "cannot be published to the bucket lab-pages"):
+        assert said in without_bucket.summary["message"]
+    assert without_bucket.summary["fleet"]["state"] == "RUNNING"
+
+    # When it is there, then each learner has a page.
+    s3.create_bucket(Bucket="lab-pages", CreateBucketConfiguration={"LocationConstraint": REGION})
+    start = controller.launch("class.yml", answers, PAGES)
+    assert start.status == "successful", start.stdout
+    assert (start.summary["issued"], start.summary["reused"], start.summary["handout"]["requested"]) == (0, 2, 2)
+    urls = lab.streaming_urls()
+    assert sorted(url in page for url in urls for page in pages().values()) == [False, False, True, True]
+
+    # When the teacher runs the commands of the README, then these are the addresses to mail.
+    hand_out(lab, home, ROSTER, answers, with_pages=True)
+    assert set(re.findall(r"https://labs\S+", (home / "links.csv").read_text())) == set(pages())
+
+    # When the class ends, then nobody is in, the pages say so, and nothing is remembered.
+    lab.open(urls[0])
+    end_answers = {**end_answers, "class_manage_fleet": "yes", "class_end_sessions": "yes", "class_purge": "yes"}
+    end = controller.launch("end_class.yml", end_answers, PAGES)
+    assert (end.status, end.summary["outcome"]) == ("successful", "ok"), end.stdout
+    assert (end.summary["expired"], end.summary["forgotten"], end.summary["fleet"]["state"]) == (1, 2, "STOPPED")
+    assert appstream.describe_fleets(Names=[FLEET])["Fleets"][0]["State"] == "STOPPED"
+    assert [('data-state="ended"' in page, [url in page for url in urls]) for page in pages().values()] == [
+        (True, [False, False])
+    ] * 2
+    assert table.items() == []
+
+    # And all day, no job told a URL or the name of a page.
+    assert files_with([*secrets_of(urls), *(Path(page).stem for page in pages())], controller.folder) == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("playbook", ["lab_day_start", "lab_day_end"])
+def test_a_lab_day_whose_variables_are_refused_tells_so_and_nothing_of_the_lab_before(
+    run_playbook: Callable[..., Run], playbook: str
+) -> None:
+    before = {
+        "name": "The day of another lab",
+        "hosts": "localhost",
+        "gather_facts": False,
+        "tasks": [
+            {
+                "ansible.builtin.set_fact": {
+                    "appstream_lab_seats": [{"seat": "eve"}],
+                    "appstream_lab_summary": {"issued": 1},
+                }
+            }
+        ],
+    }
+    day = {"ansible.builtin.import_playbook": f"labstream.aws.{playbook}", "vars": {"appstream_lab_name": "monday"}}
+
+    run = run_playbook([before, day])
+
+    (published,) = [task.result["ansible_stats"]["data"] for task in run.tasks if "ansible_stats" in task.result]
+    summary = published["lab_day_summary"]
+    assert (run.returncode, {**summary, "message": ""}) == (
+        2,
+        {"lab": "monday", "outcome": "failed", "message": "", "handout": None},
+    ), run.printed
+    assert "missing required arguments" in summary["message"]
 
 
 @pytest.fixture
@@ -284,6 +407,7 @@ def test_setup_makes_all_that_the_jobs_need_and_again_changes_nothing(awx: AwxAp
     }
     for name in templates:
         assert awx.associated("job_templates", name, "credentials") == ["Streaming labs"]
+        assert set(json.loads(templates[name]["extra_vars"])) == set(PAGES)
     (credential,) = awx.objects("credentials")
     assert credential["inputs"] == {"username": "AKIAEXAMPLE", "password": "only-awx-knows"}
     (host,) = awx.objects("hosts")
@@ -294,8 +418,8 @@ def test_setup_makes_all_that_the_jobs_need_and_again_changes_nothing(awx: AwxAp
     assert awx.objects("inventories")[0]["id"] == host["inventory"]
     survey = templates["Give a class its streaming URLs"]["survey_spec"]
     assert survey_errors(survey, schedule["extra_data"]) == []
-    assert survey_errors(survey, {**schedule["extra_data"], "class_name": "", "class_colour": "blue"}) == [
-        "class_colour is not asked",
+    assert survey_errors(survey, {**schedule["extra_data"], "class_name": "", "class_pages_bucket": "mine"}) == [
+        "class_pages_bucket is not asked",
         "class_name is outside its limits",
     ]
 

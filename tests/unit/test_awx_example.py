@@ -34,7 +34,9 @@ AWX = CHECKOUT / "build/collections/ansible_collections/awx/awx"
 OMIT = "left out"
 KEYS = {"username": "AKIAEXAMPLE", "password": "example"}
 # What is defined in any playbook.
-OF_ANSIBLE = {"omit", "appstream_lab_summary", "ansible_failed_result"}
+OF_ANSIBLE = {"omit", "ansible_failed_result"}
+# What answers.yml hands on.
+FOUND = {"class_s3_object", "class_pages_folder"}
 
 LONG_AGO = datetime.datetime(2026, 1, 5, tzinfo=datetime.UTC)
 
@@ -50,6 +52,11 @@ def evaluated(value: Any, **variables: Any) -> Any:
     """A value with its templates evaluated, by the variables of setup.yml and these."""
     known = {**loaded("vars.yml"), **loaded("surveys.yml"), "omit": OMIT, **variables}
     return Templar(loader=DataLoader(), variables=known).template(value)
+
+
+def parameters_of(playbook: str) -> dict[str, Any]:
+    """What a job gives to the playbook of the collection."""
+    return loaded(playbook)[1]["vars"]
 
 
 def task_of(module: str) -> Task:
@@ -227,11 +234,59 @@ def test_the_schedule_answers_every_question() -> None:
 
 
 @pytest.mark.parametrize("playbook", SURVEYS)
-def test_a_playbook_reads_all_that_its_survey_asks_and_nothing_else(playbook: str) -> None:
-    (play,) = loaded(playbook)
-    own = {*play.get("vars", {}), "class_s3_object"}
+def test_a_job_reads_all_that_its_survey_asks_and_what_its_template_has_and_nothing_else(playbook: str) -> None:
+    read = set(variables_in(parameters_of(playbook))) - FOUND
 
-    assert set(variables_in(play)) - own - OF_ANSIBLE == set(questions_of(playbook))
+    assert read == set(questions_of(playbook)) | set(pages_of_templates()[0])
+
+
+def test_the_answers_that_are_checked_are_asked() -> None:
+    (play,) = loaded("answers.yml")
+    asked = {variable for playbook in SURVEYS for variable in questions_of(playbook)}
+
+    assert set(variables_in(play)) - set(play["vars"]) - FOUND - OF_ANSIBLE < asked | set(pages_of_templates()[0])
+
+
+def pages_of_templates() -> list[dict[str, str]]:
+    """What setup.yml gives to the job templates, of each."""
+    templates = [task["awx.awx.job_template"] for task in TASKS if "awx.awx.job_template" in task]
+    return [evaluated(template["extra_vars"], awx_pages_bucket="lab-pages") for template in templates]
+
+
+def test_where_pages_go_is_the_administrators_choice_and_the_same_for_both_jobs() -> None:
+    start, end = pages_of_templates()
+
+    assert start == end
+    assert start == {
+        "class_pages_bucket": "lab-pages",
+        "class_pages_prefix": "",
+        "class_pages_region": "eu-central-1",
+    }
+    for playbook in SURVEYS:
+        assert start.keys().isdisjoint(questions_of(playbook))
+    for task in TASKS:
+        assert "ask_variables_on_launch" not in task.get("awx.awx.job_template", {})
+
+
+@pytest.mark.parametrize(
+    ("bucket", "purge", "is_made"), [("", "no", False), ("", "", False), ("lab-pages", "no", True), ("", "yes", True)]
+)
+def test_there_is_a_folder_for_pages_if_they_have_a_bucket_or_are_to_be_forgotten(
+    bucket: str, purge: str, is_made: bool
+) -> None:
+    (make,) = [task for task in loaded("answers.yml")[0]["tasks"][0]["block"] if "ansible.builtin.tempfile" in task]
+
+    known = {"class_pages_bucket": bucket, "class_purge": purge}
+
+    assert Templar(loader=DataLoader(), variables=known).evaluate_conditional(make["when"]) is is_made
+
+
+@pytest.mark.parametrize("playbook", SURVEYS)
+@pytest.mark.parametrize(("registered", "pages"), [({"path": "/tmp/pages"}, "/tmp/pages"), ({"skipped": True}, "")])
+def test_pages_are_made_where_the_folder_for_them_is(playbook: str, registered: dict[str, Any], pages: str) -> None:
+    template = parameters_of(playbook)["lab_handout_pages"]
+
+    assert evaluated(template, class_pages_folder=registered) == pages
 
 
 def variables_in(value: Any) -> Iterator[str]:
@@ -267,6 +322,7 @@ def test_every_answer_has_limits_that_awx_can_apply(playbook: str) -> None:
         ("class_name", "a", "a" * LONGEST_LAB),
         ("class_stack", "a", "a" * 101),
         ("class_fleet", "a", "a" * 101),
+        ("class_starts_at", "", "2026-11-21T13:00:00+01:00"),
         ("class_ends_at", "9:00", "2026-11-21T17:00:00+01:00"),
         ("class_timezone", "", "America/Argentina/ComodRivadavia"),
         ("class_region", "us-east-1", "ap-southeast-1"),
@@ -307,7 +363,95 @@ def test_a_roster_of_500_learners_can_be_pasted() -> None:
     assert len(pasted) <= questions_of("class.yml")["class_roster"]["max"]
 
 
+@pytest.mark.parametrize(
+    ("playbook", "variable", "default"),
+    [
+        ("class.yml", "class_manage_fleet", "awx_manage_fleet"),
+        ("end_class.yml", "class_manage_fleet", "awx_manage_fleet"),
+        ("end_class.yml", "class_end_sessions", "awx_end_sessions"),
+    ],
+)
+def test_the_administrator_says_what_is_proposed_for_fleet_and_sessions(
+    playbook: str, variable: str, default: str
+) -> None:
+    def proposed(answer: str) -> str:
+        survey = evaluated(loaded("surveys.yml")[SURVEYS[playbook]], **{default: answer})
+        return next(question["default"] for question in survey["spec"] if question["variable"] == variable)
+
+    assert [proposed("no"), proposed("yes")] == ["no", "yes"]
+
+
 # What the playbooks make of the answers
+
+
+@pytest.mark.parametrize(("playbook", "name"), [("class.yml", "lab_day_start"), ("end_class.yml", "lab_day_end")])
+def test_a_job_looks_at_its_answers_and_then_runs_the_playbook_of_the_collection(playbook: str, name: str) -> None:
+    imported = [play["ansible.builtin.import_playbook"] for play in loaded(playbook)]
+
+    assert imported == ["answers.yml", f"labstream.aws.{name}"]
+    assert (CHECKOUT / f"playbooks/{name}.yml").is_file()
+
+
+@pytest.mark.parametrize(
+    ("playbook", "variable", "parameter"),
+    [
+        ("class.yml", "class_manage_fleet", "appstream_lab_manage_fleet"),
+        ("end_class.yml", "class_manage_fleet", "appstream_lab_manage_fleet"),
+        ("end_class.yml", "class_end_sessions", "appstream_lab_end_sessions"),
+        ("end_class.yml", "class_purge", "appstream_lab_purge"),
+        ("end_class.yml", "class_purge", "lab_handout_purge"),
+    ],
+)
+def test_a_choice_is_yes_or_no_whatever_type_ansible_gives_it(playbook: str, variable: str, parameter: str) -> None:
+    template = parameters_of(playbook)[parameter]
+
+    assert [evaluated(template, **{variable: answer}) for answer in ("yes", True, "no", False, "")] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "learners"),
+    [
+        ("", []),
+        (None, []),
+        ("anna@example.org", ["anna@example.org"]),
+        (" anna@example.org \r\nben@example.org\r\n", ["anna@example.org", "ben@example.org"]),
+        ("anna@example.org,ben@example.org, 4711", ["anna@example.org", "ben@example.org", "4711"]),
+        ("4711,", ["4711"]),
+    ],
+)
+def test_learners_who_get_a_new_link_are_one_a_line_or_with_commas(answer: str | None, learners: list[str]) -> None:
+    assert evaluated(parameters_of("class.yml")["appstream_lab_rotate"], class_rotate=answer) == learners
+    assert refusal_in(class_name="cad-1", class_roster="cad.csv", class_rotate=answer) is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "value"), [("010", "8"), ("4711", "4711"), ("12:30", "750"), ("2026-11-21", "2026-11-21")]
+)
+def test_a_learner_whom_ansible_takes_for_another_value_is_refused(typed: str, value: str) -> None:
+    refusal = refusal_in(class_name="cad-1", class_roster="cad.csv", class_rotate=yaml.safe_load(typed))
+
+    assert refusal == f"Ansible takes the learner who gets a new link for the value {value}: write a comma after it."
+    assert isinstance(yaml.safe_load(f"{typed},"), str)
+
+
+@pytest.mark.parametrize(
+    ("answer", "source"),
+    [
+        ("Name,Email\r\nAnna,anna@example.org\r\n", "Name,Email\r\nAnna,anna@example.org"),
+        ("rosters/cad.csv\n", f"{Path.cwd()}/rosters/cad.csv"),
+    ],
+    ids=["pasted text", "path"],
+)
+def test_a_path_of_a_roster_begins_where_the_job_does(answer: str, source: str) -> None:
+    template = parameters_of("class.yml")["appstream_lab_roster"]
+
+    assert evaluated(template, class_roster=answer, class_s3_object={"skipped": True}) == source
 
 
 @pytest.mark.parametrize(
@@ -322,12 +466,10 @@ def test_a_roster_of_500_learners_can_be_pasted() -> None:
     ],
 )
 def test_the_end_of_the_class_is_what_was_typed_whatever_type_ansible_gives_it(answer: str, end: str) -> None:
-    (play,) = loaded("class.yml")
+    template = parameters_of("class.yml")["appstream_lab_ends_at"]
 
     # ansible-core 2.19 and newer give what YAML makes of the answer; older ones its text.
-    value, text = (
-        evaluated(play["vars"]["class_end"], class_ends_at=each) for each in (yaml.safe_load(answer), answer)
-    )
+    value, text = (evaluated(template, class_ends_at=each) for each in (yaml.safe_load(answer), answer))
 
     assert (value, text) == (end, answer)
     assert class_end(value, "UTC", now=LONG_AGO) == class_end(text, "UTC", now=LONG_AGO)
@@ -335,26 +477,26 @@ def test_the_end_of_the_class_is_what_was_typed_whatever_type_ansible_gives_it(a
 
 @pytest.mark.parametrize("number", ["24:30", "1800"])
 def test_a_number_that_no_time_of_day_becomes_is_left_to_the_role_to_refuse(number: str) -> None:
-    (play,) = loaded("class.yml")
+    template = parameters_of("class.yml")["appstream_lab_ends_at"]
 
-    arrived = evaluated(play["vars"]["class_end"], class_ends_at=yaml.safe_load(number))
+    arrived = evaluated(template, class_ends_at=yaml.safe_load(number))
 
     with pytest.raises(ValueError, match="is the number"):
         class_end(str(arrived), "Europe/Berlin")
 
 
-def refusal_in(playbook: str, **answers: Any) -> str | None:
-    """What the first task of a playbook says to answers, if it refuses them."""
-    (play,) = loaded(playbook)
+def refusal_in(**answers: Any) -> str | None:
+    """What the first task of a job says to answers, if it refuses them."""
+    (play,) = loaded("answers.yml")
     task = play["tasks"][0]["block"][0]
-    templar = Templar(loader=DataLoader(), variables={**play.get("vars", {}), **answers})
+    templar = Templar(loader=DataLoader(), variables={**play["vars"], **answers})
     refused = templar.evaluate_conditional(task["when"])
     return templar.template(task["ansible.builtin.fail"]["msg"]) if refused else None
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", " ~/.aws/credentials\n", "../job/env", "rosters/../../env", ".."])
 def test_a_roster_outside_of_the_project_is_refused(path: str) -> None:
-    refusal = refusal_in("class.yml", class_name="cad-1", class_roster=path)
+    refusal = refusal_in(class_name="cad-1", class_roster=path)
 
     assert str(refusal).startswith(f"The roster {path.strip()} is not in the project: ")
 
@@ -365,15 +507,15 @@ def test_a_roster_outside_of_the_project_is_refused(path: str) -> None:
     ids=["path", "dots in a name", "object in S3", "pasted text"],
 )
 def test_a_roster_that_is_no_path_out_of_the_project_is_taken(roster: str) -> None:
-    assert refusal_in("class.yml", class_name="cad-1", class_roster=roster) is None
+    assert refusal_in(class_name="cad-1", class_roster=roster) is None
 
 
-@pytest.mark.parametrize("playbook", SURVEYS)
 @pytest.mark.parametrize(
     ("name", "value"), [("1.10", "1.1"), ("010", "8"), ("2026", "2026"), ("17:00", "1020"), ("yes", "True")]
 )
-def test_a_name_that_ansible_takes_for_another_value_is_refused(playbook: str, name: str, value: str) -> None:
-    refusal = refusal_in(playbook, class_name=yaml.safe_load(name), class_roster="cad.csv")
+def test_a_name_that_ansible_takes_for_another_value_is_refused(name: str, value: str) -> None:
+    # The end of a class has no roster.
+    refusal = refusal_in(class_name=yaml.safe_load(name))
 
     assert str(refusal).startswith(f"Ansible takes the name of the class for the value {value}: ")
 
@@ -381,21 +523,8 @@ def test_a_name_that_ansible_takes_for_another_value_is_refused(playbook: str, n
 @pytest.mark.parametrize("playbook", SURVEYS)
 @pytest.mark.parametrize("name", ["cad-1.10", "2026-11-21", "CAD course, group 010"])
 def test_a_name_that_stays_as_it_was_typed_is_taken(playbook: str, name: str) -> None:
-    assert refusal_in(playbook, class_name=yaml.safe_load(name), class_roster="cad.csv") is None
+    assert refusal_in(class_name=yaml.safe_load(name)) is None
     assert evaluated(parameters_of(playbook)["appstream_lab_name"], class_name=yaml.safe_load(name)) == name
-
-
-def parameters_of(playbook: str) -> dict[str, Any]:
-    """What a playbook gives to the role."""
-    (play,) = loaded(playbook)
-    (role,) = [task for task in play["tasks"][0]["block"] if "ansible.builtin.include_role" in task]
-    return role["vars"]
-
-
-def test_both_playbooks_tell_in_the_same_way_why_they_failed() -> None:
-    rescues = [loaded(playbook)[0]["tasks"][0]["rescue"] for playbook in SURVEYS]
-
-    assert rescues[0] == rescues[1]
 
 
 # The execution environment
@@ -431,8 +560,10 @@ def test_the_collections_of_the_image_are_those_that_we_need(context: Path) -> N
     installed = yaml.safe_load((context / "_build/requirements.yml").read_text(encoding="utf-8"))["collections"]
     galaxy = yaml.safe_load((CHECKOUT / "galaxy.yml").read_text(encoding="utf-8"))
 
-    assert [each["name"] for each in installed] == ["labstream.aws", *galaxy["dependencies"]]
-    assert {each["name"]: each["version"] for each in installed[1:]} == galaxy["dependencies"]
+    # community.aws is what uploads pages. Its versions go with those of amazon.aws.
+    (amazon_aws,) = galaxy["dependencies"].items()
+    assert [each["name"] for each in installed] == ["labstream.aws", amazon_aws[0], "community.aws"]
+    assert {each["version"] for each in installed[1:]} == {amazon_aws[1]}
 
 
 def test_the_image_gets_the_python_packages_that_our_metadata_names(context: Path, tmp_path: Path) -> None:
