@@ -114,7 +114,7 @@ integration-oldest: $(NEWEST) $(OLDEST) ## The tests marked "core", through the 
 		pytest tests/integration -m core -n 2 -p no:cacheprovider
 
 # Not with --workers: molecule would leave out "destroy", which stops the simulator.
-molecule: $(NEWEST) ## Role scenarios in extensions/molecule
+molecule: $(NEWEST) $(CHROMIUM) ## A whole lab day, and a class of Nimble Studio: the scenarios in extensions/molecule
 	@$(IN_NEWEST) molecule test --all --continue-on-failure
 
 .PHONY: help demo test bench chaos long audit build format changelog environments clean lint lint-python lint-ansible lint-docs tarball galaxy \

@@ -1,0 +1,43 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A learner on a lab day, as verify.yml has it run: their page, its button, and where that leads."""
+
+from __future__ import annotations
+
+import csv
+import html
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.integration.browser import CHROMIUM, started_browser
+from tests.simulator.control import Simulator
+
+
+def test_the_button_on_the_mailed_page_leads_by_the_newest_url_into_the_learners_session(tmp_path: Path) -> None:
+    # Given the page that the learner was mailed, with one URL, which is of the last that were issued.
+    simulator, learner = Simulator(os.environ["LAB_DAY_ENDPOINT_URL"]), os.environ["LAB_DAY_LEARNER"]
+    with open(os.environ["LAB_DAY_LINKS"], newline="", encoding="utf-8") as file:
+        pages = {row["learner"]: row["page"] for row in csv.DictReader(file)}
+    page = Path(os.environ["LAB_DAY_PAGES"], pages[learner])
+    text = html.unescape(page.read_text(encoding="utf-8"))
+    issued = simulator.streaming_urls()
+    [url] = [url for url in issued if url in text]
+    is_newest = url in issued[-len(pages) :]
+    assert is_newest
+
+    if CHROMIUM is None:
+        assert simulator.open(url)[0] == 200
+        pytest.skip("no Chromium is installed (Debian: apt-get install chromium); the URL was opened without a browser")
+
+    # When the learner presses the button, then it leads there, to their session. No message shows the URL.
+    with started_browser(tmp_path / "profile") as browser:
+        browser.open(page.as_uri())
+        browser.press("Tab", "Enter")
+        browser.wait_for(f"location.href.startsWith({simulator.endpoint_url!r})")
+        leads_there = browser.evaluate("location.href") == url
+        assert leads_there
+        assert "Your streaming session is running" in browser.text("h1")
+        assert learner in browser.text().split()
