@@ -135,17 +135,18 @@ _value:
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
+from ansible_collections.labstream.aws.plugins.plugin_utils.refusals import in_one_sentence
 from ansible_collections.labstream.aws.plugins.plugin_utils.values import as_data
 
 
+@in_one_sentence
 def appstream_seats(
     learners: Sequence[Mapping[str, Any]], result: Mapping[str, Any], stack_name: str, fleet_name: str
 ) -> list[dict[str, Any]]:
     """Return the seats of the learners whom ``result`` gives a URL, or in check mode would."""
     entries = result.get("streaming_urls", [])
     if entries and [entry["user_id"] for entry in entries] != [learner.get("user_id") for learner in learners]:
-        raise AnsibleFilterError("The learners are not those of the result: give both of the same task, in its order.")
+        raise ValueError("The learners are not those of the result: give both of the same task, in its order.")
     seats = [
         {
             **{field: learner.get(field) for field in ("learner", "name", "email")},

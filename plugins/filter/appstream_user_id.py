@@ -82,17 +82,15 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
 from ansible_collections.labstream.aws.plugins.plugin_utils import user_id
+from ansible_collections.labstream.aws.plugins.plugin_utils.refusals import in_one_sentence
 from ansible_collections.labstream.aws.plugins.plugin_utils.values import decrypted
 
 
+@in_one_sentence
 def appstream_user_id(text: Any, style: str = "readable", key: str | None = None) -> str:
     """Return the AppStream user id of ``text``; see user_id.appstream_user_id."""
-    try:
-        return user_id.appstream_user_id(decrypted(text), style, decrypted(key))
-    except ValueError as error:
-        raise AnsibleFilterError(str(error)) from None
+    return user_id.appstream_user_id(decrypted(text), style, decrypted(key))
 
 
 class FilterModule:

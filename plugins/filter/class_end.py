@@ -62,17 +62,15 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
 from ansible_collections.labstream.aws.plugins.module_utils.moments import format_moment
 from ansible_collections.labstream.aws.plugins.plugin_utils import class_end as ends
+from ansible_collections.labstream.aws.plugins.plugin_utils.refusals import in_one_sentence
 
 
+@in_one_sentence
 def class_end(value: Any, timezone: str | None = None, now: Any = None) -> str:
     """Return the end of the class in UTC as ISO 8601; see ends.class_end."""
-    try:
-        return format_moment(ends.class_end(value, timezone, None if now is None else ends.present(now)))
-    except ValueError as error:
-        raise AnsibleFilterError(str(error)) from None
+    return format_moment(ends.class_end(value, timezone, None if now is None else ends.present(now)))
 
 
 class FilterModule:

@@ -92,16 +92,18 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.plugin_utils import lab_capacity as seats
+from ansible_collections.labstream.aws.plugins.plugin_utils.refusals import in_one_sentence
 
 
+@in_one_sentence
 def lab_capacity(
     fleet: Mapping[str, Any],
     user_ids: Iterable[str],
     sessions: Iterable[Mapping[str, Any]] = (),
-    spare_seats: int = 0,
+    spare_seats: int | str = 0,
 ) -> dict[str, Any]:
     """Return the seats that the users need; see plugin_utils."""
-    return seats.lab_capacity(fleet, user_ids, sessions, int(spare_seats))
+    return seats.lab_capacity(fleet, user_ids, sessions, spare_seats)
 
 
 class FilterModule:

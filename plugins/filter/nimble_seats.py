@@ -112,17 +112,18 @@ _value:
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
+from ansible_collections.labstream.aws.plugins.plugin_utils.refusals import in_one_sentence
 from ansible_collections.labstream.aws.plugins.plugin_utils.values import as_data
 
 
+@in_one_sentence
 def nimble_seats(
     learners: Sequence[Mapping[str, Any]], result: Mapping[str, Any], studio_id: str
 ) -> list[dict[str, Any]]:
     """Return the seats of the learners whose sessions ``result`` gives a stream, or in check mode would."""
     entries = {entry["session_id"]: entry for entry in result.get("streams", [])}
     if not entries.keys() <= {learner.get("session_id") for learner in learners}:
-        raise AnsibleFilterError(
+        raise ValueError(
             "The result has streams of other sessions than the learners': give the learners whom the task was for."
         )
     # A stream that failed may have an expiry too.

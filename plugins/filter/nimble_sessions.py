@@ -88,19 +88,17 @@ _value:
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
 from ansible_collections.labstream.aws.plugins.plugin_utils import nimble_sessions as matching
+from ansible_collections.labstream.aws.plugins.plugin_utils.refusals import in_one_sentence
 from ansible_collections.labstream.aws.plugins.plugin_utils.values import as_data
 
 
+@in_one_sentence
 def nimble_sessions(
     learners: Sequence[Mapping[str, Any]], sessions: Any = None, found: Sequence[Mapping[str, Any]] = ()
 ) -> list[dict[str, Any]]:
     """Return the learners with their sessions; see plugin_utils."""
-    try:
-        return as_data(matching.nimble_sessions(learners, sessions, found))
-    except ValueError as error:
-        raise AnsibleFilterError(str(error)) from None
+    return as_data(matching.nimble_sessions(learners, sessions, found))
 
 
 class FilterModule:

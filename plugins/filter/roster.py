@@ -119,20 +119,17 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
 from ansible_collections.labstream.aws.plugins.plugin_utils import roster as rosters
+from ansible_collections.labstream.aws.plugins.plugin_utils.refusals import in_one_sentence
 from ansible_collections.labstream.aws.plugins.plugin_utils.values import as_data, decrypted
 
 
+@in_one_sentence
 def roster(
     source: Any, columns: dict[str, str] | None = None, style: str = "readable", key: str | None = None
 ) -> list[dict[str, str | None]]:
     """Return the learners of a CSV text or a list; see rosters.roster."""
-    try:
-        learners = rosters.roster(decrypted(source), columns, style, decrypted(key))
-    except ValueError as error:
-        raise AnsibleFilterError(str(error)) from None
-    return as_data(learners)
+    return as_data(rosters.roster(decrypted(source), columns, style, decrypted(key)))
 
 
 class FilterModule:

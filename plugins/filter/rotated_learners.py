@@ -77,14 +77,18 @@ _value:
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.labstream.aws.plugins.module_utils.page_names import check_generation
+from ansible_collections.labstream.aws.plugins.plugin_utils.refusals import in_one_sentence
 from ansible_collections.labstream.aws.plugins.plugin_utils.user_id import normalise, rotated_user_id
 from ansible_collections.labstream.aws.plugins.plugin_utils.values import as_data
 
 
+@in_one_sentence
 def rotated_learners(learners: Sequence[Mapping[str, Any]], generations: Mapping[str, int]) -> list[dict[str, Any]]:
     """Return the learners with the user ids of their generations."""
     reached: dict[str, int] = {}
     for learner, generation in generations.items():
+        check_generation(learner, generation)
         reached[normalise(learner)] = max(generation, reached.get(normalise(learner), 0))
 
     def rotated(learner: Mapping[str, Any]) -> dict[str, Any]:

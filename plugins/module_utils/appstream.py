@@ -19,6 +19,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto
 
 from .errors import AppStreamErrorHandler
 from .exceptions import NotReady
+from .lease import is_url
 
 SERVICE = "appstream"
 
@@ -65,6 +66,9 @@ def create_streaming_url(client: Any, **parameters: Any) -> tuple[str, datetime]
     reply = client.create_streaming_url(**parameters)
     if not reply.get("StreamingURL") or not reply.get("Expires"):
         raise NotReady("Failed to create a streaming URL: the service's reply has none. Run again.")
+    if not is_url(reply["StreamingURL"]):
+        # It is none of this API's, which is what the error handlers make of a ValueError.
+        raise ValueError("StreamingURL")
     return reply["StreamingURL"], reply["Expires"].astimezone(timezone.utc).replace(microsecond=0)
 
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -62,6 +63,17 @@ def check_has_lease_store(lease_store: str) -> None:
         )
 
 
+def check_given(params: Mapping[str, Any], options: Sequence[str]) -> None:
+    """Refuse that all of these options are null, which the argument spec's requirements take for values.
+
+    Raises:
+        InvalidOption: naming them.
+    """
+    if all(params[option] is None for option in options):
+        named = " and ".join([", ".join(options[:-1]), options[-1]]) if len(options) > 1 else options[0]
+        raise InvalidOption(f"Give {'one of ' if len(options) > 1 else ''}{named}: null is no value.")
+
+
 def check_lab(lab: str | None) -> None:
     """Refuse what is no name of a lab; None is no lab.
 
@@ -74,8 +86,12 @@ def check_lab(lab: str | None) -> None:
         )
 
 
-def check_lease_arguments(params: dict[str, Any]) -> None:
+def check_lease_arguments(params: dict[str, Any], who: Sequence[str]) -> None:
     """Refuse what the argument spec cannot.
+
+    Args:
+        params: The module's options.
+        who: Those that say whom the leases are for.
 
     Raises:
         InvalidOption: naming the value.
@@ -83,6 +99,7 @@ def check_lease_arguments(params: dict[str, Any]) -> None:
     check_concurrency(params["concurrency"])
     address_of(params["lease_store"])
     check_lab(params["lab"])
+    check_given(params, who if params["state"] == "present" else (*who, "lab"))
     if params["state"] == "present" and params["lease_store"] == NONE and not params["return_urls"]:
         raise InvalidOption(
             "lease_store is none and return_urls is false, so nobody would ever get the URLs: name a lease store, or "

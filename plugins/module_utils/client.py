@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -16,14 +18,15 @@ try:
     import boto3.session
     import botocore.session
     from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, NoRegionError
+    from botocore.exceptions import BotoCoreError, NoRegionError, ResponseStreamingError
+    from botocore.parsers import ResponseParserError
 except ImportError:
     pass  # Handled by AnsibleAWSModule.
 
 from ansible.module_utils.ansible_release import __version__ as ansible_version
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
 
-from .exceptions import InvalidOption
+from .exceptions import InvalidOption, quote
 from .modules import LabstreamAWSModule
 from .nimble_service import SERVICE_DESCRIPTION
 from .service_loader import ServiceLoader
@@ -34,6 +37,8 @@ NIMBLE = "nimble"
 ATTEMPTS = 10
 # In seconds. botocore's minute, so many times, would leave the user without a word for ten.
 CONNECT_TIMEOUT = 10
+# How botocore stumbles over its settings, of which it looks at few before it uses them.
+_STUMBLES = (AttributeError, LookupError, TypeError)
 # In seconds: before the second try, then doubled, up to the longest.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 4.0
 
@@ -70,15 +75,63 @@ def service_client(
     )
     try:
         config = config.merge(Config(**(module.params["aws_config"] or {})))
-    except (TypeError, ValueError, BotoCoreError) as e:
+    except (*_STUMBLES, ValueError, BotoCoreError) as e:
         raise InvalidOption(f"aws_config is not what botocore takes: {e}. See botocore.config.Config.") from e
+    _check_connection(module.params)
     if attempts is not None:
         config = config.merge(Config(retries={"mode": "standard", "total_max_attempts": attempts}))
     if timeout is not None:
         config = config.merge(Config(connect_timeout=timeout, read_timeout=timeout))
-    if service == NIMBLE:
-        return _nimble_client(module, config)
-    return module.client(service, config=config, aws_config=None, **connection)
+    try:
+        if service == NIMBLE:
+            client = _nimble_client(module, config)
+        else:
+            client = module.client(service, config=config, aws_config=None, **connection)
+    except _STUMBLES as e:
+        raise InvalidOption(f"aws_config is not what botocore takes: {e}. See botocore.config.Config.") from e
+    client.meta.events.register(f"after-call.{client.meta.service_model.service_id.hyphenize()}", _refuse_unreadable)
+    return client
+
+
+def _check_connection(params: Mapping[str, Any]) -> None:
+    """Refuse what no header can carry, which http.client would at every try, and quote; and what is no address.
+
+    Raises:
+        InvalidOption: naming the option, and not the value of a secret.
+    """
+    for option in ("access_key", "secret_key", "session_token"):
+        value = params.get(option) or ""
+        if not (value.isascii() and value.isprintable()) or " " in value:
+            raise InvalidOption(
+                f"{option} has a character that no key has, such as a space or a line break: correct it."
+            )
+    endpoint_url = params.get("endpoint_url")
+    try:
+        host = urlsplit(endpoint_url).hostname if endpoint_url is not None else "the service's own"
+    except ValueError:
+        host = None
+    if not host:
+        raise InvalidOption(f"endpoint_url is {quote(endpoint_url)}, which is no address such as https://example.org.")
+
+
+def _refuse_unreadable(http_response: Any, **_kwargs: Any) -> None:
+    """Refuse what botocore takes for a good reply without members: half of one, or a proxy's page with status 200.
+
+    Else a lease would count as remembered that no store has heard of, and a list that broke off as empty.
+
+    Raises:
+        ResponseStreamingError: it broke off. As the next one, it quotes nothing of the reply, which may have a URL.
+        ResponseParserError: it is no JSON.
+    """
+    headers, body = http_response.headers, http_response.content
+    if http_response.status_code >= 300 or "cbor" in headers.get("Content-Type", ""):
+        return
+    if headers.get("Content-Length") not in (None, str(len(body))):
+        raise ResponseStreamingError(error="it ended before its Content-Length")
+    try:
+        json.loads(body or "{}")
+    except ValueError:
+        raise ResponseParserError("The reply is no JSON.") from None
 
 
 def _nimble_client(module: LabstreamAWSModule, config: Any) -> Any:

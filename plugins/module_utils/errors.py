@@ -19,7 +19,7 @@ except ImportError:
 from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 
-from .exceptions import LabstreamError
+from .exceptions import LabstreamError, sentence_of
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -59,7 +59,7 @@ class ServiceError(AnsibleAWSError, LabstreamError):
         self.code = _code_of(exception)
 
     def __str__(self) -> str:
-        return f"{self.message}: {self._sentence()}"
+        return sentence_of(f"{self.message}: {self._sentence()}")
 
     def _sentence(self) -> str:
         if not isinstance(self.exception, botocore_exceptions.ClientError):
@@ -202,11 +202,17 @@ def _sentence(exception: Exception | None) -> str:
         return (
             "no AWS credentials were found: set profile, or access_key and secret_key, or their environment variables."
         )
-    # The texts of the next two quote the reply, which may hold a streaming URL.
+    # The texts of the next two quote the reply, which may hold a streaming URL, and the third a header with a key.
     if isinstance(exception, ResponseParserError):
         return "the reply cannot be read: look whether endpoint_url names a server that speaks this API."
     if isinstance(exception, botocore_exceptions.ResponseStreamingError):
         return "the connection broke off within the reply: look at the network, then run again."
+    reason = exception.kwargs.get("error") if isinstance(exception, botocore_exceptions.HTTPClientError) else None
+    if isinstance(reason, ValueError):
+        return (
+            "the request cannot be sent: look whether the credentials and endpoint_url have a character that does not "
+            "belong there."
+        )
     said = _one_line(str(exception))
     if isinstance(exception, (botocore_exceptions.HTTPClientError, botocore_exceptions.ConnectionError)):
         return f"{said}: look at the network, and whether region and endpoint_url are right."

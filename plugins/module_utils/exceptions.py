@@ -12,10 +12,20 @@ from typing import Any
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 80
 
+# So many characters has a sentence at most, whatever a service has said.
+LONGEST_SENTENCE = 1500
+
 
 def quote(value: Any) -> str:
     """The value as a sentence shows it: quoted, and cut in the middle when it is long."""
     return _SHORT.repr(value)
+
+
+def sentence_of(text: str) -> str:
+    """The text in one line, and without its middle if it is too long: the end says what to do."""
+    line = " ".join(text.splitlines())
+    half = (LONGEST_SENTENCE - 5) // 2
+    return line if len(line) <= LONGEST_SENTENCE else f"{line[:half]} ... {line[-half:]}"
 
 
 class LabstreamError(Exception):
@@ -25,6 +35,9 @@ class LabstreamError(Exception):
     """
 
     code = "LabstreamError"
+
+    def __str__(self) -> str:
+        return sentence_of(super().__str__())
 
 
 class InvalidOption(LabstreamError):

@@ -26,6 +26,8 @@ KINDS = {
 }
 # "Default Internet Access" is for that many instances at most, says the administration guide.
 MOST_WITH_DEFAULT_INTERNET_ACCESS = 100
+# What the API calls an integer has 32 bits.
+MOST = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -101,8 +103,8 @@ class Scaling:
         given = [cls(option, params[option]) for option in KINDS if params[option] is not None]
         for scaling in given:
             least = 1 if scaling.option == "max_concurrent_sessions" else 0
-            if scaling.wanted < least:
-                raise InvalidOption(f"{scaling.option} is {scaling.wanted}, but it must be at least {least}.")
+            if not least <= scaling.wanted <= MOST:
+                raise InvalidOption(f"{scaling.option} is {scaling.wanted}, but it must be from {least} to {MOST}.")
         return given[0] if given else None
 
     def check_fits(self, fleet: Mapping[str, Any]) -> None:

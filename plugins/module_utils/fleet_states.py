@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from .exceptions import NotReady
+from .exceptions import NotReady, sentence_of
 from .fleet_capacity import Scaling
 
 STARTING, RUNNING, STOPPING, STOPPED = "STARTING", "RUNNING", "STOPPING", "STOPPED"
@@ -67,7 +67,7 @@ def _sentence_of(beginning: str, fleet: Mapping[str, Any]) -> str | None:
         told.append(f"{len(errors) - _MOST_ERRORS} more")
     cures = list(dict.fromkeys(_cure_of(error) for error in errors[:_MOST_ERRORS]))
     then = _THEN.get(fleet["State"], "")
-    return f"{beginning} with errors: {', '.join(told)}: {'; '.join(cures)}{then}."
+    return sentence_of(f"{beginning} with errors: {', '.join(told)}: {'; '.join(cures)}{then}.")
 
 
 def _errors_of(fleet: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

@@ -20,16 +20,15 @@ from . import handout_pages
 from .exceptions import InvalidOption, quote
 from .handout_files import File, HandoutError
 from .handout_pages import LabClass, LearnersLink, OverviewRow, csv_text, defused, is_web_address
-from .lease import Lease, LeaseKey, purpose_of
+from .lease import Lease, LeaseKey, is_key_part, is_text, purpose_of
 from .lease_store.base import LeaseStore, NoLeaseStore
 from .moments import format_moment
-from .page_names import PageRecord, Place, find_pages, latest_places, purge_pages, remember_pages
+from .page_names import PageRecord, Place, check_generation, find_pages, latest_places, purge_pages, remember_pages
 
 COLUMNS = ("learner", "name", "email", "seat", "expires", "streaming_url")
 LINK_COLUMNS = ("learner", "name", "email", "page")
 # As much as a sort key of DynamoDB holds, whatever is written.
 LONGEST_LEARNER = 200
-HIGHEST_GENERATION = 10**6
 
 
 @dataclass(frozen=True)
@@ -58,16 +57,13 @@ class Seat:
         """
         given = self.told.get("learner")
         learner = str(self.told.get("seat") or "") if given in (None, "") else str(given)
-        if not 0 < len(learner) <= LONGEST_LEARNER or not _is_text(learner):
+        if not 0 < len(learner) <= LONGEST_LEARNER or not is_text(learner):
             raise InvalidOption(
-                f"A seat has the learner {quote(learner)}, but what identifies a learner has 1 to {LONGEST_LEARNER} "
+                f"A learner is {quote(learner)}, but what identifies a learner has 1 to {LONGEST_LEARNER} "
                 "characters of Unicode: correct it."
             )
         generation = self.told.get("generation") or 0
-        if isinstance(generation, bool) or not isinstance(generation, int) or not 0 <= generation < HIGHEST_GENERATION:
-            raise InvalidOption(
-                f"The generation of learner {quote(learner)} is {quote(generation)}, but it must be a whole number."
-            )
+        check_generation(learner, generation)
         return Place(learner, max(generation, self.reached))
 
 
@@ -88,9 +84,11 @@ def key_of(seat: Mapping[str, Any]) -> LeaseKey:
         InvalidOption: the seat does not say.
     """
     for name in ("scope", "seat"):
-        if not isinstance(seat.get(name), str) or not seat[name] or not _is_text(seat[name]):
+        value = seat.get(name)
+        if not is_key_part(name, value):
+            lack = f"has the {name} {quote(value)}, which is none" if value else f"has no {name}"
             raise InvalidOption(
-                f"A seat has no {name}: pass on the seats as a role of this collection publishes them, such as "
+                f"A seat {lack}: pass on the seats as a role of this collection publishes them, such as "
                 "appstream_lab_seats."
             )
     return LeaseKey(seat["scope"], seat["seat"], purpose_of(seat.get("application_id"), seat.get("session_context")))
@@ -268,8 +266,3 @@ class Handout:
 
 def _file_name(page: PageRecord) -> str:
     return f"{page.token}.html"
-
-
-def _is_text(text: str) -> bool:
-    """Whether it has no half characters, which JSON can escape and no store can hold."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)

@@ -31,8 +31,26 @@ RENEWAL_WINDOW = 24 * 60 * 60
 # the one that told the time, and a lease that ended just before the moment would never be current.
 CLOCK_MARGIN = 5
 
+# Those of AppStream have about 1500 characters.
+LONGEST_URL = 64 * 1024
+
 # The most that is asked of a lease's remaining time when the user does not say: a tenth of its validity, up to this.
 LARGEST_DEFAULT_MIN_REMAINING = 900
+
+
+# As many bytes of UTF-8 as DynamoDB takes for the part of a key, less what a store adds to a seat.
+_LONGEST_PARTS = {"scope": 2048, "seat": 900}
+
+
+def is_text(text: str) -> bool:
+    """Whether it has no half characters, which JSON can escape, but no service takes and no store can hold."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def is_key_part(name: str, value: object) -> bool:
+    """Whether the value can be the ``scope`` or the ``seat``, which ``name`` says, of a lease that was ever written."""
+    is_text = isinstance(value, str) and value.isprintable()
+    return is_text and 0 < len(str(value).encode()) <= _LONGEST_PARTS[name]
 
 
 class LeaseKey(NamedTuple):
@@ -177,6 +195,11 @@ class Need:
         return min(validity // 10, LARGEST_DEFAULT_MIN_REMAINING)
 
 
+def is_url(text: str) -> bool:
+    """Whether a service may have issued it: one that is longer opens in no browser and fits into no store."""
+    return text.isprintable() and 0 < len(text) <= LONGEST_URL
+
+
 def purpose_of(application_id: str | None = None, session_context: str | None = None) -> str:
     """What a URL opens, as the part of a lease's key: empty for none, else JSON that is equal for equal purposes."""
     purpose = {"application_id": application_id, "session_context": session_context}
@@ -191,4 +214,5 @@ def purpose_parts(purpose: str) -> dict[str, str | None]:
 
 def url_sha256(url: str) -> str:
     """The SHA-256 of a URL in hexadecimal: names a URL without showing it."""
-    return hashlib.sha256(url.encode()).hexdigest()
+    # Half characters, which no URL has, are hashed too, so that it can be said of any text that no URL is it.
+    return hashlib.sha256(url.encode(errors="surrogatepass")).hexdigest()

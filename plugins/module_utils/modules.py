@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -13,7 +14,7 @@ from typing import Any, NoReturn
 from ansible_collections.amazon.aws.plugins.module_utils.common import set_collection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from .exceptions import LabstreamError
+from .exceptions import InvalidOption, LabstreamError, quote
 from .version import COLLECTION_NAME, COLLECTION_VERSION
 
 
@@ -30,7 +31,17 @@ class LabstreamAWSModule(AnsibleAWSModule):
     def __init__(self, *, empty_result: dict[str, Any], **kwargs: Any) -> None:
         self.result = dict(empty_result)
         set_collection_info(collection_name=COLLECTION_NAME, collection_version=COLLECTION_VERSION)
-        super().__init__(**kwargs)
+        # What ansible-core's own checks of options stumble over. There is no fail_json yet.
+        stumbled = None
+        try:
+            super().__init__(**kwargs)
+        except UnicodeEncodeError as e:
+            stumbled = f"An option is {quote(e.object)}, which has half a character of Unicode: correct it."
+        except (OverflowError, ValueError) as e:
+            stumbled = f"An option is a number that cannot be read ({e}): correct it."
+        if stumbled is not None:
+            sys.stdout.write(json.dumps({**self.result, "failed": True, "msg": stumbled}) + "\n")
+            raise SystemExit(1)
 
     def warn(self, warning: str) -> None:
         """Warn the user. amazon.aws 10 would pass it to ``exit_json`` once more, which ansible-core deprecates."""
@@ -40,6 +51,7 @@ class LabstreamAWSModule(AnsibleAWSModule):
         """Do the task, and end it with ``result``, or with the sentence of the LabstreamError that it raised."""
         sentence = None
         try:
+            self._check_numbers()
             task(self)
         except LabstreamError as e:
             sentence = str(e)
@@ -47,6 +59,17 @@ class LabstreamAWSModule(AnsibleAWSModule):
         if sentence is not None:
             self.fail_json(msg=sentence)
         self.exit_json()
+
+    def _check_numbers(self) -> None:
+        """Refuse what ansible-core takes for a number, and what a service does not: true and false.
+
+        Raises:
+            InvalidOption: naming the value.
+        """
+        for option, spec in self._module.argument_spec.items():
+            value = self.params[option]
+            if spec.get("type") == "int" and isinstance(value, bool):
+                raise InvalidOption(f"{option} is {str(value).lower()}, but it must be a whole number.")
 
     def exit_json(self, **kwargs: Any) -> NoReturn:
         """End the task well."""

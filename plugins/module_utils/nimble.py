@@ -20,7 +20,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto
 from .client import NIMBLE, endpoint_host, pauses_between_tries, service_client
 from .errors import AnsibleNimbleError, NimbleErrorHandler
 from .exceptions import NotReady
-from .lease import LeaseKey
+from .lease import LeaseKey, is_url
 from .modules import LabstreamAWSModule
 from .nimble_states import READY, Stream, session_problem
 
@@ -113,11 +113,14 @@ def _session_of(described: dict[str, Any]) -> dict[str, Any]:
 
 def _stream_of(described: dict[str, Any]) -> Stream:
     state = _text(described, "state")
+    url = described.get("url") if state == READY else None
+    if url and not is_url(_text(described, "url")):
+        raise ValueError("url")
     return Stream(
         stream_id=_text(described, "streamId"),
         state=state,
         status_code=described.get("statusCode"),
-        url=_text(described, "url") if state == READY and described.get("url") else None,
+        url=url or None,
         created_at=_moment_of(described, "createdAt"),
         created_by=described.get("createdBy"),
         expires_at=_moment_of(described, "expiresAt"),

@@ -16,17 +16,21 @@ from .exceptions import InvalidOption, quote
 SHORTEST_EXPIRATION = 60
 LONGEST_EXPIRATION = 3600
 LONGEST_CLIENT_TOKEN = 64
+# The API's own have 22 characters, and names no limit.
+LONGEST_ID = 256
 
 
 def check_id(option: str, value: str) -> None:
-    """Refuse an id that cannot be one part of a URL's path. The API has no other limits.
+    """Refuse an id that cannot be one part of a URL's path.
 
     Raises:
         InvalidOption: naming the value.
     """
-    if not value.isprintable() or set(value) & set("/ ") or value in ("", ".", ".."):
+    is_part = value.isprintable() and not set(value) & set("/ ") and value not in (".", "..")
+    if not is_part or not 0 < len(value) <= LONGEST_ID:
         raise InvalidOption(
-            f"{option} is {quote(value)}, but an id is text without spaces and slashes, and not '.' or '..'."
+            f"{option} is {quote(value)}, but an id is text of 1 to {LONGEST_ID} characters without spaces and "
+            "slashes, and not '.' or '..'."
         )
 
 

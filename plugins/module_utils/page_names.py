@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from .exceptions import LeaseStoreError, quote
+from .exceptions import InvalidOption, LeaseStoreError, quote
 from .lease import Lease, LeaseKey
 from .lease_store.base import LeaseStore, Write
 
@@ -33,6 +33,9 @@ from .lease_store.base import LeaseStore, Write
 KEPT = timedelta(days=120)
 # It is written anew when less is left of that, and not at every run.
 RENEWED_BELOW = timedelta(days=60)
+
+# More than anybody needs, and few enough to make a user id for each.
+HIGHEST_GENERATION = 1000
 
 _SCOPE = "page|"
 _TOKEN = re.compile(r"[0-9a-f]{32}", re.ASCII)
@@ -53,6 +56,20 @@ class PageRecord:
     token: str = dataclasses.field(repr=False)
     shows: LeaseKey | None
     record: Lease = dataclasses.field(repr=False)
+
+
+def check_generation(learner: str, generation: Any) -> None:
+    """Refuse what is no generation of this learner.
+
+    Raises:
+        InvalidOption: naming the value.
+    """
+    is_number = isinstance(generation, int) and not isinstance(generation, bool)
+    if not is_number or not 0 <= generation <= HIGHEST_GENERATION:
+        raise InvalidOption(
+            f"The generation of learner {quote(learner)} is {quote(generation)}, but it must be a whole number from 0 "
+            f"to {HIGHEST_GENERATION}."
+        )
 
 
 def scope_of(lab: str) -> str:

@@ -59,7 +59,7 @@ options:
     default: true
   wait_timeout:
     description:
-      - For how many seconds to wait, at most.
+      - For how many seconds to wait, at most, from 1 to 86400.
     type: int
     default: 1800
 attributes:
@@ -195,6 +195,8 @@ from ansible_collections.labstream.aws.plugins.module_utils.fleet_capacity impor
 from ansible_collections.labstream.aws.plugins.module_utils.fleet_states import RUNNING, STOPPED, Course
 from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
 
+LONGEST_WAIT = 24 * 60 * 60
+
 EMPTY_RESULT: dict[str, Any] = dict(changed=False, fleet=appstream_fleets.facts_of_nothing(None))
 
 
@@ -205,8 +207,10 @@ def course_of(params: dict[str, Any]) -> Course:
         InvalidOption: nowhere.
     """
     appstream_limits.check_name("name", params["name"])
-    if params["wait_timeout"] < 1:
-        raise InvalidOption(f"wait_timeout is {params['wait_timeout']}, but it must be at least 1 second.")
+    if not 1 <= params["wait_timeout"] <= LONGEST_WAIT:
+        raise InvalidOption(
+            f"wait_timeout is {params['wait_timeout']}, but it must be from 1 to {LONGEST_WAIT} seconds (one day)."
+        )
     scaling = Scaling.of(params)
     if scaling and params["state"] == "stopped":
         raise InvalidOption(f"{scaling.option} is only for state=started: leave it out, or start the fleet.")

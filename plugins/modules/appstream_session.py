@@ -236,7 +236,7 @@ region:
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils import appstream, appstream_limits, appstream_sessions
-from ansible_collections.labstream.aws.plugins.module_utils.arguments import check_concurrency
+from ansible_collections.labstream.aws.plugins.module_utils.arguments import check_concurrency, check_given
 from ansible_collections.labstream.aws.plugins.module_utils.client import service_client
 from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
 
@@ -262,6 +262,7 @@ def choice_of(params: dict[str, Any]) -> tuple[str, list[str]]:
     Raises:
         InvalidOption: naming the value.
     """
+    check_given(params, list(CHOICES))
     option = next(option for option in CHOICES if params[option] is not None)
     member, check = CHOICES[option]
     value = params[option]

@@ -343,12 +343,13 @@ from ansible_collections.labstream.aws.plugins.module_utils.arguments import (
     moment_of,
 )
 from ansible_collections.labstream.aws.plugins.module_utils.client import ServiceClock, endpoint_host, service_client
-from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption
+from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption, quote
 from ansible_collections.labstream.aws.plugins.module_utils.issuing import Issuer
 from ansible_collections.labstream.aws.plugins.module_utils.lease import (
     Lease,
     LeaseKey,
     Need,
+    is_text,
     purpose_of,
 )
 from ansible_collections.labstream.aws.plugins.module_utils.lease_store.base import LeaseStore
@@ -360,6 +361,9 @@ from ansible_collections.labstream.aws.plugins.module_utils.results import NO_SU
 from ansible_collections.labstream.aws.plugins.module_utils.steps import Outcome
 
 FACT = "appstream_streaming_urls"
+
+# The options that say whom URLs are for.
+WHO = ("user_id", "users")
 
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False,
@@ -410,7 +414,12 @@ def requests_of(params: dict[str, Any]) -> list[Request]:
             value = user.get(option)
             purpose[option] = params[option] if value is None else value
             if purpose[option] == "":
-                raise InvalidOption(f"{option} of {user['user_id']!r} is empty: leave it out, or give it a value.")
+                raise InvalidOption(f"{option} of {quote(user['user_id'])} is empty: leave it out, or give it a value.")
+            if purpose[option] is not None and not is_text(purpose[option]):
+                raise InvalidOption(
+                    f"{option} of {quote(user['user_id'])} is {quote(purpose[option])}, which is no text of Unicode: "
+                    "correct it."
+                )
         appstream_limits.check_user_id(user["user_id"])
         request = Request(user["user_id"], **purpose)
         if request in entries:
@@ -544,7 +553,7 @@ def run(module: LabstreamAWSModule) -> None:
     params = module.params
     appstream_limits.check_name("stack_name", params["stack_name"])
     appstream_limits.check_name("fleet_name", params["fleet_name"])
-    check_lease_arguments(params)
+    check_lease_arguments(params, WHO)
     requests = requests_of(params)
     need = need_of(params)
     with lease_store_of(module, issues=params["state"] == "present") as store:
@@ -558,7 +567,6 @@ def run(module: LabstreamAWSModule) -> None:
 
 def main() -> None:
     """The module."""
-    who = ("user_id", "users")
     module = LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(
@@ -580,8 +588,8 @@ def main() -> None:
             valid_until=dict(type="str"),
             **lease_arguments(),
         ),
-        mutually_exclusive=[who, ("validity", "valid_until")],
-        required_if=[("state", "present", who, True), ("state", "absent", (*who, "lab"), True)],
+        mutually_exclusive=[WHO, ("validity", "valid_until")],
+        required_if=[("state", "present", WHO, True), ("state", "absent", (*WHO, "lab"), True)],
         supports_check_mode=True,
     )
     module.run(run)

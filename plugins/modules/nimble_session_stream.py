@@ -332,6 +332,9 @@ from ansible_collections.labstream.aws.plugins.module_utils.steps import Outcome
 FACT = "nimble_session_streams"
 LONGEST_WAIT = 3600
 
+# The options that say whom URLs are for.
+WHO = ("session_id", "session_ids")
+
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False,
     streams=[],
@@ -487,7 +490,7 @@ def text_of(moment: datetime | None) -> str | None:
 def run(module: LabstreamAWSModule) -> None:
     """Check the arguments before any call is made, then do what they ask for."""
     params = module.params
-    check_lease_arguments(params)
+    check_lease_arguments(params, WHO)
     sessions = sessions_of(params)
     need = need_of(params)
     client = nimble.nimble_client(module, params["studio_id"], params["concurrency"])
@@ -501,7 +504,6 @@ def run(module: LabstreamAWSModule) -> None:
 
 def main() -> None:
     """The module."""
-    who = ("session_id", "session_ids")
     module = LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(
@@ -514,8 +516,8 @@ def main() -> None:
             wait_timeout=dict(type="int", default=150),
             **lease_arguments(),
         ),
-        mutually_exclusive=[who],
-        required_if=[("state", "present", who, True), ("state", "absent", (*who, "lab"), True)],
+        mutually_exclusive=[WHO],
+        required_if=[("state", "present", WHO, True), ("state", "absent", (*WHO, "lab"), True)],
         supports_check_mode=True,
     )
     module.run(run)

@@ -242,6 +242,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils.arguments import (
+    check_given,
     check_has_lease_store,
     check_lab,
     moment_of,
@@ -325,6 +326,8 @@ def check_arguments(params: Mapping[str, Any], seats: Sequence[Seat]) -> None:
     """
     base_url = params["base_url"]
     check_lab(params["lab"])
+    check_given(params, ["seats" if params["state"] == "present" else "lab"])
+    check_given(params, ["dest", "pages", "overview"])
     if base_url is not None and not is_web_address(base_url):
         raise InvalidOption(
             f"base_url is {quote(base_url)}, but it must be an address of the web: let it start with https:// or http://."

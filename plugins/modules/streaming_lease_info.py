@@ -221,8 +221,8 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils.arguments import check_has_lease_store, store_arguments
-from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption
-from ansible_collections.labstream.aws.plugins.module_utils.lease import Lease, purpose_parts, url_sha256
+from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption, quote
+from ansible_collections.labstream.aws.plugins.module_utils.lease import Lease, is_key_part, purpose_parts, url_sha256
 from ansible_collections.labstream.aws.plugins.module_utils.lease_store.opening import lease_store_of
 from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
 from ansible_collections.labstream.aws.plugins.module_utils.moments import format_moment
@@ -278,8 +278,11 @@ def check_selection(params: dict[str, Any]) -> None:
     Raises:
         InvalidOption: naming the values.
     """
-    if params["scope"] == "":
-        raise InvalidOption("scope is empty: give the scope that a module has returned, or leave it out.")
+    scope = params["scope"]
+    if scope is not None and not is_key_part("scope", scope):
+        raise InvalidOption(
+            f"scope is {quote(scope)}, which is none: give the scope that a module has returned, or leave it out."
+        )
     least, most = params["min_remaining"], params["max_remaining"]
     for option, value in (("min_remaining", least), ("max_remaining", most)):
         if value is not None and value < 0:

@@ -127,6 +127,8 @@ def _listed_learners(
                 raise fail(
                     field, f"{quote(value)} is not text; put it in quotes, since YAML changes numbers such as 007."
                 )
+            if value and len(value) > csv.field_size_limit():  # as of a cell
+                raise fail(field, f"it has more than {csv.field_size_limit()} characters; correct it.")
             values[field] = (value or "").strip()
         identity = next((field for field in _IDENTITIES if values[field]), None)
         if identity is None:

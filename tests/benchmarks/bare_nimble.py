@@ -4,7 +4,7 @@
 
 """What somebody would write without Ansible: streams from boto3 with threads. Remembers nothing.
 
-Usage: bare_nimble.py STUDIO SESSIONS rounds|each THREADS, with AWS_DATA_PATH naming a folder that has the service.
+Usage: bare_nimble.py STUDIO SESSIONS THREADS, with AWS_DATA_PATH naming a folder that has the service.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from botocore.config import Config
 PAUSE = 0.25
 
 
-def main(studio: str, sessions: int, how: str, threads: int) -> None:
-    """Create a stream for each session, and wait until all are READY: for all in rounds, or each thread for its own."""
+def main(studio: str, sessions: int, threads: int) -> None:
+    """Create a stream for each session, and look in rounds until all are READY."""
     client = boto3.client("nimble", config=Config(max_pool_connections=threads))
 
     def create(number: int) -> dict[str, Any]:
@@ -32,25 +32,16 @@ def main(studio: str, sessions: int, how: str, threads: int) -> None:
         described = client.get_streaming_session_stream(**stream)["stream"]
         return described["url"] if described["state"] == "READY" else None
 
-    def create_and_wait(number: int) -> str:
-        stream = create(number)
-        while (url := url_of(stream)) is None:
-            time.sleep(PAUSE)
-        return url
-
     with ThreadPoolExecutor(threads) as executor:
-        if how == "each":
-            urls = list(executor.map(create_and_wait, range(sessions)))
-        else:
-            urls, waiting = [], list(executor.map(create, range(sessions)))
-            while waiting:
-                found = list(executor.map(url_of, waiting))
-                urls += [url for url in found if url]
-                waiting = [stream for stream, url in zip(waiting, found, strict=True) if not url]
-                if waiting:
-                    time.sleep(PAUSE)
+        urls, waiting = [], list(executor.map(create, range(sessions)))
+        while waiting:
+            found = list(executor.map(url_of, waiting))
+            urls += [url for url in found if url]
+            waiting = [stream for stream, url in zip(waiting, found, strict=True) if not url]
+            if waiting:
+                time.sleep(PAUSE)
     assert len(set(urls)) == sessions
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4]))
+    main(sys.argv[1], *map(int, sys.argv[2:]))

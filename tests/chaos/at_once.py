@@ -8,7 +8,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from tests.chaos.classes import arguments, learners, urls_by_learner
+from tests.chaos.classes import Service, held, seats
+from tests.chaos.lab import Lab
 from tests.integration.lease_stores import Store
 from tests.integration.running import Ansible, finish_module
 from tests.simulator.control import Simulator
@@ -17,32 +18,61 @@ RUNS = 8
 
 
 @dataclass(frozen=True)
-class AtOnce:
-    """How it went: seconds for all runs, URLs that the service issued, and those that were handed out as new."""
+class Row:
+    """How it went: seconds for all runs, what the service issued, and how much of that was handed out as new."""
 
-    seconds: float
+    service: str
+    store: str
+    runs: int
+    seats: int
     issued: int
     remembered: int
+    seconds: float
 
 
-def run_at_once(simulator: Simulator, ansible: Ansible, store: Store, count: int) -> AtOnce:
-    """Have the runs serve ``count`` learners who have no lease yet.
+def run_at_once(
+    service: Service, simulator: Simulator, ansible: Ansible, store: Store, count: int, runs: int
+) -> tuple[int, int, float]:
+    """Have so many runs serve ``count`` seats that have no lease yet: how many were issued and remembered, and seconds.
 
-    AssertionError unless every run ends well, all hand each learner the same URL, and the store holds just these.
+    AssertionError unless every run ends well, all hand each seat the same URL, and the store holds just these; and
+    unless the service issued just these, where it finds them again.
     """
-    before = len(simulator.streaming_urls())
-    args = arguments(learners(0, count), store)
+    before = len(service.issued(simulator))
+    args = service.arguments(seats(0, count), store)
     begun = time.monotonic()
-    processes = [ansible.start_module(args) for _number in range(RUNS)]
+    processes = [ansible.start_module(args, module=service.module) for _number in range(runs)]
     tasks = [finish_module(process) for process in processes]
     seconds = time.monotonic() - begun
 
     failed = [task.msg for task in tasks if task.failed]
     assert not failed, failed
-    held = store.urls()
-    assert len(held) == count, f"the store holds {len(held)} leases of {count} learners"
-    differing = [number for number, task in enumerate(tasks) if urls_by_learner(task) != held]
-    assert not differing, f"runs {differing} handed out other URLs than the store holds"
+    kept = held(store)
+    assert len(kept) == count, f"the store holds {len(kept)} leases of {count} seats"
+    differing = [number for number, task in enumerate(tasks) if service.tickets(task) != kept]
+    assert not differing, f"runs {differing} handed out something else than the store holds"
+    urls = [service.urls(task) for task in tasks]
+    assert all(one == urls[0] for one in urls), "runs handed out different URLs"
     remembered = sum(task.result["summary"]["issued"] for task in tasks)
-    assert remembered == count, f"{remembered} leases of {count} learners were called new"
-    return AtOnce(seconds, len(simulator.streaming_urls()) - before, remembered)
+    assert remembered == count, f"{remembered} leases of {count} seats were called new"
+    issued = len(service.issued(simulator)) - before
+    assert issued == count or not service.finds_again, f"{issued} streams were created for {count} seats"
+    return issued, remembered, seconds
+
+
+def row_of(lab: Lab, service: Service, kind: str, count: int) -> Row:
+    """Have them serve so many seats out of a store of that kind."""
+    ansible, store = lab.fresh(service, kind, seats(0, count))
+    issued, remembered, seconds = run_at_once(service, lab.simulator, ansible, store, count, RUNS)
+    return Row(service.name, kind, RUNS, count, issued, remembered, seconds)
+
+
+def print_rows(rows: list[Row]) -> None:
+    """Print the table."""
+    print(f"\nRuns at once\n{'':<22} {'runs':>5} {'seats':>6} {'issued':>7} {'remembered':>10} {'took s':>7}")
+    for row in rows:
+        print(
+            f"{row.service + ', ' + row.store:<22} {row.runs:>5} {row.seats:>6} {row.issued:>7} {row.remembered:>10} "
+            f"{row.seconds:>7.1f}"
+        )
+    print("All runs handed each seat the same URL. What was issued and not remembered, nobody has seen.", flush=True)

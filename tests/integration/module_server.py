@@ -13,13 +13,12 @@ import gc
 import importlib
 import json
 import os
-import runpy
 import sys
 
-import boto3
 from ansible.module_utils import basic
-from botocore.loaders import JSONFileLoader
+from botocore_files import read_once
 
+MODULES = "ansible_collections.labstream.aws.plugins.modules"
 # Here and not in every process that is forked off.
 for module in (
     "appstream_fleet",
@@ -35,22 +34,7 @@ for module in (
     "streaming_lease_table",
     "streaming_rotation",
 ):
-    importlib.import_module(f"ansible_collections.labstream.aws.plugins.modules.{module}")
-
-
-def remember_service_descriptions() -> None:
-    """Read once, and not in every process, what botocore needs to make a client."""
-    read: dict[str, dict | None] = {}
-    load_file = JSONFileLoader.load_file
-
-    def load_once(loader: JSONFileLoader, path: str) -> dict | None:
-        if path not in read:
-            read[path] = load_file(loader, path)
-        return read[path]
-
-    JSONFileLoader.load_file = load_once
-    for service in ("appstream", "dynamodb"):
-        boto3.client(service, "us-east-1")
+    importlib.import_module(f"{MODULES}.{module}")
 
 
 def run(job: dict) -> None:
@@ -63,11 +47,11 @@ def run(job: dict) -> None:
     basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": job["args"]}).encode()
     basic._ANSIBLE_PROFILE = "legacy"  # ansible-core 2.19 and newer
     sys.argv = [job["file"]]
-    runpy.run_path(job["file"], run_name="__main__")
+    sys.modules[f"{MODULES}.{job['module']}"].main()
 
 
 def main() -> None:
-    remember_service_descriptions()
+    read_once("appstream", "dynamodb")
     # Else the first collection in each child copies the memory of all that is imported here: half of its time.
     gc.freeze()
     for line in sys.stdin:

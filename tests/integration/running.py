@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -28,6 +31,22 @@ MODULE = "labstream.aws.appstream_streaming_url"
 STREAM_MODULE = "labstream.aws.nimble_session_stream"
 TIMEOUT_SECONDS = 120
 WITHOUT_OVERRIDE = ("setpriv", "--bounding-set=-dac_override") if os.geteuid() == 0 else ()
+
+# What runs in place of Python, below a line that names one: it passes all on that a process gets, its open files too.
+WARM_COMMAND = """\
+import array, json, os, socket, sys
+
+umask = os.umask(0)
+os.umask(umask)
+job = {"arguments": sys.argv[1:], "environment": dict(os.environ), "folder": os.getcwd(), "umask": umask}
+with socket.socket(socket.AF_UNIX) as server:
+    server.connect(SOCKET)
+    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0, 1, 2]))]
+    server.sendmsg([b"{"], rights)
+    server.sendall(json.dumps(job).encode()[1:])
+    server.shutdown(socket.SHUT_WR)
+    os._exit(int(server.recv(16) or b"70"))
+"""
 
 
 @dataclass(frozen=True)
@@ -133,6 +152,8 @@ class Ansible:
         """Run a playbook: a path, a collection playbook's name, YAML text (with a line break), or plays as data."""
         results = self._new_file("results", ".jsonl")
         command: list[str | Path] = [VENV / "bin" / "python", VENV / "bin" / "ansible-playbook"]
+        python = self._server.python
+        command += ["--extra-vars", f"ansible_python_interpreter={python.command}"]
         command += ["--check"] * check + ["--diff"] * diff + ["-" + "v" * verbosity] * bool(verbosity)
         if extra_vars:
             command += ["--extra-vars", f"@{self._new_file('vars', '.json', json.dumps(extra_vars))}"]
@@ -140,10 +161,11 @@ class Ansible:
             playbook = json.dumps(playbook) + "\n"
         if isinstance(playbook, str) and "\n" in playbook:
             playbook = self._new_file("playbook", ".yml", playbook)
+        folders = {"LABSTREAM_TEST_RESULTS": str(results), "LABSTREAM_TEST_PACKED": str(python.packed)}
         process = subprocess.run(
             [*command, *arguments, playbook],
             cwd=self.home,
-            env=self._environment(environment) | {"LABSTREAM_TEST_RESULTS": str(results)},
+            env=self._environment(environment) | folders,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -217,6 +239,7 @@ class Ansible:
         file = COLLECTIONS / "ansible_collections/labstream/aws/plugins/modules" / f"{module.rpartition('.')[2]}.py"
         return {
             "file": str(file),
+            "module": file.stem,
             "args": {**args, **internal},
             "environment": self._environment(environment),
             "folder": str(self.home),
@@ -234,7 +257,7 @@ class Ansible:
 
 
 class ModuleServer:
-    """The process of module_server.py."""
+    """The process of module_server.py, and ``python``, that of warm_python.py, from the first playbook on."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
@@ -253,8 +276,43 @@ class ModuleServer:
         self._process.stdin.flush()
         return int(self._process.stdout.readline())
 
+    @cached_property
+    def python(self) -> WarmPython:
+        return WarmPython()
+
     def stop(self) -> None:
         self._process.communicate(timeout=TIMEOUT_SECONDS)
+        if "python" in vars(self):
+            self.python.stop()
+
+
+class WarmPython:
+    """The process of warm_python.py: ``command`` is what ansible-playbook takes for Python.
+
+    ``packed`` is a folder for what ansible-playbook packs, so that it does so once, and not in every run.
+    """
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp())  # A socket's path must be short.
+        python, address = VENV / "bin" / "python", self._folder / "socket"
+        self._process = subprocess.Popen(
+            [python, Path(__file__).with_name("warm_python.py"), address, self._folder],
+            env=clean_environment(Path("/nonexistent")),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.packed = self._folder / "packed"
+        self.packed.mkdir()
+        self.command = self._folder / "python"
+        self.command.write_text(f"#!{python} -IS\nSOCKET = {str(address)!r}\n{WARM_COMMAND}")
+        self.command.chmod(0o700)
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "ready\n"
+
+    def stop(self) -> None:
+        self._process.communicate(timeout=TIMEOUT_SECONDS)
+        shutil.rmtree(self._folder)
 
 
 def finish_module(process: subprocess.Popen[str]) -> Task:

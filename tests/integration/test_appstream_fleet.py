@@ -421,9 +421,9 @@ def test_a_reply_that_is_lost_is_no_failure(simulator: Simulator, call: CallModu
     ("args", "sentence"),
     [
         ({"name": "cad fleet"}, "name is 'cad fleet', but a name has 1 to 101"),
-        ({"wait_timeout": 0}, "wait_timeout is 0, but it must be at least 1 second."),
-        ({"desired_instances": -1}, "desired_instances is -1, but it must be at least 0."),
-        ({"max_concurrent_sessions": 0}, "max_concurrent_sessions is 0, but it must be at least 1."),
+        ({"wait_timeout": 0}, "wait_timeout is 0, but it must be from 1 to 86400 seconds (one day)."),
+        ({"desired_instances": -1}, "desired_instances is -1, but it must be from 0 to 2147483647."),
+        ({"max_concurrent_sessions": 0}, "max_concurrent_sessions is 0, but it must be from 1 to 2147483647."),
         (
             {"state": "stopped", "desired_sessions": 3},
             "desired_sessions is only for state=started: leave it out, or start the fleet.",

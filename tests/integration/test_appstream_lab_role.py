@@ -217,49 +217,6 @@ def test_a_list_a_file_and_a_text_of_the_same_learners_are_the_same_class(
         assert seats_of(each) == [{**seat, "issued": False} for seat in seats_of(published[0])]
 
 
-@pytest.mark.core
-def test_what_learners_are_called_is_never_evaluated(
-    lab: Simulator, run_playbook: RunPlaybook, home: Path, tmp_path: Path
-) -> None:
-    proof = tmp_path / "evaluated"
-    hostile = f"{{{{ lookup('pipe', 'touch {proof}') }}}}"
-    names = ["{{ 7*7 }}", hostile, "{% for x in y %}", "{{ nix", "[1]"]
-    rows = "".join(f'l{number},"{name}"\n' for number, name in enumerate(names))
-    (home / "roster.csv").write_text("learner,name\n" + rows)
-    (home / "bad.csv").write_text(f'learner,name,email\nl1,Anna,"{hostile}"\n')
-    unsafe = {
-        "text": "learner,name\n" + rows,
-        "list": [{"learner": f"l{number}", "name": name} for number, name in enumerate(names)],
-    }
-    # As AWX hands over the answers of a survey.
-    answers = home / "answers.yml"
-    answers.write_text(
-        "text: !unsafe "
-        + json.dumps(unsafe["text"])
-        + "\nlist:\n"
-        + "".join(
-            f"  - learner: {entry['learner']}\n    name: !unsafe {json.dumps(entry['name'])}\n"
-            for entry in unsafe["list"]
-        )
-    )
-
-    published, run = serve(
-        run_playbook,
-        variables(roster="roster.csv", validity=3600, summary_path=str(home / "summary.json")),
-        variables(roster="{{ text }}", validity=3600),
-        variables(learners="{{ list }}", validity=3600),
-        variables(roster="bad.csv", validity=3600, summary_path=str(home / "refused.json")),
-        arguments=["--extra-vars", f"@{answers}"],
-    )
-
-    assert not proof.exists()
-    for each in published[:3]:
-        assert [seat["name"] for seat in seats_of(each)] == names, run.printed
-    message = json.loads((home / "refused.json").read_text())["message"]
-    assert message.startswith("Roster line 2, column 'email': \"{{ lookup('pipe', 'touch ")
-    assert message.endswith(" is not an e-mail address.")
-
-
 def test_one_learner_refused_leaves_the_others_their_seats(
     lab: Simulator, run_playbook: RunPlaybook, home: Path
 ) -> None:

@@ -403,6 +403,7 @@ def test_what_cannot_be_right_is_refused_before_any_call(simulator: Simulator, c
         (EXPIRE, {"fleet_name": "", **who}, "fleet_name is '', but a name has"),
         (EXPIRE, {"concurrency": 65, **who}, "concurrency is 65, but it must be from 1 to 64."),
         (EXPIRE, {}, "one of the following is required: user_id, user_ids, session_id, session_ids"),
+        (EXPIRE, {"user_id": None}, "Give one of user_id, user_ids, session_id and session_ids: null is no value."),
         (EXPIRE, {"session_id": "s-1", **who}, "parameters are mutually exclusive: user_id|user_ids|session_id|"),
         (EXPIRE, {"user_id": "x" * 129}, "user_id is 'xxx"),
         (EXPIRE, {"user_ids": []}, "user_ids is empty: name at least one."),

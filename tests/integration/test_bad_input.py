@@ -32,7 +32,7 @@ class Case(NamedTuple):
     environment: dict[str, str] = {}  # noqa: RUF012 (never changed)
 
 
-def user(user_id: str) -> dict[str, Any]:
+def user(user_id: str | None) -> dict[str, Any]:
     return {**ARGS, "user_id": user_id}
 
 
@@ -57,6 +57,7 @@ REFUSED_VALUES = {
         {**ARGS, "users": [{"user_id": "anna"}, {"user_id": "ben b"}]}, ("'ben b'", *VALID_CHARACTERS)
     ),
     "validity 0": Case({**ANNA, "validity": 0}, ("validity is 0", *VALIDITIES)),
+    "validity true": Case({**ANNA, "validity": True}, ("validity is true", "whole number")),
     "validity -1": Case({**ANNA, "validity": -1}, ("validity is -1", *VALIDITIES)),
     "validity 604801": Case({**ANNA, "validity": 604801}, ("validity is 604801", *VALIDITIES)),
     "valid_until without an offset": Case(
@@ -69,6 +70,14 @@ REFUSED_VALUES = {
         {**ANNA, "min_remaining": 3600}, ("min_remaining is 3600", "less than", "3600 seconds")
     ),
     "negative min_remaining": Case({**ANNA, "min_remaining": -1}, ("min_remaining is -1", "from 0")),
+    "null for the learner": Case(user(None), ("Give one of user_id and users", "null")),
+    "null for whom to forget": Case(
+        {**ARGS, "user_id": None, "lab": None, "state": "absent"}, ("Give one of user_id, users and lab", "null")
+    ),
+    "half a character in a list": Case(
+        {**ARGS, "users": [{"user_id": "anna", "session_context": "\ud800"}]},
+        ("session_context of 'anna' is '\\ud800'", "no text of Unicode"),
+    ),
     "empty users": Case({**ARGS, "users": []}, ("users is empty", "at least one learner")),
     "a duplicate": Case(
         {**ARGS, "users": [{"user_id": "anna"}, {"user_id": "ben"}, {"user_id": "anna"}]},
@@ -111,10 +120,16 @@ def connections(good: dict[str, Any]) -> dict[str, Case]:
         "half of the credentials": Case(good, ("redentials",), {"AWS_SECRET_ACCESS_KEY": ""}),
         "no region": Case(good, ("region",), NO_REGION),
         "impossible region": Case({**good, "region": "no region"}, ("no region",)),
+        "session token with a line break": Case(
+            good, ("session_token has a character that no key has", "correct it"), {"AWS_SESSION_TOKEN": "secret\n"}
+        ),
         "unknown profile": Case({**good, "profile": "teacher"}, ("teacher",), NO_CREDENTIALS),
         "profile and keys": Case({**good, "profile": "teacher"}, ("profile",)),
         "endpoint_url is no URL": Case({**good, "endpoint_url": "nowhere"}, ("nowhere",)),
         "unknown setting of botocore": Case({**good, "aws_config": {"retry": 3}}, ("aws_config", "'retry'")),
+        "setting of botocore of another type": Case(
+            {**good, "aws_config": {"user_agent": 0}}, ("aws_config", "botocore")
+        ),
         "impossible setting of botocore": Case(
             {**good, "aws_config": {"retries": {"mode": "never"}}}, ("aws_config", "never")
         ),
@@ -143,9 +158,17 @@ REFUSED_BY_ANSIBLE = {
         {**ANNA, "valid_until": "2099-01-01T12:00:00Z"}, ("validity|valid_until", "mutually exclusive")
     ),
     "a learner without a user id": Case({**ARGS, "users": [{"application_id": "cad"}]}, ("user_id", "users")),
+    # What ansible-core stumbles over, and does not refuse.
+    "half a character": Case({**ANNA, "lab": "a\ud800"}, ("'a\\ud800'", "half a character", "correct it")),
+    "an infinite number": Case(
+        {**ANNA, "concurrency": "inf"}, ("a number that cannot be read", "Infinity", "correct it")
+    ),
+    "a number of 5000 digits": Case(
+        {**ANNA, "concurrency": "9" * 5000}, ("a number that cannot be read", "4300 digits", "correct it")
+    ),
 }
 
-NO_ID = "an id is text without spaces and slashes, and not '.' or '..'"
+NO_ID = "an id is text of 1 to 256 characters without spaces and slashes, and not '.' or '..'"
 TOKENS = ("1 to 64 printable ASCII characters",)
 
 # The same for streams.
@@ -167,6 +190,7 @@ REFUSED_STREAM_VALUES = {
         {**SEAT, "expiration_in_seconds": 600, "min_remaining": 600},
         ("min_remaining is 600", "less than", "600 seconds"),
     ),
+    "null for the session": Case({**OF_STUDIO, "session_id": None}, ("Give one of session_id and session_ids", "null")),
     "empty session_ids": Case({**OF_STUDIO, "session_ids": []}, ("session_ids is empty", "at least one session")),
     "a session twice": Case(
         {**OF_STUDIO, "session_ids": ["a", "b", "a"]}, ("Entries 1 and 3 of session_ids are both 'a'", "remove one")

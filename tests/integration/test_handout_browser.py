@@ -24,10 +24,7 @@ from ansible_collections.labstream.aws.plugins.module_utils.handout_pages import
 
 from tests.integration.browser import CHROMIUM, Browser, started_browser
 
-pytestmark = [
-    pytest.mark.long,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: apt-get install chromium)"),
-]
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: apt-get install chromium)")
 
 LAB = LabClass("Computer-aided design", contact="Carla Example")
 PAGE = "/0123456789abcdef.html"
@@ -43,9 +40,7 @@ class Site:
     """
 
     def __init__(self) -> None:
-        self.page: str | None = ""
-        self.ahead = timedelta()
-        self.asked: list[tuple[str, str | None]] = []
+        self.clear()
         site = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -67,6 +62,11 @@ class Site:
         self.address = f"http://127.0.0.1:{self.server.server_port}"
         self.url = f"{self.address}{PAGE}"
 
+    def clear(self) -> None:
+        self.page: str | None = ""
+        self.ahead = timedelta()
+        self.asked: list[tuple[str, str | None]] = []
+
     def learners(self, session: str | None, *, minutes: float = 60, lab: LabClass = LAB) -> str:
         """A page for that session, whose URL expires in so many minutes; a page without a URL if there is none."""
         expires = (datetime.now(UTC) + timedelta(minutes=minutes)).replace(microsecond=0)
@@ -82,20 +82,14 @@ class Site:
 
 @pytest.fixture(scope="module")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One browser for all tests: it takes longer to start than any of them."""
     with started_browser(tmp_path_factory.mktemp("browser") / "profile") as browser:
         yield browser
 
 
-@pytest.fixture
-def browser(started: Browser) -> Iterator[Browser]:
-    """The browser. No page may make its console complain, as of a policy that a page violates."""
-    yield started
-    assert [error for error in started.errors if "503" not in error] == []
-    started.open("data:,")
-
-
-@pytest.fixture
-def site() -> Iterator[Site]:
+@pytest.fixture(scope="module")
+def served() -> Iterator[Site]:
+    """One server for all tests, since a browser takes another process for the page of another server."""
     site = Site()
     thread = threading.Thread(target=site.server.serve_forever, args=(0.02,))
     thread.start()
@@ -103,6 +97,22 @@ def site() -> Iterator[Site]:
     site.server.shutdown()
     thread.join()
     site.server.server_close()
+
+
+@pytest.fixture
+def site(served: Site) -> Site:
+    """The server, with nothing on it, which nobody has asked for anything."""
+    served.clear()
+    return served
+
+
+@pytest.fixture
+def browser(started: Browser, site: Site) -> Iterator[Browser]:
+    """The browser. No page may make its console complain, as of a policy that a page violates."""
+    yield started
+    assert [error for error in started.errors if "503" not in error] == []
+    # A page that is left asks for nothing any more.
+    started.open(f"{site.address}/left")
 
 
 @pytest.fixture
@@ -264,11 +274,7 @@ def test_the_overview_tells_what_has_expired_since(
     assert "Asia/Tokyo" in browser.text()
 
 
-@pytest.mark.parametrize("width", [320, 390, 1280])
-def test_no_page_is_wider_than_the_screen(
-    browser: Browser, site: Site, open_page: Callable[[str], None], width: int
-) -> None:
-    browser.call("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=True)
+def test_no_page_is_wider_than_the_screen(browser: Browser, site: Site, open_page: Callable[[str], None]) -> None:
     now = datetime.now(UTC)
     long = LabClass("Computer-aided-design-and-manufacturing" * 3, now, now + timedelta(hours=4), "x" * 90)
     try:
@@ -277,6 +283,10 @@ def test_no_page_is_wider_than_the_screen(
             overview_page(long, [OverviewRow("x" * 60, "x" * 60, "x" * 60, "none")], ended=False),
         ):
             open_page(page)
-            assert browser.evaluate("document.documentElement.scrollWidth") <= width
+            for width in (320, 390, 1280):
+                screen = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+                browser.call("Emulation.setDeviceMetricsOverride", **screen)
+                assert browser.evaluate("document.documentElement.clientWidth") == width
+                assert browser.evaluate("document.documentElement.scrollWidth") <= width
     finally:
         browser.call("Emulation.clearDeviceMetricsOverride")

@@ -6,26 +6,56 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.running import COLLECTIONS, FLEET, MODULE, STACK, Run
+from tests.integration.running import COLLECTIONS, FLEET, MODULE, STACK, Ansible, ModuleServer, Run, Task
 from tests.simulator.control import Simulator
 
-pytestmark = pytest.mark.long
-ROLE = "labstream.aws.lab_handout"
-ARGS = {"stack_name": STACK, "fleet_name": FLEET, "validity": 3600, "lab": "monday", "return_urls": False}
+ROLE, HANDOUT = "labstream.aws.lab_handout", "labstream.aws.streaming_handout"
+WRITES = "Write the pages and files that are not up to date"
+UPLOADS = "Upload the pages that the bucket has not, or has otherwise"
+ARGS = {"stack_name": STACK, "fleet_name": FLEET, "validity": 3600, "lab": "monday"}
 BUCKET, PREFIX = "lab-pages", "monday"
 HAS_S3_SYNC = (COLLECTIONS / "ansible_collections/community/aws").is_dir()
-RunTasks = Callable[..., Run]
+
+START = (datetime.now(UTC) + timedelta(days=1)).replace(tzinfo=None, microsecond=0)
+CLASS = {
+    "title": "Computer-aided design",
+    "contact": "Carla Example",
+    "starts_at": START.isoformat(),
+    "ends_at": (START + timedelta(hours=4)).isoformat(),
+    "timezone": "Europe/Berlin",
+}
+REFUSED: dict[str, dict[str, Any]] = {
+    "Give lab_handout_seats": {"seats": None},
+    "Give at least one of lab_handout_csv": {"pages": None, "overview": None, "links": None},
+    "is a time of day": {"starts_at": "13:00"},
+    "lab_handout_s3_bucket is for pages": {"pages": None, "links": None, "s3_bucket": "b"},
+}
 
 
-def variables(folder: Path, **options: Any) -> dict[str, Any]:
-    """The role's variables for the class "monday"; options with None are left out."""
+@dataclass(frozen=True)
+class HandedOut:
+    """What came of the role, run after run, all in one playbook, since a playbook takes its time to start."""
+
+    run: Run
+    simulator: Simulator
+    class_on_disk: Path
+    class_in_bucket: Path
+    names_are_known: bool
+
+    def results(self, name: str) -> list[Task]:
+        """What became of the role's task of that name, each time that it was not skipped."""
+        return [task for task in self.run.tasks if task.name == f"{ROLE} : {name}" and task.status != "skipped"]
+
+
+def hand_out(task: str, folder: Path, /, **options: Any) -> dict[str, Any]:
+    """A task of that name that runs the role, after which the next one runs; options with None are left out."""
     known = {
         "name": "monday",
         "pages": str(folder / "pages"),
@@ -34,111 +64,99 @@ def variables(folder: Path, **options: Any) -> dict[str, Any]:
         "seats": [{"learner": "anna", "name": "Anna"}],
         **options,
     }
-    return {f"lab_handout_{name}": value for name, value in known.items() if value is not None}
-
-
-def hand_out(name: str, folder: Path, **options: Any) -> dict[str, Any]:
-    """A task that runs the role."""
-    return {
-        "name": name,
+    role = {
+        "name": task,
         "ansible.builtin.include_role": {"name": ROLE},
-        "vars": variables(folder, **options),
+        "vars": {f"lab_handout_{option}": value for option, value in known.items() if value is not None},
     }
+    return {"block": [role], "rescue": [{"name": "the role has failed", "ansible.builtin.debug": {"msg": "go on"}}]}
 
 
-def results(run: Run, name: str) -> list[Any]:
-    """What became of the role's task of that name, in every run of the role."""
-    return [task for task in run.tasks if task.name == f"{ROLE} : {name}"]
-
-
-def states(folder: Path) -> list[str]:
-    return [
-        re.findall(r'<main[^>]* data-state="(\w+)"', page.read_text())[0]
-        for page in sorted((folder / "pages").iterdir())
-    ]
-
-
-def test_a_class_gets_its_pages_ahead_then_its_urls_and_in_the_end_is_told_so(
-    lab: Simulator, run_tasks: RunTasks, home: Path
-) -> None:
-    start = (datetime.now(UTC) + timedelta(days=1)).replace(tzinfo=None, microsecond=0)
-    class_ = {
-        "title": "Computer-aided design",
-        "contact": "Carla Example",
-        "starts_at": start.isoformat(),
-        "ends_at": (start + timedelta(hours=4)).isoformat(),
-        "timezone": "Europe/Berlin",
-    }
-    seat = "{{ [{'learner': 'anna', 'name': 'Anna', 'seat': 'anna', 'scope': issued.scope}] }}"
+@pytest.fixture(scope="module")
+def handed_out(
+    simulator_process: Simulator, module_server: ModuleServer, tmp_path_factory: pytest.TempPathFactory
+) -> HandedOut:
+    simulator_process.reset()
+    simulator_process.seed_lab(STACK, FLEET)
+    simulator_process.client("s3", "us-east-1").create_bucket(Bucket=BUCKET)
+    home, disk, bucket = (tmp_path_factory.mktemp(name) for name in ("home", "disk", "bucket"))
+    ansible = Ansible(home, simulator_process.environment(), module_server)
+    issued = ansible.call_module({**ARGS, "user_id": "anna"}, module=MODULE)
+    seats = [{"learner": "anna", "name": "Anna", "seat": "anna", "scope": issued.result["scope"]}]
+    csv = {"csv": str(disk / "class.csv")}
     tasks = [
-        hand_out("ahead", home, allow_missing=True, **class_),
-        {"name": "issue", MODULE: {**ARGS, "user_id": "anna"}, "register": "issued"},
-        hand_out("filled", home, seats=seat, csv=str(home / "class.csv"), **class_),
-        hand_out("again", home, seats=seat, csv=str(home / "class.csv"), **class_),
-        hand_out("ended", home, seats=None, csv=str(home / "class.csv"), state="absent"),
+        hand_out("ahead", disk, allow_missing=True, **CLASS),
+        hand_out("filled", disk, seats=seats, **csv, **CLASS),
+        hand_out("again", disk, seats=seats, **csv, **CLASS),
+        hand_out("ended", disk, seats=None, **csv, state="absent"),
+        *(hand_out(says, disk, **options) for says, options in REFUSED.items()),
     ]
+    if HAS_S3_SYNC:
+        learners = [{"learner": learner} for learner in ("bea", "ben", "carla")]
+        known = {"name": "tuesday", "allow_missing": True, "s3_prefix": PREFIX}
+        tasks += [
+            hand_out("in a bucket", bucket, seats=learners[:2], s3_bucket=BUCKET, **known),
+            hand_out("one more", bucket, seats=learners, s3_bucket=BUCKET, **known),
+            hand_out("elsewhere", disk, seats=None, state="absent", purge=True, s3_bucket="nowhere"),
+        ]
+    play = {"hosts": "localhost", "gather_facts": False, "tasks": tasks}
+    run = ansible.run_playbook([play], diff=True, verbosity=3)
+    purge = {"lab": "monday", "state": "absent", "purge": True, "pages": str(disk / "pages")}
+    purged = ansible.call_module(purge, module=HANDOUT, check=True)
+    return HandedOut(run, simulator_process, disk, bucket, names_are_known=purged.changed)
 
-    run = run_tasks(tasks, diff=True, verbosity=3)
 
-    written = results(run, "Write the pages and files that are not up to date")
+def test_a_class_gets_its_pages_ahead_then_its_urls_and_in_the_end_is_told_so(handed_out: HandedOut) -> None:
+    written = handed_out.results(WRITES)[:4]
     assert [(task.status, task.changed) for task in written] == [
         ("ok", True),
         ("ok", True),
         ("ok", False),
         ("ok", True),
-    ], run.printed
-    summaries = [task.result["ansible_facts"]["lab_handout_summary"] for task in results(run, "Say how many there are")]
+    ], handed_out.run.printed
+    told = handed_out.results("Say how many there are")[:4]
+    summaries = [task.result["ansible_facts"]["lab_handout_summary"] for task in told]
     assert [(each["missing"], each["written"]) for each in summaries] == [(1, 3), (0, 3), (0, 0), (0, 4)]
-    assert states(home) == ["ended"]
-    assert not (home / "class.csv").exists()
-    [page] = (home / "pages").iterdir()
-    for secret in [*lab.streaming_urls(), page.stem]:
-        assert secret not in run.printed + str(run.tasks)
+    [page] = (handed_out.class_on_disk / "pages").iterdir()
+    assert re.findall(r'<main[^>]* data-state="(\w+)"', page.read_text()) == ["ended"]
+    assert not (handed_out.class_on_disk / "class.csv").exists()
 
 
-def test_what_the_description_of_arguments_cannot_refuse_is_refused(
-    simulator: Simulator, run_tasks: RunTasks, home: Path
-) -> None:
-    cases = {
-        "Give lab_handout_seats": {"seats": None},
-        "Give at least one of lab_handout_csv": {"pages": None, "overview": None, "links": None},
-        "is a time of day": {"starts_at": "13:00"},
-        "lab_handout_s3_bucket is for pages": {"pages": None, "links": None, "s3_bucket": "b"},
-    }
-    run = run_tasks([hand_out(says, home, **options) for says, options in cases.items()])
-    refused = results(run, "Refuse what the description of arguments cannot")
-    assert len(refused) == len(cases), run.printed
-    for says, task in zip(cases, refused, strict=True):
+def test_neither_a_url_nor_a_pages_name_is_printed(handed_out: HandedOut) -> None:
+    pages = [*handed_out.class_on_disk.rglob("pages/*"), *handed_out.class_in_bucket.rglob("pages/*")]
+    assert len(pages) == (4 if HAS_S3_SYNC else 1)
+    for secret in [*handed_out.simulator.streaming_urls(), *(page.stem for page in pages)]:
+        assert secret not in handed_out.run.printed + str(handed_out.run.tasks)
+
+
+def test_what_the_description_of_arguments_cannot_refuse_is_refused(handed_out: HandedOut) -> None:
+    refused = handed_out.results("Refuse what the description of arguments cannot")
+    assert len(refused) == len(REFUSED), handed_out.run.printed
+    for says, task in zip(REFUSED, refused, strict=True):
         assert says in task.msg
 
 
 @pytest.mark.skipif(not HAS_S3_SYNC, reason="the collection community.aws, which uploads, is not installed")
-def test_pages_are_uploaded_privately_and_only_when_they_differ(
-    simulator: Simulator, run_tasks: RunTasks, home: Path
-) -> None:
-    s3 = simulator.client("s3", "us-east-1")
-    s3.create_bucket(Bucket=BUCKET)
-    bucket = {"allow_missing": True, "s3_bucket": BUCKET, "s3_prefix": PREFIX}
-    seats = [{"learner": learner} for learner in ("anna", "ben")]
-    tasks = [
-        hand_out("first", home, seats=seats, **bucket),
-        hand_out("again", home, seats=seats, **bucket),
-        hand_out("one more", home, seats=[*seats, {"learner": "carla"}], **bucket),
-        hand_out("elsewhere", home, seats=seats, allow_missing=True, s3_bucket="nowhere"),
-    ]
-
-    run = run_tasks(tasks, verbosity=3)
-
-    uploads = results(run, "Upload the pages that the bucket has not, or has otherwise")
-    assert [task.result.get("changed") for task in uploads[:3]] == [True, False, True], run.printed
-    pages = {page.name: page.read_text() for page in (home / "pages").iterdir()}
+def test_pages_are_uploaded_privately_and_only_when_they_differ(handed_out: HandedOut) -> None:
+    uploads = handed_out.results(UPLOADS)
+    assert [task.result.get("changed") for task in uploads[:2]] == [True, True], handed_out.run.printed
+    puts = [call["parameters"] for call in handed_out.simulator.calls("PutObject", service="s3")]
+    keys = [put["Key"] for put in puts if put["Bucket"] == BUCKET]
+    pages = {page.name: page.read_text() for page in (handed_out.class_in_bucket / "pages").iterdir()}
+    s3 = handed_out.simulator.client("s3", "us-east-1")
     objects = s3.list_objects_v2(Bucket=BUCKET)["Contents"]
-    assert {each["Key"] for each in objects} == {f"{PREFIX}/{name}" for name in pages}
+    # Each was put there once, so those of the first run were not when one more was.
+    assert sorted(keys) == sorted(each["Key"] for each in objects) == sorted(f"{PREFIX}/{name}" for name in pages)
     for name, text in pages.items():
         told = s3.get_object(Bucket=BUCKET, Key=f"{PREFIX}/{name}")
         assert told["Body"].read().decode() == text
         assert (told["CacheControl"], told["ContentType"]) == ("no-store", "text/html; charset=utf-8")
-        assert name.removesuffix(".html") not in run.printed + str(run.tasks)
-    [failed] = results(run, "Fail if the pages are not all published")[-1:]
+
+
+@pytest.mark.skipif(not HAS_S3_SYNC, reason="the collection community.aws, which uploads, is not installed")
+def test_an_upload_that_fails_is_a_failure_after_which_the_pages_are_still_known(handed_out: HandedOut) -> None:
+    [failed] = handed_out.results("Fail if the pages are not all published")
     assert failed.failed
-    assert "cannot be published to the bucket nowhere" in failed.msg
+    assert "cannot be published to the bucket nowhere: " in failed.msg
+    assert "Look whether the bucket exists" in failed.msg
+    assert handed_out.names_are_known

@@ -221,7 +221,7 @@ def test_a_stream_is_told_by_its_id(
             "url_sha256 is no SHA-256: give its 64 hexadecimal digits, or give the URL itself as streaming_url.",
         ),
         ({"streaming_url": ""}, "streaming_url is empty: give the URL, or leave it out."),
-        ({"scope": ""}, "scope is empty: give the scope that a module has returned, or leave it out."),
+        ({"scope": ""}, "scope is '', which is none: give the scope that a module has returned, or leave it out."),
     ],
 )
 def test_bad_input_is_refused(

@@ -32,7 +32,10 @@ CREDENTIAL_SCOPE = re.compile(r"Credential=([^/,&\s]+)/\d{8}/([^/]+)/([^/]+)/aws
 
 @dataclass
 class Call:
-    """One API call. Times are this machine's, in seconds since the epoch; ``status`` is None if no reply was sent."""
+    """One API call. Times are this machine's, in seconds since the epoch; ``status`` is None if no reply was sent.
+
+    ``done`` says that the service worked on it, whatever became of the reply.
+    """
 
     service: str
     operation: str
@@ -42,6 +45,7 @@ class Call:
     user_agent: str
     started: float = field(default_factory=time.time)
     finished: float | None = None
+    done: bool = False
     status: int | None = None
     error_code: str | None = None
     faults: list[str] = field(default_factory=list)

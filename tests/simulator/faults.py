@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Faults on demand: rules that delay, throttle, refuse or drop the API calls they select, of any service."""
+"""Faults on demand: rules that delay, throttle, refuse, drop or spoil the API calls they select, of any service."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from typing import Any
 
 from tests.simulator.calls import Call
 
-SELECTORS = {"service", "operation", "parameters"}
-KINDS = {"latency_seconds", "throttle", "error", "drop"}
+SELECTORS = {"service", "operation", "parameters", "user_agent"}
+KINDS = {"latency_seconds", "throttle", "error", "drop", "reply"}
+# When the connection is closed, and what is sent in place of the reply.
+DROPS = ("before", "after")
+REPLIES = ("truncated", "malformed", "page")
 
 
 @dataclass
@@ -31,11 +34,12 @@ THROTTLED = Error("ThrottlingException", "Rate exceeded")
 
 @dataclass
 class Effect:
-    """What is done to one call. At most one of ``error`` and ``drop`` is set."""
+    """What is done to one call. At most one of ``error``, ``drop`` and ``reply`` is set."""
 
     latency_seconds: float = 0
     error: Error | None = None
-    drop: str | None = None  # "before" or "after" the work
+    drop: str | None = None  # one of DROPS
+    reply: str | None = None  # one of REPLIES
     kinds: list[str] = field(default_factory=list)
 
 
@@ -57,10 +61,13 @@ class TokenBucket:
 
 
 class Rule:
-    """One rule as posted: which calls it selects, a kind of fault, and how often it still acts (None: always)."""
+    """One rule as posted: which calls it selects, a kind of fault, and how often it still acts (None: always).
+
+    Before that, it lets ``skip`` more calls pass.
+    """
 
     def __init__(self, definition: Mapping[str, Any]) -> None:
-        unknown = definition.keys() - SELECTORS - KINDS - {"times"}
+        unknown = definition.keys() - SELECTORS - KINDS - {"skip", "times"}
         if unknown:
             raise ValueError(f"A fault has no member {sorted(unknown)[0]!r}.")
         kinds = definition.keys() & KINDS
@@ -71,11 +78,10 @@ class Rule:
         self.selector = {name: definition[name] for name in definition.keys() & SELECTORS}
         if not isinstance(self.selector.get("parameters", {}), dict):
             raise ValueError("A fault's parameters must be an object.")
-        self.times: int | None = definition.get("times")
-        if self.times is not None and (
-            not isinstance(self.times, int) or isinstance(self.times, bool) or self.times < 1
-        ):
-            raise ValueError(f"A fault's times must be a whole number of at least 1, not {self.times!r}.")
+        if not isinstance(self.selector.get("user_agent", ""), str):
+            raise ValueError("A fault's user_agent must be a text that is in the User-Agent of calls.")
+        self.skip: int = _whole_number(definition, "skip", 0) or 0
+        self.times = _whole_number(definition, "times", 1)
         self._read_fault(definition[self.kind])
 
     def _read_fault(self, value: Any) -> None:
@@ -90,7 +96,7 @@ class Rule:
                 self.error = Error(**value)
                 good = self.error.status is None or 400 <= self.error.status <= 599
             else:
-                good = value in ("before", "after")
+                good = value in (DROPS if self.kind == "drop" else REPLIES)
         except (AttributeError, KeyError, TypeError, ValueError) as reason:
             raise ValueError(f"A fault's {self.kind} cannot be {value!r}: see the table of faults.") from reason
         if not good:
@@ -101,16 +107,20 @@ class Rule:
         return (
             self.selector.get("service", call.service) == call.service
             and self.selector.get("operation", call.operation) == call.operation
+            and self.selector.get("user_agent", "") in call.user_agent
             and all(call.parameters.get(name) == value for name, value in parameters.items())
         )
 
     def apply(self, effect: Effect) -> None:
-        """Add this rule's fault to ``effect``, unless it is spent or has nothing to do."""
+        """Add this rule's fault to ``effect``, unless it lets the call pass, is spent or has nothing to do."""
+        if self.skip:
+            self.skip -= 1
+            return
         if self.times == 0:
             return
         if self.kind == "latency_seconds":
             effect.latency_seconds += self.latency_seconds
-        elif effect.error or effect.drop:
+        elif effect.error or effect.drop or effect.reply:
             return
         elif self.kind == "throttle":
             if self.bucket.take():
@@ -118,15 +128,25 @@ class Rule:
             effect.error = THROTTLED
         elif self.kind == "error":
             effect.error = self.error
-        else:
+        elif self.kind == "drop":
             effect.drop = self.definition["drop"]
+        else:
+            effect.reply = self.definition["reply"]
         effect.kinds.append(self.kind)
         if self.times is not None:
             self.times -= 1
 
 
+def _whole_number(definition: Mapping[str, Any], name: str, least: int) -> int | None:
+    """A member that is a whole number of at least ``least``, None if it is not there."""
+    value = definition.get(name)
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < least):
+        raise ValueError(f"A fault's {name} must be a whole number of at least {least}, not {value!r}.")
+    return value
+
+
 class Faults:
-    """The rules in force. Their order matters: of errors, throttles and drops the first that acts on a call wins."""
+    """The rules in force. Their order matters: the first that acts on a call wins, but for latency, which adds up."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -149,7 +169,7 @@ class Faults:
 
     def entries(self) -> list[dict[str, Any]]:
         with self._lock:
-            return [{**rule.definition, "times": rule.times} for rule in self._rules]
+            return [{**rule.definition, "skip": rule.skip, "times": rule.times} for rule in self._rules]
 
     def reset(self) -> None:
         with self._lock:

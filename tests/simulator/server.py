@@ -39,6 +39,7 @@ from tests.simulator.settings import issuing_now, now
 from tests.simulator.streaming import streaming_urls
 
 HOST = "127.0.0.1"
+PAGE = "<!doctype html><title>Welcome</title><p>Log in to use this network."
 
 
 class Simulator:
@@ -77,9 +78,17 @@ class Simulator:
             time.sleep(effect.latency_seconds)
             if effect.drop == "before":
                 _drop_connection(request)
-            response = error_reply(call, effect.error) if effect.error else self._work(request, call)
+            if effect.error:
+                response = error_reply(call, effect.error)
+            elif effect.reply == "page":
+                response = Response(PAGE, mimetype="text/html")
+            else:
+                response = self._work(request, call)
+                call.done = True
             if effect.drop == "after":
                 _drop_connection(request)
+            if effect.reply in ("truncated", "malformed"):
+                _leave_half(response, announced_as_all=effect.reply == "malformed")
             call.status = response.status_code
             call.error_code = _error_code(response)
         finally:
@@ -138,6 +147,14 @@ def _drop_connection(request: Request) -> None:
     """Close the client's connection without a reply. The server takes the exception for a client that went away."""
     request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
     raise ConnectionResetError("dropped by a fault")
+
+
+def _leave_half(response: Response, announced_as_all: bool) -> None:
+    """Leave half of the body. Unless that is announced as all of it, it breaks off for the client."""
+    body = response.get_data()
+    response.set_data(body[: len(body) // 2])
+    if not announced_as_all:
+        response.headers["Content-Length"] = str(len(body))
 
 
 class RequestHandler(MotoRequestHandler):

@@ -89,7 +89,7 @@ SERVICE: dict[str, set[str]] = {
         "results",
         "steps",
     },
-    "appstream": {AMAZON, "errors", "exceptions"},
+    "appstream": {AMAZON, "errors", "exceptions", "lease"},
     "appstream_fleets": {
         AMAZON,
         "ansible.module_utils",
@@ -138,6 +138,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     **{f"module_utils.{name}": full(allowed) for name, allowed in (PURE | SERVICE).items()},
     "modules": {"ansible.module_utils", AMAZON, f"{OURS}.module_utils"},
     "plugin_utils": {f"{OURS}.plugin_utils", *full(PURE)},
+    "plugin_utils.refusals": {"ansible.errors", *full(["exceptions"])},
     "plugin_utils.values": {"ansible.utils.unsafe_proxy"},
     "filter": {"ansible.errors", f"{OURS}.plugin_utils", *full(PURE)},
     "doc_fragments": set(),

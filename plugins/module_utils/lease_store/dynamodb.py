@@ -73,9 +73,10 @@ def get_item(client: Any, **parameters: Any) -> Any:
 
 
 @LeaseTableErrorHandler.common_error_handler("read the lease table")
-def batch_get_item(client: Any, **parameters: Any) -> Any:
-    """BatchGetItem."""
-    return client.batch_get_item(**parameters)
+def batch_get_item(client: Any, **parameters: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The items that BatchGetItem found, and what the service has left to ask for once more."""
+    reply = client.batch_get_item(**parameters)
+    return [item for items in reply["Responses"].values() for item in items], reply.get("UnprocessedKeys") or {}
 
 
 @LeaseTableErrorHandler.common_error_handler("read the lease table")
@@ -228,8 +229,7 @@ class DynamoDBLeaseStore:
 
     def _read_hundred(self, item_keys: list[dict[str, Any]]) -> list[dict[str, Any]]:
         def read(left: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-            reply = self._call(batch_get_item, RequestItems=left)
-            return [item for items in reply["Responses"].values() for item in items], reply.get("UnprocessedKeys") or {}
+            return self._call(batch_get_item, RequestItems=left)
 
         return self._until_processed(read, {self._table: {"Keys": item_keys, "ConsistentRead": True}})
 
@@ -310,6 +310,9 @@ class DynamoDBLeaseStore:
             fields.update({name: _moment(values[name]) for name in _MOMENTS if name in values})
             seat, purpose = values["seat"], values.get("purpose", "")
             key = LeaseKey(values["scope"], seat.rpartition(" ")[0] if purpose else seat, purpose)
+            texts = (*key, values["lease_id"], *(fields[name] for name in _TEXTS if name in values))
+            if not all(isinstance(text, str) for text in texts):
+                raise TypeError("not a text")
             return Lease(key, values["lease_id"], **fields)
         except (AttributeError, LookupError, OverflowError, OSError, TypeError, ValueError) as e:
             raise LeaseStoreError(

@@ -255,6 +255,8 @@ class SQLiteLeaseStore:
         except sqlite3.Error as e:
             told = next((sentence for words, sentence in _SENTENCES if words in str(e)), f"cannot be used: {e}")
             raise LeaseStoreError(self._sentence(told)) from e
+        except UnicodeEncodeError as e:
+            raise LeaseStoreError(self._sentence("holds no text with half characters of Unicode: correct it")) from e
         except OSError as e:
             raise LeaseStoreError(
                 self._sentence(f"cannot be created ({e.strerror}): name another path in lease_store")

@@ -45,12 +45,27 @@ class TestErrors:
             issue(lab, "ben")
         assert lab.describe_stacks()["Stacks"]
 
+    def test_it_selects_by_who_calls(self, simulator, lab, refused):
+        simulator.add_fault(user_agent="md/teacher", error={"code": "AccessDeniedException"})
+        assert issue(lab)
+        with refused("AccessDeniedException"):
+            issue(simulator.client("appstream", config=Config(user_agent_extra="md/teacher")))
+
     def test_without_times_it_strikes_until_cleared(self, simulator, lab, refused):
         simulator.add_fault(operation="CreateStreamingURL", error={"code": "AccessDeniedException"})
         for _number in range(3):
             with refused("AccessDeniedException"):
                 issue(lab)
         simulator.clear_faults()
+        assert issue(lab)
+
+    def test_it_lets_so_many_calls_pass_first(self, simulator, lab, refused):
+        simulator.add_fault(operation="CreateStreamingURL", error={"code": "AccessDeniedException"}, skip=2, times=1)
+        assert issue(lab)
+        assert lab.describe_stacks()["Stacks"], "which is not selected, and so not counted"
+        assert issue(lab)
+        with refused("AccessDeniedException"):
+            issue(lab)
         assert issue(lab)
 
     def test_botocore_retries_over_it(self, simulator, lab):
@@ -121,6 +136,7 @@ class TestDrop:
         with pytest.raises(ConnectionClosedError):
             issue(lab)
         assert simulator.streaming_urls() == []
+        assert simulator.calls("CreateStreamingURL")[0]["done"] is False
         assert issue(lab)
 
     def test_after_the_work_it_was_done_but_nobody_hears_of_it(self, simulator, lab):
@@ -129,8 +145,7 @@ class TestDrop:
             issue(lab)
         assert len(simulator.streaming_urls()) == 1
         (call,) = simulator.calls("CreateStreamingURL")
-        assert (call["status"], call["faults"]) == (None, ["drop"])
-        assert call["finished"] >= call["started"]
+        assert (call["done"], call["status"], call["faults"]) == (True, None, ["drop"])
 
     def test_other_services_too(self, simulator):
         s3 = simulator.client("s3", config=Config(retries={"total_max_attempts": 1}))
@@ -138,6 +153,62 @@ class TestDrop:
         with pytest.raises(ConnectionClosedError):
             s3.create_bucket(Bucket="classes")
         assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == ["classes"]
+
+
+class TestReply:
+    @pytest.fixture
+    def replies(self, lab):
+        """What came over the wire, each as the body and the length that was announced."""
+        replies = []
+
+        def keep(http_response, **_context):
+            replies.append((http_response.content, int(http_response.headers["Content-Length"])))
+
+        lab.meta.events.register("after-call", keep, "keep")
+        yield replies
+        lab.meta.events.unregister("after-call", keep, "keep")
+
+    @pytest.mark.parametrize("reply", ["truncated", "malformed"])
+    def test_half_a_reply_comes_after_the_work(self, simulator, lab, replies, reply):
+        issue(lab)
+        simulator.add_fault(operation="CreateStreamingURL", reply=reply, times=1)
+        with pytest.raises(KeyError):  # botocore takes it for an empty one
+            issue(lab)
+        assert issue(lab)
+        whole, half, _whole = replies
+        assert half[0].startswith(b'{"StreamingURL": "http://')
+        length = pytest.approx(len(whole[0]), abs=4)  # Expires has more digits or less
+        assert 2 * len(half[0]) == length
+        assert half[1] == (length if reply == "truncated" else len(half[0]))
+        assert len(simulator.streaming_urls()) == 3
+        call = simulator.calls("CreateStreamingURL")[1]
+        assert (call["done"], call["status"], call["error_code"], call["faults"]) == (True, 200, None, ["reply"])
+
+    def test_a_page_comes_instead_of_the_work(self, simulator, lab, replies):
+        simulator.add_fault(operation="CreateStreamingURL", reply="page", times=1)
+        with pytest.raises(KeyError):
+            issue(lab)
+        [(body, length)] = replies
+        assert body.startswith(b"<!doctype html>")
+        assert len(body) == length
+        assert simulator.streaming_urls() == []
+        (call,) = simulator.calls("CreateStreamingURL")
+        assert (call["done"], call["status"], call["faults"]) == (False, 200, ["reply"])
+
+    def test_other_services_too(self, simulator):
+        dynamodb = simulator.client("dynamodb", config=Config(retries={"total_max_attempts": 1}))
+        for reply in ("truncated", "malformed", "page"):
+            simulator.add_fault(service="dynamodb", reply=reply, times=1)
+            assert "TableNames" not in dynamodb.list_tables()
+        assert dynamodb.list_tables()["TableNames"] == []
+
+    def test_an_error_that_was_added_before_it_wins(self, simulator, lab, refused):
+        simulator.add_fault(error={"code": "AccessDeniedException"}, times=1)
+        simulator.add_fault(reply="malformed")
+        with refused("AccessDeniedException"):
+            issue(lab)
+        (call,) = simulator.calls("CreateStreamingURL")
+        assert (call["done"], call["faults"]) == (False, ["error"])
 
 
 @pytest.mark.parametrize(
@@ -148,7 +219,12 @@ class TestDrop:
         ({"drop": "sometimes"}, "drop cannot be 'sometimes'"),
         ({"drop": "before", "times": 0}, "times must be a whole number of at least 1, not 0"),
         ({"drop": "before", "times": True}, "not True"),
+        ({"drop": "before", "skip": -1}, "skip must be a whole number of at least 0, not -1"),
+        ({"drop": "before", "skip": 1.5}, "not 1.5"),
+        ({"reply": "late"}, "reply cannot be 'late'"),
+        ({"reply": ["truncated"]}, "reply cannot be"),
         ({"drop": "before", "user": "anna"}, "no member 'user'"),
+        ({"drop": "before", "user_agent": None}, "user_agent must be a text"),
         ({"drop": "before", "parameters": "UserId"}, "parameters must be an object"),
         ({"latency_seconds": "slow"}, "latency_seconds cannot be 'slow'"),
         ({"latency_seconds": -1}, "latency_seconds cannot be -1"),

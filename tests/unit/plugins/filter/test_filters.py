@@ -11,7 +11,14 @@ from __future__ import annotations
 
 import pytest
 from ansible.errors import AnsibleFilterError
-from ansible_collections.labstream.aws.plugins.filter import appstream_user_id, class_end, roster
+from ansible_collections.labstream.aws.plugins.filter import (
+    appstream_seats,
+    appstream_user_id,
+    class_end,
+    lab_capacity,
+    roster,
+    rotated_learners,
+)
 
 KEY = "correct horse battery staple"
 
@@ -69,6 +76,24 @@ def test_a_filter_is_found_by_its_name_and_takes_its_options(module, name, argum
         (
             lambda: class_end.class_end("2026-01-01T17:00Z", now="noon"),
             "The value 'noon' of now is not an ISO 8601 time with offset, such as '2026-11-21T08:00:00Z'.",
+        ),
+        (
+            lambda: lab_capacity.lab_capacity({}, []),
+            "The filter labstream.aws.lab_capacity cannot be applied to what it was given (KeyError: 'capacity'): "
+            "give it what its documentation names.",
+        ),
+        (
+            lambda: lab_capacity.lab_capacity({}, [], spare_seats="two"),
+            "spare_seats is 'two', but it must be a whole number.",
+        ),
+        (
+            lambda: appstream_seats.appstream_seats("anna", {"streaming_urls": [{}]}, "cad", "cad"),
+            "The filter labstream.aws.appstream_seats cannot be applied to what it was given (KeyError: 'user_id'): "
+            "give it what its documentation names.",
+        ),
+        (
+            lambda: rotated_learners.rotated_learners([], {"anna": 10**9}),
+            "The generation of learner 'anna' is 1000000000, but it must be a whole number from 0 to 1000.",
         ),
     ],
 )

@@ -20,6 +20,7 @@ from ansible_collections.labstream.aws.plugins.module_utils.appstream_limits imp
     check_user_id,
     check_validity,
 )
+from ansible_collections.labstream.aws.plugins.module_utils.errors import AnsibleAppStreamError
 from ansible_collections.labstream.aws.plugins.module_utils.exceptions import (
     InvalidOption,
     LabstreamError,
@@ -300,8 +301,17 @@ def test_a_reply_without_a_url_is_no_success(reply):
     assert str(refused.value) == "Failed to create a streaming URL: the service's reply has none. Run again."
 
 
-SECRET = "correct-horse-battery-staple"
 UNREADABLE = "the reply cannot be read: look whether endpoint_url names a server that speaks this API."
+
+
+@pytest.mark.parametrize("url", ["https://x\n", "https://x/\ud800", "https://x/" + "y" * 10_000_000, 7, ["https://x"]])
+def test_what_is_no_url_makes_a_reply_that_cannot_be_read(url):
+    with pytest.raises(AnsibleAppStreamError) as refused:
+        create_streaming_url(Replies({"StreamingURL": url, "Expires": CREATED}))
+    assert str(refused.value) == f"Failed to create a streaming URL: {UNREADABLE}"
+
+
+SECRET = "correct-horse-battery-staple"
 
 
 class Stumbles:

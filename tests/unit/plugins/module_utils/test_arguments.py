@@ -11,7 +11,10 @@ from ansible_collections.labstream.aws.plugins.module_utils.arguments import che
 from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption, quote
 from ansible_collections.labstream.aws.plugins.module_utils.moments import format_moment
 
+WHO = ("user_id", "users")
 GOOD = {
+    "user_id": "anna",
+    "users": None,
     "state": "present",
     "lab": "monday",
     "concurrency": 16,
@@ -34,10 +37,11 @@ GOOD = {
         {"lease_store": "none"},
         {"lease_store": "dynamodb://leases?region=eu-central-1"},
         {"lease_store": "none", "return_urls": False, "state": "absent"},
+        {"user_id": None, "state": "absent"},
     ],
 )
 def test_arguments_within_their_limits_are_taken(arguments):
-    check_lease_arguments({**GOOD, **arguments})
+    check_lease_arguments({**GOOD, **arguments}, WHO)
 
 
 @pytest.mark.parametrize(
@@ -51,13 +55,18 @@ def test_arguments_within_their_limits_are_taken(arguments):
         ({"lab": "x" * 256}, "lab is 'xxx"),
         ({"lease_store": "leases"}, "lease_store is 'leases', which names no lease store"),
         ({"lease_store": "dynamodb://x"}, "lease_store is 'dynamodb://x', but 'x' is neither the name nor the ARN"),
+        ({"user_id": None}, "Give one of user_id and users: null is no value."),
+        (
+            {"user_id": None, "lab": None, "state": "absent"},
+            "Give one of user_id, users and lab: null is no value.",
+        ),
         ({"purge": True}, "purge is only for state=absent"),
         ({"lease_store": "none", "return_urls": False}, "lease_store is none and return_urls is false, so nobody"),
     ],
 )
 def test_arguments_beyond_their_limits_are_refused_by_name_and_value(arguments, message):
     with pytest.raises(InvalidOption) as refused:
-        check_lease_arguments({**GOOD, **arguments})
+        check_lease_arguments({**GOOD, **arguments}, WHO)
     assert str(refused.value).startswith(message)
 
 

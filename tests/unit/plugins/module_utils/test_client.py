@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import traceback
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
@@ -23,7 +24,8 @@ from ansible_collections.labstream.aws.plugins.module_utils.client import (
 )
 from ansible_collections.labstream.aws.plugins.module_utils.exceptions import LabstreamError
 from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError, ResponseStreamingError
+from botocore.parsers import ResponseParserError
 
 pytestmark = pytest.mark.usefixtures("files_of_botocore_are_read_once")
 
@@ -347,7 +349,10 @@ def test_options_that_do_not_say_how_to_connect_are_named_in_one_sentence(module
 
 @pytest.fixture
 def studio(monkeypatch):
-    """An endpoint on this machine that gives the replies of ``studio.replies``, the last one for ever."""
+    """An endpoint on this machine that gives the replies of ``studio.replies``, the last one for ever.
+
+    Each is an error and a status; or bytes, after which the connection is closed; or silence.
+    """
     told = SimpleNamespace(replies=[], requests=[])
 
     class Handler(BaseHTTPRequestHandler):
@@ -359,6 +364,10 @@ def studio(monkeypatch):
             reply = told.replies.pop(0) if len(told.replies) > 1 else told.replies[0]
             if reply == "silence":
                 silence.wait(30)
+                return
+            if isinstance(reply, bytes):
+                self.wfile.write(reply)
+                self.close_connection = True
                 return
             error, status = reply
             body = json.dumps({"message": "What it says."} if error else {"stream": {"streamId": "s"}}).encode()
@@ -467,3 +476,67 @@ def test_a_call_tells_the_service_which_collection_makes_it(module_of, studio, s
     ((_method, _path, headers),) = studio.requests
     assert " labstream.aws/" in headers["User-Agent"]
     assert f"Botocore/{botocore.__version__}" in headers["User-Agent"]
+
+
+def call_of(module_of, studio, service):
+    """A call of the service that is tried once, at that endpoint."""
+    module = module_of(**REGION_AND_KEYS, endpoint_url=studio.url)
+    client = service_client(module, service, 1, attempts=1)
+    return {
+        "appstream": lambda: client.describe_stacks(),
+        "dynamodb": lambda: client.put_item(TableName="leases", Item={}),
+        "nimble": lambda: client.get_studio(studioId="studio-1"),
+    }[service]
+
+
+def wire(*headers, body, status="200 OK"):
+    """A reply as it comes over the wire."""
+    return "\r\n".join([f"HTTP/1.1 {status}", *headers, "", body]).encode()
+
+
+HALF = '{"StreamingURL": "https://example.org/?secret=correct-ho'
+
+
+# botocore before 1.36 says itself that a connection was closed too early.
+BROKE_OFF = (ResponseStreamingError, ConnectionClosedError)
+
+
+@pytest.mark.parametrize("service", [*SERVICES, "dynamodb"])
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [
+        pytest.param(wire("Content-Length: 400", body=HALF), BROKE_OFF, id="half a reply"),
+        pytest.param(wire("Content-Length: 2", body=""), BROKE_OFF, id="nothing of a reply"),
+        pytest.param(wire("Content-Length: 56", body=HALF), ResponseParserError, id="half a reply as if that were all"),
+        pytest.param(wire(body="<html>Log in to use this network</html>"), ResponseParserError, id="a proxy's page"),
+        pytest.param(wire("Content-Length: 2", body="\xff"), ResponseParserError, id="bytes"),
+    ],
+)
+def test_half_a_reply_or_a_page_is_not_taken_for_an_empty_reply(module_of, studio, service, reply, error):
+    """botocore would: then a lease that DynamoDB never got would be as good as written."""
+    assert len(HALF) == 56
+    studio.replies = [reply]
+    with pytest.raises(error) as refused:
+        call_of(module_of, studio, service)()
+    # Half of a URL is in no text that could be printed.
+    assert "correct" not in "".join(traceback.format_exception(refused.value))
+
+
+@pytest.mark.parametrize("service", [*SERVICES, "dynamodb"])
+@pytest.mark.parametrize(
+    "reply",
+    [
+        pytest.param(wire("Content-Length: 2", body="{}"), id="no member"),
+        pytest.param(wire("Content-Length: 0", body=""), id="no body"),
+        pytest.param(wire("Transfer-Encoding: chunked", body="2\r\n{}\r\n0\r\n\r\n"), id="no length"),
+    ],
+)
+def test_a_whole_reply_is_none_of_these(module_of, studio, service, reply):
+    studio.replies = [reply]
+    assert call_of(module_of, studio, service)()["ResponseMetadata"]["HTTPStatusCode"] == 200
+
+
+def test_half_of_an_error_is_still_the_error(module_of, studio):
+    studio.replies = [wire("x-amzn-ErrorType: ConflictException", "Content-Length: 90", body='{"mess', status="409 No")]
+    with pytest.raises((ClientError, ConnectionClosedError), match=r"ConflictException|closed"):
+        call_of(module_of, studio, "nimble")()

@@ -21,6 +21,7 @@ import pytest
 from ansible_collections.labstream.aws.plugins.module_utils.exceptions import LeaseStoreError
 from ansible_collections.labstream.aws.plugins.module_utils.lease_store.base import Replace, Write
 
+from tests.integration.running import server_that_answers
 from tests.unit.plugins.module_utils.dynamodb_services import REGION, DynamoDB
 from tests.unit.plugins.module_utils.support import (
     DAY,
@@ -203,6 +204,11 @@ def test_forgetting_what_is_not_there_leaves_no_item_behind(service, purge):
         pytest.param({"lease_id": {"S": "x"}, "issued": {"N": "1"}}, id="no expiry"),
         pytest.param({"lease_id": {"S": "x"}, "issued": {"N": "1"}, "expires": {"S": "soon"}}, id="text"),
         pytest.param({"lease_id": {"S": "x"}, "issued": {"N": "1"}, "expires": {"N": "9" * 16}}, id="no year"),
+        pytest.param(
+            {"lease_id": {"S": "x"}, "issued": {"N": "1"}, "expires": {"N": "1"}, "lab": {"L": []}},
+            id="a list for text",
+        ),
+        pytest.param({"lease_id": {"N": "1"}, "issued": {"N": "1"}, "expires": {"N": "1"}}, id="a number for a text"),
         pytest.param({"purpose": {"N": "1"}, "issued": {"NULL": True}, "expires": {"N": "1"}}, id="null"),
     ],
 )
@@ -591,6 +597,16 @@ def test_the_lease_that_is_in_the_way_is_in_no_error(moto, table, store):
     moto.client.update_item(TableName=table, Key=key, UpdateExpression="REMOVE issued")
     sentence = refused(lambda store: compare_and_set(store, lease_of()), store)
     assert sentence.startswith(f"The table '{table}' has an item that is no lease, with the key '{SCOPE} anna'")
+
+
+def test_a_reply_that_is_none_of_dynamodbs_is_told(moto, table):
+    with server_that_answers(lambda path: b'{"welcome": "to another service"}') as address:
+        store = DynamoDB(address).store(table)
+        with closing(store), pytest.raises(LeaseStoreError) as told:
+            store.read([key_of()], now=NOW)
+    assert str(told.value) == READING.format(table=table) + (
+        "the reply cannot be read: look whether endpoint_url names a server that speaks this API."
+    )
 
 
 # A service that is busy, and leaves some of a batch unprocessed.

@@ -15,7 +15,11 @@ from ansible_collections.labstream.aws.plugins.module_utils.errors import (
     LeaseTableErrorHandler,
     NimbleErrorHandler,
 )
-from ansible_collections.labstream.aws.plugins.module_utils.exceptions import LabstreamError, NotReady
+from ansible_collections.labstream.aws.plugins.module_utils.exceptions import (
+    LONGEST_SENTENCE,
+    LabstreamError,
+    NotReady,
+)
 from botocore import exceptions
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
@@ -146,6 +150,13 @@ SENTENCES = [
         "HTTPClientError",
         f"An HTTP Client raised an unhandled exception: Broken. Twice: {WHERE}",
         id="another failure of HTTP",
+    ),
+    pytest.param(
+        exceptions.HTTPClientError(error=ValueError(f"Invalid header value b'{SECRET_URL}\\n'")),
+        "HTTPClientError",
+        "the request cannot be sent: look whether the credentials and endpoint_url have a character that does not "
+        "belong there.",
+        id="a header that quotes a key",
     ),
     pytest.param(
         ResponseParserError(f"Unable to parse response, invalid JSON: {{'StreamingURL': '{SECRET_URL}'"),
@@ -365,3 +376,11 @@ def test_a_call_that_succeeds_gives_its_result_and_keeps_its_name():
 
     assert describe("x", more=1) == ("x", 1)
     assert (describe.__name__, describe.__doc__) == ("describe", "Documented.")
+
+
+def test_what_a_service_says_is_cut_where_it_is_too_long_but_not_what_to_do():
+    sentence = str(raised(client_error("AccessDenied", "spam " * 2_000_000)))
+    assert len(sentence) <= LONGEST_SENTENCE
+    assert sentence.startswith("Failed to create a streaming URL: the credentials may not do appstream:Create")
+    assert " ... " in sentence
+    assert sentence.endswith("in their IAM policy, or correct the names and the region if they are wrong.")

@@ -96,13 +96,18 @@ def test_without_an_option_the_capacity_is_left_alone():
 
 @pytest.mark.parametrize(
     ("given", "least"),
-    [({"desired_instances": -1}, 0), ({"desired_sessions": -30}, 0), ({"max_concurrent_sessions": 0}, 1)],
+    [
+        ({"desired_instances": -1}, 0),
+        ({"desired_sessions": -30}, 0),
+        ({"max_concurrent_sessions": 0}, 1),
+        ({"desired_instances": 2**31}, 0),
+    ],
 )
 def test_a_capacity_that_no_fleet_can_have_is_refused(given, least):
     [(option, value)] = given.items()
     with pytest.raises(InvalidOption) as refused:
         Scaling.of(params(**given))
-    assert str(refused.value) == f"{option} is {value}, but it must be at least {least}."
+    assert str(refused.value) == f"{option} is {value}, but it must be from {least} to 2147483647."
 
 
 @pytest.mark.parametrize("given", [{"desired_instances": 0}, {"desired_sessions": 0}, {"max_concurrent_sessions": 1}])

@@ -226,6 +226,13 @@ def test_what_helps_depends_on_the_state(state, then):
     assert problem_of(fleet(state, NO_IMAGE)).endswith(then)
 
 
+def test_a_long_error_is_cut_but_not_what_helps():
+    told = problem_of(fleet(STOPPED, {**NO_IMAGE, "ErrorMessage": "spam " * 2_000_000}))
+    assert len(told) <= 1500
+    assert told.startswith("Fleet 'cad-fleet' is STOPPED with errors: IMAGE_NOT_FOUND (spam spam")
+    assert told.endswith("an image that exists (UpdateFleet), then start it again.")
+
+
 def test_of_many_errors_some_are_told_and_the_same_cure_once():
     told = problem_of(
         fleet(RUNNING, {"ErrorCode": "SUBNET_NOT_FOUND"}, *[{"ErrorCode": "SECURITY_GROUPS_NOT_FOUND"}] * 4)

@@ -14,6 +14,8 @@ from ansible_collections.labstream.aws.plugins.module_utils.lease import (
     RETENTION,
     Lease,
     Need,
+    is_key_part,
+    is_url,
     purpose_of,
     url_sha256,
 )
@@ -340,6 +342,43 @@ def test_no_two_leases_share_an_id():
 def test_a_url_is_named_by_its_sha_256():
     """Frozen by a known value: it answers "whose link is this?" in stores that exist."""
     assert url_sha256("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_half_a_character_has_a_sha_256_too_since_anybody_may_ask_whose_url_it_is():
+    assert url_sha256("\ud800") != url_sha256("?")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("https://example.org/?a=b", True),
+        ("x" * 65_536, True),
+        ("x" * 65_537, False),
+        ("", False),
+        ("https://example.org/\n", False),
+        ("https://example.org/\ud800", False),
+    ],
+)
+def test_a_url_has_a_length_that_opens_and_no_character_that_nobody_sees(text, expected):
+    assert is_url(text) is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("scope", "s" * 2048, True),
+        ("scope", "\u00e4" * 1025, False),
+        ("seat", "s" * 900, True),
+        ("seat", "s" * 901, False),
+        ("seat", "", False),
+        ("seat", None, False),
+        ("seat", 7, False),
+        ("seat", "a\ud800", False),
+        ("seat", "a\n", False),
+    ],
+)
+def test_a_part_of_a_key_is_text_that_each_store_can_hold(name, value, expected):
+    assert is_key_part(name, value) is expected
 
 
 def test_nothing_that_is_printed_of_a_lease_shows_its_url():

@@ -13,6 +13,8 @@ from ansible_collections.labstream.aws.plugins.module_utils.nimble_limits import
     check_session_ids,
 )
 
+NO_ID = "an id is text of 1 to 256 characters without spaces and slashes, and not '.' or '..'."
+
 
 def refusal(check, *values):
     """The sentence with which the values are refused."""
@@ -86,13 +88,13 @@ def test_an_id_that_is_one_part_of_a_path_is_taken(value):
         ("a\u00a0b", "'a\\xa0b'"),
         ("a\u200bb", "'a\\u200bb'"),
         ("a/" * 500, f"'{'a/' * 18}a...{'a/' * 19}'"),
+        ("a\ud800", "'a\\ud800'"),
+        ("a" * 257, f"'{'a' * 37}...{'a' * 38}'"),
     ],
 )
 @pytest.mark.parametrize("option", ["studio_id", "session_id"])
 def test_an_id_that_would_lead_elsewhere_is_refused(option, value, told):
-    assert refusal(check_id, option, value) == (
-        f"{option} is {told}, but an id is text without spaces and slashes, and not '.' or '..'."
-    )
+    assert refusal(check_id, option, value) == (f"{option} is {told}, but {NO_ID}")
 
 
 @pytest.mark.parametrize("session_ids", [["a"], ["a", "A", "b"], [f"session-{number}" for number in range(500)]])
@@ -110,7 +112,7 @@ def test_sessions_that_differ_are_taken(session_ids):
         pytest.param(["a"] * 3, "Entries 1 and 2 of session_ids are both 'a': remove one.", id="thrice"),
         pytest.param(
             ["a", "b/c"],
-            "Entry 2 of session_ids is 'b/c', but an id is text without spaces and slashes, and not '.' or '..'.",
+            f"Entry 2 of session_ids is 'b/c', but {NO_ID}",
             id="one that is none",
         ),
     ],

@@ -733,6 +733,15 @@ def test_a_name_that_is_too_long_is_refused(path, create):
     assert os.listdir(path.parent) == []
 
 
+def test_half_a_character_is_told(path):
+    sentence = "holds no text with half characters of Unicode: correct it."
+    with opened(path) as store:
+        with refused(path, sentence):
+            store.find("\ud800", now=NOW)
+        with refused(path, sentence):
+            store.read([key_of("\ud800")], now=NOW)
+
+
 # A disk that is full, a file that is held, a file that goes away: all in the middle of a run.
 
 

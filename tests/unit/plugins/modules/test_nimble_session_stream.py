@@ -40,7 +40,7 @@ def test_the_arguments_say_which_sessions_are_asked_for(given, sessions):
     assert sessions_of(params(**given)) == sessions
 
 
-NO_ID = "but an id is text without spaces and slashes, and not '.' or '..'."
+NO_ID = "but an id is text of 1 to 256 characters without spaces and slashes, and not '.' or '..'."
 
 
 @pytest.mark.parametrize(

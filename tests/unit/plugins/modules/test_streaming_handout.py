@@ -385,12 +385,22 @@ def test_without_a_store_nobody_has_a_url(dest, tmp_path):
 
 
 @pytest.mark.parametrize("missing", ["scope", "seat"])
-@pytest.mark.parametrize("value", [None, "", 7, ["x"], "a\ud800"])
-def test_a_seat_that_does_not_say_where_its_url_is_found_is_refused(missing, value):
+@pytest.mark.parametrize(
+    ("value", "lack"),
+    [
+        (None, "has no {}"),
+        ("", "has no {}"),
+        (7, "has the {} 7, which is none"),
+        (["x"], "has the {} ['x'], which is none"),
+        ("a\ud800", "has the {} 'a\\ud800', which is none"),
+        ("a" * 3000, f"has the {{}} '{'a' * 37}...{'a' * 38}', which is none"),
+    ],
+)
+def test_a_seat_that_does_not_say_where_its_url_is_found_is_refused(missing, value, lack):
     with pytest.raises(InvalidOption) as error:
         key_of(seat(**{missing: value}))
     assert str(error.value) == (
-        f"A seat has no {missing}: pass on the seats as a role of this collection publishes them, such as "
+        f"A seat {lack.format(missing)}: pass on the seats as a role of this collection publishes them, such as "
         "appstream_lab_seats."
     )
 

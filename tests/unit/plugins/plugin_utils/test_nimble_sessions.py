@@ -133,7 +133,7 @@ def test_two_learners_with_one_session_are_refused(options):
         ({"anna": 7}, "nimble_lab_sessions has 'anna': 7, and 7 is not text; put it in quotes, since YAML changes"),
         ({7: "s1"}, "nimble_lab_sessions has 7: 's1', and 7 is not text; put it in quotes, since YAML changes"),
         ({"anna": None}, "nimble_lab_sessions has 'anna': None, and None is not text; put it in quotes"),
-        ({"anna": ""}, "The session of learner 'anna' in nimble_lab_sessions is '', but an id is text without"),
+        ({"anna": ""}, "The session of learner 'anna' in nimble_lab_sessions is '', but an id is text of"),
         ({"anna": "a/b"}, "The session of learner 'anna' in nimble_lab_sessions is 'a/b', but an id is text"),
     ],
 )

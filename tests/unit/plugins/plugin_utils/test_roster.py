@@ -395,6 +395,10 @@ def test_user_ids_of_a_list_may_be_opaque():
         ),
         ([{"learner": "l1", "name": "a\x07b"}], "Learner 1, name: 'a\\x07b' holds a control character or a new line."),
         (
+            [{"learner": "l1", "name": "x" * 10_000_000}],
+            f"Learner 1, name: it has more than {csv.field_size_limit()} characters; correct it.",
+        ),
+        (
             [{"email": "Anna@x"}, {"learner": "ben"}, {"email": "anna@x"}],
             "Learners 1 ('Anna@x') and 3 ('anna@x') have the same learner 'anna@x'; remove one or make them differ.",
         ),

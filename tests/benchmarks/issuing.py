@@ -1,0 +1,161 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""URLs for learners who have none: our task, and what people would use instead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from tests.benchmarks.measuring import (
+    CONCURRENCY,
+    FLEET,
+    MODULE,
+    STACK,
+    VALIDITY,
+    Bench,
+    Measured,
+    Rounds,
+    our_task,
+)
+from tests.benchmarks.report import Goal, Table, milliseconds, number
+from tests.benchmarks.sizes import Sizes
+
+OURS, WITHOUT_URLS, EMPTY = "our task", "our task, return_urls: false", "empty playbook"
+THREADS = f"boto3 script, {CONCURRENCY} threads"
+# Times the script with threads and an empty playbook.
+MOST = 1.15
+# MB.
+MOST_MEMORY = 150
+
+Ways = Mapping[str, Callable[[int], Measured]]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a way takes: seconds, MB and calls."""
+
+    wall: float
+    cpu: float
+    peak: float
+    calls: float
+    is_extrapolated: bool = False
+
+    @classmethod
+    def of(cls, measured: Measured, learners: int) -> Figures:
+        """As measured; RuntimeError if a learner got no URL."""
+        if measured.issued != learners:
+            raise RuntimeError(f"{measured.issued} URLs were issued for {learners} learners:\n{measured.printed}")
+        return cls(measured.wall, measured.cpu, measured.peak, len(measured.calls))
+
+    def told(self, figure: float) -> str:
+        """A figure of this as the table tells it: with two digits if it is extrapolated."""
+        return f"~ {float(f'{figure:.2g}'):,g}" if self.is_extrapolated else number(figure)
+
+
+def extrapolated(measured: Mapping[int, Figures], learners: int) -> Figures:
+    """On the line through the least and the most learners that were measured, or from nothing if that is one.
+
+    Memory is that with the most, since there is one process or task for each learner.
+    """
+    least, most = min(measured), max(measured)
+    low, high = (measured[least], measured[most]) if least < most else (Figures(0, 0, 0, 0), measured[most])
+    steps = (learners - least) / (most - least) if least < most else learners / most
+
+    def on_the_line(first: float, second: float) -> float:
+        return first + steps * (second - first)
+
+    return Figures(
+        on_the_line(low.wall, high.wall),
+        on_the_line(low.cpu, high.cpu),
+        high.peak,
+        on_the_line(low.calls, high.calls),
+        is_extrapolated=True,
+    )
+
+
+class Issuing:
+    """The ways, and what they took."""
+
+    def __init__(self, bench: Bench, sizes: Sizes) -> None:
+        self._bench = bench
+        self._sizes = sizes
+        self._compared: dict[tuple[int, float], Rounds] = {}
+        self._at_once: Ways = {
+            OURS: lambda learners: bench.play(our_task(learners)),
+            WITHOUT_URLS: lambda learners: bench.play(our_task(learners, return_urls=False)),
+            THREADS: partial(self._script, CONCURRENCY),
+        }
+        self._one_by_one: Ways = {
+            "boto3 script, one call after another": partial(self._script, 1),
+            "aws command in a shell loop": partial(self._aws_command, "loop"),
+            f"aws command with xargs -P {CONCURRENCY}": partial(self._aws_command, "xargs"),
+            "our module in an Ansible loop": self._ansible_loop,
+        }
+
+    def table(self, latency: float) -> Table:
+        """All ways with all numbers of learners."""
+        one_by_one = self._measured_one_by_one(latency)
+        rows = []
+        for learners in self._sizes.learners:
+            rounds = self._rounds(learners, latency)
+            figures = {name: Figures.of(rounds.median(name), learners) for name in self._at_once}
+            for name, measured in one_by_one.items():
+                figures[name] = measured.get(learners) or extrapolated(measured, learners)
+            for name, one in figures.items():
+                ratio = one.wall / figures[OURS].wall
+                told = map(one.told, [ratio, one.wall, one.cpu, round(one.peak), round(one.calls)])
+                rows.append([number(learners), name, *told])
+        header = ["Learners", "Way", "Times our task", "Seconds", "CPU s", "MB", "API calls"]
+        return Table(f"issuing_{milliseconds(latency).replace(' ', '_')}", header, rows)
+
+    def goals(self) -> list[Goal]:
+        """Our task against the script with threads, and its memory."""
+        learners, latency = self._sizes.a_class, self._sizes.latencies[0]
+        most = self._rounds(self._sizes.many, self._sizes.latencies[-1]).median(WITHOUT_URLS)
+        return [
+            Goal(
+                f"{milliseconds(latency)}: URLs for {learners} / ({THREADS}, + {EMPTY})",
+                MOST,
+                self._rounds(learners, latency).each(
+                    lambda one: one[OURS].wall / (one[THREADS].wall + one[EMPTY].wall)
+                ),
+            ),
+            Goal(f"URLs for {number(self._sizes.many)}, return_urls: false", MOST_MEMORY, [most.peak], " MB"),
+        ]
+
+    def _rounds(self, learners: int, latency: float) -> Rounds:
+        """An empty playbook and the ways that serve all learners at once, by turns."""
+        key = learners, latency
+        if key not in self._compared:
+            self._bench.lab(latency_seconds=latency)
+            ways = {name: partial(way, learners) for name, way in self._at_once.items()}
+            self._compared[key] = Rounds({EMPTY: self._bench.empty_playbook, **ways}, self._sizes.repeats(learners))
+        return self._compared[key]
+
+    def _measured_one_by_one(self, latency: float) -> dict[str, dict[int, Figures]]:
+        self._bench.lab(latency_seconds=latency)
+        numbers = sorted({1, self._sizes.one_by_one})
+        return {
+            name: {learners: Figures.of(way(learners), learners) for learners in numbers}
+            for name, way in self._one_by_one.items()
+        }
+
+    def _script(self, threads: int, learners: int) -> Measured:
+        return self._bench.script("bare_boto3.py", STACK, FLEET, learners, VALIDITY, threads)
+
+    def _aws_command(self, how: str, learners: int) -> Measured:
+        return self._bench.script("aws_command.sh", how, STACK, FLEET, learners, VALIDITY, CONCURRENCY)
+
+    def _ansible_loop(self, learners: int) -> Measured:
+        arguments = {"stack_name": STACK, "fleet_name": FLEET, "validity": VALIDITY, "user_id": "learner-{{ item }}"}
+        return self._bench.play({MODULE: arguments, "loop": list(range(learners))})
+
+
+def measure(bench: Bench, sizes: Sizes) -> tuple[list[Table], list[Goal]]:
+    """A table for each latency, and the goals."""
+    issuing = Issuing(bench, sizes)
+    tables = [] if sizes.goals_only else [issuing.table(latency) for latency in sizes.latencies]
+    return tables, issuing.goals()

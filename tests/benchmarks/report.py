@@ -1,0 +1,112 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tables and goals: how they are printed, and written into the page."""
+
+from __future__ import annotations
+
+import re
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+# A table in the page lies between these two comments.
+BEGIN, END = ".. begin {}\n", ".. end {}\n"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text under a header. ``name`` is where in the page it lies. Cells of the first column are not empty."""
+
+    name: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def __str__(self) -> str:
+        """A simple table of reStructuredText, which is read as easily in a terminal."""
+        lines = [self.header, *self.rows]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        rule = "  ".join("=" * width for width in widths)
+        numeric = [all(_is_figure(cell) for cell in column) for column in zip(*self.rows, strict=True)]
+        head, *body = (
+            "  ".join(
+                cell.rjust(width) if is_number else cell.ljust(width)
+                for cell, width, is_number in zip(line, widths, numeric, strict=True)
+            ).rstrip()
+            for line in lines
+        )
+        return "\n".join([rule, head, rule, *body, rule, ""])
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What is to be reached, and a figure of each round."""
+
+    what: str
+    at_most: float
+    figures: Sequence[float]
+    unit: str = ""
+
+    @property
+    def reached(self) -> float:
+        """The median of the rounds."""
+        return statistics.median(self.figures)
+
+    @property
+    def is_met(self) -> bool:
+        return self.reached <= self.at_most
+
+    def told(self) -> str:
+        """What was reached, with the least and the most of the rounds."""
+        spread = f" ({number(min(self.figures))} to {number(max(self.figures))})" if len(self.figures) > 1 else ""
+        return f"{number(self.reached)}{self.unit}{spread}, {'met' if self.is_met else 'missed'}"
+
+
+def table_of_goals(newest: Sequence[Goal], oldest: Iterable[Goal]) -> Table:
+    """The goals, as the newest and the oldest environment reach them."""
+    beside = {goal.what: goal.told() for goal in oldest}
+    rows = [
+        [goal.what, f"{number(goal.at_most)}{goal.unit}", goal.told(), beside.get(goal.what, "not measured")]
+        for goal in newest
+    ]
+    return Table("goals", ["Goal", "At most", "Newest", "Oldest"], rows)
+
+
+def write(page: Path, tables: Iterable[Table]) -> None:
+    """Put the tables into the page, each in its place; ValueError if one has none."""
+    text = page.read_text(encoding="utf-8")
+    for table in tables:
+        begin, end = BEGIN.format(table.name), END.format(table.name)
+        if text.count(begin) != 1 or text.count(end) != 1:
+            raise ValueError(f"{page.name} has no place for the table {table.name!r}.")
+        before, _begin, rest = text.partition(begin)
+        _old, _end, after = rest.partition(end)
+        text = f"{before}{begin}\n{table}\n{end}{after}"
+    page.write_text(text, encoding="utf-8")
+
+
+def names_in(page: Path) -> list[str]:
+    """The names of the tables that the page has a place for."""
+    return re.findall(r"^\.\. begin (\w+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def number(value: float) -> str:
+    """A whole number as it is, any other with as many digits as can be relied on."""
+    if isinstance(value, int) or value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def _is_figure(cell: str) -> bool:
+    return bool(re.fullmatch(r"(~ )?\d[\d.,]*( %)?|", cell))
+
+
+def milliseconds(seconds: float) -> str:
+    """How long a call takes."""
+    return f"{seconds * 1000:.0f} ms"
+
+
+def percent(share: float) -> str:
+    """A share of one."""
+    return f"{100 * share:.1f} %"

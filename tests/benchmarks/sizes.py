@@ -1,0 +1,42 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How much is measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.benchmarks.measuring import LATENCY
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Numbers of learners, and of repeats.
+
+    ``learners`` are given URLs, and ``reused`` have theirs already. Ways that take a call, a process or a task for each
+    learner are measured with up to ``one_by_one``, and extrapolated from there. The goals are about ``a_class``, at the
+    first of the latencies if not at all of them, and about the memory that ``many`` take. ``goals_only`` leaves out
+    what the goals do not need.
+
+    What is compared is measured ``repeat`` times, but once with more than ``a_class`` learners.
+    """
+
+    learners: tuple[int, ...] = (1, 30, 500, 5000)
+    reused: tuple[int, ...] = (1, 500, 5000)
+    one_by_one: int = 30
+    a_class: int = 500
+    many: int = 5000
+    sessions: int = 200
+    latencies: tuple[float, ...] = (LATENCY, 0.0)
+    repeat: int = 3
+    goals_only: bool = False
+
+    def repeats(self, learners: int) -> int:
+        """How often what takes so many learners is measured."""
+        return self.repeat if learners <= self.a_class else 1
+
+
+FULL = Sizes()
+# Keeps all of it working, in the tests. The figures mean nothing.
+SMALL = Sizes((2,), (2,), one_by_one=1, a_class=2, many=2, sessions=2, latencies=(0.0,), repeat=1)

@@ -1,0 +1,38 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run a command to its end, and write what it took to a file, as JSON.
+
+A process of its own, since Linux counts the memory of the process that starts another to that one's peak: this one is
+small. Standard library only, and little of that.
+
+Usage: usage.py FILE COMMAND...
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+
+
+def main(path: str, command: list[str]) -> int:
+    """Returns the command's exit status."""
+    begun, started = time.time(), time.monotonic()
+    pid = os.posix_spawnp(command[0], command, os.environ)
+    # With all of its children, as far as they were waited for.
+    _pid, status, used = os.wait4(pid, 0)
+    took = {
+        "begun": begun,
+        "wall": time.monotonic() - started,
+        "cpu": used.ru_utime + used.ru_stime,
+        "peak": used.ru_maxrss / 1024,
+    }
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(took, file)
+    return os.waitstatus_to_exitcode(status)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2:]))

@@ -1,0 +1,117 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``make bench`` in small: that everything is measured, and gets its place in the guide. No figure is judged here."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.benchmarks.__main__ import ROOMS, report
+from tests.benchmarks.issuing import Figures, extrapolated
+from tests.benchmarks.measuring import Bench, Measured
+from tests.benchmarks.report import Goal, Table, names_in, table_of_goals, write
+from tests.benchmarks.sizes import SMALL
+from tests.integration.running import Ansible
+from tests.simulator.control import CHECKOUT, Simulator
+
+PAGE = CHECKOUT / "docs/docsite/rst/guide_figures.rst"
+
+
+class BenchInHaste(Bench):
+    """Runs most modules without ansible-playbook around them, and ours in processes that have all imported already."""
+
+    def __init__(self, ansible: Ansible, simulator: Simulator, folder: Path) -> None:
+        super().__init__(simulator, folder)
+        self._ansible = ansible
+
+    def play(self, *tasks: Mapping[str, Any], home: Path | None = None, **variables: str) -> Measured:
+        if any("environment" in task for task in tasks):
+            return super().play(*tasks, home=home, **variables)
+        begun = time.time()
+        for task in tasks:
+            [(module, arguments)] = [(name, value) for name, value in task.items() if name != "loop"]
+            for item in task.get("loop", [None]):
+                of_item = json.loads(json.dumps(arguments).replace("{{ item }}", str(item)))
+                self.module({module: of_item}, home or self.home())
+        calls = [call for call in self.simulator.calls() if call["started"] >= begun]
+        return Measured(begun, time.time() - begun, cpu=0.1, peak=1.0, calls=calls, printed="")
+
+    def module(self, task: Mapping[str, Any], home: Path) -> dict[str, Any]:
+        [(module, arguments)] = task.items()
+        if module == "ansible.builtin.meta":
+            return {}
+        if not module.startswith("labstream."):
+            return super().module(task, home)
+        done = self._ansible.call_module(arguments, module=module, environment={"HOME": str(home)})
+        assert not done.failed, done.msg
+        return done.result
+
+
+def test_every_table_is_measured_and_has_its_place_in_the_guide(
+    ansible: Ansible, simulator: Simulator, tmp_path: Path
+) -> None:
+    page = Path(shutil.copy(PAGE, tmp_path))
+
+    tables = report([BenchInHaste(ansible, simulator, tmp_path)], list(ROOMS), SMALL)
+    write(page, tables)
+
+    # At full size, the calls take time in one of two tables.
+    assert {table.name for table in tables} | {"issuing_100_ms"} == set(names_in(PAGE))
+    assert all(str(table) in page.read_text() for table in tables)
+    assert all(table.rows for table in tables)
+
+
+def test_a_table_keeps_the_text_around_its_place_and_replaces_the_table_before(tmp_path: Path) -> None:
+    page = tmp_path / "page.rst"
+    page.write_text("Before.\n\n.. begin costs\n\nold\n\n.. end costs\n\nAfter.\n")
+
+    for figure in ("1.5", "12"):
+        write(page, [Table("costs", ["What", "Costs"], [["tea", figure], ["cake", "~ 3"]])])
+
+    assert page.read_text() == (
+        "Before.\n\n.. begin costs\n\n"
+        "====  =====\nWhat  Costs\n====  =====\ntea      12\ncake    ~ 3\n====  =====\n"
+        "\n.. end costs\n\nAfter.\n"
+    )
+
+
+def test_a_table_without_a_place_in_the_page_is_refused(tmp_path: Path) -> None:
+    page = tmp_path / "page.rst"
+    page.write_text("Nothing here.\n")
+
+    with pytest.raises(ValueError, match=r"page\.rst has no place for the table 'costs'"):
+        write(page, [Table("costs", ["What"], [["tea"]])])
+
+
+def test_a_goal_is_met_by_the_median_of_the_rounds() -> None:
+    newest = [Goal("time", 1.15, [1.1, 1.3, 1.12]), Goal("memory", 150, [151.2], " MB")]
+    oldest = [Goal("time", 1.15, [1.2, 1.1, 1.16])]
+
+    assert table_of_goals(newest, oldest).rows == [
+        ["time", "1.15", "1.12 (1.10 to 1.30), met", "1.16 (1.10 to 1.20), missed"],
+        ["memory", "150 MB", "151 MB, missed", "not measured"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("measured", "seconds", "told"),
+    [
+        pytest.param({1: 1.0, 11: 3.0}, 20.8, "~ 21", id="two_on_a_line"),
+        pytest.param({10: 200.0}, 2000.0, "~ 2,000", id="one_from_nothing"),
+    ],
+)
+def test_what_takes_as_long_for_each_learner_is_extrapolated(
+    measured: dict[int, float], seconds: float, told: str
+) -> None:
+    figures = extrapolated({count: Figures(took, took, 50.0, count) for count, took in measured.items()}, 100)
+
+    assert figures == Figures(pytest.approx(seconds), pytest.approx(seconds), 50.0, 100, is_extrapolated=True)
+    assert figures.told(figures.wall) == told
