@@ -39,6 +39,9 @@ _PASSING = ("CREATING", "UPDATING")
 # In seconds. A table without items is ACTIVE after a few.
 LONGEST_WAIT, PAUSE = 300, 2
 
+# What every resource of AWS takes for tags.
+MOST_TAGS, LONGEST_TAG_KEY, LONGEST_TAG_VALUE = 50, 128, 256
+
 # Not an alias: it may come to stand for another key, and it cannot be compared with what the table has.
 _KMS_KEY = re.compile(r"(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/)?[A-Za-z0-9-]{1,64}", re.ASCII)
 
@@ -123,6 +126,23 @@ def check_table_name(name: str) -> None:
             f"name is {quote(name)}, but a table's name has 3 to 255 of the characters a-z, A-Z, 0-9, _, - and the "
             "full stop: correct it."
         )
+
+
+def check_tags(tags: Mapping[str, Any] | None) -> None:
+    """Refuse tags that no table can have.
+
+    Raises:
+        InvalidOption: naming the tag.
+    """
+    if tags and len(tags) > MOST_TAGS:
+        raise InvalidOption(f"tags has {len(tags)} tags, but a table has at most {MOST_TAGS}.")
+    for key, value in (tags or {}).items():
+        fits = 0 < len(key) <= LONGEST_TAG_KEY and len(str(value)) <= LONGEST_TAG_VALUE
+        if not fits or key.startswith("aws:") or not f"{key}{value}".isprintable():
+            raise InvalidOption(
+                f"tags has {quote(key)}: {quote(value)}, but a key has 1 to {LONGEST_TAG_KEY} printable characters and "
+                f"does not begin with aws:, and a value has at most {LONGEST_TAG_VALUE} of them."
+            )
 
 
 def check_kms_key_id(kms_key_id: str | None) -> None:

@@ -196,6 +196,7 @@ def run(module: LabstreamAWSModule) -> None:
     name = module.result["name"] = params["name"]
     lease_table.check_table_name(name)
     lease_table.check_kms_key_id(params["kms_key_id"])
+    lease_table.check_tags(params["tags"])
     client = service_client(module, lease_table.SERVICE, 1)
     region = module.result["region"] = client.meta.region_name
     try:

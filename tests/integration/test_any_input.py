@@ -84,23 +84,37 @@ ENDPOINTS = [
 SEAT_KEYS = ["scope", "seat", "learner", "name", "application_id", "session_context", "generation", "studio_id"]
 
 
-def is_no_region(text: str) -> bool:
+def is_no_region(value: Any) -> bool:
     """Whether botocore knows that there is no such region, and asks nobody."""
-    return not re.fullmatch(r"[A-Za-z0-9-]{1,63}", text)
+    return not re.fullmatch(r"[A-Za-z0-9-]{1,63}", str(value))
+
+
+def is_no_part_of_a_signature(text: str) -> bool:
+    """Whether the simulator can tell a key of that name from what is beside it."""
+    return not set(text) & set("/,=")
 
 
 # What an option's type does not tell.
 SPECIAL: dict[str, Callable[[], st.SearchStrategy[Any]]] = {
-    "aws_config": lambda: st.dictionaries(st.sampled_from(sorted(Config.OPTION_DEFAULTS)), strategies.values()),
-    "endpoint_url": lambda: st.sampled_from(ENDPOINTS) | strategies.texts(),
+    "access_key": lambda: strategies.texts().filter(is_no_part_of_a_signature),
+    "aws_config": lambda: (
+        st.dictionaries(st.sampled_from(sorted(Config.OPTION_DEFAULTS)), strategies.values()) | strategies.values()
+    ),
+    "endpoint_url": lambda: st.sampled_from(ENDPOINTS) | strategies.values(),
     "lease_store": lambda: (
         st.sampled_from(NO_STORES)
         | st.builds(str.__add__, st.sampled_from(BEFORE_TEXT), strategies.texts().filter(is_no_region))
+        | strategies.values()
     ),
-    "region": lambda: strategies.texts().filter(is_no_region),
-    "seats": lambda: st.lists(
-        st.dictionaries(st.sampled_from(SEAT_KEYS), strategies.values(), max_size=2).map(lambda told: {**SEAT, **told}),
-        max_size=3,
+    "region": lambda: strategies.values().filter(is_no_region),
+    "seats": lambda: (
+        st.lists(
+            st.dictionaries(st.sampled_from(SEAT_KEYS), strategies.values(), max_size=2).map(
+                lambda told: {**SEAT, **told}
+            ),
+            max_size=3,
+        )
+        | strategies.values()
     ),
 }
 
@@ -117,7 +131,7 @@ def module_of(name: str) -> Mapping[str, Any]:
 def values_of(name: str, spec: Mapping[str, Any]) -> st.SearchStrategy[Any]:
     """Values for an option: of its type and of others, good ones among them."""
     if name in SPECIAL:
-        return SPECIAL[name]() | strategies.values()
+        return SPECIAL[name]()
     kind, element = spec.get("type", "str"), spec.get("elements", "str")
     chosen = {
         "str": strategies.texts,

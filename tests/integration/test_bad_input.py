@@ -127,9 +127,8 @@ def connections(good: dict[str, Any]) -> dict[str, Case]:
         "profile and keys": Case({**good, "profile": "teacher"}, ("profile",)),
         "endpoint_url is no URL": Case({**good, "endpoint_url": "nowhere"}, ("nowhere",)),
         "unknown setting of botocore": Case({**good, "aws_config": {"retry": 3}}, ("aws_config", "'retry'")),
-        "setting of botocore of another type": Case(
-            {**good, "aws_config": {"user_agent": 0}}, ("aws_config", "botocore")
-        ),
+        "no setting of botocore": Case({**good, "aws_config": {"user_agent": 0}}, ("aws_config", "botocore")),
+        "no settings of botocore": Case({**good, "aws_config": {"retries": "3"}}, ("aws_config", "botocore")),
         "impossible setting of botocore": Case(
             {**good, "aws_config": {"retries": {"mode": "never"}}}, ("aws_config", "never")
         ),

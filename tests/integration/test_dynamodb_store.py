@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The modules with their leases in a DynamoDB table: shared, refused, throttled, cut off, elsewhere, told to nobody.
 
-``test_concurrent_runs.py`` has runs at once, and runs that are killed.
+``test_chaos.py`` has runs at once, and runs that are killed or struck by faults.
 """
 
 from __future__ import annotations

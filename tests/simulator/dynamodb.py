@@ -1,11 +1,16 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What moto's DynamoDB lacks: policies for a single table, refusals that a client understands, and fast replies."""
+"""What moto's DynamoDB lacks: writes that are atomic, policies for a single table, refusals that a client understands,
+and fast replies.
+"""
 
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Callable
+from functools import wraps
 
 from moto.core.exceptions import JsonRESTError
 from moto.dynamodb.responses import DynamoHandler
@@ -13,6 +18,11 @@ from werkzeug.exceptions import HTTPException
 
 _authorized_by_moto = DynamoHandler._authenticate_and_authorize_normal_action
 _read_by_moto = DynamoHandler.batch_get_item
+_written_by_moto = {
+    name: getattr(DynamoHandler, name)
+    for name in ("batch_write_item", "delete_item", "put_item", "transact_write_items", "update_item")
+}
+_writing = threading.Lock()
 
 
 def register() -> None:
@@ -20,6 +30,8 @@ def register() -> None:
     DynamoHandler._determine_resource = _table_arn
     DynamoHandler._authenticate_and_authorize_normal_action = _authorize
     DynamoHandler.batch_get_item = _batch_get_item
+    for name, write in _written_by_moto.items():
+        setattr(DynamoHandler, name, _one_at_a_time(write))
 
 
 def _table_arn(handler: DynamoHandler) -> str:
@@ -42,3 +54,14 @@ def _authorize(handler: DynamoHandler, resource: str = "*") -> None:
         _authorized_by_moto(handler, resource)
     except HTTPException as error:  # its text is XML
         raise JsonRESTError("AccessDeniedException", getattr(error, "message", "Access denied.")) from error
+
+
+def _one_at_a_time(write: Callable[[DynamoHandler], str]) -> Callable[[DynamoHandler], str]:
+    """In moto, two threads may both find that the condition holds, and then both write."""
+
+    @wraps(write)
+    def locked(handler: DynamoHandler) -> str:
+        with _writing:
+            return write(handler)
+
+    return locked

@@ -37,6 +37,8 @@ PYTHON_TYPES: dict[str, Any] = {
     "float": (int, float),
     "timestamp": (int, float),
 }
+# How many bits a number may have, its sign among them.
+BITS = {"integer": 32, "long": 64}
 
 
 def validate(parameters: Any, shape: Shape, lax: frozenset[str] = frozenset()) -> None:
@@ -56,6 +58,9 @@ def _violations(value: Any, shape: Shape, where: str, lax: frozenset[str]) -> It
     expected = PYTHON_TYPES[shape.type_name]
     if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
         raise Malformed(f"{where or 'The body'} must be a {shape.type_name}, not {type(value).__name__}.")
+    bits = BITS.get(shape.type_name)
+    if bits and not -(2 ** (bits - 1)) <= value < 2 ** (bits - 1):
+        raise Malformed(f"{where} must be a {shape.type_name}, which has {bits} bits.")
     if shape.type_name == "structure":
         for name in sorted(value.keys() - shape.members.keys()):
             raise Malformed(f"{_join(where, name)} is not a member of {shape.name}.")

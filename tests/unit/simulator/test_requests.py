@@ -62,6 +62,12 @@ URL = {**LAB, "UserId": "anna"}
         pytest.param("CreateStack", {"Name": STACK, "Colour": "red"}, id="unknown member"),
         pytest.param("CreateStreamingURL", {**URL, "Validity": "60"}, id="string for a number"),
         pytest.param("CreateStreamingURL", {**URL, "Validity": True}, id="boolean for a number"),
+        pytest.param("CreateStreamingURL", {**URL, "Validity": 2**63}, id="a long of too many bits"),
+        pytest.param(
+            "CreateFleet",
+            {"Name": "f", "InstanceType": "x", "MaxConcurrentSessions": 2**31},
+            id="an integer of too many bits",
+        ),
         pytest.param("DescribeStacks", {"Names": "class"}, id="string for a list"),
         pytest.param("DescribeStacks", {"Names": [None]}, id="null in a list"),
     ],

@@ -9,6 +9,7 @@ import os
 import threading
 import traceback
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
@@ -482,11 +483,12 @@ def call_of(module_of, studio, service):
     """A call of the service that is tried once, at that endpoint."""
     module = module_of(**REGION_AND_KEYS, endpoint_url=studio.url)
     client = service_client(module, service, 1, attempts=1)
-    return {
-        "appstream": lambda: client.describe_stacks(),
-        "dynamodb": lambda: client.put_item(TableName="leases", Item={}),
-        "nimble": lambda: client.get_studio(studioId="studio-1"),
+    operation, parameters = {
+        "appstream": ("describe_stacks", {}),
+        "dynamodb": ("put_item", {"TableName": "leases", "Item": {}}),
+        "nimble": ("get_studio", {"studioId": "studio-1"}),
     }[service]
+    return partial(getattr(client, operation), **parameters)
 
 
 def wire(*headers, body, status="200 OK"):

@@ -259,6 +259,31 @@ def test_other_keys_are_refused(key):
 
 
 @pytest.mark.parametrize(
+    "tags",
+    [None, {}, {"cost-center": "training"}, {"k" * 128: "v" * 256, "n": 7}, {str(number): "" for number in range(50)}],
+)
+def test_tags_that_a_table_can_have_are_taken(tags):
+    lease_table.check_tags(tags)
+
+
+@pytest.mark.parametrize(
+    ("tags", "sentence"),
+    [
+        ({"": "x"}, "tags has '': 'x', but a key has 1 to 128 printable characters and does not begin with aws:, and"),
+        ({"k" * 129: "x"}, f"tags has '{'k' * 37}...{'k' * 38}': 'x', but"),
+        ({"k": "v" * 257}, f"tags has 'k': '{'v' * 37}...{'v' * 38}', but"),
+        ({"aws:k": "v"}, "tags has 'aws:k': 'v', but"),
+        ({"k": "a\ud800"}, "tags has 'k': 'a\\ud800', but"),
+        ({str(number): "" for number in range(51)}, "tags has 51 tags, but a table has at most 50."),
+    ],
+)
+def test_tags_that_no_table_can_have_are_refused_by_name(tags, sentence):
+    with pytest.raises(InvalidOption) as refused:
+        lease_table.check_tags(tags)
+    assert str(refused.value).startswith(sentence)
+
+
+@pytest.mark.parametrize(
     "endpoint_url", [None, "http://127.0.0.1:5000", "https://vpce-1.example.org/x?a=b&c=d", "http://[::1]:1"]
 )
 def test_the_store_of_a_table_is_the_address_that_it_is_found_by(endpoint_url):

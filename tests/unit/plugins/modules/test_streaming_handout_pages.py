@@ -118,9 +118,9 @@ def roster_entry(learner):
     return {"learner": learner, "name": f"{learner.title()} Example", "email": f"{learner}@example.org"}
 
 
-def seat_of(learner, /, **fields):
+def seat_of(user, **fields):
     """A seat as the role publishes it when its URL is new."""
-    return {**roster_entry(learner), "seat": learner, "scope": SCOPE, "issued": True, "expires": "soon", **fields}
+    return {**roster_entry(user), "seat": user, "scope": SCOPE, "issued": True, "expires": "soon", **fields}
 
 
 def state_of(page):
