@@ -41,13 +41,13 @@ test: ## Every check; .ci/run calls this
 	@$(MAKE) --no-print-directory -j 3 environments
 	@build/venv/bin/python tools/side_by_side.py $(CHECKS)
 
-bench: $(NEWEST) $(BOTOCORE_NIMBLE) ## Time and memory against an endpoint that takes 100 ms a call
+bench: $(NEWEST) $(OLDEST) $(BOTOCORE_NIMBLE) ## Time and memory against an endpoint that takes 100 ms a call
 	@$(IN_NEWEST) python -m tests.benchmarks
 
 chaos: $(NEWEST) ## Runs that are killed, and runs at once, over each lease store, in far greater number than in the tests
 	@$(IN_NEWEST) python -m tests.chaos
 
-long: $(NEWEST) $(CHROMIUM) ## Hand-outs and whole lab days, which take longer than `make test` may
+long: $(NEWEST) ## Lab days from the job templates of AWX, which take longer than `make test` may
 	@$(IN_NEWEST) pytest tests/integration -m long -n 2
 
 audit: $(NEWEST) build/venv-audit/.stamp ## Known vulnerabilities of what the collection and its tests run on; asks osv.dev

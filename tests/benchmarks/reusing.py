@@ -46,7 +46,7 @@ def measure(bench: Bench, sizes: Sizes) -> tuple[list[Table], list[Goal]]:
         runs = playbooks(bench, learners)
         for latency in sizes.latencies:
             bench.fault(latency_seconds=latency)
-            compared[latency, learners] = Rounds(runs, sizes.repeat)
+            compared[latency, learners] = Rounds(runs, sizes.repeats(learners))
     rows, goals = [], []
     for latency, learners in itertools.product(sizes.latencies, numbers):
         rounds = compared[latency, learners]

@@ -22,7 +22,7 @@ from tests.benchmarks.sizes import SMALL
 from tests.integration.running import Ansible
 from tests.simulator.control import CHECKOUT, Simulator
 
-PAGE = CHECKOUT / "docs/docsite/rst/guide_figures.rst"
+PAGE = CHECKOUT / "tests/benchmarks/guide_figures.rst"
 
 
 class BenchInHaste(Bench):

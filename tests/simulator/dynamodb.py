@@ -31,7 +31,7 @@ def register() -> None:
     DynamoHandler._authenticate_and_authorize_normal_action = _authorize
     DynamoHandler.batch_get_item = _batch_get_item
     for name, write in _written_by_moto.items():
-        setattr(DynamoHandler, name, _one_at_a_time(write))
+        setattr(DynamoHandler, name, one_at_a_time(write))
 
 
 def _table_arn(handler: DynamoHandler) -> str:
@@ -56,7 +56,7 @@ def _authorize(handler: DynamoHandler, resource: str = "*") -> None:
         raise JsonRESTError("AccessDeniedException", getattr(error, "message", "Access denied.")) from error
 
 
-def _one_at_a_time(write: Callable[[DynamoHandler], str]) -> Callable[[DynamoHandler], str]:
+def one_at_a_time(write: Callable[[DynamoHandler], str]) -> Callable[[DynamoHandler], str]:
     """In moto, two threads may both find that the condition holds, and then both write."""
 
     @wraps(write)

@@ -10,13 +10,17 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.simulator.control import CHECKOUT, Simulator
+from tests.simulator.dynamodb import one_at_a_time
 from tests.unit.simulator.support import FLEET, LAB, STACK
 
 
@@ -122,6 +126,42 @@ class TestMotosServices:
         assert simulator.client("sts").get_caller_identity()["Account"] == "123456789012"
         services = [call["service"] for call in simulator.calls()]
         assert services == ["s3"] * 4 + ["dynamodb"] * 3 + ["ssm", "sts"]
+
+    def test_of_conditional_writes_at_once_one_is_made(self, simulator):
+        dynamodb = simulator.client("dynamodb", config=Config(max_pool_connections=8))
+        dynamodb.create_table(
+            TableName="leases",
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+
+        def is_first(number):
+            item = {"id": {"S": str(number // 8)}}
+            try:
+                dynamodb.put_item(TableName="leases", Item=item, ConditionExpression="attribute_not_exists(id)")
+            except dynamodb.exceptions.ConditionalCheckFailedException:
+                return False
+            return True
+
+        with ThreadPoolExecutor(8) as pool:
+            assert sum(pool.map(is_first, range(8 * 10))) == 10
+
+    def test_writes_to_dynamodb_are_made_one_at_a_time(self):
+        """moto alone lets several of them through, but so seldom that the test above would hardly tell."""
+        under_way, most = [], []
+
+        def write(handler):
+            under_way.append(handler)
+            time.sleep(0.01)
+            most.append(len(under_way))
+            under_way.remove(handler)
+            return ""
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(one_at_a_time(write), range(8)))
+
+        assert most == [1] * 8
 
     def test_an_operation_that_moto_lacks_is_an_error_reply(self, simulator):
         with pytest.raises(ClientError, match="no operation DescribeInventoryDeletions") as caught:
