@@ -393,7 +393,7 @@ def test_two_runs_at_once_start_one_fleet_and_neither_fails(simulator: Simulator
     simulator.set(fleet_starting_seconds=0.5)
     make_fleet(simulator)
     # Both have seen that the fleet is stopped before either starts it.
-    simulator.add_fault(operation="StartFleet", latency_seconds=1.5)
+    simulator.add_fault(operation="StartFleet", latency_seconds=4)
 
     runs = [ansible.start_module({"name": FLEET}, module=MODULE) for _run in range(2)]
     tasks = [finish_module(run) for run in runs]
