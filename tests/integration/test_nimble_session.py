@@ -172,7 +172,7 @@ def test_what_cannot_be_right_is_refused_before_any_call(simulator: Simulator, c
     cases = [
         ({"studio_id": "a b"}, "studio_id is 'a b', but an id is text of 1 to 256 characters without spaces"),
         ({"session_ids": []}, "session_ids is empty: name at least one session."),
-        ({"session_ids": ["x/y"]}, "Entry 1 of session_ids is 'x/y', but an id is text of 1 to 256 characters without spaces"),
+        ({"session_ids": ["x/y"]}, "Entry 1 of session_ids is 'x/y', but an id is text of 1 to 256 "),
         ({"session_ids": ["x", "y", "x"]}, "Entries 1 and 3 of session_ids are both 'x': remove one."),
         ({"concurrency": 0}, "concurrency is 0, but it must be from 1 to 64."),
         ({"concurrency": 65}, "concurrency is 65, but it must be from 1 to 64."),
