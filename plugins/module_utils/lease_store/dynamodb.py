@@ -76,19 +76,32 @@ def get_item(client: Any, **parameters: Any) -> Any:
 def batch_get_item(client: Any, **parameters: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """The items that BatchGetItem found, and what the service has left to ask for once more."""
     reply = client.batch_get_item(**parameters)
-    return [item for items in reply["Responses"].values() for item in items], reply.get("UnprocessedKeys") or {}
+    items = _items(item for items in reply["Responses"].values() for item in items)
+    return items, reply.get("UnprocessedKeys") or {}
 
 
 @LeaseTableErrorHandler.common_error_handler("read the lease table")
 def query(client: Any, **parameters: Any) -> list[dict[str, Any]]:
     """The items of all pages of a Query."""
-    return list(client.get_paginator("query").paginate(**parameters).search("Items[]"))
+    return _items(client.get_paginator("query").paginate(**parameters).search("Items[]"))
 
 
 @LeaseTableErrorHandler.common_error_handler("read the lease table")
 def scan(client: Any, **parameters: Any) -> list[dict[str, Any]]:
     """The items of all pages of a Scan."""
-    return list(client.get_paginator("scan").paginate(**parameters).search("Items[]"))
+    return _items(client.get_paginator("scan").paginate(**parameters).search("Items[]"))
+
+
+def _items(told: Iterable[Any]) -> list[dict[str, Any]]:
+    """The items of replies. One that has none, not even an empty list, is none of this API's, as error handlers tell.
+
+    Raises:
+        TypeError: there is such a reply.
+    """
+    items = list(told)
+    if None in items:
+        raise TypeError("null")
+    return items
 
 
 @LeaseTableErrorHandler.common_error_handler("forget a lease in the lease table")
@@ -314,7 +327,7 @@ class DynamoDBLeaseStore:
             if not all(isinstance(text, str) for text in texts):
                 raise TypeError("not a text")
             return Lease(key, values["lease_id"], **fields)
-        except (AttributeError, LookupError, OverflowError, OSError, TypeError, ValueError) as e:
+        except (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError) as e:
             raise LeaseStoreError(
                 f"The table {self._table!r} has an item that is no lease, with the key {_told_key(item)}: remove "
                 "that, or name another table in lease_store."

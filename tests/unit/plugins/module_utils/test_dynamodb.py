@@ -599,11 +599,20 @@ def test_the_lease_that_is_in_the_way_is_in_no_error(moto, table, store):
     assert sentence.startswith(f"The table '{table}' has an item that is no lease, with the key '{SCOPE} anna'")
 
 
-def test_a_reply_that_is_none_of_dynamodbs_is_told(moto, table):
-    with server_that_answers(lambda path: b'{"welcome": "to another service"}') as address:
+@pytest.mark.parametrize(
+    ("reply", "read"),
+    [
+        (b'{"welcome": "to another service"}', lambda store: store.read([key_of()], now=NOW)),
+        (b'{"Responses": {"leases": [null]}}', lambda store: store.read([key_of()], now=NOW)),
+        (b'{"welcome": "to another service"}', lambda store: store.find(SCOPE, now=NOW)),
+        (b'{"Items": null}', lambda store: store.find(None, now=NOW)),
+    ],
+)
+def test_a_reply_that_is_none_of_dynamodbs_is_told(moto, table, reply, read):
+    with server_that_answers(lambda path: reply) as address:
         store = DynamoDB(address).store(table)
         with closing(store), pytest.raises(LeaseStoreError) as told:
-            store.read([key_of()], now=NOW)
+            read(store)
     assert str(told.value) == READING.format(table=table) + (
         "the reply cannot be read: look whether endpoint_url names a server that speaks this API."
     )
