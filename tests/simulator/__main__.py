@@ -15,8 +15,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.simulator", description="Simulate AWS on a loopback port.")
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: any free one)")
     parser.add_argument("--ready-file", type=Path, help="also write the ready line to this file")
+    parser.add_argument("--stop-at-eof", action="store_true", help="stop when standard input ends, as with its parent")
     arguments = parser.parse_args()
-    serve(arguments.port, arguments.ready_file)
+    serve(arguments.port, arguments.ready_file, stop_at_eof=arguments.stop_at_eof)
 
 
 if __name__ == "__main__":

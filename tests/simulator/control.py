@@ -51,9 +51,10 @@ class Simulator:
 
     @classmethod
     def start(cls, port: int = 0) -> Self:
-        """Start a simulator; RuntimeError if it is not ready in half a minute."""
-        command = [sys.executable, "-m", "tests.simulator", "--port", str(port)]
-        process = subprocess.Popen(command, cwd=CHECKOUT, env=_neutral(), stdout=subprocess.PIPE, text=True)
+        """Start a simulator, which ends with this process; RuntimeError if it is not ready in half a minute."""
+        command = [sys.executable, "-m", "tests.simulator", "--port", str(port), "--stop-at-eof"]
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(command, cwd=CHECKOUT, env=_neutral(), stdin=pipe, stdout=pipe, text=True)
         assert process.stdout is not None
         line = process.stdout.readline() if select.select([process.stdout], [], [], START_SECONDS)[0] else ""
         if not line:
@@ -75,8 +76,9 @@ class Simulator:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        if self._process.stdout:
-            self._process.stdout.close()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream:
+                stream.close()
 
     def __enter__(self) -> Self:
         return self

@@ -11,11 +11,13 @@ import os
 import re
 import signal
 import socket
+import sys
 import time
 import traceback
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
+from threading import Thread
 from types import FrameType
 from typing import Any
 from xml.sax.saxutils import escape
@@ -170,8 +172,11 @@ class RequestHandler(MotoRequestHandler):
         return http_date(timestamp)
 
 
-def serve(port: int = 0, ready_file: Path | None = None) -> None:
-    """Serve on the loopback interface until SIGTERM or SIGINT; say where on stdout, as one line of JSON, when ready."""
+def serve(port: int = 0, ready_file: Path | None = None, *, stop_at_eof: bool = False) -> None:
+    """Serve on the loopback interface until SIGTERM or SIGINT; say where on stdout, as one line of JSON, when ready.
+
+    With ``stop_at_eof``, also until standard input ends: a parent that was killed cannot send a signal any more.
+    """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
     server = make_server(HOST, port, Simulator(), threaded=True, request_handler=RequestHandler)
@@ -183,7 +188,14 @@ def serve(port: int = 0, ready_file: Path | None = None) -> None:
         unfinished.write_text(ready + "\n")
         unfinished.replace(ready_file)
     print(ready, flush=True)
+    if stop_at_eof:
+        Thread(target=_stop_at_eof, daemon=True).start()
     server.serve_forever()
+
+
+def _stop_at_eof() -> None:
+    sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

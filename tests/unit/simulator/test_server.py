@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.config import Config
@@ -283,6 +285,28 @@ class TestProcess:
             output, errors = process.communicate(timeout=10)
         assert process.returncode == 0
         assert (output, errors) == ("", "")
+
+    def test_it_ends_with_a_process_that_started_it_and_was_killed(self):
+        """Which could not stop it."""
+        program = (
+            "from tests.simulator.control import Simulator; print(Simulator.start().endpoint_url, flush=True); input()"
+        )
+        command = [sys.executable, "-c", program]
+        with subprocess.Popen(
+            command, cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as parent:
+            address = urlsplit(parent.stdout.readline().strip())
+            socket.create_connection((address.hostname, address.port)).close()
+            parent.kill()
+
+        def is_there() -> bool:
+            with socket.socket() as client:
+                return client.connect_ex((address.hostname, address.port)) == 0
+
+        patience = time.monotonic() + 10
+        while is_there() and time.monotonic() < patience:
+            time.sleep(0.05)
+        assert not is_there()
 
     def test_it_listens_on_the_loopback_interface_only(self, process):
         port = int(process.endpoint_url.rpartition(":")[2])
