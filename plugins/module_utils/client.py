@@ -29,6 +29,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws
 from .exceptions import InvalidOption, quote
 from .modules import LabstreamAWSModule
 from .nimble_service import SERVICE_DESCRIPTION
+from .pacing import CAN_PACE, pace
 from .service_loader import ServiceLoader
 from .version import COLLECTION_NAME, COLLECTION_VERSION
 
@@ -54,8 +55,8 @@ def service_client(
 ) -> Any:
     """A botocore client for up to ``concurrency`` calls at once, with all of the retrying that we do.
 
-    Adaptive mode slows down to what the service allows. The user's ``aws_config`` wins over these settings, but not
-    over ``attempts`` and ``timeout``.
+    In adaptive mode botocore's standard mode retries, and pacing.py slows down to what the service allows.
+    ``aws_config`` wins over these settings, but not over ``attempts`` and ``timeout``.
 
     Args:
         module: Whose options say how to connect.
@@ -82,6 +83,9 @@ def service_client(
         config = config.merge(Config(retries={"mode": "standard", "total_max_attempts": attempts}))
     if timeout is not None:
         config = config.merge(Config(connect_timeout=timeout, read_timeout=timeout))
+    paces = CAN_PACE and (config.retries or {}).get("mode") == "adaptive"
+    if paces:
+        config = config.merge(Config(retries={**config.retries, "mode": "standard"}))
     try:
         if service == NIMBLE:
             client = _nimble_client(module, config)
@@ -89,6 +93,8 @@ def service_client(
             client = module.client(service, config=config, aws_config=None, **connection)
     except _STUMBLES as e:
         raise InvalidOption(f"aws_config is not what botocore takes: {e}. See botocore.config.Config.") from e
+    if paces:
+        pace(client)
     client.meta.events.register(f"after-call.{client.meta.service_model.service_id.hyphenize()}", _refuse_unreadable)
     return client
 

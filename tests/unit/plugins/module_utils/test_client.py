@@ -210,7 +210,7 @@ def connection(client):
     [
         pytest.param(
             {},
-            {"retries": {"mode": "adaptive", "total_max_attempts": 10}, "max_pool_connections": 7, "verify": True},
+            {"retries": {"mode": "standard", "total_max_attempts": 10}, "max_pool_connections": 7, "verify": True},
             id="our own settings",
         ),
         pytest.param(
@@ -223,7 +223,7 @@ def connection(client):
         ),
         pytest.param(
             dict(region=None, access_key=None, secret_key=None, profile="lab"),
-            {"retries": {"mode": "adaptive", "total_max_attempts": 10}},
+            {"retries": {"mode": "standard", "total_max_attempts": 10}},
             id="a profile's retries do not win",
         ),
         pytest.param(dict(session_token="never"), {}, id="a session token"),
@@ -300,7 +300,7 @@ def test_a_client_may_connect_otherwise_than_the_modules_options_say(module_of, 
     module = module_of(**REGION_AND_KEYS, endpoint_url="http://127.0.0.1:5000")
     connected = connection(service_client(module, "dynamodb", 7, **connection_options))
     assert connected["max_pool_connections"] == 7
-    assert connected["retries"] == {"mode": "adaptive", "total_max_attempts": 10}
+    assert connected["retries"] == {"mode": "standard", "total_max_attempts": 10}
     connected["access_key"] = connected["credentials"].access_key
     assert {name: connected[name] for name in expected} == expected
 
@@ -422,6 +422,12 @@ def test_a_failure_is_retried_with_the_same_token_until_it_has_passed(module_of,
     assert create(module_of, studio)["stream"]["streamId"] == "s"
     assert len(studio.requests) == 3
     assert len({headers["X-Amz-Client-Token"] for _method, _path, headers in studio.requests}) == 1
+
+
+def test_a_botocore_without_the_parts_of_the_pacing_adapts_by_itself(module_of, monkeypatch):
+    monkeypatch.setattr(client_utils, "CAN_PACE", False)
+    connected = connection(service_client(module_of(**REGION_AND_KEYS), "appstream", 7))
+    assert connected["retries"] == {"mode": "adaptive", "total_max_attempts": 10}
 
 
 @pytest.mark.parametrize(
