@@ -29,7 +29,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws
 from .exceptions import InvalidOption, quote
 from .modules import LabstreamAWSModule
 from .nimble_service import SERVICE_DESCRIPTION
-from .pacing import CAN_PACE, pace
+from .pacing import limiter, pace
 from .service_loader import ServiceLoader
 from .version import COLLECTION_NAME, COLLECTION_VERSION
 
@@ -83,8 +83,9 @@ def service_client(
         config = config.merge(Config(retries={"mode": "standard", "total_max_attempts": attempts}))
     if timeout is not None:
         config = config.merge(Config(connect_timeout=timeout, read_timeout=timeout))
-    paces = CAN_PACE and (config.retries or {}).get("mode") == "adaptive"
-    if paces:
+    adapts = (config.retries or {}).get("mode") == "adaptive"
+    limited_by = limiter() if adapts else None
+    if limited_by:
         config = config.merge(Config(retries={**config.retries, "mode": "standard"}))
     try:
         if service == NIMBLE:
@@ -93,8 +94,8 @@ def service_client(
             client = module.client(service, config=config, aws_config=None, **connection)
     except _STUMBLES as e:
         raise InvalidOption(f"aws_config is not what botocore takes: {e}. See botocore.config.Config.") from e
-    if paces:
-        pace(client)
+    if limited_by:
+        pace(client, limited_by)
     client.meta.events.register(f"after-call.{client.meta.service_model.service_id.hyphenize()}", _refuse_unreadable)
     return client
 

@@ -34,9 +34,20 @@ _REFUSED_CREDENTIALS = {
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 }
+# Among these, what AWS also answers if the clock by which a call was signed is off by more than five minutes.
+_REFUSED_SIGNATURES = {"InvalidSignatureException", "SignatureDoesNotMatch"}
 
-
+_LATER = "the service failed, so run again later"
 _LESS_AT_ONCE = "have the table billed on demand, or lower concurrency, then run again"
+
+# For errors that any service may answer with. What a service's own class says goes first.
+_CURES = {
+    "InternalFailure": _LATER,
+    "InternalServerError": _LATER,
+    "InternalServerErrorException": _LATER,
+    "ServiceUnavailable": _LATER,
+    "ThrottlingException": "lower concurrency, then run again",
+}
 
 # How botocore's parsers, and ours, stumble over what is no reply of the service.
 _STUMBLES = (AttributeError, LookupError, OverflowError, RuntimeError, TypeError, ValueError)
@@ -73,8 +84,11 @@ class ServiceError(AnsibleAWSError, LabstreamError):
                 "in their IAM policy, or correct the names and the region if they are wrong."
             )
         if self.code in _REFUSED_CREDENTIALS:
-            return f"AWS does not accept the credentials ({self.code}: {said}): renew or correct them, then run again."
-        cure = self.cures.get(self.code)
+            correct = (
+                "correct them or this machine's clock" if self.code in _REFUSED_SIGNATURES else "renew or correct them"
+            )
+            return f"AWS does not accept the credentials ({self.code}: {said}): {correct}, then run again."
+        cure = self.cures.get(self.code) or _CURES.get(self.code)
         return f"{self.code} ({said}): {cure}." if cure else _ended(f"{self.code}: {said}")
 
 
@@ -141,11 +155,9 @@ class AnsibleNimbleError(ServiceError):
     resources = "this studio and its sessions"
     cures: ClassVar[Mapping[str, str]] = {
         "ConflictException": "another operation is in progress, so wait until it is done, then run again",
-        "InternalServerErrorException": "the service failed, so run again later",
         "ResourceNotFoundException": "correct studio_id, the session's id and the region, or look whose credentials "
         "these are",
         "ServiceQuotaExceededException": "delete what is not needed any more or have the quota raised, then run again",
-        "ThrottlingException": "lower concurrency, then run again",
         "ValidationException": "correct what it names; a client_token that has been used with other parameters must be "
         "changed",
     }
@@ -163,7 +175,6 @@ class AnsibleLeaseTableError(ServiceError):
     iam_prefix = "dynamodb"
     resources = "the lease table"
     cures: ClassVar[Mapping[str, str]] = {
-        "InternalServerError": "the service failed, so run again later",
         "ProvisionedThroughputExceededException": _LESS_AT_ONCE,
         "RequestLimitExceeded": _LESS_AT_ONCE,
         "ResourceInUseException": "the table is being changed, so wait until that is done, then run again",

@@ -12,6 +12,7 @@ measured for half a second, so that an early refusal all but stops the class.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from typing import Any
 
@@ -20,17 +21,21 @@ try:
     from botocore.retries.bucket import Clock, TokenBucket
     from botocore.retries.standard import RetryEventAdapter, ThrottlingErrorDetector
     from botocore.retries.throttling import CubicCalculator
-
-    CAN_PACE = True
 except ImportError:
-    # No botocore, which AnsibleAWSModule handles; or one with other parts, since its documentation does not name them.
-    CubicCalculator = object
-    CAN_PACE = False
+    Clock = CubicCalculator = object  # limiter() tells.
 
-# In seconds. Calls that are refused within this time of the first were under way with it.
+# In seconds. Calls that are refused within this time of the first are taken for calls that were under way with it.
 _TOGETHER = 0.5
 # In seconds. Over this time the rate is measured.
 _MEASURED = 1.0
+
+
+class _Clock(Clock):  # type: ignore[misc]
+    """One that nobody sets: after a step back, botocore's would have every call wait for as long."""
+
+    def current_time(self) -> float:
+        """Seconds since some moment."""
+        return time.monotonic()
 
 
 class _Calculator(CubicCalculator):  # type: ignore[misc]
@@ -64,18 +69,26 @@ class _Clocker:
             return len(self._moments) / _MEASURED
 
 
-def pace(client: Any) -> None:
-    """Have a client, which retries in the standard mode, slow down to what the service allows.
+def limiter() -> Any | None:
+    """What slows down a client, which retries in the standard mode, to what its service allows; see ``pace``.
 
-    As botocore.retries.adaptive does. Only where ``CAN_PACE``.
+    Put together as botocore.retries.adaptive does. None if botocore's parts are others than these: its documentation
+    does not name them.
     """
-    clock = Clock()
-    limiter = ClientRateLimiter(
-        rate_adjustor=_Calculator(starting_max_rate=0, start_time=clock.current_time()),
-        rate_clocker=_Clocker(clock),
-        token_bucket=TokenBucket(max_rate=1, clock=clock),
-        throttling_detector=ThrottlingErrorDetector(retry_event_adapter=RetryEventAdapter()),
-        clock=clock,
-    )
-    client.meta.events.register("before-send", limiter.on_sending_request)
-    client.meta.events.register("needs-retry", limiter.on_receiving_response)
+    try:
+        clock = _Clock()
+        return ClientRateLimiter(
+            rate_adjustor=_Calculator(starting_max_rate=0, start_time=clock.current_time()),
+            rate_clocker=_Clocker(clock),
+            token_bucket=TokenBucket(max_rate=1, clock=clock),
+            throttling_detector=ThrottlingErrorDetector(retry_event_adapter=RetryEventAdapter()),
+            clock=clock,
+        )
+    except (NameError, TypeError):
+        return None
+
+
+def pace(client: Any, by: Any) -> None:
+    """Have the client slow down by a limiter of its own."""
+    client.meta.events.register("before-send", by.on_sending_request)
+    client.meta.events.register("needs-retry", by.on_receiving_response)

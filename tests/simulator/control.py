@@ -124,6 +124,10 @@ class Simulator:
         """Put a fault in force: ``add_fault(operation="CreateStreamingURL", error={"code": ...}, times=1)``."""
         self._request("POST", "faults", rule)
 
+    def faults(self) -> list[dict[str, Any]]:
+        """The rules in force, in their order; ``acted`` is on how many calls each has."""
+        return self._request("GET", "faults")
+
     def clear_faults(self) -> None:
         self._request("DELETE", "faults")
 

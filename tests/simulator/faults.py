@@ -82,6 +82,7 @@ class Rule:
             raise ValueError("A fault's user_agent must be a text that is in the User-Agent of calls.")
         self.skip: int = _whole_number(definition, "skip", 0) or 0
         self.times = _whole_number(definition, "times", 1)
+        self.acted = 0
         self._read_fault(definition[self.kind])
 
     def _read_fault(self, value: Any) -> None:
@@ -133,6 +134,7 @@ class Rule:
         else:
             effect.reply = self.definition["reply"]
         effect.kinds.append(self.kind)
+        self.acted += 1
         if self.times is not None:
             self.times -= 1
 
@@ -169,7 +171,9 @@ class Faults:
 
     def entries(self) -> list[dict[str, Any]]:
         with self._lock:
-            return [{**rule.definition, "skip": rule.skip, "times": rule.times} for rule in self._rules]
+            return [
+                {**rule.definition, "skip": rule.skip, "times": rule.times, "acted": rule.acted} for rule in self._rules
+            ]
 
     def reset(self) -> None:
         with self._lock:

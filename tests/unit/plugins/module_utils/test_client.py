@@ -424,8 +424,32 @@ def test_a_failure_is_retried_with_the_same_token_until_it_has_passed(module_of,
     assert len({headers["X-Amz-Client-Token"] for _method, _path, headers in studio.requests}) == 1
 
 
+@pytest.mark.parametrize(
+    ("settings", "mode", "is_paced"),
+    [
+        pytest.param({}, "standard", True, id="our own settings"),
+        pytest.param(
+            dict(aws_config={"retries": {"mode": "adaptive"}}), "standard", True, id="the user's adaptive mode"
+        ),
+        pytest.param(
+            dict(aws_config={"retries": {"mode": "standard"}}), "standard", False, id="the user's standard mode"
+        ),
+        pytest.param(dict(aws_config={"retries": {"mode": "legacy"}}), "legacy", False, id="the user's legacy mode"),
+        pytest.param(dict(attempts=2), "standard", False, id="few attempts"),
+    ],
+)
+def test_a_client_that_adapts_is_paced_by_a_limiter_of_its_own(module_of, monkeypatch, settings, mode, is_paced):
+    paced = []
+    monkeypatch.setattr(client_utils, "pace", lambda client, by: paced.append((client, by)))
+    module = module_of(**REGION_AND_KEYS, aws_config=settings.get("aws_config"))
+    clients = [service_client(module, "appstream", 7, attempts=settings.get("attempts")) for _number in range(2)]
+    assert [client.meta.config.retries["mode"] for client in clients] == [mode] * 2
+    assert [client for client, _by in paced] == (clients if is_paced else [])
+    assert len({id(by) for _client, by in paced}) == len(paced)
+
+
 def test_a_botocore_without_the_parts_of_the_pacing_adapts_by_itself(module_of, monkeypatch):
-    monkeypatch.setattr(client_utils, "CAN_PACE", False)
+    monkeypatch.setattr(client_utils, "limiter", lambda: None)
     connected = connection(service_client(module_of(**REGION_AND_KEYS), "appstream", 7))
     assert connected["retries"] == {"mode": "adaptive", "total_max_attempts": 10}
 

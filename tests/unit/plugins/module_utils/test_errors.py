@@ -45,7 +45,7 @@ def raised(error, handler=AppStreamErrorHandler):
 
 
 WHERE = "look at the network, and whether region and endpoint_url are right."
-RENEW = "renew or correct them, then run again."
+RENEW, SET_CLOCK = "renew or correct them", "correct them or this machine's clock"
 NO_CREDENTIALS = (
     "no AWS credentials were found: set profile, or access_key and secret_key, or their environment variables."
 )
@@ -70,18 +70,33 @@ SENTENCES = [
         pytest.param(
             client_error(code, "The security token is bad"),
             code,
-            f"AWS does not accept the credentials ({code}: The security token is bad): {RENEW}",
+            f"AWS does not accept the credentials ({code}: The security token is bad): {correct}, then run again.",
             id=code,
         )
-        for code in (
-            "ExpiredToken",
-            "ExpiredTokenException",
-            "InvalidClientTokenId",
-            "InvalidSignatureException",
-            "MissingAuthenticationTokenException",
-            "SignatureDoesNotMatch",
-            "UnrecognizedClientException",
+        for code, correct in {
+            "ExpiredToken": RENEW,
+            "ExpiredTokenException": RENEW,
+            "InvalidClientTokenId": RENEW,
+            "InvalidSignatureException": SET_CLOCK,
+            "MissingAuthenticationTokenException": RENEW,
+            "SignatureDoesNotMatch": SET_CLOCK,
+            "UnrecognizedClientException": RENEW,
+        }.items()
+    ),
+    *(
+        pytest.param(
+            client_error(code, "What it says."),
+            code,
+            f"{code} (What it says): the service failed, so run again later.",
+            id=code,
         )
+        for code in ("InternalFailure", "InternalServerError", "ServiceUnavailable")
+    ),
+    pytest.param(
+        client_error("ThrottlingException", "Rate exceeded"),
+        "ThrottlingException",
+        "ThrottlingException (Rate exceeded): lower concurrency, then run again.",
+        id="ThrottlingException",
     ),
     pytest.param(
         client_error("ConflictException", "Another operation is in progress."),
@@ -269,7 +284,7 @@ NIMBLE_SENTENCES = [
     ("SomethingNewException", "SomethingNewException: What it says."),
     (
         "UnrecognizedClientException",
-        f"AWS does not accept the credentials (UnrecognizedClientException: What it says): {RENEW}",
+        f"AWS does not accept the credentials (UnrecognizedClientException: What it says): {RENEW}, then run again.",
     ),
 ]
 

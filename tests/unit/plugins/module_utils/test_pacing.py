@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils.pacing import CAN_PACE, _Calculator, _Clocker, pace
+from ansible_collections.labstream.aws.plugins.module_utils import pacing
+from ansible_collections.labstream.aws.plugins.module_utils.pacing import _Calculator, _Clock, _Clocker, limiter, pace
 from botocore.config import Config
 from botocore.retries.throttling import CubicCalculator
 
@@ -16,7 +18,17 @@ BEGUN = 1000.0
 
 
 def test_the_installed_botocore_has_the_parts():
-    assert CAN_PACE
+    assert limiter()
+
+
+def test_there_is_no_limiter_where_botocores_parts_take_something_else(monkeypatch):
+    monkeypatch.setattr(pacing, "ClientRateLimiter", lambda rate: None)
+    assert limiter() is None
+
+
+def test_a_machine_whose_clock_is_set_back_does_not_wait_for_it(monkeypatch):
+    monkeypatch.setattr("time.time", lambda: 0.0)
+    assert _Clock().current_time() == pytest.approx(time.monotonic(), abs=1)
 
 
 class TestSlowingDown:
@@ -69,7 +81,7 @@ def test_a_class_is_served_at_the_pace_of_the_service_with_few_refused_calls(sim
     simulator.add_fault(latency_seconds=0.1)
     retries = {"mode": "standard", "total_max_attempts": 10}
     client = simulator.client("appstream", config=Config(retries=retries, max_pool_connections=16))
-    pace(client)
+    pace(client, limiter())
 
     def issue(number):
         return client.create_streaming_url(StackName="course", FleetName="course-fleet", UserId=f"learner-{number}")
@@ -79,4 +91,5 @@ def test_a_class_is_served_at_the_pace_of_the_service_with_few_refused_calls(sim
 
     assert len({reply["StreamingURL"] for reply in issued}) == 60
     calls = simulator.calls("CreateStreamingURL")
-    assert 0 < sum(call["error_code"] == "ThrottlingException" for call in calls) < 20
+    assert 0 < sum(call["error_code"] == "ThrottlingException" for call in calls) < 25
+    assert calls[-1]["finished"] - calls[0]["started"] < 3 * (60 - 20) / 20
