@@ -26,6 +26,10 @@ IN_NEWEST = $(call in_environment,build/venv,build/collections)
 IN_OLDEST = $(call in_environment,build/venv-oldest,build/collections-oldest)
 IN_LINT = $(call in_environment,build/venv-lint,build/collections)
 
+# The page of figures, and the tests that hypothesis gives more to chew on.
+FIGURES := docs/docsite/rst/guide_figures.rst
+ANY_INPUT := tests/integration/test_any_input.py tests/integration/test_hostile.py tests/unit/plugins/filter/test_any_input.py
+
 # What `make test` runs, the longest first, two at a time.
 CHECKS := integration sanity integration-oldest molecule unit unit-oldest lint-docs lint-python galaxy sanity-oldest lint-ansible demo tarball
 
@@ -41,14 +45,16 @@ test: ## Every check; .ci/run calls this
 	@$(MAKE) --no-print-directory -j 3 environments
 	@build/venv/bin/python tools/side_by_side.py $(CHECKS)
 
-bench: $(NEWEST) $(OLDEST) $(BOTOCORE_NIMBLE) ## Time and memory against an endpoint that takes 100 ms a call
-	@$(IN_NEWEST) python -m tests.benchmarks
+bench: $(NEWEST) $(OLDEST) $(BOTOCORE_NIMBLE) ## Time and memory beside what people would use instead; into the guide "Figures"
+	@$(IN_NEWEST) python -m tests.benchmarks --write $(FIGURES)
 
-chaos: $(NEWEST) ## Runs that are killed, and runs at once, over each lease store, in far greater number than in the tests
-	@$(IN_NEWEST) python -m tests.chaos
+chaos: $(NEWEST) ## Faults, runs that are killed, runs at once and any input, far more than in the tests; into the guide "Figures"
+	@$(IN_NEWEST) python -m tests.chaos --write $(FIGURES)
+	@$(IN_NEWEST) HYPOTHESIS_PROFILE=chaos pytest $(ANY_INPUT) -n 2
 
-long: $(NEWEST) ## Lab days from the job templates of AWX, which take longer than `make test` may
+long: $(NEWEST) $(LINT) ## What takes longer than `make test` may: lab days from AWX's job templates, secrecy at each failing step
 	@$(IN_NEWEST) pytest tests/integration -m long -n 2
+	@$(IN_NEWEST) tools/sanity.sh build/collections $(addprefix --test ,$(SLOW_SANITY))
 
 audit: $(NEWEST) build/venv-audit/.stamp ## Known vulnerabilities of what the collection and its tests run on; asks osv.dev
 	@build/venv-audit/bin/pip-audit --strict --vulnerability-service osv --progress-spinner off --path \
@@ -91,8 +97,11 @@ tarball: build ## The tarball holds what git does, less what only development ne
 galaxy: build $(LINT) ## What Galaxy checks at an upload
 	@$(IN_LINT) tools/galaxy_import.sh $(TARBALL) build/collections
 
+# These two take half a second for each file. What they find in tests, ruff finds too, but for a few names: see "long".
+SLOW_SANITY := pep8 pylint
 sanity: $(NEWEST) $(LINT) ## ansible-test sanity with the newest ansible-core
-	@$(IN_NEWEST) tools/sanity.sh build/collections
+	@$(IN_NEWEST) tools/sanity.sh build/collections $(addprefix --skip-test ,$(SLOW_SANITY))
+	@$(IN_NEWEST) tools/sanity.sh build/collections $(addprefix --test ,$(SLOW_SANITY)) --exclude tests/
 
 # Without what knows nothing of ansible-core: older versions of linters that "sanity" has run on the same text.
 sanity-oldest: $(OLDEST) $(LINT) ## ansible-test sanity with the oldest ansible-core
@@ -105,7 +114,7 @@ unit: $(NEWEST) $(BOTOCORE_NIMBLE) ## Unit tests
 unit-oldest: $(NEWEST) $(OLDEST) $(BOTOCORE_NIMBLE) ## Unit tests of the plugins with the oldest ansible-core, amazon.aws and boto3
 	@$(IN_OLDEST) pytest tests/unit/plugins -n 2 -p no:cacheprovider -o pythonpath="build/collections-oldest ."
 
-integration: $(NEWEST) ## Modules and roles through ansible-playbook against the simulator
+integration: $(NEWEST) $(BOTOCORE_NIMBLE) ## Modules and roles through ansible-playbook against the simulator
 	@$(IN_NEWEST) pytest tests/integration -m "not long" -n 2
 
 # The simulator and pytest stay in the newest environment; the tests run ansible-playbook out of the one named here.

@@ -16,16 +16,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.benchmarks import breakdown, handouts, issuing, machine, reusing, streams, throttling
+from tests.benchmarks.goals import Goal, table_of_goals
 from tests.benchmarks.measuring import NEWEST, OLDEST, Bench
-from tests.benchmarks.report import Goal, Table, table_of_goals, write
 from tests.benchmarks.sizes import FULL, SMALL, Sizes
 from tests.simulator.control import Simulator
+from tests.tables import Table, write
 
 ROOMS = {
     room.__name__.rpartition(".")[2]: room for room in (issuing, reusing, throttling, handouts, breakdown, streams)
 }
 # Those that have goals.
 JUDGED = ("issuing", "reusing", "throttling", "handouts")
+# Tables about all rooms.
+OF_ALL = ("goals", "machine")
 
 
 def measure(bench: Bench, rooms: Iterable[str], sizes: Sizes) -> tuple[list[Table], list[Goal]]:
@@ -52,6 +55,12 @@ def report(benches: Sequence[Bench], rooms: Sequence[str], sizes: Sizes) -> list
     return [*tables, *last]
 
 
+def of_rooms(tables: Iterable[Table], rooms: Iterable[str]) -> list[Table]:
+    """Those tables that tell all they should if these rooms were measured."""
+    is_all = set(rooms) == set(ROOMS)
+    return [table for table in tables if is_all or table.name not in OF_ALL]
+
+
 def main() -> None:
     """Run the benchmarks."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
@@ -60,14 +69,17 @@ def main() -> None:
     parser.add_argument("--without-oldest", action="store_true", help="leave the oldest supported versions out")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="put the tables into this page, too")
     arguments = parser.parse_args()
+    if arguments.write and (arguments.small or arguments.without_oldest):
+        parser.error("--write replaces what was measured in full: leave out --small and --without-oldest.")
+    rooms = arguments.only or list(ROOMS)
     environments = [NEWEST] if arguments.small or arguments.without_oldest else [NEWEST, OLDEST]
     with Simulator.start() as simulator, tempfile.TemporaryDirectory() as folder:
         benches = [Bench(simulator, Path(folder), environment) for environment in environments]
         for bench in benches:
             bench.empty_playbook()  # warms caches
-        tables = report(benches, arguments.only or list(ROOMS), SMALL if arguments.small else FULL)
+        tables = report(benches, rooms, SMALL if arguments.small else FULL)
     if arguments.write:
-        write(arguments.write, tables)
+        write(arguments.write, of_rooms(tables, rooms))
 
 
 if __name__ == "__main__":

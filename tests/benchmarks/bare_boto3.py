@@ -6,7 +6,8 @@
 
 Usage: bare_boto3.py STACK FLEET LEARNERS VALIDITY THREADS [RETRIES]
 
-RETRIES is a mode of botocore; without it, botocore has its default. Who is refused to the end gets no URL.
+RETRIES is a mode of botocore, with as many attempts as our module makes; without it, botocore has its defaults. Who is
+refused to the end gets no URL.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+ATTEMPTS = 10
+
 
 def main(stack: str, fleet: str, learners: int, validity: int, threads: int, retries: str | None = None) -> None:
     """Issue a URL for each learner."""
     config = Config(max_pool_connections=threads)
     if retries:
-        config = config.merge(Config(retries={"mode": retries}))
+        config = config.merge(Config(retries={"mode": retries, "total_max_attempts": ATTEMPTS}))
     client = boto3.client("appstream", config=config)
 
     def issue(number: int) -> str | None:

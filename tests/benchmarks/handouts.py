@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+from tests.benchmarks.goals import Goal
 from tests.benchmarks.measuring import Bench, Measured, Rounds, our_task
-from tests.benchmarks.report import Goal, Table, number
 from tests.benchmarks.sizes import Sizes
+from tests.tables import Table, number
 
 EMPTY, FIRST, AGAIN = "empty playbook", "first run", "run again"
 # Seconds that the task may take.
@@ -27,7 +28,8 @@ class Writing:
             for entry in issued["streaming_urls"]
         ]
         self._folder = self._home
-        self.written: dict[str, int] = {}
+        # Files, in each round.
+        self.written: dict[str, list[int]] = {EMPTY: [0], FIRST: [], AGAIN: []}
 
     def first(self) -> Measured:
         """Into an empty folder, under the name of another class."""
@@ -51,7 +53,7 @@ class Writing:
             "seats": self._seats,
         }
         measured = self._bench.play({"labstream.aws.streaming_handout": arguments}, home=self._home)
-        self.written[name] = len(self._files() - before)
+        self.written[name].append(len(self._files() - before))
         return measured
 
     def _files(self) -> set[tuple[str, int, int]]:
@@ -68,11 +70,11 @@ def measure(bench: Bench, sizes: Sizes) -> tuple[list[Table], list[Goal]]:
     rows = []
     for name in (EMPTY, FIRST, AGAIN):
         one = rounds.median(name)
-        figures = [one.wall - empty.wall, one.wall, one.cpu, round(one.peak), writing.written.get(name, 0)]
+        figures = [one.wall - empty.wall, one.wall, one.cpu, round(one.peak), max(writing.written[name])]
         rows.append([name, *map(number, figures)])
     header = ["Playbook", "Seconds of the task", "In all", "CPU s", "MB", "Files written"]
     what = f"Hand-outs of {sizes.a_class} learners"
     return [Table("handouts", header, rows)], [
         Goal(f"{what}: the task", LONGEST, rounds.each(lambda one: one[FIRST].wall - one[EMPTY].wall), " s"),
-        Goal(f"{what}, run again: files written", 0, [writing.written[AGAIN]]),
+        Goal(f"{what}, run again: files written in any round", 0, [max(writing.written[AGAIN])]),
     ]

@@ -8,17 +8,19 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 
 from tests.benchmarks.measuring import Environment
-from tests.benchmarks.report import Table
+from tests.tables import Table
 
 PACKAGES = ("ansible-core", "boto3", "botocore", "awscli")
 _VERSIONS = """
-import json, platform, sys
+import json, platform, sqlite3, sys
 from importlib.metadata import PackageNotFoundError, version
-versions = {"Python": platform.python_version()}
+versions = {"Python": platform.python_version(), "SQLite": sqlite3.sqlite_version}
 for name in sys.argv[1:]:
     try:
         versions[name] = version(name)
@@ -30,11 +32,22 @@ print(json.dumps(versions))
 
 def table(environments: Sequence[Environment]) -> Table:
     """The machine, and the versions in each environment."""
-    machine = f"{len(os.sched_getaffinity(0))} cores, {platform.machine()}"
-    versions = [_versions(environment) for environment in environments]
-    rows = [["Machine", *[machine] * len(environments)]]
-    rows += [[name, *(one[name] for one in versions)] for name in versions[0]]
+    columns = [{**_machine(), **_versions(environment)} for environment in environments]
+    rows = [[name, *(column[name] for column in columns)] for name in columns[0]]
     return Table("machine", ["Environment", *(environment.name.capitalize() for environment in environments)], rows)
+
+
+def _machine() -> dict[str, str]:
+    # Some architectures tell no model.
+    model = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return {
+        "Processor": f"{model[1]}, {platform.machine()}" if model else platform.machine(),
+        "Cores": str(len(os.sched_getaffinity(0))),
+        "Memory": f"{memory / 2**30:.0f} GB",
+        # Without what the distribution or the host adds.
+        "Kernel": f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}",
+    }
 
 
 def _versions(environment: Environment) -> dict[str, str]:

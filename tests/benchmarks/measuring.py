@@ -22,6 +22,7 @@ HERE = Path(__file__).parent
 STACK, FLEET = "bench-course", "bench-fleet"
 MODULE = "labstream.aws.appstream_streaming_url"
 VALIDITY = 28_800
+ISSUING = ("CreateStreamingURL", "CreateStreamingSessionStream")
 # In seconds, for each call.
 LATENCY = 0.1
 # What people who have no reason to choose get: the module's default, and the threads and processes of the scripts.
@@ -43,12 +44,11 @@ OLDEST = Environment("oldest", CHECKOUT / "build/venv-oldest", CHECKOUT / "build
 
 @dataclass(frozen=True)
 class Measured:
-    """One command: when it began, its seconds of wall clock and processor, the MB of its largest process, its calls.
+    """One command: its seconds of wall clock and processor, the MB of its largest process, its calls.
 
     ``calls`` are those in the simulator's log.
     """
 
-    begun: float
     wall: float
     cpu: float
     peak: float
@@ -62,8 +62,14 @@ class Measured:
 
     @property
     def issued(self) -> int:
-        """How many URLs of AppStream the service issued."""
-        return sum(call["operation"] == "CreateStreamingURL" and call["status"] == 200 for call in self.calls)
+        """How many URLs of AppStream, or streams of Nimble Studio, the service issued."""
+        return sum(call["operation"] in ISSUING and call["status"] == 200 for call in self.calls)
+
+    def having_issued(self, expected: int) -> Measured:
+        """This; RuntimeError if it issued another number of URLs or streams."""
+        if self.issued != expected:
+            raise RuntimeError(f"{self.issued} URLs or streams were issued instead of {expected}.")
+        return self
 
 
 Run = Callable[[], Measured]
@@ -149,7 +155,8 @@ class Bench:
         if process.returncode:
             raise RuntimeError(f"{command[0]} exited with {process.returncode}:\n{process.stdout[-5000:]}")
         took = json.loads(usage.read_text())
-        calls = [call for call in self.simulator.calls() if call["started"] >= took["begun"]]
+        begun = took.pop("begun")
+        calls = [call for call in self.simulator.calls() if call["started"] >= begun]
         return Measured(**took, calls=calls, printed=process.stdout)
 
     def script(self, name: str, *arguments: str | int, **variables: str) -> Measured:

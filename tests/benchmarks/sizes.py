@@ -19,7 +19,8 @@ class Sizes:
     first of the latencies if not at all of them, and about the memory that ``many`` take. ``goals_only`` leaves out
     what the goals do not need.
 
-    What is compared is measured ``repeat`` times, but once with more than ``a_class`` learners.
+    What is compared is measured ``repeat`` times, but once with more than ``a_class`` learners. What takes a call, a
+    process or a task for each learner is measured once, and so is what is beside our task at a service that throttles.
     """
 
     learners: tuple[int, ...] = (1, 30, 500, 5000)

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+from tests.benchmarks.goals import Goal
 from tests.benchmarks.measuring import CONCURRENCY, LATENCY, Bench, Measured, Rounds
-from tests.benchmarks.report import Goal, Table, number
 from tests.benchmarks.sizes import Sizes
 from tests.simulator.control import CHECKOUT
+from tests.tables import Table, number
 
 STUDIO = "bench-studio"
 # After how many seconds a stream is READY.
@@ -22,7 +23,7 @@ CREATED, REUSED = "our task, all created", "our task, all reused"
 
 def measure(bench: Bench, sizes: Sizes) -> tuple[list[Table], list[Goal]]:
     """The table; there are no goals."""
-    ids = [f"session-{number}" for number in range(sizes.sessions)]
+    ids = [f"session-{index}" for index in range(sizes.sessions)]
     bench.simulator.reset()
     bench.simulator.seed_studio(STUDIO, ids)
     bench.simulator.set(stream_creating_seconds=CREATING_SECONDS)
@@ -37,10 +38,10 @@ def measure(bench: Bench, sizes: Sizes) -> tuple[list[Table], list[Goal]]:
 
     def create() -> Measured:
         homes.append(bench.home())
-        return bench.play(task, home=homes[-1])
+        return bench.play(task, home=homes[-1]).having_issued(sizes.sessions)
 
     def reuse() -> Measured:
-        return bench.play(task, home=homes[-1])
+        return bench.play(task, home=homes[-1]).having_issued(0)
 
     rounds = Rounds({EMPTY: bench.empty_playbook, BARE: bare, CREATED: create, REUSED: reuse}, sizes.repeat)
     least = rounds.median(EMPTY).wall + rounds.median(BARE).wall

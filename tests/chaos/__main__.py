@@ -14,11 +14,19 @@ import argparse
 import random
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from tests.chaos.at_once import RUNS
 from tests.chaos.classes import SERVICES
 from tests.chaos.lab import STORES
 from tests.chaos.report import ROOMS, Part, Report, Sizes, report_of
+from tests.tables import Table, write
+
+
+def settings(chosen: argparse.Namespace) -> Table:
+    """What it takes to repeat the figures."""
+    names = ("seed", "learners", "kills", "calls", "pairs")
+    return Table("chaos", ["Option", "Value"], [[f"--{name}", str(getattr(chosen, name))] for name in names])
 
 
 def main(words: Sequence[str] | None = None) -> Report:
@@ -29,12 +37,15 @@ def main(words: Sequence[str] | None = None) -> Report:
     parser.add_argument("--store", choices=STORES, action="append", help="by default, each")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="what the moments follow from")
     parser.add_argument("--jobs", type=int, default=2, help="how much to do side by side")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="put the tables into this page, too")
     sizes = parser.add_argument_group("sizes, for each service with each store")
     sizes.add_argument("--learners", type=int, default=200, help=f"how many {RUNS} runs at once serve")
     sizes.add_argument("--kills", type=int, default=50, help="how many runs to kill")
-    sizes.add_argument("--calls", type=int, default=4, help="at how many of a class's 28 to 109 calls faults strike")
+    sizes.add_argument("--calls", type=int, default=8, help="at how many calls of a class each fault strikes")
     sizes.add_argument("--pairs", type=int, default=25, help="how many pairs of faults strike")
     chosen = parser.parse_args(words)
+    if chosen.write and (chosen.only or chosen.service or chosen.store):
+        parser.error("--write takes all rooms, services and stores: a page has whole tables.")
     parts = [
         Part(room, service, store)
         for room in chosen.only or ROOMS
@@ -42,11 +53,13 @@ def main(words: Sequence[str] | None = None) -> Report:
         for store in chosen.store or STORES
     ]
     begun = time.monotonic()
-    print(f"Seed {chosen.seed}. To repeat it: python -m tests.chaos --seed {chosen.seed}", flush=True)
+    print(f"Seed {chosen.seed}: to repeat it, add --seed {chosen.seed} to the same command.", flush=True)
     report = report_of(
         parts, Sizes(chosen.learners, chosen.kills, chosen.calls, chosen.pairs), chosen.seed, chosen.jobs
     )
     print(f"\n{time.monotonic() - begun:.0f} s in all, {chosen.jobs} side by side.")
+    if chosen.write:
+        write(chosen.write, [settings(chosen), *(table for room in ROOMS for table in report.tables(room))])
     return report
 
 

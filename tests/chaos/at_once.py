@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tests.chaos.classes import Service, held, seats
@@ -13,6 +14,7 @@ from tests.chaos.lab import Lab
 from tests.integration.lease_stores import Store
 from tests.integration.running import Ansible, finish_module
 from tests.simulator.control import Simulator
+from tests.tables import Table, number
 
 RUNS = 8
 
@@ -41,8 +43,12 @@ def run_at_once(
     before = len(service.issued(simulator))
     args = service.arguments(seats(0, count), store)
     begun = time.monotonic()
-    processes = [ansible.start_module(args, module=service.module) for _number in range(runs)]
-    tasks = [finish_module(process) for process in processes]
+    processes = [ansible.start_module(args, module=service.module) for _run in range(runs)]
+    try:
+        tasks = [finish_module(process) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()  # which does nothing to those that have ended
     seconds = time.monotonic() - begun
 
     failed = [task.msg for task in tasks if task.failed]
@@ -67,12 +73,12 @@ def row_of(lab: Lab, service: Service, kind: str, count: int) -> Row:
     return Row(service.name, kind, RUNS, count, issued, remembered, seconds)
 
 
-def print_rows(rows: list[Row]) -> None:
-    """Print the table."""
-    print(f"\nRuns at once\n{'':<22} {'runs':>5} {'seats':>6} {'issued':>7} {'remembered':>10} {'took s':>7}")
-    for row in rows:
-        print(
-            f"{row.service + ', ' + row.store:<22} {row.runs:>5} {row.seats:>6} {row.issued:>7} {row.remembered:>10} "
-            f"{row.seconds:>7.1f}"
-        )
-    print("All runs handed each seat the same URL. What was issued and not remembered, nobody has seen.", flush=True)
+def table_of(rows: Sequence[Row]) -> Table:
+    """The rows, as they are printed."""
+    header = ["Service, store", "Runs", "Seats", "Issued", "Remembered", "Seconds"]
+    cells = [[row.runs, row.seats, row.issued, row.remembered, row.seconds] for row in rows]
+    return Table(
+        "at_once",
+        header,
+        [[f"{row.service}, {row.store}", *map(number, figures)] for row, figures in zip(rows, cells, strict=True)],
+    )

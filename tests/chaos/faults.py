@@ -35,8 +35,9 @@ from typing import Any
 from tests.chaos.classes import VALIDITY, Lease, Service, leases, opens, seats, several
 from tests.chaos.lab import Lab
 from tests.integration.lease_stores import LeaseFile, LeaseTable, Store
-from tests.integration.running import Ansible, Task, finish_module
+from tests.integration.running import Ansible, Task, finish_module, wait_while_running
 from tests.simulator.control import Simulator
+from tests.tables import Table, number
 
 # A class has so many seats, of which some have their URLs from a run before.
 SEATS, RETURNING = 30, 5
@@ -48,6 +49,9 @@ HOUR = 3600
 LOCKED_SECONDS = 20.0
 # Of each call, in seconds, while something is to happen at one of them. And how often it is looked whether it came.
 SLOW, LOOK = 0.02, 0.002
+
+# What differs in what two runs say of the same.
+DIFFERS = {r'http://[^\s"]+': "ENDPOINT", r"/\S+\.sqlite3": "FILE", r"seat-\d+": "SEAT", r"user id \d+": "user id UID"}
 
 TIMEOUT = "timeout"
 # Whose calls are struck: not ours, who delete a table.
@@ -71,13 +75,13 @@ LASTING_ONLY = {"expired credentials"}
 
 # What strikes this machine for the whole case: so many seconds its clock is ahead of the service's.
 CLOCKS = {"clock an hour ahead": HOUR, "clock an hour behind": -HOUR}
-DISK_FULL, LOCKED, DELETED = "disk full", "store locked", "store deleted"
+NO_SPACE, LOCKED, DELETED = "file cannot grow", "store locked", "store deleted"
 # What strikes the store at a moment, by its kind. A table has no disk of ours.
-OF_STORES = {"sqlite": (DISK_FULL, LOCKED, DELETED), "dynamodb": (LOCKED, DELETED)}
+OF_STORES = {"sqlite": (NO_SPACE, LOCKED, DELETED), "dynamodb": (LOCKED, DELETED)}
 
 # A run of its own settings retries ten times; one whose faults last is not to wait for minutes.
-FEW_TRIES = {"retries": {"mode": "standard", "total_max_attempts": 2}}
-ONE_TRY = {"retries": {"total_max_attempts": 1}}
+FEW_TRIES = {"retries": {"mode": "adaptive", "total_max_attempts": 2}}
+ONE_TRY = {"retries": {"mode": "adaptive", "total_max_attempts": 1}}
 
 
 @dataclass(frozen=True)
@@ -101,15 +105,13 @@ class Strike:
 
 Case = tuple[Strike, ...]
 PAIR = "pairs of these"
+TOO_LATE = " (too late)"
+HEADER = ["Fault", "Runs", "Failed", "Have URLs", "Unheard", "Unremembered", "With the store"]
 
 
 @dataclass(frozen=True)
 class Struck:
-    """What became of one case.
-
-    ``seats`` have a URL after the struck run. ``twice`` are seats that share a URL or were given two without reason,
-    ``wrong`` leases that tell something else than the service.
-    """
+    """What became of one case: ``seats`` have a URL after the struck run. Some faults may have come ``too_late``."""
 
     case: Case
     failed: bool
@@ -117,37 +119,24 @@ class Struck:
     unheard: int
     unremembered: int
     with_store: int
-    twice: int
-    wrong: int
     said: str
+    too_late: bool = False
+
+    @property
+    def title(self) -> str:
+        """In which row of a table it is counted."""
+        title = self.case[0].title if len(self.case) == 1 else PAIR
+        return title + TOO_LATE if self.too_late else title
 
 
 @dataclass(frozen=True)
-class Row:
-    """What became of all cases of a kind. ``said`` is what most runs that failed said; counts are of all its runs."""
-
-    fault: str
-    runs: int
-    failed: int
-    fewest: int
-    most: int
-    unheard: int
-    unremembered: int
-    with_store: int
-    twice: int
-    wrong: int
-    said: str
-
-
-@dataclass(frozen=True)
-class Table:
-    """What became of a class of one service with one kind of store."""
+class Found:
+    """What became of a class of one service with one kind of store: all cases, by what their rows are called."""
 
     service: str
     store: str
     calls: int
-    seconds: float
-    rows: list[Row]
+    struck: dict[str, list[Struck]]
 
 
 class Striking:
@@ -188,40 +177,47 @@ class Striking:
 
 
 def single_cases(kind: str, calls: int, sample: int, moments: random.Random) -> Iterator[Case]:
-    """Every fault alone, at so many of the calls, and from so many on; at all calls if there are no more."""
+    """Every fault alone, at so many of the calls, and from so many on; at all calls if there are no more.
 
-    def some(number: int, first: int = 0) -> Iterable[int]:
-        """One out of each of so many equal parts of the calls."""
-        number = min(number, calls - first)
-        return (first + int((part + moments.random()) * (calls - first) / number) for part in range(number))
+    They strike as far from each other as they can, so that together they come to every call.
+    """
 
-    for fault in OF_CALLS:
-        for lasting in (True,) if fault in LASTING_ONLY else (False, True):
-            yield from ((Strike(fault, call, lasting),) for call in some(sample))
+    def spread(strikes: int, of: int, shift: float) -> Iterable[int]:
+        """One out of each of so many equal parts of the calls, all at the same place of it."""
+        strikes = min(strikes, of)
+        return (int((part + shift) * of / strikes) for part in range(strikes))
+
+    kinds = [
+        (fault, lasting) for fault in OF_CALLS for lasting in (False, True) if lasting or fault not in LASTING_ONLY
+    ]
+    begin = moments.random()
+    for place, (fault, lasting) in enumerate(kinds):
+        shift = (begin + place / len(kinds)) % 1
+        yield from ((Strike(fault, call, lasting),) for call in spread(sample, calls, shift))
     for fault in CLOCKS:
         yield (Strike(fault),)
     # From the first call on, the store is in use. Few of them: they take long.
     for fault in OF_STORES[kind]:
-        yield from ((Strike(fault, call),) for call in some(1 + (sample - 1) // 2 if fault != LOCKED else 1, first=1))
+        few = 1 if fault == LOCKED else 1 + (sample - 1) // 2
+        yield from ((Strike(fault, 1 + call),) for call in spread(few, calls - 1, moments.random()))
 
 
 def pairs(kind: str, calls: int, count: int, moments: random.Random) -> Iterator[Case]:
-    """So many pairs of different faults, each at any call but the first."""
+    """So many pairs of different faults, each at any call but the first; at most one of them lasts, and comes last."""
     of_store = [fault for fault in OF_STORES[kind] if fault != LOCKED]
 
-    def at_random(fault: str) -> Strike:
-        lasting = fault in OF_CALLS and (fault in LASTING_ONLY or moments.random() < 0.5)
-        return Strike(fault, moments.randrange(1, calls), lasting)
-
-    for _number in range(count):
+    for _pair in range(count):
         # The clock is not wrong either way at once.
-        clock = moments.choice(list(CLOCKS))
-        yield tuple(map(at_random, moments.sample([*OF_CALLS, *of_store, clock], 2)))
+        faults = moments.sample([*OF_CALLS, *of_store, moments.choice(list(CLOCKS))], 2)
+        faults.sort(key=lambda fault: fault in LASTING_ONLY)
+        first, last = sorted(moments.sample(range(1, calls), 2))
+        lasting = faults[1] in OF_CALLS and (faults[1] in LASTING_ONLY or moments.random() < 0.5)
+        yield Strike(faults[0], first), Strike(faults[1], last, lasting)
 
 
-def table_of(striking: Striking, sample: int, count: int) -> Table:
-    """Every fault alone at a sample of the calls, and so many pairs."""
-    begun, moments = time.monotonic(), random.Random(striking.seed)
+def found_by(striking: Striking, sample: int, count: int) -> Found:
+    """Strike with every fault alone at a sample of the calls, and with so many pairs."""
+    moments = random.Random(striking.seed)
     calls = striking.calls()
     cases = [
         *single_cases(striking.kind, calls, sample, moments),
@@ -229,52 +225,41 @@ def table_of(striking: Striking, sample: int, count: int) -> Table:
     ]
     by_title: dict[str, list[Struck]] = {}
     for case in cases:
-        title = case[0].title if len(case) == 1 else PAIR
-        by_title.setdefault(title, []).append(striking.strike(case))
-    rows = [row_of(title, struck) for title, struck in by_title.items()]
-    return Table(striking.service.name, striking.kind, calls, time.monotonic() - begun, rows)
+        struck = striking.strike(case)
+        by_title.setdefault(struck.title, []).append(struck)
+    return Found(striking.service.name, striking.kind, calls, by_title)
 
 
-def row_of(fault: str, struck: Sequence[Struck]) -> Row:
-    """The row of these cases."""
+def tables_of(found: Sequence[Found]) -> list[Table]:
+    """Two tables for each service, of all of its stores: what became of its class, and what the user was told."""
+    tables = []
+    for service in dict.fromkeys(one.service for one in found):
+        of_service = [one.struck for one in found if one.service == service]
+        titles = dict.fromkeys(title for struck in of_service for title in struck)
+        last = [*(title for title in titles if title.endswith(TOO_LATE)), PAIR, PAIR + TOO_LATE]
+        titles = sorted(titles, key=lambda title: last.index(title) if title in last else -1)
+        by_title = {title: [one for struck in of_service for one in struck.get(title, [])] for title in titles}
+        tables.append(Table(f"faults_{service.lower()}", HEADER, [_row(*item) for item in by_title.items()]))
+        said = [[title, _most_said(struck)] for title, struck in by_title.items() if title not in last]
+        tables.append(Table(f"said_{service.lower()}", ["Fault", "What the user is told"], said))
+    return tables
+
+
+def _row(title: str, struck: Sequence[Struck]) -> list[str]:
+    """The sums, but of the seats that have URLs the least and the most."""
+    have = sorted(one.seats for one in struck)
+    sums = [
+        sum(figures)
+        for figures in zip(*((one.unheard, one.unremembered, one.with_store) for one in struck), strict=True)
+    ]
+    told = f"{have[0]} to {have[-1]}" if have[0] < have[-1] else number(have[0])
+    return [title, number(len(struck)), number(sum(one.failed for one in struck)), told, *map(number, sums)]
+
+
+def _most_said(struck: Sequence[Struck]) -> str:
+    """What most of the runs that failed said."""
     sayings = Counter(one.said for one in struck if one.failed)
-    return Row(
-        fault=fault,
-        runs=len(struck),
-        failed=sum(one.failed for one in struck),
-        fewest=min(one.seats for one in struck),
-        most=max(one.seats for one in struck),
-        unheard=sum(one.unheard for one in struck),
-        unremembered=sum(one.unremembered for one in struck),
-        with_store=sum(one.with_store for one in struck),
-        twice=sum(one.twice for one in struck),
-        wrong=sum(one.wrong for one in struck),
-        said=sayings.most_common(1)[0][0] if sayings else "",
-    )
-
-
-def print_table(table: Table) -> None:
-    """Print the rows, each with what the user sees below it."""
-    print(
-        f"\n{table.service}, {table.store}: a class of {SEATS} of whom {RETURNING} have their URLs, {table.calls} "
-        f"calls, concurrency {CONCURRENCY}\n"
-        f"{'':<39} {'runs':>5} {'failed':>6} {'have URLs':>9} {'unheard':>8} {'unremembered':>12} {'with store':>10} "
-        f"{'twice':>5} {'wrong':>5}"
-    )
-    for row in table.rows:
-        have = f"{row.fewest}-{row.most}" if row.fewest < row.most else str(row.most)
-        print(
-            f"{row.fault:<39} {row.runs:>5} {row.failed:>6} {have:>9} {row.unheard:>8} {row.unremembered:>12} "
-            f"{row.with_store:>10} {row.twice:>5} {row.wrong:>5}"
-        )
-        if row.said:
-            print(f"    {row.said}")
-    runs = sum(row.runs for row in table.rows)
-    print(
-        f"{runs} struck runs: no wrong lease, no traceback, no URL leaked, none given twice; {runs} runs after them "
-        f"completed the class. {table.seconds:.0f} s.",
-        flush=True,
-    )
+    return sayings.most_common(1)[0][0] if sayings else "nothing: the run ends well"
 
 
 class _Scene:
@@ -301,7 +286,7 @@ class _Scene:
         service, simulator = self._service, self._simulator
         before = service.tickets(self._completed(self._striking.returning))
 
-        task = self._struck_run()
+        task, too_late = self._struck_run()
         kept = leases(self._store)
         self._check_told(task, kept, before)
         wrong = service.wrong(simulator, kept, self._offset)
@@ -316,16 +301,16 @@ class _Scene:
         assert twice == 0, f"{twice} seats share a URL or were given two"
         lost = self._lost(task, set(tickets.values()))
         self._check_later(tickets)
-        return Struck(self._case, task.failed, len(kept), *lost, twice, len(wrong), _said(task))
+        return Struck(self._case, task.failed, len(kept), *lost, _said(task), too_late)
 
     # Runs
 
-    def _struck_run(self) -> Task:
-        """Run the class while the faults strike."""
+    def _struck_run(self) -> tuple[Task, bool]:
+        """Run the class while the faults strike: what became of it, and whether some fault came too late."""
         simulator, service = self._simulator, self._service
         of_calls = [strike for strike in self._case if strike.fault in OF_CALLS]
         of_stores = sorted(
-            (strike for strike in self._case if strike.fault in (DISK_FULL, LOCKED, DELETED)),
+            (strike for strike in self._case if strike.fault in (NO_SPACE, LOCKED, DELETED)),
             key=lambda strike: strike.call,
         )
         for strike in of_calls:
@@ -336,21 +321,28 @@ class _Scene:
         shows_urls = bool(self._chance.getrandbits(1))
         args = {**self._arguments(self._seats), "return_urls": shows_urls, "aws_config": self._settings(of_calls)}
         calls_before = len(simulator.calls())
+        too_late = False
         if of_stores:
             process = self._ansible.start_module(args, module=service.module, verbosity=3)
-            for strike in of_stores:
-                while process.poll() is None and len(simulator.calls()) < calls_before + strike.call:
-                    time.sleep(LOOK)
-                self._strike_store(strike.fault, process)
-            task = finish_module(process)
+            try:
+                for strike in of_stores:
+                    comes = calls_before + strike.call
+                    if wait_while_running(process, lambda comes=comes: len(simulator.calls()) >= comes, LOOK):
+                        self._strike_store(strike.fault, process)
+                    else:
+                        too_late = True
+                task = finish_module(process)
+            finally:
+                process.kill()  # which does nothing if it has ended
         else:
             task = self._ansible.call_module(args, module=service.module, verbosity=3)
+        too_late |= any(rule["acted"] == 0 for rule in simulator.faults())
         simulator.clear_faults()
         while any(call["finished"] is None for call in simulator.calls()):
             time.sleep(0.05)
         self.calls = len(simulator.calls()) - calls_before
         self._check_printed(task, may_show_urls=shows_urls and not task.failed)
-        return task
+        return task, too_late
 
     def _settings(self, of_calls: Sequence[Strike]) -> dict[str, Any]:
         """What ``aws_config`` is: by default botocore retries over what passes, and only this shows what lasts."""
@@ -361,10 +353,9 @@ class _Scene:
 
     def _strike_store(self, fault: str, process: subprocess.Popen[str]) -> None:
         store = self._store
-        if fault == DISK_FULL:
-            # No file can get another byte, as on a full disk. SQLite needs a journal for each change.
-            if process.poll() is None:
-                resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, 0))
+        if fault == NO_SPACE:
+            # No file can get another byte. SQLite needs a journal for each change.
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, 0))
         elif fault == DELETED:
             if isinstance(store, LeaseTable):
                 store.client.delete_table(TableName=store.name)
@@ -379,7 +370,7 @@ class _Scene:
             error = {"code": "ProvisionedThroughputExceededException", "message": "Too many requests"}
             self._simulator.add_fault(service="dynamodb", operation="PutItem", error=error)
             self._wait(process)
-            self._simulator.clear_faults()
+            self._simulator.clear_faults()  # All of them, which is why no pair has a lock.
 
     def _wait(self, process: subprocess.Popen[str]) -> None:
         """For as long as a store stays locked, or until the run has ended all the same."""
@@ -483,6 +474,6 @@ def _said(task: Task) -> str:
         return ""
     failures = task.result["failures"]
     said = f"N of {task.result['summary']['requested']}: {failures[0]['message']}" if failures else task.msg
-    for pattern, name in ((r'http://[^\s"]+', "ENDPOINT"), (r"/\S+\.sqlite3", "FILE"), (r"seat-\d+", "SEAT")):
+    for pattern, name in DIFFERS.items():
         said = re.sub(pattern, name, said)
     return textwrap.shorten(said, 200, placeholder=" ...")

@@ -8,15 +8,16 @@ from __future__ import annotations
 import random
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tests.chaos.classes import Service, held, opens, seats
 from tests.chaos.lab import Lab
 from tests.integration.lease_stores import Store
-from tests.integration.running import Ansible
+from tests.integration.running import Ansible, wait_while_running
 from tests.simulator.control import Simulator
+from tests.tables import Table, number
 
 # Each class has so many seats, of which some were in the class before and have their URLs.
 SEATS, RETURNING = 40, 10
@@ -59,7 +60,6 @@ class Row:
     in_the_middle: int
     lost: int
     most_lost: int
-    seconds: float
 
 
 class Killing:
@@ -93,10 +93,10 @@ class Killing:
         not open; if the repeated run does not complete the class with all that was stored; or if more than MOST_LOST
         URLs were lost, or any where the service finds them again.
         """
-        for number in range(count):
+        for index in range(count):
             kill = None
             while kill is None:
-                urls = int((number + self._random.random()) / count * (NEW + 1))
+                urls = int((index + self._random.random()) / count * (NEW + 1))
                 try:
                     kill = self._killed_after(urls)
                 except AssertionError as e:
@@ -109,10 +109,11 @@ class Killing:
         issued_before = self._issued()
         started = time.monotonic()
         process = self._ansible.start_module(self._arguments(of_class), module=self._service.module)
-        while process.poll() is None and self._issued() < issued_before + urls:
-            time.sleep(LATENCY / 2)
-        time.sleep(self._random.uniform(0, 2 * LATENCY if urls else STARTING))
-        process.send_signal(signal.SIGKILL)
+        try:
+            wait_while_running(process, lambda: self._issued() >= issued_before + urls, LATENCY / 2)
+            time.sleep(self._random.uniform(0, 2 * LATENCY if urls else STARTING))
+        finally:
+            process.send_signal(signal.SIGKILL)
         moment = time.monotonic() - started
         output = process.communicate()
         assert process.returncode in (0, -signal.SIGKILL), output
@@ -154,7 +155,7 @@ class Killing:
 
 def row_of(lab: Lab, service: Service, kind: str, count: int, seed: int) -> Row:
     """Kill so many runs, over stores of that kind."""
-    begun, kills = time.monotonic(), []
+    kills: list[Kill] = []
     while len(kills) < count:
         ansible, store = lab.fresh(service, kind, seats(0, MOST_SEATS))
         killing = Killing(service, lab.simulator, ansible, store, seed)
@@ -170,25 +171,22 @@ def row_of(lab: Lab, service: Service, kind: str, count: int, seed: int) -> Row:
         in_the_middle=sum(0 < kill.held < NEW for kill in kills),
         lost=sum(kill.lost for kill in kills),
         most_lost=max(kill.lost for kill in kills),
-        seconds=time.monotonic() - begun,
     )
 
 
-def print_rows(rows: list[Row]) -> None:
-    """Print the table."""
-    print(
-        f"\nRuns killed by SIGKILL and repeated: {SEATS} seats of which {NEW} are new, concurrency {CONCURRENCY}, "
-        f"{LATENCY * 1000:.0f} ms for each call that issues or writes\n"
-        f"{'':<22} {'killed':>6} {'after s':>10} {'in the middle':>13} {'URLs lost':>9} {'most in a run':>13} "
-        f"{'took s':>7}"
-    )
-    for row in rows:
-        print(
-            f"{row.service + ', ' + row.store:<22} {row.kills:>6} {f'{row.first:.2f}-{row.last:.2f}':>10} "
-            f"{row.in_the_middle:>13} {row.lost:>9} {row.most_lost:>13} {row.seconds:>7.0f}"
-        )
-    print(
-        "No lease lost, none changed, no store damaged, and each class complete after the next run. Lost may be the "
-        f"URLs of calls under way, {MOST_LOST} at most, at AppStream; none at Nimble, whose intents find them again.",
-        flush=True,
+def table_of(rows: Sequence[Row]) -> Table:
+    """The rows, as they are printed."""
+    header = ["Service, store", "Killed", "After s", "In the middle", "URLs lost", "Most in a run"]
+    return Table(
+        "kills",
+        header,
+        [
+            [
+                f"{row.service}, {row.store}",
+                number(row.kills),
+                f"{row.first:.2f} to {row.last:.2f}",
+                *map(number, [row.in_the_middle, row.lost, row.most_lost]),
+            ]
+            for row in rows
+        ],
     )

@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -266,6 +269,7 @@ class ModuleServer:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
 
     def run(self, job: Mapping[str, Any]) -> int:
@@ -274,7 +278,12 @@ class ModuleServer:
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(job) + "\n")
         self._process.stdin.flush()
-        return int(self._process.stdout.readline())
+        if not select.select([self._process.stdout], [], [], TIMEOUT_SECONDS)[0]:
+            os.killpg(self._process.pid, signal.SIGKILL)  # and the module with it
+            raise subprocess.TimeoutExpired(job["file"], TIMEOUT_SECONDS)
+        status = self._process.stdout.readline()
+        assert status, "The module server has ended."
+        return int(status)
 
     @cached_property
     def python(self) -> WarmPython:
@@ -313,6 +322,18 @@ class WarmPython:
     def stop(self) -> None:
         self._process.communicate(timeout=TIMEOUT_SECONDS)
         shutil.rmtree(self._folder)
+
+
+def wait_while_running(process: subprocess.Popen[str], until: Callable[[], bool], look: float) -> bool:
+    """Whether it came to that while the process ran, looked at every so many seconds; TimeoutExpired if for ever."""
+    patience = time.monotonic() + TIMEOUT_SECONDS
+    while not until():
+        if process.poll() is not None:
+            return False
+        if time.monotonic() > patience:
+            raise subprocess.TimeoutExpired(process.args, TIMEOUT_SECONDS)
+        time.sleep(look)
+    return process.poll() is None
 
 
 def finish_module(process: subprocess.Popen[str]) -> Task:

@@ -206,8 +206,15 @@ class Tried:
         # What ansible-core stumbles over, and what botocore says.
         if message.startswith(("An option is ", "Couldn't connect to AWS: ")):
             return
-        shown = [text[:8] for value in leaves(dict(given)) for text in (str(value), repr(value)[1:-1])]
-        assert any(word in message for word in [*self.spec, *aws_argument_spec(), *shown, MASKED]), message
+        assert any(word in message for word in self._words(given)), message
+
+    def _words(self, given: Mapping[str, Any]) -> list[str]:
+        """One of which a sentence about these options must have: an option's name, or the beginning of a value."""
+        of_groups = [option for group in self._module.get("mutually_exclusive", []) for option in group]
+        values = [value for value in leaves(dict(given)) if not isinstance(value, dict | list)]
+        quoted = [repr("" if value is None else str(value)) for value in values]
+        shown = [text[:9] for text in quoted] + [text[1:9] for text in quoted if len(text) > 4]
+        return [*GOOD[self._name], *given, "lease_store", *of_groups, *shown, MASKED]
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,15 +15,19 @@ from typing import Any
 
 import pytest
 
-from tests.benchmarks.__main__ import ROOMS, report
+from tests.benchmarks.__main__ import ROOMS, main, of_rooms, report
+from tests.benchmarks.goals import Goal, table_of_goals
 from tests.benchmarks.issuing import Figures, extrapolated
 from tests.benchmarks.measuring import Bench, Measured
-from tests.benchmarks.report import Goal, Table, names_in, table_of_goals, write
 from tests.benchmarks.sizes import SMALL
+from tests.chaos import report as chaos
+from tests.chaos.classes import SERVICES
+from tests.chaos.faults import Found
 from tests.integration.running import Ansible
 from tests.simulator.control import CHECKOUT, Simulator
+from tests.tables import Table, names_in, write
 
-PAGE = CHECKOUT / "tests/benchmarks/guide_figures.rst"
+PAGE = CHECKOUT / "docs/docsite/rst/guide_figures.rst"
 
 
 class BenchInHaste(Bench):
@@ -37,12 +42,12 @@ class BenchInHaste(Bench):
             return super().play(*tasks, home=home, **variables)
         begun = time.time()
         for task in tasks:
-            [(module, arguments)] = [(name, value) for name, value in task.items() if name != "loop"]
+            [(module, arguments)] = [(name, value) for name, value in task.items() if "." in name]
             for item in task.get("loop", [None]):
                 of_item = json.loads(json.dumps(arguments).replace("{{ item }}", str(item)))
                 self.module({module: of_item}, home or self.home())
         calls = [call for call in self.simulator.calls() if call["started"] >= begun]
-        return Measured(begun, time.time() - begun, cpu=0.1, peak=1.0, calls=calls, printed="")
+        return Measured(time.time() - begun, cpu=0.1, peak=1.0, calls=calls, printed="")
 
     def module(self, task: Mapping[str, Any], home: Path) -> dict[str, Any]:
         [(module, arguments)] = task.items()
@@ -55,6 +60,12 @@ class BenchInHaste(Bench):
         return done.result
 
 
+def of_chaos() -> set[str]:
+    """The names of the tables that ``make chaos`` writes into the same page."""
+    nothing = chaos.Report(faults=[Found(service.name, "sqlite", 0, {}) for service in SERVICES.values()])
+    return {"chaos"} | {table.name for room in chaos.ROOMS for table in nothing.tables(room)}
+
+
 def test_every_table_is_measured_and_has_its_place_in_the_guide(
     ansible: Ansible, simulator: Simulator, tmp_path: Path
 ) -> None:
@@ -64,7 +75,8 @@ def test_every_table_is_measured_and_has_its_place_in_the_guide(
     write(page, tables)
 
     # At full size, the calls take time in one of two tables.
-    assert {table.name for table in tables} | {"issuing_100_ms"} == set(names_in(PAGE))
+    names = {table.name for table in tables} | {"issuing_100_ms"}
+    assert sorted(names | of_chaos()) == sorted(names_in(PAGE))
     assert all(str(table) in page.read_text() for table in tables)
     assert all(table.rows for table in tables)
 
@@ -89,6 +101,43 @@ def test_a_table_without_a_place_in_the_page_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match=r"page\.rst has no place for the table 'costs'"):
         write(page, [Table("costs", ["What"], [["tea"]])])
+
+
+@pytest.mark.parametrize("part", ["--small", "--without-oldest"])
+def test_figures_of_less_than_all_are_not_written_into_the_guide(
+    part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["benchmarks", part, "--write", str(tmp_path / "page.rst")])
+
+    with pytest.raises(SystemExit):
+        main()
+
+    assert "leave out --small and --without-oldest" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("rooms", "names"),
+    [
+        pytest.param(list(ROOMS), ["reusing", "goals", "machine"], id="all_rooms"),
+        pytest.param(["reusing"], ["reusing"], id="one_room"),
+    ],
+)
+def test_only_all_rooms_together_tell_the_goals_and_the_machine(rooms: list[str], names: list[str]) -> None:
+    tables = [Table(name, [], []) for name in ("reusing", "goals", "machine")]
+
+    assert [table.name for table in of_rooms(tables, rooms)] == names
+
+
+@pytest.mark.parametrize("operation", ["CreateStreamingURL", "CreateStreamingSessionStream"])
+def test_a_run_that_issued_another_number_of_urls_is_refused(operation: str) -> None:
+    statuses = {operation: [200, 200, 400], "DescribeFleets": [200]}
+    calls = [{"operation": name, "status": status} for name, each in statuses.items() for status in each]
+    measured = Measured(wall=1.0, cpu=1.0, peak=1.0, calls=calls, printed="")
+
+    assert measured.having_issued(2) is measured
+    for expected in (0, 3):
+        with pytest.raises(RuntimeError, match=f"2 URLs or streams were issued instead of {expected}"):
+            measured.having_issued(expected)
 
 
 def test_a_goal_is_met_by_the_median_of_the_rounds() -> None:

@@ -9,6 +9,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,19 @@ import pytest
 from tests.chaos import __main__ as command_line
 from tests.chaos import faults
 from tests.chaos.classes import SERVICES, Service, seats
-from tests.chaos.faults import CLOCKS, DELETED, DISK_FULL, LOCKED, OF_CALLS, Case, Strike, Striking
+from tests.chaos.faults import (
+    CLOCKS,
+    DELETED,
+    LOCKED,
+    NO_SPACE,
+    OF_CALLS,
+    Case,
+    Found,
+    Strike,
+    Striking,
+    Struck,
+    tables_of,
+)
 from tests.chaos.killed import MOST_SEATS, Killing
 from tests.chaos.lab import Lab
 from tests.integration.lease_stores import Store
@@ -68,7 +81,7 @@ CASES: dict[tuple[str, str], list[Case]] = {
     ("appstream", "sqlite"): [
         (Strike("dropped after the work", 4, lasting=True), Strike("clock an hour behind")),
         (Strike("truncated body", 2),),
-        (Strike(DISK_FULL, 4), Strike("malformed JSON", 6)),
+        (Strike(NO_SPACE, 4), Strike("malformed JSON", 6)),
     ],
     ("appstream", "dynamodb"): [
         (Strike("a proxy's page", 5),),
@@ -89,33 +102,61 @@ CASES: dict[tuple[str, str], list[Case]] = {
 
 @pytest.mark.parametrize(("service", "store"), CASES)
 def test_whatever_fails_no_url_is_lost_that_need_not_be_and_the_next_run_completes_the_class(
-    lab: Lab, capsys: pytest.CaptureFixture[str], service: str, store: str
+    lab: Lab, service: str, store: str
 ) -> None:
     striking = Striking(lab, SERVICES[service], store, SEED, count=6, returning=2, locked_seconds=0.5)
 
     struck = [striking.strike(case) for case in CASES[service, store]]
 
+    assert [one.case for one in struck if one.too_late] == []
     assert [one.case for one in struck if not one.failed] == [case for case in CASES[service, store] if passes(case)]
-    row = faults.row_of("these", struck)
-    assert (row.runs, row.twice, row.wrong) == (len(struck), 0, 0)
-    faults.print_table(faults.Table(service, store, 12, 1.0, [row]))
-    assert row.said in capsys.readouterr().out
+
+
+def test_what_became_of_the_cases_is_summed_over_the_stores() -> None:
+    def struck(case: Case, seats: int, unheard: int, said: str, *, too_late: bool = False) -> Struck:
+        return Struck(case, bool(said), seats, unheard, 0, 0, said, too_late)
+
+    passing, lasting, deleted = (Strike("500", 3),), (Strike("500", 3, lasting=True),), (Strike(DELETED, 9),)
+    of_sqlite = [struck(passing, 30, 0, ""), struck(deleted, 30, 0, "", too_late=True), struck(lasting, 4, 2, "down")]
+    of_table = [struck(lasting, 30, 1, ""), struck(lasting, 9, 1, "down"), struck((*passing, *deleted), 0, 0, "both")]
+    found = [
+        Found("AppStream", store, 36, {title: list(same) for title, same in groupby(of_store, lambda one: one.title)})
+        for store, of_store in (("sqlite", of_sqlite), ("dynamodb", of_table))
+    ]
+
+    became, said = tables_of(found)
+
+    assert became.rows == [
+        ["500", "1", "0", "30", "0", "0", "0"],
+        ["500, from then on", "3", "2", "4 to 30", "4", "0", "0"],
+        ["store deleted (too late)", "1", "0", "30", "0", "0", "0"],
+        ["pairs of these", "1", "1", "0", "0", "0", "0"],
+    ]
+    assert said.rows == [["500", "nothing: the run ends well"], ["500, from then on", "down"]]
 
 
 def passes(case: Case) -> bool:
     return case == (Strike(LOCKED, 3),)
 
 
-def test_each_fault_strikes_at_a_sample_of_the_calls_and_pairs_are_of_two_different_ones() -> None:
+def test_each_fault_strikes_at_calls_apart_and_together_they_strike_at_every_call() -> None:
     alone = [case for (case,) in faults.single_cases("sqlite", 36, 4, random.Random(SEED))]
-    pairs = list(faults.pairs("dynamodb", 66, 200, random.Random(SEED)))
 
-    assert {strike.fault for strike in alone} == {*OF_CALLS, *CLOCKS, DISK_FULL, LOCKED, DELETED}
+    assert {strike.fault for strike in alone} == {*OF_CALLS, *CLOCKS, NO_SPACE, LOCKED, DELETED}
     for fault in OF_CALLS:
         quarters = [strike.call * 4 // 36 for strike in alone if strike.fault == fault and strike.lasting]
         assert quarters == [0, 1, 2, 3], fault
-    assert all(first.fault != second.fault and 0 < first.call < 66 for first, second in pairs)
-    assert not any({first.fault, second.fault} & {DISK_FULL, LOCKED} for first, second in pairs)
+    assert {strike.call for strike in alone if strike.fault in OF_CALLS} == set(range(36))
+
+
+def test_a_pair_is_of_two_faults_the_first_of_which_leaves_the_second_something_to_strike() -> None:
+    pairs = list(faults.pairs("dynamodb", 66, 200, random.Random(SEED)))
+
+    for first, second in pairs:
+        assert first.fault != second.fault
+        assert 0 < first.call < second.call < 66
+        assert not first.lasting
+    assert not any({first.fault, second.fault} & {NO_SPACE, LOCKED} for first, second in pairs)
     assert pairs == list(faults.pairs("dynamodb", 66, 200, random.Random(SEED))), "they follow from the seed"
 
 

@@ -21,7 +21,17 @@ from hypothesis import strategies as st
 
 from tests import strategies
 from tests.integration.lease_stores import LeaseFile
-from tests.integration.running import FLEET, MODULE, STACK, STREAM_MODULE, STUDIO, Run, Task, server_that_answers
+from tests.integration.running import (
+    CHECKOUT,
+    FLEET,
+    MODULE,
+    STACK,
+    STREAM_MODULE,
+    STUDIO,
+    Run,
+    Task,
+    server_that_answers,
+)
 from tests.simulator.control import Simulator
 
 TARGET = {"stack_name": STACK, "fleet_name": FLEET}
@@ -284,7 +294,8 @@ NIMBLE_REPLY = {
     "stream": {**STREAM_REPLY, "expiresAt": "2096-11-21T16:00:00Z"},
 }
 LEASE_REPLY = {
-    **{name: {"S": name} for name in ("scope", "seat", "lease_id", "lab", "url", "url_sha256")},
+    **{name: {"S": name} for name in ("scope", "seat", "lease_id", "lab", "url_sha256")},
+    "url": {"S": "https://example.org/"},
     **{name: {"N": moment} for name, moment in (("issued", "1"), ("expires", "4000000000"))},
 }
 TABLE_REPLY = {
@@ -299,7 +310,9 @@ TABLE_REPLY = {
     "TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": "delete_after"},
     "Tags": [{"Key": "course", "Value": "cad"}],
     "Items": [LEASE_REPLY],
+    "Responses": {"leases": [LEASE_REPLY]},
 }
+SEAT = {"scope": "scope", "seat": "seat", "learner": "anna"}
 WHO, STREAMED = {**TARGET, "user_id": "anna"}, {"studio_id": STUDIO, "session_id": "s1", "wait_timeout": 1}
 # To each module, the reply that has all that it asks for.
 ASKING: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -311,9 +324,18 @@ ASKING: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "nimble_session": (NIMBLE_REPLY, {"studio_id": STUDIO, "session_ids": ["s1"]}),
     "nimble_session_info": (NIMBLE_REPLY, {"studio_id": STUDIO}),
     "nimble_session_stream": (NIMBLE_REPLY, {**STREAMED, "force": True}),
+    "streaming_handout": (TABLE_REPLY, {"seats": [SEAT], "dest": "urls.csv", "lease_store": "dynamodb://leases"}),
     "streaming_lease_info": (TABLE_REPLY, {"lease_store": "dynamodb://leases"}),
     "streaming_lease_table": (TABLE_REPLY, {"name": "leases", "tags": {"course": "cad"}}),
+    "streaming_rotation": (
+        {**TABLE_REPLY, "Items": [], "Responses": {}},
+        {"lab": "a class", "lease_store": "dynamodb://leases"},
+    ),
 }
+
+
+def test_each_module_that_asks_a_service_is_here() -> None:
+    assert sorted(ASKING) == sorted(path.stem for path in (CHECKOUT / "plugins/modules").glob("*.py"))
 
 
 @pytest.mark.parametrize("module", ASKING)
@@ -322,7 +344,8 @@ def test_no_reply_of_a_service_gives_a_traceback(call_module: Callable[..., Task
     reply = json.dumps(good).encode()
     with server_that_answers(lambda path: reply) as address:
         service = {"AWS_URL": address, "AWS_ENDPOINT_URL": address}
-        assert not call_module(args, module=module, environment=service).failed
+        first = call_module(args, module=module, environment=service)
+        assert not first.failed, first.msg
 
         @strategies.settled(2, 100, module)
         @given(told=strategies.spoilt(good), check=st.booleans())

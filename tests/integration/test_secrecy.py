@@ -6,20 +6,27 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import stat
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.integration.lease_stores import LeaseTable
 from tests.integration.running import FLEET, STACK, STREAM_MODULE, STUDIO, TIMEOUT_SECONDS, Ansible
 from tests.simulator.control import Simulator
 
 KEY = "only-the-class-knows-this-key"
+SESSIONS = ["seat-01", "seat-02", {"sessionId": "refused", "state": "STOPPED"}]
+DOWN = {"code": "InternalFailure", "message": "No", "status": 500}
 # What takes the place of the machine's log in every Python that a run starts.
 SYSLOG = """
 import os, syslog
@@ -75,7 +82,7 @@ def processes_until_the_end_of(process: subprocess.Popen) -> set[bytes]:
     end = time.monotonic() + TIMEOUT_SECONDS
     while process.poll() is None:
         if time.monotonic() > end:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
         seen |= {line for pid in family_of(process.pid) for line in told_of(pid)}
         time.sleep(0.05)
     return seen
@@ -106,63 +113,94 @@ def temporary() -> Iterator[Path]:
         yield Path(folder)
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """A run by ansible-runner at ``-vvvv``: its exit status, what it printed, and where the rest of what it left is.
+
+    All of it lies under ``folder``, and what its processes showed: arguments, environments, and the machine's log.
+    """
+
+    status: int
+    printed: str
+    folder: Path
+    kept: Path
+
+    @property
+    def artifacts(self) -> Path:
+        return self.folder / "runner" / "artifacts" / "run"
+
+
+@pytest.fixture
+def record(ansible: Ansible, home: Path, tmp_path: Path, temporary: Path) -> Callable[[list[dict]], Recorded]:
+    """Runs plays so that nothing which Ansible can keep gets lost."""
+
+    def run(plays: list[dict]) -> Recorded:
+        project = tmp_path / "runner" / "project"
+        project.mkdir(parents=True)
+        (project / "class.yml").write_text(json.dumps(plays))
+        kept = tmp_path / "kept"
+        kept.mkdir()
+        (tmp_path / "python").mkdir()
+        (tmp_path / "python" / "sitecustomize.py").write_text(SYSLOG)
+        environment = {
+            **ansible.environment,
+            "PYTHONPATH": str(tmp_path / "python"),
+            "LABSTREAM_TEST_SYSLOG": str(tmp_path / "syslog"),
+            "ANSIBLE_KEEP_REMOTE_FILES": "1",
+            "ANSIBLE_REMOTE_TEMP": str(kept),
+            "ANSIBLE_LOG_PATH": str(tmp_path / "ansible.log"),
+            "LABSTREAM_TEST_RESULTS": str(tmp_path / "results.jsonl"),
+            "TMPDIR": str(temporary),
+        }
+        command = [Path(sys.executable).with_name("ansible-runner"), "run", tmp_path / "runner", "-p", "class.yml"]
+        with open(tmp_path / "printed", "w+") as output:
+            process = subprocess.Popen(
+                [*command, "--ident", "run", "--cmdline", "--diff -vvvv"],
+                cwd=home,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            started = processes_until_the_end_of(process)
+            output.seek(0)
+            printed = output.read()
+        (tmp_path / "processes").write_bytes(b"\n".join(started))
+        # What is searched is there.
+        recorded = Recorded(process.returncode, printed, tmp_path, kept)
+        assert len(list((recorded.artifacts / "job_events").iterdir())) > 5, printed
+        assert "Invoked with" in (tmp_path / "syslog").read_text()
+        assert any(b"AnsiballZ_" in each for each in started)
+        return recorded
+
+    return run
+
+
 @pytest.mark.core
 def test_no_url_is_in_what_a_run_prints_keeps_caches_or_records(
-    lab: Simulator, ansible: Ansible, home: Path, tmp_path: Path, temporary: Path
+    lab: Simulator, record: Callable[[list[dict]], Recorded], home: Path, tmp_path: Path, temporary: Path
 ) -> None:
     lab.add_fault(
         operation="CreateStreamingURL",
         parameters={"UserId": "refused"},
         error={"code": "OperationNotPermittedException"},
     )
-    lab.seed_studio(STUDIO, ["seat-01", "seat-02", {"sessionId": "refused", "state": "STOPPED"}])
-    project = tmp_path / "runner" / "project"
-    project.mkdir(parents=True)
-    (project / "class.yml").write_text(json.dumps(playbook(home)))
-    kept = tmp_path / "kept"
-    kept.mkdir()
-    (tmp_path / "python").mkdir()
-    (tmp_path / "python" / "sitecustomize.py").write_text(SYSLOG)
-    environment = {
-        **ansible.environment,
-        "PYTHONPATH": str(tmp_path / "python"),
-        "LABSTREAM_TEST_SYSLOG": str(tmp_path / "syslog"),
-        "ANSIBLE_KEEP_REMOTE_FILES": "1",
-        "ANSIBLE_REMOTE_TEMP": str(kept),
-        "ANSIBLE_LOG_PATH": str(tmp_path / "ansible.log"),
-        "LABSTREAM_TEST_RESULTS": str(tmp_path / "results.jsonl"),
-        "TMPDIR": str(temporary),
-    }
-    command = [Path(sys.executable).with_name("ansible-runner"), "run", tmp_path / "runner", "-p", "class.yml"]
-    with open(tmp_path / "printed", "w+") as output:
-        process = subprocess.Popen(
-            [*command, "--ident", "run", "--cmdline", "--diff -vvvv"],
-            cwd=home,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-        started = processes_until_the_end_of(process)
-        output.seek(0)
-        printed = output.read()
-    (tmp_path / "processes").write_bytes(b"\n".join(started))
+    lab.seed_studio(STUDIO, SESSIONS)
 
-    assert process.returncode == 0, printed
-    # What is searched is there.
-    artifacts = tmp_path / "runner" / "artifacts" / "run"
-    assert len(list((artifacts / "job_events").iterdir())) > 20
+    run = record(playbook(home))
+
+    assert run.status == 0, run.printed
+    assert len(list((run.artifacts / "job_events").iterdir())) > 20
     # ansible-runner has Ansible cache facts with the plugin jsonfile.
-    [facts] = (artifacts / "fact_cache").iterdir()
+    [facts] = (run.artifacts / "fact_cache").iterdir()
     assert "appstream_streaming_urls" in facts.read_text()
     assert "nimble_session_streams" in facts.read_text()
-    assert list(kept.rglob("AnsiballZ_appstream_streaming_url.py"))
-    assert (tmp_path / "syslog").read_text().count("Invoked with") > 5
-    assert sum(b"AnsiballZ_" in each for each in started) > 5
-    assert list(kept.rglob("AnsiballZ_nimble_session_stream.py"))
-    assert '"appstream_lab_seats"' in printed
-    assert "OperationNotPermittedException" in printed
-    assert "'refused' is STOPPED" in printed
+    assert list(run.kept.rglob("AnsiballZ_appstream_streaming_url.py"))
+    assert list(run.kept.rglob("AnsiballZ_nimble_session_stream.py"))
+    assert '"appstream_lab_seats"' in run.printed
+    assert "OperationNotPermittedException" in run.printed
+    assert "'refused' is STOPPED" in run.printed
     assert json.loads((home / "summary.json").read_text())["forgotten"] == 2
     urls = lab.streaming_urls()
     assert (len(urls), len(lab.streams())) == (7, 4)
@@ -175,7 +213,42 @@ def test_no_url_is_in_what_a_run_prints_keeps_caches_or_records(
     assert files_with(secrets, temporary) == set()
 
     assert stat.S_IMODE((home / "handout.csv").stat().st_mode) == 0o600
-    assert files_with([KEY], tmp_path) == {project / "class.yml"}
-    planted = artifacts / "job_events" / "planted.json"
+    assert files_with([KEY], tmp_path) == {tmp_path / "runner" / "project" / "class.yml"}
+    planted = run.artifacts / "job_events" / "planted.json"
     planted.write_text(json.dumps({"stdout": secrets[-1]}))
     assert planted in files_with(secrets, tmp_path)
+
+
+# At each step of a run, what fails there; some of it only after URLs were issued.
+STEPS: dict[str, dict[str, Any]] = {
+    "the studio": {"operation": "GetStudio", "error": DOWN},
+    "a stream": {"operation": "CreateStreamingSessionStream", "error": DOWN, "skip": 1},
+    "a stream whose reply is lost": {"operation": "CreateStreamingSessionStream", "drop": "after"},
+    "a look at a stream": {"operation": "GetStreamingSessionStream", "reply": "truncated"},
+    "the stack": {"operation": "DescribeStacks", "error": DOWN},
+    "a URL": {"operation": "CreateStreamingURL", "error": DOWN, "skip": 1},
+    "a URL whose reply is lost": {"operation": "CreateStreamingURL", "drop": "after", "skip": 1},
+    "a URL whose reply breaks off": {"operation": "CreateStreamingURL", "reply": "truncated", "skip": 1},
+    "a URL whose reply is no JSON": {"operation": "CreateStreamingURL", "reply": "malformed", "skip": 1},
+    "the lease of a URL": {"operation": "PutItem", "error": DOWN, "skip": 12},
+    "the leases": {"operation": "BatchGetItem", "reply": "malformed", "skip": 3},
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("step", STEPS)
+def test_whatever_step_fails_no_url_is_in_what_a_run_leaves(
+    lab: Simulator, record: Callable[[list[dict]], Recorded], home: Path, tmp_path: Path, temporary: Path, step: str
+) -> None:
+    lab.seed_studio(STUDIO, SESSIONS)
+    store = LeaseTable.create(lab).url
+    [play] = playbook(home)
+    once = {"group/labstream.aws.labstream": {"aws_config": {"retries": {"total_max_attempts": 1}}}}
+    lab.add_fault(**STEPS[step])
+
+    record([{**play, "ignore_errors": True, "module_defaults": once, "environment": {"LABSTREAM_LEASE_STORE": store}}])
+
+    assert lab.faults()[0]["acted"], "nothing failed"
+    secrets = secrets_of(lab.streaming_urls())
+    assert files_with(secrets, tmp_path) <= {home / "handout.csv"}
+    assert files_with(secrets, temporary) == set()

@@ -1,12 +1,11 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tables and goals: how they are printed, and written into the page."""
+"""Tables of figures: how they are printed, and written into a page."""
 
 from __future__ import annotations
 
 import re
-import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,40 +36,6 @@ class Table:
             for line in lines
         )
         return "\n".join([rule, head, rule, *body, rule, ""])
-
-
-@dataclass(frozen=True)
-class Goal:
-    """What is to be reached, and a figure of each round."""
-
-    what: str
-    at_most: float
-    figures: Sequence[float]
-    unit: str = ""
-
-    @property
-    def reached(self) -> float:
-        """The median of the rounds."""
-        return statistics.median(self.figures)
-
-    @property
-    def is_met(self) -> bool:
-        return self.reached <= self.at_most
-
-    def told(self) -> str:
-        """What was reached, with the least and the most of the rounds."""
-        spread = f" ({number(min(self.figures))} to {number(max(self.figures))})" if len(self.figures) > 1 else ""
-        return f"{number(self.reached)}{self.unit}{spread}, {'met' if self.is_met else 'missed'}"
-
-
-def table_of_goals(newest: Sequence[Goal], oldest: Iterable[Goal]) -> Table:
-    """The goals, as the newest and the oldest environment reach them."""
-    beside = {goal.what: goal.told() for goal in oldest}
-    rows = [
-        [goal.what, f"{number(goal.at_most)}{goal.unit}", goal.told(), beside.get(goal.what, "not measured")]
-        for goal in newest
-    ]
-    return Table("goals", ["Goal", "At most", "Newest", "Oldest"], rows)
 
 
 def write(page: Path, tables: Iterable[Table]) -> None:

@@ -1,0 +1,46 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Goals, and whether they are met."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from tests.tables import Table, number
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What is to be reached, and a figure of each round."""
+
+    what: str
+    at_most: float
+    figures: Sequence[float]
+    unit: str = ""
+
+    @property
+    def reached(self) -> float:
+        """The median of the rounds."""
+        return statistics.median(self.figures)
+
+    @property
+    def is_met(self) -> bool:
+        return self.reached <= self.at_most
+
+    def told(self) -> str:
+        """What was reached, with the least and the most of the rounds."""
+        spread = f" ({number(min(self.figures))} to {number(max(self.figures))})" if len(self.figures) > 1 else ""
+        return f"{number(self.reached)}{self.unit}{spread}, {'met' if self.is_met else 'missed'}"
+
+
+def table_of_goals(newest: Sequence[Goal], oldest: Iterable[Goal]) -> Table:
+    """The goals, as the newest and the oldest environment reach them."""
+    beside = {goal.what: goal.told() for goal in oldest}
+    rows = [
+        [goal.what, f"{number(goal.at_most)}{goal.unit}", goal.told(), beside.get(goal.what, "not measured")]
+        for goal in newest
+    ]
+    return Table("goals", ["Goal", "At most", "Newest", "Oldest"], rows)
