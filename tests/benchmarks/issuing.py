@@ -24,7 +24,9 @@ from tests.benchmarks.measuring import (
 from tests.benchmarks.sizes import Sizes
 from tests.tables import Table, milliseconds, number
 
-OURS, WITHOUT_URLS, EMPTY = "our task", "our task, return_urls: false", "empty playbook"
+OURS, WITHOUT_URLS = "our task", "our task, return_urls: false"
+# What Ansible takes without any module, and with one that does nothing.
+EMPTY, PING = "empty playbook", "playbook with ansible.builtin.ping"
 THREADS = f"boto3 script, {CONCURRENCY} threads"
 # Times the script with threads and an empty playbook.
 MOST = 1.15
@@ -126,13 +128,15 @@ class Issuing:
     def goals(self) -> list[Goal]:
         """Our task against the script with threads, and its memory."""
         learners, latency = self._sizes.a_class, self._sizes.latencies[0]
+        rounds = self._rounds(learners, latency)
         return [
-            Goal(
-                f"{milliseconds(latency)}: URLs for {learners} / ({THREADS}, + {EMPTY})",
-                MOST,
-                self._rounds(learners, latency).each(
-                    lambda one: one[OURS].wall / (one[THREADS].wall + one[EMPTY].wall)
-                ),
+            *(
+                Goal(
+                    f"{milliseconds(latency)}: URLs for {learners} / ({THREADS}, + {ansible})",
+                    MOST,
+                    rounds.each(lambda one, ansible=ansible: one[OURS].wall / (one[THREADS].wall + one[ansible].wall)),
+                )
+                for ansible in (EMPTY, PING)
             ),
             Goal(
                 f"URLs for {number(self._sizes.many)}, return_urls: false",
@@ -143,12 +147,13 @@ class Issuing:
         ]
 
     def _rounds(self, learners: int, latency: float) -> Rounds:
-        """An empty playbook and the ways that serve all learners at once, by turns."""
+        """What Ansible takes by itself, and the ways that serve all learners at once, by turns."""
         key = learners, latency
         if key not in self._compared:
             self._bench.lab(latency_seconds=latency)
             ways = {name: partial(way, learners) for name, way in self._at_once.items()}
-            self._compared[key] = Rounds({EMPTY: self._bench.empty_playbook, **ways}, self._sizes.repeats(learners))
+            alone = {EMPTY: self._bench.empty_playbook, PING: partial(self._bench.play, {"ansible.builtin.ping": {}})}
+            self._compared[key] = Rounds({**alone, **ways}, self._sizes.repeats(learners))
         return self._compared[key]
 
     def _memory(self, learners: int) -> float:

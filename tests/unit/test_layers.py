@@ -49,6 +49,7 @@ SERVICE: dict[str, set[str]] = {
     "arguments": {"ansible.module_utils", "exceptions", "lease_store.address", "moments"},
     "errors": {AMAZON, "botocore", "exceptions"},
     "modules": {AMAZON, "exceptions", "version"},
+    "pacing": {"botocore"},
     "client": {
         AMAZON,
         "ansible.module_utils",
@@ -57,6 +58,7 @@ SERVICE: dict[str, set[str]] = {
         "exceptions",
         "modules",
         "nimble_service",
+        "pacing",
         "service_loader",
         "version",
     },
