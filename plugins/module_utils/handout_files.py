@@ -127,8 +127,8 @@ def _replace(path: str, folder: str, content: bytes) -> None:
 
 
 def _remove_leftovers(folder: str) -> None:
-    """What cannot be removed, such as another user's, stays."""
-    with suppress(OSError), os.scandir(folder) as entries:
+    """What cannot be removed, such as another user's, stays. A folder whose name is none (ValueError) has nothing."""
+    with suppress(OSError, ValueError), os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith(TEMPORARY):
                 with suppress(OSError):

@@ -211,10 +211,10 @@ class Tried:
     def _words(self, given: Mapping[str, Any]) -> list[str]:
         """One of which a sentence about these options must have: an option's name, or the beginning of a value."""
         of_groups = [option for group in self._module.get("mutually_exclusive", []) for option in group]
-        values = [value for value in leaves(dict(given)) if not isinstance(value, dict | list)]
-        quoted = [repr("" if value is None else str(value)) for value in values]
-        shown = [text[:9] for text in quoted] + [text[1:9] for text in quoted if len(text) > 4]
-        return [*GOOD[self._name], *given, "lease_store", *of_groups, *shown, MASKED]
+        values = ["" if value is None else str(value) for value in leaves(dict(given))]
+        shown = [repr(value)[:9] for value in values]
+        shown += [beginning for value in values for beginning in (f"/{value[:8]}", value[:8]) if len(beginning) > 1]
+        return [*GOOD[self._name], *given, "lease_store", "endpoint_url", *of_groups, *shown, MASKED]
 
 
 @pytest.fixture

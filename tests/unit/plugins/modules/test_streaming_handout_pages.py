@@ -391,6 +391,14 @@ def test_hostile_names_stay_text(a_class, name):
     assert not a_class.write(seats=[hostile], title=name, contact=name)["changed"]
 
 
+@pytest.mark.parametrize("check", [False, True])
+@pytest.mark.parametrize("name", ["a\0b", "a\ud800"])
+def test_what_is_no_name_of_a_folder_is_told(a_class, name, check):
+    a_class.issue("anna")
+    message, _result = a_class.refused(pages=str(a_class.pages.with_name(name)), check=check)
+    assert "cannot be written: that is no name of a file. Name a file in a folder" in message
+
+
 def test_a_page_that_cannot_be_written_is_told_without_its_name_and_the_others_are_written(a_class):
     a_class.issue("anna", "ben")
     a_class.write()
