@@ -76,9 +76,8 @@ def row_of(lab: Lab, service: Service, kind: str, count: int) -> Row:
 def table_of(rows: Sequence[Row]) -> Table:
     """The rows, as they are printed."""
     header = ["Service, store", "Runs", "Seats", "Issued", "Remembered", "Seconds"]
-    cells = [[row.runs, row.seats, row.issued, row.remembered, row.seconds] for row in rows]
-    return Table(
-        "at_once",
-        header,
-        [[f"{row.service}, {row.store}", *map(number, figures)] for row, figures in zip(rows, cells, strict=True)],
-    )
+    cells = [
+        [f"{row.service}, {row.store}", *map(number, (row.runs, row.seats, row.issued, row.remembered, row.seconds))]
+        for row in rows
+    ]
+    return Table("at_once", header, cells)

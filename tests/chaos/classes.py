@@ -100,6 +100,8 @@ class AppStream:
 
         def is_right(seat: str, lease: Lease) -> bool:
             issued = lease.expires - VALIDITY - clock_offset
+            if seat not in calls:
+                return False
             started, finished = calls[seat]
             # The service tells milliseconds, rounded either way; whole seconds are stored, rounded down.
             return started - 1 <= issued <= finished + 0.001 and opens(simulator, lease.ticket, seat)

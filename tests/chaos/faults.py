@@ -131,12 +131,10 @@ class Struck:
 
 @dataclass(frozen=True)
 class Found:
-    """What became of a class of one service with one kind of store: all cases, by what their rows are called."""
+    """What became of a class of one service with one kind of store, in all cases."""
 
     service: str
-    store: str
-    calls: int
-    struck: dict[str, list[Struck]]
+    struck: list[Struck]
 
 
 class Striking:
@@ -223,22 +221,18 @@ def found_by(striking: Striking, sample: int, count: int) -> Found:
         *single_cases(striking.kind, calls, sample, moments),
         *pairs(striking.kind, calls, count, moments),
     ]
-    by_title: dict[str, list[Struck]] = {}
-    for case in cases:
-        struck = striking.strike(case)
-        by_title.setdefault(struck.title, []).append(struck)
-    return Found(striking.service.name, striking.kind, calls, by_title)
+    return Found(striking.service.name, [striking.strike(case) for case in cases])
 
 
 def tables_of(found: Sequence[Found]) -> list[Table]:
     """Two tables for each service, of all of its stores: what became of its class, and what the user was told."""
     tables = []
     for service in dict.fromkeys(one.service for one in found):
-        of_service = [one.struck for one in found if one.service == service]
-        titles = dict.fromkeys(title for struck in of_service for title in struck)
+        of_service = [struck for one in found if one.service == service for struck in one.struck]
+        titles = dict.fromkeys(struck.title for struck in of_service)
         last = [*(title for title in titles if title.endswith(TOO_LATE)), PAIR, PAIR + TOO_LATE]
         titles = sorted(titles, key=lambda title: last.index(title) if title in last else -1)
-        by_title = {title: [one for struck in of_service for one in struck.get(title, [])] for title in titles}
+        by_title = {title: [struck for struck in of_service if struck.title == title] for title in titles}
         tables.append(Table(f"faults_{service.lower()}", HEADER, [_row(*item) for item in by_title.items()]))
         said = [[title, _most_said(struck)] for title, struck in by_title.items() if title not in last]
         tables.append(Table(f"said_{service.lower()}", ["Fault", "What the user is told"], said))

@@ -62,7 +62,7 @@ class BenchInHaste(Bench):
 
 def of_chaos() -> set[str]:
     """The names of the tables that ``make chaos`` writes into the same page."""
-    nothing = chaos.Report(faults=[Found(service.name, "sqlite", 0, {}) for service in SERVICES.values()])
+    nothing = chaos.Report(faults=[Found(service.name, []) for service in SERVICES.values()])
     return {"chaos"} | {table.name for room in chaos.ROOMS for table in nothing.tables(room)}
 
 

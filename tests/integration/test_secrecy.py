@@ -170,8 +170,8 @@ def record(ansible: Ansible, home: Path, tmp_path: Path, temporary: Path) -> Cal
         # What is searched is there.
         recorded = Recorded(process.returncode, printed, tmp_path, kept)
         assert len(list((recorded.artifacts / "job_events").iterdir())) > 5, printed
-        assert "Invoked with" in (tmp_path / "syslog").read_text()
-        assert any(b"AnsiballZ_" in each for each in started)
+        assert (tmp_path / "syslog").read_text().count("Invoked with") > 5
+        assert sum(b"AnsiballZ_" in each for each in started) > 5
         return recorded
 
     return run
