@@ -8,32 +8,23 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 try:
-    import boto3.session
-    import botocore.session
     from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, NoRegionError, ResponseStreamingError
+    from botocore.exceptions import BotoCoreError, ResponseStreamingError
     from botocore.parsers import ResponseParserError
 except ImportError:
     pass  # Handled by AnsibleAWSModule.
 
-from ansible.module_utils.ansible_release import __version__ as ansible_version
-from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
-
 from .exceptions import InvalidOption, quote
 from .modules import LabstreamAWSModule
-from .nimble_service import SERVICE_DESCRIPTION
 from .pacing import limiter, pace
-from .service_loader import ServiceLoader
-from .version import COLLECTION_NAME, COLLECTION_VERSION
 
-NIMBLE = "nimble"
 # How often a call is tried if the user does not say.
 ATTEMPTS = 10
 # In seconds. botocore's minute, so many times, would leave the user without a word for ten.
@@ -49,6 +40,7 @@ def service_client(
     service: str,
     concurrency: int,
     *,
+    create: Callable[..., Any] | None = None,
     attempts: int | None = None,
     timeout: float | None = None,
     **connection: Any,
@@ -60,8 +52,9 @@ def service_client(
 
     Args:
         module: Whose options say how to connect.
-        service: The service's name, as botocore knows it; or "nimble", which botocore need not know.
+        service: The service's name.
         concurrency: The number of connections that are kept.
+        create: What makes the client if not ``module.client``, as which it is called.
         attempts: How often each call is tried, at most.
         timeout: How many seconds connecting may take, and every wait for the reply.
         connection: What goes before the module's options that say how to connect, as boto3_conn of amazon.aws takes it.
@@ -88,10 +81,7 @@ def service_client(
     if limited_by:
         config = config.merge(Config(retries={**config.retries, "mode": "standard"}))
     try:
-        if service == NIMBLE:
-            client = _nimble_client(module, config)
-        else:
-            client = module.client(service, config=config, aws_config=None, **connection)
+        client = (create or module.client)(service, config=config, aws_config=None, **connection)
     except _STUMBLES as e:
         raise InvalidOption(f"aws_config is not what botocore takes: {e}. See botocore.config.Config.") from e
     if limited_by:
@@ -139,28 +129,6 @@ def _refuse_unreadable(http_response: Any, **_kwargs: Any) -> None:
         json.loads(body or "{}")
     except ValueError:
         raise ResponseParserError("The reply is no JSON.") from None
-
-
-def _nimble_client(module: LabstreamAWSModule, config: Any) -> Any:
-    """As ``module.client`` makes it, which has no place to hand in a description of the service."""
-    region, endpoint_url, connection = get_aws_connection_info(module)
-    connection.pop("aws_config", None)  # It is in config.
-    user_agent = f"APN/1.0 Ansible/{ansible_version} {COLLECTION_NAME}/{COLLECTION_VERSION}"
-    try:
-        session = botocore.session.Session(profile=connection.pop("profile_name", None))
-        loader = ServiceLoader(NIMBLE, SERVICE_DESCRIPTION, session.get_component("data_loader"))
-        session.register_component("data_loader", loader)
-        return boto3.session.Session(botocore_session=session).client(
-            NIMBLE,
-            region_name=region,
-            endpoint_url=endpoint_url,
-            config=Config(user_agent=user_agent).merge(config),
-            **connection,
-        )
-    except NoRegionError as e:
-        raise InvalidOption("No region is given: set region, or AWS_REGION, or the region of the profile.") from e
-    except (ValueError, BotoCoreError) as e:
-        raise InvalidOption(f"Couldn't connect to AWS: {e}") from e
 
 
 def pauses_between_tries(client: Any) -> list[float]:

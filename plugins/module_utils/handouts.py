@@ -139,6 +139,7 @@ class Handout:
             LeaseStoreError: the store failed.
         """
         wanted = {seat.place: seat.key for seat in self.seats}
+        self._store.check()
         store = NoLeaseStore() if check_mode else self._store
         dates = [moment for moment in (self._lab.starts, self._lab.ends) if moment]
         until = max([self._now.replace(microsecond=0), *dates])

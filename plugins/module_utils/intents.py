@@ -77,6 +77,8 @@ class StreamIssuer:
 
         Args and returns: as Issuer.hand_out. An outcome has the stream, where one is known, also if the seat failed.
         """
+        # Any lease may turn out to be that of a dead stream.
+        self.store.check()
         steps = {key: _Seat(self, key, held.get(key)).steps(check_mode) for key in keys}
         outcomes = take_side_by_side(steps, held, store=self.store, now=self.now, concurrency=self.concurrency)
         return [outcomes[key] for key in keys]

@@ -54,19 +54,25 @@ class Issuer:
             An outcome for each key, in the order of the keys.
         """
         now = self.now()
-        steps = {key: self._steps(key, held.get(key), now, check_mode) for key in keys}
-        outcomes = take_side_by_side(steps, held, store=self.store, now=self.now, concurrency=self.concurrency)
+        current = {key: lease for key, lease in held.items() if self._is_current(lease, now)}
+        outcomes = {key: Outcome(key, lease, lease) for key, lease in current.items()}
+        to_issue = [key for key in keys if key not in current]
+        if to_issue:
+            self.store.check()
+        if check_mode:
+            outcomes.update({key: Outcome(key, held.get(key), issued=True) for key in to_issue})
+        else:
+            steps = {key: self._steps(key, held.get(key)) for key in to_issue}
+            outcomes.update(
+                take_side_by_side(steps, held, store=self.store, now=self.now, concurrency=self.concurrency)
+            )
         return [outcomes[key] for key in keys]
 
-    def _steps(self, key: LeaseKey, held: Lease | None, now: datetime, check_mode: bool) -> Steps:
-        """Reuse what is held, else issue, and remember unless another run has meanwhile written one that will do.
+    def _steps(self, key: LeaseKey, held: Lease | None) -> Steps:
+        """Issue, and remember unless another run has meanwhile written a lease that will do.
 
         So concurrent runs hand every learner the same URL, and no run returns a URL good for less than it asked.
         """
-        if held is not None and self._is_current(held, now):
-            return Outcome(key, held, held)
-        if check_mode:
-            return Outcome(key, held, issued=True)
         lease = yield Call(partial(self.issue, key))
         expected = held.lease_id if held else None
         for _attempt in range(1 + OVERWRITES):

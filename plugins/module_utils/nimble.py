@@ -13,16 +13,31 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any
 
-from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
+try:
+    import boto3.session
+    import botocore.session
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, NoRegionError
+except ImportError:
+    pass  # Handled by AnsibleAWSModule.
 
-from .client import NIMBLE, endpoint_host, pauses_between_tries, service_client
+from ansible.module_utils.ansible_release import __version__ as ansible_version
+from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info, is_boto3_error_code
+
+from .client import endpoint_host, pauses_between_tries, service_client
 from .errors import AnsibleNimbleError, NimbleErrorHandler
-from .exceptions import NotReady
+from .exceptions import InvalidOption, NotReady
 from .lease import LeaseKey, is_url
 from .modules import LabstreamAWSModule
+from .nimble_service import SERVICE_DESCRIPTION
 from .nimble_states import READY, Stream, session_problem
+from .service_loader import ServiceLoader
+from .version import COLLECTION_NAME, COLLECTION_VERSION
+
+SERVICE = "nimble"
 
 # AWS's own endpoints end so, in all partitions.
 _OF_AWS = (
@@ -146,9 +161,10 @@ def nimble_client(module: LabstreamAWSModule, studio_id: str, concurrency: int) 
         NotReady: AWS's own endpoint did not answer.
         LabstreamError: the options do not say how to connect.
     """
-    client = service_client(module, NIMBLE, concurrency)
+    create = partial(create_client, module)
+    client = service_client(module, SERVICE, concurrency, create=create)
     if endpoint_host(client).partition(":")[0].endswith(_OF_AWS):
-        probe = service_client(module, NIMBLE, 1, attempts=1, timeout=PROBE_TIMEOUT)
+        probe = service_client(module, SERVICE, 1, create=create, attempts=1, timeout=PROBE_TIMEOUT)
         try:
             get_studio_arn(probe, studio_id)
         except AnsibleNimbleError as e:
@@ -158,6 +174,32 @@ def nimble_client(module: LabstreamAWSModule, studio_id: str, concurrency: int) 
                 "speaks this API, or move the class to labstream.aws.appstream_streaming_url."
             ) from e
     return client
+
+
+def create_client(module: LabstreamAWSModule, service: str, *, config: Any, **_connection: Any) -> Any:
+    """A client as ``module.client`` makes it, which has no place to hand in a description of the service.
+
+    Raises:
+        InvalidOption: the options do not say how to connect.
+    """
+    region, endpoint_url, connection = get_aws_connection_info(module)
+    connection.pop("aws_config", None)  # It is in config.
+    user_agent = f"APN/1.0 Ansible/{ansible_version} {COLLECTION_NAME}/{COLLECTION_VERSION}"
+    try:
+        session = botocore.session.Session(profile=connection.pop("profile_name", None))
+        loader = ServiceLoader(service, SERVICE_DESCRIPTION, session.get_component("data_loader"))
+        session.register_component("data_loader", loader)
+        return boto3.session.Session(botocore_session=session).client(
+            service,
+            region_name=region,
+            endpoint_url=endpoint_url,
+            config=Config(user_agent=user_agent).merge(config),
+            **connection,
+        )
+    except NoRegionError as e:
+        raise InvalidOption("No region is given: set region, or AWS_REGION, or the region of the profile.") from e
+    except (ValueError, BotoCoreError) as e:
+        raise InvalidOption(f"Couldn't connect to AWS: {e}") from e
 
 
 def missing_studio(client: Any, studio_id: str) -> NotReady:

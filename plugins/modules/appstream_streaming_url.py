@@ -556,7 +556,7 @@ def run(module: LabstreamAWSModule) -> None:
     check_lease_arguments(params, WHO)
     requests = requests_of(params)
     need = need_of(params)
-    with lease_store_of(module, issues=params["state"] == "present") as store:
+    with lease_store_of(module, create=params["state"] == "present") as store:
         client = service_client(module, appstream.SERVICE, params["concurrency"])
         clock = ServiceClock(client)
         if params["state"] == "present":

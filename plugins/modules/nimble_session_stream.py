@@ -495,7 +495,7 @@ def run(module: LabstreamAWSModule) -> None:
     need = need_of(params)
     client = nimble.nimble_client(module, params["studio_id"], params["concurrency"])
     clock = ServiceClock(client)
-    with lease_store_of(module, issues=params["state"] == "present") as store:
+    with lease_store_of(module, create=params["state"] == "present") as store:
         if params["state"] == "present":
             present(module, client, clock, store, sessions, need)
         else:

@@ -387,7 +387,7 @@ def run(module: LabstreamAWSModule) -> None:
             check_place(os.path.abspath(params[option]), is_folder=option == "pages")
     lab, now = class_of(params), datetime.now(timezone.utc)
     names_pages = is_present and bool(params["pages"] or params["overview"])
-    with lease_store_of(module, issues=names_pages) as store:
+    with lease_store_of(module, create=names_pages) as store:
         handout = Handout(params, lab, store, seats, now)
         pages = handout.known
         if foreseen:

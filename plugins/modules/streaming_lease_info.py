@@ -328,7 +328,7 @@ def run(module: LabstreamAWSModule) -> None:
     check_selection(params)
     sha256 = sha256_of(params)
     now = datetime.now(timezone.utc)
-    with lease_store_of(module, issues=False) as store:
+    with lease_store_of(module, create=False) as store:
         held = store.find(params["scope"], now=now)
     asked_for = (held[key] for key in sorted(held) if not is_page(key))
     leases = [lease for lease in asked_for if is_asked_for(lease, params, sha256, now)]

@@ -122,8 +122,10 @@ def run(module: LabstreamAWSModule) -> None:
     learners = [seat_of(dict(learner=name), may_lack_key=True).place.learner for name in module.params["rotate"]]
     learners = list(dict.fromkeys(learners))
     now = datetime.now(timezone.utc)
-    with lease_store_of(module, issues=bool(learners)) as store:
+    with lease_store_of(module, create=bool(learners)) as store:
         known = find_pages(store, lab, now=now)
+        if learners:
+            store.check()
         writable = NoLeaseStore() if module.check_mode else store
         generations = rotate(writable, lab, known, learners, now=now)
     result.update(changed=bool(learners), generations=generations, rotated=learners)

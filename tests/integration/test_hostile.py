@@ -196,10 +196,10 @@ SPAMMED = {
         "spam.",
     ),
     "DynamoDB": (
-        {"service": "dynamodb", "operation": "DescribeTable"},
+        {"service": "dynamodb", "operation": "BatchGetItem"},
         MODULE,
         {**TARGET, "user_id": "anna", "lease_store": "dynamodb://leases"},
-        "Failed to describe the table 'leases': OperationNotPermittedException: spam",
+        "Failed to read the lease table 'leases': OperationNotPermittedException: spam",
         "spam.",
     ),
 }

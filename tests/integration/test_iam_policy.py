@@ -162,10 +162,12 @@ def test_the_error_names_the_action_of_nimble_that_the_policy_lacks(
 
 INFO = "labstream.aws.streaming_lease_info"
 ABSENT = {"state": "absent"}
+# Who has no lease yet.
+BEN = {**ANNA, "user_id": "ben"}
 # What needs each action on the table: a module with its arguments. GetItem is for the moment after a lease was purged.
 NEEDS_OF_TABLE = {
-    "dynamodb:DescribeTable": (MODULE, ANNA),
-    "dynamodb:PutItem": (MODULE, ANNA),
+    "dynamodb:DescribeTable": (MODULE, BEN),
+    "dynamodb:PutItem": (MODULE, BEN),
     "dynamodb:BatchGetItem": (MODULE, ANNA),
     "dynamodb:UpdateItem": (MODULE, {**ANNA, **ABSENT}),
     "dynamodb:BatchWriteItem": (MODULE, {**ANNA, **ABSENT, "purge": True}),

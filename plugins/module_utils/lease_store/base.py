@@ -54,6 +54,9 @@ class LeaseStore(Protocol):
         With ``lab``, a lease is left alone that another run has meanwhile issued for another lab.
         """
 
+    def check(self) -> None:
+        """Refuse what a later write would stumble over. Called before anything is issued, and in check mode too."""
+
     def close(self) -> None:
         """Let go of the store."""
 
@@ -74,6 +77,9 @@ class NoLeaseStore:
         return [change.lease for change in changes]
 
     def forget(self, keys: Collection[LeaseKey], *, now: datetime, purge: bool, lab: str | None = None) -> None:
+        """Nothing to do."""
+
+    def check(self) -> None:
         """Nothing to do."""
 
     def close(self) -> None:

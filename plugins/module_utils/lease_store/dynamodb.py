@@ -132,21 +132,6 @@ class DynamoDBLeaseStore:
         self._serialize = TypeSerializer().serialize
         self._deserialize = TypeDeserializer().deserialize
 
-    def check(self) -> None:
-        """Refuse what a later write would stumble over: a table that is missing, has other keys or may not be written.
-
-        Raises:
-            LeaseStoreError: says which.
-        """
-        problem = wrong_keys(self._call(describe_table))
-        if problem:
-            raise LeaseStoreError(
-                f"The table {self._table!r} cannot hold leases, since {problem}: name another table in lease_store, "
-                "such as one made by the playbook labstream.aws.lease_table."
-            )
-        item = self._values(scope="-", seat="-")
-        self._call(_unless_refused, put_item, Item=item, ConditionExpression=_NEVER)
-
     def read(self, keys: Collection[LeaseKey], *, now: datetime) -> dict[LeaseKey, Lease]:
         """The leases of these keys, a hundred of them in each call."""
         items = self._side_by_side(self._read_hundred, _parts([self._item_key(key) for key in keys], MOST_READ))
@@ -183,6 +168,21 @@ class DynamoDBLeaseStore:
         for error in errors:
             if error:
                 raise error
+
+    def check(self) -> None:
+        """Refuse a table that is missing, has other keys or may not be written, which a write that never happens tells.
+
+        Raises:
+            LeaseStoreError: says which.
+        """
+        problem = wrong_keys(self._call(describe_table))
+        if problem:
+            raise LeaseStoreError(
+                f"The table {self._table!r} cannot hold leases, since {problem}: name another table in lease_store, "
+                "such as one made by the playbook labstream.aws.lease_table."
+            )
+        item = self._values(scope="-", seat="-")
+        self._call(_unless_refused, put_item, Item=item, ConditionExpression=_NEVER)
 
     def close(self) -> None:
         """Let go of the threads."""

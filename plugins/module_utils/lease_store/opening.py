@@ -24,13 +24,12 @@ CONCURRENCY = 16
 
 
 @contextmanager
-def lease_store_of(module: LabstreamAWSModule, *, issues: bool) -> Iterator[LeaseStore]:
+def lease_store_of(module: LabstreamAWSModule, *, create: bool) -> Iterator[LeaseStore]:
     """The store, ready for use; it is closed at the end of the context.
 
     Args:
         module: Whose options say which store, and how to connect to AWS.
-        issues: The module is about to issue, or does so but for check mode: the store is checked for what that needs,
-            and created where a run can create it. Else a store that can be created is read as empty.
+        create: Create a file that is absent, but not in check mode; else that is an empty store.
 
     Raises:
         InvalidOption: lease_store names no store.
@@ -38,19 +37,15 @@ def lease_store_of(module: LabstreamAWSModule, *, issues: bool) -> Iterator[Leas
     """
     address = address_of(module.params["lease_store"])
     _refuse_what_is_thrown_away(module)
-    with closing(_opened(module, address, issues)) as store:
+    with closing(_opened(module, address, create)) as store:
         yield store
 
 
-def _opened(module: LabstreamAWSModule, address: SQLiteFile | LeaseTable | None, issues: bool) -> LeaseStore:
+def _opened(module: LabstreamAWSModule, address: SQLiteFile | LeaseTable | None, create: bool) -> LeaseStore:
     if isinstance(address, SQLiteFile):
-        return SQLiteLeaseStore(address.path, create=issues and not module.check_mode)
+        return SQLiteLeaseStore(address.path, create=create and not module.check_mode)
     if isinstance(address, LeaseTable):
-        store = _lease_table(module, address)
-        # In check mode too, which is to fail where a real run would. It writes nothing.
-        if issues:
-            store.check()
-        return store
+        return _lease_table(module, address)
     return NoLeaseStore()
 
 

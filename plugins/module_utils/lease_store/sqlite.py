@@ -158,6 +158,9 @@ class SQLiteLeaseStore:
         with self._transaction(now) as database:
             database.executemany(_PURGE if purge else _FORGET, values)
 
+    def check(self) -> None:
+        """Nothing to do: it was looked at when it was opened."""
+
     def close(self) -> None:
         """Let go of the file."""
         if self._database is not None:

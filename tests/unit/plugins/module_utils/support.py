@@ -82,11 +82,12 @@ def _changed(store: LeaseStore, change: Write | Replace, now: datetime) -> Lease
 
 
 class MemoryStore:
-    """A lease store in memory, which counts what it is asked to write."""
+    """A lease store in memory, which counts what it is asked to write and how often it is checked."""
 
     def __init__(self) -> None:
         self.leases: dict[LeaseKey, Lease] = {}
         self.writes = 0
+        self.checks = 0
 
     def read(self, keys: Collection[LeaseKey], *, now: datetime) -> dict[LeaseKey, Lease]:
         return {key: lease for key, lease in self.find(None, now=now).items() if key in keys}
@@ -132,8 +133,19 @@ class MemoryStore:
                 if not purge:
                     self.leases[key] = dataclasses.replace(lease, url=None, forgotten=now)
 
+    def check(self) -> None:
+        self.checks += 1
+
     def close(self) -> None:
         pass
+
+
+class ClosedStore(MemoryStore):
+    """A store that may be read, and not written."""
+
+    def check(self) -> None:
+        super().check()
+        raise LeaseStoreError("The lease store x is read-only.")
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from ansible_collections.labstream.aws.plugins.module_utils.client import (
 )
 from ansible_collections.labstream.aws.plugins.module_utils.exceptions import LabstreamError
 from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
+from ansible_collections.labstream.aws.plugins.module_utils.nimble import create_client
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError, ResponseStreamingError
 from botocore.parsers import ResponseParserError
 
@@ -43,6 +44,13 @@ def botocore_client(service="appstream", endpoint_url=None):
         aws_access_key_id="nobody",
         aws_secret_access_key="nothing",
     )
+
+
+def client_of(module, service, concurrency, **settings):
+    """The client that a module has for a service."""
+    if service == "nimble":
+        settings["create"] = partial(create_client, module)
+    return service_client(module, service, concurrency, **settings)
 
 
 @pytest.fixture(scope="module")
@@ -255,7 +263,7 @@ def connection(client):
 )
 def test_both_clients_connect_as_the_options_say(module_of, options, expected):
     module = module_of(**{**REGION_AND_KEYS, **options})
-    appstream, nimble = (connection(service_client(module, service, 7)) for service in SERVICES)
+    appstream, nimble = (connection(client_of(module, service, 7)) for service in SERVICES)
     assert nimble == appstream
     assert nimble.items() >= expected.items()
 
@@ -264,7 +272,7 @@ def test_both_clients_connect_as_the_options_say(module_of, options, expected):
 @pytest.mark.parametrize("aws_config", [{}, {"retries": {"mode": "legacy"}, "connect_timeout": 60, "read_timeout": 1}])
 def test_attempts_and_timeout_win_over_the_users_settings(module_of, service, aws_config):
     module = module_of(**REGION_AND_KEYS, aws_config={**aws_config, "user_agent_extra": "lab"})
-    connected = connection(service_client(module, service, 1, attempts=1, timeout=5))
+    connected = connection(client_of(module, service, 1, attempts=1, timeout=5))
     assert connected["retries"]["total_max_attempts"] == 1
     assert connected["timeouts"] == (5, 5)
     assert connected["user_agent_extra"] == "lab"
@@ -339,7 +347,7 @@ BAD_OPTIONS = [
 def test_options_that_do_not_say_how_to_connect_are_named_in_one_sentence(module_of, service, options, named):
     module = module_of(**{**REGION_AND_KEYS, **options})
     with pytest.raises(LabstreamError) as refused:
-        service_client(module, service, 1)
+        client_of(module, service, 1)
     assert named in str(refused.value)
     assert "\n" not in str(refused.value)
     assert "Traceback" not in str(refused.value)
@@ -400,7 +408,7 @@ def studio(monkeypatch):
 def create(module_of, studio, *, aws_config=None, **settings):
     """Create a stream by a client that is made so."""
     module = module_of(**REGION_AND_KEYS, endpoint_url=studio.url, aws_config=aws_config)
-    client = service_client(module, "nimble", 1, **settings)
+    client = client_of(module, "nimble", 1, **settings)
     return client.create_streaming_session_stream(studioId="studio-1", sessionId="session-1")
 
 
@@ -499,7 +507,7 @@ def test_an_attempt_with_a_timeout_ends_then(module_of, studio):
 def test_a_call_tells_the_service_which_collection_makes_it(module_of, studio, service):
     studio.replies = [DONE]
     module = module_of(**REGION_AND_KEYS, endpoint_url=studio.url)
-    client = service_client(module, service, 1)
+    client = client_of(module, service, 1)
     if service == "nimble":
         client.get_studio(studioId="studio-1")
     else:
@@ -512,7 +520,7 @@ def test_a_call_tells_the_service_which_collection_makes_it(module_of, studio, s
 def call_of(module_of, studio, service):
     """A call of the service that is tried once, at that endpoint."""
     module = module_of(**REGION_AND_KEYS, endpoint_url=studio.url)
-    client = service_client(module, service, 1, attempts=1)
+    client = client_of(module, service, 1, attempts=1)
     operation, parameters = {
         "appstream": ("describe_stacks", {}),
         "dynamodb": ("put_item", {"TableName": "leases", "Item": {}}),

@@ -433,6 +433,21 @@ def test_a_table_with_other_keys_is_refused(service, keys, told):
     )
 
 
+@pytest.mark.parametrize(
+    "use",
+    [lambda store: store.read([key_of()], now=NOW), lambda store: store.find(SCOPE, now=NOW)],
+    ids=["read", "find"],
+)
+@pytest.mark.parametrize("keys", [[("id", "HASH", "S")], [("scope", "HASH", "N"), ("seat", "RANGE", "S")]])
+def test_of_a_table_with_other_keys_that_is_read_the_cure_is_told(dynalite, keys, use):
+    """By dynalite, which compares keys with the table's as DynamoDB does, and words it so."""
+    table = dynalite.create_table(tuple(keys))
+    with closing(dynalite.store(table)) as store:
+        sentence = refused(use, store)
+    assert sentence.startswith(f"{READING.format(table=table)}ValidationException: ")
+    assert sentence.endswith(": look whether this is a table that the playbook labstream.aws.lease_table makes.")
+
+
 # Every call that a store makes: how its sentence begins, and what makes it.
 USES = {
     "DescribeTable": (DESCRIBING, lambda store: store.check()),

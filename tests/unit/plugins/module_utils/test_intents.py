@@ -28,6 +28,7 @@ from tests.unit.plugins.module_utils.fake_studio import NEVER, SECRET, Clock, Re
 from tests.unit.plugins.module_utils.support import (
     NOW,
     SCOPE,
+    ClosedStore,
     MemoryStore,
     after,
     compare_and_set,
@@ -1137,6 +1138,13 @@ class FailingStore(MemoryStore):
         if self.writes + 1 == self.fails_at:
             self.writes += 1
             raise LeaseStoreError("The lease store x is full.")
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_a_store_that_may_not_be_written_is_told_before_anything_is_asked_and_in_check_mode_too(studio, check_mode):
+    with pytest.raises(LeaseStoreError, match="read-only"):
+        run(ClosedStore(), studio, check_mode=check_mode)
+    assert studio.asked == []
 
 
 def test_a_store_that_cannot_take_the_intents_costs_no_stream(studio):

@@ -23,6 +23,7 @@ from tests.unit.plugins.module_utils.support import (
     LONG_AGO,
     NOW,
     SCOPE,
+    ClosedStore,
     MemoryStore,
     after,
     key_of,
@@ -105,6 +106,28 @@ def test_a_second_run_reuses_all_without_a_call_or_a_write():
     assert not any(outcome.issued for outcome in second)
     assert [outcome.held for outcome in second] == [outcome.lease for outcome in first]
     assert (service.asked, store.writes) == ([], 0)
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_a_store_that_may_not_be_written_is_told_before_a_url_is_issued_and_in_check_mode_too(check_mode):
+    # Given a store with the leases of all but one.
+    known, store, service = MemoryStore(), ClosedStore(), Service()
+    run(known, Service(), CLASS[1:])
+    store.leases = known.leases
+
+    # When everybody is to have a URL, then nothing is issued.
+    with pytest.raises(LeaseStoreError, match="read-only"):
+        run(store, service, check_mode=check_mode)
+    assert service.asked == []
+
+    # And who has a URL already is served: nothing is to be written.
+    assert all(outcome.lease for outcome in run(store, service, CLASS[1:], check_mode=check_mode))
+
+
+def test_a_store_is_checked_once_before_a_whole_class_is_served():
+    store = MemoryStore()
+    run(store, Service())
+    assert store.checks == 1
 
 
 def test_only_what_is_missing_is_issued():
@@ -561,6 +584,9 @@ class SteppedStore:
     def write(self, changes, *, now):
         self.turns.step()
         return self.store.write(changes, now=now)
+
+    def check(self):
+        self.store.check()
 
 
 def play(chance, needs):

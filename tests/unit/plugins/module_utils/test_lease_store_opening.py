@@ -63,7 +63,7 @@ def module_of(home, monkeypatch):
 
 
 def test_none_opens_a_store_that_remembers_nothing(module_of):
-    with lease_store_of(module_of(lease_store="none"), issues=True) as store:
+    with lease_store_of(module_of(lease_store="none"), create=True) as store:
         assert isinstance(store, NoLeaseStore)
 
 
@@ -92,29 +92,29 @@ def test_a_url_of_sqlite_names_a_file(tmp_path, module_of, lease_store, path):
     options = {"lease_store": lease_store.replace("{tmp}", str(tmp_path))} if lease_store else {}
 
     # When a lease is written to the store of that URL.
-    with lease_store_of(module_of(**options), issues=True) as store:
+    with lease_store_of(module_of(**options), create=True) as store:
         assert isinstance(store, SQLiteLeaseStore)
         compare_and_set(store, lease_of(lease_id="x"))
 
     # Then that file and no other holds it, and the same URL reads it.
     assert [file for file in tmp_path.rglob("*") if file.is_file()] == [tmp_path / path]
-    with lease_store_of(module_of(**options), issues=False) as store:
+    with lease_store_of(module_of(**options), create=False) as store:
         assert store.read([key_of()], now=NOW) == {key_of(): lease_of(lease_id="x")}
 
 
 @pytest.mark.parametrize(
-    ("issues", "check_mode", "created"),
+    ("create", "check_mode", "created"),
     [(True, False, True), (True, True, False), (False, False, False), (False, True, False)],
 )
-def test_only_who_issues_creates_a_file(tmp_path, module_of, issues, check_mode, created):
+def test_a_file_is_created_for_whom_it_is_to_be_and_not_in_check_mode(tmp_path, module_of, create, check_mode, created):
     path = tmp_path / "leases.sqlite3"
     module = module_of(lease_store=f"sqlite://{path}", _ansible_check_mode=check_mode)
-    with lease_store_of(module, issues=issues) as store:
+    with lease_store_of(module, create=create) as store:
         assert store.find(None, now=NOW) == {}
     assert path.exists() is created
 
 
-@pytest.mark.parametrize("issues", [False, True])
+@pytest.mark.parametrize("create", [False, True])
 @pytest.mark.parametrize("check_mode", [False, True])
 @pytest.mark.parametrize(
     ("lease_store", "sentence"),
@@ -131,9 +131,9 @@ def test_only_who_issues_creates_a_file(tmp_path, module_of, issues, check_mode,
         ),
     ],
 )
-def test_what_cannot_be_opened_is_refused_by_everybody(module_of, lease_store, sentence, issues, check_mode):
+def test_what_cannot_be_opened_is_refused_by_everybody(module_of, lease_store, sentence, create, check_mode):
     module = module_of(lease_store=lease_store, _ansible_check_mode=check_mode)
-    with pytest.raises((InvalidOption, LeaseStoreError)) as refused, lease_store_of(module, issues=issues):
+    with pytest.raises((InvalidOption, LeaseStoreError)) as refused, lease_store_of(module, create=create):
         pytest.fail("It is open.")
     assert str(refused.value) == sentence
 
@@ -141,11 +141,11 @@ def test_what_cannot_be_opened_is_refused_by_everybody(module_of, lease_store, s
 # In a job of AWX, whose home is thrown away.
 
 
-@pytest.mark.parametrize("issues", [False, True])
+@pytest.mark.parametrize("create", [False, True])
 @pytest.mark.parametrize("options", [{}, {"lease_store": DEFAULT_LEASE_STORE}], ids=["left out", "named"])
-def test_the_default_file_is_refused_in_a_job_of_awx(module_of, home, monkeypatch, options, issues):
+def test_the_default_file_is_refused_in_a_job_of_awx(module_of, home, monkeypatch, options, create):
     monkeypatch.setenv("JOB_ID", "4711")
-    with pytest.raises(LeaseStoreError) as refused, lease_store_of(module_of(**options), issues=issues):
+    with pytest.raises(LeaseStoreError) as refused, lease_store_of(module_of(**options), create=create):
         pytest.fail("It is open.")
     assert str(refused.value) == (
         "lease_store is the default file sqlite:///~/.ansible/labstream/leases.sqlite3, but JOB_ID is 4711, as in a "
@@ -162,7 +162,7 @@ def test_another_store_is_not_refused_there(module_of, monkeypatch, lease_store,
     options = {"lease_store": lease_store}
     if by_environment:
         monkeypatch.setenv("LABSTREAM_LEASE_STORE", options.pop("lease_store"))
-    with lease_store_of(module_of(region=REGION, **options), issues=False):
+    with lease_store_of(module_of(region=REGION, **options), create=False):
         pass
 
 
@@ -170,7 +170,7 @@ def test_another_store_is_not_refused_there(module_of, monkeypatch, lease_store,
 def test_the_default_file_is_for_everybody_else(module_of, home, monkeypatch, job_id):
     if job_id is not None:
         monkeypatch.setenv("JOB_ID", job_id)
-    with lease_store_of(module_of(), issues=True) as store:
+    with lease_store_of(module_of(), create=True) as store:
         compare_and_set(store, lease_of())
     assert (home / ".ansible" / "labstream" / "leases.sqlite3").exists()
 
@@ -219,7 +219,7 @@ def reached(module_of, simulator):
     def look(options, table="leases", **parameters):
         query = "&".join(f"{name}={value}" for name, value in parameters.items())
         url = f"dynamodb://{table}?endpoint_url={simulator.endpoint_url}&{query}".rstrip("&")
-        with lease_store_of(module_of(lease_store=url, **options), issues=False) as store:
+        with lease_store_of(module_of(lease_store=url, **options), create=False) as store:
             assert simulator.calls(service="dynamodb") == []  # Who issues nothing is not checked.
             with pytest.raises(LeaseStoreError, match="ResourceNotFoundException"):
                 store.find(SCOPE, now=NOW)
@@ -292,7 +292,7 @@ def test_an_endpoint_of_the_service_that_issues_is_none_of_the_store(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     module = module_of(lease_store=lease_store, region=REGION, **options)
-    with lease_store_of(module, issues=False) as store:
+    with lease_store_of(module, create=False) as store:
         assert isinstance(store, DynamoDBLeaseStore)
         assert endpoint_host(store._client) == host
 
@@ -302,7 +302,7 @@ def test_there_are_as_many_connections_as_calls_at_once(module_of, concurrency, 
     options = {} if concurrency is None else {"concurrency": concurrency}
     spec = {"concurrency": {"type": "int"}} if options else {}
     module = module_of(argument_spec=spec, region=REGION, lease_store="dynamodb://leases", **options)
-    with lease_store_of(module, issues=False) as store:
+    with lease_store_of(module, create=False) as store:
         assert store._client.meta.config.max_pool_connections == connections
         assert store._executor._max_workers == connections
 
@@ -317,43 +317,13 @@ def test_there_are_as_many_connections_as_calls_at_once(module_of, concurrency, 
 )
 def test_a_table_that_cannot_be_reached_is_told_in_one_sentence(module_of, options, parameters, told):
     module = module_of(**{"region": REGION, **options}, lease_store=f"dynamodb://leases{parameters}")
-    with pytest.raises(LabstreamError, match=told) as refused, lease_store_of(module, issues=False):
+    with pytest.raises(LabstreamError, match=told) as refused, lease_store_of(module, create=False):
         pytest.fail("It is open.")
     assert "\n" not in str(refused.value)
 
 
-# What is checked before anything is issued.
-
-
-@pytest.mark.parametrize("check_mode", [False, True])
-@pytest.mark.parametrize(("issues", "calls"), [(True, ["DescribeTable", "PutItem"]), (False, [])])
-def test_a_table_is_checked_for_who_issues_and_in_check_mode_too(module_of, simulator, moto, issues, calls, check_mode):
-    # Given a table.
-    table = moto.create_table()
-    url = f"dynamodb://{table}?endpoint_url={simulator.endpoint_url}&region={REGION}"
-    before = len(simulator.calls(service="dynamodb"))
-
-    # When it is opened.
-    module = module_of(lease_store=url, access_key="x" * 20, secret_key="y", _ansible_check_mode=check_mode)
-    with lease_store_of(module, issues=issues):
-        made = simulator.calls(service="dynamodb")[before:]
-
-    # Then it is checked before it is used, if it is to be used for issuing, and holds nothing.
-    assert [call["operation"] for call in made] == calls
-    assert moto.items(table) == []
-
-
-@pytest.mark.parametrize("check_mode", [False, True])
-def test_a_table_that_is_missing_is_refused_before_anything_is_issued(module_of, simulator, check_mode):
-    url = f"dynamodb://leases?endpoint_url={simulator.endpoint_url}&region={REGION}"
-    module = module_of(lease_store=url, access_key="x" * 20, secret_key="y", _ansible_check_mode=check_mode)
-    with pytest.raises(LeaseStoreError) as refused, lease_store_of(module, issues=True):
-        pytest.fail("It is open.")
-    assert str(refused.value).startswith("Failed to describe the table 'leases': ResourceNotFoundException (")
-
-
 def test_the_store_is_closed_at_the_end(module_of):
-    with lease_store_of(module_of(region=REGION, lease_store="dynamodb://leases"), issues=False) as store:
+    with lease_store_of(module_of(region=REGION, lease_store="dynamodb://leases"), create=False) as store:
         pass
     with pytest.raises(RuntimeError, match="shutdown"):
         store.read([key_of()], now=NOW)
