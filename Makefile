@@ -43,7 +43,7 @@ demo: $(RUNTIME) ## A class of 30 gets its streaming URLs from the simulator: no
 
 test: ## Every check; .ci/run calls this
 	@$(MAKE) --no-print-directory -j 3 environments
-	@build/venv/bin/python tools/side_by_side.py $(CHECKS)
+	@UNIT_WORKERS=0 build/venv/bin/python tools/side_by_side.py $(CHECKS)
 
 bench: $(NEWEST) $(OLDEST) $(BOTOCORE_NIMBLE) ## Time and memory beside what people would use instead; into the guide "Figures"
 	@$(IN_NEWEST) python -m tests.benchmarks --write $(FIGURES)
@@ -107,12 +107,15 @@ sanity: $(NEWEST) $(LINT) ## ansible-test sanity with the newest ansible-core
 sanity-oldest: $(OLDEST) $(LINT) ## ansible-test sanity with the oldest ansible-core
 	@$(IN_OLDEST) tools/sanity.sh build/collections-oldest $(addprefix --skip-test ,changelog pep8 pylint shellcheck yamllint)
 
+# Beside other checks, handing out thousands of small tests to two processes takes more than it brings.
+UNIT_WORKERS ?= 2
+
 unit: $(NEWEST) $(BOTOCORE_NIMBLE) ## Unit tests
-	@$(IN_NEWEST) pytest tests/unit -n 2
+	@$(IN_NEWEST) pytest tests/unit -n $(UNIT_WORKERS) --dist loadfile
 
 # The simulator that some of them start is in the newest environment.
 unit-oldest: $(NEWEST) $(OLDEST) $(BOTOCORE_NIMBLE) ## Unit tests of the plugins with the oldest ansible-core, amazon.aws and boto3
-	@$(IN_OLDEST) pytest tests/unit/plugins -n 2 -p no:cacheprovider -o pythonpath="build/collections-oldest ."
+	@$(IN_OLDEST) pytest tests/unit/plugins -n $(UNIT_WORKERS) --dist loadfile -p no:cacheprovider -o pythonpath="build/collections-oldest ."
 
 integration: $(NEWEST) $(BOTOCORE_NIMBLE) ## Modules and roles through ansible-playbook against the simulator
 	@$(IN_NEWEST) pytest tests/integration -m "not long" -n 2

@@ -10,6 +10,7 @@ for their sake. The guide "Figures" says how each table is measured.
 from __future__ import annotations
 
 import argparse
+import itertools
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -45,11 +46,16 @@ def measure(bench: Bench, rooms: Iterable[str], sizes: Sizes) -> tuple[list[Tabl
 
 def report(benches: Sequence[Bench], rooms: Sequence[str], sizes: Sizes) -> list[Table]:
     """All tables, with the goals and the machine. After the first environment, the others are only judged."""
-    tables, goals = measure(benches[0], rooms, sizes)
-    judged = [name for name in rooms if name in JUDGED]
-    beside = [goal for bench in benches[1:] for goal in measure(bench, judged, replace(sizes, goals_only=True))[1]]
-    last = [table_of_goals(goals, beside)] if goals else []
-    last.append(machine.table([bench.environment for bench in benches]))
+    judged, goals_only = [name for name in rooms if name in JUDGED], replace(sizes, goals_only=True)
+    tables, goals, taken = [], [], []
+    for bench in benches:
+        before = machine.ticks()
+        found, reached = measure(bench, judged, goals_only) if taken else measure(bench, rooms, sizes)
+        taken.append(machine.taken_since(before))
+        tables += found
+        goals.append(reached)
+    last = [table_of_goals(goals[0], itertools.chain(*goals[1:]))] if goals[0] else []
+    last.append(machine.table([bench.environment for bench in benches], taken))
     for table in last:
         print(f"\n{table.name}\n\n{table}")
     return [*tables, *last]

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.benchmarks.measuring import Environment
-from tests.tables import Table
+from tests.tables import Table, percent
 
 PACKAGES = ("ansible-core", "boto3", "botocore", "awscli")
 _VERSIONS = """
@@ -30,9 +30,27 @@ print(json.dumps(versions))
 """
 
 
-def table(environments: Sequence[Environment]) -> Table:
-    """The machine, and the versions in each environment."""
-    columns = [{**_machine(), **_versions(environment)} for environment in environments]
+def ticks() -> tuple[int, int]:
+    """How long the processors have worked since the machine started, and how long they would have, had the host of a
+    virtual machine not given their time to others ("steal" in proc(5)).
+    """
+    with Path("/proc/stat").open(encoding="utf-8") as file:
+        user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, file.readline().split()[1:9])
+    return user + nice + system + irq + softirq, steal
+
+
+def taken_since(before: tuple[int, int]) -> float:
+    """The share of the processors' time that the host has taken away since these ``ticks()``."""
+    worked, taken = (now - then for now, then in zip(ticks(), before, strict=True))
+    return taken / (worked + taken)
+
+
+def table(environments: Sequence[Environment], taken: Sequence[float]) -> Table:
+    """The machine, the share of its time that the host took while each environment was measured, and its versions."""
+    columns = [
+        {**_machine(), "Taken by the host": percent(share), **_versions(environment)}
+        for environment, share in zip(environments, taken, strict=True)
+    ]
     rows = [[name, *(column[name] for column in columns)] for name in columns[0]]
     return Table("machine", ["Environment", *(environment.name.capitalize() for environment in environments)], rows)
 

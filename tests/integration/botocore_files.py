@@ -1,13 +1,14 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads once, and not in every process that is forked off, what botocore needs to make a client."""
+"""Does once, and not in every process that is forked off, what botocore does anew for each client."""
 
 from __future__ import annotations
 
 from functools import cache
 
 import boto3
+from botocore import hooks
 from botocore.loaders import JSONFileLoader, Loader
 
 
@@ -27,5 +28,11 @@ def read_once(*services: str) -> None:
 
     JSONFileLoader.load_file = load_once
     Loader.list_available_services = lambda loader, type_name: found(type_name)
+
+    # It asks this of the same hundred and forty handlers and names of events.
+    hooks.accepts_kwargs = cache(hooks.accepts_kwargs)
+    alias_of = cache(hooks.EventAliaser(None)._alias_event_name)
+    hooks.EventAliaser._alias_event_name = lambda _aliaser, event_name: alias_of(event_name)
+
     for service in services:
         boto3.client(service, "us-east-1")

@@ -14,9 +14,11 @@ import importlib
 import json
 import os
 import sys
+from functools import partial
 
 from ansible.module_utils import basic
 from botocore_files import read_once
+from forked import status_of
 
 MODULES = "ansible_collections.labstream.aws.plugins.modules"
 # Here and not in every process that is forked off.
@@ -57,8 +59,7 @@ def main() -> None:
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
-            run(json.loads(line))
-            os._exit(70)  # A module always ends by SystemExit.
+            os._exit(status_of(partial(run, json.loads(line))))
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         print(status, flush=True)
 

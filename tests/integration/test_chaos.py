@@ -75,7 +75,7 @@ def test_killed_runs_lose_nothing_that_was_remembered(lab: Lab, service: str, st
 
 
 # The class has six seats, of whom two have their URLs. AppStream is asked for the stack, the fleet and their
-# association first, and Nimble Studio for the studio; before that a table is described and written to, then it is read.
+# association first, and Nimble Studio for the studio; then a table is read, described, and a write to it is tried.
 CASES: dict[tuple[str, str], list[Case]] = {
     ("appstream", "sqlite"): [
         (Strike("dropped after the work", 4, lasting=True), Strike("clock an hour behind")),

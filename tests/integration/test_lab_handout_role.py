@@ -122,6 +122,11 @@ def test_a_class_gets_its_pages_ahead_then_its_urls_and_in_the_end_is_told_so(ha
     assert not (handed_out.class_on_disk / "class.csv").exists()
 
 
+def test_ansible_has_nothing_to_say_of_how_the_role_is_written(handed_out: HandedOut) -> None:
+    assert "duplicate mapping key" not in handed_out.run.printed
+    assert "[DEPRECATION WARNING]" not in handed_out.run.printed
+
+
 def test_neither_a_url_nor_a_pages_name_is_printed(handed_out: HandedOut) -> None:
     pages = [*handed_out.class_on_disk.rglob("pages/*"), *handed_out.class_in_bucket.rglob("pages/*")]
     assert len(pages) == (4 if HAS_S3_SYNC else 1)

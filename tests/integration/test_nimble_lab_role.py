@@ -278,6 +278,10 @@ NOT_ONE = "Give one of nimble_lab_learners and nimble_lab_roster, or nimble_lab_
 STOPPED = "Session 'seat-9' is STOPPED (STREAMING_SESSION_STOPPED), not READY: start it"
 REFUSED = {
     "two sources": ({"learners": [], "roster": "learner\nanna\n"}, NOT_ONE),
+    "a list for a roster": (
+        {"roster": ["anna"]},
+        "nimble_lab_roster is no text: give a list as nimble_lab_learners.",
+    ),
     "no such roster": ({"roster": "nix.csv"}, "There is no roster "),
     "a session that is no text": ({"sessions": {"anna": 7}}, "nimble_lab_sessions has 'anna': 7, and 7 is not text"),
     "no such studio": ({"studio_id": "nix", "start_sessions": True}, "Studio 'nix' does not exist in region us-east-1"),

@@ -12,7 +12,6 @@ Runs in the Python of the tested environment, until its standard input is closed
 
 from __future__ import annotations
 
-import atexit
 import gc
 import hashlib
 import json
@@ -22,13 +21,13 @@ import runpy
 import select
 import socket
 import sys
-import threading
-import traceback
 import zipimport
+from functools import partial
 from pathlib import Path
 from types import CodeType
 
 from botocore_files import read_once
+from forked import status_of
 
 
 def keep_bytecode(folder: Path) -> None:
@@ -63,18 +62,8 @@ def run(connection: socket.socket) -> None:
     os.chdir(job["folder"])
     sys.argv = job["arguments"]
     sys.path[0] = os.path.dirname(sys.argv[0])
-    pid, status = os.getpid(), 0
-    try:
-        runpy.run_path(sys.argv[0], run_name="__main__")
-    except SystemExit as e:
-        status = e.code if isinstance(e.code, int) else int(e.code is not None)
-    except BaseException:
-        traceback.print_exc()
-        status = 1
-    threading._shutdown()
-    atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    pid = os.getpid()
+    status = status_of(partial(runpy.run_path, sys.argv[0], run_name="__main__"))
     if os.getpid() == pid:  # And not what the file has forked off.
         connection.sendall(str(status).encode())
     os._exit(status)
