@@ -11,15 +11,17 @@ small: tests/integration/test_chaos.py.
 from __future__ import annotations
 
 import argparse
+import itertools
 import random
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from tests.chaos.at_once import RUNS
 from tests.chaos.classes import SERVICES
 from tests.chaos.lab import STORES
-from tests.chaos.report import ROOMS, Part, Report, Sizes, report_of
+from tests.chaos.rooms import ROOMS, Part, Sizes, found_in
 from tests.tables import Table, write
 
 
@@ -29,8 +31,8 @@ def settings(chosen: argparse.Namespace) -> Table:
     return Table("chaos", ["Option", "Value"], [[f"--{name}", str(getattr(chosen, name))] for name in names])
 
 
-def main(words: Sequence[str] | None = None) -> Report:
-    """Make chaos."""
+def main(words: Sequence[str] | None = None) -> dict[str, list[Any]]:
+    """Make chaos; what was found in each room."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--only", choices=ROOMS, action="append", help="by default, each")
     parser.add_argument("--service", choices=SERVICES, action="append", help="by default, each")
@@ -54,13 +56,13 @@ def main(words: Sequence[str] | None = None) -> Report:
     ]
     begun = time.monotonic()
     print(f"Seed {chosen.seed}: to repeat it, add --seed {chosen.seed} to the same command.", flush=True)
-    report = report_of(
-        parts, Sizes(chosen.learners, chosen.kills, chosen.calls, chosen.pairs), chosen.seed, chosen.jobs
-    )
+    sizes_of_each = Sizes(chosen.learners, chosen.kills, chosen.calls, chosen.pairs)
+    found = found_in(parts, sizes_of_each, chosen.seed, chosen.jobs)
     print(f"\n{time.monotonic() - begun:.0f} s in all, {chosen.jobs} side by side.")
     if chosen.write:
-        write(chosen.write, [settings(chosen), *(table for room in ROOMS for table in report.tables(room))])
-    return report
+        tables = itertools.chain.from_iterable(tables_of(found[room]) for room, tables_of in ROOMS.items())
+        write(chosen.write, [settings(chosen), *tables])
+    return found
 
 
 if __name__ == "__main__":

@@ -58,9 +58,9 @@ def test_runs_at_once_hand_every_seat_the_same_url(
     monkeypatch.setattr("tests.chaos.at_once.RUNS", 3)
     sizes = ["--only", "at-once", "--learners", "20", "--jobs", "1"]
 
-    report = command_line.main([*sizes, "--service", service, "--store", store])
+    found = command_line.main([*sizes, "--service", service, "--store", store])
 
-    [row] = report.at_once
+    [row] = found["at-once"]
     assert (row.service, row.store, row.seats, row.remembered) == (SERVICES[service].name, store, 20, 20)
     assert f"{row.service}, {store}" in capsys.readouterr().out
 

@@ -2,13 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What all rooms find, as rows and as tables."""
+"""The rooms, what is done in them side by side, and the tables of what they find."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from tests.chaos import at_once, faults, killed
@@ -16,7 +16,12 @@ from tests.chaos.classes import SERVICES
 from tests.chaos.lab import Lab
 from tests.tables import Table
 
-ROOMS = ("at-once", "kills", "faults")
+# What is done, and the tables of what it finds.
+ROOMS: dict[str, Callable[[list[Any]], list[Table]]] = {
+    "at-once": lambda rows: [at_once.table_of(rows)],
+    "kills": lambda rows: [killed.table_of(rows)],
+    "faults": faults.tables_of,
+}
 
 
 class Part(NamedTuple):
@@ -37,23 +42,8 @@ class Sizes:
     pairs: int
 
 
-@dataclass(frozen=True)
-class Report:
-    """What was found, by room."""
-
-    at_once: list[at_once.Row] = field(default_factory=list)
-    killed: list[killed.Row] = field(default_factory=list)
-    faults: list[faults.Found] = field(default_factory=list)
-
-    def tables(self, room: str) -> list[Table]:
-        """Those of a room."""
-        if room == "at-once":
-            return [at_once.table_of(self.at_once)]
-        return [killed.table_of(self.killed)] if room == "kills" else faults.tables_of(self.faults)
-
-
 def find(part: Part, sizes: Sizes, seed: int) -> Any:
-    """What a report holds of it; AssertionError at the first thing that must not be."""
+    """What is found in it; AssertionError at the first thing that must not be."""
     service = SERVICES[part.service]
     with Lab.started() as lab:
         if part.room == "at-once":
@@ -63,27 +53,27 @@ def find(part: Part, sizes: Sizes, seed: int) -> Any:
         return faults.found_by(faults.Striking(lab, service, part.store, seed), sizes.calls, sizes.pairs)
 
 
-def report_of(parts: Sequence[Part], sizes: Sizes, seed: int, jobs: int) -> Report:
+def found_in(parts: Sequence[Part], sizes: Sizes, seed: int, jobs: int) -> dict[str, list[Any]]:
     """Do all parts, so many side by side, and print the tables of a room once they are whole.
 
     At the first thing that must not be, no other part is begun.
+
+    Returns:
+        What was found in each room, in the order of the parts.
     """
-    report = Report()
-    of_room: dict[str, list[Any]] = {"at-once": report.at_once, "kills": report.killed, "faults": report.faults}
+    rooms = {room: [part for part in parts if part.room == room] for room in ROOMS}
     found: dict[Part, Any] = {}
     # Threads, since all that takes long is done by processes; and those end with this one, however it ends.
     pool = ThreadPoolExecutor(jobs)
     try:
         futures = {pool.submit(find, part, sizes, seed): part for part in parts}
         for future in as_completed(futures):
-            room = futures[future].room
-            found[futures[future]] = future.result()
-            print(f"{', '.join(futures[future])}: nothing that must not be", flush=True)
-            of_this_room = [part for part in parts if part.room == room]
-            if found.keys() >= set(of_this_room):
-                of_room[room] += [found[part] for part in of_this_room]
-                for table in report.tables(room):
+            part = futures[future]
+            found[part] = future.result()
+            print(f"{', '.join(part)}: nothing that must not be", flush=True)
+            if found.keys() >= set(rooms[part.room]):
+                for table in ROOMS[part.room]([found[each] for each in rooms[part.room]]):
                     print(f"\n{table.name}\n\n{table}", flush=True)
     finally:
         pool.shutdown(cancel_futures=True)
-    return report
+    return {room: [found[part] for part in parts] for room, parts in rooms.items()}
