@@ -76,8 +76,10 @@ class StreamIssuer:
         """Give every key a stream: a current lease's that the service says is good, else a new one.
 
         Args and returns: as Issuer.hand_out. An outcome has the stream, where one is known, also if the seat failed.
+
+        Raises:
+            LeaseStoreError: the store cannot be written, as it must be also where a lease's stream turns out to be dead.
         """
-        # Any lease may turn out to be that of a dead stream.
         self.store.check()
         steps = {key: _Seat(self, key, held.get(key)).steps(check_mode) for key in keys}
         outcomes = take_side_by_side(steps, held, store=self.store, now=self.now, concurrency=self.concurrency)

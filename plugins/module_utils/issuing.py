@@ -52,6 +52,9 @@ class Issuer:
 
         Returns:
             An outcome for each key, in the order of the keys.
+
+        Raises:
+            LeaseStoreError: a URL is to be issued, and the store cannot be written.
         """
         now = self.now()
         current = {key: lease for key, lease in held.items() if self._is_current(lease, now)}
@@ -60,12 +63,10 @@ class Issuer:
         if to_issue:
             self.store.check()
         if check_mode:
-            outcomes.update({key: Outcome(key, held.get(key), issued=True) for key in to_issue})
+            outcomes |= {key: Outcome(key, held.get(key), issued=True) for key in to_issue}
         else:
             steps = {key: self._steps(key, held.get(key)) for key in to_issue}
-            outcomes.update(
-                take_side_by_side(steps, held, store=self.store, now=self.now, concurrency=self.concurrency)
-            )
+            outcomes |= take_side_by_side(steps, held, store=self.store, now=self.now, concurrency=self.concurrency)
         return [outcomes[key] for key in keys]
 
     def _steps(self, key: LeaseKey, held: Lease | None) -> Steps:
