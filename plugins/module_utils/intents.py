@@ -78,7 +78,7 @@ class StreamIssuer:
         Args and returns: as Issuer.hand_out. An outcome has the stream, where one is known, also if the seat failed.
 
         Raises:
-            LeaseStoreError: the store cannot be written, as it must be also where a lease's stream turns out to be dead.
+            LeaseStoreError: the store cannot be written, as it must be also where a lease's stream is found to be dead.
         """
         self.store.check()
         steps = {key: _Seat(self, key, held.get(key)).steps(check_mode) for key in keys}

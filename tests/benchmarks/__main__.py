@@ -10,7 +10,6 @@ for their sake. The guide "Figures" says how each table is measured.
 from __future__ import annotations
 
 import argparse
-import itertools
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -47,14 +46,14 @@ def measure(bench: Bench, rooms: Iterable[str], sizes: Sizes) -> tuple[list[Tabl
 def report(benches: Sequence[Bench], rooms: Sequence[str], sizes: Sizes) -> list[Table]:
     """All tables, with the goals and the machine. After the first environment, the others are only judged."""
     judged, goals_only = [name for name in rooms if name in JUDGED], replace(sizes, goals_only=True)
-    tables, goals, taken = [], [], []
+    found, taken = [], []
     for bench in benches:
         before = machine.ticks()
-        found, reached = measure(bench, judged, goals_only) if taken else measure(bench, rooms, sizes)
+        found.append(measure(bench, judged, goals_only) if found else measure(bench, rooms, sizes))
         taken.append(machine.taken_since(before))
-        tables += found
-        goals.append(reached)
-    last = [table_of_goals(goals[0], itertools.chain(*goals[1:]))] if goals[0] else []
+    (tables, goals), *others = found
+    beside = [goal for _tables, reached in others for goal in reached]
+    last = [table_of_goals(goals, beside)] if goals else []
     last.append(machine.table([bench.environment for bench in benches], taken))
     for table in last:
         print(f"\n{table.name}\n\n{table}")

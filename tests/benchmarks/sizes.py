@@ -15,9 +15,9 @@ class Sizes:
     """Numbers of learners, and of repeats.
 
     ``learners`` are given URLs, and ``reused`` have theirs already. Ways that take a process or a task for each learner
-    are measured with up to ``one_by_one``, those that take a call after another up to ``a_class``, and extrapolated from
-    there. The goals are about ``a_class``, at the first of the latencies if not at all of them, and about the memory that
-    ``many`` take. ``goals_only`` leaves out what the goals do not need.
+    are measured with up to ``one_by_one``, those that make one call after another with up to ``a_class``, and
+    extrapolated from there. The goals are about ``a_class``, at the first of the latencies if not at all of them, and
+    about the memory that ``many`` take. ``goals_only`` leaves out what the goals do not need.
 
     What is compared is measured ``repeat`` times, but once with more than ``a_class`` learners. What takes a call, a
     process or a task for each learner is measured once, and so is what is beside our task at a service that throttles.
