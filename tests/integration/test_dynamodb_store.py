@@ -367,7 +367,7 @@ UNUSABLE = {
     "denied": (MODULE, ANNA, *DENIED),
     "denied for streams": (STREAM_MODULE, SEATS, *DENIED),
     # The first cannot even be read; the other can, and be written, but the leases of a lab are not found in it.
-    "another table": (MODULE, ANNA, has_keys("id"), ("ValidationException",)),
+    "another table": (MODULE, ANNA, has_keys("id"), ("id (HASH, S)", "scope (HASH, S) and seat (RANGE, S)")),
     "keys the wrong way round": (MODULE, ANNA, has_keys("seat", "scope"), ("seat (HASH, S) and scope (RANGE, S)",)),
     "throttled": (MODULE, ANNA, throttled_at_once, ("ProvisionedThroughputExceededException", "lower concurrency")),
 }
@@ -398,6 +398,30 @@ def test_a_table_that_cannot_be_used_is_refused_before_anything_is_issued(
     assert predicted.msg == done.msg
     assert (done.changed, done.result["failures"]) == (False, [])
     assert lab.calls("CreateStreamingURL") == lab.calls("CreateStreamingSessionStream") == []
+
+
+@pytest.mark.parametrize(
+    ("module", "args"),
+    [
+        ("labstream.aws.streaming_rotation", {"lab": "monday", "rotate": ["anna"]}),
+        (HANDOUT, {"lab": "monday", "pages": "pages", "seats": [{"learner": "anna"}], "allow_missing": True}),
+    ],
+    ids=["rotation", "pages"],
+)
+def test_who_remembers_more_than_leases_is_told_too_and_in_check_mode(
+    lab: Simulator, call: CallModule, table: LeaseTable, home: Path, module: str, args: dict[str, Any]
+) -> None:
+    denied(table, lab)
+
+    tasks = [call(args, module=module, check=check, verbosity=3) for check in (False, True)]
+
+    for task in tasks:
+        assert task.failed
+        for words in (TABLE, *DENIED[1]):
+            assert words in task.msg
+    assert tasks[0].msg == tasks[1].msg
+    assert table.leases() == []
+    assert not (home / "pages").exists()
 
 
 @pytest.mark.parametrize(

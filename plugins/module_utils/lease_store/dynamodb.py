@@ -16,6 +16,7 @@ import itertools
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime, timezone
 from functools import partial
 from typing import Any, TypeVar
@@ -175,12 +176,7 @@ class DynamoDBLeaseStore:
         Raises:
             LeaseStoreError: says which.
         """
-        problem = wrong_keys(self._call(describe_table))
-        if problem:
-            raise LeaseStoreError(
-                f"The table {self._table!r} cannot hold leases, since {problem}: name another table in lease_store, "
-                "such as one made by the playbook labstream.aws.lease_table."
-            )
+        self._call(self._refuse_other_keys)
         item = self._values(scope="-", seat="-")
         self._call(_unless_refused, put_item, Item=item, ConditionExpression=_NEVER)
 
@@ -274,18 +270,30 @@ class DynamoDBLeaseStore:
             "later."
         )
 
+    def _refuse_other_keys(self, client: Any, **parameters: Any) -> None:
+        problem = wrong_keys(describe_table(client, **parameters))
+        if problem:
+            raise LeaseStoreError(
+                f"The table {self._table!r} cannot hold leases, since {problem}: name another table in lease_store, "
+                "such as one made by the playbook labstream.aws.lease_table."
+            )
+
     def _call(self, function: Callable[..., _Result], *args: Any, **parameters: Any) -> _Result:
         """Make the call to the table.
 
         Raises:
             LeaseStoreError: it failed. Not the service's own code: a program would take it for one of the service that
-                issues.
+                issues. If it is for the table's keys, that is said.
         """
         if "RequestItems" not in parameters:
             parameters["TableName"] = self._table
         try:
             return function(*args, self._client, **parameters)
         except AnsibleLeaseTableError as e:
+            if e.code == "ValidationException":
+                # Each operation has words of its own for it. Who may only read the table may not look.
+                with suppress(AnsibleLeaseTableError):
+                    self._refuse_other_keys(self._client, TableName=self._table)
             e.message = f"{e.message} {self._table!r}"
             sentence = str(e)
             if e.code == "ValidationException" and "schema" in sentence:

@@ -20,6 +20,7 @@ from types import SimpleNamespace
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils.exceptions import LeaseStoreError
 from ansible_collections.labstream.aws.plugins.module_utils.lease_store.base import Replace, Write
+from botocore.exceptions import EndpointConnectionError
 
 from tests.integration.running import server_that_answers
 from tests.unit.plugins.module_utils.dynamodb_services import REGION, DynamoDB
@@ -438,14 +439,27 @@ def test_a_table_with_other_keys_is_refused(service, keys, told):
     [lambda store: store.read([key_of()], now=NOW), lambda store: store.find(SCOPE, now=NOW)],
     ids=["read", "find"],
 )
-@pytest.mark.parametrize("keys", [[("id", "HASH", "S")], [("scope", "HASH", "N"), ("seat", "RANGE", "S")]])
-def test_of_a_table_with_other_keys_that_is_read_the_cure_is_told(dynalite, keys, use):
+@pytest.mark.parametrize("may_describe", [True, False])
+def test_of_a_table_with_other_keys_that_is_read_the_cure_is_told(dynalite, use, may_describe):
     """By dynalite, which compares keys with the table's as DynamoDB does, and words it so."""
-    table = dynalite.create_table(tuple(keys))
-    with closing(dynalite.store(table)) as store:
+    # Given a table with other keys, and somebody who may look at its description or not.
+    table, client = dynalite.create_table((("id", "HASH", "S"),)), dynalite.new_client()
+
+    def refuse(**_context):
+        raise EndpointConnectionError(endpoint_url="https://example.org")
+
+    if not may_describe:
+        client.meta.events.register("before-call.dynamodb.DescribeTable", refuse)
+
+    # When it is read, then they are told as much as is known.
+    with closing(dynalite.store(table, client)) as store:
         sentence = refused(use, store)
-    assert sentence.startswith(f"{READING.format(table=table)}ValidationException: ")
-    assert sentence.endswith(": look whether this is a table that the playbook labstream.aws.lease_table makes.")
+    if may_describe:
+        assert sentence.startswith(f"The table '{table}' cannot hold leases, since it has the key id (HASH, S), and ")
+        assert sentence.endswith("such as one made by the playbook labstream.aws.lease_table.")
+    else:
+        assert sentence.startswith(f"{READING.format(table=table)}ValidationException: ")
+        assert sentence.endswith(": look whether this is a table that the playbook labstream.aws.lease_table makes.")
 
 
 # Every call that a store makes: how its sentence begins, and what makes it.
