@@ -57,9 +57,8 @@ class Issuer:
             LeaseStoreError: a URL is to be issued, and the store cannot be written.
         """
         now = self.now()
-        current = {key: lease for key, lease in held.items() if self._is_current(lease, now)}
-        outcomes = {key: Outcome(key, lease, lease) for key, lease in current.items()}
-        to_issue = [key for key in keys if key not in current]
+        outcomes = {key: Outcome(key, lease, lease) for key, lease in held.items() if self._is_current(lease, now)}
+        to_issue = [key for key in keys if key not in outcomes]
         if to_issue:
             self.store.check()
         if check_mode:

@@ -168,7 +168,7 @@ class Issuing:
         measured = {}
         for name, way in self._one_by_one.items():
             # A call takes so little that few of them are lost in the noise of the script's start.
-            numbers = {1, self._sizes.one_by_one, self._sizes.a_class if name == ONE_THREAD else 1}
+            numbers = {1, self._sizes.one_by_one} | ({self._sizes.a_class} if name == ONE_THREAD else set())
             if len(numbers) > 1:
                 way(1)  # warms caches: a slow first run would tilt the line through two
             measured[name] = {learners: Figures.of(way(learners)) for learners in sorted(numbers)}

@@ -42,7 +42,7 @@ def ticks() -> tuple[int, int]:
 def taken_since(before: tuple[int, int]) -> float:
     """The share of the processors' time that the host has taken away since these ``ticks()``."""
     worked, taken = (now - then for now, then in zip(ticks(), before, strict=True))
-    return taken / (worked + taken)
+    return taken / max(1, worked + taken)  # They may have worked for less than a tick.
 
 
 def table(environments: Sequence[Environment], taken: Sequence[float]) -> Table:

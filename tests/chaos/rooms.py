@@ -76,4 +76,4 @@ def found_in(parts: Sequence[Part], sizes: Sizes, seed: int, jobs: int) -> dict[
                     print(f"\n{table.name}\n\n{table}", flush=True)
     finally:
         pool.shutdown(cancel_futures=True)
-    return {room: [found[part] for part in parts] for room, parts in rooms.items()}
+    return {room: [found[part] for part in of_room] for room, of_room in rooms.items()}

@@ -17,8 +17,7 @@ import sys
 from functools import partial
 
 from ansible.module_utils import basic
-from botocore_files import read_once
-from forked import status_of
+from forked import make_clients_quick, status_of
 
 MODULES = "ansible_collections.labstream.aws.plugins.modules"
 # Here and not in every process that is forked off.
@@ -50,10 +49,11 @@ def run(job: dict) -> None:
     basic._ANSIBLE_PROFILE = "legacy"  # ansible-core 2.19 and newer
     sys.argv = [job["file"]]
     sys.modules[f"{MODULES}.{job['module']}"].main()
+    sys.exit(70)  # A module always ends by SystemExit.
 
 
 def main() -> None:
-    read_once("appstream", "dynamodb")
+    make_clients_quick("appstream", "dynamodb")
     # Else the first collection in each child copies the memory of all that is imported here: half of its time.
     gc.freeze()
     for line in sys.stdin:

@@ -10,7 +10,9 @@ import shutil
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,8 +20,8 @@ import pytest
 from tests.benchmarks.__main__ import ROOMS, main, of_rooms, report
 from tests.benchmarks.goals import Goal, table_of_goals
 from tests.benchmarks.issuing import Figures, extrapolated
-from tests.benchmarks.measuring import Bench, Measured
-from tests.benchmarks.sizes import SMALL
+from tests.benchmarks.measuring import NEWEST, Bench, Measured
+from tests.benchmarks.sizes import SMALL, Sizes
 from tests.chaos.classes import SERVICES
 from tests.chaos.faults import Found
 from tests.chaos.rooms import ROOMS as ROOMS_OF_CHAOS
@@ -71,18 +73,30 @@ def test_every_table_is_measured_and_has_its_place_in_the_guide(
 ) -> None:
     page = Path(shutil.copy(PAGE, tmp_path))
 
-    in_haste = BenchInHaste(ansible, simulator, tmp_path)
-    tables = report([in_haste, in_haste], list(ROOMS), SMALL)
+    tables = report([BenchInHaste(ansible, simulator, tmp_path)], list(ROOMS), SMALL)
     write(page, tables)
-
-    # Each is told once: of a second environment, only the goals are.
-    assert len({table.name for table in tables}) == len(tables)
 
     # At full size, the calls take time in one of two tables.
     names = {table.name for table in tables} | {"issuing_100_ms"}
     assert sorted(names | of_chaos()) == sorted(names_in(PAGE))
     assert all(str(table) in page.read_text() for table in tables)
     assert all(table.rows for table in tables)
+
+
+def test_of_a_second_environment_only_the_goals_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def measure(bench: Any, _rooms: list[str], _sizes: Sizes) -> tuple[list[Table], list[Goal]]:
+        figure = {"newest": 1.5, "oldest": 2.5}[bench.environment.name]
+        return [Table("reusing", ["Seconds"], [[str(figure)]])], [Goal("reuse", 2, [figure])]
+
+    monkeypatch.setattr("tests.benchmarks.__main__.measure", measure)
+    environments = [NEWEST, replace(NEWEST, name="oldest")]
+    benches: list[Any] = [SimpleNamespace(environment=environment) for environment in environments]
+
+    reusing, goals, machine = report(benches, ["reusing"], SMALL)
+
+    assert (reusing.name, reusing.rows) == ("reusing", [["1.5"]])
+    assert goals.rows == [["reuse", "2", "1.50, met", "2.50, missed"]]
+    assert machine.header == ["Environment", "Newest", "Oldest"]
 
 
 def test_a_table_keeps_the_text_around_its_place_and_replaces_the_table_before(tmp_path: Path) -> None:

@@ -26,8 +26,7 @@ from functools import partial
 from pathlib import Path
 from types import CodeType
 
-from botocore_files import read_once
-from forked import status_of
+from forked import make_clients_quick, status_of
 
 
 def keep_bytecode(folder: Path) -> None:
@@ -79,7 +78,7 @@ def reap() -> None:
 
 
 def main() -> None:
-    read_once("appstream", "dynamodb", "s3")
+    make_clients_quick("appstream", "dynamodb", "s3")
     keep_bytecode(Path(sys.argv[2]))
     gc.collect()
     gc.freeze()  # Else the first collection in each child copies all memory.
