@@ -82,9 +82,9 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.plugin_utils import user_id
-from ansible_collections.labstream.aws.plugins.plugin_utils.refusals import in_one_sentence
-from ansible_collections.labstream.aws.plugins.plugin_utils.values import decrypted
+from ansible_collections.labstream.aws.plugins.plugin_utils import _user_id as user_id
+from ansible_collections.labstream.aws.plugins.plugin_utils._errors import in_one_sentence
+from ansible_collections.labstream.aws.plugins.plugin_utils._unsafe import decrypted
 
 
 @in_one_sentence

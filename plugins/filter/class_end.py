@@ -62,9 +62,9 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.module_utils.moments import format_moment
-from ansible_collections.labstream.aws.plugins.plugin_utils import class_end as ends
-from ansible_collections.labstream.aws.plugins.plugin_utils.refusals import in_one_sentence
+from ansible_collections.labstream.aws.plugins.module_utils._time import format_moment
+from ansible_collections.labstream.aws.plugins.plugin_utils import _times as ends
+from ansible_collections.labstream.aws.plugins.plugin_utils._errors import in_one_sentence
 
 
 @in_one_sentence

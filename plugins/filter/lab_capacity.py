@@ -91,8 +91,8 @@ _value:
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.plugin_utils import lab_capacity as seats
-from ansible_collections.labstream.aws.plugins.plugin_utils.refusals import in_one_sentence
+from ansible_collections.labstream.aws.plugins.plugin_utils import _capacity as seats
+from ansible_collections.labstream.aws.plugins.plugin_utils._errors import in_one_sentence
 
 
 @in_one_sentence

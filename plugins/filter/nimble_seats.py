@@ -112,8 +112,8 @@ _value:
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.plugin_utils.refusals import in_one_sentence
-from ansible_collections.labstream.aws.plugins.plugin_utils.values import as_data
+from ansible_collections.labstream.aws.plugins.plugin_utils._errors import in_one_sentence
+from ansible_collections.labstream.aws.plugins.plugin_utils._unsafe import as_data
 
 
 @in_one_sentence

@@ -119,9 +119,9 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.plugin_utils import roster as rosters
-from ansible_collections.labstream.aws.plugins.plugin_utils.refusals import in_one_sentence
-from ansible_collections.labstream.aws.plugins.plugin_utils.values import as_data, decrypted
+from ansible_collections.labstream.aws.plugins.plugin_utils import _roster as rosters
+from ansible_collections.labstream.aws.plugins.plugin_utils._errors import in_one_sentence
+from ansible_collections.labstream.aws.plugins.plugin_utils._unsafe import as_data, decrypted
 
 
 @in_one_sentence

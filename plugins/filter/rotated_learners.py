@@ -77,10 +77,10 @@ _value:
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.module_utils.page_names import check_generation
-from ansible_collections.labstream.aws.plugins.plugin_utils.refusals import in_one_sentence
-from ansible_collections.labstream.aws.plugins.plugin_utils.user_id import normalise, rotated_user_id
-from ansible_collections.labstream.aws.plugins.plugin_utils.values import as_data
+from ansible_collections.labstream.aws.plugins.module_utils._labs.learners import check_generation
+from ansible_collections.labstream.aws.plugins.plugin_utils._errors import in_one_sentence
+from ansible_collections.labstream.aws.plugins.plugin_utils._unsafe import as_data
+from ansible_collections.labstream.aws.plugins.plugin_utils._user_id import normalise, rotated_user_id
 
 
 @in_one_sentence

@@ -187,13 +187,15 @@ fleet:
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.module_utils import appstream, appstream_fleets, appstream_limits
-from ansible_collections.labstream.aws.plugins.module_utils.client import service_client
-from ansible_collections.labstream.aws.plugins.module_utils.errors import AnsibleAppStreamError
-from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption
-from ansible_collections.labstream.aws.plugins.module_utils.fleet_capacity import KINDS, Scaling
-from ansible_collections.labstream.aws.plugins.module_utils.fleet_states import RUNNING, STOPPED, Course
-from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
+from ansible_collections.labstream.aws.plugins.module_utils._appstream import api as appstream
+from ansible_collections.labstream.aws.plugins.module_utils._appstream import fleets as appstream_fleets
+from ansible_collections.labstream.aws.plugins.module_utils._appstream import validation as appstream_limits
+from ansible_collections.labstream.aws.plugins.module_utils._appstream.capacity import KINDS, Scaling
+from ansible_collections.labstream.aws.plugins.module_utils._appstream.fleet_states import RUNNING, STOPPED, Course
+from ansible_collections.labstream.aws.plugins.module_utils._client import service_client
+from ansible_collections.labstream.aws.plugins.module_utils._errors import AnsibleAppStreamError
+from ansible_collections.labstream.aws.plugins.module_utils._exceptions import InvalidOption
+from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 
 LONGEST_WAIT = 24 * 60 * 60
 

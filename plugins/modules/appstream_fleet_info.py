@@ -200,10 +200,12 @@ missing:
 
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.module_utils import appstream, appstream_fleets, appstream_limits
-from ansible_collections.labstream.aws.plugins.module_utils.client import service_client
-from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption, NotReady
-from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
+from ansible_collections.labstream.aws.plugins.module_utils._appstream import api as appstream
+from ansible_collections.labstream.aws.plugins.module_utils._appstream import fleets as appstream_fleets
+from ansible_collections.labstream.aws.plugins.module_utils._appstream import validation as appstream_limits
+from ansible_collections.labstream.aws.plugins.module_utils._client import service_client
+from ansible_collections.labstream.aws.plugins.module_utils._exceptions import InvalidOption, NotReady
+from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 
 EMPTY_RESULT: dict[str, Any] = dict(changed=False, fleets=[], missing=[])
 

@@ -235,10 +235,12 @@ region:
 
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.module_utils import appstream, appstream_limits, appstream_sessions
-from ansible_collections.labstream.aws.plugins.module_utils.arguments import check_concurrency, check_given
-from ansible_collections.labstream.aws.plugins.module_utils.client import service_client
-from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
+from ansible_collections.labstream.aws.plugins.module_utils._appstream import api as appstream
+from ansible_collections.labstream.aws.plugins.module_utils._appstream import sessions as appstream_sessions
+from ansible_collections.labstream.aws.plugins.module_utils._appstream import validation as appstream_limits
+from ansible_collections.labstream.aws.plugins.module_utils._argspec import check_concurrency, check_given
+from ansible_collections.labstream.aws.plugins.module_utils._client import service_client
+from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False,

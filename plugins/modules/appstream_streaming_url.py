@@ -336,29 +336,30 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.iam import get_aws_account_info
-from ansible_collections.labstream.aws.plugins.module_utils import appstream, appstream_limits
-from ansible_collections.labstream.aws.plugins.module_utils.arguments import (
+from ansible_collections.labstream.aws.plugins.module_utils._appstream import api as appstream
+from ansible_collections.labstream.aws.plugins.module_utils._appstream import validation as appstream_limits
+from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
     check_lease_arguments,
     lease_arguments,
     moment_of,
 )
-from ansible_collections.labstream.aws.plugins.module_utils.client import ServiceClock, endpoint_host, service_client
-from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption, quote
-from ansible_collections.labstream.aws.plugins.module_utils.issuing import Issuer
-from ansible_collections.labstream.aws.plugins.module_utils.lease import (
+from ansible_collections.labstream.aws.plugins.module_utils._client import ServiceClock, endpoint_host, service_client
+from ansible_collections.labstream.aws.plugins.module_utils._exceptions import InvalidOption, quote
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import (
     Lease,
     LeaseKey,
     Need,
     is_text,
     purpose_of,
 )
-from ansible_collections.labstream.aws.plugins.module_utils.lease_store.base import LeaseStore
-from ansible_collections.labstream.aws.plugins.module_utils.lease_store.opening import lease_store_of
-from ansible_collections.labstream.aws.plugins.module_utils.module_results import end_absent, end_present
-from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
-from ansible_collections.labstream.aws.plugins.module_utils.moments import format_moment
-from ansible_collections.labstream.aws.plugins.module_utils.results import NO_SUMMARY
-from ansible_collections.labstream.aws.plugins.module_utils.steps import Outcome
+from ansible_collections.labstream.aws.plugins.module_utils._leases.module import end_absent, end_present
+from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import Outcome
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import LeaseStore
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import lease_store_of
+from ansible_collections.labstream.aws.plugins.module_utils._leases.summary import NO_SUMMARY
+from ansible_collections.labstream.aws.plugins.module_utils._leases.url_issuer import Issuer
+from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
+from ansible_collections.labstream.aws.plugins.module_utils._time import format_moment
 
 FACT = "appstream_streaming_urls"
 

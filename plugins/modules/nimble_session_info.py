@@ -173,10 +173,12 @@ region:
 
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.module_utils import nimble, nimble_limits, nimble_sessions
-from ansible_collections.labstream.aws.plugins.module_utils.arguments import check_concurrency
-from ansible_collections.labstream.aws.plugins.module_utils.exceptions import NotReady
-from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
+from ansible_collections.labstream.aws.plugins.module_utils._argspec import check_concurrency
+from ansible_collections.labstream.aws.plugins.module_utils._exceptions import NotReady
+from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
+from ansible_collections.labstream.aws.plugins.module_utils._nimble import api as nimble
+from ansible_collections.labstream.aws.plugins.module_utils._nimble import sessions as nimble_sessions
+from ansible_collections.labstream.aws.plugins.module_utils._nimble import validation as nimble_limits
 
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False,

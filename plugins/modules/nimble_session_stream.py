@@ -315,19 +315,20 @@ ansible_facts:
 from datetime import datetime
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.module_utils import nimble, nimble_limits
-from ansible_collections.labstream.aws.plugins.module_utils.arguments import check_lease_arguments, lease_arguments
-from ansible_collections.labstream.aws.plugins.module_utils.client import ServiceClock, endpoint_host
-from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption
-from ansible_collections.labstream.aws.plugins.module_utils.intents import StreamIssuer
-from ansible_collections.labstream.aws.plugins.module_utils.lease import LeaseKey, Need
-from ansible_collections.labstream.aws.plugins.module_utils.lease_store.base import LeaseStore
-from ansible_collections.labstream.aws.plugins.module_utils.lease_store.opening import lease_store_of
-from ansible_collections.labstream.aws.plugins.module_utils.module_results import end_absent, end_present
-from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
-from ansible_collections.labstream.aws.plugins.module_utils.moments import format_moment
-from ansible_collections.labstream.aws.plugins.module_utils.results import NO_SUMMARY
-from ansible_collections.labstream.aws.plugins.module_utils.steps import Outcome
+from ansible_collections.labstream.aws.plugins.module_utils._argspec import check_lease_arguments, lease_arguments
+from ansible_collections.labstream.aws.plugins.module_utils._client import ServiceClock, endpoint_host
+from ansible_collections.labstream.aws.plugins.module_utils._exceptions import InvalidOption
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import LeaseKey, Need
+from ansible_collections.labstream.aws.plugins.module_utils._leases.module import end_absent, end_present
+from ansible_collections.labstream.aws.plugins.module_utils._leases.resource_issuer import StreamIssuer
+from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import Outcome
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import LeaseStore
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import lease_store_of
+from ansible_collections.labstream.aws.plugins.module_utils._leases.summary import NO_SUMMARY
+from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
+from ansible_collections.labstream.aws.plugins.module_utils._nimble import api as nimble
+from ansible_collections.labstream.aws.plugins.module_utils._nimble import validation as nimble_limits
+from ansible_collections.labstream.aws.plugins.module_utils._time import format_moment
 
 FACT = "nimble_session_streams"
 LONGEST_WAIT = 3600

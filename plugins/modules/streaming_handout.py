@@ -241,26 +241,29 @@ from dataclasses import replace as replaced
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.module_utils.arguments import (
+from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
     check_given,
     check_has_lease_store,
     check_lab,
     moment_of,
     store_arguments,
 )
-from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption, quote
-from ansible_collections.labstream.aws.plugins.module_utils.handout_files import (
+from ansible_collections.labstream.aws.plugins.module_utils._exceptions import InvalidOption, quote
+from ansible_collections.labstream.aws.plugins.module_utils._handouts.files import (
     HandoutError,
     bring_up_to_date,
     check_place,
 )
-from ansible_collections.labstream.aws.plugins.module_utils.handout_pages import LabClass, is_web_address
-from ansible_collections.labstream.aws.plugins.module_utils.handouts import Handout, Seat, seat_of
-from ansible_collections.labstream.aws.plugins.module_utils.lease import Lease, LeaseKey
-from ansible_collections.labstream.aws.plugins.module_utils.lease_store.opening import CONCURRENCY, lease_store_of
-from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
-from ansible_collections.labstream.aws.plugins.module_utils.moments import format_moment
-from ansible_collections.labstream.aws.plugins.module_utils.nimble import get_streaming_session_stream, nimble_client
+from ansible_collections.labstream.aws.plugins.module_utils._handouts.handout import Handout, Seat, seat_of
+from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages import LabClass, is_web_address
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import Lease, LeaseKey
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import CONCURRENCY, lease_store_of
+from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
+from ansible_collections.labstream.aws.plugins.module_utils._nimble.api import (
+    get_streaming_session_stream,
+    nimble_client,
+)
+from ansible_collections.labstream.aws.plugins.module_utils._time import format_moment
 
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False, dest=None, missing=[], summary=dict(requested=0, missing=0, written=0)

@@ -220,13 +220,18 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.module_utils.arguments import check_has_lease_store, store_arguments
-from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption, quote
-from ansible_collections.labstream.aws.plugins.module_utils.lease import Lease, is_key_part, purpose_parts, url_sha256
-from ansible_collections.labstream.aws.plugins.module_utils.lease_store.opening import lease_store_of
-from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
-from ansible_collections.labstream.aws.plugins.module_utils.moments import format_moment
-from ansible_collections.labstream.aws.plugins.module_utils.page_names import is_page
+from ansible_collections.labstream.aws.plugins.module_utils._argspec import check_has_lease_store, store_arguments
+from ansible_collections.labstream.aws.plugins.module_utils._exceptions import InvalidOption, quote
+from ansible_collections.labstream.aws.plugins.module_utils._labs.learners import is_page
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import (
+    Lease,
+    is_key_part,
+    purpose_parts,
+    url_sha256,
+)
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import lease_store_of
+from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
+from ansible_collections.labstream.aws.plugins.module_utils._time import format_moment
 
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False, leases=[], summary=dict(leases=0, working=0, forgotten=0, first_expiry=None)

@@ -135,10 +135,10 @@ created:
 
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.module_utils import lease_table
-from ansible_collections.labstream.aws.plugins.module_utils.client import service_client
-from ansible_collections.labstream.aws.plugins.module_utils.errors import AnsibleLeaseTableError
-from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
+from ansible_collections.labstream.aws.plugins.module_utils._client import service_client
+from ansible_collections.labstream.aws.plugins.module_utils._errors import AnsibleLeaseTableError
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores import dynamodb_table as lease_table
+from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False,

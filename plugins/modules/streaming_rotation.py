@@ -96,16 +96,16 @@ rotated:
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.module_utils.arguments import (
+from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
     check_has_lease_store,
     check_lab,
     store_arguments,
 )
-from ansible_collections.labstream.aws.plugins.module_utils.handouts import seat_of
-from ansible_collections.labstream.aws.plugins.module_utils.lease_store.base import NoLeaseStore
-from ansible_collections.labstream.aws.plugins.module_utils.lease_store.opening import lease_store_of
-from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
-from ansible_collections.labstream.aws.plugins.module_utils.page_names import find_pages, latest_places, rotate
+from ansible_collections.labstream.aws.plugins.module_utils._handouts.handout import seat_of
+from ansible_collections.labstream.aws.plugins.module_utils._labs.learners import find_pages, latest_places, rotate
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import NoLeaseStore
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import lease_store_of
+from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 
 EMPTY_RESULT: dict[str, Any] = dict(changed=False, generations={}, rotated=[])
 

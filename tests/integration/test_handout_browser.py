@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils.handout_pages import (
+from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages import (
     LabClass,
     LearnersLink,
     OverviewRow,

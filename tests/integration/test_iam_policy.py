@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils.nimble_service import SERVICE_DESCRIPTION
+from ansible_collections.labstream.aws.plugins.module_utils._nimble.service_model import SERVICE_DESCRIPTION
 
 from tests.integration.lease_stores import TABLE, LeaseTable
 from tests.integration.running import CHECKOUT, FLEET, MODULE, STACK, STREAM_MODULE, STUDIO, Task

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils.lease_store.address import LeaseTable, address_of
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.address import LeaseTable, address_of
 
 from tests.integration.running import Ansible, Run, Task, finish_module
 from tests.simulator.control import Simulator

@@ -21,10 +21,10 @@ import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
-from ansible_collections.labstream.aws.plugins.module_utils.appstream_limits import NAME
-from ansible_collections.labstream.aws.plugins.module_utils.arguments import LONGEST_LAB
-from ansible_collections.labstream.aws.plugins.module_utils.lease_store.address import LeaseTable, address_of
-from ansible_collections.labstream.aws.plugins.plugin_utils.class_end import class_end
+from ansible_collections.labstream.aws.plugins.module_utils._appstream.validation import NAME
+from ansible_collections.labstream.aws.plugins.module_utils._argspec import LONGEST_LAB
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.address import LeaseTable, address_of
+from ansible_collections.labstream.aws.plugins.plugin_utils._times import class_end
 from dateutil.rrule import rrulestr
 from jinja2 import Environment, nodes
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.labstream.aws.plugins.module_utils.version import COLLECTION_NAME, COLLECTION_VERSION
+from ansible_collections.labstream.aws.plugins.module_utils._version import COLLECTION_NAME, COLLECTION_VERSION
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version

@@ -19,7 +19,7 @@ import time
 from collections import defaultdict
 
 ANSIBLE = "ansible.module_utils.basic"
-SQLITE = "ansible_collections.labstream.aws.plugins.module_utils.lease_store.sqlite"
+SQLITE = "ansible_collections.labstream.aws.plugins.module_utils._leases.stores.sqlite"
 
 
 class Phase:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.labstream.aws.plugins.filter.appstream_seats import FilterModule
-from ansible_collections.labstream.aws.plugins.plugin_utils.roster import roster
+from ansible_collections.labstream.aws.plugins.plugin_utils._roster import roster
 
 LEARNERS = roster([{"learner": "l1", "name": "Anna", "session_context": "unit-7"}, {"email": "ben@example.org"}])
 EXPIRES = "2126-11-21T16:00:00Z"

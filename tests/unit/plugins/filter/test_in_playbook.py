@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.labstream.aws.plugins.filter import roster
-from ansible_collections.labstream.aws.plugins.plugin_utils.user_id import appstream_user_id
+from ansible_collections.labstream.aws.plugins.plugin_utils._user_id import appstream_user_id
 
 COLLECTIONS = Path(roster.__file__).parents[5]
 KEY = "correct-horse-battery-staple"

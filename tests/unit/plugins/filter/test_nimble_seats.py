@@ -9,7 +9,7 @@ import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.labstream.aws.plugins.filter import nimble_sessions
 from ansible_collections.labstream.aws.plugins.filter.nimble_seats import FilterModule
-from ansible_collections.labstream.aws.plugins.plugin_utils.roster import roster
+from ansible_collections.labstream.aws.plugins.plugin_utils._roster import roster
 
 EXPIRES = "2126-11-21T16:00:00Z"
 LEARNERS = nimble_sessions.FilterModule().filters()["nimble_sessions"](

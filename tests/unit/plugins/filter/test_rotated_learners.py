@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.labstream.aws.plugins.filter.rotated_learners import FilterModule
-from ansible_collections.labstream.aws.plugins.plugin_utils.roster import roster
-from ansible_collections.labstream.aws.plugins.plugin_utils.user_id import is_valid, rotated_user_id
+from ansible_collections.labstream.aws.plugins.plugin_utils._roster import roster
+from ansible_collections.labstream.aws.plugins.plugin_utils._user_id import is_valid, rotated_user_id
 
 LEARNERS = roster([{"learner": "Anna"}, {"learner": "ben", "user_id": "b-1", "session_context": "unit-7"}])
 

@@ -19,8 +19,8 @@ from typing import Any
 from unittest.mock import patch
 
 import boto3.session
-from ansible_collections.labstream.aws.plugins.module_utils.lease_store.dynamodb import DynamoDBLeaseStore
-from ansible_collections.labstream.aws.plugins.module_utils.lease_table import KEYS
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.dynamodb import DynamoDBLeaseStore
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.dynamodb_table import KEYS
 from botocore.config import Config
 
 from tests.simulator.control import CHECKOUT, Simulator

@@ -16,9 +16,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.module_utils.exceptions import LeaseStoreError
-from ansible_collections.labstream.aws.plugins.module_utils.lease import Lease, LeaseKey, Need, url_sha256
-from ansible_collections.labstream.aws.plugins.module_utils.lease_store.base import LeaseStore, Replace, Write
+from ansible_collections.labstream.aws.plugins.module_utils._exceptions import LeaseStoreError
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import Lease, LeaseKey, Need, url_sha256
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import LeaseStore, Replace, Write
 
 NOW = datetime(2026, 11, 21, 8, 0, 0, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=365)

@@ -16,16 +16,16 @@ from types import SimpleNamespace
 import botocore.session
 import pytest
 from ansible.module_utils import basic
-from ansible_collections.labstream.aws.plugins.module_utils import client as client_utils
-from ansible_collections.labstream.aws.plugins.module_utils.client import (
+from ansible_collections.labstream.aws.plugins.module_utils import _client as client_utils
+from ansible_collections.labstream.aws.plugins.module_utils._client import (
     ServiceClock,
     endpoint_host,
     pauses_between_tries,
     service_client,
 )
-from ansible_collections.labstream.aws.plugins.module_utils.exceptions import LabstreamError
-from ansible_collections.labstream.aws.plugins.module_utils.modules import LabstreamAWSModule
-from ansible_collections.labstream.aws.plugins.module_utils.nimble import create_client
+from ansible_collections.labstream.aws.plugins.module_utils._exceptions import LabstreamError
+from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
+from ansible_collections.labstream.aws.plugins.module_utils._nimble.api import create_client
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError, ResponseStreamingError
 from botocore.parsers import ResponseParserError
 

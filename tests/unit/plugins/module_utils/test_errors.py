@@ -8,14 +8,14 @@ import re
 
 import pytest
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
-from ansible_collections.labstream.aws.plugins.module_utils.errors import (
+from ansible_collections.labstream.aws.plugins.module_utils._errors import (
     AnsibleAppStreamError,
     AnsibleNimbleError,
     AppStreamErrorHandler,
     LeaseTableErrorHandler,
     NimbleErrorHandler,
 )
-from ansible_collections.labstream.aws.plugins.module_utils.exceptions import (
+from ansible_collections.labstream.aws.plugins.module_utils._exceptions import (
     LONGEST_SENTENCE,
     LabstreamError,
     NotReady,

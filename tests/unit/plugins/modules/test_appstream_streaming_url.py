@@ -7,10 +7,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption
-from ansible_collections.labstream.aws.plugins.module_utils.lease import Need
-from ansible_collections.labstream.aws.plugins.module_utils.results import name_of
-from ansible_collections.labstream.aws.plugins.module_utils.steps import Failure, Outcome
+from ansible_collections.labstream.aws.plugins.module_utils._exceptions import InvalidOption
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import Need
+from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import Failure, Outcome
+from ansible_collections.labstream.aws.plugins.module_utils._leases.summary import name_of
 from ansible_collections.labstream.aws.plugins.modules.appstream_streaming_url import (
     Request,
     by_user_id,

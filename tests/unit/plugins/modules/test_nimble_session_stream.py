@@ -7,10 +7,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption
-from ansible_collections.labstream.aws.plugins.module_utils.lease import Need
-from ansible_collections.labstream.aws.plugins.module_utils.nimble_states import Stream
-from ansible_collections.labstream.aws.plugins.module_utils.steps import Failure, Outcome
+from ansible_collections.labstream.aws.plugins.module_utils._exceptions import InvalidOption
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import Need
+from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import Failure, Outcome
+from ansible_collections.labstream.aws.plugins.module_utils._nimble.states import Stream
 from ansible_collections.labstream.aws.plugins.modules.nimble_session_stream import entry_of, need_of, sessions_of
 
 from tests.unit.plugins.module_utils.support import key_of, lease_of

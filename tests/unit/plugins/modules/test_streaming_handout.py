@@ -12,11 +12,11 @@ from datetime import datetime
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils.exceptions import InvalidOption, LabstreamError
-from ansible_collections.labstream.aws.plugins.module_utils.handout_pages import defused
-from ansible_collections.labstream.aws.plugins.module_utils.handouts import key_of
-from ansible_collections.labstream.aws.plugins.module_utils.lease import LeaseKey, purpose_of
-from ansible_collections.labstream.aws.plugins.module_utils.lease_store.sqlite import SQLiteLeaseStore
+from ansible_collections.labstream.aws.plugins.module_utils._exceptions import InvalidOption, LabstreamError
+from ansible_collections.labstream.aws.plugins.module_utils._handouts.handout import key_of
+from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages import defused
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import LeaseKey, purpose_of
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.sqlite import SQLiteLeaseStore
 from ansible_collections.labstream.aws.plugins.modules import streaming_handout
 from ansible_collections.labstream.aws.plugins.modules.streaming_handout import EMPTY_RESULT
 

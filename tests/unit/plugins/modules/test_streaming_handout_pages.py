@@ -17,9 +17,9 @@ from html import unescape
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils.exceptions import LabstreamError
-from ansible_collections.labstream.aws.plugins.module_utils.handout_files import TEMPORARY
-from ansible_collections.labstream.aws.plugins.module_utils.lease_store.sqlite import SQLiteLeaseStore
+from ansible_collections.labstream.aws.plugins.module_utils._exceptions import LabstreamError
+from ansible_collections.labstream.aws.plugins.module_utils._handouts.files import TEMPORARY
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.sqlite import SQLiteLeaseStore
 from ansible_collections.labstream.aws.plugins.modules import streaming_handout
 
 from tests.unit.plugins.module_utils.support import (

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.labstream.aws.plugins.plugin_utils.nimble_sessions import nimble_sessions
+from ansible_collections.labstream.aws.plugins.plugin_utils._nimble_sessions import nimble_sessions
 
 FAILED = "'s2' is START_FAILED (INSUFFICIENT_CAPACITY: AWS has no machine of this instance type free)"
 

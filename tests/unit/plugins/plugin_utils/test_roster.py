@@ -7,8 +7,8 @@ from __future__ import annotations
 import csv
 
 import pytest
-from ansible_collections.labstream.aws.plugins.plugin_utils.roster import roster
-from ansible_collections.labstream.aws.plugins.plugin_utils.user_id import appstream_user_id
+from ansible_collections.labstream.aws.plugins.plugin_utils._roster import roster
+from ansible_collections.labstream.aws.plugins.plugin_utils._user_id import appstream_user_id
 
 KEY = "correct horse battery staple"
 PLAIN = "learner,name,email,user_id\nl1,Anna Example,anna@example.org,anna\nl2,Ben Example,ben@example.org,\n"

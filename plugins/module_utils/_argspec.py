@@ -1,0 +1,127 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The arguments that our modules share; doc fragment C(lease) documents them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible.module_utils.basic import env_fallback
+
+from ._exceptions import InvalidOption, quote
+from ._leases.stores.address import DEFAULT_LEASE_STORE, NONE, address_of
+from ._time import parse_date_time
+
+MOST_CONCURRENCY = 64
+LONGEST_LAB = 255
+
+
+def store_arguments() -> dict[str, Any]:
+    """The argument spec of a module that opens the lease store."""
+    return dict(
+        lease_store=dict(type="str", default=DEFAULT_LEASE_STORE, fallback=(env_fallback, ["LABSTREAM_LEASE_STORE"])),
+    )
+
+
+def lease_arguments() -> dict[str, Any]:
+    """The argument spec of a module that issues URLs."""
+    return dict(
+        state=dict(type="str", choices=["present", "absent"], default="present"),
+        lab=dict(type="str"),
+        min_remaining=dict(type="int"),
+        force=dict(type="bool", default=False),
+        purge=dict(type="bool", default=False),
+        concurrency=dict(type="int", default=16),
+        return_urls=dict(type="bool", default=True),
+        **store_arguments(),
+    )
+
+
+def check_concurrency(concurrency: int) -> None:
+    """Refuse what is no number of calls to make at once.
+
+    Raises:
+        InvalidOption: naming the value.
+    """
+    if not 1 <= concurrency <= MOST_CONCURRENCY:
+        raise InvalidOption(f"concurrency is {concurrency}, but it must be from 1 to {MOST_CONCURRENCY}.")
+
+
+def check_has_lease_store(lease_store: str) -> None:
+    """Refuse ``none``, for a module that reads what others have issued.
+
+    Raises:
+        InvalidOption: naming the value.
+    """
+    if lease_store == NONE:
+        raise InvalidOption(
+            "lease_store is none, which remembers no URL: name the store that the URLs were issued with."
+        )
+
+
+def check_given(params: Mapping[str, Any], options: Sequence[str]) -> None:
+    """Refuse that all of these options are null, which the argument spec's requirements take for values.
+
+    Raises:
+        InvalidOption: naming them.
+    """
+    if all(params[option] is None for option in options):
+        named = " and ".join([", ".join(options[:-1]), options[-1]]) if len(options) > 1 else options[0]
+        raise InvalidOption(f"Give {'one of ' if len(options) > 1 else ''}{named}: null is no value.")
+
+
+def check_lab(lab: str | None) -> None:
+    """Refuse what is no name of a lab; None is no lab.
+
+    Raises:
+        InvalidOption: naming the value.
+    """
+    if lab is not None and not (0 < len(lab) <= LONGEST_LAB and lab.isprintable()):
+        raise InvalidOption(
+            f"lab is {quote(lab)}, but it must have 1 to {LONGEST_LAB} printable characters: give the lab a name."
+        )
+
+
+def check_lease_arguments(params: dict[str, Any], who: Sequence[str]) -> None:
+    """Refuse what the argument spec cannot.
+
+    Args:
+        params: The module's options.
+        who: Those that say whom the leases are for.
+
+    Raises:
+        InvalidOption: naming the value.
+    """
+    check_concurrency(params["concurrency"])
+    address_of(params["lease_store"])
+    check_lab(params["lab"])
+    check_given(params, who if params["state"] == "present" else (*who, "lab"))
+    if params["state"] == "present" and params["lease_store"] == NONE and not params["return_urls"]:
+        raise InvalidOption(
+            "lease_store is none and return_urls is false, so nobody would ever get the URLs: name a lease store, or "
+            "have the URLs returned."
+        )
+    if params["purge"] and params["state"] == "present":
+        raise InvalidOption("purge is only for state=absent: set that too, or leave purge out.")
+
+
+def moment_of(option: str, text: str) -> datetime:
+    """The moment in UTC that an option's value is: ISO 8601 with an offset, such as ``2026-11-21T17:00:00+01:00``.
+
+    Raises:
+        InvalidOption: the value is no such time; names it.
+    """
+    like = "write it like 2026-11-21T17:00:00+01:00."
+    try:
+        moment = parse_date_time(text)
+        if moment is None:
+            raise InvalidOption(f"{option} is {quote(text)}, which is no ISO 8601 time: {like}")
+        if moment.tzinfo is None:
+            raise InvalidOption(f"{option} is {quote(text)}, which has no offset from UTC: {like}")
+        return moment.astimezone(timezone.utc)
+    except (ValueError, OverflowError) as e:
+        raise InvalidOption(f"{option} is {quote(text)}, and there is no such time ({e}): {like}") from e

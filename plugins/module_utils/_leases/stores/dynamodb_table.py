@@ -1,0 +1,335 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The DynamoDB table for leases: its keys, its settings, and the calls that make it so.
+
+A setting is named as the module's option for it, or as the diff shows it: ``billing_mode``, ``deletion_protection``,
+``kms_key_id``, ``time_to_live`` (the attribute by which items expire) and ``tags``. Source: the API reference of
+DynamoDB (CreateTable, UpdateTable, UpdateTimeToLive).
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from ansible_collections.amazon.aws.plugins.module_utils.tagging import (
+    ansible_dict_to_boto3_tag_list,
+    boto3_tag_list_to_ansible_dict,
+)
+
+from ..._errors import AnsibleLeaseTableError, LeaseTableErrorHandler
+from ..._exceptions import InvalidOption, LeaseStoreError, quote
+from .address import is_table_name
+
+SERVICE = "dynamodb"
+# Name, kind and type: strings. The store says what is in them.
+KEYS = (("scope", "HASH", "S"), ("seat", "RANGE", "S"))
+# These are the same for every lease table.
+ON_DEMAND = "PAY_PER_REQUEST"
+EXPIRES_BY = "delete_after"
+
+ACTIVE = "ACTIVE"
+_PASSING = ("CREATING", "UPDATING")
+# In seconds. A table without items is ACTIVE after a few.
+LONGEST_WAIT, PAUSE = 300, 2
+
+# What every resource of AWS takes for tags.
+MOST_TAGS, LONGEST_TAG_KEY, LONGEST_TAG_VALUE = 50, 128, 256
+
+# Not an alias: it may come to stand for another key, and it cannot be compared with what the table has.
+_KMS_KEY = re.compile(r"(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/)?[A-Za-z0-9-]{1,64}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as DynamoDB describes it. ``keys`` are names, kinds and types; ``kms_key_arn`` is None for AWS's key."""
+
+    arn: str
+    status: str
+    keys: tuple[tuple[str, str, str], ...]
+    billing_mode: str
+    deletion_protection: bool
+    kms_key_arn: str | None
+
+
+@LeaseTableErrorHandler.common_error_handler("describe the table")
+def describe_table(client: Any, **parameters: Any) -> Table:
+    """The table (DescribeTable)."""
+    described = client.describe_table(**parameters)["Table"]
+    types = {each["AttributeName"]: each["AttributeType"] for each in described.get("AttributeDefinitions", [])}
+    return Table(
+        arn=described["TableArn"],
+        status=described["TableStatus"],
+        keys=tuple(
+            (key["AttributeName"], key["KeyType"], types[key["AttributeName"]])
+            for key in described.get("KeySchema", [])
+        ),
+        # A table that has always been provisioned has no summary.
+        billing_mode=described.get("BillingModeSummary", {}).get("BillingMode") or "PROVISIONED",
+        deletion_protection=bool(described.get("DeletionProtectionEnabled")),
+        kms_key_arn=described.get("SSEDescription", {}).get("KMSMasterKeyArn"),
+    )
+
+
+@LeaseTableErrorHandler.common_error_handler("create the table")
+def create_table(client: Any, **parameters: Any) -> None:
+    """Have the table created (CreateTable)."""
+    client.create_table(**parameters)
+
+
+@LeaseTableErrorHandler.common_error_handler("change the table")
+def update_table(client: Any, **parameters: Any) -> str:
+    """Have the table changed; its status then (UpdateTable)."""
+    return client.update_table(**parameters)["TableDescription"]["TableStatus"]
+
+
+@LeaseTableErrorHandler.common_error_handler("read the time to live of the table")
+def describe_time_to_live(client: Any, name: str) -> tuple[str, str | None]:
+    """Its status, and the attribute by which items expire or did so once (DescribeTimeToLive)."""
+    described = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+    return described["TimeToLiveStatus"], described.get("AttributeName")
+
+
+@LeaseTableErrorHandler.common_error_handler("set the time to live of the table")
+def update_time_to_live(client: Any, name: str, attribute: str) -> None:
+    """Have items expire by that attribute (UpdateTimeToLive)."""
+    client.update_time_to_live(TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": attribute})
+
+
+@LeaseTableErrorHandler.common_error_handler("list the tags of the table")
+def list_tags(client: Any, arn: str) -> dict[str, str]:
+    """The table's tags (ListTagsOfResource), all pages."""
+    pages = client.get_paginator("list_tags_of_resource").paginate(ResourceArn=arn)
+    return boto3_tag_list_to_ansible_dict(pages.build_full_result().get("Tags", []))
+
+
+@LeaseTableErrorHandler.common_error_handler("tag the table")
+def tag_resource(client: Any, arn: str, tags: Mapping[str, str]) -> None:
+    """Add or change these tags (TagResource)."""
+    client.tag_resource(ResourceArn=arn, Tags=ansible_dict_to_boto3_tag_list(tags))
+
+
+def check_table_name(name: str) -> None:
+    """Refuse a name that no table can have.
+
+    Raises:
+        InvalidOption: naming the value.
+    """
+    if not is_table_name(name):
+        raise InvalidOption(
+            f"name is {quote(name)}, but a table's name has 3 to 255 of the characters a-z, A-Z, 0-9, _, - and the "
+            "full stop: correct it."
+        )
+
+
+def check_tags(tags: Mapping[str, Any] | None) -> None:
+    """Refuse tags that no table can have.
+
+    Raises:
+        InvalidOption: naming the tag.
+    """
+    if tags and len(tags) > MOST_TAGS:
+        raise InvalidOption(f"tags has {len(tags)} tags, but a table has at most {MOST_TAGS}.")
+    for key, value in (tags or {}).items():
+        fits = 0 < len(key) <= LONGEST_TAG_KEY and len(str(value)) <= LONGEST_TAG_VALUE
+        if not fits or key.startswith("aws:") or not f"{key}{value}".isprintable():
+            raise InvalidOption(
+                f"tags has {quote(key)}: {quote(value)}, but a key has 1 to {LONGEST_TAG_KEY} printable characters and "
+                f"does not begin with aws:, and a value has at most {LONGEST_TAG_VALUE} of them."
+            )
+
+
+def check_kms_key_id(kms_key_id: str | None) -> None:
+    """Refuse what is neither the id nor the ARN of a key.
+
+    Raises:
+        InvalidOption: naming the value.
+    """
+    if kms_key_id is not None and not _KMS_KEY.fullmatch(kms_key_id):
+        raise InvalidOption(
+            f"kms_key_id is {quote(kms_key_id)}, but it must be the id or the ARN of a KMS key, and no alias: look the "
+            "key up (DescribeKey)."
+        )
+
+
+def wrong_keys(table: Table) -> str | None:
+    """Why the table's keys are none for leases, as the rest of a sentence; None if they are right."""
+    if table.keys == KEYS:
+        return None
+    return f"it has the key {_told(table.keys)}, and leases need {_told(KEYS)}"
+
+
+def _told(keys: tuple[tuple[str, str, str], ...]) -> str:
+    return " and ".join(f"{name} ({kind}, {type_})" for name, kind, type_ in keys)
+
+
+def lease_store_url(name: str, region: str, endpoint_url: str | None) -> str:
+    """What to give as ``lease_store`` for the table. The endpoint is in it, since a store has none but its own."""
+    parameters = {"region": region, **({"endpoint_url": endpoint_url} if endpoint_url else {})}
+    return f"dynamodb://{name}?{urlencode(parameters, safe=':/')}"
+
+
+def find_table(client: Any, name: str) -> Table | None:
+    """The table, once it is ACTIVE; None if there is none.
+
+    Raises:
+        LeaseStoreError: it cannot hold leases; says why.
+    """
+    return wait_until_active(client, name) if _describe(client, name) else None
+
+
+def create(client: Any, name: str, settings: Mapping[str, Any]) -> bool:
+    """Have the table created, with all of these settings that a table can be created with.
+
+    Returns:
+        False if somebody else was faster.
+    """
+    attributes = [{"AttributeName": key, "AttributeType": type_} for key, _kind, type_ in KEYS]
+    schema = [{"AttributeName": key, "KeyType": kind} for key, kind, _type in KEYS]
+    tags = settings.get("tags")
+    try:
+        create_table(
+            client,
+            TableName=name,
+            AttributeDefinitions=attributes,
+            KeySchema=schema,
+            **_parameters(settings),
+            **({"Tags": ansible_dict_to_boto3_tag_list(tags)} if tags else {}),
+        )
+    except AnsibleLeaseTableError as e:
+        if e.code != "ResourceInUseException":
+            raise
+        return False
+    return True
+
+
+def wait_until_active(client: Any, name: str) -> Table:
+    """The table, as soon as it is ACTIVE.
+
+    Raises:
+        LeaseStoreError: it is not so after LONGEST_WAIT seconds, never will be, or has other keys.
+    """
+    deadline = time.monotonic() + LONGEST_WAIT
+    while True:
+        table = _describe(client, name)
+        # It is told of a moment after it was created.
+        status = table.status if table else "CREATING"
+        if table and status == ACTIVE:
+            break
+        if status not in _PASSING:
+            raise LeaseStoreError(
+                f"Table {name!r} is {status}, so it cannot hold leases: make it ACTIVE, wait until it is gone, or name "
+                "another."
+            )
+        if time.monotonic() >= deadline:
+            raise LeaseStoreError(
+                f"Table {name!r} was still {status} after {LONGEST_WAIT} seconds: wait until it is ACTIVE, then run "
+                "again."
+            )
+        time.sleep(PAUSE)
+    problem = wrong_keys(table)
+    if problem:
+        raise LeaseStoreError(f"Table {name!r} cannot hold leases, since {problem}: name another table.")
+    return table
+
+
+def _describe(client: Any, name: str) -> Table | None:
+    try:
+        return describe_table(client, TableName=name)
+    except AnsibleLeaseTableError as e:
+        if e.code != "ResourceNotFoundException":
+            raise
+        return None
+
+
+def settings_of(client: Any, name: str, table: Table, *, with_tags: bool) -> dict[str, Any]:
+    """The settings that the table has now.
+
+    Raises:
+        LeaseStoreError: it is not free to expire leases.
+    """
+    settings: dict[str, Any] = {
+        "billing_mode": table.billing_mode,
+        "kms_key_id": table.kms_key_arn,
+        "deletion_protection": table.deletion_protection,
+        "time_to_live": _time_to_live(client, name),
+    }
+    if with_tags:
+        settings["tags"] = list_tags(client, table.arn)
+    return settings
+
+
+def _time_to_live(client: Any, name: str) -> str | None:
+    status, attribute = describe_time_to_live(client, name)
+    if status == "DISABLING":
+        raise LeaseStoreError(
+            f"The time to live of table {name!r} is being switched off, which takes an hour: run again then, or name "
+            "another table."
+        )
+    if status == "DISABLED":
+        return None
+    if attribute != EXPIRES_BY:
+        raise LeaseStoreError(
+            f"The items of table {name!r} expire by the attribute {attribute!r}, and leases by {EXPIRES_BY!r}: name "
+            "another table, or switch this one's time to live off (UpdateTimeToLive) and run again an hour later."
+        )
+    return attribute
+
+
+def changes_to(settings: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """What of the settings is not as wanted, with its new value. Tags are added and changed, never removed."""
+    target = dict(wanted)
+    if "tags" in wanted:
+        target["tags"] = {**settings["tags"], **wanted["tags"]}
+    if _id_of(settings["kms_key_id"]) == _id_of(wanted.get("kms_key_id")):
+        target.pop("kms_key_id", None)
+    return {name: value for name, value in target.items() if value != settings[name]}
+
+
+def _id_of(kms_key_id: str | None) -> str | None:
+    return kms_key_id and kms_key_id.rpartition("/")[2]
+
+
+def change(client: Any, name: str, table: Table, setting: str, value: Any) -> None:
+    """Change one setting of an ACTIVE table, and wait until it is ACTIVE again. DynamoDB takes few of them at once.
+
+    Raises:
+        LeaseStoreError: the table does not become ACTIVE.
+    """
+    if setting == "tags":
+        tag_resource(client, table.arn, value)
+    elif setting == "time_to_live":
+        _expire_by(client, name, value)
+    else:
+        # A description may be of a moment ago, and still say ACTIVE.
+        if update_table(client, TableName=name, **_parameters({setting: value})) != ACTIVE:
+            time.sleep(PAUSE)
+        wait_until_active(client, name)
+
+
+def _expire_by(client: Any, name: str, attribute: str) -> None:
+    try:
+        update_time_to_live(client, name, attribute)
+    except AnsibleLeaseTableError as e:
+        # So DynamoDB refuses what another run has done meanwhile.
+        if e.code != "ValidationException" or _time_to_live(client, name) != attribute:
+            raise
+
+
+def _parameters(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Of these settings, those that CreateTable and UpdateTable take, as they take them."""
+    parameters: dict[str, Any] = {}
+    if "billing_mode" in settings:
+        parameters["BillingMode"] = settings["billing_mode"]
+    if "deletion_protection" in settings:
+        parameters["DeletionProtectionEnabled"] = settings["deletion_protection"]
+    if "kms_key_id" in settings:
+        encryption = {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": settings["kms_key_id"]}
+        parameters["SSESpecification"] = encryption
+    return parameters

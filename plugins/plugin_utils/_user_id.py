@@ -1,0 +1,126 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""AppStream user ids made from e-mail addresses and names. Knows neither AWS nor Ansible.
+
+The user id is the key of the learner's home folder and of the monthly user fee, so the same person must get the same
+id for ever. THE ALGORITHM IS FROZEN: a change here moves every learner to a new, empty home folder.
+
+Only characters that are assigned in this Python's Unicode tables are accepted. Unicode promises that case folding and
+normalisation of an assigned character never change, so every Python that accepts a name makes the same id of it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+import unicodedata
+from typing import Any
+
+from ansible_collections.labstream.aws.plugins.module_utils._appstream.validation import USER_ID
+from ansible_collections.labstream.aws.plugins.module_utils._exceptions import quote
+
+STYLES = ("readable", "opaque")
+MINIMUM_KEY_LENGTH = 16
+
+_NOT_ALLOWED = re.compile(r"[^\w+=,.@-]", re.ASCII)
+
+# What copying out of a mail or a web page adds unseen: soft hyphen, zero-width and direction marks, byte order mark.
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+
+# Latin letters that have no decomposition into an ASCII letter and an accent.
+_TRANSLITERATION = str.maketrans(
+    {"æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ħ": "h", "ı": "i"}
+)
+
+# 12 characters of base32 are 60 bits: among 100,000 people whose readable parts are all equal, two share an id with
+# a probability of 4 in 1,000 million. 19 readable characters and the hyphen fill the 32 that the service allows.
+_HASH_LENGTH = 12
+_STEM_LENGTH = 32 - len("-") - _HASH_LENGTH
+
+# An opaque id is nothing but hash: 20 characters are 100 bits.
+_OPAQUE_LENGTH = 20
+
+
+def is_valid(user_id: str) -> bool:
+    """Return whether AppStream accepts ``user_id`` (CreateStreamingURL: 2..32 characters, ``[\\w+=,.@-]*``, ASCII)."""
+    return USER_ID.fullmatch(user_id) is not None
+
+
+def normalise(text: Any) -> str:
+    """Return the form in which two spellings of one person are equal.
+
+    Invisible characters and surrounding white space go, white space inside becomes one space, and the rest is
+    case-folded and brought to Unicode NFC. Normalising twice gives the same as normalising once.
+
+    Raises ValueError if ``text`` is not text, has nothing in it, or holds a character that no name has.
+    """
+    if not isinstance(text, str):
+        raise ValueError(f"A user id is made from text, not from {quote(text)} ({type(text).__name__}).")
+    folded = _INVISIBLE.sub("", text).strip()
+    if not folded:
+        raise ValueError(f"A user id cannot be made from {quote(text)}: there is nothing in it.")
+    for character in folded:
+        # Control characters, halves of surrogate pairs (undecodable bytes), and what has no meaning (yet).
+        if unicodedata.category(character) in ("Cc", "Cs", "Cn"):
+            raise ValueError(
+                f"A user id cannot be made from {quote(text)}: it holds U+{ord(character):04X}, "
+                f"which is a control character or not a character of Unicode {unicodedata.unidata_version}."
+            )
+    folded = unicodedata.normalize("NFC", folded).casefold()
+    # Again, since case folding can undo NFC.
+    return unicodedata.normalize("NFC", " ".join(folded.split()))
+
+
+def appstream_user_id(text: Any, style: str = "readable", key: str | None = None) -> str:
+    """Return the AppStream user id of the person that ``text`` (an e-mail address, login or name) stands for.
+
+    ``readable`` keeps a text that is a valid id once normalised, and otherwise makes a readable beginning and a hash.
+    ``opaque`` gives a hash keyed with ``key`` that tells nothing about the person to those who do not have the key.
+
+    Raises ValueError, with one sentence, for a text, style or key that cannot be used.
+    """
+    check_style(style, key)
+    person = normalise(text)
+    if style == "opaque":
+        return _base32(hmac.digest(str(key).encode(), person.encode(), "sha256"))[:_OPAQUE_LENGTH]
+    if is_valid(person):
+        return person
+    return f"{_stem(person)}-{_base32(hashlib.sha256(person.encode()).digest())[:_HASH_LENGTH]}"
+
+
+def rotated_user_id(user_id: str, generation: int) -> str:
+    """Return the user id of that generation of the learner whose first one, of generation 0, is ``user_id``."""
+    if generation == 0:
+        return user_id
+    digest = hashlib.sha256(f"{user_id}\n{generation}".encode()).digest()
+    return f"{user_id[:_STEM_LENGTH].rstrip('_+=,.@-')}-{_base32(digest)[:_HASH_LENGTH]}"
+
+
+def check_style(style: Any, key: Any) -> None:
+    """Raise ValueError unless ``style`` exists and ``key`` suits it. The key is a secret, so no message shows it."""
+    if style not in STYLES:
+        raise ValueError(f"The style of a user id is 'readable' or 'opaque', not {quote(style)}.")
+    if style == "readable":
+        if key is not None:
+            raise ValueError("A key is used with style='opaque' only; leave it out or set the style.")
+        return
+    if not isinstance(key, str) or len(key) < MINIMUM_KEY_LENGTH:
+        raise ValueError(f"style='opaque' needs a key: a secret text of at least {MINIMUM_KEY_LENGTH} characters.")
+    if key != key.strip() or not key.isprintable():
+        # A key file that gains a newline would give everybody a new id.
+        raise ValueError("The key of style='opaque' has white space around it or characters that cannot be printed.")
+
+
+def _stem(person: str) -> str:
+    """Return what can be kept of a normalised text in an id, at most 19 characters, for people to recognise."""
+    plain = unicodedata.normalize("NFKD", person.replace(" ", ".")).casefold().translate(_TRANSLITERATION)
+    return _NOT_ALLOWED.sub("", plain)[:_STEM_LENGTH].strip("_+=,.@-") or "user"
+
+
+def _base32(digest: bytes) -> str:
+    """Return bytes in the lower-case base32 alphabet of RFC 4648, which people can read out without confusion."""
+    return base64.b32encode(digest).decode().lower()

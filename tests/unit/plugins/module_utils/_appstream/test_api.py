@@ -1,0 +1,351 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from ansible_collections.labstream.aws.plugins.module_utils._appstream.api import (
+    Target,
+    create_streaming_url,
+    describe_fleet,
+    describe_stack,
+)
+from ansible_collections.labstream.aws.plugins.module_utils._appstream.validation import (
+    LONGEST_VALIDITY,
+    check_name,
+    check_user_id,
+    check_validity,
+)
+from ansible_collections.labstream.aws.plugins.module_utils._errors import AnsibleAppStreamError
+from ansible_collections.labstream.aws.plugins.module_utils._exceptions import (
+    InvalidOption,
+    LabstreamError,
+    NotReady,
+    quote,
+)
+from botocore.exceptions import ClientError
+
+CREATED = datetime(2026, 11, 20, 8, 0, 0, tzinfo=UTC)
+ARN = "arn:aws:appstream:eu-central-1:123456789012"
+STACK = {"Name": "cad-course", "Arn": f"{ARN}:stack/cad-course", "CreatedTime": CREATED}
+FLEET = {"Name": "cad-fleet", "Arn": f"{ARN}:fleet/cad-fleet", "CreatedTime": CREATED, "State": "RUNNING"}
+READY = Target(
+    region="eu-central-1",
+    stack_name="cad-course",
+    fleet_name="cad-fleet",
+    stack=STACK,
+    fleet=FLEET,
+    associated_fleets=["other-fleet", "cad-fleet"],
+)
+
+
+def target(**fields):
+    return dataclasses.replace(READY, **fields)
+
+
+def fleet(**fields):
+    return target(fleet={**FLEET, **fields})
+
+
+# The limits of what may be asked for.
+
+
+@pytest.mark.parametrize(
+    "user_id", ["an", "a" * 32, "anna@example.org", "Anna_Example", "a+b=c,d.e@f-g", "..", "--", "007", "@@"]
+)
+def test_a_user_id_of_the_right_length_and_characters_is_taken(user_id):
+    check_user_id(user_id)
+
+
+@pytest.mark.parametrize(
+    "user_id",
+    [
+        "",
+        "a",
+        "a" * 33,
+        "a" * 129,
+        "anna example",
+        " anna",
+        "anna ",
+        "anna\n",
+        "anna\t",
+        "änna",
+        "anna\u0301",
+        "ａnna",
+        "anna٣",
+        "anna/example",
+        "anna'example",
+        "anna;example",
+        "anna:example",
+        "anna*",
+        "{{ anna }}",
+        "anna\0",
+    ],
+)
+def test_a_user_id_that_would_fail_in_the_browser_is_refused(user_id):
+    with pytest.raises(InvalidOption) as refused:
+        check_user_id(user_id)
+    assert str(refused.value) == (
+        f"user_id is {quote(user_id)} (length {len(user_id)}), but it must have 2 to 32 characters out of "
+        "A-Z a-z 0-9 _ + = , . @ -: make one with the filter labstream.aws.appstream_user_id."
+    )
+
+
+def test_a_huge_value_is_not_shown_in_full():
+    with pytest.raises(InvalidOption, match=r"^user_id is 'a{20,40}\.\.\.a{20,40}' \(length 5000\), but"):
+        check_user_id("a" * 5000)
+
+
+@pytest.mark.parametrize("validity", [1, 2, 60, 604_799, 604_800])
+def test_a_validity_of_up_to_seven_days_is_taken(validity):
+    check_validity(validity)
+
+
+@pytest.mark.parametrize("validity", [-604_800, -1, 0, 604_801, 10**12])
+def test_a_validity_that_the_service_does_not_grant_is_refused(validity):
+    with pytest.raises(InvalidOption) as refused:
+        check_validity(validity)
+    assert str(refused.value) == f"validity is {validity}, but it must be from 1 to 604800 seconds (7 days)."
+
+
+def test_the_longest_validity_is_seven_days():
+    assert timedelta(days=7) == timedelta(seconds=LONGEST_VALIDITY)
+
+
+@pytest.mark.parametrize("name", ["c", "0", "cad-course", "CAD_course.2026", "c" * 101])
+def test_a_name_that_a_stack_can_have_is_taken(name):
+    check_name("stack_name", name)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "-cad", ".cad", "_cad", "cad course", "cad\n", "cäd", "cad/course", "cad:1", "c" * 102, "c" * 1000]
+)
+def test_a_name_that_no_stack_can_have_is_refused(name):
+    with pytest.raises(InvalidOption) as refused:
+        check_name("fleet_name", name)
+    assert str(refused.value) == (
+        f"fleet_name is {quote(name)}, but a name has 1 to 101 letters, digits, underscores, dots and hyphens and "
+        "begins with a letter or digit."
+    )
+
+
+# What can be streamed from.
+
+
+@pytest.mark.parametrize(
+    "ready",
+    [
+        READY,
+        target(associated_fleets=["cad-fleet"]),
+        fleet(DomainJoinInfo=None),
+        fleet(DomainJoinInfo={}),
+        fleet(FleetErrors=[{"ErrorCode": "ODD"}]),
+    ],
+)
+def test_a_running_fleet_of_the_stack_can_stream(ready):
+    ready.check_can_stream()
+
+
+@pytest.mark.parametrize(
+    ("unready", "sentence"),
+    [
+        pytest.param(
+            target(stack=None),
+            "Stack 'cad-course' does not exist in region eu-central-1: check stack_name, region and whose credentials "
+            "these are.",
+            id="no such stack",
+        ),
+        pytest.param(
+            target(fleet=None),
+            "Fleet 'cad-fleet' does not exist in region eu-central-1: check fleet_name, region and whose credentials "
+            "these are.",
+            id="no such fleet",
+        ),
+        pytest.param(
+            target(associated_fleets=["cad-fleet-2", "CAD-fleet"]),
+            "Fleet 'cad-fleet' is not associated with stack 'cad-course': associate them (AssociateFleet), then run "
+            "again.",
+            id="not associated",
+        ),
+        pytest.param(
+            target(associated_fleets=[]),
+            "Fleet 'cad-fleet' is not associated with stack 'cad-course': associate them (AssociateFleet), then run "
+            "again.",
+            id="a stack without fleets",
+        ),
+        pytest.param(
+            fleet(DomainJoinInfo={"DirectoryName": "corp.example.org"}),
+            "Fleet 'cad-fleet' is joined to the domain 'corp.example.org', and such a fleet lets nobody in by "
+            "streaming URL: use a fleet that is not joined to a domain, or SAML.",
+            id="joined to a domain",
+        ),
+        pytest.param(
+            fleet(State="STOPPED"),
+            "Fleet 'cad-fleet' is STOPPED, not RUNNING: start it (StartFleet), wait until it is RUNNING, then run "
+            "again.",
+            id="stopped",
+        ),
+        pytest.param(
+            fleet(State="STARTING"),
+            "Fleet 'cad-fleet' is STARTING, not RUNNING: wait until it is RUNNING, then run again.",
+            id="starting",
+        ),
+        pytest.param(
+            fleet(State="STOPPING"),
+            "Fleet 'cad-fleet' is STOPPING, not RUNNING: wait until it is STOPPED, start it (StartFleet), wait until "
+            "it is RUNNING, then run again.",
+            id="stopping",
+        ),
+    ],
+)
+def test_a_target_that_cannot_stream_is_refused_with_what_is_wrong_and_what_to_do(unready, sentence):
+    with pytest.raises(NotReady) as refused:
+        unready.check_can_stream()
+    assert str(refused.value) == sentence
+
+
+def test_what_must_be_mended_first_is_told_first():
+    """A stopped fleet of another stack need not be started, and one that is joined to a domain never."""
+    broken = target(
+        associated_fleets=[], fleet={**FLEET, "State": "STOPPED", "DomainJoinInfo": {"DirectoryName": "corp"}}
+    )
+    with pytest.raises(NotReady, match="not associated"):
+        broken.check_can_stream()
+    with pytest.raises(NotReady, match="joined to the domain"):
+        dataclasses.replace(broken, associated_fleets=["cad-fleet"]).check_can_stream()
+
+
+# Where its leases are found, also when it is gone.
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        pytest.param(READY, id="both are there"),
+        pytest.param(target(stack=None), id="the stack is gone"),
+        pytest.param(target(fleet=None), id="the fleet is gone"),
+        pytest.param(target(stack=None, fleet=None).in_account("123456789012", "aws"), id="both are gone"),
+    ],
+)
+def test_the_arns_are_the_same_whether_stack_and_fleet_are_there_or_gone(where):
+    assert (where.stack_arn, where.fleet_arn) == (STACK["Arn"], FLEET["Arn"])
+
+
+def test_without_stack_fleet_and_account_there_are_no_arns():
+    gone = target(stack=None, fleet=None)
+    assert (gone.stack_arn, gone.fleet_arn) == (None, None)
+
+
+@pytest.mark.parametrize("partition", ["aws-us-gov", "aws-cn"])
+def test_arns_are_those_of_the_partition(partition):
+    gone = target(stack=None, fleet=None).in_account("210987654321", partition)
+    assert gone.stack_arn == f"arn:{partition}:appstream:eu-central-1:210987654321:stack/cad-course"
+    assert gone.fleet_arn == f"arn:{partition}:appstream:eu-central-1:210987654321:fleet/cad-fleet"
+
+
+LATER = CREATED + timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("stack", "fleet_created", "created"),
+    [
+        pytest.param(CREATED, LATER, LATER, id="the fleet is younger"),
+        pytest.param(LATER, CREATED, LATER, id="the stack is younger"),
+        pytest.param(LATER, None, LATER, id="only the stack tells"),
+        pytest.param(None, LATER, LATER, id="only the fleet tells"),
+        pytest.param(None, None, datetime(1, 1, 1, tzinfo=UTC), id="none tells"),
+        pytest.param(CREATED.replace(microsecond=999_000), CREATED, CREATED, id="rounded down"),
+        pytest.param(CREATED.astimezone(timezone(timedelta(hours=9))), None, CREATED, id="of another zone"),
+    ],
+)
+def test_a_target_is_as_old_as_the_younger_of_stack_and_fleet(stack, fleet_created, created):
+    made = target(stack={**STACK, "CreatedTime": stack}, fleet={**FLEET, "CreatedTime": fleet_created})
+    assert made.created == created
+    assert made.created.utcoffset() == timedelta(0)
+
+
+# What CreateStreamingURL replies.
+
+
+class Replies:
+    """A client that gives one reply."""
+
+    def __init__(self, reply):
+        self.reply = reply
+
+    def create_streaming_url(self, **parameters):
+        self.parameters = parameters
+        return self.reply
+
+
+def test_a_url_comes_with_the_whole_second_before_it_expires():
+    local = datetime(2026, 11, 21, 17, 0, 0, 900_000, tzinfo=timezone(timedelta(hours=1)))
+    client = Replies({"StreamingURL": "https://x", "Expires": local})
+    assert create_streaming_url(client, UserId="anna", Validity=60) == (
+        "https://x",
+        datetime(2026, 11, 21, 16, 0, 0, tzinfo=UTC),
+    )
+    assert client.parameters == {"UserId": "anna", "Validity": 60}
+
+
+@pytest.mark.parametrize(
+    "reply", [{}, {"StreamingURL": "https://x"}, {"Expires": CREATED}, {"StreamingURL": "", "Expires": CREATED}]
+)
+def test_a_reply_without_a_url_is_no_success(reply):
+    with pytest.raises(NotReady) as refused:
+        create_streaming_url(Replies(reply))
+    assert str(refused.value) == "Failed to create a streaming URL: the service's reply has none. Run again."
+
+
+UNREADABLE = "the reply cannot be read: look whether endpoint_url names a server that speaks this API."
+
+
+@pytest.mark.parametrize("url", ["https://x\n", "https://x/\ud800", "https://x/" + "y" * 10_000_000, 7, ["https://x"]])
+def test_what_is_no_url_makes_a_reply_that_cannot_be_read(url):
+    with pytest.raises(AnsibleAppStreamError) as refused:
+        create_streaming_url(Replies({"StreamingURL": url, "Expires": CREATED}))
+    assert str(refused.value) == f"Failed to create a streaming URL: {UNREADABLE}"
+
+
+SECRET = "correct-horse-battery-staple"
+
+
+class Stumbles:
+    """A client whose calls all raise."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def __getattr__(self, name):
+        def call(**_parameters):
+            raise self.error
+
+        return call
+
+
+@pytest.mark.parametrize("call", [lambda client: describe_stack(client, "x"), create_streaming_url])
+@pytest.mark.parametrize(
+    "error",
+    [
+        AttributeError(f"no {SECRET}"),
+        KeyError(SECRET),
+        TypeError(SECRET),
+        ValueError(f"bad {SECRET}"),
+        ClientError({"Error": {"Code": "502", "Message": f"<html>{SECRET}</html>"}}, "DescribeStacks"),
+    ],
+)
+def test_a_reply_of_somebody_else_is_told_and_not_quoted(call, error):
+    with pytest.raises(LabstreamError) as refused:
+        call(Stumbles(error))
+    assert str(refused.value).endswith(f": {UNREADABLE}")
+    assert SECRET not in str(refused.value)
+
+
+@pytest.mark.parametrize("describe", [describe_stack, describe_fleet])
+def test_what_the_service_does_not_find_is_none(describe):
+    not_found = ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "No."}}, "DescribeStacks")
+    assert describe(Stumbles(not_found), "x") is None

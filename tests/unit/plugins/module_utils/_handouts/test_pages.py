@@ -1,0 +1,345 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The texts of hand-outs: what is in a page, what can never be, and what hostile names do to it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+
+import pytest
+from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages import (
+    STATES,
+    LabClass,
+    LearnersLink,
+    OverviewRow,
+    csv_text,
+    ended_page,
+    is_web_address,
+    learner_page,
+    moved_page,
+    overview_page,
+    shown,
+)
+
+NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+LAB = LabClass("Computer-aided design", NOON, NOON + timedelta(hours=4), "Carla Example")
+URL = "https://streaming.example.org/?secret=correct-horse"
+LINK = LearnersLink(URL, NOON + timedelta(hours=5))
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "</script><script>alert(1)</script>",
+    "</title><img src=x onerror=alert(1)>",
+    '"><a href="https://evil.example.org">',
+    "' onclick='alert(1)",
+    "<!-- -->",
+    "]]><style>*{display:none}</style>",
+    "{{ 7 * 7 }}{% raw %}",
+    "{title}{0}%s",
+    "\u202egnp.exe\u2066",
+    "a\u200bb\ufeffc\u2060d",
+    "nul\x00bell\x07escape\x1b[31m",
+    "half\ud800a pair",
+    "line\u2028break\nand\rmore",
+    "=HYPERLINK(1)",
+    "مریم",
+]
+
+
+class Elements(HTMLParser):
+    """The elements of a page with their attributes, and its text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.comments: list[str] = []
+        self.words = ""
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.words += data
+
+    def handle_comment(self, data):
+        self.comments.append(data)
+
+    def of(self, tag):
+        return [attributes for name, attributes in self.found if name == tag]
+
+    def by_id(self, name):
+        return next(attributes for _tag, attributes in self.found if attributes.get("id") == name)
+
+
+def row(**fields):
+    known = dict(learner="S1", name="Anna Example", seat="s1", state="working", expires=NOON, issued=NOON)
+    return OverviewRow(**{**known, **fields})
+
+
+def pages_of(lab=LAB, name="Anna Example"):
+    """Every kind of page."""
+    return {
+        "open": learner_page(lab, name, LINK),
+        "waiting": learner_page(lab, name, None),
+        "ended": ended_page(lab),
+        "moved": moved_page(lab),
+        "overview": overview_page(lab, [row(name=name, learner=name, seat=name)], ended=False),
+    }
+
+
+PAGES = pages_of()
+
+
+def test_a_learners_page_says_who_what_when_and_opens_the_url():
+    page = Elements(learner_page(LAB, "Anna Example", LINK))
+    for words in ("Computer-aided design", "Anna Example", "Carla Example", "21 November 2026, 17:00 UTC"):
+        assert words in page.words
+    assert page.by_id("open")["href"] == URL
+    assert page.by_id("page")["data-state"] == "open"
+    assert page.by_id("page")["data-expires"] == "2026-11-21T17:00:00Z"
+    assert {"datetime": "2026-11-21T17:00:00Z"} in page.of("time")
+
+
+def test_a_page_without_a_url_says_when_the_class_starts_and_looks_again_without_a_script_too():
+    text = learner_page(LAB, "Anna Example", None)
+    page = Elements(text)
+    assert page.by_id("page")["data-state"] == "waiting"
+    assert page.by_id("page")["data-starts"] == "2026-11-21T12:00:00Z"
+    assert not page.of("a")
+    assert '<noscript><meta http-equiv="refresh" content="300"></noscript>' in text
+    assert "refresh" not in PAGES["open"].partition("<style>")[0]
+
+
+@pytest.mark.parametrize(
+    ("lab", "says"),
+    [
+        (LabClass("CAD"), ""),
+        (LabClass("CAD", starts=NOON), "The class starts: 21 November 2026, 12:00 UTC"),
+        (LabClass("CAD", ends=NOON), "The class ends: 21 November 2026, 12:00 UTC"),
+        (LAB, "Class: 21 November 2026, 12:00 UTC to 21 November 2026, 16:00 UTC"),
+    ],
+)
+def test_the_times_of_the_class_are_told_as_far_as_they_are_known(lab, says):
+    for link in (None, LINK):
+        page = Elements(learner_page(lab, "Anna", link))
+        assert says in page.words
+        assert ("Class" in page.words or "The class" in page.words) is bool(says)
+
+
+@pytest.mark.parametrize("kind", ["ended", "moved"])
+def test_what_a_page_becomes_in_the_end_names_nobody_and_leads_nowhere(kind):
+    page = Elements(PAGES[kind])
+    assert "Anna" not in PAGES[kind]
+    assert not page.of("a")
+    assert page.by_id("page")["data-state"] == kind
+
+
+def test_the_url_is_in_one_attribute_and_nowhere_else():
+    assert PAGES["open"].count("correct-horse") == 1
+    assert "correct-horse" not in Elements(PAGES["open"]).words
+    for kind in PAGES.keys() - {"open"}:
+        assert "correct-horse" not in PAGES[kind]
+
+
+def test_a_url_that_has_html_in_it_is_escaped():
+    url = "https://streaming.example.org/?a=1&b=2'%22"
+    assert Elements(learner_page(LAB, "Anna", LearnersLink(url, NOON))).by_id("open")["href"] == url
+    quoted = 'https://streaming.example.org/?"><script>'
+    page = Elements(learner_page(LAB, "Anna", LearnersLink(quoted, NOON)))
+    assert page.by_id("open")["href"] == quoted
+    assert len(page.of("script")) == 1
+
+
+NO_WEB_ADDRESSES = [
+    "javascript:alert(1)",
+    "JavaScript:alert(1)",
+    " javascript:alert(1)",
+    "java\nscript:alert(1)",
+    "data:text/html,<script>alert(1)</script>",
+    "vbscript:x",
+    "file:///etc/passwd",
+    "amazonappstream:x",
+    "//evil.example.org",
+    "/relative",
+    "https:",
+    "https://",
+    "https://[",
+    "https://example.org/a b",
+    "https://example.org/\x00",
+    "",
+]
+
+
+@pytest.mark.parametrize("url", NO_WEB_ADDRESSES)
+def test_what_is_no_address_of_the_web_is_never_on_a_page(url):
+    assert not is_web_address(url)
+    with pytest.raises(ValueError, match="no URL of the web"):
+        learner_page(LAB, "Anna", LearnersLink(url, NOON))
+
+
+@pytest.mark.parametrize("url", [URL, "http://127.0.0.1:5000/x", "HTTPS://EXAMPLE.ORG", "https://example.org:8443/a#b"])
+def test_addresses_of_the_web_are_known(url):
+    assert is_web_address(url)
+
+
+# Hostile names
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_name_changes_what_a_page_consists_of(name):
+    harmless = pages_of(LabClass("x", NOON, NOON, "x"), "x")
+    for kind, page in pages_of(LabClass(name, NOON, NOON, name), name).items():
+        elements = Elements(page)
+        assert elements.found == Elements(harmless[kind]).found, kind
+        assert elements.comments == []
+        assert shown(name) in elements.words
+        page.encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Anna Example", "Anna Example"),
+        ("  Anna\t\n Example ", "Anna Example"),
+        ("a\u2028b\u2029c\u00a0d\x85e", "a b c d e"),
+        ("\u202egnp.exe\u202c", "gnp.exe"),
+        ("a\u200bb\ufeffc\u2060d\u00ade", "abcde"),
+        ("\x00a\x1bb\x7f", "ab"),
+        ("a\ud800b", "ab"),
+        ("می\u200cخواهم", "می\u200cخواهم"),
+        ("\U0001f469\u200d\U0001f4bb", "\U0001f469\u200d\U0001f4bb"),
+        ("مریم", "مریم"),
+        (None, ""),
+        (7, "7"),
+    ],
+)
+def test_what_nobody_sees_is_not_shown(text, told):
+    assert shown(text) == told
+
+
+def test_a_name_that_reads_from_right_to_left_turns_nothing_around_it():
+    assert "<bdi>مریم</bdi>" in learner_page(LAB, "مریم", LINK)
+
+
+# Self-contained, private, readable by all
+
+
+@pytest.mark.parametrize("kind", PAGES)
+def test_a_page_asks_nobody_for_anything(kind):
+    page = Elements(PAGES[kind])
+    allowed = {URL, "data:,"}
+    told = {
+        attributes[name] for _tag, attributes in page.found for name in ("src", "href", "action") if name in attributes
+    }
+    assert told <= allowed
+    assert "@import" not in PAGES[kind]
+    assert "url(" not in PAGES[kind]
+    assert {"name": "referrer", "content": "no-referrer"} in page.of("meta")
+
+
+@pytest.mark.parametrize("kind", PAGES)
+def test_the_policy_of_a_page_allows_its_own_script_and_style_by_their_hashes(kind):
+    [policy] = [
+        str(meta["content"])
+        for meta in Elements(PAGES[kind]).of("meta")
+        if meta.get("http-equiv") == "Content-Security-Policy"
+    ]
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    for tag, rule in (("script", "script-src"), ("style", "style-src")):
+        [text] = re.findall(f"<{tag}>(.*?)</{tag}>", PAGES[kind], re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert rules[rule] == f"'sha256-{digest}'"
+    assert rules["default-src"] == rules["base-uri"] == rules["form-action"] == "'none'"
+    assert rules["connect-src"] == "'self'"
+    assert not re.search(r"\s(on\w+|style)=", PAGES[kind].partition("<body>")[2].partition("<script>")[0])
+
+
+@pytest.mark.parametrize("kind", PAGES)
+def test_a_page_is_made_for_every_screen_and_reader(kind):
+    page = Elements(PAGES[kind])
+    assert page.of("html") == [{"lang": "en"}]
+    assert {"name": "viewport", "content": "width=device-width, initial-scale=1"} in page.of("meta")
+    assert len(page.of("main")) == len(page.of("h1")) == 1
+    assert "prefers-color-scheme: dark" in PAGES[kind]
+    assert ":focus-visible" in PAGES[kind]
+
+
+def test_the_countdown_is_silent_and_what_matters_is_told():
+    for kind in ("open", "waiting"):
+        page = Elements(PAGES[kind])
+        assert page.by_id("left")["role"] == "timer"
+        assert page.by_id("status")["role"] == "status"
+
+
+@pytest.mark.parametrize("kind", ["open", "waiting"])
+def test_what_will_be_told_has_its_place_before_there_is_anything_to_tell(kind):
+    """A region that is hidden while it is empty is unknown to a screen reader, which then misses its first words."""
+    assert '<p id="status" role="status"></p>' in PAGES[kind]
+    assert "display: none" not in PAGES[kind]
+
+
+def colours(style, dark):
+    text = style.partition("prefers-color-scheme: dark")[2 if dark else 0]
+    return dict(re.findall(r"--([\w-]+): (#[0-9a-f]{3,6})", text.partition("}")[0]))
+
+
+def luminance(colour):
+    digits = colour[1:] if len(colour) == 7 else "".join(digit * 2 for digit in colour[1:])
+    parts = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize(
+    ("text", "ground"),
+    [
+        ("text", "card"),
+        ("quiet", "card"),
+        ("good", "card"),
+        ("bad", "card"),
+        ("on-accent", "accent"),
+        ("accent", "card"),
+    ],
+)
+def test_colours_have_the_contrast_that_readers_need(text, ground, dark):
+    """WCAG 2.2, 1.4.3."""
+    palette = colours(PAGES["open"], dark)
+    light, other = sorted((luminance(palette[text]), luminance(palette[ground])), reverse=True)
+    assert (light + 0.05) / (other + 0.05) >= 4.5
+
+
+@pytest.mark.parametrize("kind", PAGES)
+def test_equal_input_gives_equal_text(kind):
+    assert pages_of()[kind] == PAGES[kind]
+
+
+# The overview
+
+
+def test_the_overview_has_a_line_for_each_seat_and_counts_them():
+    rows = [row(state=state, name=f"Name of {state}") for state in STATES] + [
+        row(expires=None, issued=None, state="none")
+    ]
+    page = Elements(overview_page(LAB, rows, ended=False))
+    assert len(page.of("tr")) == 1 + len(rows)
+    assert "Seats: 5; works: 1, expired: 1, forgotten: 1, no URL yet: 2." in page.words
+    for state, words in STATES.items():
+        assert f"Name of {state}" in page.words
+        assert words in page.words
+
+
+def test_the_overview_says_that_the_class_has_ended():
+    assert "The class has ended." in overview_page(LAB, [], ended=True)
+    assert "The class has ended." not in overview_page(LAB, [], ended=False)
+
+
+def test_a_csv_file_quotes_what_would_break_it():
+    assert csv_text(("a", "b"), [dict(a='x"y', b="1,2")]) == 'a,b\r\n"x""y","1,2"\r\n'

@@ -1,0 +1,489 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What every lease store must do. A store joins by a function in STORES that opens it."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
+
+import pytest
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import RETENTION
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import NoLeaseStore, Replace, Write
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.sqlite import SQLiteLeaseStore
+
+from tests.unit.plugins.module_utils.support import (
+    DAY,
+    NOW,
+    SCOPE,
+    after,
+    compare_and_set,
+    intent_of,
+    key_of,
+    lease_of,
+    replace_lease,
+    stream_lease_of,
+)
+
+
+def in_file(request):
+    """A store in a SQLite file."""
+    path = request.getfixturevalue("tmp_path") / "leases.sqlite3"
+    return partial(SQLiteLeaseStore, str(path), create=True)
+
+
+def in_table(service, request):
+    """A store in a DynamoDB table of that service."""
+    service = request.getfixturevalue(service)
+    return partial(service.store, service.create_table())
+
+
+STORES = {
+    "sqlite": in_file,
+    "moto": partial(in_table, "moto"),
+    "dynalite": partial(in_table, "dynalite"),
+}
+
+
+@pytest.fixture(params=STORES.values(), ids=STORES.keys())
+def opened(request):
+    """Opens the store; every call opens the same leases anew, as another run does."""
+    open_store, stores = request.param(request), []
+
+    def open_it():
+        stores.append(open_store())
+        return stores[-1]
+
+    yield open_it
+    for store in stores:
+        store.close()
+
+
+@pytest.fixture
+def store(opened):
+    """An open store without leases."""
+    return opened()
+
+
+def write(store, *leases, expected=None, now=NOW):
+    """Write the leases; the store must take them."""
+    assert store.write([Write(lease, expected) for lease in leases], now=now) == list(leases)
+
+
+def find(store, scope=SCOPE, *, now=NOW):
+    """All leases of a scope. Who asks for their keys must be told the same."""
+    found = store.find(scope, now=now)
+    assert store.read(found.keys(), now=now) == found
+    return found
+
+
+def touch(store, now):
+    """A write that concerns no lease that a test looks at."""
+    write(store, lease_of(key_of(scope="other"), expires=10**9), now=now)
+
+
+def read_one(store, *, now=NOW):
+    """The lease of the key that most tests use, or None. Who asks for all leases must be told the same."""
+    held = store.read([key_of()], now=now)
+    assert held.keys() <= {key_of()}
+    assert store.find(SCOPE, now=now).get(key_of()) == held.get(key_of())
+    return held.get(key_of())
+
+
+def test_a_new_store_has_no_leases(store):
+    assert find(store) == {}
+
+
+@pytest.mark.parametrize(
+    "lease",
+    [
+        pytest.param(lease_of(validity=60, lab="cad"), id="all fields"),
+        pytest.param(lease_of(), id="only what must be"),
+        pytest.param(lease_of(validity=0, lab=""), id="what is nothing but is not null"),
+        pytest.param(lease_of(key_of("änna@例え.jp", '{"a":"ü"}', "s|'\";--%_"), lab="Übung № 7 🎓"), id="unicode"),
+        pytest.param(lease_of(key_of("a\nb\tc"), lab="two\nlines"), id="control characters"),
+        pytest.param(lease_of(url="https://streaming.example.org/?x=" + "ü" * 100_000), id="a URL of 200 KB"),
+        pytest.param(lease_of(key_of("s" * 900, "p" * 5000)), id="a long seat and a longer purpose"),
+        pytest.param(lease_of(url=None), id="no URL"),
+        pytest.param(lease_of(forgotten=after(-5), url=None), id="forgotten"),
+        pytest.param(intent_of(lab="cad"), id="an intent"),
+        pytest.param(intent_of(client_token="x" * 64, forgotten=NOW), id="an intent with the longest token, forgotten"),
+        pytest.param(stream_lease_of(stream_id="stream-ü", client_token="a b"), id="a stream"),
+        pytest.param(lease_of(expires=7_000 * 365 * DAY), id="far in the future"),
+        pytest.param(lease_of(issued=datetime(1969, 7, 20, tzinfo=UTC)), id="before the epoch"),
+    ],
+)
+def test_a_lease_comes_back_as_it_was_written(opened, lease):
+    write(opened(), lease)
+    assert find(opened(), lease.key.scope) == {lease.key: lease}
+
+
+def test_moments_of_other_zones_come_back_in_utc(store):
+    eastern = timezone(timedelta(hours=-5))
+    write(store, dataclasses.replace(lease_of(lease_id="x"), issued=NOW.astimezone(eastern)))
+    assert read_one(store) == lease_of(lease_id="x")
+    assert read_one(store).issued.utcoffset() == timedelta(0)
+
+
+def test_a_scope_is_read_alone(store):
+    # Given leases of two scopes of which one's name begins with the other's.
+    anna, ben = lease_of(key_of("anna")), lease_of(key_of("ben"))
+    elsewhere = lease_of(key_of("anna", scope=SCOPE + "-2"))
+    write(store, anna, ben, elsewhere)
+
+    # Then each is read without the other.
+    assert find(store) == {anna.key: anna, ben.key: ben}
+    assert find(store, SCOPE + "-2") == {elsewhere.key: elsewhere}
+    assert find(store, "appstream") == {}
+    assert find(store, "%") == {}
+
+
+def test_all_scopes_are_read_at_once(opened):
+    assert find(opened(), None) == {}
+    leases = [lease_of(key_of(seat)) for seat in ("anna", "ben")]
+    leases += [lease_of(key_of("anna", "purpose", "other")), lease_of(key_of(scope="third"), expires=-60, url=None)]
+    write(opened(), *leases)
+    assert find(opened(), None) == {lease.key: lease for lease in leases}
+
+
+def test_only_the_leases_that_are_asked_for_are_read(store):
+    leases = [
+        lease_of(key) for key in (key_of("anna"), key_of("anna", "x"), key_of("ben"), key_of("anna", "", "other"))
+    ]
+    write(store, *leases)
+    asked = [leases[0].key, leases[3].key, key_of("nobody"), key_of(scope="nowhere")]
+    assert store.read(asked, now=NOW) == {lease.key: lease for lease in (leases[0], leases[3])}
+    assert store.read([], now=NOW) == {}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        key_of(purpose='{"application_id":"cad"}'),
+        key_of("ben"),
+        key_of("Anna"),
+        key_of("anna "),
+        key_of(scope=SCOPE + "-2"),
+    ],
+)
+def test_leases_of_different_keys_never_disturb_each_other(store, other):
+    # Given a lease for each of two keys.
+    mine, others = lease_of(), lease_of(other)
+    write(store, mine, others)
+
+    # When one is replaced and then forgotten.
+    newer = lease_of()
+    write(store, newer, expected=mine.lease_id)
+    store.forget([newer.key], now=NOW, purge=True)
+
+    # Then the other is as it was.
+    assert find(store, other.scope)[other] == others
+    assert key_of() not in find(store)
+
+
+# What is in the way of a write, and what is not.
+
+THERE = lease_of(lease_id="there")
+
+
+@pytest.mark.parametrize(
+    ("there", "expected", "written"),
+    [
+        pytest.param(None, None, True, id="nothing is there, as was read"),
+        pytest.param(None, "gone", True, id="what was read is gone"),
+        pytest.param(THERE, "there", True, id="what was read is still there"),
+        pytest.param(THERE, None, False, id="nothing was read, but another run wrote"),
+        pytest.param(THERE, "old", False, id="what was read was replaced"),
+        pytest.param(lease_of(expires=1), None, False, id="it expires in a second"),
+        pytest.param(lease_of(expires=0), None, True, id="it expires now"),
+        pytest.param(lease_of(expires=-1), "old", True, id="it has expired"),
+        pytest.param(lease_of(expires=3600, forgotten=NOW, url=None), None, True, id="it was forgotten"),
+        pytest.param(lease_of(expires=3600, forgotten=NOW, url=None), "old", True, id="it was forgotten since"),
+    ],
+)
+def test_a_lease_is_written_unless_another_run_wrote_one_that_lives(opened, there, expected, written):
+    if there:
+        write(opened(), there)
+    mine = lease_of(lease_id="mine", lab="mine", validity=1)
+
+    held = compare_and_set(opened(), mine, expected=expected)
+
+    assert held == (mine if written else there)
+    assert find(opened()) == {mine.key: held}
+
+
+def test_a_lease_written_again_is_there_once(store):
+    """A call that is repeated since its reply was lost must not fail."""
+    lease = lease_of()
+    write(store, lease)
+    assert compare_and_set(store, lease) == lease
+    assert find(store) == {lease.key: lease}
+
+
+def test_of_two_writers_the_second_learns_of_the_first(opened):
+    # Given two runs that have read the same lease.
+    first, second = opened(), opened()
+    old = lease_of()
+    write(first, old)
+    assert find(first) == find(second)
+
+    # When both write their own.
+    mine, theirs = lease_of(), lease_of()
+    write(first, mine, expected=old.lease_id)
+    held = compare_and_set(second, theirs, expected=old.lease_id)
+
+    # Then the second gets the first's, whole, and may write over it knowingly.
+    assert held == mine
+    write(second, theirs, expected=held.lease_id)
+    assert read_one(first) == theirs
+
+
+@pytest.mark.parametrize("seats", [0, 1, 30])
+def test_what_is_written_at_once_is_there_after_it(opened, seats):
+    leases = [lease_of(key_of(f"learner-{number}")) for number in range(seats)]
+    assert opened().write([Write(lease, None) for lease in leases], now=NOW) == leases
+    assert find(opened()) == {lease.key: lease for lease in leases}
+
+
+def test_each_change_has_its_own_outcome_in_order(opened):
+    # Given leases of some seats.
+    there = {seat: lease_of(key_of(seat), lease_id=seat) for seat in ("mine", "expired", "theirs", "intent", "taken")}
+    there["expired"] = dataclasses.replace(there["expired"], expires=after(-1), url=None)
+    write(opened(), *there.values())
+
+    # When some changes can be made, and others cannot, since another run was faster.
+    def lease(seat):
+        return lease_of(key_of(seat), lease_id="new")
+
+    changes = [
+        Write(lease("theirs"), "old"),
+        Write(lease("mine"), "mine"),
+        Replace(lease("taken"), "old"),
+        Write(lease("new"), None),
+        Replace(lease("gone"), "gone"),
+        Replace(lease("intent"), "intent"),
+        Write(lease("expired"), None),
+    ]
+    outcomes = opened().write(changes, now=NOW)
+
+    # Then each tells what is there now.
+    [_theirs, mine, _taken, new, _gone, intent, expired] = [change.lease for change in changes]
+    assert outcomes == [there["theirs"], mine, there["taken"], new, None, intent, expired]
+    assert find(opened()) == {lease.key: lease for lease in outcomes if lease}
+
+
+def test_a_new_lease_keeps_nothing_of_the_one_before(store):
+    write(store, lease_of(lab="cad", validity=60, forgotten=NOW, url=None))
+    plain = lease_of()
+    write(store, plain)
+    assert read_one(store) == plain
+
+
+def test_a_lease_of_a_url_keeps_nothing_of_a_stream(store):
+    write(store, stream_lease_of(lease_id="x"))
+    plain = lease_of()
+    write(store, plain, expected="x")
+    assert read_one(store) == plain
+
+
+# Replacing: the write of those who know what must be there.
+
+
+@pytest.mark.parametrize(
+    ("there", "written"),
+    [
+        pytest.param(intent_of(lease_id="there"), True, id="what was written is still there"),
+        pytest.param(None, False, id="it was purged"),
+        pytest.param(intent_of(lease_id="another"), False, id="it was replaced"),
+        pytest.param(intent_of(lease_id="another", expires=-1), False, id="it was replaced, and that has expired"),
+        pytest.param(stream_lease_of(lease_id="another"), False, id="another run was faster"),
+        pytest.param(intent_of(lease_id="there", forgotten=NOW), False, id="it was forgotten"),
+        pytest.param(intent_of(lease_id="another", forgotten=NOW), False, id="it was replaced and forgotten"),
+        pytest.param(intent_of(lease_id="there", expires=0), True, id="it has expired, but is there"),
+        pytest.param(intent_of(lease_id="there", expires=-DAY), True, id="it has long expired, but is there"),
+    ],
+)
+def test_a_lease_is_replaced_only_if_it_is_there_and_was_not_forgotten(opened, there, written):
+    if there:
+        write(opened(), there)
+    stream = stream_lease_of(lease_id="mine", lab="mine")
+
+    held = replace_lease(opened(), stream, expected="there")
+
+    assert held == (stream if written else there)
+    assert find(opened()) == ({stream.key: held} if held else {})
+
+
+@pytest.mark.parametrize("other", [key_of("ben"), key_of(purpose="x"), key_of(scope=SCOPE + "-2")])
+def test_replacing_leaves_the_leases_of_other_keys_alone(store, other):
+    intent, others = intent_of(lease_id="the same"), intent_of(other, lease_id="the same")
+    write(store, intent, others)
+    stream = stream_lease_of()
+    assert replace_lease(store, stream, expected="the same") == stream
+    assert (read_one(store), find(store, other.scope)[other]) == (stream, others)
+
+
+def test_a_lease_replaced_again_is_told(store):
+    """A call that is repeated since its reply was lost sees its own work."""
+    write(store, intent_of(lease_id="there"))
+    stream = stream_lease_of()
+    for _time in range(2):
+        assert replace_lease(store, stream, expected="there") == stream
+
+
+def test_of_two_who_replace_the_second_learns_of_the_first(opened):
+    first, second, intent = opened(), opened(), intent_of()
+    write(first, intent)
+    winner, late = stream_lease_of(stream_id="stream-1"), stream_lease_of(stream_id="stream-2")
+    assert replace_lease(first, winner, expected=intent.lease_id) == winner
+    assert replace_lease(second, late, expected=intent.lease_id) == winner
+    assert read_one(opened()) == winner
+
+
+@pytest.mark.parametrize("purge", [False, True])
+def test_what_was_forgotten_meanwhile_is_not_revived(opened, purge):
+    first, second, intent = opened(), opened(), intent_of()
+    write(first, intent)
+    second.forget([intent.key], now=after(5), purge=purge)
+    forgotten = None if purge else dataclasses.replace(intent, forgotten=after(5))
+    assert replace_lease(first, stream_lease_of(), expected=intent.lease_id, now=after(6)) == forgotten
+    assert read_one(opened()) == forgotten
+
+
+# Forgetting.
+
+
+def test_forgetting_wipes_the_url_and_keeps_the_rest(opened):
+    lease = lease_of(validity=60, lab="cad")
+    write(opened(), lease)
+
+    opened().forget([lease.key], now=after(5), purge=False)
+
+    assert read_one(opened()) == dataclasses.replace(lease, url=None, forgotten=after(5))
+
+
+@pytest.mark.parametrize("lease", [intent_of(), stream_lease_of()])
+def test_forgetting_marks_intents_and_streams_too(opened, lease):
+    write(opened(), lease)
+    opened().forget([lease.key], now=after(5), purge=False)
+    assert read_one(opened()) == dataclasses.replace(lease, forgotten=after(5))
+    # And then a new one may take the place.
+    write(opened(), intent_of())
+
+
+def test_purging_removes_the_record(opened):
+    lease, other = lease_of(), lease_of(key_of("ben"))
+    write(opened(), lease, other)
+
+    opened().forget([lease.key], now=NOW, purge=True)
+
+    assert find(opened()) == {other.key: other}
+
+
+@pytest.mark.parametrize("purge", [False, True])
+def test_forgetting_what_is_not_there_is_harmless(store, purge):
+    lease = lease_of()
+    write(store, lease)
+    store.forget([key_of("nobody"), key_of(scope="nowhere")], now=NOW, purge=purge)
+    store.forget([], now=NOW, purge=purge)
+    assert find(store) == {lease.key: lease}
+    assert find(store, "nowhere") == {}
+
+
+@pytest.mark.parametrize("purge", [False, True])
+def test_a_class_is_forgotten_at_once(store, purge):
+    leases = [lease_of(key_of(f"learner-{number}")) for number in range(30)]
+    write(store, *leases)
+    store.forget([lease.key for lease in leases], now=NOW, purge=purge)
+    held = find(store)
+    assert len(held) == (0 if purge else 30)
+    assert all(lease.url is None for lease in held.values())
+
+
+def test_with_a_lab_what_another_lab_has_taken_over_is_left_alone(store):
+    # Given a lease of a lab, and one that another lab has taken over while the first is being ended.
+    mine, taken = lease_of(lab="morning"), lease_of(key_of("ben"), lab="afternoon")
+    write(store, mine, taken)
+
+    store.forget([mine.key, taken.key, key_of("nobody")], now=after(5), purge=False, lab="morning")
+
+    assert store.find(SCOPE, now=NOW) == {
+        mine.key: dataclasses.replace(mine, url=None, forgotten=after(5)),
+        taken.key: taken,
+    }
+
+
+def test_a_forgotten_record_can_be_purged(store):
+    write(store, lease_of())
+    store.forget([key_of()], now=NOW, purge=False)
+    store.forget([key_of()], now=NOW, purge=True)
+    assert find(store) == {}
+
+
+# What time does to a lease.
+
+
+@pytest.mark.parametrize(("later", "kept"), [(3599, True), (3600, False), (3601, False)])
+@pytest.mark.parametrize("written_to", [False, True])
+def test_a_url_that_has_expired_is_not_read_any_more(opened, later, kept, written_to):
+    # Given a lease for an hour.
+    lease = lease_of()
+    write(opened(), lease)
+
+    # When it is read later, whether or not something else has been written meanwhile.
+    if written_to:
+        touch(opened(), after(later))
+    held = read_one(opened(), now=after(later))
+
+    # Then the URL is gone if it expired, and the rest is kept.
+    assert held.url == (lease.url if kept else None)
+    assert dataclasses.replace(held, url=lease.url) == lease
+
+
+def test_whoever_forgets_others_leaves_it_unforgotten(store):
+    write(store, lease_of(lease_id="x"))
+    store.forget([key_of("nobody")], now=after(3600), purge=False)
+    assert read_one(store, now=after(3600)) == lease_of(
+        lease_id="x", url=None, url_sha256=lease_of(lease_id="x").url_sha256
+    )
+
+
+@pytest.mark.parametrize("forgotten", [False, True])
+@pytest.mark.parametrize("written_to", [False, True])
+@pytest.mark.parametrize(("later", "kept"), [(-1, True), (0, False), (1, False)])
+def test_the_rest_is_dropped_30_days_after_the_url_expired(store, later, kept, forgotten, written_to):
+    write(store, lease_of())
+    if forgotten:
+        store.forget([key_of()], now=NOW, purge=False)
+    assert timedelta(days=30) == RETENTION
+    end = after(3600 + 30 * DAY + later)
+
+    if written_to:
+        touch(store, end)
+
+    assert (read_one(store, now=end) is not None) is kept
+    assert (key_of() in store.find(None, now=end)) is kept
+
+
+def test_a_lease_that_is_dead_when_it_is_written_is_returned_all_the_same(store):
+    """The caller has a URL from the service and shall get it, though the clocks disagree."""
+    for expires in (0, -31 * DAY):
+        lease = lease_of(expires=expires)
+        assert compare_and_set(store, lease) == lease
+
+
+# No store.
+
+
+def test_none_remembers_nothing():
+    store = NoLeaseStore()
+    lease, stream = lease_of(), stream_lease_of()
+    write(store, lease)
+    write(store, lease_of(), expected="whatever")
+    assert replace_lease(store, stream, expected="gone") == stream
+    assert store.read([lease.key], now=NOW) == store.find(SCOPE, now=NOW) == store.find(None, now=NOW) == {}
+    store.forget([lease.key], now=NOW, purge=True)
+    store.close()

@@ -1,0 +1,329 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which store a module opens, how it reaches it, and what is checked before anything is issued."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from ansible.module_utils import basic
+from ansible_collections.labstream.aws.plugins.module_utils._argspec import store_arguments
+from ansible_collections.labstream.aws.plugins.module_utils._client import endpoint_host
+from ansible_collections.labstream.aws.plugins.module_utils._exceptions import (
+    InvalidOption,
+    LabstreamError,
+    LeaseStoreError,
+)
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.address import DEFAULT_LEASE_STORE
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import NoLeaseStore
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.dynamodb import DynamoDBLeaseStore
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import lease_store_of
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.sqlite import SQLiteLeaseStore
+from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
+
+from tests.unit.plugins.module_utils.dynamodb_services import REGION
+from tests.unit.plugins.module_utils.support import NOW, SCOPE, compare_and_set, key_of, lease_of
+
+pytestmark = pytest.mark.usefixtures("files_of_botocore_are_read_once")
+
+OTHER_REGION = "us-west-2"
+NOWHERE = "http://127.0.0.1:1"
+# The accounts that keys of different origin belong to.
+OF_THE_TASK, OF_THE_LAB, OF_THE_CLASS = "111111111111", "222222222222", "333333333333"
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """An empty home, on a machine without settings of AWS."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    return home
+
+
+@pytest.fixture
+def module_of(home, monkeypatch):
+    """Makes the module that has these options."""
+
+    def make(*, argument_spec=None, **options):
+        arguments = json.dumps({"ANSIBLE_MODULE_ARGS": options}).encode()
+        monkeypatch.setattr(basic, "_ANSIBLE_ARGS", arguments)
+        monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)  # ansible-core 2.19 and newer
+        spec = {**store_arguments(), **(argument_spec or {})}
+        return LabstreamAWSModule(empty_result={}, argument_spec=spec, supports_check_mode=True)
+
+    return make
+
+
+# SQLite and none.
+
+
+def test_none_opens_a_store_that_remembers_nothing(module_of):
+    with lease_store_of(module_of(lease_store="none"), create=True) as store:
+        assert isinstance(store, NoLeaseStore)
+
+
+@pytest.mark.parametrize(
+    ("lease_store", "path"),
+    [
+        ("sqlite://{tmp}/leases.sqlite3", "leases.sqlite3"),
+        ("sqlite:///{tmp}/leases.sqlite3", "leases.sqlite3"),
+        ("sqlite:////{tmp}/leases.sqlite3", "leases.sqlite3"),
+        ("sqlite:///~/leases.sqlite3", "home/leases.sqlite3"),
+        ("sqlite:////~/leases.sqlite3", "home/leases.sqlite3"),
+        ("sqlite:///~/new/folder/leases.sqlite3", "home/new/folder/leases.sqlite3"),
+        (None, "home/.ansible/labstream/leases.sqlite3"),
+        ("sqlite://{tmp}/a b/c d.db", "a b/c d.db"),
+        ("sqlite://{tmp}/100%/x%41y", "100%/x%41y"),
+        ("sqlite://{tmp}/what?mode=memory", "what?mode=memory"),
+        ("sqlite://{tmp}/a#b/x#y.db", "a#b/x#y.db"),
+        ("sqlite://{tmp}/Übung/größe.db", "Übung/größe.db"),
+        ("sqlite://{tmp}/a://b", "a:/b"),
+        ("sqlite://{tmp}/~/x", "~/x"),
+        ("sqlite://{tmp}/'\";.db", "'\";.db"),
+    ],
+)
+def test_a_url_of_sqlite_names_a_file(tmp_path, module_of, lease_store, path):
+    # Given a URL, or none for the default.
+    options = {"lease_store": lease_store.replace("{tmp}", str(tmp_path))} if lease_store else {}
+
+    # When a lease is written to the store of that URL.
+    with lease_store_of(module_of(**options), create=True) as store:
+        assert isinstance(store, SQLiteLeaseStore)
+        compare_and_set(store, lease_of(lease_id="x"))
+
+    # Then that file and no other holds it, and the same URL reads it.
+    assert [file for file in tmp_path.rglob("*") if file.is_file()] == [tmp_path / path]
+    with lease_store_of(module_of(**options), create=False) as store:
+        assert store.read([key_of()], now=NOW) == {key_of(): lease_of(lease_id="x")}
+
+
+@pytest.mark.parametrize(
+    ("create", "check_mode", "created"),
+    [(True, False, True), (True, True, False), (False, False, False), (False, True, False)],
+)
+def test_a_file_is_created_for_whom_it_is_to_be_and_not_in_check_mode(tmp_path, module_of, create, check_mode, created):
+    path = tmp_path / "leases.sqlite3"
+    module = module_of(lease_store=f"sqlite://{path}", _ansible_check_mode=check_mode)
+    with lease_store_of(module, create=create) as store:
+        assert store.find(None, now=NOW) == {}
+    assert path.exists() is created
+
+
+@pytest.mark.parametrize("create", [False, True])
+@pytest.mark.parametrize("check_mode", [False, True])
+@pytest.mark.parametrize(
+    ("lease_store", "sentence"),
+    [
+        (
+            "sqlite:///~nosuchuser/leases.sqlite3",
+            "The lease store ~nosuchuser/leases.sqlite3 has no home folder to lie in: name an absolute path in "
+            "lease_store.",
+        ),
+        (
+            "leases.sqlite3",
+            "lease_store is 'leases.sqlite3', which names no lease store: use sqlite:///PATH, such as "
+            "sqlite:///~/.ansible/labstream/leases.sqlite3, or dynamodb://TABLE, or none.",
+        ),
+    ],
+)
+def test_what_cannot_be_opened_is_refused_by_everybody(module_of, lease_store, sentence, create, check_mode):
+    module = module_of(lease_store=lease_store, _ansible_check_mode=check_mode)
+    with pytest.raises((InvalidOption, LeaseStoreError)) as refused, lease_store_of(module, create=create):
+        pytest.fail("It is open.")
+    assert str(refused.value) == sentence
+
+
+# In a job of AWX, whose home is thrown away.
+
+
+@pytest.mark.parametrize("create", [False, True])
+@pytest.mark.parametrize("options", [{}, {"lease_store": DEFAULT_LEASE_STORE}], ids=["left out", "named"])
+def test_the_default_file_is_refused_in_a_job_of_awx(module_of, home, monkeypatch, options, create):
+    monkeypatch.setenv("JOB_ID", "4711")
+    with pytest.raises(LeaseStoreError) as refused, lease_store_of(module_of(**options), create=create):
+        pytest.fail("It is open.")
+    assert str(refused.value) == (
+        "lease_store is the default file sqlite:///~/.ansible/labstream/leases.sqlite3, but JOB_ID is 4711, as in a "
+        "job of AWX, whose files are thrown away at its end, so that the next job would issue every URL anew: set "
+        "lease_store to dynamodb://TABLE, or to sqlite:///PATH in a folder that is mounted."
+    )
+    assert list(home.iterdir()) == []
+
+
+@pytest.mark.parametrize("lease_store", ["none", "sqlite:///~/leases.sqlite3", "dynamodb://leases"])
+@pytest.mark.parametrize("by_environment", [False, True])
+def test_another_store_is_not_refused_there(module_of, monkeypatch, lease_store, by_environment):
+    monkeypatch.setenv("JOB_ID", "4711")
+    options = {"lease_store": lease_store}
+    if by_environment:
+        monkeypatch.setenv("LABSTREAM_LEASE_STORE", options.pop("lease_store"))
+    with lease_store_of(module_of(region=REGION, **options), create=False):
+        pass
+
+
+@pytest.mark.parametrize("job_id", [None, ""])
+def test_the_default_file_is_for_everybody_else(module_of, home, monkeypatch, job_id):
+    if job_id is not None:
+        monkeypatch.setenv("JOB_ID", job_id)
+    with lease_store_of(module_of(), create=True) as store:
+        compare_and_set(store, lease_of())
+    assert (home / ".ansible" / "labstream" / "leases.sqlite3").exists()
+
+
+# How a table is reached.
+
+
+@pytest.fixture
+def keys_of(simulator):
+    """Keys of an account, as the options of a task."""
+
+    def assume(account):
+        role = f"arn:aws:iam::{account}:role/teacher"
+        keys = simulator.client("sts").assume_role(RoleArn=role, RoleSessionName="lab")["Credentials"]
+        return {
+            "access_key": keys["AccessKeyId"],
+            "secret_key": keys["SecretAccessKey"],
+            "session_token": keys["SessionToken"],
+        }
+
+    return assume
+
+
+@pytest.fixture
+def profiles(home, keys_of):
+    """The profiles lab and class in the home: each has the keys of its account, and lab has a region."""
+    (home / ".aws").mkdir()
+    with (home / ".aws" / "credentials").open("w", encoding="utf-8") as file:
+        for name, account in (("lab", OF_THE_LAB), ("class", OF_THE_CLASS)):
+            keys = keys_of(account)
+            file.write(f"[{name}]\naws_access_key_id = {keys['access_key']}\n")
+            file.write(f"aws_secret_access_key = {keys['secret_key']}\naws_session_token = {keys['session_token']}\n")
+    (home / ".aws" / "config").write_text(f"[profile lab]\nregion = {OTHER_REGION}\n", encoding="utf-8")
+
+
+@pytest.fixture
+def task(keys_of):
+    """The options of a task that reaches another service, with keys of its own."""
+    return {"region": REGION, "endpoint_url": NOWHERE, **keys_of(OF_THE_TASK)}
+
+
+@pytest.fixture
+def reached(module_of, simulator):
+    """``reached(options, table, parameters)``: the region and the account in which a module looks for that table."""
+
+    def look(options, table="leases", **parameters):
+        query = "&".join(f"{name}={value}" for name, value in parameters.items())
+        url = f"dynamodb://{table}?endpoint_url={simulator.endpoint_url}&{query}".rstrip("&")
+        with lease_store_of(module_of(lease_store=url, **options), create=False) as store:
+            assert simulator.calls(service="dynamodb") == []  # Who issues nothing is not checked.
+            with pytest.raises(LeaseStoreError, match="ResourceNotFoundException"):
+                store.find(SCOPE, now=NOW)
+        [call] = simulator.calls(service="dynamodb")
+        return call["region"], call["account"]
+
+    return look
+
+
+@pytest.mark.parametrize(
+    ("region", "table", "parameters", "looked"),
+    [
+        pytest.param("eu-west-1", "leases", {}, "eu-west-1", id="the task's"),
+        pytest.param("eu-west-1", "leases", {"region": OTHER_REGION}, OTHER_REGION, id="the store's before the task's"),
+        pytest.param(None, "leases", {"region": OTHER_REGION}, OTHER_REGION, id="the store's alone"),
+        pytest.param(
+            "eu-west-1", f"arn:aws:dynamodb:{REGION}:123456789012:table/leases", {}, REGION, id="the ARN's before"
+        ),
+        pytest.param(None, f"arn:aws:dynamodb:{REGION}:123456789012:table/leases", {}, REGION, id="the ARN's alone"),
+    ],
+)
+def test_the_region_is_the_stores_or_the_arns_or_the_tasks(reached, task, region, table, parameters, looked):
+    assert reached({**task, "region": region}, table, **parameters) == (looked, OF_THE_TASK)
+
+
+@pytest.mark.parametrize(
+    ("options", "parameters", "expected"),
+    [
+        pytest.param({}, {}, (REGION, OF_THE_TASK), id="keys of the task"),
+        pytest.param({}, {"profile": "lab"}, (REGION, OF_THE_LAB), id="a profile of the store before them"),
+        pytest.param({"region": None}, {"profile": "lab"}, (OTHER_REGION, OF_THE_LAB), id="which may have a region"),
+        pytest.param({"profile": "class"}, {}, (REGION, OF_THE_CLASS), id="a profile of the task"),
+        pytest.param({"profile": "class"}, {"profile": "lab"}, (REGION, OF_THE_LAB), id="another before that"),
+    ],
+)
+def test_the_credentials_are_those_of_the_stores_profile_or_the_tasks(
+    profiles, reached, task, options, parameters, expected
+):
+    keys = {} if options.get("profile") else task
+    assert reached({"region": REGION, **keys, **options}, **parameters) == expected
+
+
+@pytest.mark.parametrize(("parameters", "account"), [({}, OF_THE_TASK), ({"profile": "lab"}, OF_THE_LAB)])
+def test_a_profile_of_the_store_goes_before_keys_of_the_environment_too(
+    profiles, reached, keys_of, monkeypatch, parameters, account
+):
+    keys = keys_of(OF_THE_TASK)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", keys["access_key"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", keys["secret_key"])
+    monkeypatch.setenv("AWS_SESSION_TOKEN", keys["session_token"])
+    assert reached({"region": REGION}, **parameters) == (REGION, account)
+
+
+@pytest.mark.parametrize(
+    ("options", "environment"),
+    [({"endpoint_url": NOWHERE}, {}), ({}, {"AWS_URL": NOWHERE}), ({}, {})],
+    ids=["of the task", "of its environment", "none"],
+)
+@pytest.mark.parametrize(
+    ("lease_store", "host"),
+    [
+        ("dynamodb://leases", f"dynamodb.{REGION}.amazonaws.com"),
+        ("dynamodb://leases?region=us-west-2", "dynamodb.us-west-2.amazonaws.com"),
+        ("dynamodb://leases?endpoint_url=http://127.0.0.1:8000", "127.0.0.1:8000"),
+    ],
+)
+def test_an_endpoint_of_the_service_that_issues_is_none_of_the_store(
+    module_of, monkeypatch, options, environment, lease_store, host
+):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    module = module_of(lease_store=lease_store, region=REGION, **options)
+    with lease_store_of(module, create=False) as store:
+        assert isinstance(store, DynamoDBLeaseStore)
+        assert endpoint_host(store._client) == host
+
+
+@pytest.mark.parametrize(("concurrency", "connections"), [(None, 16), (7, 7)])
+def test_there_are_as_many_connections_as_calls_at_once(module_of, concurrency, connections):
+    options = {} if concurrency is None else {"concurrency": concurrency}
+    spec = {"concurrency": {"type": "int"}} if options else {}
+    module = module_of(argument_spec=spec, region=REGION, lease_store="dynamodb://leases", **options)
+    with lease_store_of(module, create=False) as store:
+        assert store._client.meta.config.max_pool_connections == connections
+        assert store._executor._max_workers == connections
+
+
+@pytest.mark.parametrize(
+    ("options", "parameters", "told"),
+    [
+        ({"region": None}, "", "region"),
+        ({}, "?region=eu%20central", "'eu central'"),
+        ({}, "?profile=nobody", "nobody"),
+    ],
+)
+def test_a_table_that_cannot_be_reached_is_told_in_one_sentence(module_of, options, parameters, told):
+    module = module_of(**{"region": REGION, **options}, lease_store=f"dynamodb://leases{parameters}")
+    with pytest.raises(LabstreamError, match=told) as refused, lease_store_of(module, create=False):
+        pytest.fail("It is open.")
+    assert "\n" not in str(refused.value)
+
+
+def test_the_store_is_closed_at_the_end(module_of):
+    with lease_store_of(module_of(region=REGION, lease_store="dynamodb://leases"), create=False) as store:
+        pass
+    with pytest.raises(RuntimeError, match="shutdown"):
+        store.read([key_of()], now=NOW)

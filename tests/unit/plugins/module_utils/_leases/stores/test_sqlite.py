@@ -1,0 +1,1079 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is SQLite's own: modes, traces, and everything that can be wrong with a file. See test_lease_store too."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import random
+import resource
+import signal
+import sqlite3
+import stat
+import time
+from contextlib import closing, contextmanager
+from types import SimpleNamespace
+
+import pytest
+from ansible_collections.labstream.aws.plugins.module_utils._exceptions import LeaseStoreError
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores import sqlite
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import Replace, Write
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.sqlite import (
+    APPLICATION_ID,
+    SCHEMA_VERSION,
+    SQLiteLeaseStore,
+)
+from ansible_collections.labstream.aws.plugins.module_utils._leases.url_issuer import Issuer
+
+from tests.unit.plugins.module_utils.support import (
+    LONG_AGO,
+    NOW,
+    SCOPE,
+    after,
+    as_ordinary_user,
+    compare_and_set,
+    in_child,
+    key_of,
+    lease_of,
+    need_of,
+    searchable_folder,
+    start_child,
+    stream_lease_of,
+)
+
+SECRET = "correct-horse-battery-staple"
+URL = f"https://streaming.example.org/?secret={SECRET}"
+
+DAMAGED = "is damaged: restore it from a copy, or move it away to start with no lease."
+FOREIGN = "is no SQLite file: name another file in lease_store, or move this one away to start with no lease."
+LOCKED = "is locked by another process: let that one end, then run again."
+NO_RIGHT = (
+    "cannot be used, since user id {uid} may not {needed}: give that user the right, or name another file in "
+    "lease_store."
+)
+MOVED = "is read-only or was moved away while in use: make it writable for user id {uid}, then run again."
+
+
+@pytest.fixture
+def path():
+    """Where the store's file is: alone in a folder that any user may search."""
+    with searchable_folder() as folder:
+        yield folder / "leases.sqlite3"
+
+
+def opened(path, *, create=True, busy_timeout=5.0):
+    return closing(SQLiteLeaseStore(str(path), create=create, busy_timeout=busy_timeout))
+
+
+def filled(path, *leases):
+    """A file that holds these leases, or one that has a URL and lasts."""
+    with opened(path) as store:
+        for lease in leases or [lease_of(url=URL)]:
+            compare_and_set(store, lease)
+    return path
+
+
+def write(path, *, create=True, busy_timeout=5.0):
+    """Open the store and write a lease."""
+    with opened(path, create=create, busy_timeout=busy_timeout) as store:
+        compare_and_set(store, lease_of(key_of("ben"), url=URL))
+
+
+def read(path):
+    """Open the store to look only, and read."""
+    with opened(path, create=False) as store:
+        return store.find(SCOPE, now=NOW)
+
+
+def mode_of(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@contextmanager
+def umask(mask):
+    before = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+@contextmanager
+def refused(path, sentence):
+    """The block is refused with exactly this sentence about the file, which tells no URL."""
+    with pytest.raises(LeaseStoreError) as error:
+        yield
+    assert str(error.value) == f"The lease store {path} {sentence}"
+    assert SECRET not in str(error.value)
+
+
+# The file is private.
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o022, 0o077])
+def test_file_and_folders_are_private_whatever_the_umask(tmp_path, mask):
+    path = tmp_path / "new" / "folder" / "leases.sqlite3"
+    with umask(mask):
+        filled(path)
+    assert mode_of(path) == 0o600
+    assert mode_of(path.parent) == mode_of(path.parent.parent) == 0o700
+
+
+def test_a_folder_that_is_there_keeps_its_mode(tmp_path):
+    tmp_path.chmod(0o755)
+    filled(tmp_path / "leases.sqlite3")
+    assert mode_of(tmp_path) == 0o755
+
+
+def test_the_journal_is_private_too_and_does_not_stay(path):
+    # Given a store that is opened under the widest umask.
+    with umask(0o000), opened(path) as store:
+        compare_and_set(store, lease_of())
+
+        # When a transaction has changed something but has not ended.
+        modes = {}
+
+        def keys():
+            yield key_of()
+            modes.update((file.name, mode_of(file)) for file in path.parent.iterdir())
+            yield key_of("ben")
+
+        store.forget(keys(), now=NOW, purge=True)
+
+        # Then the journal beside the file is as private as the file, and is gone afterwards.
+        assert modes == {"leases.sqlite3": 0o600, "leases.sqlite3-journal": 0o600}
+    assert [file.name for file in path.parent.iterdir()] == ["leases.sqlite3"]
+
+
+def test_no_file_stays_beside_it_after_reading(path):
+    filled(path)
+    read(path)
+    with opened(path) as store:
+        store.find(SCOPE, now=NOW)
+        store.read([key_of()], now=NOW)
+        assert [file.name for file in path.parent.iterdir()] == ["leases.sqlite3"]
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o666, 0o610])
+@pytest.mark.parametrize("create", [False, True])
+def test_a_file_that_others_can_use_is_refused(path, mode, create):
+    filled(path).chmod(mode)
+    with (
+        refused(path, f"has mode 0{mode:o}, so that others can use it: run chmod 0600 on it."),
+        opened(path, create=create),
+    ):
+        pass
+    assert mode_of(path) == mode
+
+
+# No trace of a URL stays.
+
+
+def write_over(store, leases):
+    for lease in leases:
+        compare_and_set(store, lease_of(lease.key, url="https://new"), expected=lease.lease_id)
+
+
+@pytest.mark.parametrize("length", [0, 100, 3000, 20_000])
+@pytest.mark.parametrize(
+    "wipe",
+    [
+        pytest.param(write_over, id="replaced"),
+        pytest.param(lambda store, leases: store.forget([x.key for x in leases], now=NOW, purge=False), id="forgotten"),
+        pytest.param(lambda store, leases: store.forget([x.key for x in leases], now=NOW, purge=True), id="purged"),
+        pytest.param(lambda store, _leases: store.forget([], now=after(3600), purge=False), id="expired"),
+        pytest.param(lambda store, _leases: store.forget([], now=after(10**8), purge=False), id="dropped"),
+    ],
+)
+def test_the_bytes_of_a_wiped_url_are_no_longer_in_the_file(path, wipe, length):
+    # Given many leases with URLs, so that pages of the file are split and overflow.
+    leases = [lease_of(key_of(f"learner-{number}"), url=URL + "x" * length) for number in range(25)]
+    filled(path, *leases)
+    assert SECRET.encode() in path.read_bytes()
+
+    # When they are wiped.
+    with opened(path) as store:
+        wipe(store, leases)
+
+    # Then their bytes are gone, from the file and from what lies beside it.
+    assert SECRET.encode() not in path.read_bytes()
+    assert [file.name for file in path.parent.iterdir()] == ["leases.sqlite3"]
+
+
+# Whose file it is.
+
+
+def test_the_file_says_whose_it_is_and_how_it_is_made(path):
+    filled(path)
+    with closing(sqlite3.connect(path)) as database:
+        pragmas = {
+            name: database.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("application_id", "user_version", "journal_mode", "integrity_check")
+        }
+    assert pragmas == {
+        "application_id": 0x4C535452,
+        "user_version": SCHEMA_VERSION,
+        "journal_mode": "delete",
+        "integrity_check": "ok",
+    }
+
+
+def set_version(path, version):
+    with closing(sqlite3.connect(path)) as database:
+        database.execute(f"PRAGMA user_version = {version}")
+
+
+def foreign(path, statement):
+    with closing(sqlite3.connect(path)) as database:
+        database.execute(statement)
+    path.chmod(0o600)
+
+
+def spoil(path, where, what):
+    """Overwrite bytes of a file; ``where`` counts from its end if it is negative."""
+    content = bytearray(path.read_bytes())
+    where %= len(content)
+    content[where : where + len(what)] = what
+    path.write_bytes(content)
+
+
+def spoil_record(path, statement):
+    """What SQLite takes, but we never write."""
+    with closing(sqlite3.connect(path)) as database:
+        database.execute(statement)
+        database.commit()
+
+
+NEWER = f"was written by a newer labstream.aws (schema {SCHEMA_VERSION + 1}): update the collection."
+ANOTHER = "is a SQLite database of another program: name another file."
+
+
+def make_text(path):
+    path.write_text("learner,name\n" * 100)
+    path.chmod(0o600)
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        pytest.param(make_text, FOREIGN, id="a text file"),
+        pytest.param(lambda path: (filled(path), spoil(path, 0, b"XXXXXX")), FOREIGN, id="a broken header"),
+        pytest.param(lambda path: foreign(path, "CREATE TABLE lease (url)"), ANOTHER, id="a table of another"),
+        pytest.param(lambda path: foreign(path, "PRAGMA application_id = 7"), ANOTHER, id="an id of another"),
+        pytest.param(lambda path: foreign(path, "PRAGMA user_version = 1"), ANOTHER, id="a version of another"),
+        pytest.param(lambda path: set_version(filled(path), SCHEMA_VERSION + 1), NEWER, id="a newer schema"),
+        pytest.param(os.mkdir, "is no regular file: name a file in lease_store.", id="a folder"),
+        pytest.param(os.mkfifo, "is no regular file: name a file in lease_store.", id="a pipe"),
+        pytest.param(
+            lambda path: path.symlink_to("nowhere"), "is no regular file: name a file in lease_store.", id="a dead link"
+        ),
+        pytest.param(
+            lambda path: path.symlink_to(path.name),
+            "is no regular file: name a file in lease_store.",
+            id="a link to itself",
+        ),
+    ],
+)
+def test_what_is_no_lease_store_is_refused_in_either_mode_and_left_alone(path, make, sentence):
+    make(path)
+    before = path.read_bytes() if path.is_file() else None
+    for use in (read, write):
+        with refused(path, sentence):
+            use(path)
+    assert (path.read_bytes() if path.is_file() else None) == before
+    assert os.listdir(path.parent) == [path.name]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda path: spoil(path, 4096, os.urandom(4096)), id="a page of noise"),
+        pytest.param(lambda path: spoil(path, 4096, bytes(4096)), id="a page of nothing"),
+        pytest.param(lambda path: spoil(path, 100, bytes(100)), id="the list of tables"),
+        pytest.param(lambda path: os.truncate(path, 5000), id="cut off"),
+        pytest.param(lambda path: spoil(path, path.read_bytes().rindex(b"https"), b"\xff\xfe"), id="no UTF-8 in a URL"),
+        pytest.param(lambda path: spoil_record(path, "UPDATE lease SET issued = 'x'"), id="text for a moment"),
+        pytest.param(lambda path: spoil_record(path, "UPDATE lease SET expires = 1 << 60"), id="a moment of no year"),
+        pytest.param(lambda path: spoil_record(path, "UPDATE lease SET issued = -(1 << 40)"), id="a moment before all"),
+    ],
+)
+def test_a_damaged_file_is_refused_and_left_as_it_was(path, damage):
+    """Not one of these may end in a traceback, nor in a sentence that quotes the URL that cannot be read."""
+    # Given a store of several pages, one of which is damaged.
+    filled(path, *(lease_of(key_of(f"learner-{number:02}"), url=URL + "x" * 400) for number in range(30)))
+    damage(path)
+    before = path.read_bytes()
+
+    # When all leases or those of a class are read, by who only looks or by who will write; then it says so.
+    keys = [key_of(f"learner-{number:02}") for number in range(30)]
+    for create in (False, True):
+        with refused(path, DAMAGED), opened(path, create=create) as store:
+            store.find(SCOPE, now=NOW)
+        with refused(path, DAMAGED), opened(path, create=create) as store:
+            store.read(keys, now=NOW)
+    assert path.read_bytes() == before
+
+
+def test_whatever_bytes_are_damaged_there_is_a_sentence_or_an_answer(path):
+    # Given a store and the same with some bytes overwritten, a hundred times.
+    filled(path, *(lease_of(key_of(f"learner-{number:02}"), url=URL) for number in range(40)))
+    whole, chance, refusals = path.read_bytes(), random.Random(7), 0
+    for _number in range(100):
+        path.write_bytes(whole)
+        spoil(path, chance.randrange(len(whole) - 200), chance.randbytes(chance.choice([1, 4, 200])))
+
+        # When it is used, then nothing else than a sentence comes out.
+        said = None
+        try:
+            with opened(path) as store:
+                store.find(SCOPE, now=NOW)
+                compare_and_set(store, lease_of(key_of("learner-07")))
+        except LeaseStoreError as e:
+            said = str(e)
+        if said:
+            refusals += 1
+            assert said.startswith(f"The lease store {path} ")
+            assert "secret=" not in said
+    assert refusals > 10
+
+
+def test_a_table_that_is_missing_is_told(path):
+    spoil_record(filled(path), "DROP TABLE lease")
+    with refused(path, "cannot be used: no such table: lease."):
+        read(path)
+
+
+def test_an_empty_file_is_a_new_store(path):
+    """As it is between its creation and its first use, when another run looks at it."""
+    path.touch(mode=0o600)
+    assert read(path) == {}
+    assert path.stat().st_size == 0
+    write(path)
+    assert list(read(path)) == [key_of("ben")]
+
+
+@pytest.fixture
+def another_run(path):
+    """Lets another process create the store and write to it.
+
+    The process begins early, since SQLite forbids to fork while it is open.
+    """
+    reading, writing = os.pipe()
+
+    def wait_and_write():
+        os.read(reading, 1)
+        write(path)
+
+    ended = start_child(wait_and_write)
+    yield SimpleNamespace(go=lambda: os.write(writing, b"."), ended=ended)
+    os.close(reading)
+    os.close(writing)
+
+
+def test_two_runs_may_create_the_store_at_once(path, monkeypatch, another_run):
+    # Given a run that finds no schema, and another run that is faster to create one.
+    bring_up_to_date = sqlite._bring_up_to_date
+
+    def slower(database):
+        another_run.go()
+        another_run.ended()
+        bring_up_to_date(database)
+
+    monkeypatch.setattr(sqlite, "_bring_up_to_date", slower)
+
+    # When it goes on, then it uses the other's.
+    with opened(path) as store:
+        assert list(store.find(SCOPE, now=NOW)) == [key_of("ben")]
+
+
+def test_a_store_that_is_just_being_created_is_not_taken_for_one_of_another_program(path, monkeypatch, another_run):
+    # Given a run that has read a part of an empty file's header, when another one begins to create the store.
+    path.touch(mode=0o600)
+    pragma = sqlite._pragma
+
+    def slower(database, name):
+        value = pragma(database, name)
+        monkeypatch.setattr(sqlite, "_pragma", pragma)
+        another_run.go()
+        time.sleep(0.2)
+        return value
+
+    monkeypatch.setattr(sqlite, "_pragma", slower)
+
+    # When it reads on, then it sees the file as it was, and later as it has become.
+    with opened(path, create=False) as store:
+        another_run.ended()
+        assert list(store.find(SCOPE, now=NOW)) == [key_of("ben")]
+
+
+# A file from before there were streams.
+
+SCHEMA_1 = """
+CREATE TABLE lease (
+    scope TEXT NOT NULL,
+    seat TEXT NOT NULL,
+    purpose TEXT NOT NULL,
+    lease_id TEXT NOT NULL,
+    url TEXT,
+    url_sha256 TEXT NOT NULL,
+    issued INTEGER NOT NULL,
+    expires INTEGER NOT NULL,
+    validity INTEGER,
+    lab TEXT,
+    forgotten INTEGER,
+    PRIMARY KEY (scope, seat, purpose)
+) WITHOUT ROWID;
+CREATE INDEX lease_with_url ON lease (expires) WHERE url IS NOT NULL;
+CREATE INDEX lease_by_expiry ON lease (expires);
+PRAGMA application_id = 1280529490;
+PRAGMA user_version = 1;
+"""
+OLD_LEASES = (
+    lease_of(key_of("anna"), lease_id="a", url=URL, validity=3600, lab="cad"),
+    lease_of(key_of("ben", '{"application_id":"cad"}'), lease_id="b", url=None, expires=-60),
+    lease_of(key_of("cleo"), lease_id="c", url=None, forgotten=after(-5)),
+)
+
+
+def of_schema_1(path, leases=OLD_LEASES):
+    """A file as it was made by schema 1, with these leases."""
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(SCHEMA_1)
+        for lease in leases:
+            moments = [moment and int(moment.timestamp()) for moment in (lease.issued, lease.expires, lease.forgotten)]
+            issued, expires, forgotten = moments
+            row = (*lease.key, lease.lease_id, lease.url, lease.url_sha256, issued, expires, lease.validity, lease.lab)
+            database.execute("INSERT INTO lease VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*row, forgotten))
+        database.commit()
+    path.chmod(0o600)
+    return path
+
+
+def described(path):
+    """What SQLite knows of the file: its version, whether it is sound, and how tables and indexes are made."""
+    with closing(sqlite3.connect(path)) as database:
+        [(version,)] = database.execute("PRAGMA user_version").fetchall()
+        [(sound,)] = database.execute("PRAGMA integrity_check").fetchall()
+        return version, sound, sorted(database.execute("SELECT type, name, tbl_name, sql FROM sqlite_master"))
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_a_file_of_schema_1_is_brought_up_to_date_by_whoever_opens_it(path, create):
+    # Given a file of schema 1, and how a new one is made.
+    of_schema_1(path)
+    new = filled(path.parent / "new")
+
+    # When it is opened, to write or to look only.
+    with opened(path, create=create) as store:
+        leases = store.find(SCOPE, now=NOW)
+
+    # Then all leases are there as they were, and the file is made like a new one, with its indexes.
+    assert leases == {lease.key: lease for lease in OLD_LEASES}
+    assert described(path) == described(new)
+    assert described(path)[:2] == (2, "ok")
+    assert [name for _type, name, _table, _sql in described(path)[2]] == ["lease_by_expiry", "lease_with_url", "lease"]
+    assert mode_of(path) == 0o600
+    assert sorted(os.listdir(path.parent)) == ["leases.sqlite3", "new"]
+
+    # And it takes streams, and changes no more when it is opened again.
+    stream = stream_lease_of(key_of("session"))
+    with opened(path, create=create) as store:
+        assert compare_and_set(store, stream) == stream
+    before = path.read_bytes()
+    assert read(path)[stream.key] == stream
+    assert path.read_bytes() == before
+
+
+def test_an_empty_file_of_schema_1_is_brought_up_to_date_too(path):
+    of_schema_1(path, [])
+    assert read(path) == {}
+    assert described(path)[:2] == (2, "ok")
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_no_bytes_of_a_url_stay_behind_when_a_file_is_brought_up_to_date_and_the_url_is_wiped(path, create):
+    # Given a file of schema 1 of many pages.
+    leases = [lease_of(key_of(f"learner-{number:02}"), url=URL + "x" * 3000) for number in range(25)]
+    of_schema_1(path, leases)
+
+    # When it is brought up to date, and then its URLs expire.
+    with opened(path, create=create) as store:
+        assert store.find(SCOPE, now=NOW) == {lease.key: lease for lease in leases}
+        assert path.read_bytes().count(SECRET.encode()) == 25
+        store.forget([], now=after(3600), purge=False)
+
+    # Then their bytes are gone.
+    assert SECRET.encode() not in path.read_bytes()
+
+
+@pytest.mark.parametrize("statement", ["lease_with_url", "lease_by_expiry"])
+def test_the_indexes_of_a_file_that_was_brought_up_to_date_are_used(path, statement):
+    of_schema_1(path)
+    read(path)
+    wanted = {"lease_with_url": "url IS NOT NULL AND expires <= 5", "lease_by_expiry": "expires <= 5"}[statement]
+    with closing(sqlite3.connect(path)) as database:
+        plan = database.execute(f"EXPLAIN QUERY PLAN SELECT lease_id FROM lease WHERE {wanted}").fetchall()
+    assert statement in str(plan)
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_two_runs_may_bring_a_file_up_to_date_at_once(path, monkeypatch, another_run, create):
+    # Given a run that finds schema 1, and another run that is faster.
+    of_schema_1(path)
+    bring_up_to_date = sqlite._bring_up_to_date
+
+    def slower(database):
+        another_run.go()
+        another_run.ended()
+        bring_up_to_date(database)
+
+    monkeypatch.setattr(sqlite, "_bring_up_to_date", slower)
+
+    # When it goes on, then it finds all leases, and what the other has written.
+    with opened(path, create=create) as store:
+        assert set(store.find(SCOPE, now=NOW)) == {*(lease.key for lease in OLD_LEASES), key_of("ben")}
+    assert described(path)[:2] == (2, "ok")
+
+
+def test_a_run_that_is_killed_while_it_brings_a_file_up_to_date_leaves_it_as_it_was(path):
+    # Given a file of many pages, and a run with so little memory that it writes pages before it commits.
+    leases = [lease_of(key_of(f"learner-{number:02}"), url=URL + "x" * 2000) for number in range(40)]
+    before = of_schema_1(path, leases).read_bytes()
+
+    def killed():
+        last = sqlite._UPGRADE_1[-1]
+
+        class Dying(sqlite3.Connection):
+            def execute(self, statement, *values):
+                if statement == last:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                result = super().execute(statement, *values)
+                if statement == "BEGIN IMMEDIATE":
+                    super().execute("PRAGMA cache_size = 1")
+                return result
+
+        connect = sqlite3.connect
+        sqlite3.connect = lambda *args, **options: connect(*args, **options, factory=Dying)
+        read(path)
+
+    # When it is killed before the last statement, the file is half written and the journal lies beside it.
+    with pytest.raises(EOFError):
+        in_child(killed)
+    assert path.read_bytes() != before
+    assert path.with_name("leases.sqlite3-journal").exists()
+
+    # Then whoever comes next finds what was before, and brings it up to date.
+    assert read(path) == {lease.key: lease for lease in leases}
+    assert described(path)[:2] == (2, "ok")
+    assert os.listdir(path.parent) == [path.name]
+
+
+def test_a_file_that_cannot_be_brought_up_to_date_for_want_of_room_stays_as_it_was(path):
+    leases = [lease_of(key_of(f"learner-{number:02}"), url=URL + "x" * 2000) for number in range(40)]
+    before = of_schema_1(path, leases).read_bytes()
+    with pytest.raises(LeaseStoreError) as error:
+        with_room(len(before) + 8192, lambda: read(path))
+    assert str(error.value) in (f"The lease store {path} {CANNOT_GROW}", f"The lease store {path} {IO_ERROR}")
+    assert with_room(10**9, lambda: len(read(path))) == 40
+
+
+def test_a_file_that_another_holds_is_not_brought_up_to_date_but_told(path):
+    before = of_schema_1(path).read_bytes()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with refused(path, LOCKED), opened(path, create=False, busy_timeout=0.05):
+            pass
+        other.execute("ROLLBACK")
+    assert path.read_bytes() == before
+
+
+def test_a_link_to_a_file_is_followed(path):
+    target = path.parent / "elsewhere" / "leases.sqlite3"
+    filled(target)
+    path.symlink_to(target)
+    write(path)
+    assert path.is_symlink()
+    assert set(read(target)) == {key_of(), key_of("ben")}
+
+
+# Looking only.
+
+
+def test_looking_creates_nothing(path):
+    new = path.parent / "new" / "folder" / "leases.sqlite3"
+    assert read(path) == read(new) == {}
+    with opened(new, create=False) as store:
+        assert store.read([key_of()], now=NOW) == {}
+    assert os.listdir(path.parent) == []
+
+
+def test_looking_changes_nothing(path):
+    filled(path)
+    before = path.stat()
+    assert list(read(path)) == [key_of()]
+    after_it = path.stat()
+    assert (after_it.st_mtime_ns, after_it.st_ino) == (before.st_mtime_ns, before.st_ino)
+
+
+def test_who_only_looks_at_what_is_not_there_cannot_write(path):
+    with refused(path, "does not exist, and is only being read."):
+        write(path, create=False)
+    assert os.listdir(path.parent) == []
+
+
+def test_who_looks_may_forget(path):
+    """state=absent creates no store, but forgets in one that is there."""
+    filled(path)
+    with opened(path, create=False) as store:
+        store.forget([key_of()], now=NOW, purge=True)
+    assert read(path) == {}
+
+
+# A user who may not. Root may everything, so an ordinary user stands in for it.
+
+
+def ordinary_uid():
+    return as_ordinary_user(os.geteuid)
+
+
+def give(path):
+    """Make the file or folder the ordinary user's."""
+    os.chown(path, ordinary_uid(), -1)
+
+
+def locked_folder(path):
+    filled(path)
+    give(path)
+    path.parent.chmod(0o555)
+
+
+def locked_new_folder(path):
+    path.parent.chmod(0o555)
+
+
+def unsearchable_folder(path):
+    give(path.parent)
+    path.parent.chmod(0o200)
+
+
+def locked_file(path):
+    filled(path)
+    give(path)
+    give(path.parent)
+    path.chmod(0o400)
+
+
+def unreadable_file(path):
+    filled(path)
+    give(path)
+    give(path.parent)
+    path.chmod(0o200)
+
+
+def link_into_locked_folder(path):
+    folder = path.parent / "locked"
+    folder.mkdir()
+    target = filled(folder / "leases.sqlite3")
+    give(target)
+    give(path.parent)
+    folder.chmod(0o555)
+    path.symlink_to(target)
+
+
+@pytest.mark.parametrize(
+    ("make", "needed"),
+    [
+        pytest.param(locked_folder, "write to {folder}", id="a file in a folder that is read-only"),
+        pytest.param(locked_new_folder, "write to {folder}", id="a new file in a folder that is read-only"),
+        pytest.param(unsearchable_folder, "write to {folder}", id="a folder that cannot be searched"),
+        pytest.param(locked_file, "read and write {path}", id="a file that is read-only"),
+        pytest.param(unreadable_file, "read and write {path}", id="a file that cannot be read"),
+        pytest.param(link_into_locked_folder, "write to {folder}/locked", id="a link into a folder that is read-only"),
+    ],
+)
+@pytest.mark.parametrize("use", [read, write])
+def test_a_file_or_folder_without_rights_is_refused_in_either_mode_and_left_alone(path, make, needed, use):
+    make(path)
+    before = path.read_bytes() if path.exists() else None
+    needed = needed.format(folder=path.parent, path=path)
+    try:
+        with refused(path, NO_RIGHT.format(uid=ordinary_uid(), needed=needed)):
+            as_ordinary_user(lambda: use(path))
+    finally:
+        path.parent.chmod(0o755)
+    assert (path.read_bytes() if path.exists() else None) == before
+
+
+@pytest.mark.parametrize("use", [read, write])
+def test_a_file_of_another_user_is_refused(path, use):
+    if os.geteuid() != 0:
+        pytest.skip("only root can make a file that belongs to another user")
+    filled(path)
+    give(path.parent)
+    with refused(path, NO_RIGHT.format(uid=ordinary_uid(), needed=f"read and write {path}")):
+        as_ordinary_user(lambda: use(path))
+
+
+@pytest.mark.parametrize("use", [read, write])
+def test_a_path_through_a_file_is_refused(path, use):
+    path.write_text("")
+    below = path / "new" / "leases.sqlite3"
+    with refused(below, f"cannot be created, since {path} is no folder: name another path."):
+        use(below)
+
+
+@pytest.mark.parametrize("create", [False, True])
+def test_a_name_that_is_too_long_is_refused(path, create):
+    long = path.parent / ("x" * 300)
+    with refused(long, "cannot be created (File name too long): name another path in lease_store."):
+        opened(long, create=create)
+    assert os.listdir(path.parent) == []
+
+
+def test_half_a_character_is_told(path):
+    sentence = "holds no text with half characters of Unicode: correct it."
+    with opened(path) as store:
+        with refused(path, sentence):
+            store.find("\ud800", now=NOW)
+        with refused(path, sentence):
+            store.read([key_of("\ud800")], now=NOW)
+
+
+# A disk that is full, a file that is held, a file that goes away: all in the middle of a run.
+
+
+def with_room(room, function):
+    """What the function gives in a process whose files cannot grow beyond ``room`` bytes."""
+
+    def limited():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+        return function()
+
+    return in_child(limited)
+
+
+CANNOT_GROW = "cannot be written, since its disk is full: make room, then run again."
+IO_ERROR = "cannot be read or written (disk I/O error): look at its disk and its quota, then run again."
+
+
+def test_a_disk_that_fills_up_ends_the_run_and_keeps_what_is_stored(path):
+    # Given a store whose file cannot grow beyond some pages.
+    filled(path)
+    before = path.stat().st_size
+
+    def run():
+        service_calls = []
+
+        def issue(key):
+            service_calls.append(key)
+            return lease_of(key, url=URL + "x" * 5000, validity=3600)
+
+        with opened(path) as store:
+            issuer = Issuer(
+                store=store,
+                issue=issue,
+                now=lambda: NOW,
+                need=need_of(validity=3600),
+                not_before=LONG_AGO,
+                concurrency=2,
+            )
+            keys = [key_of(f"learner-{number:02}") for number in range(50)]
+            return [(outcome.key, outcome.failure) for outcome in issuer.hand_out(keys, {}, False)], service_calls
+
+    # When a class is to be remembered in it.
+    outcomes, service_calls = with_room(before + 10 * 4096, run)
+
+    # Then some are stored; the others failed, for that reason, and few URLs were issued in vain.
+    stored = {key for key, failure in outcomes if not failure}
+    failures = [failure for _key, failure in outcomes if failure]
+    assert 0 < len(stored) < 50
+    assert set(read(path)) == stored | {key_of()}
+    assert len(service_calls) <= len(stored) + 5
+    assert all(failure.code == "LeaseStoreError" for failure in failures)
+    assert all(failure.message.endswith((f"{path} {CANNOT_GROW}", f"{path} {IO_ERROR}")) for failure in failures)
+
+    # And the file is sound.
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+@pytest.mark.parametrize("room", [0, 100, 4096])
+def test_a_write_without_room_leaves_the_file_as_it_was(path, room):
+    before = filled(path).read_bytes()
+    with pytest.raises(LeaseStoreError) as error:
+        with_room(room, lambda: write(path))
+    assert str(error.value) in (f"The lease store {path} {CANNOT_GROW}", f"The lease store {path} {IO_ERROR}")
+    with_room(10**9, lambda: read(path))
+    assert path.read_bytes() == before
+    assert list(read(path)) == [key_of()]
+
+
+def test_a_new_file_without_room_is_refused_and_works_once_there_is_room(path):
+    with pytest.raises(LeaseStoreError) as error:
+        with_room(0, lambda: write(path))
+    assert str(error.value) in (f"The lease store {path} {CANNOT_GROW}", f"The lease store {path} {IO_ERROR}")
+    write(path)
+    assert list(read(path)) == [key_of("ben")]
+
+
+@pytest.fixture
+def tiny_disk(path):
+    """Runs a function in a process that sees a disk of 64 KB in the store's folder; needs the right to mount."""
+    ctypes = pytest.importorskip("ctypes")
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def run(function):
+        def mounted():
+            new_namespace, private = 0x00020000, 0x4000 | (1 << 18)
+            folder = str(path.parent).encode()
+            if libc.unshare(new_namespace) or libc.mount(b"none", b"/", None, private, None):
+                return "not allowed"
+            if libc.mount(b"tmpfs", folder, b"tmpfs", 0, b"size=64k"):
+                return "not allowed"
+            return function()
+
+        result = in_child(mounted)
+        if result == "not allowed":
+            pytest.skip("this user may not mount; RLIMIT_FSIZE has stood in for a full disk above")
+        return result
+
+    return run
+
+
+def test_a_disk_that_is_really_full_is_told(path, tiny_disk):
+    def fill():
+        filled(path)
+        with open(path.parent / "film", "wb", buffering=0) as film:
+            try:
+                while True:
+                    film.write(bytes(4096))
+            except OSError:
+                pass
+        before = path.read_bytes()
+        try:
+            write(path)
+        except LeaseStoreError as e:
+            return str(e), path.read_bytes() == before, list(read(path))
+        return None
+
+    said, unchanged, keys = tiny_disk(fill)
+    assert said == f"The lease store {path} {CANNOT_GROW}"
+    assert unchanged
+    assert keys == [key_of()]
+
+
+@pytest.mark.parametrize("held", ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"])
+def test_a_file_that_another_holds_is_told_after_the_wait(path, held):
+    before = filled(path).read_bytes()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute(held)
+        with refused(path, LOCKED):
+            write(path, busy_timeout=0.05)
+        other.execute("ROLLBACK")
+    assert path.read_bytes() == before
+    write(path)
+
+
+def test_a_file_that_another_changes_can_be_read_meanwhile(path):
+    filled(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("UPDATE lease SET lab = 'x'")
+        assert read(path)[key_of()].lab is None
+
+
+def test_a_file_that_another_holds_for_a_moment_is_waited_for(path):
+    filled(path)
+    reading, writing = os.pipe()
+
+    def hold_a_moment():
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            os.write(writing, b".")
+            signal.sigtimedwait([], 0.2)
+            other.execute("COMMIT")
+
+    ended = start_child(hold_a_moment)
+    os.read(reading, 1)
+    write(path)
+    ended()
+    assert set(read(path)) == {key_of(), key_of("ben")}
+
+
+def test_a_run_that_is_killed_in_a_transaction_leaves_what_was_before(path):
+    # Given a store of many pages, and a run with so little memory that it writes pages before it commits.
+    leases = {key_of(f"learner-{number:02}"): lease_of(url=URL + "x" * 2000) for number in range(40)}
+    filled(path, *(dataclasses.replace(lease, key=key) for key, lease in leases.items()))
+    before = path.read_bytes()
+
+    def killed():
+        with opened(path) as store:
+            store._database.execute("PRAGMA cache_size = 1")
+
+            def keys():
+                yield from leases
+                os.kill(os.getpid(), signal.SIGKILL)
+
+            store.forget(keys(), now=NOW, purge=True)
+
+    # When it is killed, the file is half written and the journal lies beside it.
+    with pytest.raises(EOFError):
+        in_child(killed)
+    assert path.read_bytes() != before
+    assert path.with_name("leases.sqlite3-journal").exists()
+
+    # Then whoever comes next, and be it to look, finds what was before.
+    assert set(read(path)) == set(leases)
+    assert path.read_bytes() == before
+    assert os.listdir(path.parent) == [path.name]
+
+
+def deleted(path):
+    path.unlink()
+
+
+def moved(path):
+    path.rename(path.with_name("moved"))
+
+
+def replaced(path):
+    content = path.read_bytes()
+    path.unlink()
+    path.write_bytes(content)
+    path.chmod(0o600)
+
+
+@pytest.mark.parametrize("gone", [deleted, moved, replaced])
+def test_a_file_that_goes_away_in_mid_run_is_told(path, gone):
+    """Else a run would go on to write leases where nobody finds them."""
+    filled(path)
+    with opened(path) as store:
+        gone(path)
+        there = path.read_bytes() if path.exists() else None
+        with refused(path, MOVED.format(uid=os.geteuid())):
+            compare_and_set(store, lease_of(key_of("ben")))
+        assert (path.read_bytes() if path.exists() else None) == there
+
+
+def test_a_folder_that_goes_away_in_mid_run_is_told(path):
+    folder = path.parent / "lab"
+    inside = filled(folder / "leases.sqlite3")
+    with opened(inside) as store:
+        inside.unlink()
+        folder.rmdir()
+        with pytest.raises(LeaseStoreError, match=f"^The lease store {inside} .*\\.$"):
+            compare_and_set(store, lease_of(key_of("ben")))
+
+
+def test_a_failed_write_is_undone_and_the_next_one_works(path):
+    filled(path)
+    with opened(path) as store:
+
+        def keys():
+            yield key_of()
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            store.forget(keys(), now=NOW, purge=True)
+        assert list(store.find(SCOPE, now=NOW)) == [key_of()]
+        store.forget([key_of()], now=NOW, purge=True)
+        assert store.find(SCOPE, now=NOW) == {}
+
+
+def test_closing_twice_is_harmless(path):
+    store = SQLiteLeaseStore(str(path), create=True)
+    store.close()
+    store.close()
+
+
+def test_the_application_id_is_the_letters_lstr():
+    assert APPLICATION_ID.to_bytes(4, "big") == b"LSTR"
+
+
+class Watched(list):
+    """Something else happens before each of its elements is given."""
+
+    def __init__(self, elements, happens):
+        super().__init__(elements)
+        self.happens = happens
+
+    def __iter__(self):
+        for element in super().__iter__():
+            self.happens()
+            yield element
+
+
+SEATS = ("anna", "ben", "cleo")
+
+
+def test_changes_that_are_written_together_are_one_transaction(path):
+    """So a disk is waited for once."""
+    # Given a run that writes, and another that reads before each of its changes.
+    store, other = SQLiteLeaseStore(str(path), create=True), SQLiteLeaseStore(str(path), create=False)
+    leases, seen = [lease_of(key_of(seat)) for seat in SEATS], []
+    with closing(store), closing(other):
+        changes = Watched(
+            [Write(lease, None) for lease in leases], lambda: seen.append(len(other.find(SCOPE, now=NOW)))
+        )
+
+        # When three leases are written together.
+        assert store.write(changes, now=NOW) == leases
+
+        # Then nobody sees one of them before all are there.
+        assert seen == [0, 0, 0]
+        assert other.find(SCOPE, now=NOW) == {lease.key: lease for lease in leases}
+
+
+def test_what_fails_one_of_the_changes_fails_all_that_are_written_together_and_is_told_for_each(path):
+    # Given a file that refuses what is written for ben.
+    anna = lease_of(key_of("anna"))
+    filled(path, anna)
+    spoil_record(
+        path,
+        "CREATE TRIGGER refuses_ben BEFORE INSERT ON lease WHEN new.seat = 'ben' "
+        "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END",
+    )
+    with opened(path) as store:
+        # When he is in the middle of those who are written together.
+        changes = [
+            Replace(lease_of(key_of("anna"), url=URL), anna.lease_id),
+            Write(lease_of(key_of("ben"), url=URL), None),
+            Write(lease_of(key_of("cleo"), url=URL), None),
+        ]
+        told = store.write(changes, now=NOW)
+
+        # Then each is told the same, and all is as it was before.
+        assert [(type(error), str(error)) for error in told] == [
+            (LeaseStoreError, f"The lease store {path} {CANNOT_GROW}")
+        ] * 3
+        assert store.find(SCOPE, now=NOW) == {anna.key: anna}
+
+        # And without him, it works.
+        assert store.write([changes[0], changes[2]], now=NOW) == [changes[0].lease, changes[2].lease]
+    assert set(read(path)) == {key_of("anna"), key_of("cleo")}
+
+
+def test_leases_that_are_read_together_are_of_one_moment(path):
+    """Though each is looked up by itself."""
+    # Given leases, and another run that would change all before each of them is looked up.
+    keys = [key_of(seat) for seat in SEATS]
+    filled(path, *map(lease_of, keys))
+    attempts, refusals = iter("abc"), []
+    with opened(path) as store, closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as other:
+
+        def change_all():
+            try:
+                other.execute("UPDATE lease SET lab = ?", (next(attempts),))
+            except sqlite3.OperationalError as e:
+                refusals.append(str(e))
+
+        # When they are read together.
+        leases = store.read(Watched(keys, change_all), now=NOW)
+
+    # Then the other comes before or after, but not in between.
+    assert [lease.lab for lease in leases.values()] == ["a", "a", "a"]
+    assert refusals == ["database is locked"] * 2

@@ -1,0 +1,1339 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What every run does for a session. How runs go together in any order, see test_intents_model."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import os
+import random
+import signal
+import time
+
+import pytest
+from ansible_collections.labstream.aws.plugins.module_utils._exceptions import LeaseStoreError
+from ansible_collections.labstream.aws.plugins.module_utils._leases import resource_issuer as intents
+from ansible_collections.labstream.aws.plugins.module_utils._leases import scheduler as steps
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import Need
+from ansible_collections.labstream.aws.plugins.module_utils._leases.resource_issuer import TRIES, StreamIssuer
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores import sqlite
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import NoLeaseStore, Replace
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.sqlite import SQLiteLeaseStore
+from ansible_collections.labstream.aws.plugins.module_utils._leases.url_issuer import to_forget
+from ansible_collections.labstream.aws.plugins.module_utils._nimble.states import CREATE_IN_PROGRESS, READY, Stream
+
+from tests.unit.plugins.module_utils._leases.fake_studio import NEVER, SECRET, Clock, Refused, Studio, StudioCalls
+from tests.unit.plugins.module_utils.support import (
+    NOW,
+    SCOPE,
+    ClosedStore,
+    MemoryStore,
+    after,
+    compare_and_set,
+    intent_of,
+    key_of,
+    lease_of,
+    start_child,
+    stream_lease_of,
+)
+
+ANNA = key_of("session-anna")
+CLASS = [key_of(f"session-{number:02}") for number in range(40)]
+
+AGAIN = "run again, and a new stream is created; if that fails too, look at the session."
+CONFLICT = (
+    "LeaseConflict",
+    "Other runs kept replacing the lease of session 'session-anna' while its stream was to be created: let one run at "
+    "a time renew this lab with other options, and run again.",
+)
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch):
+    """The time of the service, and that which waiting goes by."""
+    clock = Clock()
+    monkeypatch.setattr(intents, "time", clock)
+    monkeypatch.setattr(steps, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def studio(clock):
+    """A service with streams that are READY at once."""
+    return Studio(clock)
+
+
+@pytest.fixture
+def store():
+    """An empty store."""
+    return MemoryStore()
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def any_store(request, tmp_path):
+    """An empty store of each kind."""
+    store = MemoryStore() if request.param == "memory" else SQLiteLeaseStore(str(tmp_path / "leases"), create=True)
+    yield store
+    store.close()
+
+
+def issuer_of(store, service, *, validity=3600, min_remaining=360, **options):
+    need = Need(3600, validity=validity, min_remaining=min_remaining)
+    known = dict(service=service, need=need, concurrency=4)
+    return StreamIssuer(store=store, **{**known, **options})
+
+
+def run(store, studio, keys=CLASS, *, check_mode=False, validity=3600, held=None, **options):
+    """What one run of the module does: read, then hand out."""
+    issuer = issuer_of(store, StudioCalls(studio, validity), validity=validity, now=studio.clock.now, **options)
+    held = store.read(keys, now=studio.clock.now()) if held is None else held
+    return issuer.hand_out(keys, held, check_mode)
+
+
+def run_one(store, studio, **options):
+    """The outcome of a run for one session."""
+    [outcome] = run(store, studio, [ANNA], **options)
+    return outcome
+
+
+def streams_of(outcomes):
+    return [outcome.lease and outcome.lease.stream_id for outcome in outcomes]
+
+
+def absent(store, clock, keys=(ANNA,), *, purge=False):
+    """What a run with state=absent does."""
+    held = store.read(keys, now=clock.now())
+    store.forget([lease.key for lease in to_forget(held.values(), purge=purge)], now=clock.now(), purge=purge)
+
+
+def put(store, lease):
+    """Let the store hold this lease."""
+    assert compare_and_set(store, lease) == lease
+
+
+# A class.
+
+
+def test_a_new_class_gets_a_stream_each_in_the_order_asked(any_store, studio):
+    # Given an empty store, when streams are handed out to sessions in an order of their own.
+    keys = random.Random(1).sample(CLASS, len(CLASS))
+    outcomes = run(any_store, studio, keys, lab="painting")
+
+    # Then each has its own new stream, at its place, with its URL.
+    assert [outcome.key for outcome in outcomes] == [outcome.lease.key for outcome in outcomes] == keys
+    assert [studio.of_session(key.seat) for key in keys] == [[stream] for stream in streams_of(outcomes)]
+    assert all(outcome.issued and outcome.held is None and outcome.failure is None for outcome in outcomes)
+    assert [outcome.stream for outcome in outcomes] == [studio.described(stream) for stream in streams_of(outcomes)]
+    assert all(outcome.stream.state == READY and SECRET in outcome.stream.url for outcome in outcomes)
+
+    # And the store holds exactly these, with all that is known of them but no URL.
+    held = any_store.find(SCOPE, now=NOW)
+    assert held == {outcome.key: outcome.lease for outcome in outcomes}
+    assert {(lease.url, lease.url_sha256) for lease in held.values()} == {(None, None)}
+    assert {(lease.issued, lease.expires) for lease in held.values()} == {(NOW, after(3600))}
+    assert {(lease.validity, lease.lab, lease.forgotten) for lease in held.values()} == {(3600, "painting", None)}
+    assert len({lease.client_token for lease in held.values()}) == len(CLASS)
+    assert all(len(lease.client_token) == 32 for lease in held.values())
+
+
+def test_before_a_stream_is_created_its_token_is_stored(store, studio):
+    # Given a service that notes what the store holds when it is called.
+    seen = []
+
+    class Noting(StudioCalls):
+        def create(self, key, client_token):
+            seen.append((client_token, store.leases[key]))
+            return super().create(key, client_token)
+
+    # When streams are created.
+    issuer_of(store, Noting(studio, 3600), now=studio.clock.now, lab="painting").hand_out(CLASS, {}, False)
+
+    # Then an intent with the token was there each time, for as long as the stream would work.
+    assert len(seen) == len(CLASS)
+    for client_token, intent in seen:
+        assert intent.is_intent
+        assert (intent.client_token, intent.validity, intent.lab) == (client_token, 3600, "painting")
+        assert (intent.issued, intent.expires) == (NOW, after(3600))
+
+
+def test_a_second_run_looks_at_all_and_changes_nothing(any_store, studio):
+    first = run(any_store, studio)
+    studio.asked.clear()
+
+    second = run(any_store, studio)
+
+    assert streams_of(second) == streams_of(first)
+    assert not any(outcome.issued for outcome in second)
+    assert [outcome.held for outcome in second] == [outcome.lease for outcome in second]
+    assert all(SECRET in outcome.stream.url for outcome in second)
+    assert studio.asked_for("look_up") == [key.seat for key in CLASS]
+    assert len(studio.asked) == len(CLASS)
+    assert any_store.find(SCOPE, now=NOW) == {outcome.key: outcome.lease for outcome in first}
+
+
+def test_a_second_run_writes_nothing(store, studio):
+    run(store, studio)
+    store.writes = 0
+    run(store, studio)
+    assert store.writes == 0
+
+
+def test_only_what_is_missing_is_created(store, studio):
+    # Given a class that two sessions were added to, and of whose streams one was deleted.
+    first = run(store, studio, CLASS[:38])
+    studio.end(first[7].lease.stream_id, "DELETED", "STREAM_DELETED")
+
+    outcomes = run(store, studio)
+
+    assert [outcome.key for outcome in outcomes if outcome.issued] == [CLASS[7], *CLASS[38:]]
+    assert len(studio.streams) == 41
+    assert outcomes[7].held == first[7].lease
+
+
+def test_nobody_is_asked_when_nobody_is_to_be_served(store, studio):
+    assert run(store, studio, []) == []
+    assert (studio.asked, store.writes) == ([], 0)
+
+
+def test_one_refused_session_of_forty_costs_the_others_nothing(any_store, studio):
+    # Given a service that refuses one of the class.
+    studio.refusals[CLASS[11].seat] = "The session is not READY."
+
+    # When streams are handed out.
+    outcomes = run(any_store, studio)
+
+    # Then that one's failure says why, and 39 have streams, which are stored.
+    [failed] = [outcome for outcome in outcomes if outcome.failure]
+    assert (failed.key, *failed.failure) == (CLASS[11], "Refused", "The session is not READY.")
+    assert (failed.lease, failed.issued, failed.stream) == (None, False, None)
+    assert len(studio.streams) == 39
+
+    # And once the service takes it, only that one is created, with the token that is there.
+    studio.refusals.clear()
+    intent = any_store.find(SCOPE, now=NOW)[CLASS[11]]
+    again = run(any_store, studio)
+    assert [outcome.key for outcome in again if outcome.issued] == [CLASS[11]]
+    assert again[11].lease.client_token == intent.client_token
+    assert [stream for stream in streams_of(again) if stream != streams_of(again)[11]] == [
+        stream for stream in streams_of(outcomes) if stream
+    ]
+
+
+def test_without_a_store_every_run_creates(studio):
+    first, second = run(NoLeaseStore(), studio), run(NoLeaseStore(), studio)
+    assert all(outcome.issued for outcome in first + second)
+    assert len({*streams_of(first), *streams_of(second)}) == 80
+
+
+# What is reused.
+
+
+@pytest.mark.parametrize(
+    ("passed", "min_remaining", "reused"),
+    [
+        pytest.param(1, 3599, True, id="all but a second is left, as asked"),
+        pytest.param(2, 3599, False, id="all but two seconds are left"),
+        pytest.param(3240, 360, True, id="just enough is left"),
+        pytest.param(3241, 360, False, id="a second too little is left"),
+        pytest.param(3240, None, True, id="a tenth is left"),
+        pytest.param(3241, None, False, id="less than a tenth is left"),
+        pytest.param(3599, 0, True, id="a second is enough"),
+        pytest.param(3600, 0, False, id="it ends now"),
+        pytest.param(7200, 0, False, id="it has ended"),
+    ],
+)
+@pytest.mark.parametrize("tells_expiry", [True, False])
+def test_a_stream_is_reused_while_enough_time_is_left(any_store, clock, passed, min_remaining, reused, tells_expiry):
+    # Given a stream of an hour that was created so long ago; whether the service tells its end or not.
+    studio = Studio(clock, tells_expiry=tells_expiry)
+    first = run_one(any_store, studio, min_remaining=min_remaining)
+    clock.passed += passed
+
+    # When it is asked for again.
+    second = run_one(any_store, studio, min_remaining=min_remaining)
+
+    # Then it is returned if it is good enough, else a new one is.
+    assert second.issued is not reused
+    assert (second.lease.stream_id == first.lease.stream_id) is reused
+    assert second.held == first.lease
+    assert any_store.find(SCOPE, now=NOW) == {ANNA: second.lease}
+    assert second.lease.expires == after(3600 if reused else 3600 + passed)
+
+
+@pytest.mark.parametrize(("expires", "reused"), [(360, True), (359, False)])
+def test_the_service_knows_better_than_the_store_when_a_stream_ends(store, studio, expires, reused):
+    """Such as when the session is to be stopped earlier."""
+
+    class Sooner(StudioCalls):
+        def look_up(self, key, stream_id):
+            return dataclasses.replace(super().look_up(key, stream_id), expires_at=after(expires))
+
+    run_one(store, studio)
+    issuer = issuer_of(store, Sooner(studio, 3600), now=studio.clock.now)
+    [outcome] = issuer.hand_out([ANNA], store.read([ANNA], now=studio.clock.now()), False)
+    assert outcome.issued is not reused
+    assert len(studio.streams) == (1 if reused else 2)
+
+
+@pytest.mark.parametrize(("created", "asked"), [(3600, 1800), (1800, 3600), (60, 61)])
+def test_a_stream_that_was_created_for_another_time_is_not_reused(store, studio, created, asked):
+    first = run_one(store, studio, validity=created, min_remaining=0)
+    second = run_one(store, studio, validity=asked, min_remaining=0)
+    assert second.issued
+    assert second.lease.stream_id != first.lease.stream_id
+    assert (second.lease.validity, second.lease.expires) == (asked, after(asked))
+    # What is known not to do is not looked at.
+    assert studio.asked_for("look_up") == []
+
+
+def test_a_stream_that_is_gone_is_replaced(any_store, studio):
+    first = run_one(any_store, studio)
+    studio.end("stream-1", None)
+    second = run_one(any_store, studio)
+    assert (first.lease.stream_id, second.lease.stream_id) == ("stream-1", "stream-2")
+    assert second.issued
+    assert first.lease.client_token != second.lease.client_token
+
+
+def test_a_lease_of_a_url_is_no_stream(store, studio):
+    """It cannot be there, since each service has scopes of its own; and it does no harm."""
+    put(store, lease_of(ANNA, url=None))
+    assert run_one(store, studio).issued
+
+
+# Dead streams: every state and status code.
+
+MEANINGS = {
+    None: "",
+    "STREAM_CREATE_IN_PROGRESS": " (STREAM_CREATE_IN_PROGRESS)",
+    "STREAM_READY": " (STREAM_READY)",
+    "STREAM_DELETE_IN_PROGRESS": " (STREAM_DELETE_IN_PROGRESS: it is being deleted or has just expired)",
+    "STREAM_DELETED": " (STREAM_DELETED: it was deleted or has expired)",
+    "INTERNAL_ERROR": " (INTERNAL_ERROR: the service failed)",
+    "NETWORK_CONNECTION_ERROR": " (NETWORK_CONNECTION_ERROR: the session's machine cannot be reached)",
+    "SOMETHING_NEW": " (SOMETHING_NEW)",
+}
+DEAD = ["CREATE_FAILED", "DELETE_IN_PROGRESS", "DELETED", "DELETE_FAILED", "SOMETHING_NEW"]
+
+dead_streams = pytest.mark.parametrize(
+    ("state", "status_code"), [(state, status_code) for state in DEAD for status_code in MEANINGS]
+)
+
+
+@dead_streams
+def test_a_dead_stream_that_was_remembered_is_replaced(store, studio, state, status_code):
+    run_one(store, studio)
+    studio.end("stream-1", state, status_code)
+
+    outcome = run_one(store, studio)
+
+    assert (outcome.lease.stream_id, outcome.issued, outcome.failure) == ("stream-2", True, None)
+    assert store.leases == {ANNA: outcome.lease}
+    assert [call for call, _session, _argument in studio.asked] == ["create", "look_up", "create"]
+
+
+@dead_streams
+def test_a_dead_stream_that_comes_of_another_runs_intent_is_replaced(store, studio, state, status_code):
+    # Given a run that was killed after its stream was created, and a stream that is dead meanwhile.
+    intent = intent_of(ANNA)
+    put(store, intent)
+    studio.create(ANNA.seat, intent.client_token, 3600)
+    studio.end("stream-1", state, status_code)
+
+    # When the next run gets it for the same token, then that run begins anew.
+    outcome = run_one(store, studio)
+    assert (outcome.lease.stream_id, outcome.issued, outcome.failure) == ("stream-2", True, None)
+    assert outcome.lease.client_token != intent.client_token
+    assert store.leases == {ANNA: outcome.lease}
+
+
+@dead_streams
+@pytest.mark.parametrize("wait", [True, False])
+def test_a_dead_stream_of_the_runs_own_making_is_told(store, studio, state, status_code, wait):
+    """A third one would hardly fare better."""
+
+    # Given a service whose streams are dead at once.
+    class Failing(StudioCalls):
+        def create(self, key, client_token):
+            stream_id = super().create(key, client_token).stream_id
+            studio.end(stream_id, state, status_code)
+            return studio.described(stream_id)
+
+    # When a stream is created, then the sentence says what it is and what to do.
+    issuer = issuer_of(store, Failing(studio, 3600), now=studio.clock.now, wait=wait)
+    [outcome] = issuer.hand_out([ANNA], {}, False)
+    assert outcome.failure == (
+        "NotReady",
+        f"Stream 'stream-1' of session 'session-anna' is {state}{MEANINGS[status_code]}: {AGAIN}",
+    )
+    assert (outcome.lease, outcome.issued) == (None, True)
+    assert (outcome.stream.stream_id, outcome.stream.state) == ("stream-1", state)
+
+    # And run again, a new stream is created.
+    assert run_one(store, studio).lease.stream_id == "stream-2"
+
+
+@dead_streams
+def test_a_stream_that_fails_while_it_is_waited_for_is_told_at_once(store, studio, clock, state, status_code):
+    studio.ready_after = NEVER
+    sleep = clock.sleep
+
+    def sleep_and_fail(seconds):
+        sleep(seconds)
+        if len(clock.slept) == 3:
+            studio.end("stream-1", state, status_code)
+
+    clock.sleep = sleep_and_fail
+
+    outcome = run_one(store, studio)
+
+    assert outcome.failure.message == (
+        f"Stream 'stream-1' of session 'session-anna' is {state}{MEANINGS[status_code]}: {AGAIN}"
+    )
+    assert len(clock.slept) == 3
+    assert studio.streams == ["stream-1"]
+
+
+def test_a_stream_that_fails_while_a_later_run_waits_for_it_is_replaced(store, studio, clock):
+    # Given a run that did not wait for its stream.
+    studio.ready_after = 2
+    run_one(store, studio, wait=False)
+
+    # When the next one waits for it, and it fails.
+    def fail(seconds):
+        studio.end("stream-1", "CREATE_FAILED", "INTERNAL_ERROR")
+        clock.passed += seconds
+
+    clock.sleep = fail
+    outcome = run_one(store, studio)
+
+    # Then that one creates another, and waits for it.
+    assert (outcome.lease.stream_id, outcome.stream.state, outcome.issued) == ("stream-2", READY, True)
+
+
+def test_a_stream_that_ends_too_soon_once_it_would_be_ready_is_replaced_as_soon_as_that_is_known(store, studio, clock):
+    # Given a stream that is not READY yet, and of which at least 3590 s must be left.
+    studio.ready_after = 100
+    run_one(store, studio, wait=False)
+
+    # When a run waits for it, then it does not wait longer than for 10 s and a pause, and another for the new one.
+    outcome = run_one(store, studio, min_remaining=3590)
+    assert (outcome.lease.stream_id, outcome.issued) == ("stream-2", True)
+    assert 110 < clock.passed <= 110 + 2 * steps.LONGEST_PAUSE
+
+
+def test_a_stream_that_is_gone_while_it_is_waited_for_is_told(store, studio, clock):
+    studio.ready_after = NEVER
+
+    def lose(seconds):
+        studio.end("stream-1", None)
+        clock.passed += seconds
+
+    clock.sleep = lose
+    outcome = run_one(store, studio)
+    assert outcome.failure.message == f"Stream 'stream-1' of session 'session-anna' is gone: {AGAIN}"
+    assert outcome.stream is None
+
+
+@pytest.mark.parametrize("status_code", MEANINGS)
+@pytest.mark.parametrize("wait", [True, False])
+def test_a_stream_that_is_ready_is_good_whatever_its_status_code(store, studio, status_code, wait):
+    run_one(store, studio)
+    studio.end("stream-1", READY, status_code)
+    outcome = run_one(store, studio, wait=wait)
+    assert (outcome.lease.stream_id, outcome.issued) == ("stream-1", False)
+
+
+def test_a_service_that_grants_less_than_was_asked_is_taken_as_it_is(store, studio):
+    """Else every run would create a stream, and none would be good enough."""
+
+    class Stingy(StudioCalls):
+        def create(self, key, client_token):
+            return dataclasses.replace(super().create(key, client_token), expires_at=after(60))
+
+    issuer = issuer_of(store, Stingy(studio, 3600), now=studio.clock.now)
+    [outcome] = issuer.hand_out([ANNA], {}, False)
+    assert (outcome.issued, outcome.lease.expires, len(studio.streams)) == (True, after(60), 1)
+
+
+@pytest.mark.parametrize("expires", [-600, 0])
+def test_a_new_stream_that_has_already_expired_is_no_stream(store, studio, expires):
+    class Stale(StudioCalls):
+        def create(self, key, client_token):
+            stream = super().create(key, client_token)
+            return dataclasses.replace(stream, state=READY, url="https://x.example.org/", expires_at=after(expires))
+
+    issuer = issuer_of(store, Stale(studio, 3600), now=studio.clock.now)
+    [outcome] = issuer.hand_out([ANNA], {}, False)
+    assert outcome.failure.message.startswith("Stream 'stream-1' of session 'session-anna' expired at 2026-11-21T0")
+    assert outcome.failure.message.endswith(AGAIN)
+    assert len(studio.streams) == 1
+
+
+# Waiting.
+
+
+def test_a_stream_that_is_ready_is_waited_for_until_it_has_a_url(store, studio, clock):
+    class Late(StudioCalls):
+        def create(self, key, client_token):
+            return dataclasses.replace(super().create(key, client_token), url=None)
+
+        def look_up(self, key, stream_id):
+            stream = super().look_up(key, stream_id)
+            return stream if clock.passed >= 12 else dataclasses.replace(stream, url=None)
+
+    late = Late(studio, 3600)
+    [early] = issuer_of(store, late, now=clock.now, wait_timeout=3).hand_out([ANNA], {}, False)
+    [outcome] = issuer_of(store, late, now=clock.now).hand_out([ANNA], store.read([ANNA], now=clock.now()), False)
+    assert "is still READY without a URL after 3 seconds" in early.failure.message
+    assert (outcome.failure, outcome.issued, len(studio.streams)) == (None, False, 1)
+    assert SECRET in outcome.stream.url
+
+
+def test_a_stream_is_waited_for_until_it_is_ready(any_store, studio, clock):
+    studio.ready_after = 12
+    outcome = run_one(any_store, studio)
+    assert (outcome.stream.state, outcome.issued) == (READY, True)
+    assert SECRET in outcome.stream.url
+    assert 12 <= clock.passed <= 12 + steps.LONGEST_PAUSE
+
+
+@pytest.mark.parametrize("looks", [0, 1, 2])
+def test_without_waiting_a_stream_is_returned_as_it_is_and_the_next_run_picks_it_up(any_store, studio, clock, looks):
+    # Given a run that does not wait.
+    studio.ready_after = 30
+    first = run_one(any_store, studio, wait=False)
+    assert (first.stream.state, first.stream.url, first.issued) == (CREATE_IN_PROGRESS, None, True)
+    assert clock.slept == []
+
+    # When others do not wait either, then they see the same stream.
+    for _look in range(looks):
+        again = run_one(any_store, studio, wait=False)
+        assert (again.lease, again.issued, again.stream.state) == (first.lease, False, CREATE_IN_PROGRESS)
+
+    # And the next one that waits returns it when it is READY.
+    last = run_one(any_store, studio)
+    assert (last.lease, last.issued, last.stream.state) == (first.lease, False, READY)
+    assert studio.streams == ["stream-1"]
+
+
+@pytest.mark.parametrize(("wait_timeout", "told"), [(1, "1"), (150, "150"), (0.5, "0.5")])
+@pytest.mark.parametrize("is_held", [False, True])
+def test_a_stream_that_takes_too_long_is_told_and_stays_remembered(store, studio, clock, wait_timeout, told, is_held):
+    # Given a stream that does not become READY in time; a new one or one that is remembered.
+    studio.ready_after = 200
+    if is_held:
+        run_one(store, studio, wait=False)
+
+    # When it is waited for, then the run fails after that time, and says so.
+    outcome = run_one(store, studio, wait_timeout=wait_timeout)
+    assert clock.passed == wait_timeout
+    assert outcome.failure == (
+        "NotReady",
+        f"Stream 'stream-1' of session 'session-anna' is still CREATE_IN_PROGRESS after {told} seconds: "
+        "raise wait_timeout, or run again to wait on for the remembered stream.",
+    )
+    assert (outcome.lease, outcome.issued, outcome.stream.state) == (None, not is_held, CREATE_IN_PROGRESS)
+
+    # And the next run goes on waiting for the same.
+    again = run_one(store, studio, wait_timeout=300)
+    assert (again.lease.stream_id, again.issued, again.stream.state) == ("stream-1", False, READY)
+    assert studio.streams == ["stream-1"]
+
+
+def test_what_is_ready_at_the_last_moment_is_good(store, studio, clock):
+    studio.ready_after = 150
+    assert run_one(store, studio, wait_timeout=150).stream.state == READY
+    assert clock.passed == 150
+
+
+def test_a_call_that_fails_while_waiting_is_told_with_the_stream_which_stays_remembered(store, studio, clock):
+    class Broken(StudioCalls):
+        def look_up(self, key, stream_id):
+            raise LeaseStoreError("Any error will do.")
+
+    studio.ready_after = 5
+    [outcome] = issuer_of(store, Broken(studio, 3600), now=clock.now).hand_out([ANNA], {}, False)
+    assert outcome.failure.message == "Any error will do."
+    assert outcome.stream.stream_id == "stream-1"
+    assert run_one(store, studio).lease.stream_id == "stream-1"
+
+
+@pytest.mark.parametrize("concurrency", [1, 3, 16])
+def test_waiting_holds_no_place_among_the_calls_under_way(store, studio, concurrency):
+    # Given a class of 20 whose streams never are READY.
+    studio.ready_after = NEVER
+    keys = CLASS[:20]
+
+    # When streams are handed out.
+    outcomes = run(store, studio, keys, concurrency=concurrency, wait_timeout=10)
+
+    # Then all are created, then all are looked at, and then all again.
+    assert {outcome.failure.code for outcome in outcomes} == {"NotReady"}
+    rounds = [studio.asked[begin : begin + 20] for begin in range(0, len(studio.asked), 20)]
+    assert [{call for call, _session, _argument in each} for each in rounds] == [
+        {"create"},
+        *[{"look_up"}] * (len(rounds) - 1),
+    ]
+    assert all({session for _call, session, _argument in each} == {key.seat for key in keys} for each in rounds)
+    assert len(rounds) > 5
+
+
+@pytest.mark.parametrize("concurrency", [1, 16])
+def test_a_class_waits_side_by_side_and_not_stream_by_stream(store, studio, clock, concurrency):
+    studio.ready_after = 10
+    outcomes = run(store, studio, concurrency=concurrency)
+    assert {outcome.stream.state for outcome in outcomes} == {READY}
+    assert 10 <= clock.passed <= 10 + steps.LONGEST_PAUSE
+
+
+# Force.
+
+
+def test_force_creates_although_all_are_current_and_each_time_anew(any_store, studio):
+    first = run(any_store, studio)
+    second = run(any_store, studio, force=True)
+    third = run(any_store, studio, force=True)
+    assert all(outcome.issued and not outcome.failure for outcome in second + third)
+    assert len({*streams_of(first), *streams_of(second), *streams_of(third)}) == len(studio.streams) == 120
+    assert any_store.find(SCOPE, now=NOW) == {outcome.key: outcome.lease for outcome in third}
+    assert studio.asked_for("look_up") == []
+
+
+def test_force_adopts_no_intent(store, studio):
+    intent = intent_of(ANNA)
+    put(store, intent)
+    outcome = run_one(store, studio, force=True)
+    assert outcome.issued
+    assert outcome.lease.client_token != intent.client_token
+
+
+def test_force_while_another_run_takes_up_the_new_intent_returns_that_stream_as_issued(studio):
+    # Given a forced run, beside which another completes what it has begun.
+    store, others = MeddledStore(), []
+    store.before_completion.append(lambda: others.append(run_one(store, studio)))
+
+    forced = run_one(store, studio, force=True)
+
+    # Then both return the one stream, and to both it is new.
+    assert [forced.lease.stream_id, others[0].lease.stream_id] == ["stream-1", "stream-1"]
+    assert forced.issued
+    assert others[0].issued
+
+
+# A token of the user's own.
+
+
+def test_a_given_token_is_what_the_stream_is_created_with(store, studio):
+    outcome = run_one(store, studio, client_token="build-7")
+    assert studio.asked == [("create", "session-anna", "build-7")]
+    assert (outcome.lease.client_token, outcome.issued) == ("build-7", True)
+
+
+def test_the_same_token_again_reuses_the_lease(store, studio):
+    first = run_one(store, studio, client_token="build-7")
+    second = run_one(store, studio, client_token="build-7")
+    assert (second.lease, second.issued) == (first.lease, False)
+    assert studio.asked_for("create") == ["session-anna"]
+
+
+@pytest.mark.parametrize(
+    ("first_token", "second_token"), [("build-7", "build-8"), ("build-7", None), (None, "build-7")]
+)
+def test_a_current_lease_is_reused_whatever_its_token(store, studio, first_token, second_token):
+    first = run_one(store, studio, client_token=first_token)
+    second = run_one(store, studio, client_token=second_token)
+    assert (second.lease, second.issued) == (first.lease, False)
+
+
+@pytest.mark.parametrize("first_token", ["build-6", None])
+def test_a_new_token_replaces_a_dead_stream(store, studio, first_token):
+    run_one(store, studio, client_token=first_token)
+    studio.end("stream-1", "DELETED")
+    outcome = run_one(store, studio, client_token="build-7")
+    assert (outcome.lease.stream_id, outcome.lease.client_token, outcome.issued) == ("stream-2", "build-7", True)
+
+
+def test_a_run_without_a_token_replaces_the_dead_stream_of_one(store, studio):
+    run_one(store, studio, client_token="build-7")
+    studio.end("stream-1", "DELETED")
+    outcome = run_one(store, studio)
+    assert (outcome.lease.stream_id, outcome.issued) == ("stream-2", True)
+    assert outcome.lease.client_token != "build-7"
+
+
+NO_NEW = (
+    ", and the service may give the same stream for client_token='build-7' again: use another token, or leave it out."
+)
+
+
+@pytest.mark.parametrize(
+    ("end", "problem"),
+    [
+        (("DELETED", "STREAM_DELETED"), "is DELETED (STREAM_DELETED: it was deleted or has expired)"),
+        (("CREATE_FAILED", "INTERNAL_ERROR"), "is CREATE_FAILED (INTERNAL_ERROR: the service failed)"),
+        ((None,), "is gone"),
+    ],
+)
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_a_token_whose_remembered_stream_is_dead_is_refused(store, studio, end, problem, check_mode):
+    run_one(store, studio, client_token="build-7")
+    studio.end("stream-1", *end)
+    store.writes = 0
+
+    outcome = run_one(store, studio, client_token="build-7", check_mode=check_mode)
+
+    assert outcome.failure == ("NotReady", f"Stream 'stream-1' of session 'session-anna' {problem}{NO_NEW}")
+    assert outcome.held == store.leases[ANNA]
+    assert (store.writes, studio.asked_for("create")) == (0, ["session-anna"])
+
+
+@pytest.mark.parametrize("first", [dict(client_token="build-7"), {}])
+def test_a_token_for_which_the_service_gives_a_stream_that_ends_too_soon_is_refused(store, studio, clock, first):
+    # Given a stream that was created with the token, by a run of ours or by somebody else, and is almost over.
+    if first:
+        run_one(store, studio, **first)
+    else:
+        studio.create(ANNA.seat, "build-7", 3600)
+    clock.passed += 3500
+
+    outcome = run_one(store, studio, client_token="build-7")
+
+    assert outcome.failure == (
+        "NotReady",
+        "Stream 'stream-1' of session 'session-anna' works until 2026-11-21T09:00:00Z only, which is sooner than was "
+        f"asked for{NO_NEW}",
+    )
+    # And another token helps, as none does.
+    assert run_one(store, studio, client_token="build-8").lease.stream_id == "stream-2"
+
+
+def test_a_token_for_which_the_service_gives_a_dead_stream_is_refused(store, studio):
+    studio.create(ANNA.seat, "build-7", 3600)
+    studio.end("stream-1", "DELETED")
+    outcome = run_one(store, studio, client_token="build-7")
+    assert outcome.failure.message == f"Stream 'stream-1' of session 'session-anna' is DELETED{NO_NEW}"
+    assert run_one(store, studio).lease.stream_id == "stream-2"
+
+
+def test_a_token_for_which_there_is_a_good_stream_already_gives_that(store, studio):
+    studio.create(ANNA.seat, "build-7", 3600)
+    outcome = run_one(store, studio, client_token="build-7")
+    assert (outcome.lease.stream_id, outcome.issued) == ("stream-1", True)
+
+
+def test_a_token_that_was_used_for_another_time_is_refused_and_who_leaves_it_out_gets_a_stream(store, studio):
+    # Given a token that was used for an hour, and is given again for half an hour.
+    run_one(store, studio, client_token="build-7")
+    half = dict(validity=1800, min_remaining=180)
+    refused = run_one(store, studio, client_token="build-7", **half)
+    assert refused.failure == ("ValidationException", "The token was used with other parameters.")
+
+    # When it is left out, then the intent that has been left with it stands in nobody's way.
+    outcome = run_one(store, studio, **half)
+    assert (outcome.lease.stream_id, outcome.issued) == ("stream-2", True)
+    assert outcome.lease.client_token != "build-7"
+    assert store.leases == {ANNA: outcome.lease}
+
+
+@pytest.mark.parametrize("code", ["ValidationException", "ConflictException"])
+def test_an_intent_is_given_up_once_at_most_and_only_if_its_token_is_refused(store, studio, code):
+    class Refusing(StudioCalls):
+        def create(self, key, client_token):
+            tokens.append(client_token)
+            error = Refused("No.")
+            error.code = code
+            raise error
+
+    tokens, intent = [], intent_of(ANNA)
+    put(store, intent)
+    issuer = issuer_of(store, Refusing(studio, 3600), now=studio.clock.now)
+    [outcome] = issuer.hand_out([ANNA], store.read([ANNA], now=studio.clock.now()), False)
+    assert outcome.failure == (code, "No.")
+    assert tokens[0] == intent.client_token
+    assert len(tokens) == (2 if code == "ValidationException" else 1)
+
+
+# Intents that others have left.
+
+
+@pytest.mark.parametrize(
+    ("intent", "options", "adopted"),
+    [
+        pytest.param({}, {}, True, id="of an hour, as asked for"),
+        pytest.param(dict(expires=1), dict(min_remaining=0), True, id="for a second more"),
+        pytest.param(dict(expires=0), dict(min_remaining=0), False, id="expires now"),
+        pytest.param(dict(expires=-1), {}, False, id="expired"),
+        pytest.param(dict(forgotten=after(-5)), {}, False, id="forgotten"),
+        pytest.param(dict(validity=1800), {}, False, id="for another time"),
+        pytest.param({}, dict(validity=1800, min_remaining=0), False, id="another time is asked for"),
+        pytest.param({}, dict(force=True), False, id="forced"),
+        pytest.param(dict(client_token="build-7"), dict(client_token="build-7"), True, id="of the given token"),
+        pytest.param(dict(client_token="build-6"), dict(client_token="build-7"), False, id="of another token"),
+        pytest.param(dict(client_token="build-7"), {}, True, id="of a given token, and none is given now"),
+        pytest.param(dict(lab="cad"), dict(lab="painting"), True, id="of another lab"),
+        pytest.param({}, dict(min_remaining=3599), True, id="whatever must remain"),
+    ],
+)
+def test_an_intent_that_has_not_expired_is_adopted_by_those_who_ask_for_the_same(
+    any_store, studio, intent, options, adopted
+):
+    # Given what a run has left that was killed before its stream was created.
+    left = intent_of(ANNA, **intent)
+    put(any_store, left)
+
+    # When the next run hands out.
+    outcome = run_one(any_store, studio, **options)
+
+    # Then it creates with that token, or with its own.
+    assert (outcome.lease.stream_id, outcome.issued, outcome.failure) == ("stream-1", True, None)
+    assert (outcome.lease.client_token == left.client_token) is adopted
+    assert outcome.lease.lab == (left.lab if adopted else options.get("lab"))
+    assert any_store.find(SCOPE, now=NOW) == {ANNA: outcome.lease}
+
+
+def test_an_adopted_intent_whose_stream_ends_too_soon_is_replaced(store, studio, clock):
+    # Given a run that was killed almost an hour ago.
+    intent = intent_of(ANNA)
+    put(store, intent)
+    studio.create(ANNA.seat, intent.client_token, 3600)
+    clock.passed += 3500
+
+    # When the next one gets its stream, then that is not good enough.
+    outcome = run_one(store, studio)
+    assert (outcome.lease.stream_id, outcome.issued) == ("stream-2", True)
+    assert outcome.lease.expires == after(3500 + 3600)
+
+
+def test_an_adopted_intent_that_the_service_has_forgotten_gives_a_new_stream(store, clock):
+    studio = Studio(clock, window=10)
+    intent = intent_of(ANNA)
+    put(store, intent)
+    studio.create(ANNA.seat, intent.client_token, 3600)
+    clock.passed += 3500
+    outcome = run_one(store, studio)
+    assert (outcome.lease.stream_id, outcome.lease.expires) == ("stream-2", after(3500 + 3600))
+    assert outcome.lease.client_token == intent.client_token
+
+
+# Check mode.
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_check_mode_tells_the_same_and_neither_creates_nor_writes(store, studio, force):
+    # Given a class: a quarter has good streams, one dead ones, one was left as intents, and one has nothing.
+    run(store, studio, CLASS[:20])
+    for key in CLASS[10:20]:
+        studio.end(store.leases[key].stream_id, "DELETED")
+    for key in CLASS[20:30]:
+        put(store, intent_of(key))
+    before = dict(store.leases)
+    studio.asked.clear()
+    store.writes = 0
+
+    # When it is predicted what would be, and then done.
+    predicted = run(store, studio, check_mode=True, force=force)
+    assert (store.writes, store.leases, studio.asked_for("create")) == (0, before, [])
+    assert sorted(studio.asked_for("check")) == [key.seat for key in (CLASS if force else CLASS[10:])]
+    done = run(store, studio, force=force)
+
+    # Then the same is created and reused; what would be created is not known yet.
+    assert [outcome.issued for outcome in predicted] == [outcome.issued for outcome in done]
+    assert [outcome.held for outcome in predicted] == [outcome.held for outcome in done]
+    assert all((outcome.lease is None) == outcome.issued for outcome in predicted)
+    assert sum(outcome.issued for outcome in done) == (40 if force else 30)
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_what_fails_in_check_mode_fails_for_real(store, studio, check_mode):
+    # Given a session that has no stream and gets none, one that has a good one, and one whose stream never is READY.
+    run(store, studio, CLASS[1:2])
+    studio.refusals = {key.seat: "The session is STOPPED." for key in CLASS[:2]}
+    studio.ready_after = NEVER
+    run(store, studio, CLASS[2:3], wait=False)
+    studio.end(store.leases[CLASS[1]].stream_id, READY)
+
+    outcomes = run(store, studio, CLASS[:3], check_mode=check_mode, wait_timeout=5)
+
+    assert [outcome.failure and outcome.failure.message for outcome in outcomes] == [
+        "The session is STOPPED.",
+        None,
+        "Stream 'stream-2' of session 'session-02' is still CREATE_IN_PROGRESS after 5 seconds: "
+        "raise wait_timeout, or run again to wait on for the remembered stream.",
+    ]
+    assert [outcome.issued for outcome in outcomes] == [False] * 3
+
+
+# Races. Something happens just before this run writes.
+
+
+class MeddledStore(MemoryStore):
+    """A store in which something happens just before an intent is to be stored, or a stream to be remembered."""
+
+    def __init__(self):
+        super().__init__()
+        self.before_begin = []
+        self.before_completion = []
+        self._is_meddling = False
+
+    def compare_and_set(self, lease, *, expected, now):
+        self._meddle(self.before_begin)
+        return super().compare_and_set(lease, expected=expected, now=now)
+
+    def replace(self, lease, *, expected, now):
+        self._meddle(self.before_completion)
+        return super().replace(lease, expected=expected, now=now)
+
+    def _meddle(self, waiting):
+        if waiting and not self._is_meddling:
+            self._is_meddling = True
+            waiting.pop(0)()
+            self._is_meddling = False
+
+
+@pytest.mark.parametrize("window", [0, NEVER])
+@pytest.mark.parametrize("held", [None, stream_lease_of(ANNA, expires=-1), intent_of(ANNA, expires=-1)])
+def test_who_finds_that_another_run_has_begun_uses_its_token(clock, held, window):
+    # Given another run that stores its intent just before this one does.
+    store, studio, intent = MeddledStore(), Studio(clock, window=window), intent_of(ANNA)
+    if held:
+        put(store, held)
+    store.before_begin.append(lambda: store.compare_and_set(intent, expected=held and held.lease_id, now=NOW))
+
+    # When this one goes on.
+    outcome = run_one(store, studio)
+
+    # Then it creates with the other's token; as it was faster to the end, the stream is its.
+    assert studio.asked == [("create", "session-anna", intent.client_token)]
+    assert (outcome.lease.stream_id, outcome.lease.client_token) == ("stream-1", intent.client_token)
+    assert outcome.issued
+    assert store.leases == {ANNA: outcome.lease}
+
+
+def test_who_finds_that_another_run_is_done_returns_its_stream(studio):
+    store, others = MeddledStore(), []
+    store.before_begin.append(lambda: others.append(run_one(store, studio)))
+
+    outcome = run_one(store, studio)
+
+    assert (outcome.lease, outcome.issued, outcome.held) == (others[0].lease, False, None)
+    assert SECRET in outcome.stream.url
+    assert studio.streams == ["stream-1"]
+
+
+@pytest.mark.parametrize("adopted", [False, True])
+@pytest.mark.parametrize(("window", "created"), [(NEVER, 1), (0, 2)])
+def test_who_comes_second_returns_the_stream_that_is_stored(clock, adopted, window, created):
+    """And where the service gives every call a new stream, drops its own."""
+    # Given an intent, of this run or of one that was killed, that another run completes while this one creates.
+    store, studio, others = MeddledStore(), Studio(clock, window=window), []
+    if adopted:
+        put(store, intent_of(ANNA))
+    store.before_completion.append(lambda: others.append(run_one(store, studio)))
+
+    # When this one is done.
+    outcome = run_one(store, studio)
+
+    # Then it has the same stream, and says that it issued none.
+    assert (outcome.lease, outcome.issued) == (others[0].lease, False)
+    assert others[0].issued
+    assert store.leases == {ANNA: outcome.lease}
+    assert outcome.stream.stream_id == outcome.lease.stream_id
+    assert len(studio.streams) == created
+    # It looks at the other's only if it is not the one it knows.
+    assert len(studio.asked_for("look_up")) == created - 1
+
+
+@pytest.mark.parametrize(
+    ("end", "problem"),
+    [
+        (dict(state="DELETED", status_code=None), "is DELETED"),
+        (
+            dict(expires_at=after(60)),
+            "works until 2026-11-21T08:01:00Z only, which is sooner than was asked for",
+        ),
+    ],
+    ids=["dead", "too short"],
+)
+def test_who_comes_second_to_a_stream_that_is_not_good_enough_says_so(clock, end, problem):
+    # Given a service that gives every call a new stream, and a run that is faster, whose stream comes to a bad end.
+    store, studio = MeddledStore(), Studio(clock, window=0)
+
+    class Ending(StudioCalls):
+        def look_up(self, key, stream_id):
+            return dataclasses.replace(super().look_up(key, stream_id), **end)
+
+    store.before_completion.append(lambda: run_one(store, studio))
+
+    # When this run, which has begun an intent already, looks at that, then it begins no other.
+    [outcome] = issuer_of(store, Ending(studio, 3600), now=clock.now).hand_out([ANNA], {}, False)
+    assert outcome.failure.message == f"Stream 'stream-2' of session 'session-anna' {problem}: {AGAIN}"
+    assert len(studio.streams) == 2
+
+
+@pytest.mark.parametrize("purge", [False, True])
+def test_what_is_forgotten_while_it_is_created_is_returned_and_not_remembered(clock, studio, purge):
+    # Given a run whose intent is forgotten while its stream is created.
+    store = MeddledStore()
+    store.before_completion.append(lambda: absent(store, clock, purge=purge))
+
+    # When it ends, then it returns what was asked of it.
+    outcome = run_one(store, studio)
+    assert (outcome.lease.stream_id, outcome.issued) == ("stream-1", True)
+    assert not any(lease.stream_id for lease in store.leases.values())
+
+    # And no later run returns that.
+    assert run_one(store, studio).lease.stream_id == "stream-2"
+
+
+@pytest.mark.parametrize("purge", [False, True])
+def test_an_adopted_intent_that_is_forgotten_meanwhile_is_replaced(clock, studio, purge):
+    """Another run may have returned the same stream before it was forgotten."""
+    store = MeddledStore()
+    put(store, intent_of(ANNA))
+    store.before_completion.append(lambda: absent(store, clock, purge=purge))
+
+    outcome = run_one(store, studio)
+
+    assert (outcome.lease.stream_id, outcome.issued) == ("stream-2", True)
+    assert store.leases == {ANNA: outcome.lease}
+
+
+@pytest.mark.parametrize("purge", [False, True])
+@pytest.mark.parametrize("adopted", [False, True])
+def test_a_stream_that_is_forgotten_is_not_revived_by_a_run_that_is_late(clock, studio, purge, adopted):
+    # Given a late run, and another that has completed the same intent, returned its stream, and had it forgotten.
+    store = MeddledStore()
+    if adopted:
+        put(store, intent_of(ANNA))
+
+    def others():
+        assert run_one(store, studio).lease.stream_id == "stream-1"
+        absent(store, clock, purge=purge)
+
+    store.before_completion.append(others)
+
+    # When the late one comes to its end.
+    late = run_one(store, studio)
+
+    # Then what was forgotten is in no lease, and no later run returns it.
+    assert "stream-1" not in [lease.stream_id for lease in store.leases.values() if not lease.forgotten]
+    assert late.lease.stream_id == ("stream-2" if adopted else "stream-1")
+    assert run_one(store, studio).lease.stream_id == "stream-2"
+
+
+@pytest.mark.parametrize("purge", [False, True])
+def test_after_absent_present_gives_new_streams(any_store, studio, clock, purge):
+    first = run(any_store, studio)
+    absent(any_store, clock, CLASS, purge=purge)
+    second = run(any_store, studio)
+    assert all(outcome.issued for outcome in second)
+    assert set(streams_of(first)).isdisjoint(streams_of(second))
+    assert {outcome.lease.client_token for outcome in first}.isdisjoint(
+        outcome.lease.client_token for outcome in second
+    )
+
+
+def test_a_run_with_other_options_takes_over_and_both_return_what_they_asked_for(studio):
+    # Given a run whose intent one with other options replaces while its stream is created.
+    store, others = MeddledStore(), []
+    store.before_completion.append(lambda: others.append(run_one(store, studio, validity=1800)))
+
+    outcome = run_one(store, studio)
+
+    # Then each returns its own, and the store has the later one.
+    assert (outcome.lease.stream_id, outcome.lease.validity, outcome.issued) == ("stream-1", 3600, True)
+    assert (others[0].lease.stream_id, others[0].lease.validity, others[0].issued) == ("stream-2", 1800, True)
+    assert store.leases == {ANNA: others[0].lease}
+
+
+def test_an_adopted_intent_that_a_run_with_other_options_has_replaced_is_given_up(studio):
+    store = MeddledStore()
+    put(store, intent_of(ANNA))
+    store.before_completion.append(lambda: run_one(store, studio, validity=1800))
+    outcome = run_one(store, studio)
+    assert (outcome.lease.stream_id, outcome.lease.validity, outcome.issued) == ("stream-3", 3600, True)
+    assert store.leases == {ANNA: outcome.lease}
+
+
+def test_a_run_whose_intent_a_forced_one_replaces_returns_the_forced_stream(studio):
+    store, others = MeddledStore(), []
+    store.before_completion.append(lambda: others.append(run_one(store, studio, force=True)))
+    outcome = run_one(store, studio)
+    assert (outcome.lease, outcome.issued) == (others[0].lease, False)
+    assert (outcome.lease.stream_id, outcome.stream.stream_id) == ("stream-2", "stream-2")
+
+
+def test_a_run_whose_intent_another_replaces_takes_that_up(studio):
+    store, intent = MeddledStore(), intent_of(ANNA)
+    store.before_completion.append(lambda: store.leases.update({ANNA: intent}))
+    outcome = run_one(store, studio)
+    assert outcome.lease.client_token == intent.client_token
+    assert (outcome.lease.stream_id, outcome.issued) == ("stream-2", True)
+
+
+def test_two_forced_runs_each_return_a_new_stream(studio):
+    store, others = MeddledStore(), []
+    store.before_completion.append(lambda: others.append(run_one(store, studio, force=True)))
+    outcome = run_one(store, studio, force=True)
+    assert (outcome.lease.stream_id, others[0].lease.stream_id) == ("stream-1", "stream-2")
+    assert outcome.issued
+    assert others[0].issued
+
+
+@pytest.mark.parametrize("rivals", range(TRIES + 1))
+def test_a_forced_run_writes_over_intents_that_others_store_meanwhile(studio, rivals):
+    # Given others who store an intent just before each of so many writes of a forced run.
+    store = MeddledStore()
+    for _rival in range(rivals):
+        store.before_begin.append(lambda: store.leases.update({ANNA: intent_of(ANNA)}))
+
+    outcome = run_one(store, studio, force=True)
+
+    # Then it tries again, as long as a try is left to create in.
+    if rivals < TRIES - 1:
+        assert (outcome.lease.stream_id, outcome.issued) == ("stream-1", True)
+        assert store.writes == rivals + 2
+    else:
+        assert outcome.failure == CONFLICT
+        assert studio.streams == []
+        assert store.writes == TRIES
+
+
+def test_a_run_that_always_comes_too_late_creates_no_more_often_than_it_tries(studio):
+    # Given a forced run that stores an intent just before each completion of this one.
+    store = MeddledStore()
+    put(store, intent_of(ANNA))
+    store.before_completion.extend([lambda: store.leases.update({ANNA: intent_of(ANNA)})] * 100)
+
+    # When this one hands out, then it takes up one intent after the other, and gives up after six.
+    outcome = run_one(store, studio)
+    assert TRIES == 6
+    assert outcome.failure == CONFLICT
+    assert studio.asked_for("create") == ["session-anna"] * TRIES
+    assert outcome.lease is None
+
+
+# A store that breaks.
+
+
+class FailingStore(MemoryStore):
+    """A store that fails at one write, and works again after it."""
+
+    def __init__(self, fails_at):
+        super().__init__()
+        self.fails_at = fails_at
+
+    def compare_and_set(self, lease, *, expected, now):
+        self._fail()
+        return super().compare_and_set(lease, expected=expected, now=now)
+
+    def replace(self, lease, *, expected, now):
+        self._fail()
+        return super().replace(lease, expected=expected, now=now)
+
+    def _fail(self):
+        if self.writes + 1 == self.fails_at:
+            self.writes += 1
+            raise LeaseStoreError("The lease store x is full.")
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_a_store_that_may_not_be_written_is_told_before_anything_is_asked_and_in_check_mode_too(studio, check_mode):
+    with pytest.raises(LeaseStoreError, match="read-only"):
+        run(ClosedStore(), studio, check_mode=check_mode)
+    assert studio.asked == []
+
+
+def test_a_store_that_cannot_take_the_intents_costs_no_stream(studio):
+    # Given a store that fails at the ninth of the intents, which are written together.
+    store = FailingStore(9)
+    outcomes = run(store, studio)
+    assert {outcome.failure for outcome in outcomes} == {("LeaseStoreError", "The lease store x is full.")}
+    assert (studio.asked, store.leases, store.writes) == ([], {}, 9)
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_a_store_that_cannot_take_a_stream_ends_the_run_and_the_next_one_picks_up_what_was_created(studio, concurrency):
+    # Given a store that takes the intents and eight streams.
+    store = FailingStore(len(CLASS) + 9)
+
+    # When streams are handed out.
+    outcomes = run(store, studio, concurrency=concurrency)
+
+    # Then what was stored is handed out, and all others are named as failed.
+    good = [outcome for outcome in outcomes if outcome.lease]
+    assert [outcome.key for outcome in outcomes] == CLASS
+    assert {outcome.key: outcome.lease for outcome in good} == {
+        key: lease for key, lease in store.leases.items() if lease.stream_id
+    }
+    failures = collections.Counter(outcome.failure for outcome in outcomes if outcome.failure)
+    lost = failures[("LeaseStoreError", "The lease store x is full.")]
+    given_up = failures[("LeaseStoreError", "Given up, since the lease store failed: The lease store x is full.")]
+    assert 1 <= lost <= 2 * concurrency
+    assert len(good) + lost + given_up == len(CLASS)
+    # What was to be remembered is named at least.
+    assert sum(outcome.stream is not None for outcome in outcomes) == len(good) + lost
+
+    # And only what was to be written together is lost: what was being created is remembered, but nothing more is begun.
+    created = len(studio.streams)
+    assert created == len(good) + lost
+    assert created <= 8 + 2 * concurrency
+
+    # And run again, no session has two streams.
+    again = run(store, studio)
+    assert all(outcome.lease for outcome in again)
+    assert sum(outcome.issued for outcome in again) == len(CLASS) - len(good)
+    assert len(studio.streams) == len(CLASS)
+
+
+def test_a_store_that_breaks_while_others_wait_gives_those_up_with_their_streams(studio):
+    # Given a session whose stream is waited for, and another whose stream is dead and is to be replaced.
+    store = FailingStore(1)
+    store.leases = {key: stream_lease_of(key, stream_id=f"stream-{number}") for number, key in enumerate(CLASS[:2], 1)}
+    for key in CLASS[:2]:
+        studio.create(key.seat, store.leases[key].client_token, 3600)
+    studio.end("stream-1", CREATE_IN_PROGRESS)
+    studio.end("stream-2", "DELETED")
+
+    # When the store fails.
+    waiting, replaced = run(store, studio, CLASS[:2])
+
+    # Then both say so, with what is known of their streams.
+    assert replaced.failure.message == "The lease store x is full."
+    assert waiting.failure.message == "Given up, since the lease store failed: The lease store x is full."
+    assert (waiting.stream.stream_id, waiting.lease) == ("stream-1", None)
+
+
+# Processes.
+
+
+class SharedStudio:
+    """A service for several processes: a stream is named by its token, and every call to create is noted in a file."""
+
+    def __init__(self, path, *, dies=lambda _moment, _key: None):
+        self.path, self.dies = path, dies
+
+    def create(self, key, client_token):
+        self.dies("before the work", key)
+        time.sleep(0.001)
+        with open(self.path, "a", encoding="utf-8") as calls:
+            calls.write(f"{key.seat} {client_token}\n")
+        self.dies("after the work", key)
+        return self.look_up(key, f"stream-of-{client_token}")
+
+    def look_up(self, key, stream_id):
+        return Stream(stream_id, READY, url=SECRET, created_at=NOW, expires_at=after(3600))
+
+    def check(self, key):
+        pass
+
+    def streams(self):
+        """By session, the streams that were created."""
+        streams = collections.defaultdict(set)
+        for call in self.path.read_text(encoding="utf-8").splitlines():
+            session, client_token = call.split()
+            streams[session].add(f"stream-of-{client_token}")
+        return streams
+
+
+def run_on(path, service, **options):
+    """A run with a SQLite file of its own, as in a process of its own."""
+    store = SQLiteLeaseStore(str(path), create=True)
+    issuer = issuer_of(store, service, now=lambda: NOW, **options)
+    outcomes = issuer.hand_out(CLASS, store.read(CLASS, now=NOW), False)
+    store.close()
+    return [(outcome.lease.stream_id, outcome.issued) for outcome in outcomes]
+
+
+@pytest.mark.parametrize("moment", ["before the work", "after the work", "before it is stored"])
+@pytest.mark.parametrize("kills", [1, 3])
+def test_killed_and_run_again_there_is_one_stream_for_each_session(tmp_path, moment, kills):
+    # Given runs, each killed at its 13th stream.
+    path, studio = tmp_path / "leases", SharedStudio(tmp_path / "calls")
+
+    class Killer:
+        def __init__(self):
+            self.count = 0
+
+        def __call__(self, at, _key):
+            self.count += at == moment
+            if self.count == 13:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    def killed():
+        killer = Killer()
+        studio.dies = killer
+        changed = sqlite._changed
+
+        def dying(database, change, now):
+            if isinstance(change, Replace):
+                killer("before it is stored", change.lease.key)
+            return changed(database, change, now)
+
+        sqlite._changed = dying
+        run_on(path, studio)
+
+    for _kill in range(kills):
+        with pytest.raises(EOFError):
+            start_child(killed)()
+
+    # When it is run again, then each session has one stream: the one that is returned.
+    results = run_on(path, studio)
+    assert studio.streams() == {key.seat: {stream} for key, (stream, _issued) in zip(CLASS, results, strict=True)}
+    # And run once more, nothing is issued.
+    assert run_on(path, studio) == [(stream, False) for stream, _issued in results]
+
+
+def test_four_processes_at_once_create_one_stream_for_each_session(tmp_path):
+    # Given four processes that start at the same time on one file, which none of them has created yet.
+    path, studio = tmp_path / "lab" / "leases", SharedStudio(tmp_path / "calls")
+    reading, writing = os.pipe()
+
+    def class_run():
+        os.close(writing)
+        os.read(reading, 1)
+        return run_on(path, studio, concurrency=8)
+
+    runs = [start_child(class_run) for _number in range(4)]
+
+    # When they run.
+    os.close(writing)
+    os.close(reading)
+    results = [result() for result in runs]
+
+    # Then there are 40 streams, all return the same, and each was issued by exactly one of them.
+    streams = [stream for stream, _issued in results[0]]
+    assert studio.streams() == {key.seat: {stream} for key, stream in zip(CLASS, streams, strict=True)}
+    assert all([stream for stream, _issued in result] == streams for result in results)
+    assert [sum(result[number][1] for result in results) for number in range(40)] == [1] * 40
+
+
+# Secrets.
+
+
+def test_nothing_that_is_printed_or_stored_shows_a_url(tmp_path, clock, studio):
+    # Given runs that issue, reuse, lose a race, time out and fail.
+    path, meddled = tmp_path / "leases", MeddledStore()
+    meddled.before_completion.append(lambda: run_one(meddled, studio))
+    store = SQLiteLeaseStore(str(path), create=True)
+    outcomes = [
+        *run(store, studio, CLASS[:3]),
+        *run(store, studio, CLASS[:3]),
+        run_one(meddled, studio),
+        *run(FailingStore(2), studio, CLASS[3:4]),
+    ]
+    studio.ready_after = NEVER
+    outcomes += run(store, studio, CLASS[4:5], wait_timeout=1)
+    store.close()
+
+    # Then URLs are where they belong, and nowhere else.
+    assert sum(outcome.stream.url is not None for outcome in outcomes) == 8
+    assert sum(outcome.failure is not None for outcome in outcomes) == 2
+    printed = [repr(outcomes), str(outcomes), f"{[outcome.stream for outcome in outcomes]}", repr(meddled.leases)]
+    assert not [text for text in printed if SECRET in text or "https" in text]
+    assert "stream-1" in printed[0]
+    assert SECRET.encode() not in path.read_bytes()

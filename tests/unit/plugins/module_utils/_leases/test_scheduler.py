@@ -1,0 +1,403 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How the steps of many seats are taken side by side. What they are for is in test_issuing and test_intents."""
+
+from __future__ import annotations
+
+import math
+import threading
+from functools import partial
+
+import pytest
+from ansible_collections.labstream.aws.plugins.module_utils._exceptions import LeaseStoreError, NotReady
+from ansible_collections.labstream.aws.plugins.module_utils._leases import scheduler as steps
+from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import (
+    FIRST_PAUSE,
+    LONGEST_PAUSE,
+    Call,
+    Failure,
+    Look,
+    Outcome,
+    Replace,
+    Write,
+    take_side_by_side,
+)
+
+from tests.unit.plugins.module_utils._leases.fake_studio import Clock
+from tests.unit.plugins.module_utils.support import NOW, MemoryStore, intent_of, key_of, lease_of, stream_lease_of
+
+ANNA, BEN, CLEO = key_of("anna"), key_of("ben"), key_of("cleo")
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(steps, "time", clock)
+    return clock
+
+
+def take(all_steps, *, held=None, store=None, concurrency=2):
+    """The outcomes when these steps are taken, which are given by key."""
+    return take_side_by_side(
+        all_steps, held or {}, store=store or MemoryStore(), now=lambda: NOW, concurrency=concurrency
+    )
+
+
+class Looks:
+    """The steps of seats that only look, and when they did."""
+
+    def __init__(self, clock):
+        self.clock, self.seen, self.takes = clock, {}, 0.0
+
+    def of(self, key, times, deadline=math.inf):
+        def look():
+            self.seen.setdefault(key, []).append(self.clock.passed)
+            self.clock.passed += self.takes
+
+        for _time in range(times):
+            yield Look(look, deadline)
+        return Outcome(key, None)
+
+
+# What is sent back.
+
+
+def test_what_a_call_returns_is_sent_and_what_it_raises_is_thrown():
+    told = []
+
+    def seat():
+        told.append((yield Call(lambda: "a reply")))
+        try:
+            yield Call(refuse)
+        except NotReady as e:
+            told.append(str(e))
+        told.append((yield Look(lambda: "what is seen", 0)))
+        return Outcome(ANNA, None)
+
+    def refuse():
+        raise NotReady("Not now.")
+
+    assert take({ANNA: seat()}) == {ANNA: Outcome(ANNA, None)}
+    assert told == ["a reply", "Not now.", "what is seen"]
+
+
+def test_after_a_write_what_is_stored_is_sent():
+    mine, theirs, other = lease_of(ANNA), lease_of(BEN), lease_of(BEN)
+    store = MemoryStore()
+    store.leases[BEN] = theirs
+    intent = intent_of(CLEO)
+    stream = stream_lease_of(CLEO)
+    told = []
+
+    def seat():
+        told.append((yield Write(mine, None)))
+        told.append((yield Write(other, None)))
+        told.append((yield Write(other, theirs.lease_id)))
+        told.append((yield Replace(stream, intent.lease_id)))
+        store.leases[CLEO] = intent
+        told.append((yield Replace(stream, "another")))
+        told.append((yield Replace(stream, intent.lease_id)))
+        return Outcome(ANNA, None)
+
+    take({ANNA: seat()}, store=store)
+    assert told == [mine, theirs, other, None, intent, stream]
+    assert store.leases == {ANNA: mine, BEN: other, CLEO: stream}
+
+
+def test_steps_that_raise_an_error_of_ours_fail_and_the_others_go_on():
+    def fails():
+        yield Call(lambda: None)
+        raise NotReady("Not now.")
+
+    def fails_at_once():
+        yield from ()
+        raise NotReady("Never.")
+
+    def goes_on():
+        yield Call(lambda: None)
+        return Outcome(CLEO, None, issued=True)
+
+    held = lease_of(ANNA)
+    assert take({ANNA: fails(), BEN: fails_at_once(), CLEO: goes_on()}, held={ANNA: held}) == {
+        ANNA: Outcome(ANNA, held, failure=Failure("NotReady", "Not now.")),
+        BEN: Outcome(BEN, None, failure=Failure("NotReady", "Never.")),
+        CLEO: Outcome(CLEO, None, issued=True),
+    }
+
+
+def test_what_comes_back_together_is_written_together():
+    batches = []
+
+    class Batching(MemoryStore):
+        def write(self, changes, *, now):
+            batches.append([change.lease.key for change in changes])
+            return super().write(changes, now=now)
+
+    def seat(key):
+        yield Write(lease_of(key), None)
+        return Outcome(key, None)
+
+    take({key: seat(key) for key in (ANNA, BEN, CLEO)}, store=Batching())
+    assert batches == [[ANNA, BEN, CLEO]]
+
+
+# A store that fails.
+
+GIVEN_UP = ("LeaseStoreError", "Given up, since the lease store failed: The disk is full.")
+FULL = ("LeaseStoreError", "The disk is full.")
+
+
+class FailingStore(MemoryStore):
+    """A store whose writes fail, so many times; of these keys only, if some are given."""
+
+    def __init__(self, times, keys=None):
+        super().__init__()
+        self.times, self.keys = times, keys
+
+    def write(self, changes, *, now):
+        held = []
+        self.times -= 1
+        for change in changes:
+            if self.times >= 0 and (self.keys is None or change.lease.key in self.keys):
+                held.append(LeaseStoreError("The disk is full."))
+            else:
+                held += super().write([change], now=now)
+        return held
+
+
+class Class:
+    """Seats each of which calls the service for a lease, has it remembered if so asked, and then takes a further step.
+
+    ANNA's lease is to be remembered once the next two calls are under way, which last until somebody is given up.
+    """
+
+    def __init__(self):
+        self.calls, self.begun, self.given_up = [], threading.Semaphore(0), threading.Event()
+
+    def of(self, key, step=None, *, remember=True):
+        try:
+            lease = yield Call(partial(self._call, key))
+            if key == ANNA:
+                assert all(self.begun.acquire(timeout=10) for _call in range(2))
+            if remember:
+                lease = yield Write(lease, None)
+            if step:
+                yield step
+        except LeaseStoreError as e:
+            if (e.code, str(e)) == GIVEN_UP:
+                self.given_up.set()
+            raise
+        return Outcome(key, None, lease, issued=True)
+
+    def _call(self, key):
+        self.calls.append(key)
+        if key != ANNA:
+            self.begun.release()
+            assert self.given_up.wait(10)
+        return lease_of(key)
+
+
+@pytest.mark.parametrize(
+    ("fails", "of_what_was_under_way"),
+    [pytest.param(1, None, id="for a moment"), pytest.param(math.inf, FULL, id="for good")],
+)
+def test_once_the_store_has_failed_no_call_is_begun_but_what_was_under_way_is_still_written(
+    fails, of_what_was_under_way
+):
+    # Given two workers, of a class for whose next two calls are under way when the first lease cannot be remembered.
+    store, seats, keys = FailingStore(fails), Class(), [ANNA, BEN, CLEO, *map(key_of, ("dan", "eve", "fay"))]
+
+    # When all steps are taken.
+    outcomes = take({key: seats.of(key) for key in keys}, store=store, concurrency=2)
+
+    # Then nobody else is called for, whether a worker was to come to it or not.
+    assert sorted(seats.calls) == [ANNA, BEN, CLEO]
+    assert [outcomes[key].failure for key in keys] == [FULL, *[of_what_was_under_way] * 2, *[GIVEN_UP] * 3]
+    # And what the two calls have brought is remembered, if it can be.
+    assert store.leases == {key: outcome.lease for key, outcome in outcomes.items() if outcome.lease}
+    assert len(store.leases) == (2 if of_what_was_under_way is None else 0)
+
+
+@pytest.mark.parametrize("remember", [True, False])
+def test_what_comes_back_after_the_store_failed_leads_to_no_further_call(clock, remember):
+    # Given a class as above, of whom the next two, whether remembered or not, then would be called for or look again.
+    def never():
+        raise AssertionError
+
+    store, seats, dan = FailingStore(1), Class(), key_of("dan")
+
+    # When all steps are taken.
+    outcomes = take(
+        {
+            ANNA: seats.of(ANNA),
+            BEN: seats.of(BEN, Call(never), remember=remember),
+            CLEO: seats.of(CLEO, Look(never, math.inf), remember=remember),
+            dan: seats.of(dan),
+        },
+        store=store,
+        concurrency=2,
+    )
+
+    # Then the two fail, without a pause; what was to be remembered is.
+    assert set(store.leases) == ({BEN, CLEO} if remember else set())
+    assert [outcomes[key].failure for key in (ANNA, BEN, CLEO, dan)] == [FULL, GIVEN_UP, GIVEN_UP, GIVEN_UP]
+    assert clock.slept == []
+
+
+def test_a_write_that_fails_for_one_seat_fails_that_seat_and_who_still_needs_the_service():
+    """As in a store that takes each change by itself."""
+    # Given a store that fails for BEN only, and seats whose writes come together; the others' next steps differ.
+    store, dan = FailingStore(1, [BEN]), key_of("dan")
+    leases = {key: lease_of(key) for key in (ANNA, BEN, CLEO, dan)}
+    better = lease_of(CLEO)
+
+    def seat(key, *then):
+        for step in (Write(leases[key], None), *then):
+            held = yield step
+        return Outcome(key, None, held, issued=True)
+
+    # When all steps are taken.
+    outcomes = take(
+        {
+            ANNA: seat(ANNA),
+            BEN: seat(BEN),
+            CLEO: seat(CLEO, Write(better, leases[CLEO].lease_id)),
+            dan: seat(dan, Call(list)),
+        },
+        store=store,
+    )
+
+    # Then what the others have written counts, and who needs no more than the store goes on.
+    assert outcomes == {
+        ANNA: Outcome(ANNA, None, leases[ANNA], issued=True),
+        BEN: Outcome(BEN, None, failure=Failure(*FULL)),
+        CLEO: Outcome(CLEO, None, better, issued=True),
+        dan: Outcome(dan, None, failure=Failure(*GIVEN_UP)),
+    }
+    assert store.leases == {ANNA: leases[ANNA], CLEO: better, dan: leases[dan]}
+
+
+def test_when_the_store_fails_all_steps_are_told_and_may_say_what_they_know():
+    def knows(key, step):
+        try:
+            yield step
+        except LeaseStoreError as e:
+            return Outcome(key, None, lease_of(key, lease_id="known")).failed(e)
+        raise AssertionError
+
+    def knows_nothing(key):
+        yield Look(lambda: None, math.inf)
+        raise AssertionError
+
+    held = lease_of(CLEO)
+    outcomes = take(
+        {ANNA: knows(ANNA, Write(lease_of(ANNA), None)), BEN: knows(BEN, Call(list)), CLEO: knows_nothing(CLEO)},
+        store=FailingStore(math.inf),
+        held={CLEO: held},
+    )
+    assert {key: outcome.failure for key, outcome in outcomes.items()} == {
+        ANNA: FULL,
+        BEN: GIVEN_UP,
+        CLEO: GIVEN_UP,
+    }
+    assert outcomes[CLEO].held == held
+
+
+# Rounds of looks.
+
+
+def test_pauses_grow_from_the_first_to_the_longest(clock):
+    looks = Looks(clock)
+    take({ANNA: looks.of(ANNA, 12)})
+    assert clock.slept == pytest.approx(
+        [0.25, 0.375, 0.5625, 0.84375, 1.265625, 1.8984375, 2.84765625, 4.271484375] + [5.0] * 4
+    )
+    assert (FIRST_PAUSE, LONGEST_PAUSE) == (0.25, 5.0)
+    assert len(looks.seen[ANNA]) == 12
+
+
+def test_all_who_wait_look_in_the_same_round(clock):
+    looks = Looks(clock)
+    take({key: looks.of(key, 5) for key in (ANNA, BEN, CLEO)}, concurrency=1)
+    assert looks.seen[ANNA] == looks.seen[BEN] == looks.seen[CLEO]
+    assert len(clock.slept) == 5
+
+
+def test_a_pause_is_counted_from_the_begin_of_the_last_round(clock):
+    """A class whose looks take longer than the pause looks without any."""
+    looks = Looks(clock)
+    looks.takes = 0.3
+    take({ANNA: looks.of(ANNA, 5)})
+    assert looks.seen[ANNA] == pytest.approx([0.25, 0.625, 1.1875, 2.03125, 3.296875])
+    assert clock.slept == pytest.approx([0.25, 0.075, 0.2625, 0.54375, 0.965625])
+    clock.slept.clear()
+    looks.takes = 10.0
+    take({BEN: looks.of(BEN, 4)})
+    assert clock.slept == pytest.approx([0.25, 0.0, 0.0, 0.0])
+
+
+def test_the_first_pause_is_counted_from_the_begin_of_all(clock):
+    looks = Looks(clock)
+
+    def creates():
+        yield Call(lambda: clock.sleep(3.0))
+        return (yield from looks.of(ANNA, 1))
+
+    take({ANNA: creates()})
+    assert looks.seen[ANNA] == [3.0]
+
+
+def test_all_calls_are_done_before_anybody_looks(clock):
+    looks, calls = Looks(clock), []
+
+    def calls_often():
+        for _call in range(5):
+            yield Call(lambda: calls.append(ANNA in looks.seen))
+        return Outcome(BEN, None)
+
+    take({ANNA: looks.of(ANNA, 1), BEN: calls_often()})
+    assert calls == [False] * 5
+    assert looks.seen[ANNA] == [0.25]
+
+
+@pytest.mark.parametrize(
+    ("deadline", "seen"),
+    [
+        pytest.param(0.1, [0.1] * 3, id="before the first round"),
+        pytest.param(0.25, [0.25] * 3, id="at the first round"),
+        pytest.param(0.5, [0.25, 0.5, 0.5], id="before the second"),
+        pytest.param(1.0, [0.25, 0.625, 1.0], id="before the third"),
+        pytest.param(-1.0, [0.0] * 3, id="long past"),
+    ],
+)
+def test_a_deadline_shortens_the_pause(clock, deadline, seen):
+    looks = Looks(clock)
+    take({ANNA: looks.of(ANNA, 3, deadline)})
+    assert looks.seen[ANNA] == pytest.approx(seen)
+    assert min(clock.slept) >= 0
+
+
+def test_a_deadline_is_no_concern_of_the_others(clock):
+    looks = Looks(clock)
+    take({ANNA: looks.of(ANNA, 3, 1.0), BEN: looks.of(BEN, 4)})
+    assert looks.seen[ANNA] == pytest.approx([0.25, 0.625, 1.0])
+    assert looks.seen[BEN] == pytest.approx([0.25, 0.625, 1.1875, 2.03125])
+
+
+def test_many_deadlines_cost_each_seat_one_look_more(clock):
+    """As they are when a class took long to create: each has its own, and all would look at each of them."""
+    looks = Looks(clock)
+
+    def until(key, deadline):
+        while clock.passed < deadline:
+            yield from looks.of(key, 1, deadline)
+        return Outcome(key, None)
+
+    keys = [key_of(f"session-{number}") for number in range(100)]
+    take({key: until(key, 10.0 + number / 50) for number, key in enumerate(keys)})
+    rounds = {moment for seen in looks.seen.values() for moment in seen if moment < 10.0}
+    for number, key in enumerate(keys):
+        assert looks.seen[key][-1] == pytest.approx(10.0 + number / 50)
+        assert len(looks.seen[key]) <= len(rounds) + 2

@@ -1,0 +1,121 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.labstream.aws.plugins.module_utils._exceptions import InvalidOption
+from ansible_collections.labstream.aws.plugins.module_utils._nimble.validation import (
+    check_client_token,
+    check_expiration,
+    check_id,
+    check_session_ids,
+)
+
+NO_ID = "an id is text of 1 to 256 characters without spaces and slashes, and not '.' or '..'."
+
+
+def refusal(check, *values):
+    """The sentence with which the values are refused."""
+    with pytest.raises(InvalidOption) as refused:
+        check(*values)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("seconds", [60, 61, 600, 3599, 3600])
+def test_an_expiration_from_a_minute_to_an_hour_is_taken(seconds):
+    check_expiration(seconds)
+
+
+@pytest.mark.parametrize("seconds", [-3600, -1, 0, 1, 59, 3601, 7200, 604_800])
+def test_any_other_expiration_is_refused(seconds):
+    assert refusal(check_expiration, seconds) == (
+        f"expiration_in_seconds is {seconds}, but it must be from 60 to 3600 (one hour)."
+    )
+
+
+@pytest.mark.parametrize(
+    "token", ["t", "x" * 64, "build-7", "two words", "~!@#$%^&*()_+{}|:\"<>?`-=[]\\;',./", "0123456789abcdef" * 4]
+)
+def test_a_token_of_1_to_64_plain_characters_is_taken(token):
+    check_client_token(token)
+
+
+@pytest.mark.parametrize(
+    ("token", "told", "length"),
+    [
+        pytest.param("", "''", 0, id="empty"),
+        pytest.param("x" * 65, f"'{'x' * 65}'", 65, id="65 characters"),
+        pytest.param("x" * 1000, f"'{'x' * 37}...{'x' * 38}'", 1000, id="1000 characters, which are not all told"),
+        pytest.param("tökén", "'tökén'", 5, id="letters of no header"),
+        pytest.param("two\nlines", "'two\\nlines'", 9, id="two lines, which would be two headers"),
+        pytest.param("a\tb", "'a\\tb'", 3, id="a tab"),
+        pytest.param("a\x7fb", "'a\\x7fb'", 3, id="a control character"),
+        pytest.param(" build-7", "' build-7'", 8, id="a space before it, which a header would lose"),
+        pytest.param("build-7 ", "'build-7 '", 8, id="a space after it"),
+        pytest.param(" ", "' '", 1, id="a space alone"),
+    ],
+)
+def test_any_other_token_is_refused(token, told, length):
+    assert refusal(check_client_token, token) == (
+        f"client_token is {told} (length {length}), but it must have 1 to 64 printable ASCII characters, and no space "
+        "at its ends."
+    )
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["a", "us-west-2-example", "session-0123456789", "aSc7YPqQ1kL-_", "sess:ion", "a.b", "...", "100%", "?", "änna"],
+)
+def test_an_id_that_is_one_part_of_a_path_is_taken(value):
+    check_id("session_id", value)
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("", "''"),
+        (" ", "' '"),
+        ("a b", "'a b'"),
+        ("session-1 ", "'session-1 '"),
+        ("/", "'/'"),
+        ("a/b", "'a/b'"),
+        ("../other-studio", "'../other-studio'"),
+        (".", "'.'"),
+        ("..", "'..'"),
+        ("a\nb", "'a\\nb'"),
+        ("a\u00a0b", "'a\\xa0b'"),
+        ("a\u200bb", "'a\\u200bb'"),
+        ("a/" * 500, f"'{'a/' * 18}a...{'a/' * 19}'"),
+        ("a\ud800", "'a\\ud800'"),
+        ("a" * 257, f"'{'a' * 37}...{'a' * 38}'"),
+    ],
+)
+@pytest.mark.parametrize("option", ["studio_id", "session_id"])
+def test_an_id_that_would_lead_elsewhere_is_refused(option, value, told):
+    assert refusal(check_id, option, value) == (f"{option} is {told}, but {NO_ID}")
+
+
+@pytest.mark.parametrize("session_ids", [["a"], ["a", "A", "b"], [f"session-{number}" for number in range(500)]])
+def test_sessions_that_differ_are_taken(session_ids):
+    check_session_ids("session_ids", session_ids)
+
+
+@pytest.mark.parametrize(
+    ("session_ids", "sentence"),
+    [
+        pytest.param([], "session_ids is empty: name at least one session.", id="none"),
+        pytest.param(
+            ["a", "b", "c", "b"], "Entries 2 and 4 of session_ids are both 'b': remove one.", id="one of them twice"
+        ),
+        pytest.param(["a"] * 3, "Entries 1 and 2 of session_ids are both 'a': remove one.", id="thrice"),
+        pytest.param(
+            ["a", "b/c"],
+            f"Entry 2 of session_ids is 'b/c', but {NO_ID}",
+            id="one that is none",
+        ),
+    ],
+)
+def test_sessions_are_refused_by_name(session_ids, sentence):
+    assert refusal(check_session_ids, "session_ids", session_ids) == sentence

@@ -1,0 +1,264 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import datetime
+import sys
+import zoneinfo
+
+import pytest
+from ansible_collections.labstream.aws.plugins.module_utils._time import format_moment
+from ansible_collections.labstream.aws.plugins.plugin_utils._times import class_end, present
+
+BERLIN = "Europe/Berlin"
+NOW = "2026-11-21T08:00:00Z"
+
+
+def ends(value, timezone=None, now=NOW):
+    return format_moment(class_end(value, timezone, present(now)))
+
+
+def refusal(value, timezone=None, now=NOW):
+    with pytest.raises(ValueError) as refused:
+        ends(value, timezone, now)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2026-11-21T17:00:00+01:00",
+        "2026-11-21T17:00:00+0100",
+        "2026-11-21T17:00+01",
+        "2026-11-21 17:00 +01:00",
+        " 2026-11-21t17:00:00.000+01:00\n",
+        "2026-11-21T16:59:59.001+01:00",
+        "2026-11-21T16:00:00Z",
+        "2026-11-21T16:00z",
+        "2026-11-21T12:30:00-03:30",
+        datetime.datetime.fromisoformat("2026-11-21T17:00:00+01:00"),
+        datetime.datetime(2026, 11, 21, 15, 59, 59, 5, tzinfo=datetime.UTC),
+    ],
+)
+@pytest.mark.parametrize("timezone", [None, "America/New_York"])
+def test_a_time_with_offset_says_everything(value, timezone):
+    assert ends(value, timezone) == "2026-11-21T16:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("value", "timezone", "end"),
+    [
+        ("2026-11-21T17:00", BERLIN, "2026-11-21T16:00:00Z"),
+        ("2026-11-21 17:00:30", BERLIN, "2026-11-21T16:00:30Z"),
+        (datetime.datetime(2026, 11, 21, 17), BERLIN, "2026-11-21T16:00:00Z"),
+        ("2027-07-01T17:00", BERLIN, "2027-07-01T15:00:00Z"),
+        ("2026-11-21T17:00", "UTC", "2026-11-21T17:00:00Z"),
+        ("2026-11-21T17:00", "Asia/Kathmandu", "2026-11-21T11:15:00Z"),
+    ],
+)
+def test_a_time_without_offset_is_one_of_the_zone(value, timezone, end):
+    assert ends(value, timezone) == end
+
+
+@pytest.mark.parametrize(
+    ("value", "timezone", "now", "end"),
+    [
+        ("17:00", BERLIN, "2026-11-21T08:00:00Z", "2026-11-21T16:00:00Z"),
+        ("17:00:00", BERLIN, "2026-11-21T08:00:00Z", "2026-11-21T16:00:00Z"),
+        (" 9:30 ", BERLIN, "2026-11-21T08:00:00Z", "2026-11-21T08:30:00Z"),
+        # Just before, exactly then, and after.
+        ("17:00", BERLIN, "2026-11-21T15:59:59Z", "2026-11-21T16:00:00Z"),
+        ("17:00", BERLIN, "2026-11-21T16:00:00Z", "2026-11-22T16:00:00Z"),
+        ("17:00", BERLIN, "2026-11-21T20:00:00Z", "2026-11-22T16:00:00Z"),
+        # The zone's day is not the day in UTC.
+        ("00:30", BERLIN, "2026-11-21T23:10:00Z", "2026-11-21T23:30:00Z"),
+        ("17:00", "Pacific/Auckland", "2026-11-21T08:00:00Z", "2026-11-22T04:00:00Z"),
+        ("17:00", "America/Los_Angeles", "2026-11-21T02:00:00Z", "2026-11-22T01:00:00Z"),
+        # The night before the clock changes: the end is in summer time, now is not, and the other way round.
+        ("17:00", BERLIN, "2026-03-28T20:00:00Z", "2026-03-29T15:00:00Z"),
+        ("17:00", BERLIN, "2026-10-24T20:00:00Z", "2026-10-25T16:00:00Z"),
+        ("23:59", BERLIN, "2026-12-31T22:58:00Z", "2026-12-31T22:59:00Z"),
+    ],
+)
+def test_a_time_of_day_is_its_next_occurrence(value, timezone, now, end):
+    assert ends(value, timezone, now) == end
+
+
+@pytest.mark.parametrize(
+    ("value", "now", "end"),
+    [
+        # 2026-03-29: 02:00 becomes 03:00, so 02:30 is read as 02:30+01:00, which clocks show as 03:30.
+        ("2026-03-29T02:30", "2026-03-01T00:00:00Z", "2026-03-29T01:30:00Z"),
+        ("02:30", "2026-03-28T20:00:00Z", "2026-03-29T01:30:00Z"),
+        ("02:30", "2026-03-29T01:29:59Z", "2026-03-29T01:30:00Z"),
+        ("02:30", "2026-03-29T01:30:00Z", "2026-03-30T00:30:00Z"),
+        # 2026-10-25: 03:00 becomes 02:00, so there are two 02:30, at 00:30Z and at 01:30Z.
+        ("2026-10-25T02:30", "2026-10-01T00:00:00Z", "2026-10-25T01:30:00Z"),
+        ("02:30", "2026-10-24T20:00:00Z", "2026-10-25T01:30:00Z"),
+        ("02:30", "2026-10-25T01:00:00Z", "2026-10-25T01:30:00Z"),
+        ("02:30", "2026-10-25T01:30:00Z", "2026-10-26T01:30:00Z"),
+    ],
+)
+def test_when_the_clock_changes_the_class_does_not_end_early(value, now, end):
+    assert ends(value, BERLIN, now) == end
+
+
+def test_a_time_of_a_day_that_the_zone_left_out_lands_on_the_next_day():
+    # Given Samoa, which had no 2011-12-30, and a moment late on the 29th, where 17:00 is next shown on the 31st.
+    assert ends("17:00", "Pacific/Apia", "2011-12-30T05:00:00Z") == "2011-12-31T03:00:00Z"
+
+
+def test_a_skipped_time_before_midnight_can_be_yet_to_come_after_midnight():
+    # Given Pyongyang, where 2018-05-04 23:30+08:30 became midnight, so that 23:45 was due at 00:15.
+    assert ends("23:45", "Asia/Pyongyang", "2018-05-04T15:05:00Z") == "2018-05-04T15:15:00Z"
+
+
+@pytest.mark.parametrize(
+    ("value", "timezone"),
+    [
+        ("2026-11-21T09:00:00+01:00", None),
+        ("2026-11-21T08:59+01:00", None),
+        ("2026-11-21T08:00", BERLIN),
+        ("2025-01-01T00:00Z", BERLIN),
+        ("0001-01-01T14:00+14:00", None),
+    ],
+)
+def test_a_past_time_is_refused(value, timezone):
+    message = refusal(value, timezone)
+    assert message.startswith(f"The end of the class '{value}' (")
+    assert message.endswith(") is past: it is now 2026-11-21T08:00:00Z; give a later one.")
+
+
+def test_now_is_the_present_when_not_given():
+    present = datetime.datetime.now(datetime.UTC)
+    assert present < class_end("17:00", BERLIN) <= present + datetime.timedelta(days=1, hours=2)
+    with pytest.raises(ValueError, match="is past"):
+        class_end("2026-01-01T00:00:00Z")
+
+
+@pytest.mark.parametrize("value", ["17:00", "2026-11-21T17:00", datetime.datetime(2026, 11, 21, 17)])
+def test_a_time_without_offset_needs_a_time_zone(value):
+    shown = value if isinstance(value, str) else "2026-11-21 17:00:00"
+    assert refusal(value) == (
+        f"The end of the class '{shown}' has no offset from UTC; "
+        "add one such as '+01:00', or give a timezone such as 'Europe/Berlin'."
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "number", "meant"),
+    [
+        (1020, "1020", "17:00"),
+        (1020.0, "1020.0", "17:00"),
+        ("1020", "1020", "17:00"),
+        (545, "545", "09:05"),
+        (1439, "1439", "23:59"),
+        (61200, "61200", "17:00:00"),
+        (61230, "61230", "17:00:30"),
+    ],
+)
+def test_the_number_that_yaml_makes_of_a_time_is_explained(value, number, meant):
+    assert refusal(value, BERLIN) == (
+        f"The end of the class is the number {number}, which YAML makes of an unquoted time; write '{meant}' in quotes."
+    )
+
+
+@pytest.mark.parametrize("value", [0, 17, -1020, 1440, 90000, 0.5, float("nan"), float("inf"), 10**30, "99999"])
+def test_any_other_number_is_refused(value):
+    assert refusal(value, BERLIN).startswith(f"The end of the class is the number {value}; write a time in quotes: ")
+
+
+@pytest.mark.parametrize("value", ["2026-11-21", " 2026-11-21 ", datetime.date(2026, 11, 21)])
+def test_a_date_alone_lacks_the_time(value):
+    assert refusal(value, BERLIN).endswith("is a date without a time; add one, as in '2026-11-21T17:00'.")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "soon",
+        "5 pm",
+        "17.00",
+        "T17:00",
+        "17:00+01:00",
+        "17:00Z",
+        "20261121T170000Z",
+        "21.11.2026 17:00",
+        "2026-W47-6T17:00Z",
+        "2026-11-21T17Z",
+        "2026-11-21T17:00 Europe/Berlin",
+        "\uff11\uff17:00",
+        None,
+        True,
+        [],
+        b"17:00",
+    ],
+)
+def test_what_is_no_time_is_refused(value):
+    message = refusal(value, BERLIN)
+    assert message.startswith(f"The end of the class {value!r} is not a time; write '2026-11-21T17:00:00+01:00'")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "24:00",
+        "17:60",
+        "17:00:60",
+        "2026-11-31T17:00Z",
+        "2026-13-01T17:00Z",
+        "0000-01-01T17:00Z",
+        "2026-11-21T24:00Z",
+        "2026-11-21T17:00+25:00",
+        "2027-02-29T17:00",
+    ],
+)
+def test_a_time_that_does_not_exist_is_refused(value):
+    message = refusal(value, BERLIN)
+    assert message.startswith(f"The end of the class '{value}' does not exist (")
+
+
+@pytest.mark.parametrize("value", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00"])
+def test_a_time_outside_the_calendar_is_refused(value):
+    assert refusal(value) == f"The end of the class '{value}' is outside the years 1 to 9999."
+
+
+def test_a_huge_value_is_not_shown_in_full():
+    assert len(refusal("x" * 100_000)) < 300
+
+
+@pytest.mark.parametrize(
+    "timezone", ["Berlin", "Europe", "", "../Europe/Berlin", "/etc/passwd", "a\0b", 1, True, ["UTC"]]
+)
+@pytest.mark.parametrize("value", ["17:00", "2026-11-21T17:00:00+01:00"])
+def test_an_unknown_time_zone_is_refused_even_where_it_is_not_needed(value, timezone):
+    assert refusal(value, timezone) == f"There is no time zone {timezone!r}; give an IANA name such as 'Europe/Berlin'."
+
+
+def test_a_host_without_time_zone_data_is_told_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tzdata", None)
+    zoneinfo.ZoneInfo.clear_cache()
+    zoneinfo.reset_tzpath(to=[])
+    try:
+        message = refusal("17:00", BERLIN)
+    finally:
+        zoneinfo.reset_tzpath()
+        zoneinfo.ZoneInfo.clear_cache()
+    assert message == (
+        "The time zone 'Europe/Berlin' cannot be looked up, as this host has no time zone data; "
+        "install the package tzdata, from the system or for Python."
+    )
+
+
+@pytest.mark.parametrize("now", ["2026-11-21T08:00", "2026-11-21 08:00:00", "noon", "08:00", "", 1020])
+def test_now_is_a_time_with_offset(now):
+    assert refusal("17:00", BERLIN, now) == (
+        f"The value {now!r} of now is not an ISO 8601 time with offset, such as '2026-11-21T08:00:00Z'."
+    )
+
+
+def test_now_may_be_a_datetime_with_offset():
+    assert ends("17:00", BERLIN, datetime.datetime(2026, 11, 21, 20, tzinfo=datetime.UTC)) == ("2026-11-22T16:00:00Z")
