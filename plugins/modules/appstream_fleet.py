@@ -170,7 +170,7 @@ fleet:
         running: 12
         in_use: 0
         available: 12
-        possible: 30
+        max_available: 30
     fleet_errors:
       description: The errors that it tells.
       type: list

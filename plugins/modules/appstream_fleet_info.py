@@ -56,8 +56,8 @@ EXAMPLES = r"""
 
 - name: Fail if there are too few seats for a class of thirty
   ansible.builtin.assert:
-    that: look.fleets[0].capacity.possible >= 30
-    fail_msg: "{{ look.fleets[0].capacity.possible }} seats for 30 learners."
+    that: look.fleets[0].capacity.max_available >= 30
+    fail_msg: "{{ look.fleets[0].capacity.max_available }} seats for 30 learners."
 
 - name: Look at all fleets
   labstream.aws.appstream_fleet_info:
@@ -132,7 +132,7 @@ fleets:
           type: int
           returned: always
           sample: 12
-        possible:
+        max_available:
           description:
             - How many learners more the fleet has room for as it is set now, once it is V(RUNNING) and has provisioned
               all its instances.

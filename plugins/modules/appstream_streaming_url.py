@@ -276,7 +276,7 @@ summary:
       type: int
       returned: always
       sample: 0
-    first_expiry:
+    earliest_expiry:
       description: When the first of the URLs stops working, in UTC.
       type: str
       returned: always

@@ -267,7 +267,7 @@ summary:
       type: int
       returned: always
       sample: 0
-    first_expiry:
+    earliest_expiry:
       description: When the first of the streams expires, in UTC.
       type: str
       returned: always

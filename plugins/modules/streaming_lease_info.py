@@ -52,7 +52,7 @@ options:
       - Only the lease of the URL with this SHA-256, in hexadecimal.
       - Never give the URL itself here. That is what O(streaming_url) is for, which is kept out of logs.
     type: str
-  include_urls:
+  return_urls:
     description:
       - Whether the result carries the URLs that still work. A URL is a password, so set C(no_log) on the task then.
     type: bool
@@ -183,7 +183,7 @@ leases:
       sample: null
     streaming_url:
       description:
-        - The URL, with O(include_urls=true), if it still works and was not forgotten. It is a password.
+        - The URL, with O(return_urls=true), if it still works and was not forgotten. It is a password.
         - Else V(null), and always for Nimble Studio.
       type: str
       returned: always
@@ -208,7 +208,7 @@ summary:
       type: int
       returned: always
       sample: 1
-    first_expiry:
+    earliest_expiry:
       description: When the first of those that still work stops working, in UTC. V(null) if none works.
       type: str
       returned: always
@@ -234,7 +234,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._module import Labst
 from ansible_collections.labstream.aws.plugins.module_utils._time import format_moment
 
 EMPTY_RESULT: dict[str, Any] = dict(
-    changed=False, leases=[], summary=dict(leases=0, working=0, forgotten=0, first_expiry=None)
+    changed=False, leases=[], summary=dict(leases=0, working=0, forgotten=0, earliest_expiry=None)
 )
 SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
@@ -296,7 +296,7 @@ def check_selection(params: dict[str, Any]) -> None:
         raise InvalidOption(f"min_remaining is {least} and max_remaining is {most}: no lease has both.")
 
 
-def entry_of(lease: Lease, now: datetime, include_urls: bool) -> dict[str, Any]:
+def entry_of(lease: Lease, now: datetime, return_urls: bool) -> dict[str, Any]:
     """A lease as the result tells it."""
     return dict(
         provider=lease.key.scope.partition("|")[0],
@@ -310,19 +310,19 @@ def entry_of(lease: Lease, now: datetime, include_urls: bool) -> dict[str, Any]:
         forgotten=lease.forgotten and format_moment(lease.forgotten),
         url_sha256=lease.url_sha256,
         stream_id=lease.stream_id,
-        streaming_url=lease.url if include_urls else None,
+        streaming_url=lease.url if return_urls else None,
     )
 
 
 def summary_of(leases: Sequence[Lease], now: datetime) -> dict[str, Any]:
     """The leases in numbers."""
     working = [lease for lease in leases if remaining(lease, now) > 0]
-    first_expiry = min((lease.expires for lease in working), default=None)
+    earliest_expiry = min((lease.expires for lease in working), default=None)
     return dict(
         leases=len(leases),
         working=len(working),
         forgotten=sum(lease.forgotten is not None for lease in leases),
-        first_expiry=first_expiry and format_moment(first_expiry),
+        earliest_expiry=earliest_expiry and format_moment(earliest_expiry),
     )
 
 
@@ -338,7 +338,7 @@ def run(module: LabstreamAWSModule) -> None:
     asked_for = (held[key] for key in sorted(held) if not is_page(key))
     leases = [lease for lease in asked_for if is_asked_for(lease, params, sha256, now)]
     module.result.update(
-        leases=[entry_of(lease, now, params["include_urls"]) for lease in leases], summary=summary_of(leases, now)
+        leases=[entry_of(lease, now, params["return_urls"]) for lease in leases], summary=summary_of(leases, now)
     )
 
 
@@ -354,7 +354,7 @@ def main() -> None:
             max_remaining=dict(type="int"),
             streaming_url=dict(type="str", no_log=True),
             url_sha256=dict(type="str"),
-            include_urls=dict(type="bool", default=False),
+            return_urls=dict(type="bool", default=False),
             **store_arguments(),
         ),
         mutually_exclusive=[("streaming_url", "url_sha256")],

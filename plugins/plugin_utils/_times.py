@@ -20,7 +20,7 @@ _DAY = datetime.timedelta(days=1)
 _FORMS = "'2026-11-21T17:00:00+01:00', or '2026-11-21T17:00' or '17:00' with a timezone"
 
 
-def class_end(value: Any, timezone: str | None = None, now: datetime.datetime | None = None) -> datetime.datetime:
+def to_utc(value: Any, timezone: str | None = None, now: datetime.datetime | None = None) -> datetime.datetime:
     """Return the moment at which the class ends, in UTC, in whole seconds, and after ``now``.
 
     ``value`` is an ISO 8601 date-time with offset, a date-time in ``timezone`` (an IANA name), or a time of day there,

@@ -34,7 +34,7 @@ NOTHING_KNOWN = {
     "state": None,
     "fleet_type": None,
     "instance_type": None,
-    "capacity": dict.fromkeys(("desired", "running", "in_use", "available", "possible")),
+    "capacity": dict.fromkeys(("desired", "running", "in_use", "available", "max_available")),
     "max_concurrent_sessions": None,
     "max_sessions_per_instance": None,
     "max_user_duration_in_seconds": None,
@@ -80,9 +80,9 @@ def told(task: Task) -> dict[str, Any]:
 
 
 def seats(task: Task) -> tuple[int, ...]:
-    """Desired, running, in use, available, possible."""
+    """Desired, running, in use, available, max_available."""
     capacity = task.result["fleet"]["capacity"]
-    return tuple(capacity[key] for key in ("desired", "running", "in_use", "available", "possible"))
+    return tuple(capacity[key] for key in ("desired", "running", "in_use", "available", "max_available"))
 
 
 # Starting, stopping and scaling.
@@ -198,7 +198,7 @@ def test_without_waiting_a_fleet_is_sent_on_its_way_and_seats_are_looked_for(
     assert told(predicted) == told(sent)
     assert looks[0]["capacity"]["running"] < 3
     assert looks[-1]["capacity"]["available"] == 3
-    assert {look["capacity"]["possible"] for look in looks} == {3}
+    assert {look["capacity"]["max_available"] for look in looks} == {3}
 
 
 def test_without_waiting_what_is_in_the_way_is_a_failure(simulator: Simulator, call: CallModule) -> None:
@@ -494,7 +494,7 @@ def test_fleets_are_told_in_the_order_asked_or_all_on_all_pages(lab: Simulator, 
         "stream_view": "APP",
         "enable_default_internet_access": False,
         "compute_capacity_status": {"desired": 30, "running": 30, "in_use": 1, "available": 29},
-        "capacity": {"desired": 30, "running": 30, "in_use": 1, "available": 29, "possible": 29},
+        "capacity": {"desired": 30, "running": 30, "in_use": 1, "available": 29, "max_available": 29},
         "max_concurrent_sessions": None,
         "max_sessions_per_instance": None,
         "max_user_duration_in_seconds": 57_600,

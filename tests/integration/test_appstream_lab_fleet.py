@@ -144,7 +144,7 @@ def test_a_stopped_fleet_is_started_and_scaled_in_view_and_the_class_gets_its_ur
     make_fleet(appstream)
     ends_at = (datetime.now(UTC) + timedelta(hours=4)).isoformat(timespec="seconds")
     monday = variables(
-        "anna", "ben", ends_at=ends_at, manage_fleet=True, fleet_timeout=19, spare_seats=1, session_context="u7"
+        "anna", "ben", ends_at=ends_at, manage_fleet=True, fleet_timeout=19, spare_sessions=1, session_context="u7"
     )
 
     # When that is predicted,
@@ -193,7 +193,7 @@ def test_a_stopped_fleet_is_started_and_scaled_in_view_and_the_class_gets_its_ur
         "name": FLEET,
         "state": "RUNNING",
         "fleet_type": "ALWAYS_ON",
-        "capacity": {"desired": 3, "running": 3, "in_use": 0, "available": 3, "possible": 3},
+        "capacity": {"desired": 3, "running": 3, "in_use": 0, "available": 3, "max_available": 3},
         "needed": 2,
         "other_sessions": None,
     }
@@ -230,7 +230,7 @@ def test_a_fleet_that_does_not_start_ends_the_wait_with_a_sentence(
         "Fleet 'in-vain' is STARTING with errors: SUBNET_HAS_INSUFFICIENT_IP_ADDRESSES (No address is free): give "
         "the fleet subnets with more free addresses (UpdateFleet), or ask for less, then stop the fleet and start it "
         "again.",
-        "Fleet 'is-stopping' is still STOPPING after 1 seconds (appstream_lab_fleet_timeout): run again to go on "
+        "Fleet 'is-stopping' is still STOPPING after 1 seconds (appstream_lab_fleet_wait_timeout): run again to go on "
         "waiting for it.",
     ]
     summaries = [facts["appstream_lab_summary"] for facts in published]
@@ -263,14 +263,14 @@ def test_too_few_seats_and_limits_that_do_not_fit_are_told_with_the_numbers(
 
     published, run = serve(
         run_playbook,
-        variables(*learners, low_capacity="warn", break_minutes=15, spare_seats=1, ends_at=five_hours),
+        variables(*learners, low_capacity="warn", break_minutes=15, spare_sessions=1, ends_at=five_hours),
         variables(*learners, manage_fleet=True, fleet_timeout=1, starts_at=starts_at, ends_at=ends_at),
         variables(*learners, low_capacity="fail", starts_at="13:00"),
     )
 
     assert reasons(run) == [
-        "Fleet 'cad-fleet' has seats for 1 more after 1 seconds (appstream_lab_fleet_timeout), but 2 learners have no "
-        "session yet: run again to go on waiting, and look whether a scaling policy or a quota holds it back.",
+        "Fleet 'cad-fleet' has seats for 1 more after 1 seconds (appstream_lab_fleet_wait_timeout), but 2 learners have "
+        "no session yet: run again to go on waiting, and look whether a scaling policy or a quota holds it back.",
         "appstream_lab_starts_at is a time of day, which is another day tomorrow: give it with its date.",
     ]
     warned, late, refused = (facts["appstream_lab_summary"] for facts in published)
@@ -298,7 +298,7 @@ def test_too_few_seats_and_limits_that_do_not_fit_are_told_with_the_numbers(
 def test_a_step_can_be_done_alone_by_its_tag(lab: Simulator, run_playbook: RunPlaybook) -> None:
     run = run_playbook(
         "labstream.aws.appstream_lab",
-        extra_vars=variables("anna", manage_fleet=True, spare_seats=40, fleet_timeout=5),
+        extra_vars=variables("anna", manage_fleet=True, spare_sessions=40, fleet_timeout=5),
         arguments=["--tags", "urls"],
     )
 
@@ -364,6 +364,6 @@ def test_a_lab_that_ends_takes_its_own_sessions_and_the_last_one_stops_the_fleet
         "Sessions to be expired: 2. Fleet 'cad-fleet' is to be STOPPED."
     )
     assert (foreseen.changed, run.changed) == (3, 3)
-    assert (without["outcome"], without["expired"], without["forgotten"]) == ("nothing", 0, 0)
+    assert (without["outcome"], without["expired"], without["forgotten"]) == ("unchanged", 0, 0)
     assert without["fleet"] is None
     assert_no_url(lab, run.printed + foreseen.printed + json.dumps(published))

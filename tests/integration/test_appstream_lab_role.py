@@ -126,7 +126,7 @@ def test_a_class_from_a_roster_file_gets_seats_and_a_second_run_changes_nothing(
         "failed": 0,
         "forgotten": 0,
         "rotated": [],
-        "first_expiry": anna["expires"],
+        "earliest_expiry": anna["expires"],
         "renew_before": None,
         "failures": [],
         "message": "Learners: 2. Streaming URLs issued: 2, reused: 0.",
@@ -307,7 +307,7 @@ def test_a_failure_before_the_first_url_is_one_sentence_in_the_summary_too(
         assert reason == summary["message"]
         # Nothing of the lab before is left in it.
         assert counts_of(each) == ("failed", 0, 0, 0), case
-        assert summary["first_expiry"] is None
+        assert summary["earliest_expiry"] is None
         assert seats_of(each) == []
     for number in (0, len(labs) - 1):
         assert json.loads((home / f"{number}.json").read_text()) == summary_of(published[number])
@@ -330,7 +330,7 @@ def test_check_mode_predicts_and_leaves_everything_alone(lab: Simulator, run_pla
     before, after = (run.task(f"{ROLE} : Publish the facts") for run in (predicted, real))
     assert seats_of(before) == [{**seat, "expires": None} for seat in seats_of(after)]
     message = "Learners: 2. Streaming URLs to be issued: 2, reused: 0."
-    assert summary_of(before) == {**summary_of(after), "first_expiry": None, "message": message}
+    assert summary_of(before) == {**summary_of(after), "earliest_expiry": None, "message": message}
 
     store = (home / STORE).read_bytes()
     [reused, forgotten], again = serve(run_playbook, lab_variables, variables(state="absent"), check=True)
@@ -350,7 +350,7 @@ def test_a_class_without_learners_is_nothing_to_do(lab: Simulator, run_playbook:
     )
 
     assert (run.returncode, run.changed) == (0, 0)
-    assert [counts_of(each) for each in published] == [("nothing", 0, 0, 0)] * 2
+    assert [counts_of(each) for each in published] == [("unchanged", 0, 0, 0)] * 2
     assert summary_of(published[0])["message"] == "There are no learners, so nothing was done: look into the roster."
     assert json.loads((home / "summary.json").read_text()) == summary_of(published[0])
     assert len(lab.calls()) == before

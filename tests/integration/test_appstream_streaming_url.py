@@ -71,7 +71,7 @@ def test_one_learner_gets_a_url_that_opens_their_session(
         "reused": 0,
         "failed": 0,
         "forgotten": 0,
-        "first_expiry": entry["expires"],
+        "earliest_expiry": entry["expires"],
     }
     assert "WARNING" not in run.printed
     assert "DEPRECATION" not in run.printed
@@ -386,7 +386,10 @@ def test_check_mode_has_the_structure_of_the_run_it_predicts(lab: Simulator, cal
         entry.keys() for entry in done.result["streaming_urls"]
     ]
     assert predicted.urls == [done.urls[0], None]
-    assert {**predicted.result["summary"], "first_expiry": None} == {**done.result["summary"], "first_expiry": None}
+    assert {**predicted.result["summary"], "earliest_expiry": None} == {
+        **done.result["summary"],
+        "earliest_expiry": None,
+    }
     for name in ("changed", "stack_arn", "fleet_arn", "scope", "region", "renew_before", "failures"):
         assert predicted.result[name] == done.result[name], name
     assert issued_by(lab) == 2

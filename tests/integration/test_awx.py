@@ -58,7 +58,7 @@ class Job:
 
     @property
     def summary(self) -> dict[str, Any]:
-        return self.artifacts["lab_day_summary"]
+        return self.artifacts["lab_summary"]
 
 
 class Controller:
@@ -331,7 +331,7 @@ def test_a_lab_day_from_a_stopped_fleet_to_its_end_with_pages_in_a_bucket(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("playbook", ["lab_day_start", "lab_day_end"])
+@pytest.mark.parametrize("playbook", ["start_lab", "end_lab"])
 def test_a_lab_day_whose_variables_are_refused_tells_so_and_nothing_of_the_lab_before(
     run_playbook: Callable[..., Run], playbook: str
 ) -> None:
@@ -353,7 +353,7 @@ def test_a_lab_day_whose_variables_are_refused_tells_so_and_nothing_of_the_lab_b
     run = run_playbook([before, day])
 
     (published,) = [task.result["ansible_stats"]["data"] for task in run.tasks if "ansible_stats" in task.result]
-    summary = published["lab_day_summary"]
+    summary = published["lab_summary"]
     assert (run.returncode, {**summary, "message": ""}) == (
         2,
         {"lab": "monday", "outcome": "failed", "message": "", "handout": None},

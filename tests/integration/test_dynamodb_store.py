@@ -137,7 +137,10 @@ def test_check_mode_predicts_and_leaves_the_table_as_it_is(
     assert [task.result["summary"]["issued"] for task in tasks] == [2, 3, 0, 0]
     assert [task.result["summary"]["forgotten"] for task in tasks] == [0, 0, 3, 3]
     done = call({**ARGS, "users": users(5)})
-    assert {**done.result["summary"], "first_expiry": None} == {**predicted.result["summary"], "first_expiry": None}
+    assert {**done.result["summary"], "earliest_expiry": None} == {
+        **predicted.result["summary"],
+        "earliest_expiry": None,
+    }
 
 
 def test_a_lease_that_is_not_good_enough_is_written_over(lab: Simulator, call: CallModule, table: LeaseTable) -> None:

@@ -74,13 +74,13 @@ def test_one_refused_learner_costs_the_others_nothing(
 
     assert not again.failed
     assert {**urls_by_user(again), **stored} == urls_by_user(again)
-    assert again.result["summary"] | {"first_expiry": None} == {
+    assert again.result["summary"] | {"earliest_expiry": None} == {
         "requested": 30,
         "issued": 1,
         "reused": 29,
         "failed": 0,
         "forgotten": 0,
-        "first_expiry": None,
+        "earliest_expiry": None,
     }
 
 

@@ -142,7 +142,7 @@ def test_no_text_from_a_roster_or_a_service_is_ever_evaluated(
     ]
     plays = [
         {"hosts": "localhost", "gather_facts": False, "tasks": tasks},
-        {"import_playbook": "labstream.aws.lab_day_start", "vars": {"appstream_lab_roster": str(home / "roster.csv")}},
+        {"import_playbook": "labstream.aws.start_lab", "vars": {"appstream_lab_roster": str(home / "roster.csv")}},
     ]
 
     run = run_playbook(plays, arguments=["--extra-vars", f"@{home / 'answers.yml'}"])

@@ -152,16 +152,16 @@ def test_stopped_sessions_are_started_with_visible_looks_as_check_mode_has_said(
         "reused": 0,
         "failed": 0,
         "forgotten": 0,
-        "first_expiry": summary_of(published)["first_expiry"],
+        "earliest_expiry": summary_of(published)["earliest_expiry"],
         "failures": [],
         "message": "Learners: 3. Sessions started: 2. Streams created: 3, reused: 0.",
     }
-    assert summary_of(published)["first_expiry"] in {seat["expires"] for seat in seats_of(published)}
+    assert summary_of(published)["earliest_expiry"] in {seat["expires"] for seat in seats_of(published)}
     assert json.loads(summary_path.read_text()) == summary_of(published)
     assert stat.S_IMODE(summary_path.stat().st_mode) == 0o640
     # Check mode said the same, but for what nobody could know.
     assert seats_of(foreseen) == [{**seat, "expires": None} for seat in seats_of(published)]
-    unknown = {"first_expiry": None, "message": summary_of(foreseen)["message"]}
+    unknown = {"earliest_expiry": None, "message": summary_of(foreseen)["message"]}
     assert summary_of(foreseen) == {**summary_of(published), **unknown}
     # No URL has gone anywhere, not even into the store.
     assert len(simulator.streaming_urls()) == 3
@@ -349,7 +349,7 @@ def test_a_map_is_a_roster_failures_are_one_sentence_and_absent_forgets(
     assert all(stream["url"] in (home / "handout.csv").read_text() for stream in told.result["streams"])
 
     # A class without learners is nothing to do.
-    assert (counts_of(nobody), seats_of(nobody)) == (("nothing", 0, 0, 0, 0), [])
+    assert (counts_of(nobody), seats_of(nobody)) == (("unchanged", 0, 0, 0, 0), [])
     assert summary_of(nobody)["message"] == "There are no learners, so nothing was done: look into the roster."
 
     # A failure is one sentence, in the summary too, and nothing of the lab before is left in that.
@@ -360,7 +360,7 @@ def test_a_map_is_a_roster_failures_are_one_sentence_and_absent_forgets(
         assert summary["message"].startswith(REFUSED[case][1]), case
         assert reason.startswith(summary["message"])
         assert counts_of(each) == ("failed", 0, 0, 0, 0), case
-        assert (summary["first_expiry"], seats_of(each)) == (None, [])
+        assert (summary["earliest_expiry"], seats_of(each)) == (None, [])
     assert json.loads((home / "summary.json").read_text()) == summary_of(failed[0])
     assert f"The summary cannot be written to {home}/nowhere/summary.json: " in reasons[-1]
     assert "Traceback" not in run.printed

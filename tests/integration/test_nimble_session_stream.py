@@ -111,7 +111,7 @@ def test_one_session_gets_a_stream_whose_url_opens_it(
             "reused": 0,
             "failed": 0,
             "forgotten": 0,
-            "first_expiry": entry["expires_at"],
+            "earliest_expiry": entry["expires_at"],
         },
         "studio_arn": ARN,
         "region": "us-east-1",
@@ -374,13 +374,13 @@ def test_a_session_that_is_not_ready_costs_the_others_nothing(
 
     failed = call_stream_module(args)
     assert list(reasons(failed)) == ["seat-02"]
-    assert failed.result["summary"] | {"first_expiry": None} == {
+    assert failed.result["summary"] | {"earliest_expiry": None} == {
         "requested": 3,
         "issued": 2,
         "reused": 0,
         "failed": 1,
         "forgotten": 0,
-        "first_expiry": None,
+        "earliest_expiry": None,
     }
 
     studio.change_session(STUDIO, "seat-02", state="READY")
@@ -609,7 +609,10 @@ def test_check_mode_predicts_what_the_run_then_does(studio: Simulator, call_stre
     assert [entry["issued"] for entry in done.result["streams"]] == [False, True, True]
     assert predicted.result["streams"][0] == done.result["streams"][0]
     assert urls(predicted) == [urls(expired)[0], None, None]
-    assert {**predicted.result["summary"], "first_expiry": None} == {**done.result["summary"], "first_expiry": None}
+    assert {**predicted.result["summary"], "earliest_expiry": None} == {
+        **done.result["summary"],
+        "earliest_expiry": None,
+    }
     for name in ("changed", "studio_arn", "scope", "region", "failures"):
         assert predicted.result[name] == done.result[name], name
     assert len(studio.streams()) == 4

@@ -16,7 +16,7 @@ from tests.integration.running import FLEET, STACK, Run, Task
 from tests.simulator.control import Simulator
 
 ROTATION = "labstream.aws.streaming_rotation"
-START = "labstream.aws.lab_day_start"
+START = "labstream.aws.start_lab"
 NEW_ID = "anna-aham6q5jh6hi"
 
 

@@ -90,7 +90,7 @@ def test_a_lease_tells_who_has_what_until_when_and_no_url(
             streaming_url=None,
         )
     assert told.result["summary"] == dict(
-        leases=3, working=3, forgotten=0, first_expiry=issued.result["summary"]["first_expiry"]
+        leases=3, working=3, forgotten=0, earliest_expiry=issued.result["summary"]["earliest_expiry"]
     )
     assert not any(url in str(told.result) for url in lab.streaming_urls())
     assert lab.calls(service="appstream") == calls
@@ -120,10 +120,10 @@ def test_a_url_is_told_only_to_whom_asks_for_it_and_only_while_it_is_remembered(
     issue: Callable[..., Task], look: Callable[..., Task]
 ) -> None:
     urls = issue(users=[{"user_id": "anna"}, {"user_id": "ben"}]).urls
-    assert [lease["streaming_url"] for lease in look(include_urls=True).result["leases"]] == urls
+    assert [lease["streaming_url"] for lease in look(return_urls=True).result["leases"]] == urls
 
     issue(users=[{"user_id": "anna"}], state="absent")
-    told = look(include_urls=True).result
+    told = look(return_urls=True).result
     assert [lease["streaming_url"] for lease in told["leases"]] == [None, urls[1]]
     assert [bool(lease["forgotten"]) for lease in told["leases"]] == [True, False]
     # It was forgotten, but the service cannot revoke it.
@@ -155,11 +155,11 @@ def test_an_expired_lease_is_told_without_its_url(
     lab.set(clock_offset_seconds=-120)
     url = issue(users=[{"user_id": "anna"}], validity=60).urls[0]
 
-    told = look(include_urls=True).result
+    told = look(return_urls=True).result
     assert [(lease["seat"], lease["remaining"], lease["streaming_url"]) for lease in told["leases"]] == [
         ("anna", 0, None)
     ]
-    assert told["summary"] == dict(leases=1, working=0, forgotten=0, first_expiry=None)
+    assert told["summary"] == dict(leases=1, working=0, forgotten=0, earliest_expiry=None)
     assert look(min_remaining=1).result["leases"] == []
     assert whose(look(streaming_url=url)) == [("anna", None, None)]
 
@@ -188,7 +188,7 @@ def test_a_stream_is_told_by_its_id(
 ) -> None:
     lab.seed_studio(STUDIO, ["seat-01"])
     issued = call_stream_module({"studio_id": STUDIO, "session_id": "seat-01", **store})
-    [lease] = look(include_urls=True).result["leases"]
+    [lease] = look(return_urls=True).result["leases"]
     assert (lease["provider"], lease["seat"], lease["stream_id"], lease["streaming_url"], lease["url_sha256"]) == (
         "nimble",
         "seat-01",
@@ -231,7 +231,7 @@ def test_bad_input_is_refused(
     assert refused.failed
     assert refused.msg == sentence
     assert refused.result["leases"] == []
-    assert refused.result["summary"] == dict(leases=0, working=0, forgotten=0, first_expiry=None)
+    assert refused.result["summary"] == dict(leases=0, working=0, forgotten=0, earliest_expiry=None)
 
 
 def test_a_table_that_is_not_there_is_told(call_module: Callable[..., Task], lab: Simulator) -> None:

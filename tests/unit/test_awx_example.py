@@ -24,7 +24,7 @@ from ansible.template import Templar
 from ansible_collections.labstream.aws.plugins.module_utils._appstream.validation import NAME
 from ansible_collections.labstream.aws.plugins.module_utils._argspec import LONGEST_LAB
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.address import LeaseTable, address_of
-from ansible_collections.labstream.aws.plugins.plugin_utils._times import class_end
+from ansible_collections.labstream.aws.plugins.plugin_utils._times import to_utc
 from dateutil.rrule import rrulestr
 from jinja2 import Environment, nodes
 
@@ -213,7 +213,7 @@ def test_the_class_that_is_scheduled_ends_on_the_day_of_the_lesson() -> None:
     hour, minute = map(int, variables["awx_schedule_time"].split(":"))
     lesson = datetime.datetime(2027, 3, 1, hour, minute, tzinfo=zone)
 
-    end = class_end(answers["class_ends_at"], answers["class_timezone"], now=lesson)
+    end = to_utc(answers["class_ends_at"], answers["class_timezone"], now=lesson)
 
     assert end.astimezone(zone).date() == lesson.date()
 
@@ -384,7 +384,7 @@ def test_the_administrator_says_what_is_proposed_for_fleet_and_sessions(
 # What the playbooks make of the answers
 
 
-@pytest.mark.parametrize(("playbook", "name"), [("class.yml", "lab_day_start"), ("end_class.yml", "lab_day_end")])
+@pytest.mark.parametrize(("playbook", "name"), [("class.yml", "start_lab"), ("end_class.yml", "end_lab")])
 def test_a_job_looks_at_its_answers_and_then_runs_the_playbook_of_the_collection(playbook: str, name: str) -> None:
     imported = [play["ansible.builtin.import_playbook"] for play in loaded(playbook)]
 
@@ -472,7 +472,7 @@ def test_the_end_of_the_class_is_what_was_typed_whatever_type_ansible_gives_it(a
     value, text = (evaluated(template, class_ends_at=each) for each in (yaml.safe_load(answer), answer))
 
     assert (value, text) == (end, answer)
-    assert class_end(value, "UTC", now=LONG_AGO) == class_end(text, "UTC", now=LONG_AGO)
+    assert to_utc(value, "UTC", now=LONG_AGO) == to_utc(text, "UTC", now=LONG_AGO)
 
 
 @pytest.mark.parametrize("number", ["24:30", "1800"])
@@ -482,7 +482,7 @@ def test_a_number_that_no_time_of_day_becomes_is_left_to_the_role_to_refuse(numb
     arrived = evaluated(template, class_ends_at=yaml.safe_load(number))
 
     with pytest.raises(ValueError, match="is the number"):
-        class_end(str(arrived), "Europe/Berlin")
+        to_utc(str(arrived), "Europe/Berlin")
 
 
 def refusal_in(**answers: Any) -> str | None:

@@ -39,14 +39,14 @@ class Capacity:
         running: What it has: in use or available. Of an Always-On fleet also what runs but is not yet available.
         in_use: Where somebody streams.
         available: Where somebody can stream now. On-Demand instances wait stopped, and take a minute or two.
-        possible: What can become available without scaling: as soon as the fleet is RUNNING and has all its instances.
+        max_available: What can become available without scaling, once the fleet is RUNNING and has all its instances.
     """
 
     desired: int
     running: int
     in_use: int
     available: int
-    possible: int
+    max_available: int
 
 
 def capacity_of(fleet: Mapping[str, Any]) -> Capacity:
@@ -73,7 +73,7 @@ def capacity_of(fleet: Mapping[str, Any]) -> Capacity:
         running=max(running, in_use + available),
         in_use=in_use,
         available=available,
-        possible=max(desired - in_use - wasted, available),
+        max_available=max(desired - in_use - wasted, available),
     )
 
 

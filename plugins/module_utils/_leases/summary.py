@@ -21,7 +21,7 @@ TOLD = 5
 # A session context may be long.
 LONGEST_NAME = 80
 
-NO_SUMMARY: dict[str, Any] = dict(requested=0, issued=0, reused=0, failed=0, forgotten=0, first_expiry=None)
+NO_SUMMARY: dict[str, Any] = dict(requested=0, issued=0, reused=0, failed=0, forgotten=0, earliest_expiry=None)
 
 
 def name_of(key: LeaseKey) -> str:
@@ -30,17 +30,17 @@ def name_of(key: LeaseKey) -> str:
 
 
 def summary_of(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """The task in numbers: ``requested``, ``issued``, ``reused``, ``failed``, ``forgotten`` and ``first_expiry``."""
+    """The task in numbers: ``requested``, ``issued``, ``reused``, ``failed``, ``forgotten`` and ``earliest_expiry``."""
     failed = sum(outcome.failure is not None for outcome in outcomes)
     issued = sum(outcome.issued and outcome.failure is None for outcome in outcomes)
-    first_expiry = min((outcome.lease.expires for outcome in outcomes if outcome.lease), default=None)
+    earliest_expiry = min((outcome.lease.expires for outcome in outcomes if outcome.lease), default=None)
     return dict(
         NO_SUMMARY,
         requested=len(outcomes),
         issued=issued,
         reused=len(outcomes) - issued - failed,
         failed=failed,
-        first_expiry=first_expiry and format_moment(first_expiry),
+        earliest_expiry=earliest_expiry and format_moment(earliest_expiry),
     )
 
 

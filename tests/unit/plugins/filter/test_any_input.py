@@ -39,7 +39,7 @@ FLEET = {
     "fleet_type": "ON_DEMAND",
     "max_sessions_per_instance": None,
     "compute_capacity_status": {"desired": 2},
-    "capacity": {"desired": 2, "running": 1, "in_use": 0, "available": 1, "possible": 2},
+    "capacity": {"desired": 2, "running": 1, "in_use": 0, "available": 1, "max_available": 2},
 }
 # Input that is good, with all options.
 GOOD: dict[str, dict[str, Any]] = {
@@ -50,12 +50,12 @@ GOOD: dict[str, dict[str, Any]] = {
         "fleet_name": "cad-fleet",
     },
     "appstream_user_id": {"_input": "Anna Example", "style": "opaque", "key": "correct horse battery staple"},
-    "class_end": {"_input": "17:00", "timezone": "Europe/Berlin", "now": "2026-11-21T08:00:00Z"},
-    "lab_capacity": {
+    "to_utc": {"_input": "17:00", "timezone": "Europe/Berlin", "now": "2026-11-21T08:00:00Z"},
+    "required_capacity": {
         "_input": FLEET,
         "user_ids": ["anna", "ben"],
         "sessions": [{"user_id": "anna", "state": "ACTIVE"}],
-        "spare_seats": 1,
+        "spare_sessions": 1,
     },
     "nimble_seats": {"_input": [LEARNER], "result": {**OF_ALL, "streams": [STREAM]}, "studio_id": "studio-1"},
     "nimble_sessions": {

@@ -14,10 +14,10 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.labstream.aws.plugins.filter import (
     appstream_seats,
     appstream_user_id,
-    class_end,
-    lab_capacity,
+    required_capacity,
     roster,
     rotated_learners,
+    to_utc,
 )
 
 KEY = "correct horse battery staple"
@@ -49,8 +49,8 @@ KEY = "correct horse battery staple"
             ],
         ),
         (
-            class_end,
-            "class_end",
+            to_utc,
+            "to_utc",
             {"value": "17:00", "timezone": "Europe/Berlin", "now": "2026-11-21T08:00:00Z"},
             "2026-11-21T16:00:00Z",
         ),
@@ -70,21 +70,21 @@ def test_a_filter_is_found_by_its_name_and_takes_its_options(module, name, argum
         ),
         (lambda: roster.roster(""), "The roster is empty; its first line must name the columns."),
         (
-            lambda: class_end.class_end("17:00", timezone="Berlin"),
+            lambda: to_utc.to_utc("17:00", timezone="Berlin"),
             "There is no time zone 'Berlin'; give an IANA name such as 'Europe/Berlin'.",
         ),
         (
-            lambda: class_end.class_end("2026-01-01T17:00Z", now="noon"),
+            lambda: to_utc.to_utc("2026-01-01T17:00Z", now="noon"),
             "The value 'noon' of now is not an ISO 8601 time with offset, such as '2026-11-21T08:00:00Z'.",
         ),
         (
-            lambda: lab_capacity.lab_capacity({}, []),
-            "The filter labstream.aws.lab_capacity cannot be applied to what it was given (KeyError: 'capacity'): "
+            lambda: required_capacity.required_capacity({}, []),
+            "The filter labstream.aws.required_capacity cannot be applied to what it was given (KeyError: 'capacity'): "
             "give it what its documentation names.",
         ),
         (
-            lambda: lab_capacity.lab_capacity({}, [], spare_seats="two"),
-            "spare_seats is 'two', but it must be a whole number.",
+            lambda: required_capacity.required_capacity({}, [], spare_sessions="two"),
+            "spare_sessions is 'two', but it must be a whole number.",
         ),
         (
             lambda: appstream_seats.appstream_seats("anna", {"streaming_urls": [{}]}, "cad", "cad"),

@@ -37,7 +37,7 @@ PLAYBOOK = r"""
         from_text: "{{ spelled }}"
 
     - ansible.builtin.set_fact:
-        unused: "{{ unquoted_time | labstream.aws.class_end(timezone='Europe/Berlin') }}"
+        unused: "{{ unquoted_time | labstream.aws.to_utc(timezone='Europe/Berlin') }}"
       ignore_errors: true
       register: refused
 
@@ -51,9 +51,9 @@ PLAYBOOK = r"""
           user_ids: "{{ ['Anna@Example.org', 'Anna Example'] | map('labstream.aws.appstream_user_id') | list }}"
           opaque: "{{ 'anna@example.org' | labstream.aws.appstream_user_id(style='opaque', key=vaulted_key) }}"
           ends:
-            - "{{ unquoted_moment | labstream.aws.class_end }}"
-            - "{{ unquoted_local_moment | labstream.aws.class_end('Europe/Berlin') }}"
-            - "{{ '17:00' | labstream.aws.class_end(timezone='Europe/Berlin', now='2026-11-21T08:00:00Z') }}"
+            - "{{ unquoted_moment | labstream.aws.to_utc }}"
+            - "{{ unquoted_local_moment | labstream.aws.to_utc('Europe/Berlin') }}"
+            - "{{ '17:00' | labstream.aws.to_utc(timezone='Europe/Berlin', now='2026-11-21T08:00:00Z') }}"
           refused: "{{ refused.msg }}"
 """
 

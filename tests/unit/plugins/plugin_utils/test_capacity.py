@@ -5,16 +5,16 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.labstream.aws.plugins.filter.lab_capacity import FilterModule
-from ansible_collections.labstream.aws.plugins.plugin_utils._capacity import lab_capacity
+from ansible_collections.labstream.aws.plugins.filter.required_capacity import FilterModule
+from ansible_collections.labstream.aws.plugins.plugin_utils._capacity import required_capacity
 
 THREE = ["anna", "ben", "chloe"]
 
 
-def fleet(desired, in_use=0, possible=None, available=0, **members):
+def fleet(desired, in_use=0, max_available=None, available=0, **members):
     """A fleet as appstream_fleet_info tells it, which tells more."""
-    possible = desired - in_use if possible is None else possible
-    capacity = dict(desired=desired, running=0, in_use=in_use, available=available, possible=possible)
+    max_available = desired - in_use if max_available is None else max_available
+    capacity = dict(desired=desired, running=0, in_use=in_use, available=available, max_available=max_available)
     return {"fleet_type": "ON_DEMAND", "max_sessions_per_instance": None, "capacity": capacity, **members}
 
 
@@ -32,15 +32,15 @@ def session(user_id, state="ACTIVE"):
         pytest.param(fleet(3, in_use=1), [session("anna")], 0, 2, 3, None, id="one of them is in"),
         pytest.param(fleet(3, in_use=1), [session("zoe")], 0, 3, 4, 4, id="somebody else is in"),
         pytest.param(fleet(3), [session("anna", "EXPIRED")], 0, 3, 3, None, id="one of them was in"),
-        pytest.param(fleet(4, in_use=1, possible=2), [], 0, 3, 4, 5, id="a seat that takes nobody any more"),
-        pytest.param(fleet(1, possible=9, available=9), [], 0, 3, 3, 3, id="seats that are about to go"),
+        pytest.param(fleet(4, in_use=1, max_available=2), [], 0, 3, 4, 5, id="a seat that takes nobody any more"),
+        pytest.param(fleet(1, max_available=9, available=9), [], 0, 3, 3, 3, id="seats that are about to go"),
         pytest.param(fleet(3, in_use=3), [session(user) for user in THREE], 0, 0, 3, None, id="all are in"),
     ],
 )
 def test_a_class_needs_a_seat_for_each_learner_who_has_none(one, sessions, spare, needed, seats, wanted):
     scaling = {} if wanted is None else {"desired_instances": wanted}
 
-    assert lab_capacity(one, THREE, sessions, spare) == {"needed": needed, "seats": seats, "scaling": scaling}
+    assert required_capacity(one, THREE, sessions, spare) == {"needed": needed, "seats": seats, "scaling": scaling}
 
 
 @pytest.mark.parametrize(
@@ -54,10 +54,10 @@ def test_a_class_needs_a_seat_for_each_learner_who_has_none(one, sessions, spare
     ],
 )
 def test_a_fleet_is_scaled_by_the_option_for_its_kind(members, option):
-    assert lab_capacity(fleet(2, **members), THREE)["scaling"] == {option: 3}
+    assert required_capacity(fleet(2, **members), THREE)["scaling"] == {option: 3}
 
 
-def test_spare_seats_may_be_the_text_that_a_template_makes_of_a_number():
+def test_spare_sessions_may_be_the_text_that_a_template_makes_of_a_number():
     filters = FilterModule().filters()
 
-    assert filters["lab_capacity"](fleet(3), THREE, spare_seats="1")["scaling"] == {"desired_instances": 4}
+    assert filters["required_capacity"](fleet(3), THREE, spare_sessions="1")["scaling"] == {"desired_instances": 4}

@@ -10,14 +10,14 @@ import zoneinfo
 
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._time import format_moment
-from ansible_collections.labstream.aws.plugins.plugin_utils._times import class_end, present
+from ansible_collections.labstream.aws.plugins.plugin_utils._times import present, to_utc
 
 BERLIN = "Europe/Berlin"
 NOW = "2026-11-21T08:00:00Z"
 
 
 def ends(value, timezone=None, now=NOW):
-    return format_moment(class_end(value, timezone, present(now)))
+    return format_moment(to_utc(value, timezone, present(now)))
 
 
 def refusal(value, timezone=None, now=NOW):
@@ -133,9 +133,9 @@ def test_a_past_time_is_refused(value, timezone):
 
 def test_now_is_the_present_when_not_given():
     present = datetime.datetime.now(datetime.UTC)
-    assert present < class_end("17:00", BERLIN) <= present + datetime.timedelta(days=1, hours=2)
+    assert present < to_utc("17:00", BERLIN) <= present + datetime.timedelta(days=1, hours=2)
     with pytest.raises(ValueError, match="is past"):
-        class_end("2026-01-01T00:00:00Z")
+        to_utc("2026-01-01T00:00:00Z")
 
 
 @pytest.mark.parametrize("value", ["17:00", "2026-11-21T17:00", datetime.datetime(2026, 11, 21, 17)])

@@ -41,7 +41,7 @@ def elastic(state="RUNNING", most=20, in_use=0, **status):
 
 SESSIONS = {"DesiredUserSessions": 8, "ActualUserSessions": 8, "ActiveUserSessions": 3, "AvailableUserSessions": 5}
 
-# Desired, running, in use, available, possible.
+# Desired, running, in use, available, max_available.
 SEATS = {
     "Always-On, all instances there": (single(10, 10, 4, 6, FleetType="ALWAYS_ON"), (10, 10, 4, 6, 6)),
     "Always-On, still provisioning": (single(10, 5, 1, 3, FleetType="ALWAYS_ON"), (10, 5, 1, 3, 9)),

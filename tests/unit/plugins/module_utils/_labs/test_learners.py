@@ -99,9 +99,9 @@ def test_a_record_is_renewed_only_when_little_is_left_of_it(store, left, writes)
 
 
 def test_a_name_lasts_from_a_class_months_ahead_to_long_after_it(store):
-    class_end = NOW + timedelta(days=300)
-    first = remember(store, {ANNA: None}, until=class_end)
-    assert tokens(find_pages(store, "cad", now=class_end + KEPT)) == tokens(first)
+    to_utc = NOW + timedelta(days=300)
+    first = remember(store, {ANNA: None}, until=to_utc)
+    assert tokens(find_pages(store, "cad", now=to_utc + KEPT)) == tokens(first)
 
 
 def test_a_name_whose_record_has_expired_is_still_used_and_kept_from_then_on(store):

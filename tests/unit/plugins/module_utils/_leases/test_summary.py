@@ -48,7 +48,7 @@ def failed(seat, message="The service said no.", *, held=None):
         pytest.param([], {}, id="nobody"),
         pytest.param(
             [issued("anna"), reused("ben", expires=60), failed("cleo")],
-            dict(requested=3, issued=1, reused=1, failed=1, first_expiry="2026-11-21T08:01:00Z"),
+            dict(requested=3, issued=1, reused=1, failed=1, earliest_expiry="2026-11-21T08:01:00Z"),
             id="one of each",
         ),
         pytest.param([predicted("anna")], dict(requested=1, issued=1), id="to be issued"),
@@ -60,7 +60,7 @@ def failed(seat, message="The service said no.", *, held=None):
         ),
         pytest.param(
             [predicted("anna", held=lease("anna", expires=1)), reused("ben")],
-            dict(requested=2, issued=1, reused=1, first_expiry="2026-11-21T09:00:00Z"),
+            dict(requested=2, issued=1, reused=1, earliest_expiry="2026-11-21T09:00:00Z"),
             id="what is to be replaced is not the first to expire",
         ),
     ],
@@ -71,7 +71,7 @@ def test_the_summary_counts_what_became_of_the_seats(outcomes, summary):
 
 def test_the_summary_of_nothing_is_not_changed_by_others():
     summary_of([issued("anna")])["issued"] = 99
-    assert dict(requested=0, issued=0, reused=0, failed=0, forgotten=0, first_expiry=None) == NO_SUMMARY
+    assert dict(requested=0, issued=0, reused=0, failed=0, forgotten=0, earliest_expiry=None) == NO_SUMMARY
 
 
 def test_a_diff_shows_seats_and_expiries():

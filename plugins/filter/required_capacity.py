@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-name: lab_capacity
+name: required_capacity
 short_description: Seats that a class needs on a fleet
 version_added: 0.1.0
 author:
@@ -32,7 +32,7 @@ options:
     type: list
     elements: dict
     default: []
-  spare_seats:
+  spare_sessions:
     description:
       - How many seats are to be left when every learner has one.
     type: int
@@ -59,7 +59,7 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: >-
       {{ look.fleets[0]
-         | labstream.aws.lab_capacity(['anna', 'ben', 'chloe'], sessions=in_class.sessions, spare_seats=2) }}
+         | labstream.aws.required_capacity(['anna', 'ben', 'chloe'], sessions=in_class.sessions, spare_sessions=2) }}
     # => {'needed': 2, 'seats': 5, 'scaling': {'desired_instances': 5}} if anna is in, and the fleet is set to have less
 """
 
@@ -96,18 +96,18 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._errors import in_on
 
 
 @in_one_sentence
-def lab_capacity(
+def required_capacity(
     fleet: Mapping[str, Any],
     user_ids: Iterable[str],
     sessions: Iterable[Mapping[str, Any]] = (),
-    spare_seats: int | str = 0,
+    spare_sessions: int | str = 0,
 ) -> dict[str, Any]:
     """Return the seats that the users need; see plugin_utils."""
-    return seats.lab_capacity(fleet, user_ids, sessions, spare_seats)
+    return seats.required_capacity(fleet, user_ids, sessions, spare_sessions)
 
 
 class FilterModule:
     """Make the filter known to Ansible."""
 
     def filters(self) -> dict[str, Callable]:
-        return {"lab_capacity": lab_capacity}
+        return {"required_capacity": required_capacity}

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-name: class_end
+name: to_utc
 short_description: Moment at which a class ends, in UTC
 version_added: 0.1.0
 author:
@@ -43,11 +43,11 @@ notes:
 EXAMPLES = r"""
 - name: Five o'clock in Berlin, today or, if that is past, tomorrow
   ansible.builtin.set_fact:
-    ends_at: "{{ '17:00' | labstream.aws.class_end(timezone='Europe/Berlin') }}"
+    ends_at: "{{ '17:00' | labstream.aws.to_utc(timezone='Europe/Berlin') }}"
 
 - name: A moment with its offset
   ansible.builtin.debug:
-    msg: "{{ '2126-11-21T17:00:00+01:00' | labstream.aws.class_end }}"
+    msg: "{{ '2126-11-21T17:00:00+01:00' | labstream.aws.to_utc }}"
     # => 2126-11-21T16:00:00Z
 """
 
@@ -68,13 +68,13 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._errors import in_on
 
 
 @in_one_sentence
-def class_end(value: Any, timezone: str | None = None, now: Any = None) -> str:
-    """Return the end of the class in UTC as ISO 8601; see ends.class_end."""
-    return format_moment(ends.class_end(value, timezone, None if now is None else ends.present(now)))
+def to_utc(value: Any, timezone: str | None = None, now: Any = None) -> str:
+    """Return the end of the class in UTC as ISO 8601; see ends.to_utc."""
+    return format_moment(ends.to_utc(value, timezone, None if now is None else ends.present(now)))
 
 
 class FilterModule:
     """Make the filter known to Ansible."""
 
     def filters(self) -> dict[str, Callable]:
-        return {"class_end": class_end}
+        return {"to_utc": to_utc}

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is there before the lab day: a fleet of one seat that is stopped, where AWS is, and when the class takes place.
 
-Usage: python -m extensions.molecule.lab_day.prepare FOLDER STACK FLEET
+Usage: python -m extensions.molecule.lab.prepare FOLDER STACK FLEET
 
 The simulator is starting, and writes simulator.json to the folder when it is ready.
 """
