@@ -135,11 +135,11 @@ _value:
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.plugin_utils._errors import in_one_sentence
+from ansible_collections.labstream.aws.plugins.plugin_utils._errors import filter_errors
 from ansible_collections.labstream.aws.plugins.plugin_utils._unsafe import as_data
 
 
-@in_one_sentence
+@filter_errors
 def appstream_seats(
     learners: Sequence[Mapping[str, Any]], result: Mapping[str, Any], stack_name: str, fleet_name: str
 ) -> list[dict[str, Any]]:

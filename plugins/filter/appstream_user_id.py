@@ -83,11 +83,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.plugin_utils import _user_id as user_id
-from ansible_collections.labstream.aws.plugins.plugin_utils._errors import in_one_sentence
+from ansible_collections.labstream.aws.plugins.plugin_utils._errors import filter_errors
 from ansible_collections.labstream.aws.plugins.plugin_utils._unsafe import decrypted
 
 
-@in_one_sentence
+@filter_errors
 def appstream_user_id(text: Any, style: str = "readable", key: str | None = None) -> str:
     """Return the AppStream user id of ``text``; see user_id.appstream_user_id."""
     return user_id.appstream_user_id(decrypted(text), style, decrypted(key))

@@ -112,11 +112,11 @@ _value:
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.plugin_utils._errors import in_one_sentence
+from ansible_collections.labstream.aws.plugins.plugin_utils._errors import filter_errors
 from ansible_collections.labstream.aws.plugins.plugin_utils._unsafe import as_data
 
 
-@in_one_sentence
+@filter_errors
 def nimble_seats(
     learners: Sequence[Mapping[str, Any]], result: Mapping[str, Any], studio_id: str
 ) -> list[dict[str, Any]]:

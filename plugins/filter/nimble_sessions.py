@@ -89,11 +89,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.plugin_utils import _nimble_sessions as matching
-from ansible_collections.labstream.aws.plugins.plugin_utils._errors import in_one_sentence
+from ansible_collections.labstream.aws.plugins.plugin_utils._errors import filter_errors
 from ansible_collections.labstream.aws.plugins.plugin_utils._unsafe import as_data
 
 
-@in_one_sentence
+@filter_errors
 def nimble_sessions(
     learners: Sequence[Mapping[str, Any]], sessions: Any = None, found: Sequence[Mapping[str, Any]] = ()
 ) -> list[dict[str, Any]]:

@@ -92,10 +92,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.plugin_utils import _capacity as seats
-from ansible_collections.labstream.aws.plugins.plugin_utils._errors import in_one_sentence
+from ansible_collections.labstream.aws.plugins.plugin_utils._errors import filter_errors
 
 
-@in_one_sentence
+@filter_errors
 def required_capacity(
     fleet: Mapping[str, Any],
     user_ids: Iterable[str],

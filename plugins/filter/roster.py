@@ -120,11 +120,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.plugin_utils import _roster as rosters
-from ansible_collections.labstream.aws.plugins.plugin_utils._errors import in_one_sentence
+from ansible_collections.labstream.aws.plugins.plugin_utils._errors import filter_errors
 from ansible_collections.labstream.aws.plugins.plugin_utils._unsafe import as_data, decrypted
 
 
-@in_one_sentence
+@filter_errors
 def roster(
     source: Any, columns: dict[str, str] | None = None, style: str = "readable", key: str | None = None
 ) -> list[dict[str, str | None]]:

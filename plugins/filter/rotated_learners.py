@@ -77,18 +77,18 @@ _value:
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.module_utils._labs.learners import check_generation
-from ansible_collections.labstream.aws.plugins.plugin_utils._errors import in_one_sentence
+from ansible_collections.labstream.aws.plugins.module_utils._labs.learners import validate_generation
+from ansible_collections.labstream.aws.plugins.plugin_utils._errors import filter_errors
 from ansible_collections.labstream.aws.plugins.plugin_utils._unsafe import as_data
 from ansible_collections.labstream.aws.plugins.plugin_utils._user_id import normalise, rotated_user_id
 
 
-@in_one_sentence
+@filter_errors
 def rotated_learners(learners: Sequence[Mapping[str, Any]], generations: Mapping[str, int]) -> list[dict[str, Any]]:
     """Return the learners with the user ids of their generations."""
     reached: dict[str, int] = {}
     for learner, generation in generations.items():
-        check_generation(learner, generation)
+        validate_generation(learner, generation)
         reached[normalise(learner)] = max(generation, reached.get(normalise(learner), 0))
 
     def rotated(learner: Mapping[str, Any]) -> dict[str, Any]:

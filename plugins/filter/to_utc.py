@@ -62,15 +62,15 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.module_utils._time import format_moment
+from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
 from ansible_collections.labstream.aws.plugins.plugin_utils import _times as ends
-from ansible_collections.labstream.aws.plugins.plugin_utils._errors import in_one_sentence
+from ansible_collections.labstream.aws.plugins.plugin_utils._errors import filter_errors
 
 
-@in_one_sentence
+@filter_errors
 def to_utc(value: Any, timezone: str | None = None, now: Any = None) -> str:
     """Return the end of the class in UTC as ISO 8601; see ends.to_utc."""
-    return format_moment(ends.to_utc(value, timezone, None if now is None else ends.present(now)))
+    return to_iso8601(ends.to_utc(value, timezone, None if now is None else ends.present(now)))
 
 
 class FilterModule:

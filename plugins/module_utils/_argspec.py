@@ -12,22 +12,22 @@ from typing import Any
 
 from ansible.module_utils.basic import env_fallback
 
-from ._exceptions import InvalidOption, quote
-from ._leases.stores.address import DEFAULT_LEASE_STORE, NONE, address_of
-from ._time import parse_date_time
+from ._errors import InvalidOption, quote
+from ._leases.stores.address import DEFAULT_LEASE_STORE, NONE, parse_address
+from ._time import parse_datetime
 
-MOST_CONCURRENCY = 64
-LONGEST_LAB = 255
+MAX_CONCURRENCY = 64
+MAX_LAB_LENGTH = 255
 
 
-def store_arguments() -> dict[str, Any]:
+def store_argument_spec() -> dict[str, Any]:
     """The argument spec of a module that opens the lease store."""
     return dict(
         lease_store=dict(type="str", default=DEFAULT_LEASE_STORE, fallback=(env_fallback, ["LABSTREAM_LEASE_STORE"])),
     )
 
 
-def lease_arguments() -> dict[str, Any]:
+def lease_argument_spec() -> dict[str, Any]:
     """The argument spec of a module that issues URLs."""
     return dict(
         state=dict(type="str", choices=["present", "absent"], default="present"),
@@ -37,21 +37,21 @@ def lease_arguments() -> dict[str, Any]:
         purge=dict(type="bool", default=False),
         concurrency=dict(type="int", default=16),
         return_urls=dict(type="bool", default=True),
-        **store_arguments(),
+        **store_argument_spec(),
     )
 
 
-def check_concurrency(concurrency: int) -> None:
+def validate_concurrency(concurrency: int) -> None:
     """Refuse what is no number of calls to make at once.
 
     Raises:
         InvalidOption: naming the value.
     """
-    if not 1 <= concurrency <= MOST_CONCURRENCY:
-        raise InvalidOption(f"concurrency is {concurrency}, but it must be from 1 to {MOST_CONCURRENCY}.")
+    if not 1 <= concurrency <= MAX_CONCURRENCY:
+        raise InvalidOption(f"concurrency is {concurrency}, but it must be from 1 to {MAX_CONCURRENCY}.")
 
 
-def check_has_lease_store(lease_store: str) -> None:
+def validate_has_lease_store(lease_store: str) -> None:
     """Refuse ``none``, for a module that reads what others have issued.
 
     Raises:
@@ -63,7 +63,7 @@ def check_has_lease_store(lease_store: str) -> None:
         )
 
 
-def check_given(params: Mapping[str, Any], options: Sequence[str]) -> None:
+def validate_given(params: Mapping[str, Any], options: Sequence[str]) -> None:
     """Refuse that all of these options are null, which the argument spec's requirements take for values.
 
     Raises:
@@ -74,19 +74,19 @@ def check_given(params: Mapping[str, Any], options: Sequence[str]) -> None:
         raise InvalidOption(f"Give {'one of ' if len(options) > 1 else ''}{named}: null is no value.")
 
 
-def check_lab(lab: str | None) -> None:
+def validate_lab(lab: str | None) -> None:
     """Refuse what is no name of a lab; None is no lab.
 
     Raises:
         InvalidOption: naming the value.
     """
-    if lab is not None and not (0 < len(lab) <= LONGEST_LAB and lab.isprintable()):
+    if lab is not None and not (0 < len(lab) <= MAX_LAB_LENGTH and lab.isprintable()):
         raise InvalidOption(
-            f"lab is {quote(lab)}, but it must have 1 to {LONGEST_LAB} printable characters: give the lab a name."
+            f"lab is {quote(lab)}, but it must have 1 to {MAX_LAB_LENGTH} printable characters: give the lab a name."
         )
 
 
-def check_lease_arguments(params: dict[str, Any], who: Sequence[str]) -> None:
+def validate_lease_arguments(params: dict[str, Any], who: Sequence[str]) -> None:
     """Refuse what the argument spec cannot.
 
     Args:
@@ -96,10 +96,10 @@ def check_lease_arguments(params: dict[str, Any], who: Sequence[str]) -> None:
     Raises:
         InvalidOption: naming the value.
     """
-    check_concurrency(params["concurrency"])
-    address_of(params["lease_store"])
-    check_lab(params["lab"])
-    check_given(params, who if params["state"] == "present" else (*who, "lab"))
+    validate_concurrency(params["concurrency"])
+    parse_address(params["lease_store"])
+    validate_lab(params["lab"])
+    validate_given(params, who if params["state"] == "present" else (*who, "lab"))
     if params["state"] == "present" and params["lease_store"] == NONE and not params["return_urls"]:
         raise InvalidOption(
             "lease_store is none and return_urls is false, so nobody would ever get the URLs: name a lease store, or "
@@ -109,7 +109,7 @@ def check_lease_arguments(params: dict[str, Any], who: Sequence[str]) -> None:
         raise InvalidOption("purge is only for state=absent: set that too, or leave purge out.")
 
 
-def moment_of(option: str, text: str) -> datetime:
+def parse_timestamp(option: str, text: str) -> datetime:
     """The moment in UTC that an option's value is: ISO 8601 with an offset, such as ``2026-11-21T17:00:00+01:00``.
 
     Raises:
@@ -117,11 +117,11 @@ def moment_of(option: str, text: str) -> datetime:
     """
     like = "write it like 2026-11-21T17:00:00+01:00."
     try:
-        moment = parse_date_time(text)
-        if moment is None:
+        when = parse_datetime(text)
+        if when is None:
             raise InvalidOption(f"{option} is {quote(text)}, which is no ISO 8601 time: {like}")
-        if moment.tzinfo is None:
+        if when.tzinfo is None:
             raise InvalidOption(f"{option} is {quote(text)}, which has no offset from UTC: {like}")
-        return moment.astimezone(timezone.utc)
+        return when.astimezone(timezone.utc)
     except (ValueError, OverflowError) as e:
         raise InvalidOption(f"{option} is {quote(text)}, and there is no such time ({e}): {like}") from e

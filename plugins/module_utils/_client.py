@@ -21,21 +21,21 @@ try:
 except ImportError:
     pass  # Handled by AnsibleAWSModule.
 
-from ._exceptions import InvalidOption, quote
+from ._errors import InvalidOption, quote
 from ._module import LabstreamAWSModule
-from ._rate_limit import limiter, pace
+from ._rate_limit import build_rate_limiter, limit_rate
 
 # How often a call is tried if the user does not say.
 ATTEMPTS = 10
 # In seconds. botocore's minute, so many times, would leave the user without a word for ten.
 CONNECT_TIMEOUT = 10
 # How botocore stumbles over its settings, of which it looks at few before it uses them.
-_STUMBLES = (AttributeError, LookupError, TypeError)
+_PARSER_ERRORS = (AttributeError, LookupError, TypeError)
 # In seconds: before the second try, then doubled, up to the longest.
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 4.0
+_MIN_DELAY, _MAX_DELAY = 0.25, 4.0
 
 
-def service_client(
+def build_client(
     module: LabstreamAWSModule,
     service: str,
     concurrency: int,
@@ -69,7 +69,7 @@ def service_client(
     )
     try:
         config = config.merge(Config(**(module.params["aws_config"] or {})))
-    except (*_STUMBLES, ValueError, BotoCoreError) as e:
+    except (*_PARSER_ERRORS, ValueError, BotoCoreError) as e:
         raise InvalidOption(f"aws_config is not what botocore takes: {e}. See botocore.config.Config.") from e
     _check_connection(module.params)
     if attempts is not None:
@@ -77,15 +77,15 @@ def service_client(
     if timeout is not None:
         config = config.merge(Config(connect_timeout=timeout, read_timeout=timeout))
     adapts = (config.retries or {}).get("mode") == "adaptive"
-    limited_by = limiter() if adapts else None
+    limited_by = build_rate_limiter() if adapts else None
     if limited_by:
         config = config.merge(Config(retries={**config.retries, "mode": "standard"}))
     try:
         client = (create or module.client)(service, config=config, aws_config=None, **connection)
-    except _STUMBLES as e:
+    except _PARSER_ERRORS as e:
         raise InvalidOption(f"aws_config is not what botocore takes: {e}. See botocore.config.Config.") from e
     if limited_by:
-        pace(client, limited_by)
+        limit_rate(client, limited_by)
     client.meta.events.register(f"after-call.{client.meta.service_model.service_id.hyphenize()}", _refuse_unreadable)
     return client
 
@@ -131,13 +131,13 @@ def _refuse_unreadable(http_response: Any, **_kwargs: Any) -> None:
         raise ResponseParserError("The reply is no JSON.") from None
 
 
-def pauses_between_tries(client: Any) -> list[float]:
+def retry_delays(client: Any) -> list[float]:
     """How many seconds to wait before each further try of what passes, but what botocore does not retry.
 
     There are as many tries as botocore makes after other errors.
     """
     tries = (client.meta.config.retries or {}).get("total_max_attempts", ATTEMPTS)
-    return [min(_FIRST_PAUSE * 2**number, _LONGEST_PAUSE) for number in range(tries - 1)]
+    return [min(_MIN_DELAY * 2**number, _MAX_DELAY) for number in range(tries - 1)]
 
 
 def endpoint_host(client: Any) -> str:
@@ -159,11 +159,11 @@ class ServiceClock:
     def now(self) -> datetime:
         """The service's time in UTC, whole seconds, never ahead of the service."""
         if self._told is None:
-            moment = datetime.now(timezone.utc)
+            when = datetime.now(timezone.utc)
         else:
             told, told_at = self._told
-            moment = told + timedelta(seconds=time.monotonic() - told_at)
-        return moment.replace(microsecond=0)
+            when = told + timedelta(seconds=time.monotonic() - told_at)
+        return when.replace(microsecond=0)
 
     def _observe(self, http_response: Any, **_kwargs: Any) -> None:
         if self._told is not None:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import functools
+import reprlib
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
@@ -19,7 +20,60 @@ except ImportError:
 from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 
-from ._exceptions import LabstreamError, sentence_of
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 80
+
+# So many characters has a sentence at most, whatever a service has said.
+MAX_MESSAGE_LENGTH = 1500
+
+
+def quote(value: Any) -> str:
+    """The value as a sentence shows it: quoted, and cut in the middle when it is long."""
+    return _SHORT.repr(value)
+
+
+def to_message(text: str) -> str:
+    """The text in one line, and without its middle if it is too long: the end says what to do."""
+    line = " ".join(text.splitlines())
+    half = (MAX_MESSAGE_LENGTH - 5) // 2
+    return line if len(line) <= MAX_MESSAGE_LENGTH else f"{line[:half]} ... {line[-half:]}"
+
+
+class LabstreamError(Exception):
+    """The base of all errors that this collection raises on purpose.
+
+    ``code`` names the kind of error in one word, for a program that reads the result.
+    """
+
+    code = "LabstreamError"
+
+    def __str__(self) -> str:
+        return to_message(super().__str__())
+
+
+class InvalidOption(LabstreamError):
+    """An option's value is outside what the service accepts, or contradicts another option."""
+
+    code = "InvalidOption"
+
+
+class NotReady(LabstreamError):
+    """A stack, fleet or session is missing or in a state in which it cannot stream."""
+
+    code = "NotReady"
+
+
+class LeaseStoreError(LabstreamError):
+    """The lease store cannot be opened, read or written."""
+
+    code = "LeaseStoreError"
+
+
+class LeaseConflict(LabstreamError):
+    """Other runs kept replacing a lease while this one tried to write its own."""
+
+    code = "LeaseConflict"
+
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -41,7 +95,7 @@ _LATER = "the service failed, so run again later"
 _LESS_AT_ONCE = "have the table billed on demand, or lower concurrency, then run again"
 
 # For errors that any service may answer with. What a service's own class says goes first.
-_CURES = {
+_REMEDIES = {
     "InternalFailure": _LATER,
     "InternalServerError": _LATER,
     "InternalServerErrorException": _LATER,
@@ -50,7 +104,7 @@ _CURES = {
 }
 
 # How botocore's parsers, and ours, stumble over what is no reply of the service.
-_STUMBLES = (AttributeError, LookupError, OverflowError, RuntimeError, TypeError, ValueError)
+_PARSER_ERRORS = (AttributeError, LookupError, OverflowError, RuntimeError, TypeError, ValueError)
 
 
 class ServiceError(AnsibleAWSError, LabstreamError):
@@ -63,14 +117,14 @@ class ServiceError(AnsibleAWSError, LabstreamError):
     iam_prefix: ClassVar[str]
     resources: ClassVar[str]
     unconfined: ClassVar[frozenset[str]] = frozenset()
-    cures: ClassVar[Mapping[str, str]] = {}
+    remedies: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, message: str | None = None, exception: Exception | None = None, **kwargs: Any) -> None:
         super().__init__(message=message, exception=exception, **kwargs)
         self.code = _code_of(exception)
 
     def __str__(self) -> str:
-        return sentence_of(f"{self.message}: {self._sentence()}")
+        return to_message(f"{self.message}: {self._sentence()}")
 
     def _sentence(self) -> str:
         if not isinstance(self.exception, botocore_exceptions.ClientError):
@@ -88,8 +142,8 @@ class ServiceError(AnsibleAWSError, LabstreamError):
                 "correct them or this machine's clock" if self.code in _REFUSED_SIGNATURES else "renew or correct them"
             )
             return f"AWS does not accept the credentials ({self.code}: {said}): {correct}, then run again."
-        cure = self.cures.get(self.code) or _CURES.get(self.code)
-        return f"{self.code} ({said}): {cure}." if cure else _ended(f"{self.code}: {said}")
+        remedy = self.remedies.get(self.code) or _REMEDIES.get(self.code)
+        return f"{self.code} ({said}): {remedy}." if remedy else _ended(f"{self.code}: {said}")
 
 
 class ServiceErrorHandler(AWSErrorHandler):
@@ -114,7 +168,7 @@ class ServiceErrorHandler(AWSErrorHandler):
                         raise cls._unreadable(description, e) from e
                     raise
                 # The first has none of botocore's base classes; over some pages its parsers stumble like the others.
-                except (ResponseParserError, *_STUMBLES) as e:
+                except (ResponseParserError, *_PARSER_ERRORS) as e:
                     raise cls._unreadable(description, e) from e
 
             return handler
@@ -133,7 +187,7 @@ class AnsibleAppStreamError(ServiceError):
     resources = "this stack and fleet"
     # Those without a resource type in AWS's service authorization reference.
     unconfined = frozenset({"DescribeFleets", "DescribeStacks", "ExpireSession"})
-    cures: ClassVar[Mapping[str, str]] = {
+    remedies: ClassVar[Mapping[str, str]] = {
         "ConcurrentModificationException": "something else is changing it, so wait a few minutes, then run again",
         "InvalidAccountStatusException": "AWS has suspended the account, so ask AWS Support",
         "InvalidRoleException": "correct the IAM role of the fleet, then run again",
@@ -153,7 +207,7 @@ class AnsibleNimbleError(ServiceError):
 
     iam_prefix = "nimble"
     resources = "this studio and its sessions"
-    cures: ClassVar[Mapping[str, str]] = {
+    remedies: ClassVar[Mapping[str, str]] = {
         "ConflictException": "another operation is in progress, so wait until it is done, then run again",
         "ResourceNotFoundException": "correct studio_id, the session's id and the region, or look whose credentials "
         "these are",
@@ -174,7 +228,7 @@ class AnsibleLeaseTableError(ServiceError):
 
     iam_prefix = "dynamodb"
     resources = "the lease table"
-    cures: ClassVar[Mapping[str, str]] = {
+    remedies: ClassVar[Mapping[str, str]] = {
         "ProvisionedThroughputExceededException": _LESS_AT_ONCE,
         "RequestLimitExceeded": _LESS_AT_ONCE,
         "ResourceInUseException": "the table is being changed, so wait until that is done, then run again",

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from ansible_collections.amazon.aws.plugins.module_utils.common import set_collection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ._exceptions import InvalidOption, LabstreamError, quote
+from ._errors import InvalidOption, LabstreamError, quote
 from ._version import COLLECTION_NAME, COLLECTION_VERSION
 
 

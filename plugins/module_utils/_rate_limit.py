@@ -69,7 +69,7 @@ class _Clocker:
             return len(self._moments) / _MEASURED
 
 
-def limiter() -> Any | None:
+def build_rate_limiter() -> Any | None:
     """What slows down a client, which retries in the standard mode, to what its service allows; see ``pace``.
 
     Put together as botocore.retries.adaptive does. None if botocore's parts are others than these: its documentation
@@ -88,7 +88,7 @@ def limiter() -> Any | None:
         return None
 
 
-def pace(client: Any, by: Any) -> None:
+def limit_rate(client: Any, by: Any) -> None:
     """Have the client slow down by a limiter of its own."""
     client.meta.events.register("before-send", by.on_sending_request)
     client.meta.events.register("needs-retry", by.on_receiving_response)

@@ -19,7 +19,7 @@ _DATE_TIME = re.compile(
 )
 
 
-def parse_date_time(text: str) -> datetime | None:
+def parse_datetime(text: str) -> datetime | None:
     """The date-time that the text is, aware if it has an offset, in whole seconds; None if it is none.
 
     A part of a second is rounded up, so that nothing is good for less than was asked.
@@ -33,29 +33,29 @@ def parse_date_time(text: str) -> datetime | None:
         return None
     offset = (parts["offset"] or "").upper().replace("Z", "+00:00").replace(":", "")
     offset = f"{offset[:3]}:{offset[3:] or '00'}" if offset else ""
-    moment = datetime.fromisoformat(f"{parts['date']}T{parts['hour'].zfill(2)}{parts['rest']}{offset}")
-    return _next_second(moment) if (parts["fraction"] or "").strip(".,0") else moment
+    when = datetime.fromisoformat(f"{parts['date']}T{parts['hour'].zfill(2)}{parts['rest']}{offset}")
+    return _next_second(when) if (parts["fraction"] or "").strip(".,0") else when
 
 
-def rounded_up(moment: datetime) -> datetime:
+def round_up(when: datetime) -> datetime:
     """The moment in whole seconds, and not before it.
 
     Raises:
         OverflowError: it is beyond the year 9999.
     """
-    return _next_second(moment) if moment.microsecond else moment
+    return _next_second(when) if when.microsecond else when
 
 
-def format_moment(moment: datetime) -> str:
+def to_iso8601(when: datetime) -> str:
     """An aware moment as ISO 8601 in UTC with whole seconds, such as ``2026-11-21T16:00:00Z``."""
     # Not strftime, which writes years before 1000 with less than four digits.
-    return f"{moment.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+    return f"{when.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
-def moments_as_text(members: Mapping[str, Any]) -> dict[str, Any]:
+def datetimes_to_iso8601(members: Mapping[str, Any]) -> dict[str, Any]:
     """The members of a service's reply, with ``format_moment`` of those that are moments."""
-    return {member: format_moment(value) if isinstance(value, datetime) else value for member, value in members.items()}
+    return {member: to_iso8601(value) if isinstance(value, datetime) else value for member, value in members.items()}
 
 
-def _next_second(moment: datetime) -> datetime:
-    return moment.replace(microsecond=0) + timedelta(seconds=1)
+def _next_second(when: datetime) -> datetime:
+    return when.replace(microsecond=0) + timedelta(seconds=1)

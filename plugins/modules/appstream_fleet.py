@@ -192,26 +192,25 @@ from ansible_collections.labstream.aws.plugins.module_utils._appstream import fl
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import validation as appstream_limits
 from ansible_collections.labstream.aws.plugins.module_utils._appstream.capacity import KINDS, Scaling
 from ansible_collections.labstream.aws.plugins.module_utils._appstream.fleet_states import RUNNING, STOPPED, Course
-from ansible_collections.labstream.aws.plugins.module_utils._client import service_client
-from ansible_collections.labstream.aws.plugins.module_utils._errors import AnsibleAppStreamError
-from ansible_collections.labstream.aws.plugins.module_utils._exceptions import InvalidOption
+from ansible_collections.labstream.aws.plugins.module_utils._client import build_client
+from ansible_collections.labstream.aws.plugins.module_utils._errors import AnsibleAppStreamError, InvalidOption
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 
-LONGEST_WAIT = 24 * 60 * 60
+MAX_WAIT = 24 * 60 * 60
 
-EMPTY_RESULT: dict[str, Any] = dict(changed=False, fleet=appstream_fleets.facts_of_nothing(None))
+EMPTY_RESULT: dict[str, Any] = dict(changed=False, fleet=appstream_fleets.empty_facts(None))
 
 
-def course_of(params: dict[str, Any]) -> Course:
+def build_course(params: dict[str, Any]) -> Course:
     """Where the arguments lead to.
 
     Raises:
         InvalidOption: nowhere.
     """
-    appstream_limits.check_name("name", params["name"])
-    if not 1 <= params["wait_timeout"] <= LONGEST_WAIT:
+    appstream_limits.validate_name("name", params["name"])
+    if not 1 <= params["wait_timeout"] <= MAX_WAIT:
         raise InvalidOption(
-            f"wait_timeout is {params['wait_timeout']}, but it must be from 1 to {LONGEST_WAIT} seconds (one day)."
+            f"wait_timeout is {params['wait_timeout']}, but it must be from 1 to {MAX_WAIT} seconds (one day)."
         )
     scaling = Scaling.of(params)
     if scaling and params["state"] == "stopped":
@@ -222,22 +221,22 @@ def course_of(params: dict[str, Any]) -> Course:
 def run(module: LabstreamAWSModule) -> None:
     """Check the arguments before any call is made, then bring the fleet to its state."""
     params, result = module.params, module.result
-    result["fleet"] = appstream_fleets.facts_of_nothing(params["name"])
-    course = course_of(params)
-    client = service_client(module, appstream.SERVICE, 1)
+    result["fleet"] = appstream_fleets.empty_facts(params["name"])
+    course = build_course(params)
+    client = build_client(module, appstream.SERVICE, 1)
 
     def tell(fleet: Mapping[str, Any]) -> None:
         if result["fleet"]["state"] is None and course.scaling:
             warning = course.scaling.warning(fleet)
             if warning:
                 module.warn(warning)
-        result["fleet"] = appstream_fleets.facts_of(fleet)
+        result["fleet"] = appstream_fleets.build_facts(fleet)
         if module._diff:
-            told = appstream_fleets.difference_of(fleet)
+            told = appstream_fleets.build_fleet_diff(fleet)
             result["diff"] = dict(before=result.get("diff", {}).get("before", told), after=told)
 
     try:
-        appstream_fleets.bring_about(
+        appstream_fleets.ensure_state(
             client,
             params["name"],
             course,

@@ -203,8 +203,8 @@ from typing import Any
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import api as appstream
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import fleets as appstream_fleets
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import validation as appstream_limits
-from ansible_collections.labstream.aws.plugins.module_utils._client import service_client
-from ansible_collections.labstream.aws.plugins.module_utils._exceptions import InvalidOption, NotReady
+from ansible_collections.labstream.aws.plugins.module_utils._client import build_client
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, NotReady
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 
 EMPTY_RESULT: dict[str, Any] = dict(changed=False, fleets=[], missing=[])
@@ -216,8 +216,8 @@ def run(module: LabstreamAWSModule) -> None:
     if names == []:
         raise InvalidOption("names is empty: name at least one fleet, or leave it out for all.")
     for name in names or []:
-        appstream_limits.check_name("An entry of names", name)
-    client = service_client(module, appstream.SERVICE, 1)
+        appstream_limits.validate_name("An entry of names", name)
+    client = build_client(module, appstream.SERVICE, 1)
 
     looked_up: list[dict[str, Any] | None] = []
     if names is None:
@@ -225,7 +225,7 @@ def run(module: LabstreamAWSModule) -> None:
     else:
         looked_up += appstream_fleets.look_up(client, names)
     missing = [name for name, fleet in zip(names or [], looked_up, strict=False) if fleet is None]
-    fleets = [appstream_fleets.facts_of(fleet) for fleet in looked_up if fleet is not None]
+    fleets = [appstream_fleets.build_facts(fleet) for fleet in looked_up if fleet is not None]
     module.result.update(fleets=fleets, missing=missing)
     if len(missing) == 1:
         raise appstream_fleets.missing_fleet(client, missing[0])

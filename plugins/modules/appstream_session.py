@@ -238,8 +238,8 @@ from typing import Any
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import api as appstream
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import sessions as appstream_sessions
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import validation as appstream_limits
-from ansible_collections.labstream.aws.plugins.module_utils._argspec import check_concurrency, check_given
-from ansible_collections.labstream.aws.plugins.module_utils._client import service_client
+from ansible_collections.labstream.aws.plugins.module_utils._argspec import validate_concurrency, validate_given
+from ansible_collections.labstream.aws.plugins.module_utils._client import build_client
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 
 EMPTY_RESULT: dict[str, Any] = dict(
@@ -252,8 +252,8 @@ EMPTY_RESULT: dict[str, Any] = dict(
     region=None,
 )
 
-_USER = ("UserId", appstream_sessions.check_user_id)
-_SESSION = ("Id", appstream_sessions.check_session_id)
+_USER = ("UserId", appstream_sessions.validate_user_id)
+_SESSION = ("Id", appstream_sessions.validate_session_id)
 # By which member of a session each option names it, and what its values must be.
 CHOICES = {"user_id": _USER, "user_ids": _USER, "session_id": _SESSION, "session_ids": _SESSION}
 
@@ -264,12 +264,12 @@ def choice_of(params: dict[str, Any]) -> tuple[str, list[str]]:
     Raises:
         InvalidOption: naming the value.
     """
-    check_given(params, list(CHOICES))
+    validate_given(params, list(CHOICES))
     option = next(option for option in CHOICES if params[option] is not None)
     member, check = CHOICES[option]
     value = params[option]
     if isinstance(value, list):
-        appstream_sessions.check_each(option, value, check)
+        appstream_sessions.validate_each(option, value, check)
         return member, value
     check(option, value)
     return member, [value]
@@ -279,11 +279,11 @@ def run(module: LabstreamAWSModule) -> None:
     """Check the arguments before any call is made, then expire what is there."""
     params = module.params
     stack_name, fleet_name, concurrency = params["stack_name"], params["fleet_name"], params["concurrency"]
-    check_concurrency(concurrency)
-    appstream_limits.check_name("stack_name", stack_name)
-    appstream_limits.check_name("fleet_name", fleet_name)
+    validate_concurrency(concurrency)
+    appstream_limits.validate_name("stack_name", stack_name)
+    appstream_limits.validate_name("fleet_name", fleet_name)
     member, values = choice_of(params)
-    client = service_client(module, appstream.SERVICE, concurrency)
+    client = build_client(module, appstream.SERVICE, concurrency)
 
     listed = []
     missing = appstream_sessions.look_up(module, client)
@@ -303,10 +303,10 @@ def run(module: LabstreamAWSModule) -> None:
             for outcome in outcomes
             if outcome.failure
         ],
-        summary=appstream_sessions.summary_of(len(values), outcomes),
+        summary=appstream_sessions.build_summary(len(values), outcomes),
     )
     if module._diff:
-        module.result["diff"] = appstream_sessions.diff_of(outcomes)
+        module.result["diff"] = appstream_sessions.build_diff(outcomes)
     failed = appstream_sessions.failure_message(outcomes)
     if failed:
         module.fail_json(msg=failed)

@@ -200,8 +200,8 @@ from typing import Any
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import api as appstream
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import sessions as appstream_sessions
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import validation as appstream_limits
-from ansible_collections.labstream.aws.plugins.module_utils._client import service_client
-from ansible_collections.labstream.aws.plugins.module_utils._exceptions import InvalidOption
+from ansible_collections.labstream.aws.plugins.module_utils._client import build_client
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 
 EMPTY_RESULT: dict[str, Any] = dict(
@@ -218,15 +218,15 @@ def run(module: LabstreamAWSModule) -> None:
     """Check the arguments before any call is made, then look."""
     params = module.params
     fleet_name, stack_name, user_id = params["fleet_name"], params["stack_name"], params["user_id"]
-    appstream_limits.check_name("fleet_name", fleet_name)
+    appstream_limits.validate_name("fleet_name", fleet_name)
     if stack_name is not None:
-        appstream_limits.check_name("stack_name", stack_name)
+        appstream_limits.validate_name("stack_name", stack_name)
     if user_id is not None:
-        appstream_sessions.check_user_id("user_id", user_id)
+        appstream_sessions.validate_user_id("user_id", user_id)
     authentication_types = list(dict.fromkeys(params["authentication_types"]))
     if not authentication_types:
         raise InvalidOption("authentication_types is empty: name at least one.")
-    client = service_client(module, appstream.SERVICE, appstream_sessions.LISTS_AT_ONCE)
+    client = build_client(module, appstream.SERVICE, appstream_sessions.LISTS_AT_ONCE)
     missing = appstream_sessions.look_up(module, client)
     if missing:
         raise missing
@@ -234,11 +234,11 @@ def run(module: LabstreamAWSModule) -> None:
     stack_names = [stack_name] if stack_name else appstream_sessions.list_associated_stacks(client, fleet_name)
     found = appstream_sessions.list_sessions(client, fleet_name, stack_names, authentication_types, user_id)
     module.result.update(
-        sessions=[appstream_sessions.facts_of(session) for session in found],
+        sessions=[appstream_sessions.build_facts(session) for session in found],
         summary=dict(
             found=len(found),
-            states=appstream_sessions.counts_of(found, "State"),
-            connection_states=appstream_sessions.counts_of(found, "ConnectionState"),
+            states=appstream_sessions.count_states(found, "State"),
+            connection_states=appstream_sessions.count_states(found, "ConnectionState"),
         ),
     )
 

@@ -339,27 +339,27 @@ from ansible_collections.amazon.aws.plugins.module_utils.iam import get_aws_acco
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import api as appstream
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import validation as appstream_limits
 from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
-    check_lease_arguments,
-    lease_arguments,
-    moment_of,
+    lease_argument_spec,
+    parse_timestamp,
+    validate_lease_arguments,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._client import ServiceClock, endpoint_host, service_client
-from ansible_collections.labstream.aws.plugins.module_utils._exceptions import InvalidOption, quote
+from ansible_collections.labstream.aws.plugins.module_utils._client import ServiceClock, build_client, endpoint_host
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, quote
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import (
     Lease,
     LeaseKey,
-    Need,
+    ReusePolicy,
+    build_purpose,
     is_text,
-    purpose_of,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._leases.module import end_absent, end_present
 from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import Outcome
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import LeaseStore
-from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import lease_store_of
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import open_lease_store
 from ansible_collections.labstream.aws.plugins.module_utils._leases.summary import NO_SUMMARY
-from ansible_collections.labstream.aws.plugins.module_utils._leases.url_issuer import Issuer
+from ansible_collections.labstream.aws.plugins.module_utils._leases.url_issuer import UrlIssuer
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
-from ansible_collections.labstream.aws.plugins.module_utils._time import format_moment
+from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
 
 FACT = "appstream_streaming_urls"
 
@@ -390,7 +390,7 @@ class Request:
 
     def key(self, scope: str) -> LeaseKey:
         """Where its lease is found."""
-        return LeaseKey(scope, self.user_id, purpose_of(self.application_id, self.session_context))
+        return LeaseKey(scope, self.user_id, build_purpose(self.application_id, self.session_context))
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -399,7 +399,7 @@ class Request:
         return {"UserId": self.user_id, **{name: value for name, value in optional.items() if value is not None}}
 
 
-def requests_of(params: dict[str, Any]) -> list[Request]:
+def parse_requests(params: dict[str, Any]) -> list[Request]:
     """The URLs that the arguments ask for, checked.
 
     Raises:
@@ -421,7 +421,7 @@ def requests_of(params: dict[str, Any]) -> list[Request]:
                     f"{option} of {quote(user['user_id'])} is {quote(purpose[option])}, which is no text of Unicode: "
                     "correct it."
                 )
-        appstream_limits.check_user_id(user["user_id"])
+        appstream_limits.validate_user_id(user["user_id"])
         request = Request(user["user_id"], **purpose)
         if request in entries:
             raise InvalidOption(
@@ -432,21 +432,23 @@ def requests_of(params: dict[str, Any]) -> list[Request]:
     return list(entries)
 
 
-def need_of(params: dict[str, Any]) -> Need:
+def build_policy(params: dict[str, Any]) -> ReusePolicy:
     """How long the URLs must be good, checked.
 
     Raises:
         InvalidOption: naming the value.
     """
     if params["valid_until"] is not None:
-        valid_until = moment_of("valid_until", params["valid_until"])
-        return Need(appstream_limits.LONGEST_VALIDITY, valid_until=valid_until, min_remaining=params["min_remaining"])
+        valid_until = parse_timestamp("valid_until", params["valid_until"])
+        return ReusePolicy(
+            appstream_limits.MAX_VALIDITY, valid_until=valid_until, min_remaining=params["min_remaining"]
+        )
     validity = appstream_limits.DEFAULT_VALIDITY if params["validity"] is None else params["validity"]
-    appstream_limits.check_validity(validity)
-    return Need(appstream_limits.LONGEST_VALIDITY, validity=validity, min_remaining=params["min_remaining"])
+    appstream_limits.validate_validity(validity)
+    return ReusePolicy(appstream_limits.MAX_VALIDITY, validity=validity, min_remaining=params["min_remaining"])
 
 
-def target_of(module: LabstreamAWSModule, client: Any) -> appstream.Target:
+def describe_target(module: LabstreamAWSModule, client: Any) -> appstream.Target:
     """The stack and fleet, looked up; to issue URLs for them also checked. Their names go into the result.
 
     Raises:
@@ -455,7 +457,7 @@ def target_of(module: LabstreamAWSModule, client: Any) -> appstream.Target:
     """
     target = appstream.Target.look_up(client, module.params["stack_name"], module.params["fleet_name"])
     if module.params["state"] == "present":
-        target.check_can_stream()
+        target.validate_can_stream()
     elif target.stack is None and target.fleet is None:
         account, partition = get_aws_account_info(module)
         target = target.in_account(account, partition)
@@ -469,10 +471,15 @@ def target_of(module: LabstreamAWSModule, client: Any) -> appstream.Target:
 
 
 def present(
-    module: LabstreamAWSModule, client: Any, clock: ServiceClock, store: LeaseStore, requests: list[Request], need: Need
+    module: LabstreamAWSModule,
+    client: Any,
+    clock: ServiceClock,
+    store: LeaseStore,
+    requests: list[Request],
+    need: ReusePolicy,
 ) -> None:
     """Give every request its URL."""
-    target = target_of(module, client)
+    target = describe_target(module, client)
     need.validity_at(clock.now())  # refuses a moment that has passed, in check mode too
     by_key = {request.key(module.result["scope"]): request for request in requests}
 
@@ -487,7 +494,7 @@ def present(
         )
         return Lease.of_url(key, url, issued=now, expires=expires, validity=need.validity, lab=module.params["lab"])
 
-    issuer = Issuer(
+    issuer = UrlIssuer(
         store=store,
         issue=issue,
         now=clock.now,
@@ -496,12 +503,12 @@ def present(
         concurrency=module.params["concurrency"],
         force=module.params["force"],
     )
-    held = store.read(by_key.keys(), now=clock.now())
-    outcomes = issuer.hand_out(list(by_key), held, module.check_mode)
+    existing = store.read(by_key.keys(), now=clock.now())
+    outcomes = issuer.hand_out(list(by_key), existing, module.check_mode)
 
     failed = any(outcome.failure for outcome in outcomes)
     show_urls = module.params["return_urls"] and not failed
-    entries = [entry_of(by_key[outcome.key], outcome) for outcome in outcomes]
+    entries = [build_entry(by_key[outcome.key], outcome) for outcome in outcomes]
     renew_before = need.renew_before([outcome.lease for outcome in outcomes if outcome.lease])
     end_present(
         module,
@@ -513,13 +520,13 @@ def present(
         failures=[
             dict(asdict(by_key[outcome.key]), **outcome.failure._asdict()) for outcome in outcomes if outcome.failure
         ],
-        renew_before=renew_before and format_moment(renew_before),
+        renew_before=renew_before and to_iso8601(renew_before),
         ansible_facts={FACT: by_user_id(entries)},
     )
     if renew_before:
         module.warn(
             f"valid_until is more than 7 days off, and no URL lasts that long: run again within the last day before "
-            f"{format_moment(renew_before)}, or once valid_until is less than 7 days off."
+            f"{to_iso8601(renew_before)}, or once valid_until is less than 7 days off."
         )
 
 
@@ -527,16 +534,16 @@ def absent(
     module: LabstreamAWSModule, client: Any, clock: ServiceClock, store: LeaseStore, requests: list[Request]
 ) -> None:
     """Forget the leases of the requests, or of the lab if there are none."""
-    target_of(module, client)
+    describe_target(module, client)
     scope = module.result["scope"]
     end_absent(module, clock, store, scope, {request.key(scope) for request in requests})
 
 
-def entry_of(request: Request, outcome: Outcome) -> dict[str, Any]:
+def build_entry(request: Request, outcome: Outcome) -> dict[str, Any]:
     """What a request got, without the URL."""
     return dict(
         asdict(request),
-        expires=format_moment(outcome.lease.expires) if outcome.lease else None,
+        expires=to_iso8601(outcome.lease.expires) if outcome.lease else None,
         issued=outcome.issued,
     )
 
@@ -552,13 +559,13 @@ def by_user_id(entries: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, An
 def run(module: LabstreamAWSModule) -> None:
     """Check the arguments before any call is made, then do what they ask for."""
     params = module.params
-    appstream_limits.check_name("stack_name", params["stack_name"])
-    appstream_limits.check_name("fleet_name", params["fleet_name"])
-    check_lease_arguments(params, WHO)
-    requests = requests_of(params)
-    need = need_of(params)
-    with lease_store_of(module, create=params["state"] == "present") as store:
-        client = service_client(module, appstream.SERVICE, params["concurrency"])
+    appstream_limits.validate_name("stack_name", params["stack_name"])
+    appstream_limits.validate_name("fleet_name", params["fleet_name"])
+    validate_lease_arguments(params, WHO)
+    requests = parse_requests(params)
+    need = build_policy(params)
+    with open_lease_store(module, create=params["state"] == "present") as store:
+        client = build_client(module, appstream.SERVICE, params["concurrency"])
         clock = ServiceClock(client)
         if params["state"] == "present":
             present(module, client, clock, store, requests, need)
@@ -587,7 +594,7 @@ def main() -> None:
             session_context=dict(type="str"),
             validity=dict(type="int"),
             valid_until=dict(type="str"),
-            **lease_arguments(),
+            **lease_argument_spec(),
         ),
         mutually_exclusive=[WHO, ("validity", "valid_until")],
         required_if=[("state", "present", WHO, True), ("state", "absent", (*WHO, "lab"), True)],

@@ -173,7 +173,7 @@ region:
 
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.module_utils._argspec import check_concurrency
+from ansible_collections.labstream.aws.plugins.module_utils._argspec import validate_concurrency
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 from ansible_collections.labstream.aws.plugins.module_utils._nimble import sessions as nimble_sessions
 from ansible_collections.labstream.aws.plugins.module_utils._nimble import validation as nimble_limits
@@ -192,9 +192,9 @@ def run(module: LabstreamAWSModule) -> None:
     """Check the arguments before any call is made, then start what is stopped."""
     params = module.params
     studio_id, session_ids = params["studio_id"], params["session_ids"]
-    check_concurrency(params["concurrency"])
-    nimble_limits.check_id("studio_id", studio_id)
-    nimble_limits.check_session_ids("session_ids", session_ids)
+    validate_concurrency(params["concurrency"])
+    nimble_limits.validate_id("studio_id", studio_id)
+    nimble_limits.validate_session_ids("session_ids", session_ids)
     client = nimble_sessions.client_of_studio(module)
 
     outcomes = nimble_sessions.start(
@@ -206,10 +206,10 @@ def run(module: LabstreamAWSModule) -> None:
         failures=[
             dict(session_id=outcome.session_id, **outcome.failure._asdict()) for outcome in outcomes if outcome.failure
         ],
-        summary=nimble_sessions.summary_of(outcomes),
+        summary=nimble_sessions.build_summary(outcomes),
     )
     if module._diff:
-        module.result["diff"] = nimble_sessions.diff_of(outcomes)
+        module.result["diff"] = nimble_sessions.build_diff(outcomes)
     failed = nimble_sessions.failure_message(outcomes)
     if failed:
         module.fail_json(msg=failed)

@@ -173,8 +173,8 @@ region:
 
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.module_utils._argspec import check_concurrency
-from ansible_collections.labstream.aws.plugins.module_utils._exceptions import NotReady
+from ansible_collections.labstream.aws.plugins.module_utils._argspec import validate_concurrency
+from ansible_collections.labstream.aws.plugins.module_utils._errors import NotReady
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 from ansible_collections.labstream.aws.plugins.module_utils._nimble import api as nimble
 from ansible_collections.labstream.aws.plugins.module_utils._nimble import sessions as nimble_sessions
@@ -194,10 +194,10 @@ def run(module: LabstreamAWSModule) -> None:
     """Check the arguments before any call is made, then look."""
     params = module.params
     studio_id, session_ids = params["studio_id"], params["session_ids"]
-    check_concurrency(params["concurrency"])
-    nimble_limits.check_id("studio_id", studio_id)
+    validate_concurrency(params["concurrency"])
+    nimble_limits.validate_id("studio_id", studio_id)
     if session_ids is not None:
-        nimble_limits.check_session_ids("session_ids", session_ids)
+        nimble_limits.validate_session_ids("session_ids", session_ids)
     client = nimble_sessions.client_of_studio(module)
 
     missing: list[str] = []
@@ -210,9 +210,9 @@ def run(module: LabstreamAWSModule) -> None:
         found = [session for session in looked_up if session is not None]
         missing = [wanted for wanted, session in zip(session_ids, looked_up, strict=True) if session is None]
     module.result.update(
-        sessions=[nimble_sessions.facts_of(session) for session in found],
+        sessions=[nimble_sessions.build_facts(session) for session in found],
         missing=missing,
-        summary=dict(requested=len(found) + len(missing), states=nimble_sessions.counts_of(found)),
+        summary=dict(requested=len(found) + len(missing), states=nimble_sessions.count_states(found)),
     )
     if len(missing) == 1:
         raise nimble.missing_session(studio_id, missing[0])

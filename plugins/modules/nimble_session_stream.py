@@ -315,23 +315,26 @@ ansible_facts:
 from datetime import datetime
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.module_utils._argspec import check_lease_arguments, lease_arguments
+from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
+    lease_argument_spec,
+    validate_lease_arguments,
+)
 from ansible_collections.labstream.aws.plugins.module_utils._client import ServiceClock, endpoint_host
-from ansible_collections.labstream.aws.plugins.module_utils._exceptions import InvalidOption
-from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import LeaseKey, Need
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import LeaseKey, ReusePolicy
 from ansible_collections.labstream.aws.plugins.module_utils._leases.module import end_absent, end_present
-from ansible_collections.labstream.aws.plugins.module_utils._leases.resource_issuer import StreamIssuer
+from ansible_collections.labstream.aws.plugins.module_utils._leases.resource_issuer import ResourceIssuer
 from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import Outcome
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import LeaseStore
-from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import lease_store_of
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import open_lease_store
 from ansible_collections.labstream.aws.plugins.module_utils._leases.summary import NO_SUMMARY
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 from ansible_collections.labstream.aws.plugins.module_utils._nimble import api as nimble
 from ansible_collections.labstream.aws.plugins.module_utils._nimble import validation as nimble_limits
-from ansible_collections.labstream.aws.plugins.module_utils._time import format_moment
+from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
 
 FACT = "nimble_session_streams"
-LONGEST_WAIT = 3600
+MAX_WAIT = 3600
 
 # The options that say whom URLs are for.
 WHO = ("session_id", "session_ids")
@@ -354,29 +357,27 @@ def sessions_of(params: dict[str, Any]) -> list[str]:
     Raises:
         InvalidOption: naming the value.
     """
-    nimble_limits.check_id("studio_id", params["studio_id"])
+    nimble_limits.validate_id("studio_id", params["studio_id"])
     if params["session_id"] is not None:
-        nimble_limits.check_id("session_id", params["session_id"])
+        nimble_limits.validate_id("session_id", params["session_id"])
         return [params["session_id"]]
     if params["session_ids"] is None:
         return []
-    nimble_limits.check_session_ids("session_ids", params["session_ids"])
+    nimble_limits.validate_session_ids("session_ids", params["session_ids"])
     return params["session_ids"]
 
 
-def need_of(params: dict[str, Any]) -> Need:
+def build_policy(params: dict[str, Any]) -> ReusePolicy:
     """How long the streams must be good, and how they are asked for, checked.
 
     Raises:
         InvalidOption: naming the value.
     """
-    nimble_limits.check_expiration(params["expiration_in_seconds"])
-    if not 1 <= params["wait_timeout"] <= LONGEST_WAIT:
-        raise InvalidOption(
-            f"wait_timeout is {params['wait_timeout']}, but it must be from 1 to {LONGEST_WAIT} seconds."
-        )
+    nimble_limits.validate_expiration(params["expiration_in_seconds"])
+    if not 1 <= params["wait_timeout"] <= MAX_WAIT:
+        raise InvalidOption(f"wait_timeout is {params['wait_timeout']}, but it must be from 1 to {MAX_WAIT} seconds.")
     if params["client_token"] is not None:
-        nimble_limits.check_client_token(params["client_token"])
+        nimble_limits.validate_client_token(params["client_token"])
         if params["session_id"] is None:
             raise InvalidOption("client_token is only for session_id: give one session, or leave client_token out.")
         if params["force"]:
@@ -384,8 +385,8 @@ def need_of(params: dict[str, Any]) -> Need:
                 "client_token and force=true contradict each other, since the service gives the same stream for the "
                 "same token: leave one of them out."
             )
-    return Need(
-        nimble_limits.LONGEST_EXPIRATION,
+    return ReusePolicy(
+        nimble_limits.MAX_EXPIRATION,
         validity=params["expiration_in_seconds"],
         min_remaining=params["min_remaining"],
     )
@@ -416,12 +417,17 @@ def scope_of(module: LabstreamAWSModule, client: Any, clock: ServiceClock, store
 
 
 def present(
-    module: LabstreamAWSModule, client: Any, clock: ServiceClock, store: LeaseStore, sessions: list[str], need: Need
+    module: LabstreamAWSModule,
+    client: Any,
+    clock: ServiceClock,
+    store: LeaseStore,
+    sessions: list[str],
+    need: ReusePolicy,
 ) -> None:
     """Give every session its stream."""
     params = module.params
     scope = scope_of(module, client, clock, store)
-    issuer = StreamIssuer(
+    issuer = ResourceIssuer(
         store=store,
         service=nimble.StudioStreams(client, params["studio_id"], params["expiration_in_seconds"]),
         now=clock.now,
@@ -433,12 +439,12 @@ def present(
         force=params["force"],
         lab=params["lab"],
     )
-    keys = [key_of(scope, session_id) for session_id in sessions]
+    keys = [build_key(scope, session_id) for session_id in sessions]
     outcomes = issuer.hand_out(keys, store.read(keys, now=clock.now()), module.check_mode)
 
     failed = any(outcome.failure for outcome in outcomes)
     show_urls = params["return_urls"] and not failed
-    entries = [entry_of(outcome) for outcome in outcomes]
+    entries = [build_entry(outcome) for outcome in outcomes]
     end_present(
         module,
         outcomes,
@@ -458,15 +464,15 @@ def absent(
 ) -> None:
     """Forget the leases of the sessions, or of the lab if there are none."""
     scope = scope_of(module, client, clock, store)
-    end_absent(module, clock, store, scope, {key_of(scope, session_id) for session_id in sessions})
+    end_absent(module, clock, store, scope, {build_key(scope, session_id) for session_id in sessions})
 
 
-def key_of(scope: str, session_id: str) -> LeaseKey:
+def build_key(scope: str, session_id: str) -> LeaseKey:
     """Where the session's lease is found. A stream opens its session, and has no other purpose."""
     return LeaseKey(scope, session_id, purpose="")
 
 
-def entry_of(outcome: Outcome) -> dict[str, Any]:
+def build_entry(outcome: Outcome) -> dict[str, Any]:
     """What a session got, without the URL."""
     stream = outcome.stream
     expires = (stream and stream.expires_at) or (outcome.lease and outcome.lease.expires)
@@ -475,28 +481,28 @@ def entry_of(outcome: Outcome) -> dict[str, Any]:
         stream_id=stream and stream.stream_id,
         state=stream and stream.state,
         status_code=stream and stream.status_code,
-        created_at=text_of(stream and stream.created_at),
+        created_at=to_text(stream and stream.created_at),
         created_by=stream and stream.created_by,
-        expires_at=text_of(expires),
+        expires_at=to_text(expires),
         owned_by=stream and stream.owned_by,
         issued=outcome.issued,
     )
 
 
-def text_of(moment: datetime | None) -> str | None:
+def to_text(when: datetime | None) -> str | None:
     """The moment as results tell it."""
-    return format_moment(moment) if moment else None
+    return to_iso8601(when) if when else None
 
 
 def run(module: LabstreamAWSModule) -> None:
     """Check the arguments before any call is made, then do what they ask for."""
     params = module.params
-    check_lease_arguments(params, WHO)
+    validate_lease_arguments(params, WHO)
     sessions = sessions_of(params)
-    need = need_of(params)
-    client = nimble.nimble_client(module, params["studio_id"], params["concurrency"])
+    need = build_policy(params)
+    client = nimble.build_nimble_client(module, params["studio_id"], params["concurrency"])
     clock = ServiceClock(client)
-    with lease_store_of(module, create=params["state"] == "present") as store:
+    with open_lease_store(module, create=params["state"] == "present") as store:
         if params["state"] == "present":
             present(module, client, clock, store, sessions, need)
         else:
@@ -515,7 +521,7 @@ def main() -> None:
             client_token=dict(type="str", no_log=False),
             wait=dict(type="bool", default=True),
             wait_timeout=dict(type="int", default=150),
-            **lease_arguments(),
+            **lease_argument_spec(),
         ),
         mutually_exclusive=[WHO],
         required_if=[("state", "present", WHO, True), ("state", "absent", (*WHO, "lab"), True)],

@@ -242,28 +242,28 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
-    check_given,
-    check_has_lease_store,
-    check_lab,
-    moment_of,
-    store_arguments,
+    parse_timestamp,
+    store_argument_spec,
+    validate_given,
+    validate_has_lease_store,
+    validate_lab,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._exceptions import InvalidOption, quote
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, quote
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.files import (
     HandoutError,
-    bring_up_to_date,
-    check_place,
+    validate_path,
+    write_files,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._handouts.handout import Handout, Seat, seat_of
+from ansible_collections.labstream.aws.plugins.module_utils._handouts.handout import Handout, Seat, parse_seat
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages import LabClass, is_web_address
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import Lease, LeaseKey
-from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import CONCURRENCY, lease_store_of
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import CONCURRENCY, open_lease_store
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.api import (
+    build_nimble_client,
     get_streaming_session_stream,
-    nimble_client,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._time import format_moment
+from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
 
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False, dest=None, missing=[], summary=dict(requested=0, missing=0, written=0)
@@ -282,7 +282,7 @@ def with_urls_of_streams(
     asked = {
         seat.key: seat.told.get("studio_id")
         for seat in seats
-        if seat.key and (lease := leases.get(seat.key)) and lease.stream_id and lease.opens_at(now)
+        if seat.key and (lease := leases.get(seat.key)) and lease.stream_id and lease.is_valid_at(now)
     }
     if not asked:
         return dict(leases)
@@ -292,7 +292,7 @@ def with_urls_of_streams(
                 f"Seat {quote(key.seat)} of Nimble Studio has no studio_id: pass on the seats as the role nimble_lab "
                 "publishes them."
             )
-    client = nimble_client(module, str(next(iter(asked.values()))), CONCURRENCY)
+    client = build_nimble_client(module, str(next(iter(asked.values()))), CONCURRENCY)
 
     def lease_of(key: LeaseKey) -> Lease:
         lease = leases[key]
@@ -306,38 +306,37 @@ def with_urls_of_streams(
         return {**leases, **dict(zip(asked, executor.map(lease_of, asked), strict=True))}
 
 
-def class_of(params: Mapping[str, Any]) -> LabClass:
+def build_lab(params: Mapping[str, Any]) -> LabClass:
     """What the pages tell of the class.
 
     Raises:
         InvalidOption: a moment is none, or the class ends before it starts.
     """
-    starts, ends = (moment_of(name, params[name]) if params[name] else None for name in ("starts_at", "ends_at"))
+    starts, ends = (parse_timestamp(name, params[name]) if params[name] else None for name in ("starts_at", "ends_at"))
     if starts and ends and ends <= starts:
         raise InvalidOption(
-            f"ends_at is {format_moment(ends)}, which is not after starts_at, {format_moment(starts)}: correct one of "
-            "them."
+            f"ends_at is {to_iso8601(ends)}, which is not after starts_at, {to_iso8601(starts)}: correct one of them."
         )
     return LabClass(params["title"] or params["lab"] or "", starts, ends, params["contact"])
 
 
-def check_arguments(params: Mapping[str, Any], seats: Sequence[Seat]) -> None:
+def validate_arguments(params: Mapping[str, Any], seats: Sequence[Seat]) -> None:
     """Refuse what the argument spec cannot.
 
     Raises:
         InvalidOption: naming the value.
     """
     base_url = params["base_url"]
-    check_lab(params["lab"])
-    check_given(params, ["seats" if params["state"] == "present" else "lab"])
-    check_given(params, ["dest", "pages", "overview"])
+    validate_lab(params["lab"])
+    validate_given(params, ["seats" if params["state"] == "present" else "lab"])
+    validate_given(params, ["dest", "pages", "overview"])
     if base_url is not None and not is_web_address(base_url):
         raise InvalidOption(
             f"base_url is {quote(base_url)}, but it must be an address of the web: let it start with https:// or http://."
         )
     if params["purge"] and params["state"] == "present":
         raise InvalidOption("purge is only for state=absent: set that too, or leave purge out.")
-    check_paths({option: os.path.abspath(params[option]) for option in PATHS if params[option]})
+    validate_paths({option: os.path.abspath(params[option]) for option in PATHS if params[option]})
     if not params["pages"] and not params["overview"]:
         return
     counts = Counter(seat.place.learner for seat in seats)
@@ -349,7 +348,7 @@ def check_arguments(params: Mapping[str, Any], seats: Sequence[Seat]) -> None:
         )
 
 
-def check_paths(paths: Mapping[str, str]) -> None:
+def validate_paths(paths: Mapping[str, str]) -> None:
     """Refuse files in each other's place, or in the folder that is there to be published.
 
     Raises:
@@ -377,20 +376,20 @@ def run(module: LabstreamAWSModule) -> None:
     given = params["seats"] or []
     summary = dict(requested=len(given), missing=0, written=0)
     result.update(dest=params["dest"] and os.path.abspath(params["dest"]), summary=summary)
-    check_has_lease_store(params["lease_store"])
+    validate_has_lease_store(params["lease_store"])
     is_present = params["state"] == "present"
     # In check mode, an earlier task only predicted these.
     foreseen = module.check_mode and any(seat.get("issued") and seat.get("expires") is None for seat in given)
     foreseen = foreseen and is_present
     may_lack_key = params["allow_missing"] or foreseen or not is_present
-    seats = [seat_of(seat, may_lack_key=may_lack_key) for seat in given]
-    check_arguments(params, seats)
+    seats = [parse_seat(seat, may_lack_key=may_lack_key) for seat in given]
+    validate_arguments(params, seats)
     for option in PATHS:
         if params[option]:
-            check_place(os.path.abspath(params[option]), is_folder=option == "pages")
-    lab, now = class_of(params), datetime.now(timezone.utc)
+            validate_path(os.path.abspath(params[option]), is_folder=option == "pages")
+    lab, now = build_lab(params), datetime.now(timezone.utc)
     names_pages = is_present and bool(params["pages"] or params["overview"])
-    with lease_store_of(module, create=names_pages) as store:
+    with open_lease_store(module, create=names_pages) as store:
         handout = Handout(params, lab, store, seats, now)
         pages = handout.known
         if foreseen:
@@ -398,10 +397,10 @@ def run(module: LabstreamAWSModule) -> None:
         else:
             if is_present:
                 handout.leases = with_urls_of_streams(module, handout.seats, handout.leases, now)
-                refuse_missing(module, handout.missing())
+                reject_missing(module, handout.missing())
             if names_pages:
                 pages = handout.remember(check_mode=module.check_mode)
-            for _file in bring_up_to_date(handout.files(pages), check_mode=module.check_mode):
+            for _file in write_files(handout.files(pages), check_mode=module.check_mode):
                 summary["written"] += 1
                 result["changed"] = True
         if params["purge"] and handout.known:
@@ -412,7 +411,7 @@ def run(module: LabstreamAWSModule) -> None:
         result["pages"] = handout.addresses(handout.known if module.check_mode else pages)
 
 
-def refuse_missing(module: LabstreamAWSModule, missing: list[str]) -> None:
+def reject_missing(module: LabstreamAWSModule, missing: list[str]) -> None:
     """Tell the seats without a URL.
 
     Raises:
@@ -450,7 +449,7 @@ def main() -> None:
             ends_at=dict(type="str"),
             allow_missing=dict(type="bool", default=False),
             purge=dict(type="bool", default=False),
-            **store_arguments(),
+            **store_argument_spec(),
         ),
         required_one_of=[("dest", "pages", "overview")],
         required_if=[("state", "present", ("seats",)), ("state", "absent", ("lab",))],

@@ -220,18 +220,21 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.module_utils._argspec import check_has_lease_store, store_arguments
-from ansible_collections.labstream.aws.plugins.module_utils._exceptions import InvalidOption, quote
+from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
+    store_argument_spec,
+    validate_has_lease_store,
+)
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, quote
 from ansible_collections.labstream.aws.plugins.module_utils._labs.learners import is_page
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import (
     Lease,
     is_key_part,
-    purpose_parts,
+    parse_purpose,
     url_sha256,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import lease_store_of
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import open_lease_store
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
-from ansible_collections.labstream.aws.plugins.module_utils._time import format_moment
+from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
 
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False, leases=[], summary=dict(leases=0, working=0, forgotten=0, earliest_expiry=None)
@@ -244,7 +247,7 @@ def remaining(lease: Lease, now: datetime) -> int:
     return 0 if lease.is_intent else max(0, int((lease.expires - now).total_seconds()))
 
 
-def is_asked_for(lease: Lease, params: dict[str, Any], sha256: str | None, now: datetime) -> bool:
+def is_selected(lease: Lease, params: dict[str, Any], sha256: str | None, now: datetime) -> bool:
     """Whether the options select the lease."""
     least, most, left = params["min_remaining"], params["max_remaining"], remaining(lease, now)
     return (
@@ -256,7 +259,7 @@ def is_asked_for(lease: Lease, params: dict[str, Any], sha256: str | None, now: 
     )
 
 
-def sha256_of(params: dict[str, Any]) -> str | None:
+def parse_sha256(params: dict[str, Any]) -> str | None:
     """The hash of the URL that is looked for, None if any will do.
 
     Raises:
@@ -277,7 +280,7 @@ def sha256_of(params: dict[str, Any]) -> str | None:
     return sha256.strip().lower()
 
 
-def check_selection(params: dict[str, Any]) -> None:
+def validate_selection(params: dict[str, Any]) -> None:
     """Refuse what no lease can meet.
 
     Raises:
@@ -296,25 +299,25 @@ def check_selection(params: dict[str, Any]) -> None:
         raise InvalidOption(f"min_remaining is {least} and max_remaining is {most}: no lease has both.")
 
 
-def entry_of(lease: Lease, now: datetime, return_urls: bool) -> dict[str, Any]:
+def build_entry(lease: Lease, now: datetime, return_urls: bool) -> dict[str, Any]:
     """A lease as the result tells it."""
     return dict(
         provider=lease.key.scope.partition("|")[0],
         scope=lease.key.scope,
         seat=lease.key.seat,
-        **purpose_parts(lease.key.purpose),
+        **parse_purpose(lease.key.purpose),
         lab=lease.lab,
-        issued=format_moment(lease.issued),
-        expires=format_moment(lease.expires),
+        issued=to_iso8601(lease.issued),
+        expires=to_iso8601(lease.expires),
         remaining=remaining(lease, now),
-        forgotten=lease.forgotten and format_moment(lease.forgotten),
+        forgotten=lease.forgotten and to_iso8601(lease.forgotten),
         url_sha256=lease.url_sha256,
         stream_id=lease.stream_id,
         streaming_url=lease.url if return_urls else None,
     )
 
 
-def summary_of(leases: Sequence[Lease], now: datetime) -> dict[str, Any]:
+def build_summary(leases: Sequence[Lease], now: datetime) -> dict[str, Any]:
     """The leases in numbers."""
     working = [lease for lease in leases if remaining(lease, now) > 0]
     earliest_expiry = min((lease.expires for lease in working), default=None)
@@ -322,23 +325,23 @@ def summary_of(leases: Sequence[Lease], now: datetime) -> dict[str, Any]:
         leases=len(leases),
         working=len(working),
         forgotten=sum(lease.forgotten is not None for lease in leases),
-        earliest_expiry=earliest_expiry and format_moment(earliest_expiry),
+        earliest_expiry=earliest_expiry and to_iso8601(earliest_expiry),
     )
 
 
 def run(module: LabstreamAWSModule) -> None:
     """Find the leases that are asked for."""
     params = module.params
-    check_has_lease_store(params["lease_store"])
-    check_selection(params)
-    sha256 = sha256_of(params)
+    validate_has_lease_store(params["lease_store"])
+    validate_selection(params)
+    sha256 = parse_sha256(params)
     now = datetime.now(timezone.utc)
-    with lease_store_of(module, create=False) as store:
-        held = store.find(params["scope"], now=now)
-    asked_for = (held[key] for key in sorted(held) if not is_page(key))
-    leases = [lease for lease in asked_for if is_asked_for(lease, params, sha256, now)]
+    with open_lease_store(module, create=False) as store:
+        existing = store.find(params["scope"], now=now)
+    asked_for = (existing[key] for key in sorted(existing) if not is_page(key))
+    leases = [lease for lease in asked_for if is_selected(lease, params, sha256, now)]
     module.result.update(
-        leases=[entry_of(lease, now, params["return_urls"]) for lease in leases], summary=summary_of(leases, now)
+        leases=[build_entry(lease, now, params["return_urls"]) for lease in leases], summary=build_summary(leases, now)
     )
 
 
@@ -355,7 +358,7 @@ def main() -> None:
             streaming_url=dict(type="str", no_log=True),
             url_sha256=dict(type="str"),
             return_urls=dict(type="bool", default=False),
-            **store_arguments(),
+            **store_argument_spec(),
         ),
         mutually_exclusive=[("streaming_url", "url_sha256")],
         supports_check_mode=True,

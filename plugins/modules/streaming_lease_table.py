@@ -135,7 +135,7 @@ created:
 
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.module_utils._client import service_client
+from ansible_collections.labstream.aws.plugins.module_utils._client import build_client
 from ansible_collections.labstream.aws.plugins.module_utils._errors import AnsibleLeaseTableError
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores import dynamodb_table as lease_table
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
@@ -164,7 +164,7 @@ def wanted_settings(params: dict[str, Any]) -> dict[str, Any]:
     return wanted
 
 
-def bring_about(
+def ensure_state(
     module: LabstreamAWSModule, client: Any, name: str, wanted: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Create the table, or change what of its settings is not as wanted.
@@ -181,8 +181,8 @@ def bring_about(
             return {}, wanted
         table = lease_table.wait_until_active(client, name)
     result["table_arn"] = table.arn
-    settings = lease_table.settings_of(client, name, table, with_tags="tags" in wanted)
-    changes = lease_table.changes_to(settings, wanted)
+    settings = lease_table.get_settings(client, name, table, with_tags="tags" in wanted)
+    changes = lease_table.compute_changes(settings, wanted)
     for setting, value in changes.items():
         if not module.check_mode:
             lease_table.change(client, name, table, setting, value)
@@ -194,13 +194,13 @@ def run(module: LabstreamAWSModule) -> None:
     """Check the arguments before any call is made, then bring the table about."""
     params = module.params
     name = module.result["name"] = params["name"]
-    lease_table.check_table_name(name)
-    lease_table.check_kms_key_id(params["kms_key_id"])
-    lease_table.check_tags(params["tags"])
-    client = service_client(module, lease_table.SERVICE, 1)
+    lease_table.validate_table_name(name)
+    lease_table.validate_kms_key_id(params["kms_key_id"])
+    lease_table.validate_tags(params["tags"])
+    client = build_client(module, lease_table.SERVICE, 1)
     region = module.result["region"] = client.meta.region_name
     try:
-        before, after = bring_about(module, client, name, wanted_settings(params))
+        before, after = ensure_state(module, client, name, wanted_settings(params))
     except AnsibleLeaseTableError as e:
         e.message = f"{e.message} {name!r}"
         raise

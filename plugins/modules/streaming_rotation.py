@@ -97,14 +97,14 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
-    check_has_lease_store,
-    check_lab,
-    store_arguments,
+    store_argument_spec,
+    validate_has_lease_store,
+    validate_lab,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._handouts.handout import seat_of
+from ansible_collections.labstream.aws.plugins.module_utils._handouts.handout import parse_seat
 from ansible_collections.labstream.aws.plugins.module_utils._labs.learners import find_pages, latest_places, rotate
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import NoLeaseStore
-from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import lease_store_of
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import open_lease_store
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 
 EMPTY_RESULT: dict[str, Any] = dict(changed=False, generations={}, rotated=[])
@@ -117,12 +117,12 @@ def run(module: LabstreamAWSModule) -> None:
         LabstreamError: an option is wrong, or the store cannot be used.
     """
     lab, result = module.params["lab"], module.result
-    check_lab(lab)
-    check_has_lease_store(module.params["lease_store"])
-    learners = [seat_of(dict(learner=name), may_lack_key=True).place.learner for name in module.params["rotate"]]
+    validate_lab(lab)
+    validate_has_lease_store(module.params["lease_store"])
+    learners = [parse_seat(dict(learner=name), may_lack_key=True).place.learner for name in module.params["rotate"]]
     learners = list(dict.fromkeys(learners))
     now = datetime.now(timezone.utc)
-    with lease_store_of(module, create=bool(learners)) as store:
+    with open_lease_store(module, create=bool(learners)) as store:
         known = find_pages(store, lab, now=now)
         if learners:
             store.check()
@@ -142,7 +142,7 @@ def main() -> None:
         argument_spec=dict(
             lab=dict(type="str", required=True),
             rotate=dict(type="list", elements="str", default=[]),
-            **store_arguments(),
+            **store_argument_spec(),
         ),
         supports_check_mode=True,
     )

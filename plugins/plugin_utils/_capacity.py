@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._appstream.capacity import kind_of
-from ansible_collections.labstream.aws.plugins.module_utils._exceptions import quote
+from ansible_collections.labstream.aws.plugins.module_utils._errors import quote
 
 
 def required_capacity(

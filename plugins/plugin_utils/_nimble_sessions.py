@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.module_utils._exceptions import InvalidOption, quote
-from ansible_collections.labstream.aws.plugins.module_utils._nimble.states import in_words
-from ansible_collections.labstream.aws.plugins.module_utils._nimble.validation import check_id
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, quote
+from ansible_collections.labstream.aws.plugins.module_utils._nimble.states import describe_state
+from ansible_collections.labstream.aws.plugins.module_utils._nimble.validation import validate_id
 
 # The role's name for the map, since most who read these sentences use the role.
 _MAP = "nimble_lab_sessions"
@@ -62,7 +62,7 @@ def _checked(sessions: Any) -> dict[str, str]:
                     "quotes, since YAML changes numbers such as 007."
                 )
         try:
-            check_id(f"The session of learner {quote(learner)} in {_MAP}", session_id)
+            validate_id(f"The session of learner {quote(learner)} in {_MAP}", session_id)
         except InvalidOption as error:
             raise ValueError(str(error)) from error
     return dict(sessions)
@@ -93,6 +93,6 @@ def _is_lost(state: Any) -> bool:
 
 def _told(sessions: Sequence[Mapping[str, Any]]) -> str:
     return ", ".join(
-        f"{quote(session['session_id'])} is {in_words(session.get('state'), session.get('status_code'))}"
+        f"{quote(session['session_id'])} is {describe_state(session.get('state'), session.get('status_code'))}"
         for session in sessions
     )

@@ -17,12 +17,12 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from ansible_collections.labstream.aws.plugins.module_utils._exceptions import quote
+from ansible_collections.labstream.aws.plugins.module_utils._errors import quote
 from ansible_collections.labstream.aws.plugins.plugin_utils._user_id import (
     appstream_user_id,
-    check_style,
     is_valid,
     normalise,
+    validate_style,
 )
 
 # Field of a learner: the column names that stand for it, case-folded, the first that is used wins.
@@ -79,7 +79,7 @@ def roster(
 
     Raises ValueError, with one sentence that names line and column, or entry and field, for what cannot be read.
     """
-    check_style(style, key)
+    validate_style(style, key)
     columns = _mapping(columns)
     if isinstance(source, (list, tuple)):
         return _distinct("Learners", _listed_learners(source, columns, style, key))

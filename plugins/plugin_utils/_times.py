@@ -11,8 +11,8 @@ import re
 import zoneinfo
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.module_utils._exceptions import quote
-from ansible_collections.labstream.aws.plugins.module_utils._time import format_moment, parse_date_time, rounded_up
+from ansible_collections.labstream.aws.plugins.module_utils._errors import quote
+from ansible_collections.labstream.aws.plugins.module_utils._time import parse_datetime, round_up, to_iso8601
 
 _TIME_OF_DAY = re.compile(r"\d{1,2}:\d\d(?::\d\d)?", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -42,7 +42,7 @@ def to_utc(value: Any, timezone: str | None = None, now: datetime.datetime | Non
         raise ValueError(f"The end of the class {quote(value)} is outside the years 1 to 9999.") from error
     if end <= now:
         raise ValueError(
-            f"The end of the class {_shown(value)} ({format_moment(end)}) is past: it is now {format_moment(now)}; "
+            f"The end of the class {_shown(value)} ({to_iso8601(end)}) is past: it is now {to_iso8601(now)}; "
             "give a later one."
         )
     return end
@@ -68,7 +68,7 @@ def _date_time(value: Any) -> datetime.datetime:
     """Return the datetime that ``value`` is or spells, aware if it has an offset, in whole seconds."""
     # YAML makes a datetime of an unquoted date-time, a date of a date, and a number of a time of day.
     if isinstance(value, datetime.datetime):
-        return rounded_up(value)
+        return round_up(value)
     number = _number(value)
     if number is not None:
         raise ValueError(_about_number(number))
@@ -79,12 +79,12 @@ def _date_time(value: Any) -> datetime.datetime:
             f"add one, as in '{str(value).strip()}T17:00'."
         )
     try:
-        moment = parse_date_time(text)
+        when = parse_datetime(text)
     except ValueError as error:
         raise ValueError(f"The end of the class {quote(value)} does not exist ({error}).") from error
-    if moment is None:
+    if when is None:
         raise ValueError(f"The end of the class {quote(value)} is not a time; write {_FORMS}.")
-    return moment
+    return when
 
 
 def _time(text: str, value: Any) -> datetime.time:

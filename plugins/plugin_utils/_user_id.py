@@ -21,10 +21,10 @@ import unicodedata
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._appstream.validation import USER_ID
-from ansible_collections.labstream.aws.plugins.module_utils._exceptions import quote
+from ansible_collections.labstream.aws.plugins.module_utils._errors import quote
 
 STYLES = ("readable", "opaque")
-MINIMUM_KEY_LENGTH = 16
+MIN_KEY_LENGTH = 16
 
 _NOT_ALLOWED = re.compile(r"[^\w+=,.@-]", re.ASCII)
 
@@ -83,7 +83,7 @@ def appstream_user_id(text: Any, style: str = "readable", key: str | None = None
 
     Raises ValueError, with one sentence, for a text, style or key that cannot be used.
     """
-    check_style(style, key)
+    validate_style(style, key)
     person = normalise(text)
     if style == "opaque":
         return _base32(hmac.digest(str(key).encode(), person.encode(), "sha256"))[:_OPAQUE_LENGTH]
@@ -100,7 +100,7 @@ def rotated_user_id(user_id: str, generation: int) -> str:
     return f"{user_id[:_STEM_LENGTH].rstrip('_+=,.@-')}-{_base32(digest)[:_HASH_LENGTH]}"
 
 
-def check_style(style: Any, key: Any) -> None:
+def validate_style(style: Any, key: Any) -> None:
     """Raise ValueError unless ``style`` exists and ``key`` suits it. The key is a secret, so no message shows it."""
     if style not in STYLES:
         raise ValueError(f"The style of a user id is 'readable' or 'opaque', not {quote(style)}.")
@@ -108,8 +108,8 @@ def check_style(style: Any, key: Any) -> None:
         if key is not None:
             raise ValueError("A key is used with style='opaque' only; leave it out or set the style.")
         return
-    if not isinstance(key, str) or len(key) < MINIMUM_KEY_LENGTH:
-        raise ValueError(f"style='opaque' needs a key: a secret text of at least {MINIMUM_KEY_LENGTH} characters.")
+    if not isinstance(key, str) or len(key) < MIN_KEY_LENGTH:
+        raise ValueError(f"style='opaque' needs a key: a secret text of at least {MIN_KEY_LENGTH} characters.")
     if key != key.strip() or not key.isprintable():
         # A key file that gains a newline would give everybody a new id.
         raise ValueError("The key of style='opaque' has white space around it or characters that cannot be printed.")

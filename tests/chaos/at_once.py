@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tests.chaos.classes import Service, held, seats
+from tests.chaos.classes import Service, existing, seats
 from tests.chaos.lab import Lab
 from tests.integration.lease_stores import Store
 from tests.integration.running import Ansible, finish_module
@@ -53,7 +53,7 @@ def run_at_once(
 
     failed = [task.msg for task in tasks if task.failed]
     assert not failed, failed
-    kept = held(store)
+    kept = existing(store)
     assert len(kept) == count, f"the store holds {len(kept)} leases of {count} seats"
     differing = [number for number, task in enumerate(tasks) if service.tickets(task) != kept]
     assert not differing, f"runs {differing} handed out something else than the store holds"

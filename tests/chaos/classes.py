@@ -172,7 +172,7 @@ def leases(store: Store) -> dict[str, Lease]:
     return found
 
 
-def held(store: Store) -> dict[str, str]:
+def existing(store: Store) -> dict[str, str]:
     """The ticket of each seat, as the store has it."""
     return {seat: lease.ticket for seat, lease in leases(store).items()}
 

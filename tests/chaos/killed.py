@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.chaos.classes import Service, held, opens, seats
+from tests.chaos.classes import Service, existing, opens, seats
 from tests.chaos.lab import Lab
 from tests.integration.lease_stores import Store
 from tests.integration.running import Ansible, wait_while_running
@@ -43,8 +43,8 @@ class Kill:
     ``held`` new seats had their lease; ``lost`` URLs had been issued, but nobody has them.
     """
 
-    moment: float
-    held: int
+    when: float
+    existing: int
     lost: int
 
 
@@ -105,7 +105,7 @@ class Killing:
 
     def _killed_after(self, urls: int) -> Kill | None:
         """Kill a run a moment after so many URLs were issued, and repeat it; None if it had ended by itself."""
-        of_class, before = self._next_class(), held(self._store)
+        of_class, before = self._next_class(), existing(self._store)
         issued_before = self._issued()
         started = time.monotonic()
         process = self._ansible.start_module(self._arguments(of_class), module=self._service.module)
@@ -114,23 +114,23 @@ class Killing:
             time.sleep(self._random.uniform(0, 2 * LATENCY if urls else STARTING))
         finally:
             process.send_signal(signal.SIGKILL)
-        moment = time.monotonic() - started
+        when = time.monotonic() - started
         output = process.communicate()
         assert process.returncode in (0, -signal.SIGKILL), output
 
-        kept = held(self._store)
+        kept = existing(self._store)
         gone = [seat for seat in before if kept.get(seat) != before[seat]]
         assert not gone, f"the store lost or changed the leases of {gone}"
         handed_out = self._run_to_the_end(of_class)
         again = [seat for seat in of_class if seat in kept and handed_out[seat] != kept[seat]]
         assert not again, f"the repeated run did not reuse the leases of {again}"
-        assert held(self._store) == {**kept, **handed_out}, "the store holds something else than was handed out"
+        assert existing(self._store) == {**kept, **handed_out}, "the store holds something else than was handed out"
         lost = self._issued() - issued_before - NEW
         most = 0 if self._service.finds_again else MOST_LOST
         assert 0 <= lost <= most, f"{lost} URLs were issued that nobody got, of {most} that may be"
         if process.returncode == 0:
             return None
-        return Kill(moment, len(kept.keys() & set(of_class)) - RETURNING, lost)
+        return Kill(when, len(kept.keys() & set(of_class)) - RETURNING, lost)
 
     def _run_to_the_end(self, of_class: list[str]) -> dict[str, str | None]:
         """Have a run complete the class: the tickets, all of whose URLs open."""
@@ -161,14 +161,14 @@ def row_of(lab: Lab, service: Service, kind: str, count: int, seed: int) -> Row:
         killing = Killing(service, lab.simulator, ansible, store, seed)
         kills += killing.kills(min(KILLS_PER_STORE, count - len(kills)))
         seed += 1
-    moments = [kill.moment for kill in kills]
+    moments = [kill.when for kill in kills]
     return Row(
         service=service.name,
         store=kind,
         kills=count,
         first=min(moments),
         last=max(moments),
-        in_the_middle=sum(0 < kill.held < NEW for kill in kills),
+        in_the_middle=sum(0 < kill.existing < NEW for kill in kills),
         lost=sum(kill.lost for kill in kills),
         most_lost=max(kill.lost for kill in kills),
     )

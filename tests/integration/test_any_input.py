@@ -54,7 +54,7 @@ CONNECTING = ["appstream_fleet_info", "nimble_session_info", "streaming_lease_ta
 GOOD_ANSWERS = {None, "ResourceNotFoundException", "ConditionalCheckFailedException"}
 # One try shows what becomes of an answer.
 ONCE = {"retries": {"total_max_attempts": 1}, "connect_timeout": 2, "read_timeout": 10}
-LONGEST_SENTENCE = 1500
+MAX_MESSAGE_LENGTH = 1500
 LONGEST_SECONDS = 30
 MASKED = "********"  # what ansible-core makes of a secret's value, wherever it is
 NO_TRACEBACK = "(traceback unavailable)"  # what ansible-core 2.19 adds to each failure
@@ -202,7 +202,7 @@ class Tried:
         if not is_ours:  # ansible-core's own, which looks at types first
             return
         assert len(message.splitlines()) == 1, message
-        assert len(message) <= LONGEST_SENTENCE
+        assert len(message) <= MAX_MESSAGE_LENGTH
         # What ansible-core stumbles over, and what botocore says.
         if message.startswith(("An option is ", "Couldn't connect to AWS: ")):
             return

@@ -269,8 +269,8 @@ def test_too_few_seats_and_limits_that_do_not_fit_are_told_with_the_numbers(
     )
 
     assert reasons(run) == [
-        "Fleet 'cad-fleet' has seats for 1 more after 1 seconds (appstream_lab_fleet_wait_timeout), but 2 learners have "
-        "no session yet: run again to go on waiting, and look whether a scaling policy or a quota holds it back.",
+        "Fleet 'cad-fleet' has seats for 1 more after 1 seconds (appstream_lab_fleet_wait_timeout), but 2 learners "
+        "have no session yet: run again to go on waiting, and look whether a scaling policy or a quota holds it back.",
         "appstream_lab_starts_at is a time of day, which is another day tomorrow: give it with its date.",
     ]
     warned, late, refused = (facts["appstream_lab_summary"] for facts in published)

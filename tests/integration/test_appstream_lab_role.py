@@ -55,13 +55,13 @@ def seats_of(published: Task) -> list[dict[str, Any]]:
     return published.result["ansible_facts"]["appstream_lab_seats"]
 
 
-def summary_of(published: Task) -> dict[str, Any]:
+def build_summary(published: Task) -> dict[str, Any]:
     return published.result["ansible_facts"]["appstream_lab_summary"]
 
 
-def counts_of(published: Task) -> tuple[str, int, int, int]:
+def count_states(published: Task) -> tuple[str, int, int, int]:
     """Outcome, issued, reused, forgotten."""
-    summary = summary_of(published)
+    summary = build_summary(published)
     return summary["outcome"], summary["issued"], summary["reused"], summary["forgotten"]
 
 
@@ -116,7 +116,7 @@ def test_a_class_from_a_roster_file_gets_seats_and_a_second_run_changes_nothing(
     }
     assert anna["scope"].startswith("appstream|127.0.0.1")
     assert (ben["learner"], ben["seat"], ben["name"]) == ("S2", "s2", "Ben Example")
-    assert summary_of(published) == {
+    assert build_summary(published) == {
         "outcome": "ok",
         "state": "present",
         "lab": "monday",
@@ -131,7 +131,7 @@ def test_a_class_from_a_roster_file_gets_seats_and_a_second_run_changes_nothing(
         "failures": [],
         "message": "Learners: 2. Streaming URLs issued: 2, reused: 0.",
     }
-    assert json.loads(summary_path.read_text()) == summary_of(published)
+    assert json.loads(summary_path.read_text()) == build_summary(published)
     assert stat.S_IMODE(summary_path.stat().st_mode) == 0o640
     assert_no_url(lab, first.printed + summary_path.read_text())
     assert "WARNING" not in first.printed
@@ -141,9 +141,9 @@ def test_a_class_from_a_roster_file_gets_seats_and_a_second_run_changes_nothing(
 
     assert (second.returncode, second.changed) == (0, 0), second.printed
     again = second.task(f"{ROLE} : Publish the facts")
-    assert counts_of(again) == ("ok", 0, 2, 0)
+    assert count_states(again) == ("ok", 0, 2, 0)
     assert seats_of(again) == [{**seat, "issued": False} for seat in (anna, ben)]
-    assert json.loads(summary_path.read_text()) == summary_of(again)
+    assert json.loads(summary_path.read_text()) == build_summary(again)
     assert issued_by(lab) == 2
 
 
@@ -160,13 +160,13 @@ def test_the_end_of_the_class_decides_what_is_issued(lab: Simulator, run_playboo
         variables(learners=learners(5), ends_at=later),
     )
 
-    assert [counts_of(each)[1:3] for each in published] == [(3, 0), (0, 3), (2, 3), (5, 0)], run.printed
+    assert [count_states(each)[1:3] for each in published] == [(3, 0), (0, 3), (2, 3), (5, 0)], run.printed
     assert issued_by(lab) == 10
 
     lab.set(clock_offset_seconds=2 * 60 * 60)
     [two_hours_later], run = serve(run_playbook, variables(learners=learners(5), ends_at=later))
 
-    assert (counts_of(two_hours_later), run.changed) == (("ok", 0, 5, 0), 0)
+    assert (count_states(two_hours_later), run.changed) == (("ok", 0, 5, 0), 0)
 
 
 def test_an_end_that_yaml_takes_for_a_date_time_or_a_number(
@@ -182,7 +182,7 @@ def test_an_end_that_yaml_takes_for_a_date_time_or_a_number(
     run = run_playbook(date_time + number)
 
     published = [task for task in run.tasks if task.name == f"{ROLE} : Publish the facts"]
-    assert [summary_of(each)["outcome"] for each in published] == ["ok", "failed"], run.printed
+    assert [build_summary(each)["outcome"] for each in published] == ["ok", "failed"], run.printed
     [refused] = [
         task.msg
         for task in run.tasks
@@ -212,7 +212,7 @@ def test_a_list_a_file_and_a_text_of_the_same_learners_are_the_same_class(
         variables(roster="~/Schwäne.csv", roster_columns={"learner": "Matrikel"}, validity=3600),
     )
 
-    assert [counts_of(each) for each in published] == [("ok", 2, 0, 0)] + [("ok", 0, 2, 0)] * 3, run.printed
+    assert [count_states(each) for each in published] == [("ok", 2, 0, 0)] + [("ok", 0, 2, 0)] * 3, run.printed
     for each in published[1:]:
         assert seats_of(each) == [{**seat, "issued": False} for seat in seats_of(published[0])]
 
@@ -232,7 +232,7 @@ def test_one_learner_refused_leaves_the_others_their_seats(
     assert run.returncode == 2
     published = run.task(f"{ROLE} : Publish the facts")
     assert [seat["seat"] for seat in seats_of(published)] == ["learner-1", "learner-2", "learner-4", "learner-5"]
-    summary = summary_of(published)
+    summary = build_summary(published)
     assert json.loads((home / "summary.json").read_text()) == summary
     assert (summary["outcome"], summary["requested"], summary["issued"], summary["failed"]) == ("partial", 5, 4, 1)
     [failure] = summary["failures"]
@@ -252,7 +252,7 @@ def test_a_summary_that_cannot_be_written_costs_no_url_and_hides_no_reason(
 
     published, run = serve(run_playbook, nowhere, {**nowhere, "appstream_lab_stack_name": "nix"})
 
-    assert [counts_of(each) for each in published] == [("ok", 1, 0, 0), ("failed", 0, 0, 0)]
+    assert [count_states(each) for each in published] == [("ok", 1, 0, 0), ("failed", 0, 0, 0)]
     name = f"{ROLE} : Fail for the reason that was published"
     first, second = (task.msg for task in run.tasks if task.name == name and task.failed)
     told = f"The summary cannot be written to {home}/nowhere/summary.json: "
@@ -302,15 +302,15 @@ def test_a_failure_before_the_first_url_is_one_sentence_in_the_summary_too(
     name = f"{ROLE} : Fail for the reason that was published"
     reasons = [task.msg for task in run.tasks if task.name == name and task.failed]
     for (case, (_options, begin)), reason, each in zip(cases.items(), reasons, published, strict=True):
-        summary = summary_of(each)
+        summary = build_summary(each)
         assert summary["message"].startswith(begin), case
         assert reason == summary["message"]
         # Nothing of the lab before is left in it.
-        assert counts_of(each) == ("failed", 0, 0, 0), case
+        assert count_states(each) == ("failed", 0, 0, 0), case
         assert summary["earliest_expiry"] is None
         assert seats_of(each) == []
     for number in (0, len(labs) - 1):
-        assert json.loads((home / f"{number}.json").read_text()) == summary_of(published[number])
+        assert json.loads((home / f"{number}.json").read_text()) == build_summary(published[number])
     assert "Traceback" not in run.printed
 
 
@@ -330,13 +330,13 @@ def test_check_mode_predicts_and_leaves_everything_alone(lab: Simulator, run_pla
     before, after = (run.task(f"{ROLE} : Publish the facts") for run in (predicted, real))
     assert seats_of(before) == [{**seat, "expires": None} for seat in seats_of(after)]
     message = "Learners: 2. Streaming URLs to be issued: 2, reused: 0."
-    assert summary_of(before) == {**summary_of(after), "earliest_expiry": None, "message": message}
+    assert build_summary(before) == {**build_summary(after), "earliest_expiry": None, "message": message}
 
     store = (home / STORE).read_bytes()
     [reused, forgotten], again = serve(run_playbook, lab_variables, variables(state="absent"), check=True)
 
     assert (again.returncode, again.changed) == (0, 1), again.printed
-    assert [counts_of(each) for each in (reused, forgotten)] == [("ok", 0, 2, 0), ("ok", 0, 0, 2)]
+    assert [count_states(each) for each in (reused, forgotten)] == [("ok", 0, 2, 0), ("ok", 0, 0, 2)]
     assert (home / STORE).read_bytes() == store
 
 
@@ -350,9 +350,9 @@ def test_a_class_without_learners_is_nothing_to_do(lab: Simulator, run_playbook:
     )
 
     assert (run.returncode, run.changed) == (0, 0)
-    assert [counts_of(each) for each in published] == [("unchanged", 0, 0, 0)] * 2
-    assert summary_of(published[0])["message"] == "There are no learners, so nothing was done: look into the roster."
-    assert json.loads((home / "summary.json").read_text()) == summary_of(published[0])
+    assert [count_states(each) for each in published] == [("unchanged", 0, 0, 0)] * 2
+    assert build_summary(published[0])["message"] == "There are no learners, so nothing was done: look into the roster."
+    assert json.loads((home / "summary.json").read_text()) == build_summary(published[0])
     assert len(lab.calls()) == before
 
 
@@ -368,7 +368,7 @@ def test_two_labs_on_one_stack_are_forgotten_one_by_one(lab: Simulator, run_play
         variables(name="tuesday", state="absent", purge=True),
     )
 
-    assert [counts_of(each) for each in published] == [
+    assert [count_states(each) for each in published] == [
         ("ok", 2, 0, 0),
         ("ok", 1, 1, 0),
         ("ok", 0, 0, 2),
@@ -419,7 +419,7 @@ def test_options_reach_the_service(lab: Simulator, run_playbook: RunPlaybook, ho
 
     [published], run = serve(run_playbook, lab_variables)
 
-    assert counts_of(published) == ("ok", 2, 0, 0), run.printed
+    assert count_states(published) == ("ok", 2, 0, 0), run.printed
     assert store.exists()
     anna, ben = (call["parameters"] for call in lab.calls("CreateStreamingURL"))
     assert (anna["UserId"], anna["SessionContext"], anna["ApplicationId"], anna["Validity"]) == (

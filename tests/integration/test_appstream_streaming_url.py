@@ -31,8 +31,8 @@ def in_seconds(seconds: float) -> str:
     return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
 
 
-def seconds_left(moment: str) -> float:
-    return (datetime.fromisoformat(moment) - datetime.now(UTC)).total_seconds()
+def seconds_left(when: str) -> float:
+    return (datetime.fromisoformat(when) - datetime.now(UTC)).total_seconds()
 
 
 def issued_by(simulator: Simulator) -> int:

@@ -296,7 +296,7 @@ NIMBLE_REPLY = {
 LEASE_REPLY = {
     **{name: {"S": name} for name in ("scope", "seat", "lease_id", "lab", "url_sha256")},
     "url": {"S": "https://example.org/"},
-    **{name: {"N": moment} for name, moment in (("issued", "1"), ("expires", "4000000000"))},
+    **{name: {"N": when} for name, when in (("issued", "1"), ("expires", "4000000000"))},
 }
 TABLE_REPLY = {
     "Table": {

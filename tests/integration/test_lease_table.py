@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.address import LeaseTable, address_of
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.address import LeaseTable, parse_address
 
 from tests.integration.running import Ansible, Run, Task, finish_module
 from tests.simulator.control import Simulator
@@ -109,7 +109,7 @@ def test_the_lease_store_of_the_result_leads_to_the_table(simulator: Simulator, 
     with_endpoint = call(check=True, region="eu-central-1").result["lease_store"]
     by_botocore = call(check=True, region="eu-central-1", environment={"AWS_URL": ""}).result["lease_store"]
 
-    assert address_of(with_endpoint) == LeaseTable(NAME, "eu-central-1", simulator.endpoint_url)
+    assert parse_address(with_endpoint) == LeaseTable(NAME, "eu-central-1", simulator.endpoint_url)
     assert by_botocore == f"dynamodb://{NAME}?region=eu-central-1"
 
 

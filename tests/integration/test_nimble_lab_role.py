@@ -55,19 +55,19 @@ def seats_of(published: Task) -> list[dict[str, Any]]:
     return published.result["ansible_facts"]["nimble_lab_seats"]
 
 
-def summary_of(published: Task) -> dict[str, Any]:
+def build_summary(published: Task) -> dict[str, Any]:
     return published.result["ansible_facts"]["nimble_lab_summary"]
 
 
-def counts_of(published: Task) -> tuple[str, int, int, int, int]:
+def count_states(published: Task) -> tuple[str, int, int, int, int]:
     """Outcome, started, issued, reused, forgotten."""
-    summary = summary_of(published)
+    summary = build_summary(published)
     return tuple(summary[each] for each in ("outcome", "started", "issued", "reused", "forgotten"))
 
 
 def failures_of(published: Task) -> dict[str, tuple[str | None, str]]:
     """Session and sentence of each learner who got no stream."""
-    failures = summary_of(published)["failures"]
+    failures = build_summary(published)["failures"]
     return {failure["learner"]: (failure["session_id"], failure["message"]) for failure in failures}
 
 
@@ -117,7 +117,7 @@ def test_stopped_sessions_are_started_with_visible_looks_as_check_mode_has_said(
     assert not (home / STORE).exists()
     assert not summary_path.exists()
     foreseen = predicted.task(f"{ROLE} : Publish the facts")
-    assert summary_of(foreseen)["message"] == (
+    assert build_summary(foreseen)["message"] == (
         "Learners: 3. Sessions to be started: 2. Streams to be created: 3, reused: 0."
     )
 
@@ -142,7 +142,7 @@ def test_stopped_sessions_are_started_with_visible_looks_as_check_mode_has_said(
     assert chloe["scope"].startswith("nimble|127.0.0.1")
     assert (anna["seat"], anna["name"], anna["email"]) == ("seat-1", "Anna Example", "anna@example.org")
     assert (ben["seat"], ben["name"]) == ("seat-2", None)
-    assert summary_of(published) == {
+    assert build_summary(published) == {
         "outcome": "ok",
         "state": "present",
         "lab": "monday",
@@ -152,17 +152,17 @@ def test_stopped_sessions_are_started_with_visible_looks_as_check_mode_has_said(
         "reused": 0,
         "failed": 0,
         "forgotten": 0,
-        "earliest_expiry": summary_of(published)["earliest_expiry"],
+        "earliest_expiry": build_summary(published)["earliest_expiry"],
         "failures": [],
         "message": "Learners: 3. Sessions started: 2. Streams created: 3, reused: 0.",
     }
-    assert summary_of(published)["earliest_expiry"] in {seat["expires"] for seat in seats_of(published)}
-    assert json.loads(summary_path.read_text()) == summary_of(published)
+    assert build_summary(published)["earliest_expiry"] in {seat["expires"] for seat in seats_of(published)}
+    assert json.loads(summary_path.read_text()) == build_summary(published)
     assert stat.S_IMODE(summary_path.stat().st_mode) == 0o640
     # Check mode said the same, but for what nobody could know.
     assert seats_of(foreseen) == [{**seat, "expires": None} for seat in seats_of(published)]
-    unknown = {"earliest_expiry": None, "message": summary_of(foreseen)["message"]}
-    assert summary_of(foreseen) == {**summary_of(published), **unknown}
+    unknown = {"earliest_expiry": None, "message": build_summary(foreseen)["message"]}
+    assert build_summary(foreseen) == {**build_summary(published), **unknown}
     # No URL has gone anywhere, not even into the store.
     assert len(simulator.streaming_urls()) == 3
     (tmp_path / "printed").write_text(first.printed)
@@ -224,8 +224,8 @@ def test_what_goes_wrong_with_one_learner_costs_no_other_their_stream(simulator:
     published, run = serve(lab)
 
     assert [(seat["learner"], seat["region"]) for seat in seats_of(published)] == [("anna", region)], run.printed
-    assert counts_of(published) == ("partial", 3, 1, 0, 0)
-    assert (summary_of(published)["requested"], summary_of(published)["failed"]) == (8, 7)
+    assert count_states(published) == ("partial", 3, 1, 0, 0)
+    assert (build_summary(published)["requested"], build_summary(published)["failed"]) == (8, 7)
     failures = failures_of(published)
     assert failures.keys() == set(names) - {"anna"}
     assert failures["ben"][0] == "bad"
@@ -249,7 +249,7 @@ def test_what_goes_wrong_with_one_learner_costs_no_other_their_stream(simulator:
     assert failures["gina"][1].startswith("Learner 'gina' has no session: ")
     assert failures["hans"] == ("nowhere", "Session 'nowhere' does not exist in studio 'studio-1': check both ids.")
     message = run.task(f"{ROLE} : Fail for the reason that was published").msg
-    assert message == summary_of(published)["message"]
+    assert message == build_summary(published)["message"]
     for part in ("'fritz'", "'gina'", "nowhere: ", "full: ", "slow: ", "bad: ", "broken: "):
         assert part in message
     assert "Traceback" not in run.printed
@@ -265,7 +265,7 @@ def test_what_goes_wrong_with_one_learner_costs_no_other_their_stream(simulator:
     mended, run = serve({**lab, **variables(sessions=sessions, start_timeout=600)})
 
     # Then it is not waited for, who has a stream keeps it, and the others get theirs.
-    assert counts_of(mended) == ("partial", 1, 6, 1, 0), run.printed
+    assert count_states(mended) == ("partial", 1, 6, 1, 0), run.printed
     assert [(seat["learner"], seat["issued"]) for seat in seats_of(mended)] == [
         (name, name != "anna") for name in names if name != "hans"
     ]
@@ -332,7 +332,7 @@ def test_a_map_is_a_roster_failures_are_one_sentence_and_absent_forgets(
     run = ansible.run_playbook([play], environment=dict.fromkeys(environment, ""))
 
     first, nobody, *failed, forgotten = published_in(run)
-    assert counts_of(first) == ("ok", 0, 2, 0, 0), run.printed
+    assert count_states(first) == ("ok", 0, 2, 0, 0), run.printed
     assert [(seat["learner"], seat["seat"], seat["name"]) for seat in seats_of(first)] == [
         ("anna", "seat-1", None),
         ("ben", "seat-2", None),
@@ -349,25 +349,25 @@ def test_a_map_is_a_roster_failures_are_one_sentence_and_absent_forgets(
     assert all(stream["url"] in (home / "handout.csv").read_text() for stream in told.result["streams"])
 
     # A class without learners is nothing to do.
-    assert (counts_of(nobody), seats_of(nobody)) == (("unchanged", 0, 0, 0, 0), [])
-    assert summary_of(nobody)["message"] == "There are no learners, so nothing was done: look into the roster."
+    assert (count_states(nobody), seats_of(nobody)) == (("unchanged", 0, 0, 0, 0), [])
+    assert build_summary(nobody)["message"] == "There are no learners, so nothing was done: look into the roster."
 
     # A failure is one sentence, in the summary too, and nothing of the lab before is left in that.
     name = f"{ROLE} : Fail for the reason that was published"
     reasons = [task.msg for task in run.tasks if task.name == name and task.failed]
     for case, reason, each in zip(REFUSED, reasons, failed, strict=True):
-        summary = summary_of(each)
+        summary = build_summary(each)
         assert summary["message"].startswith(REFUSED[case][1]), case
         assert reason.startswith(summary["message"])
-        assert counts_of(each) == ("failed", 0, 0, 0, 0), case
+        assert count_states(each) == ("failed", 0, 0, 0, 0), case
         assert (summary["earliest_expiry"], seats_of(each)) == (None, [])
-    assert json.loads((home / "summary.json").read_text()) == summary_of(failed[0])
+    assert json.loads((home / "summary.json").read_text()) == build_summary(failed[0])
     assert f"The summary cannot be written to {home}/nowhere/summary.json: " in reasons[-1]
     assert "Traceback" not in run.printed
 
     # Absent forgets what the lab has.
-    assert (counts_of(forgotten), seats_of(forgotten)) == (("ok", 0, 0, 0, 2), [])
-    assert summary_of(forgotten)["message"] == (
+    assert (count_states(forgotten), seats_of(forgotten)) == (("ok", 0, 0, 0, 2), [])
+    assert build_summary(forgotten)["message"] == (
         "Leases forgotten: 2. URLs of streams that were told work until they expire."
     )
 

@@ -68,8 +68,8 @@ def calls_of(simulator: Simulator, calls_before: int) -> Counter[str]:
     return Counter(call["operation"] for call in simulator.calls()[calls_before:])
 
 
-def seconds_left(moment: str) -> float:
-    return (datetime.fromisoformat(moment) - datetime.now(UTC)).total_seconds()
+def seconds_left(when: str) -> float:
+    return (datetime.fromisoformat(when) - datetime.now(UTC)).total_seconds()
 
 
 # Creating
@@ -352,9 +352,9 @@ def test_a_session_that_cannot_stream_is_told_with_its_state_and_what_helps(
 
     def sentence(seat: str) -> str:
         state, code = states[seat]
-        reason, cure = NOT_READY[state, code]
+        reason, remedy = NOT_READY[state, code]
         because = f"{code}: {reason}" if reason else code
-        return f"Session '{seat}' is {state} ({because}), not READY: {cure}, then run again."
+        return f"Session '{seat}' is {state} ({because}), not READY: {remedy}, then run again."
 
     assert reasons(task) == {
         **{seat: sentence(seat) for seat in states},

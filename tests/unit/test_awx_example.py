@@ -22,8 +22,8 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 from ansible_collections.labstream.aws.plugins.module_utils._appstream.validation import NAME
-from ansible_collections.labstream.aws.plugins.module_utils._argspec import LONGEST_LAB
-from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.address import LeaseTable, address_of
+from ansible_collections.labstream.aws.plugins.module_utils._argspec import MAX_LAB_LENGTH
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.address import LeaseTable, parse_address
 from ansible_collections.labstream.aws.plugins.plugin_utils._times import to_utc
 from dateutil.rrule import rrulestr
 from jinja2 import Environment, nodes
@@ -319,7 +319,7 @@ def test_every_answer_has_limits_that_awx_can_apply(playbook: str) -> None:
 @pytest.mark.parametrize(
     ("variable", "shortest", "longest"),
     [
-        ("class_name", "a", "a" * LONGEST_LAB),
+        ("class_name", "a", "a" * MAX_LAB_LENGTH),
         ("class_stack", "a", "a" * 101),
         ("class_fleet", "a", "a" * 101),
         ("class_starts_at", "", "2026-11-21T13:00:00+01:00"),
@@ -341,7 +341,7 @@ def test_the_limits_are_those_of_the_service_and_of_the_modules() -> None:
     for variable in ("class_stack", "class_fleet"):
         longest = "a" * questions[variable]["max"]
         assert (bool(NAME.fullmatch(longest)), bool(NAME.fullmatch(longest + "a"))) == (True, False)
-    assert questions["class_name"]["max"] == LONGEST_LAB
+    assert questions["class_name"]["max"] == MAX_LAB_LENGTH
 
 
 @pytest.mark.parametrize("playbook", SURVEYS)
@@ -351,7 +351,7 @@ def test_the_lease_store_is_a_choice_of_the_administrators(playbook: str) -> Non
     stores = evaluated(loaded("vars.yml")["awx_lease_stores"])
     assert (question["type"], question["choices"]) == ("multiplechoice", stores)
     assert question["default"] == stores[0]
-    assert [address_of(store) for store in stores] == [LeaseTable("labstream-leases", region="eu-central-1")]
+    assert [parse_address(store) for store in stores] == [LeaseTable("labstream-leases", region="eu-central-1")]
 
 
 def test_a_roster_of_500_learners_can_be_pasted() -> None:

@@ -40,7 +40,7 @@ def main() -> None:
     # The class is going on when the playbook is run again.
     now = datetime.now(timezone.utc).replace(microsecond=0)
     times = {"starts_at": now - timedelta(minutes=5), "ends_at": now + timedelta(hours=4)}
-    (folder / "times.json").write_text(json.dumps({name: moment.isoformat() for name, moment in times.items()}))
+    (folder / "times.json").write_text(json.dumps({name: when.isoformat() for name, when in times.items()}))
     # From here on, secrets could get into the log.
     folder.with_suffix(".log").chmod(0o600)
 

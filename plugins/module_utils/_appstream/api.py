@@ -17,8 +17,7 @@ from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 
-from .._errors import AppStreamErrorHandler
-from .._exceptions import NotReady
+from .._errors import AppStreamErrorHandler, NotReady
 from .._leases.lease import is_url
 
 SERVICE = "appstream"
@@ -140,7 +139,7 @@ class Target:
         ]
         return max(moments, default=datetime.min.replace(tzinfo=timezone.utc))
 
-    def check_can_stream(self) -> None:
+    def validate_can_stream(self) -> None:
         """Refuse a target for which the service issues no URL, or one that fails in the learner's browser.
 
         Raises:
@@ -163,11 +162,11 @@ class Target:
             )
         state = self.fleet.get("State")
         if state != "RUNNING":
-            cure = {
+            remedy = {
                 "STARTING": "wait until it is RUNNING",
                 "STOPPING": "wait until it is STOPPED, start it (StartFleet), wait until it is RUNNING",
             }.get(str(state), "start it (StartFleet), wait until it is RUNNING")
-            raise NotReady(f"Fleet {self.fleet_name!r} is {state}, not RUNNING: {cure}, then run again.")
+            raise NotReady(f"Fleet {self.fleet_name!r} is {state}, not RUNNING: {remedy}, then run again.")
 
 
 def _arn(described: dict[str, Any] | None) -> str | None:

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .._exceptions import InvalidOption
+from .._errors import InvalidOption
 
 ELASTIC = "ELASTIC"
 # The options that scale a fleet: each fits one kind of fleet, named as sentences do.
@@ -49,7 +49,7 @@ class Capacity:
     max_available: int
 
 
-def capacity_of(fleet: Mapping[str, Any]) -> Capacity:
+def build_capacity(fleet: Mapping[str, Any]) -> Capacity:
     """The fleet's capacity in seats."""
     told = {member: number or 0 for member, number in fleet["ComputeCapacityStatus"].items()}
     kind, wasted = kind_of(fleet), 0
@@ -107,7 +107,7 @@ class Scaling:
                 raise InvalidOption(f"{scaling.option} is {scaling.wanted}, but it must be from {least} to {MOST}.")
         return given[0] if given else None
 
-    def check_fits(self, fleet: Mapping[str, Any]) -> None:
+    def validate_fits(self, fleet: Mapping[str, Any]) -> None:
         """Refuse an option that is for another kind of fleet.
 
         Raises:
@@ -120,9 +120,9 @@ class Scaling:
                 f"{KINDS[fitting]}: give {fitting} instead."
             )
 
-    def is_met_by(self, fleet: Mapping[str, Any]) -> bool:
+    def accepts(self, fleet: Mapping[str, Any]) -> bool:
         """Whether the fleet is set to have that capacity."""
-        desired = capacity_of(fleet).desired
+        desired = build_capacity(fleet).desired
         # Sessions come on whole instances, and the service may tell what it was asked for or what these have.
         return desired == self.wanted or (
             self.option == "desired_sessions" and desired == self._instances(fleet) * fleet["MaxSessionsPerInstance"]

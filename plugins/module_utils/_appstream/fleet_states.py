@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from .._exceptions import NotReady, sentence_of
+from .._errors import NotReady, to_message
 from .capacity import Scaling
 
 STARTING, RUNNING, STOPPING, STOPPED = "STARTING", "RUNNING", "STOPPING", "STOPPED"
@@ -32,7 +32,7 @@ _MOST_ERRORS = 3
 _SERVICE_ROLE = "give the service role AmazonAppStreamServiceAccess back what AWS's policy of that name allows"
 _NETWORK = "correct the fleet's subnets and security groups (UpdateFleet)"
 _ANOTHER_TIME = "try another time, or ask AWS Support if it happens again"
-_CURES = {
+_REMEDIES = {
     "IAM_SERVICE_ROLE": _SERVICE_ROLE,
     "MACHINE_ROLE_IS_MISSING": "create the fleet's IAM role again, or give the fleet another one (UpdateFleet)",
     "STS_DISABLED_IN_REGION": "activate AWS STS in this region (account settings of IAM)",
@@ -53,7 +53,7 @@ _AGAIN = ", then start it again"
 _THEN = {STARTING: ", then stop the fleet and start it again", STOPPING: _AGAIN, STOPPED: _AGAIN}
 
 
-def problem_of(fleet: Mapping[str, Any]) -> str | None:
+def describe_problem(fleet: Mapping[str, Any]) -> str | None:
     """One sentence on the errors that the fleet tells, None if it tells none."""
     return _sentence_of(f"Fleet {fleet['Name']!r} is {fleet['State']}", fleet)
 
@@ -65,9 +65,9 @@ def _sentence_of(beginning: str, fleet: Mapping[str, Any]) -> str | None:
     told = [_told(error) for error in errors[:_MOST_ERRORS]]
     if len(errors) > _MOST_ERRORS:
         told.append(f"{len(errors) - _MOST_ERRORS} more")
-    cures = list(dict.fromkeys(_cure_of(error) for error in errors[:_MOST_ERRORS]))
+    remedies = list(dict.fromkeys(_get_remedy(error) for error in errors[:_MOST_ERRORS]))
     then = _THEN.get(fleet["State"], "")
-    return sentence_of(f"{beginning} with errors: {', '.join(told)}: {'; '.join(cures)}{then}.")
+    return to_message(f"{beginning} with errors: {', '.join(told)}: {'; '.join(remedies)}{then}.")
 
 
 def _errors_of(fleet: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
@@ -79,9 +79,9 @@ def _told(error: Mapping[str, Any]) -> str:
     return f"{code} ({message})" if message else code
 
 
-def _cure_of(error: Mapping[str, Any]) -> str:
+def _get_remedy(error: Mapping[str, Any]) -> str:
     code = error.get("ErrorCode") or ""
-    return next((cure for beginning, cure in _CURES.items() if code.startswith(beginning)), _MEND)
+    return next((remedy for beginning, remedy in _REMEDIES.items() if code.startswith(beginning)), _MEND)
 
 
 class Step(Enum):
@@ -111,7 +111,7 @@ class Course:
     # When this run started or stopped the fleet, in seconds of any clock.
     _called_at: float | None = None
     # Whether the fleet has been seen on its way to the goal.
-    _under_way: bool = False
+    _in_flight: bool = False
     # When it was last seen STOPPED and to be started, and the errors that it told then.
     _stopped_at: float = 0
     _old_errors: Sequence[Mapping[str, Any]] = ()
@@ -124,17 +124,17 @@ class Course:
             InvalidOption: it cannot be scaled so.
         """
         if self.scaling:
-            self.scaling.check_fits(fleet)
+            self.scaling.validate_fits(fleet)
         state = fleet["State"]
         if state == self.goal:
             return Step.SCALE if self.goal == RUNNING and self._must_scale(fleet) else Step.NOTHING
         if ARRIVAL.get(state) == self.goal:
-            self._under_way = True
+            self._in_flight = True
             self._check_start(fleet, now)
             return Step.WAIT
         if state not in (STARTING, RUNNING, STOPPING, STOPPED):
             return Step.WAIT
-        if self._under_way or (self._called_at is not None and now - self._called_at >= LATENESS):
+        if self._in_flight or (self._called_at is not None and now - self._called_at >= LATENESS):
             raise NotReady(self._turned_back(fleet))
         if self._called_at is not None:
             return Step.WAIT
@@ -179,14 +179,14 @@ class Course:
         )
 
     def _must_scale(self, fleet: Mapping[str, Any]) -> bool:
-        return self.scaling is not None and not self._scaled and not self.scaling.is_met_by(fleet)
+        return self.scaling is not None and not self._scaled and not self.scaling.accepts(fleet)
 
     def _check_start(self, fleet: Mapping[str, Any], now: float) -> None:
         if self.goal != RUNNING:
             return
         old = self._old_errors if now - self._stopped_at < PATIENCE else ()
         new = [error for error in _errors_of(fleet) if error not in old]
-        problem = problem_of({**fleet, "FleetErrors": new})
+        problem = describe_problem({**fleet, "FleetErrors": new})
         if problem:
             raise NotReady(problem)
 

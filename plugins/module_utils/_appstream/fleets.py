@@ -17,17 +17,16 @@ from typing import Any
 from ansible.module_utils.common.dict_transformations import camel_dict_to_snake_dict
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 
-from .._client import pauses_between_tries
-from .._errors import AnsibleAppStreamError, AppStreamErrorHandler
-from .._exceptions import NotReady
-from .._time import moments_as_text
+from .._client import retry_delays
+from .._errors import AnsibleAppStreamError, AppStreamErrorHandler, NotReady
+from .._time import datetimes_to_iso8601
 from .api import describe_fleet, missing
-from .capacity import Capacity, Scaling, capacity_of
-from .fleet_states import ARRIVAL, RUNNING, STARTING, STOPPING, Course, Step, problem_of
+from .capacity import Capacity, Scaling, build_capacity
+from .fleet_states import ARRIVAL, RUNNING, STARTING, STOPPING, Course, Step, describe_problem
 
 CONFLICT = "ConcurrentModificationException"
 # In seconds: before the second look, then doubled, up to the longest. A fleet takes ten minutes and more to start.
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 15.0
+_MIN_DELAY, _MAX_DELAY = 0.25, 15.0
 
 # What a result tells of every fleet, whatever the service leaves out.
 _ALWAYS = (
@@ -70,7 +69,7 @@ def _readable(fleet: dict[str, Any]) -> dict[str, Any]:
     Raises:
         LookupError: it has not.
     """
-    facts_of(fleet)
+    build_facts(fleet)
     return fleet
 
 
@@ -110,24 +109,24 @@ def look_up(client: Any, names: Sequence[str]) -> list[dict[str, Any] | None]:
     return [by_name.get(name) for name in names]
 
 
-def facts_of(fleet: Mapping[str, Any]) -> dict[str, Any]:
+def build_facts(fleet: Mapping[str, Any]) -> dict[str, Any]:
     """A fleet as results tell it: the API's members in snake case, moments as text, the capacity in seats."""
     return {
-        **facts_of_nothing(fleet["Name"]),
-        **camel_dict_to_snake_dict(moments_as_text(fleet)),
-        "capacity": asdict(capacity_of(fleet)),
-        "problem": problem_of(fleet),
+        **empty_facts(fleet["Name"]),
+        **camel_dict_to_snake_dict(datetimes_to_iso8601(fleet)),
+        "capacity": asdict(build_capacity(fleet)),
+        "problem": describe_problem(fleet),
     }
 
 
-def facts_of_nothing(name: str | None) -> dict[str, Any]:
+def empty_facts(name: str | None) -> dict[str, Any]:
     """What results tell of a fleet before it was looked at."""
     return {"name": name, **dict.fromkeys(_ALWAYS), "fleet_errors": [], "capacity": _NO_CAPACITY}
 
 
-def difference_of(fleet: Mapping[str, Any]) -> dict[str, Any]:
+def build_fleet_diff(fleet: Mapping[str, Any]) -> dict[str, Any]:
     """What a run may change of a fleet, as the diff shows it."""
-    return {"state": fleet["State"], "desired_seats": capacity_of(fleet).desired}
+    return {"state": fleet["State"], "desired_seats": build_capacity(fleet).desired}
 
 
 class RealFleet:
@@ -194,7 +193,7 @@ class ForeseenFleet(RealFleet):
         self._fleet = {**self._fleet, "State": ARRIVAL.get(self._fleet["State"], RUNNING)}
 
 
-def bring_about(
+def ensure_state(
     client: Any,
     name: str,
     course: Course,
@@ -219,8 +218,8 @@ def bring_about(
         AnsibleAppStreamError: a call failed.
     """
     fleet = ForeseenFleet(client, name) if check_mode else RealFleet(client, name)
-    deadline, pause = time.monotonic() + (wait_timeout or 0), _FIRST_PAUSE
-    tries, refused = pauses_between_tries(client), None
+    deadline, pause = time.monotonic() + (wait_timeout or 0), _MIN_DELAY
+    tries, refused = retry_delays(client), None
     while True:
         described = fleet.look()
         tell(described)
@@ -237,7 +236,7 @@ def bring_about(
             if left <= 0:
                 raise NotReady(course.too_late(described, wait_timeout))
             fleet.wait(min(pause, left))
-            pause = min(pause * 2, _LONGEST_PAUSE)
+            pause = min(pause * 2, _MAX_DELAY)
             continue
         if refused and refused[0] == described["State"]:
             raise refused[1]

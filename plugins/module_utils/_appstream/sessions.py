@@ -21,12 +21,11 @@ from typing import Any
 from ansible.module_utils.common.dict_transformations import camel_dict_to_snake_dict
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 
-from .._errors import AppStreamErrorHandler
-from .._exceptions import InvalidOption, LabstreamError, NotReady, quote
+from .._errors import AppStreamErrorHandler, InvalidOption, LabstreamError, NotReady, quote
 from .._leases.scheduler import Failure
-from .._leases.summary import reasons_of
+from .._leases.summary import format_reasons
 from .._module import LabstreamAWSModule
-from .._time import moments_as_text
+from .._time import datetimes_to_iso8601
 from .api import describe_fleet, describe_stack, missing
 
 AUTHENTICATION_TYPES = ("API", "SAML", "USERPOOL", "AWS_AD")
@@ -92,7 +91,7 @@ def expire_session(client: Any, session_id: str) -> None:
         pass
 
 
-def check_user_id(label: str, user_id: str) -> None:
+def validate_user_id(label: str, user_id: str) -> None:
     """Refuse what DescribeSessions does not take. It takes more than CreateStreamingURL: users of SAML have other ids.
 
     Raises:
@@ -105,7 +104,7 @@ def check_user_id(label: str, user_id: str) -> None:
         )
 
 
-def check_session_id(label: str, session_id: str) -> None:
+def validate_session_id(label: str, session_id: str) -> None:
     """Refuse what cannot be a session's id. The API says no more than that it is not empty.
 
     Raises:
@@ -115,7 +114,7 @@ def check_session_id(label: str, session_id: str) -> None:
         raise InvalidOption(f"{label} is {quote(session_id)}, but it must have at least one printable character.")
 
 
-def check_each(option: str, values: Sequence[str], check: Callable[[str, str], None]) -> None:
+def validate_each(option: str, values: Sequence[str], check: Callable[[str, str], None]) -> None:
     """Check each entry of a list, and refuse lists that are empty or have an entry twice.
 
     Raises:
@@ -179,12 +178,12 @@ def list_sessions(
         return list(itertools.chain.from_iterable(lists))
 
 
-def facts_of(session: Mapping[str, Any]) -> dict[str, Any]:
+def build_facts(session: Mapping[str, Any]) -> dict[str, Any]:
     """A session as results tell it: the API's members in snake case, moments as text."""
-    return {**dict.fromkeys(_ALWAYS), **camel_dict_to_snake_dict(moments_as_text(session))}
+    return {**dict.fromkeys(_ALWAYS), **camel_dict_to_snake_dict(datetimes_to_iso8601(session))}
 
 
-def counts_of(sessions: Iterable[Mapping[str, Any]], member: str) -> dict[str, int]:
+def count_states(sessions: Iterable[Mapping[str, Any]], member: str) -> dict[str, int]:
     """How many of the sessions have each value of that member; those without it are left out."""
     return dict(sorted(Counter(session[member] for session in sessions if session.get(member)).items()))
 
@@ -221,7 +220,7 @@ class Ended:
     @property
     def facts(self) -> dict[str, Any]:
         """It as results tell it."""
-        return {**facts_of(self.before), "state": self.state, "expired": self.expired}
+        return {**build_facts(self.before), "state": self.state, "expired": self.expired}
 
 
 def expire(client: Any, sessions: Iterable[dict[str, Any]], *, concurrency: int, check_mode: bool) -> list[Ended]:
@@ -244,14 +243,14 @@ def _expire(client: Any, check_mode: bool, session: dict[str, Any]) -> Ended:
     return Ended(session, expired=True)
 
 
-def summary_of(requested: int, outcomes: Sequence[Ended]) -> dict[str, int]:
+def build_summary(requested: int, outcomes: Sequence[Ended]) -> dict[str, int]:
     """The ends in numbers: ``requested``, ``expired``, ``unchanged`` and ``failed``."""
     expired = sum(outcome.expired for outcome in outcomes)
     failed = sum(outcome.failure is not None for outcome in outcomes)
     return dict(requested=requested, expired=expired, unchanged=len(outcomes) - expired - failed, failed=failed)
 
 
-def diff_of(outcomes: Sequence[Ended]) -> dict[str, dict[str, Any]]:
+def build_diff(outcomes: Sequence[Ended]) -> dict[str, dict[str, Any]]:
     """Before and after: which session is in which state."""
     there = [outcome for outcome in outcomes if outcome.state]
     return dict(
@@ -266,4 +265,4 @@ def failure_message(outcomes: Sequence[Ended]) -> str | None:
     if not failures:
         return None
     live = len(failures) + sum(outcome.expired for outcome in outcomes)
-    return f"{len(failures)} of {live} sessions could not be expired: {reasons_of(failures)}."
+    return f"{len(failures)} of {live} sessions could not be expired: {format_reasons(failures)}."

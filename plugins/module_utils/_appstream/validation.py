@@ -12,16 +12,16 @@ from __future__ import annotations
 
 import re
 
-from .._exceptions import InvalidOption, quote
+from .._errors import InvalidOption, quote
 
 DEFAULT_VALIDITY = 60
-LONGEST_VALIDITY = 604_800
+MAX_VALIDITY = 604_800
 
 USER_ID = re.compile(r"[\w+=,.@-]{2,32}", re.ASCII)
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,100}", re.ASCII)
 
 
-def check_name(option: str, name: str) -> None:
+def validate_name(option: str, name: str) -> None:
     """Refuse a name that no stack or fleet can have.
 
     Raises:
@@ -34,7 +34,7 @@ def check_name(option: str, name: str) -> None:
         )
 
 
-def check_user_id(user_id: str) -> None:
+def validate_user_id(user_id: str) -> None:
     """Refuse a user id that the service would take, but whose URL would fail in the learner's browser.
 
     Raises:
@@ -47,11 +47,11 @@ def check_user_id(user_id: str) -> None:
         )
 
 
-def check_validity(validity: int) -> None:
+def validate_validity(validity: int) -> None:
     """Refuse a validity that the service does not grant.
 
     Raises:
         InvalidOption: naming the value.
     """
-    if not 1 <= validity <= LONGEST_VALIDITY:
-        raise InvalidOption(f"validity is {validity}, but it must be from 1 to {LONGEST_VALIDITY} seconds (7 days).")
+    if not 1 <= validity <= MAX_VALIDITY:
+        raise InvalidOption(f"validity is {validity}, but it must be from 1 to {MAX_VALIDITY} seconds (7 days).")

@@ -17,10 +17,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from .._exceptions import LabstreamError
+from .._errors import LabstreamError
 
 MODE, FOLDER_MODE = 0o600, 0o700
-SIDE_BY_SIDE = 16
+MAX_CONCURRENT_WRITES = 16
 # A file under such a name that is so many seconds old was left behind by a run that was killed.
 TEMPORARY = ".labstream-handout-"
 LEFT_BEHIND_AFTER = 3600
@@ -42,7 +42,7 @@ class File:
     name: str
 
 
-def check_place(path: str, *, is_folder: bool) -> None:
+def validate_path(path: str, *, is_folder: bool) -> None:
     """Refuse a file, or a folder for files, that cannot be written. A folder may be missing, but not the one above it.
 
     Raises:
@@ -53,7 +53,7 @@ def check_place(path: str, *, is_folder: bool) -> None:
         raise _unwritten(f"The hand-out {path}", "its folder is missing or read-only")
 
 
-def bring_up_to_date(files: Collection[File], *, check_mode: bool) -> Iterator[File]:
+def write_files(files: Collection[File], *, check_mode: bool) -> Iterator[File]:
     """Write or remove the files that are not as they are to be; in check mode, only find them.
 
     Side by side, since a disk takes its time to make a file last, but makes many last in the same time. What runs that
@@ -79,7 +79,7 @@ def bring_up_to_date(files: Collection[File], *, check_mode: bool) -> Iterator[F
             return _unwritten(file.name, "that is no name of a file")
 
     failures = []
-    with ThreadPoolExecutor(SIDE_BY_SIDE) as executor:
+    with ThreadPoolExecutor(MAX_CONCURRENT_WRITES) as executor:
         for file, outcome in executor.map(lambda file: (file, is_changed(file)), files):
             if isinstance(outcome, HandoutError):
                 failures.append(outcome)

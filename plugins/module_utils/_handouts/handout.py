@@ -16,11 +16,19 @@ from dataclasses import replace as replaced
 from datetime import datetime
 from typing import Any
 
-from .._exceptions import InvalidOption, quote
-from .._labs.learners import PageRecord, Place, check_generation, find_pages, latest_places, purge_pages, remember_pages
-from .._leases.lease import Lease, LeaseKey, is_key_part, is_text, purpose_of
+from .._errors import InvalidOption, quote
+from .._labs.learners import (
+    PageRecord,
+    Place,
+    find_pages,
+    latest_places,
+    purge_pages,
+    remember_pages,
+    validate_generation,
+)
+from .._leases.lease import Lease, LeaseKey, build_purpose, is_key_part, is_text
 from .._leases.stores.base import LeaseStore, NoLeaseStore
-from .._time import format_moment
+from .._time import to_iso8601
 from . import pages as handout_pages
 from .files import File, HandoutError
 from .pages import LabClass, LearnersLink, OverviewRow, csv_text, defused, is_web_address
@@ -28,7 +36,7 @@ from .pages import LabClass, LearnersLink, OverviewRow, csv_text, defused, is_we
 COLUMNS = ("learner", "name", "email", "seat", "expires", "streaming_url")
 LINK_COLUMNS = ("learner", "name", "email", "page")
 # As much as a sort key of DynamoDB holds, whatever is written.
-LONGEST_LEARNER = 200
+MAX_LEARNER_LENGTH = 200
 
 
 @dataclass(frozen=True)
@@ -57,27 +65,27 @@ class Seat:
         """
         given = self.told.get("learner")
         learner = str(self.told.get("seat") or "") if given in (None, "") else str(given)
-        if not 0 < len(learner) <= LONGEST_LEARNER or not is_text(learner):
+        if not 0 < len(learner) <= MAX_LEARNER_LENGTH or not is_text(learner):
             raise InvalidOption(
-                f"A learner is {quote(learner)}, but what identifies a learner has 1 to {LONGEST_LEARNER} "
+                f"A learner is {quote(learner)}, but what identifies a learner has 1 to {MAX_LEARNER_LENGTH} "
                 "characters of Unicode: correct it."
             )
         generation = self.told.get("generation") or 0
-        check_generation(learner, generation)
+        validate_generation(learner, generation)
         return Place(learner, max(generation, self.reached))
 
 
-def seat_of(told: Mapping[str, Any], *, may_lack_key: bool) -> Seat:
+def parse_seat(told: Mapping[str, Any], *, may_lack_key: bool) -> Seat:
     """The seat.
 
     Raises:
         InvalidOption: the seat does not say where its lease is found.
     """
     lacks_key = not told.get("scope") or not told.get("seat")
-    return Seat(told, None if may_lack_key and lacks_key else key_of(told))
+    return Seat(told, None if may_lack_key and lacks_key else build_key(told))
 
 
-def key_of(seat: Mapping[str, Any]) -> LeaseKey:
+def build_key(seat: Mapping[str, Any]) -> LeaseKey:
     """Where the seat's lease is found.
 
     Raises:
@@ -91,7 +99,7 @@ def key_of(seat: Mapping[str, Any]) -> LeaseKey:
                 f"A seat {lack}: pass on the seats as a role of this collection publishes them, such as "
                 "appstream_lab_seats."
             )
-    return LeaseKey(seat["scope"], seat["seat"], purpose_of(seat.get("application_id"), seat.get("session_context")))
+    return LeaseKey(seat["scope"], seat["seat"], build_purpose(seat.get("application_id"), seat.get("session_context")))
 
 
 class Handout:
@@ -141,7 +149,7 @@ class Handout:
         wanted = {seat.place: seat.key for seat in self.seats}
         self._store.check()
         store = NoLeaseStore() if check_mode else self._store
-        dates = [moment for moment in (self._lab.starts, self._lab.ends) if moment]
+        dates = [when for when in (self._lab.starts, self._lab.ends) if when]
         until = max([self._now.replace(microsecond=0), *dates])
         return remember_pages(store, self._options["lab"], self.known, wanted, now=self._now, until=until)
 
@@ -186,7 +194,7 @@ class Handout:
     def _link(self, seat: Seat) -> LearnersLink | None:
         """What the button of the learner's page opens, if anything does."""
         lease = self._lease(seat.key)
-        if lease is None or lease.url is None or not lease.opens_at(self._now):
+        if lease is None or lease.url is None or not lease.is_valid_at(self._now):
             return None
         if not is_web_address(lease.url):
             raise HandoutError(
@@ -200,7 +208,7 @@ class Handout:
         for seat in self.seats:
             told = {column: defused(seat.told.get(column)) for column in COLUMNS}
             link = self._link(seat)
-            told.update(expires=format_moment(link.expires) if link else "", streaming_url=link.url if link else "")
+            told.update(expires=to_iso8601(link.expires) if link else "", streaming_url=link.url if link else "")
             rows.append(told)
         return csv_text(COLUMNS, rows)
 
@@ -261,7 +269,7 @@ class Handout:
         row = OverviewRow(learner, str(name or ""), key.seat if key else str(seat or ""), "none")
         if lease is None or lease.is_intent:
             return row
-        state = "forgotten" if lease.forgotten else "working" if lease.opens_at(self._now) else "expired"
+        state = "forgotten" if lease.forgotten else "working" if lease.is_valid_at(self._now) else "expired"
         return replaced(row, state=state, expires=lease.expires, issued=lease.issued)
 
 

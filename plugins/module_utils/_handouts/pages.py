@@ -27,7 +27,7 @@ from html import escape
 from typing import Any
 from urllib.parse import urlsplit
 
-from .._time import format_moment
+from .._time import to_iso8601
 
 _MONTHS = (
     "January",
@@ -196,13 +196,13 @@ def _isolated(text: str) -> str:
     return f"<bdi>{escape(shown(text))}</bdi>"
 
 
-def _time(moment: datetime, *, short: bool = False) -> str:
+def _time(when: datetime, *, short: bool = False) -> str:
     """A moment as HTML, which a script may turn into the time of the browser's zone."""
-    utc = moment.astimezone(timezone.utc)
+    utc = when.astimezone(timezone.utc)
     told = f"{utc.day} {_MONTHS[utc.month - 1]} {utc.year}, {utc:%H:%M}"
     if short:
         told = f"{utc.day} {_MONTHS[utc.month - 1][:3]} {utc:%H:%M}"
-    return f'<time datetime="{format_moment(moment)}">{told}{"" if short else " UTC"}</time>'
+    return f'<time datetime="{to_iso8601(when)}">{told}{"" if short else " UTC"}</time>'
 
 
 def _class_times(lab: LabClass) -> str:
@@ -242,7 +242,7 @@ def _row(number: int, row: OverviewRow) -> str:
 
 
 def _main(state: str, moments: Mapping[str, datetime | None], lines: Iterable[str], *, wide: bool = False) -> str:
-    told = "".join(f' data-{name}="{format_moment(moment)}"' for name, moment in moments.items() if moment)
+    told = "".join(f' data-{name}="{to_iso8601(when)}"' for name, when in moments.items() if when)
     style = ' class="wide"' if wide else ""
     return "\n".join([f'<main id="page"{style} data-state="{state}"{told}>', *filter(None, lines), "</main>"])
 

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from .._exceptions import InvalidOption, LeaseStoreError, quote
+from .._errors import InvalidOption, LeaseStoreError, quote
 from .._leases.lease import Lease, LeaseKey
 from .._leases.stores.base import LeaseStore, Write
 
@@ -35,7 +35,7 @@ KEPT = timedelta(days=120)
 RENEWED_BELOW = timedelta(days=60)
 
 # More than anybody needs, and few enough to make a user id for each.
-HIGHEST_GENERATION = 1000
+MAX_GENERATION = 1000
 
 _SCOPE = "page|"
 _TOKEN = re.compile(r"[0-9a-f]{32}", re.ASCII)
@@ -58,17 +58,17 @@ class PageRecord:
     record: Lease = dataclasses.field(repr=False)
 
 
-def check_generation(learner: str, generation: Any) -> None:
+def validate_generation(learner: str, generation: Any) -> None:
     """Refuse what is no generation of this learner.
 
     Raises:
         InvalidOption: naming the value.
     """
     is_number = isinstance(generation, int) and not isinstance(generation, bool)
-    if not is_number or not 0 <= generation <= HIGHEST_GENERATION:
+    if not is_number or not 0 <= generation <= MAX_GENERATION:
         raise InvalidOption(
             f"The generation of learner {quote(learner)} is {quote(generation)}, but it must be a whole number from 0 "
-            f"to {HIGHEST_GENERATION}."
+            f"to {MAX_GENERATION}."
         )
 
 
@@ -126,12 +126,14 @@ def remember_pages(
     pages = {place: known[place] for place in wanted if place in known}
     writes = []
     for place, shows in wanted.items():
-        held = known.get(place)
-        if held is None:
+        existing = known.get(place)
+        if existing is None:
             writes.append(Write(_record(_key_of(lab, place), secrets.token_hex(16), shows, now, until, lab), None))
-        elif (shows is not None and shows != held.shows) or held.record.expires < until + RENEWED_BELOW:
-            record = _record(held.record.key, held.token, shows or held.shows, held.record.issued, until, lab)
-            writes.append(Write(record, held.record.lease_id))
+        elif (shows is not None and shows != existing.shows) or existing.record.expires < until + RENEWED_BELOW:
+            record = _record(
+                existing.record.key, existing.token, shows or existing.shows, existing.record.issued, until, lab
+            )
+            writes.append(Write(record, existing.record.lease_id))
     for written in store.write(writes, now=now) if writes else ():
         if isinstance(written, LeaseStoreError):
             raise written

@@ -18,8 +18,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from .._exceptions import InvalidOption
-from .._time import format_moment
+from .._errors import InvalidOption
+from .._time import to_iso8601
 
 # How long the secret-free rest of a lease is kept after the URL expired: long enough to answer "whose link is this?".
 RETENTION = timedelta(days=30)
@@ -32,14 +32,14 @@ RENEWAL_WINDOW = 24 * 60 * 60
 CLOCK_MARGIN = 5
 
 # Those of AppStream have about 1500 characters.
-LONGEST_URL = 64 * 1024
+MAX_URL_LENGTH = 64 * 1024
 
 # The most that is asked of a lease's remaining time when the user does not say: a tenth of its validity, up to this.
-LARGEST_DEFAULT_MIN_REMAINING = 900
+MAX_DEFAULT_MIN_REMAINING = 900
 
 
 # As many bytes of UTF-8 as DynamoDB takes for the part of a key, less what a store adds to a seat.
-_LONGEST_PARTS = {"scope": 2048, "seat": 900}
+_MAX_PART_LENGTHS = {"scope": 2048, "seat": 900}
 
 
 def is_text(text: str) -> bool:
@@ -50,7 +50,7 @@ def is_text(text: str) -> bool:
 def is_key_part(name: str, value: object) -> bool:
     """Whether the value can be the ``scope`` or the ``seat``, which ``name`` says, of a lease that was ever written."""
     is_text = isinstance(value, str) and value.isprintable()
-    return is_text and 0 < len(str(value).encode()) <= _LONGEST_PARTS[name]
+    return is_text and 0 < len(str(value).encode()) <= _MAX_PART_LENGTHS[name]
 
 
 class LeaseKey(NamedTuple):
@@ -108,19 +108,19 @@ class Lease:
         """Whether no stream of it is known yet."""
         return self.client_token is not None and self.stream_id is None
 
-    def seen_at(self, now: datetime) -> Lease | None:
+    def visible_at(self, now: datetime) -> Lease | None:
         """What a reader of the store may see of it at ``now``: no URL that has expired, nothing after its retention."""
         if self.expires <= now - RETENTION:
             return None
         return replace(self, url=None) if self.expires <= now else self
 
-    def opens_at(self, now: datetime) -> bool:
+    def is_valid_at(self, now: datetime) -> bool:
         """Whether there is a URL, here or at the service, that works at ``now``."""
         return self.forgotten is None and (self.url is not None or self.stream_id is not None) and self.expires > now
 
 
 @dataclass(frozen=True)
-class Need:
+class ReusePolicy:
     """What a caller asks of a lease: a validity, or to be good until a moment.
 
     Exactly one of ``validity`` and ``valid_until`` is set. ``longest`` is the longest validity that the service grants.
@@ -146,7 +146,7 @@ class Need:
                 f"{granted} seconds: a new URL would not meet it either."
             )
 
-    def good_until(self, now: datetime) -> datetime:
+    def required_until(self, now: datetime) -> datetime:
         """The moment until which a lease must be good to be reused at ``now``."""
         if self.valid_until is None:
             return now + timedelta(seconds=self._min_remaining(self.validity or 0))
@@ -155,13 +155,13 @@ class Need:
         remaining = RENEWAL_WINDOW if self.min_remaining is None else self.min_remaining
         return now + timedelta(seconds=remaining)
 
-    def is_met_by(self, lease: Lease, now: datetime) -> bool:
+    def accepts(self, lease: Lease, now: datetime) -> bool:
         """Whether the lease is current: its URL may be given to this caller instead of a new one."""
-        if not lease.opens_at(now):
+        if not lease.is_valid_at(now):
             return False
         if self.validity is not None and lease.validity != self.validity:
             return False
-        return lease.expires >= self.good_until(now)
+        return lease.expires >= self.required_until(now)
 
     def validity_at(self, now: datetime) -> int:
         """The validity to ask the service for at ``now``, in seconds.
@@ -173,8 +173,8 @@ class Need:
             return self.validity or 0
         if self.valid_until <= now:
             raise InvalidOption(
-                f"valid_until is {format_moment(self.valid_until)}, which has passed: the service's clock says "
-                f"{format_moment(now)}. Give a later moment."
+                f"valid_until is {to_iso8601(self.valid_until)}, which has passed: the service's clock says "
+                f"{to_iso8601(now)}. Give a later moment."
             )
         if not self._is_in_reach(now):
             return self.longest
@@ -192,22 +192,22 @@ class Need:
     def _min_remaining(self, validity: int) -> int:
         if self.min_remaining is not None:
             return self.min_remaining
-        return min(validity // 10, LARGEST_DEFAULT_MIN_REMAINING)
+        return min(validity // 10, MAX_DEFAULT_MIN_REMAINING)
 
 
 def is_url(text: str) -> bool:
     """Whether a service may have issued it: one that is longer opens in no browser and fits into no store."""
-    return text.isprintable() and 0 < len(text) <= LONGEST_URL
+    return text.isprintable() and 0 < len(text) <= MAX_URL_LENGTH
 
 
-def purpose_of(application_id: str | None = None, session_context: str | None = None) -> str:
+def build_purpose(application_id: str | None = None, session_context: str | None = None) -> str:
     """What a URL opens, as the part of a lease's key: empty for none, else JSON that is equal for equal purposes."""
     purpose = {"application_id": application_id, "session_context": session_context}
     named = {name: value for name, value in purpose.items() if value is not None}
     return json.dumps(named, sort_keys=True, separators=(",", ":")) if named else ""
 
 
-def purpose_parts(purpose: str) -> dict[str, str | None]:
+def parse_purpose(purpose: str) -> dict[str, str | None]:
     """What ``purpose_of`` made a purpose of: ``application_id`` and ``session_context``, None where it had none."""
     return {"application_id": None, "session_context": None, **(json.loads(purpose) if purpose else {})}
 

@@ -16,8 +16,8 @@ from .lease import Lease, LeaseKey
 from .scheduler import Outcome
 from .stores.address import NONE
 from .stores.base import LeaseStore
-from .summary import NO_SUMMARY, diff_of, failure_message, forgotten_diff_of, forgotten_warning, summary_of
-from .url_issuer import to_forget
+from .summary import NO_SUMMARY, build_diff, build_release_diff, build_release_warning, build_summary, failure_message
+from .url_issuer import leases_to_release
 
 # For reading also what is past its retention.
 _EVER = datetime.fromtimestamp(0, timezone.utc)
@@ -31,9 +31,9 @@ def end_present(module: LabstreamAWSModule, outcomes: Sequence[Outcome], **resul
         outcomes: What became of them.
         result: What the module's result tells besides ``changed``, ``summary`` and ``diff``.
     """
-    module.result.update(result, changed=any(outcome.issued for outcome in outcomes), summary=summary_of(outcomes))
+    module.result.update(result, changed=any(outcome.issued for outcome in outcomes), summary=build_summary(outcomes))
     if module._diff:
-        module.result["diff"] = diff_of(outcomes)
+        module.result["diff"] = build_diff(outcomes)
     remembered = module.params["lease_store"] != NONE
     if not remembered:
         module.warn("lease_store is none, so nothing is remembered: every run issues anew.")
@@ -61,7 +61,7 @@ def end_absent(
             for key, lease in store.find(scope, now=_EVER if module.params["purge"] else now).items()
             if (key in keys or key.seat in seats if keys else lease.lab == module.params["lab"])
         ]
-    forgotten = to_forget(leases, purge=module.params["purge"])
+    forgotten = leases_to_release(leases, purge=module.params["purge"])
     # Before it is tried, since a store that fails may have forgotten some of them.
     module.result["changed"] = bool(forgotten)
     if forgotten and not module.check_mode:
@@ -69,7 +69,7 @@ def end_absent(
         store.forget([lease.key for lease in forgotten], now=now, purge=module.params["purge"], lab=lab)
     module.result["summary"] = dict(NO_SUMMARY, requested=len(keys) or len(forgotten), forgotten=len(forgotten))
     if module._diff:
-        module.result["diff"] = forgotten_diff_of(forgotten)
-    warning = forgotten_warning(forgotten, now)
+        module.result["diff"] = build_release_diff(forgotten)
+    warning = build_release_warning(forgotten, now)
     if warning:
         module.warn(warning)

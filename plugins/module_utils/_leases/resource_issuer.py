@@ -19,18 +19,18 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from .._exceptions import LabstreamError, LeaseConflict, LeaseStoreError, NotReady
-from .._nimble.states import Stream, in_words
-from .._time import format_moment
-from .lease import Lease, LeaseKey, Need
-from .scheduler import Call, Look, Outcome, Steps, take_side_by_side
+from .._errors import LabstreamError, LeaseConflict, LeaseStoreError, NotReady
+from .._nimble.states import Stream, describe_state
+from .._time import to_iso8601
+from .lease import Lease, LeaseKey, ReusePolicy
+from .scheduler import Call, Outcome, Poll, Steps, run_concurrently
 from .stores.base import LeaseStore, Replace, Write
 
 _Result = TypeVar("_Result")
 _Step = Generator[Any, Any, _Result]
 
 # So many times a run may find that another was faster, and look at what that has left.
-TRIES = 6
+MAX_ATTEMPTS = 6
 
 # The code of the error that a token gets which was used before with other parameters, and so will get for ever.
 TOKEN_REFUSED = "ValidationException"
@@ -53,7 +53,7 @@ class StreamService(Protocol):
 
 
 @dataclass(frozen=True)
-class StreamIssuer:
+class ResourceIssuer:
     """How one run gives seats their streams.
 
     ``now()`` is the service's time. ``need`` has the validity that is asked for. With ``wait``, a stream is looked at
@@ -64,7 +64,7 @@ class StreamIssuer:
     store: LeaseStore
     service: StreamService
     now: Callable[[], datetime]
-    need: Need
+    need: ReusePolicy
     concurrency: int
     wait: bool = True
     wait_timeout: float = 150
@@ -72,7 +72,7 @@ class StreamIssuer:
     force: bool = False
     lab: str | None = None
 
-    def hand_out(self, keys: Sequence[LeaseKey], held: Mapping[LeaseKey, Lease], check_mode: bool) -> list[Outcome]:
+    def hand_out(self, keys: Sequence[LeaseKey], existing: Mapping[LeaseKey, Lease], check_mode: bool) -> list[Outcome]:
         """Give every key a stream: a current lease's that the service says is good, else a new one.
 
         Args and returns: as Issuer.hand_out. An outcome has the stream, where one is known, also if the seat failed.
@@ -81,8 +81,8 @@ class StreamIssuer:
             LeaseStoreError: the store cannot be written, as it must be also where a lease's stream is found to be dead.
         """
         self.store.check()
-        steps = {key: _Seat(self, key, held.get(key)).steps(check_mode) for key in keys}
-        outcomes = take_side_by_side(steps, held, store=self.store, now=self.now, concurrency=self.concurrency)
+        steps = {key: _Seat(self, key, existing.get(key)).steps(check_mode) for key in keys}
+        outcomes = run_concurrently(steps, existing, store=self.store, now=self.now, concurrency=self.concurrency)
         return [outcomes[key] for key in keys]
 
 
@@ -94,11 +94,11 @@ class _Seat:
     ``has_issued`` that a stream was created which no other run has remembered.
     """
 
-    def __init__(self, issuer: StreamIssuer, key: LeaseKey, held: Lease | None) -> None:
+    def __init__(self, issuer: ResourceIssuer, key: LeaseKey, existing: Lease | None) -> None:
         self._issuer = issuer
         self._key = key
-        self._held = held
-        self._record = held
+        self._held = existing
+        self._record = existing
         self._has_begun = False
         self._is_own = False
         self._has_issued = False
@@ -112,7 +112,7 @@ class _Seat:
 
     def _steps(self, check_mode: bool) -> Steps:
         begin = self._issuer.force
-        for _try in range(TRIES):
+        for _try in range(MAX_ATTEMPTS):
             record = None if begin else self._promising_record()
             if check_mode and (record is None or record.is_intent):
                 yield Call(partial(self._issuer.service.check, self._key))
@@ -153,7 +153,7 @@ class _Seat:
         """The record, if it is an intent to adopt or the lease of a stream that may be good enough."""
         record, now = self._record, self._issuer.now()
         if record is None or not record.is_intent:
-            return record if record and self._issuer.need.is_met_by(record, now) else None
+            return record if record and self._issuer.need.accepts(record, now) else None
         can_be_adopted = (
             record.forgotten is None
             and record.expires > now
@@ -215,7 +215,7 @@ class _Seat:
                     f"{self._issuer.wait_timeout:g} seconds: raise wait_timeout, or run again to wait on for the "
                     "remembered stream."
                 )
-            self._stream = yield Look(self._look_up(lease), deadline)
+            self._stream = yield Poll(self._look_up(lease), deadline)
 
     def _look_up(self, lease: Lease) -> Callable[[], Stream | None]:
         return partial(self._issuer.service.look_up, self._key, str(lease.stream_id))
@@ -226,15 +226,15 @@ class _Seat:
         if stream is None:
             return f"{name} is gone"
         if stream.is_dead:
-            return f"{name} is {in_words(stream.state, stream.status_code)}"
+            return f"{name} is {describe_state(stream.state, stream.status_code)}"
         expires, now = stream.expires_at or lease.expires, self._issuer.now()
         if expires <= now:
-            return f"{name} expired at {format_moment(expires)}"
+            return f"{name} expired at {to_iso8601(expires)}"
         # What was created for this run's own token is as good as it gets.
         if self._is_own and self._issuer.client_token is None:
             return None
-        if expires < self._issuer.need.good_until(now):
-            return f"{name} works until {format_moment(expires)} only, which is sooner than was asked for"
+        if expires < self._issuer.need.required_until(now):
+            return f"{name} works until {to_iso8601(expires)} only, which is sooner than was asked for"
         return None
 
     def _refusal(self, problem: str, lease: Lease) -> str:

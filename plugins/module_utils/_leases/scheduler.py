@@ -19,15 +19,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from .._exceptions import LabstreamError, LeaseStoreError
+from .._errors import LabstreamError, LeaseStoreError
 from .._nimble.states import Stream
 from .lease import Lease, LeaseKey
 from .stores.base import LeaseStore, Replace, Write
 
 # Seconds between rounds of looks: short at first, since most of what is waited for takes no longer.
-FIRST_PAUSE = 0.25
-LONGEST_PAUSE = 5.0
-PAUSE_GROWTH = 1.5
+MIN_DELAY = 0.25
+MAX_DELAY = 5.0
+DELAY_GROWTH = 1.5
 
 
 class Call(NamedTuple):
@@ -36,7 +36,7 @@ class Call(NamedTuple):
     function: Callable[[], Any]
 
 
-class Look(NamedTuple):
+class Poll(NamedTuple):
     """Call the service after a pause, together with all others who look, but at ``deadline`` (monotonic) at the latest.
 
     So waiting holds no place among the calls under way. A round begins once no other call is under way.
@@ -63,7 +63,7 @@ class Outcome:
     """
 
     key: LeaseKey
-    held: Lease | None
+    existing: Lease | None
     lease: Lease | None = None
     issued: bool = False
     failure: Failure | None = None
@@ -79,9 +79,9 @@ class Outcome:
 Steps = Generator[Any, Any, Outcome]
 
 
-def take_side_by_side(
+def run_concurrently(
     steps: Mapping[LeaseKey, Steps],
-    held: Mapping[LeaseKey, Lease],
+    existing: Mapping[LeaseKey, Lease],
     *,
     store: LeaseStore,
     now: Callable[[], datetime],
@@ -94,54 +94,54 @@ def take_side_by_side(
     """
     executor = ThreadPoolExecutor(max_workers=concurrency)
     try:
-        return _Taking(steps, held, store, now, executor, concurrency).to_the_end()
+        return _Scheduler(steps, existing, store, now, executor, concurrency).to_the_end()
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
 
 
-class _Taking:
+class _Scheduler:
     """Where every seat stands."""
 
     def __init__(
         self,
         steps: Mapping[LeaseKey, Steps],
-        held: Mapping[LeaseKey, Lease],
+        existing: Mapping[LeaseKey, Lease],
         store: LeaseStore,
         now: Callable[[], datetime],
         executor: ThreadPoolExecutor,
         concurrency: int,
     ) -> None:
         self._steps = steps
-        self._held = held
+        self._held = existing
         self._store = store
         self._now = now
         self._executor = executor
         # Enough to keep all workers busy, but no more: should the store hang or fail, few URLs are lost.
-        self._most_under_way = 2 * concurrency
+        self._max_in_flight = 2 * concurrency
         self._outcomes: dict[LeaseKey, Outcome] = {}
         self._to_call: deque[tuple[LeaseKey, Callable[[], Any]]] = deque()
-        self._under_way: dict[Future[Any], LeaseKey] = {}
+        self._in_flight: dict[Future[Any], LeaseKey] = {}
         self._to_write: list[tuple[LeaseKey, Write | Replace]] = []
-        self._to_look: list[tuple[LeaseKey, Look]] = []
-        self._pause = FIRST_PAUSE
+        self._to_poll: list[tuple[LeaseKey, Poll]] = []
+        self._pause = MIN_DELAY
         self._round_began = time.monotonic()
         self._given_up: LeaseStoreError | None = None
 
     def to_the_end(self) -> dict[LeaseKey, Outcome]:
         for key in self._steps:
-            self._go_on(key)
+            self._resume(key)
         while len(self._outcomes) < len(self._steps):
             if self._to_write:
                 self._write()
-            elif self._given_up and (self._to_call or self._to_look):
+            elif self._given_up and (self._to_call or self._to_poll):
                 self._refuse(self._given_up)
-            elif self._to_call or self._under_way:
+            elif self._to_call or self._in_flight:
                 self._call()
             else:
-                self._begin_round()
+                self._poll_when_due()
         return self._outcomes
 
-    def _go_on(self, key: LeaseKey, reply: Any = None, error: BaseException | None = None) -> None:
+    def _resume(self, key: LeaseKey, reply: Any = None, error: BaseException | None = None) -> None:
         """Tell the seat what came of its last step, and note its next."""
         steps = self._steps[key]
         try:
@@ -153,56 +153,56 @@ class _Taking:
         else:
             if isinstance(step, (Write, Replace)):
                 self._to_write.append((key, step))
-            elif isinstance(step, Look):
-                self._to_look.append((key, step))
+            elif isinstance(step, Poll):
+                self._to_poll.append((key, step))
             else:
                 self._to_call.append((key, step.function))
 
     def _write(self) -> None:
         """What came back at the same time is written at the same time: a store takes long for each write."""
         changes, self._to_write = self._to_write, []
-        held = self._store.write([change for _key, change in changes], now=self._now())
-        for (key, _change), lease in zip(changes, held, strict=True):
+        existing = self._store.write([change for _key, change in changes], now=self._now())
+        for (key, _change), lease in zip(changes, existing, strict=True):
             if isinstance(lease, LeaseStoreError):
                 self._given_up = LeaseStoreError(f"Given up, since the lease store failed: {lease}")
-                self._go_on(key, error=lease)
+                self._resume(key, error=lease)
             else:
-                self._go_on(key, lease)
+                self._resume(key, lease)
         if self._given_up:
             self._refuse(self._given_up)
 
     def _call(self) -> None:
-        while self._to_call and len(self._under_way) < self._most_under_way:
+        while self._to_call and len(self._in_flight) < self._max_in_flight:
             key, function = self._to_call.popleft()
-            self._under_way[self._executor.submit(function)] = key
-        done, _others = wait(self._under_way, return_when=FIRST_COMPLETED)
+            self._in_flight[self._executor.submit(function)] = key
+        done, _others = wait(self._in_flight, return_when=FIRST_COMPLETED)
         for call in done:
-            key, error = self._under_way.pop(call), call.exception()
-            self._go_on(key, None if error else call.result(), error)
+            key, error = self._in_flight.pop(call), call.exception()
+            self._resume(key, None if error else call.result(), error)
 
-    def _begin_round(self) -> None:
+    def _poll_when_due(self) -> None:
         """Pause, counted from the last round's begin, and let all look who wait to; those whose deadline comes first
         look alone then, or a class whose creation took long would at its end look anew at every deadline.
         """
         round_due = self._round_began + self._pause
-        due = min(round_due, *(look.deadline for _key, look in self._to_look))
+        due = min(round_due, *(look.deadline for _key, look in self._to_poll))
         time.sleep(max(0.0, due - time.monotonic()))
         now = max(due, time.monotonic())
-        waiting, self._to_look = self._to_look, []
+        waiting, self._to_poll = self._to_poll, []
         if now >= round_due:
-            self._pause = min(self._pause * PAUSE_GROWTH, LONGEST_PAUSE)
+            self._pause = min(self._pause * DELAY_GROWTH, MAX_DELAY)
             self._round_began = now
         for key, look in waiting:
             if now >= min(round_due, look.deadline):
                 self._to_call.append((key, look.function))
             else:
-                self._to_look.append((key, look))
+                self._to_poll.append((key, look))
 
     def _refuse(self, error: LeaseStoreError) -> None:
         """Call no more for anybody who wants to: what would come of it could not be remembered."""
-        keys = [key for key, _function in self._to_call] + [key for key, _look in self._to_look]
-        keys += [self._under_way.pop(call) for call in list(self._under_way) if call.cancel()]
+        keys = [key for key, _function in self._to_call] + [key for key, _look in self._to_poll]
+        keys += [self._in_flight.pop(call) for call in list(self._in_flight) if call.cancel()]
         self._to_call.clear()
-        self._to_look.clear()
+        self._to_poll.clear()
         for key in keys:
-            self._go_on(key, error=error)
+            self._resume(key, error=error)

@@ -27,9 +27,8 @@ except ImportError:
 from ansible.module_utils.ansible_release import __version__ as ansible_version
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info, is_boto3_error_code
 
-from .._client import endpoint_host, pauses_between_tries, service_client
-from .._errors import AnsibleNimbleError, NimbleErrorHandler
-from .._exceptions import InvalidOption, NotReady
+from .._client import build_client, endpoint_host, retry_delays
+from .._errors import AnsibleNimbleError, InvalidOption, NimbleErrorHandler, NotReady
 from .._leases.lease import LeaseKey, is_url
 from .._module import LabstreamAWSModule
 from .._version import COLLECTION_NAME, COLLECTION_VERSION
@@ -145,11 +144,11 @@ def _stream_of(described: dict[str, Any]) -> Stream:
 
 def _moment_of(described: dict[str, Any], member: str) -> datetime | None:
     """In UTC and rounded down to whole seconds."""
-    moment = described.get(member)
-    return moment.astimezone(timezone.utc).replace(microsecond=0) if moment else None
+    when = described.get(member)
+    return when.astimezone(timezone.utc).replace(microsecond=0) if when else None
 
 
-def nimble_client(module: LabstreamAWSModule, studio_id: str, concurrency: int) -> Any:
+def build_nimble_client(module: LabstreamAWSModule, studio_id: str, concurrency: int) -> Any:
     """A client of an endpoint that speaks the API. AWS's own is tried once first, since AWS has closed it.
 
     Args:
@@ -162,9 +161,9 @@ def nimble_client(module: LabstreamAWSModule, studio_id: str, concurrency: int) 
         LabstreamError: the options do not say how to connect.
     """
     create = partial(create_client, module)
-    client = service_client(module, SERVICE, concurrency, create=create)
+    client = build_client(module, SERVICE, concurrency, create=create)
     if endpoint_host(client).partition(":")[0].endswith(_OF_AWS):
-        probe = service_client(module, SERVICE, 1, create=create, attempts=1, timeout=PROBE_TIMEOUT)
+        probe = build_client(module, SERVICE, 1, create=create, attempts=1, timeout=PROBE_TIMEOUT)
         try:
             get_studio_arn(probe, studio_id)
         except AnsibleNimbleError as e:
@@ -230,7 +229,7 @@ class StudioStreams:
             NotReady: the session is missing or not READY, as far as that is why the service refused.
             AnsibleNimbleError: the call failed otherwise.
         """
-        pauses = pauses_between_tries(self.client)
+        pauses = retry_delays(self.client)
         while True:
             try:
                 return create_streaming_session_stream(

@@ -16,20 +16,19 @@ from typing import Any
 
 from ansible.module_utils.common.dict_transformations import camel_dict_to_snake_dict
 
-from .._client import pauses_between_tries
-from .._errors import AnsibleNimbleError
-from .._exceptions import LabstreamError, NotReady
+from .._client import retry_delays
+from .._errors import AnsibleNimbleError, LabstreamError, NotReady
 from .._leases.scheduler import Failure
-from .._leases.summary import reasons_of
+from .._leases.summary import format_reasons
 from .._module import LabstreamAWSModule
-from .._time import moments_as_text
+from .._time import datetimes_to_iso8601
 from .api import (
     CONFLICT,
+    build_nimble_client,
     get_streaming_session,
     get_studio_arn,
     missing_session,
     missing_studio,
-    nimble_client,
     start_streaming_session,
 )
 from .states import READY, START_IN_PROGRESS, STOPPED, session_problem
@@ -51,7 +50,7 @@ def client_of_studio(module: LabstreamAWSModule) -> Any:
         LabstreamError: the options do not say how to connect.
     """
     studio_id = module.params["studio_id"]
-    client = nimble_client(module, studio_id, module.params["concurrency"])
+    client = build_nimble_client(module, studio_id, module.params["concurrency"])
     arn = get_studio_arn(client, studio_id)
     if arn is None:
         raise missing_studio(client, studio_id)
@@ -69,13 +68,13 @@ def look_up(client: Any, studio_id: str, session_ids: Sequence[str], concurrency
         return list(executor.map(partial(get_streaming_session, client, studio_id), session_ids))
 
 
-def facts_of(session: Mapping[str, Any]) -> dict[str, Any]:
+def build_facts(session: Mapping[str, Any]) -> dict[str, Any]:
     """A session as results tell it: the API's members in snake case, moments as text."""
-    snaked = camel_dict_to_snake_dict(moments_as_text(session), ignore_list=["tags"])
+    snaked = camel_dict_to_snake_dict(datetimes_to_iso8601(session), ignore_list=["tags"])
     return {**dict.fromkeys(_ALWAYS), **snaked}
 
 
-def counts_of(sessions: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+def count_states(sessions: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     """How many of the sessions are in each state."""
     return dict(sorted(Counter(str(session.get("state")) for session in sessions).items()))
 
@@ -113,7 +112,7 @@ def start(
 
 
 def _start(client: Any, studio_id: str, check_mode: bool, session_id: str) -> Started:
-    session, pauses = None, pauses_between_tries(client)
+    session, pauses = None, retry_delays(client)
     try:
         while True:
             session = get_streaming_session(client, studio_id, session_id)
@@ -138,7 +137,7 @@ def _start(client: Any, studio_id: str, check_mode: bool, session_id: str) -> St
         return Started(session_id, session, session, failure=Failure(e.code, str(e)))
 
 
-def summary_of(outcomes: Sequence[Started]) -> dict[str, int]:
+def build_summary(outcomes: Sequence[Started]) -> dict[str, int]:
     """The starts in numbers: ``requested``, ``started``, ``unchanged`` and ``failed``."""
     started = sum(outcome.started for outcome in outcomes)
     failed = sum(outcome.failure is not None for outcome in outcomes)
@@ -146,7 +145,7 @@ def summary_of(outcomes: Sequence[Started]) -> dict[str, int]:
     return dict(requested=len(outcomes), started=started, unchanged=unchanged, failed=failed)
 
 
-def diff_of(outcomes: Sequence[Started]) -> dict[str, dict[str, Any]]:
+def build_diff(outcomes: Sequence[Started]) -> dict[str, dict[str, Any]]:
     """Before and after: which session is in which state."""
     return dict(
         before={outcome.session_id: outcome.before.get("state") for outcome in outcomes if outcome.before},
@@ -159,4 +158,4 @@ def failure_message(outcomes: Sequence[Started]) -> str | None:
     failures = [(outcome.session_id, outcome.failure) for outcome in outcomes if outcome.failure]
     if not failures:
         return None
-    return f"{len(failures)} of {len(outcomes)} sessions are neither ready nor starting: {reasons_of(failures)}."
+    return f"{len(failures)} of {len(outcomes)} sessions are neither ready nor starting: {format_reasons(failures)}."

@@ -37,7 +37,7 @@ _START = (
 )
 
 # What to do about a session in such a state before a stream can be created.
-_CURES_OF_SESSION = {
+_SESSION_REMEDIES = {
     CREATE_IN_PROGRESS: "wait until it is READY",
     START_IN_PROGRESS: "wait until it is READY",
     STOPPED: f"{_START}, wait until it is READY",
@@ -78,7 +78,7 @@ class Stream:
         return self.state not in (READY, CREATE_IN_PROGRESS)
 
 
-def in_words(state: str | None, status_code: str | None) -> str:
+def describe_state(state: str | None, status_code: str | None) -> str:
     """State and status code with what they mean, such as ``CREATE_FAILED (INTERNAL_ERROR: the service failed)``."""
     if not status_code:
         return str(state)
@@ -88,5 +88,5 @@ def in_words(state: str | None, status_code: str | None) -> str:
 
 def session_problem(session_id: str, state: str | None, status_code: str | None) -> str:
     """One sentence on a session that is not READY."""
-    cure = _CURES_OF_SESSION.get(str(state), _REPLACE)
-    return f"Session {session_id!r} is {in_words(state, status_code)}, not READY: {cure}, then run again."
+    remedy = _SESSION_REMEDIES.get(str(state), _REPLACE)
+    return f"Session {session_id!r} is {describe_state(state, status_code)}, not READY: {remedy}, then run again."

@@ -11,30 +11,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .._exceptions import InvalidOption, quote
+from .._errors import InvalidOption, quote
 
-SHORTEST_EXPIRATION = 60
-LONGEST_EXPIRATION = 3600
-LONGEST_CLIENT_TOKEN = 64
+MIN_EXPIRATION = 60
+MAX_EXPIRATION = 3600
+MAX_CLIENT_TOKEN_LENGTH = 64
 # The API's own have 22 characters, and names no limit.
-LONGEST_ID = 256
+MAX_ID_LENGTH = 256
 
 
-def check_id(option: str, value: str) -> None:
+def validate_id(option: str, value: str) -> None:
     """Refuse an id that cannot be one part of a URL's path.
 
     Raises:
         InvalidOption: naming the value.
     """
     is_part = value.isprintable() and not set(value) & set("/ ") and value not in (".", "..")
-    if not is_part or not 0 < len(value) <= LONGEST_ID:
+    if not is_part or not 0 < len(value) <= MAX_ID_LENGTH:
         raise InvalidOption(
-            f"{option} is {quote(value)}, but an id is text of 1 to {LONGEST_ID} characters without spaces and "
+            f"{option} is {quote(value)}, but an id is text of 1 to {MAX_ID_LENGTH} characters without spaces and "
             "slashes, and not '.' or '..'."
         )
 
 
-def check_session_ids(option: str, session_ids: Sequence[str]) -> None:
+def validate_session_ids(option: str, session_ids: Sequence[str]) -> None:
     """Refuse ids that cannot be ones, and lists that are empty or name a session twice.
 
     Raises:
@@ -44,7 +44,7 @@ def check_session_ids(option: str, session_ids: Sequence[str]) -> None:
         raise InvalidOption(f"{option} is empty: name at least one session.")
     entries: dict[str, int] = {}
     for number, session_id in enumerate(session_ids, start=1):
-        check_id(f"Entry {number} of {option}", session_id)
+        validate_id(f"Entry {number} of {option}", session_id)
         if session_id in entries:
             raise InvalidOption(
                 f"Entries {entries[session_id]} and {number} of {option} are both {quote(session_id)}: remove one."
@@ -52,28 +52,28 @@ def check_session_ids(option: str, session_ids: Sequence[str]) -> None:
         entries[session_id] = number
 
 
-def check_expiration(expiration_in_seconds: int) -> None:
+def validate_expiration(expiration_in_seconds: int) -> None:
     """Refuse a validity that the service does not grant.
 
     Raises:
         InvalidOption: naming the value.
     """
-    if not SHORTEST_EXPIRATION <= expiration_in_seconds <= LONGEST_EXPIRATION:
+    if not MIN_EXPIRATION <= expiration_in_seconds <= MAX_EXPIRATION:
         raise InvalidOption(
-            f"expiration_in_seconds is {expiration_in_seconds}, but it must be from {SHORTEST_EXPIRATION} to "
-            f"{LONGEST_EXPIRATION} (one hour)."
+            f"expiration_in_seconds is {expiration_in_seconds}, but it must be from {MIN_EXPIRATION} to "
+            f"{MAX_EXPIRATION} (one hour)."
         )
 
 
-def check_client_token(client_token: str) -> None:
+def validate_client_token(client_token: str) -> None:
     """Refuse a token that the service does not take, or that no HTTP header can carry as it is.
 
     Raises:
         InvalidOption: naming the value.
     """
     is_plain = client_token.isascii() and client_token.isprintable() and client_token == client_token.strip()
-    if not (1 <= len(client_token) <= LONGEST_CLIENT_TOKEN and is_plain):
+    if not (1 <= len(client_token) <= MAX_CLIENT_TOKEN_LENGTH and is_plain):
         raise InvalidOption(
             f"client_token is {quote(client_token)} (length {len(client_token)}), but it must have 1 to "
-            f"{LONGEST_CLIENT_TOKEN} printable ASCII characters, and no space at its ends."
+            f"{MAX_CLIENT_TOKEN_LENGTH} printable ASCII characters, and no space at its ends."
         )

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
-from ..._exceptions import InvalidOption, quote
+from ..._errors import InvalidOption, quote
 
 NONE = "none"
 DEFAULT_LEASE_STORE = "sqlite:///~/.ansible/labstream/leases.sqlite3"
@@ -42,7 +42,7 @@ def is_table_name(name: str) -> bool:
     return _TABLE_NAME.fullmatch(name) is not None
 
 
-def address_of(lease_store: str) -> SQLiteFile | LeaseTable | None:
+def parse_address(lease_store: str) -> SQLiteFile | LeaseTable | None:
     """What the option names: ``sqlite:///PATH``, ``dynamodb://TABLE?PARAMETERS``, or None for ``none``.
 
     Raises:

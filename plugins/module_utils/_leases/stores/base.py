@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from ..._exceptions import LeaseStoreError
+from ..._errors import LeaseStoreError
 from ..lease import Lease, LeaseKey
 
 

@@ -26,24 +26,23 @@ try:
 except ImportError:
     pass  # Handled by AnsibleAWSModule.
 
-from ..._client import pauses_between_tries
-from ..._errors import AnsibleLeaseTableError, LeaseTableErrorHandler
-from ..._exceptions import LeaseStoreError, quote
+from ..._client import retry_delays
+from ..._errors import AnsibleLeaseTableError, LeaseStoreError, LeaseTableErrorHandler, quote
 from ..lease import RETENTION, Lease, LeaseKey
 from .base import Replace, Write
-from .dynamodb_table import describe_table, wrong_keys
+from .dynamodb_table import describe_table, find_wrong_keys
 
 _Result = TypeVar("_Result")
 
 # What the service takes at once (BatchGetItem, BatchWriteItem).
-MOST_READ = 100
-MOST_DELETED = 25
+MAX_READ = 100
+MAX_DELETED = 25
 # So many times a write that met a lease finds none a moment later.
-TRIES = 3
+MAX_ATTEMPTS = 3
 
 CONDITION_FAILED = "ConditionalCheckFailedException"
 
-_MOMENTS = ("issued", "expires", "forgotten")
+_DATETIMES = ("issued", "expires", "forgotten")
 _WHOLE_NUMBERS = ("validity",)
 _TEXTS = ("url", "url_sha256", "lab", "client_token", "stream_id")
 
@@ -135,7 +134,7 @@ class DynamoDBLeaseStore:
 
     def read(self, keys: Collection[LeaseKey], *, now: datetime) -> dict[LeaseKey, Lease]:
         """The leases of these keys, a hundred of them in each call."""
-        items = self._side_by_side(self._read_hundred, _parts([self._item_key(key) for key in keys], MOST_READ))
+        items = self._side_by_side(self._read_hundred, _parts([self._item_key(key) for key in keys], MAX_READ))
         return self._leases(itertools.chain.from_iterable(items), now)
 
     def find(self, scope: str | None, *, now: datetime) -> dict[LeaseKey, Lease]:
@@ -163,7 +162,7 @@ class DynamoDBLeaseStore:
         """
         item_keys = [self._item_key(key) for key in keys]
         if purge:
-            errors = self._side_by_side(self._delete, _parts(item_keys, MOST_DELETED))
+            errors = self._side_by_side(self._delete, _parts(item_keys, MAX_DELETED))
         else:
             errors = self._side_by_side(partial(self._forget, now, lab), item_keys)
         for error in errors:
@@ -186,10 +185,10 @@ class DynamoDBLeaseStore:
 
     def _write(self, now: datetime, change: Write | Replace) -> Lease | LeaseStoreError | None:
         try:
-            for _try in range(TRIES):
-                held = self._put(now, change)
-                if held is not None or isinstance(change, Replace):
-                    return held
+            for _try in range(MAX_ATTEMPTS):
+                existing = self._put(now, change)
+                if existing is not None or isinstance(change, Replace):
+                    return existing
             return LeaseStoreError(
                 f"The lease of seat {change.lease.key.seat!r} in the table {self._table!r} kept appearing and being "
                 "purged while it was to be written: let one run at a time use this lab, and run again."
@@ -207,7 +206,7 @@ class DynamoDBLeaseStore:
         values: dict[str, str | int] = {":expected": change.expected or _NO_ID}
         if isinstance(change, Write):
             values.update({":mine": lease.lease_id, ":now": _seconds(now)})
-        held = self._call(
+        existing = self._call(
             _unless_refused,
             put_item,
             Item={**key, **self._attributes(lease)},
@@ -215,9 +214,9 @@ class DynamoDBLeaseStore:
             ExpressionAttributeValues=self._values(**values),
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
-        if held is None:
+        if existing is None:
             return lease
-        item = held or self._call(get_item, Key=key, ConsistentRead=True).get("Item")
+        item = existing or self._call(get_item, Key=key, ConsistentRead=True).get("Item")
         return self._lease(item) if item else None
 
     def _forget(self, now: datetime, lab: str | None, item_key: dict[str, Any]) -> LeaseStoreError | None:
@@ -259,7 +258,7 @@ class DynamoDBLeaseStore:
     ) -> list[dict[str, Any]]:
         """Call again with what the service has left unprocessed, which it does when it is busy."""
         found: list[dict[str, Any]] = []
-        for pause in (0.0, *pauses_between_tries(self._client)):
+        for pause in (0.0, *retry_delays(self._client)):
             time.sleep(pause)
             items, left = call(left)
             found += items
@@ -271,7 +270,7 @@ class DynamoDBLeaseStore:
         )
 
     def _refuse_other_keys(self, client: Any, **parameters: Any) -> None:
-        problem = wrong_keys(describe_table(client, **parameters))
+        problem = find_wrong_keys(describe_table(client, **parameters))
         if problem:
             raise LeaseStoreError(
                 f"The table {self._table!r} cannot hold leases, since {problem}: name another table in lease_store, "
@@ -297,8 +296,8 @@ class DynamoDBLeaseStore:
             e.message = f"{e.message} {self._table!r}"
             sentence = str(e)
             if e.code == "ValidationException" and "schema" in sentence:
-                cure = "look whether this is a table that the playbook labstream.aws.lease_table makes"
-                sentence = f"{sentence.rstrip('.')}: {cure}."
+                remedy = "look whether this is a table that the playbook labstream.aws.lease_table makes"
+                sentence = f"{sentence.rstrip('.')}: {remedy}."
             raise LeaseStoreError(sentence) from e
 
     def _side_by_side(self, function: Callable[[Any], _Result], values: Iterable[Any]) -> list[_Result]:
@@ -312,15 +311,15 @@ class DynamoDBLeaseStore:
 
     def _attributes(self, lease: Lease) -> dict[str, Any]:
         """The attributes of a lease's item without its key."""
-        moments = {name: getattr(lease, name) for name in _MOMENTS}
+        moments = {name: getattr(lease, name) for name in _DATETIMES}
         values = {name: getattr(lease, name) for name in ("lease_id", *_TEXTS, *_WHOLE_NUMBERS)}
-        values.update({name: _seconds(moment) for name, moment in moments.items() if moment is not None})
+        values.update({name: _seconds(when) for name, when in moments.items() if when is not None})
         values.update(purpose=lease.key.purpose or None, delete_after=_seconds(lease.expires + RETENTION))
         return self._values(**{name: value for name, value in values.items() if value is not None})
 
     def _leases(self, items: Iterable[Mapping[str, Any]], now: datetime) -> dict[LeaseKey, Lease]:
         """The leases of the items as a reader sees them."""
-        seen = (self._lease(item).seen_at(now) for item in items)
+        seen = (self._lease(item).visible_at(now) for item in items)
         return {lease.key: lease for lease in seen if lease}
 
     def _lease(self, item: Mapping[str, Any]) -> Lease:
@@ -328,7 +327,7 @@ class DynamoDBLeaseStore:
             values = {name: self._deserialize(value) for name, value in item.items()}
             fields: dict[str, Any] = {name: values.get(name) for name in _TEXTS}
             fields.update({name: int(values[name]) for name in _WHOLE_NUMBERS if name in values})
-            fields.update({name: _moment(values[name]) for name in _MOMENTS if name in values})
+            fields.update({name: _moment(values[name]) for name in _DATETIMES if name in values})
             seat, purpose = values["seat"], values.get("purpose", "")
             key = LeaseKey(values["scope"], seat.rpartition(" ")[0] if purpose else seat, purpose)
             texts = (*key, values["lease_id"], *(fields[name] for name in _TEXTS if name in values))
@@ -369,8 +368,8 @@ def _parts(values: list[Any], size: int) -> Iterator[list[Any]]:
     return (values[start : start + size] for start in range(0, len(values), size))
 
 
-def _seconds(moment: datetime) -> int:
-    return int(moment.timestamp())
+def _seconds(when: datetime) -> int:
+    return int(when.timestamp())
 
 
 def _moment(seconds: Any) -> datetime:

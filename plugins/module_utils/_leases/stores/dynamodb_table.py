@@ -23,8 +23,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.tagging import (
     boto3_tag_list_to_ansible_dict,
 )
 
-from ..._errors import AnsibleLeaseTableError, LeaseTableErrorHandler
-from ..._exceptions import InvalidOption, LeaseStoreError, quote
+from ..._errors import AnsibleLeaseTableError, InvalidOption, LeaseStoreError, LeaseTableErrorHandler, quote
 from .address import is_table_name
 
 SERVICE = "dynamodb"
@@ -37,7 +36,7 @@ EXPIRES_BY = "delete_after"
 ACTIVE = "ACTIVE"
 _PASSING = ("CREATING", "UPDATING")
 # In seconds. A table without items is ACTIVE after a few.
-LONGEST_WAIT, PAUSE = 300, 2
+MAX_WAIT, PAUSE = 300, 2
 
 # What every resource of AWS takes for tags.
 MOST_TAGS, LONGEST_TAG_KEY, LONGEST_TAG_VALUE = 50, 128, 256
@@ -115,7 +114,7 @@ def tag_resource(client: Any, arn: str, tags: Mapping[str, str]) -> None:
     client.tag_resource(ResourceArn=arn, Tags=ansible_dict_to_boto3_tag_list(tags))
 
 
-def check_table_name(name: str) -> None:
+def validate_table_name(name: str) -> None:
     """Refuse a name that no table can have.
 
     Raises:
@@ -128,7 +127,7 @@ def check_table_name(name: str) -> None:
         )
 
 
-def check_tags(tags: Mapping[str, Any] | None) -> None:
+def validate_tags(tags: Mapping[str, Any] | None) -> None:
     """Refuse tags that no table can have.
 
     Raises:
@@ -145,7 +144,7 @@ def check_tags(tags: Mapping[str, Any] | None) -> None:
             )
 
 
-def check_kms_key_id(kms_key_id: str | None) -> None:
+def validate_kms_key_id(kms_key_id: str | None) -> None:
     """Refuse what is neither the id nor the ARN of a key.
 
     Raises:
@@ -158,7 +157,7 @@ def check_kms_key_id(kms_key_id: str | None) -> None:
         )
 
 
-def wrong_keys(table: Table) -> str | None:
+def find_wrong_keys(table: Table) -> str | None:
     """Why the table's keys are none for leases, as the rest of a sentence; None if they are right."""
     if table.keys == KEYS:
         return None
@@ -215,7 +214,7 @@ def wait_until_active(client: Any, name: str) -> Table:
     Raises:
         LeaseStoreError: it is not so after LONGEST_WAIT seconds, never will be, or has other keys.
     """
-    deadline = time.monotonic() + LONGEST_WAIT
+    deadline = time.monotonic() + MAX_WAIT
     while True:
         table = _describe(client, name)
         # It is told of a moment after it was created.
@@ -229,11 +228,10 @@ def wait_until_active(client: Any, name: str) -> Table:
             )
         if time.monotonic() >= deadline:
             raise LeaseStoreError(
-                f"Table {name!r} was still {status} after {LONGEST_WAIT} seconds: wait until it is ACTIVE, then run "
-                "again."
+                f"Table {name!r} was still {status} after {MAX_WAIT} seconds: wait until it is ACTIVE, then run again."
             )
         time.sleep(PAUSE)
-    problem = wrong_keys(table)
+    problem = find_wrong_keys(table)
     if problem:
         raise LeaseStoreError(f"Table {name!r} cannot hold leases, since {problem}: name another table.")
     return table
@@ -248,7 +246,7 @@ def _describe(client: Any, name: str) -> Table | None:
         return None
 
 
-def settings_of(client: Any, name: str, table: Table, *, with_tags: bool) -> dict[str, Any]:
+def get_settings(client: Any, name: str, table: Table, *, with_tags: bool) -> dict[str, Any]:
     """The settings that the table has now.
 
     Raises:
@@ -282,7 +280,7 @@ def _time_to_live(client: Any, name: str) -> str | None:
     return attribute
 
 
-def changes_to(settings: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+def compute_changes(settings: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
     """What of the settings is not as wanted, with its new value. Tags are added and changed, never removed."""
     target = dict(wanted)
     if "tags" in wanted:

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
-from ..._client import service_client
-from ..._exceptions import LeaseStoreError
+from ..._client import build_client
+from ..._errors import LeaseStoreError
 from ..._module import LabstreamAWSModule
-from .address import DEFAULT_LEASE_STORE, LeaseTable, SQLiteFile, address_of
+from .address import DEFAULT_LEASE_STORE, LeaseTable, SQLiteFile, parse_address
 from .base import LeaseStore, NoLeaseStore
 from .dynamodb import DynamoDBLeaseStore
 from .sqlite import SQLiteLeaseStore
@@ -24,7 +24,7 @@ CONCURRENCY = 16
 
 
 @contextmanager
-def lease_store_of(module: LabstreamAWSModule, *, create: bool) -> Iterator[LeaseStore]:
+def open_lease_store(module: LabstreamAWSModule, *, create: bool) -> Iterator[LeaseStore]:
     """The store, ready for use; it is closed at the end of the context.
 
     Args:
@@ -35,7 +35,7 @@ def lease_store_of(module: LabstreamAWSModule, *, create: bool) -> Iterator[Leas
         InvalidOption: lease_store names no store.
         LeaseStoreError: the store cannot be used.
     """
-    address = address_of(module.params["lease_store"])
+    address = parse_address(module.params["lease_store"])
     _refuse_what_is_thrown_away(module)
     with closing(_opened(module, address, create)) as store:
         yield store
@@ -59,7 +59,7 @@ def _lease_table(module: LabstreamAWSModule, address: LeaseTable) -> DynamoDBLea
         connection.update(profile_name=address.profile, aws_access_key_id=None, aws_secret_access_key=None)
         connection.update(aws_session_token=None)
     concurrency = module.params.get("concurrency", CONCURRENCY)
-    client = service_client(module, "dynamodb", concurrency, **connection)
+    client = build_client(module, "dynamodb", concurrency, **connection)
     return DynamoDBLeaseStore(client, address.name, concurrency=concurrency)
 
 

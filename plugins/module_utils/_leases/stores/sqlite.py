@@ -19,7 +19,7 @@ from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import quote
 
-from ..._exceptions import LeaseStoreError
+from ..._errors import LeaseStoreError
 from ..lease import RETENTION, Lease, LeaseKey
 from .base import Replace, Write
 
@@ -280,7 +280,7 @@ def _changed(database: sqlite3.Connection, change: Write | Replace, now: datetim
 
 def _leases_of_rows(rows: Iterable[tuple[Any, ...]], now: datetime) -> dict[LeaseKey, Lease]:
     """The leases of the rows as a reader sees them."""
-    seen = (_lease_of_row(row).seen_at(now) for row in rows)
+    seen = (_lease_of_row(row).visible_at(now) for row in rows)
     return {lease.key: lease for lease in seen if lease}
 
 
@@ -319,8 +319,8 @@ def _commit_or_roll_back(database: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def _seconds(moment: datetime) -> int:
-    return int(moment.timestamp())
+def _seconds(when: datetime) -> int:
+    return int(when.timestamp())
 
 
 def _moment(seconds: int) -> datetime:

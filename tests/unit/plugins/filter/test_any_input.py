@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 from tests import strategies
 
 FILTERS = Path(roster.__file__).parent
-LONGEST_SENTENCE = 1500
+MAX_MESSAGE_LENGTH = 1500
 LONGEST_SECONDS = 10
 
 LEARNER = {"learner": "anna", "name": "Anna", "email": "anna@example.org", "user_id": "anna", "session_id": "seat-1"}
@@ -112,7 +112,7 @@ def test_any_input_gives_something_or_one_sentence(name: str, good: dict[str, An
             sentence = str(refused)
             assert sentence.strip()
             assert len(sentence.splitlines()) == 1
-            assert len(sentence) <= LONGEST_SENTENCE
+            assert len(sentence) <= MAX_MESSAGE_LENGTH
         assert time.monotonic() - begun < LONGEST_SECONDS
 
     try_out()

@@ -16,8 +16,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.module_utils._exceptions import LeaseStoreError
-from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import Lease, LeaseKey, Need, url_sha256
+from ansible_collections.labstream.aws.plugins.module_utils._errors import LeaseStoreError
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import (
+    Lease,
+    LeaseKey,
+    ReusePolicy,
+    url_sha256,
+)
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import LeaseStore, Replace, Write
 
 NOW = datetime(2026, 11, 21, 8, 0, 0, tzinfo=UTC)
@@ -33,7 +38,7 @@ def after(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
 
 
-def key_of(seat: str = "anna", purpose: str = "", scope: str = SCOPE) -> LeaseKey:
+def build_key(seat: str = "anna", purpose: str = "", scope: str = SCOPE) -> LeaseKey:
     """The key of a lease."""
     return LeaseKey(scope, seat, purpose)
 
@@ -43,12 +48,12 @@ def lease_of(key: LeaseKey | None = None, *, expires: float = 3600, **fields: An
     lease_id = fields.pop("lease_id", os.urandom(8).hex())
     url = fields.pop("url", f"https://streaming.example.org/?secret={lease_id}")
     known = dict(url_sha256=url_sha256(url or ""), issued=NOW, validity=None, lab=None, forgotten=None)
-    return Lease(key=key or key_of(), lease_id=lease_id, url=url, expires=after(expires), **{**known, **fields})
+    return Lease(key=key or build_key(), lease_id=lease_id, url=url, expires=after(expires), **{**known, **fields})
 
 
-def need_of(**asked: Any) -> Need:
+def build_policy(**asked: Any) -> ReusePolicy:
     """What a caller of AppStream asks for."""
-    return Need(WEEK, **asked)
+    return ReusePolicy(WEEK, **asked)
 
 
 def intent_of(key: LeaseKey | None = None, *, expires: float = 3600, **fields: Any) -> Lease:
@@ -64,9 +69,9 @@ def stream_lease_of(key: LeaseKey | None = None, *, stream_id: str = "stream-1",
 
 def compare_and_set(store: LeaseStore, lease: Lease, *, expected: str | None = None, now: datetime = NOW) -> Lease:
     """What the store holds after a Write; raises what it fails with."""
-    held = _changed(store, Write(lease, expected), now)
-    assert held is not None
-    return held
+    existing = _changed(store, Write(lease, expected), now)
+    assert existing is not None
+    return existing
 
 
 def replace_lease(store: LeaseStore, lease: Lease, *, expected: str, now: datetime = NOW) -> Lease | None:
@@ -75,10 +80,10 @@ def replace_lease(store: LeaseStore, lease: Lease, *, expected: str, now: dateti
 
 
 def _changed(store: LeaseStore, change: Write | Replace, now: datetime) -> Lease | None:
-    [held] = store.write([change], now=now)
-    if isinstance(held, LeaseStoreError):
-        raise held
-    return held
+    [existing] = store.write([change], now=now)
+    if isinstance(existing, LeaseStoreError):
+        raise existing
+    return existing
 
 
 class MemoryStore:
@@ -93,7 +98,7 @@ class MemoryStore:
         return {key: lease for key, lease in self.find(None, now=now).items() if key in keys}
 
     def find(self, scope: str | None, *, now: datetime) -> dict[LeaseKey, Lease]:
-        seen = (lease.seen_at(now) for key, lease in self.leases.items() if scope in (None, key.scope))
+        seen = (lease.visible_at(now) for key, lease in self.leases.items() if scope in (None, key.scope))
         return {lease.key: lease for lease in seen if lease}
 
     def write(self, changes: Sequence[Write | Replace], *, now: datetime) -> list[Lease | LeaseStoreError | None]:
@@ -112,22 +117,22 @@ class MemoryStore:
 
     def compare_and_set(self, lease: Lease, *, expected: str | None, now: datetime) -> Lease:
         self.writes += 1
-        held = self.leases.get(lease.key)
-        if held is None or held.lease_id == expected or held.forgotten or held.expires <= now:
+        existing = self.leases.get(lease.key)
+        if existing is None or existing.lease_id == expected or existing.forgotten or existing.expires <= now:
             self.leases[lease.key] = lease
         return self.leases[lease.key]
 
     def replace(self, lease: Lease, *, expected: str, now: datetime) -> Lease | None:
         self.writes += 1
-        held = self.leases.get(lease.key)
-        if held and held.lease_id == expected and not held.forgotten:
+        existing = self.leases.get(lease.key)
+        if existing and existing.lease_id == expected and not existing.forgotten:
             self.leases[lease.key] = lease
         return self.leases.get(lease.key)
 
     def forget(self, keys: Collection[LeaseKey], *, now: datetime, purge: bool, lab: str | None = None) -> None:
         self.writes += 1
-        held = {key: self.leases[key] for key in keys if key in self.leases}
-        for key, lease in held.items():
+        existing = {key: self.leases[key] for key in keys if key in self.leases}
+        for key, lease in existing.items():
             if lab in (None, lease.lab):
                 del self.leases[key]
                 if not purge:

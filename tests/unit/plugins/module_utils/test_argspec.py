@@ -7,9 +7,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils._argspec import check_lease_arguments, moment_of
-from ansible_collections.labstream.aws.plugins.module_utils._exceptions import InvalidOption, quote
-from ansible_collections.labstream.aws.plugins.module_utils._time import format_moment
+from ansible_collections.labstream.aws.plugins.module_utils._argspec import parse_timestamp, validate_lease_arguments
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, quote
+from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
 
 WHO = ("user_id", "users")
 GOOD = {
@@ -41,7 +41,7 @@ GOOD = {
     ],
 )
 def test_arguments_within_their_limits_are_taken(arguments):
-    check_lease_arguments({**GOOD, **arguments}, WHO)
+    validate_lease_arguments({**GOOD, **arguments}, WHO)
 
 
 @pytest.mark.parametrize(
@@ -66,12 +66,12 @@ def test_arguments_within_their_limits_are_taken(arguments):
 )
 def test_arguments_beyond_their_limits_are_refused_by_name_and_value(arguments, message):
     with pytest.raises(InvalidOption) as refused:
-        check_lease_arguments({**GOOD, **arguments}, WHO)
+        validate_lease_arguments({**GOOD, **arguments}, WHO)
     assert str(refused.value).startswith(message)
 
 
 @pytest.mark.parametrize(
-    ("text", "moment"),
+    ("text", "when"),
     [
         ("2026-11-21T17:00:00+01:00", "2026-11-21T16:00:00Z"),
         ("2026-11-21T16:00:00Z", "2026-11-21T16:00:00Z"),
@@ -91,11 +91,11 @@ def test_arguments_beyond_their_limits_are_refused_by_name_and_value(arguments, 
         ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"),
     ],
 )
-def test_a_moment_is_read_and_written_in_utc(text, moment):
-    parsed = moment_of("valid_until", text)
+def test_a_moment_is_read_and_written_in_utc(text, when):
+    parsed = parse_timestamp("valid_until", text)
     assert parsed.utcoffset() == timedelta(0)
     assert parsed.microsecond == 0
-    assert format_moment(parsed) == moment
+    assert to_iso8601(parsed) == when
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_moment_is_read_and_written_in_utc(text, moment):
 )
 def test_what_is_no_time_is_refused(text):
     with pytest.raises(InvalidOption) as refused:
-        moment_of("valid_until", text)
+        parse_timestamp("valid_until", text)
     message = str(refused.value)
     assert message.startswith(f"valid_until is {quote(text)}, ")
     assert "which is no ISO 8601 time: " in message or "and there is no such time (" in message
@@ -137,7 +137,7 @@ def test_what_is_no_time_is_refused(text):
 @pytest.mark.parametrize("text", ["2026-11-21T17:00:00", "2026-11-21 17:00", "2026-11-21T17:00:00.5"])
 def test_a_time_without_offset_is_refused(text):
     with pytest.raises(InvalidOption) as refused:
-        moment_of("ends_at", text)
+        parse_timestamp("ends_at", text)
     assert str(refused.value) == (
         f"ends_at is {text!r}, which has no offset from UTC: write it like 2026-11-21T17:00:00+01:00."
     )
@@ -146,9 +146,9 @@ def test_a_time_without_offset_is_refused(text):
 @pytest.mark.parametrize("text", ["2026-11-21", "2026-11-21Z", "2026-11-21+01:00"])
 def test_a_date_alone_is_refused(text):
     with pytest.raises(InvalidOption, match=r"write it like 2026-11-21T17:00:00\+01:00\.$"):
-        moment_of("valid_until", text)
+        parse_timestamp("valid_until", text)
 
 
 def test_a_moment_of_another_zone_is_written_in_utc_without_fractions():
-    moment = datetime(2026, 11, 21, 17, 0, 0, 999_999, tzinfo=timezone(timedelta(hours=1)))
-    assert format_moment(moment) == "2026-11-21T16:00:00Z"
+    when = datetime(2026, 11, 21, 17, 0, 0, 999_999, tzinfo=timezone(timedelta(hours=1)))
+    assert to_iso8601(when) == "2026-11-21T16:00:00Z"

@@ -19,11 +19,11 @@ from ansible.module_utils import basic
 from ansible_collections.labstream.aws.plugins.module_utils import _client as client_utils
 from ansible_collections.labstream.aws.plugins.module_utils._client import (
     ServiceClock,
+    build_client,
     endpoint_host,
-    pauses_between_tries,
-    service_client,
+    retry_delays,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._exceptions import LabstreamError
+from ansible_collections.labstream.aws.plugins.module_utils._errors import LabstreamError
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.api import create_client
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError, ResponseStreamingError
@@ -50,7 +50,7 @@ def client_of(module, service, concurrency, **settings):
     """The client that a module has for a service."""
     if service == "nimble":
         settings["create"] = partial(create_client, module)
-    return service_client(module, service, concurrency, **settings)
+    return build_client(module, service, concurrency, **settings)
 
 
 @pytest.fixture(scope="module")
@@ -306,7 +306,7 @@ def test_attempts_and_timeout_win_over_the_users_settings(module_of, service, aw
 )
 def test_a_client_may_connect_otherwise_than_the_modules_options_say(module_of, connection_options, expected):
     module = module_of(**REGION_AND_KEYS, endpoint_url="http://127.0.0.1:5000")
-    connected = connection(service_client(module, "dynamodb", 7, **connection_options))
+    connected = connection(build_client(module, "dynamodb", 7, **connection_options))
     assert connected["max_pool_connections"] == 7
     assert connected["retries"] == {"mode": "standard", "total_max_attempts": 10}
     connected["access_key"] = connected["credentials"].access_key
@@ -324,7 +324,7 @@ def test_a_client_may_connect_otherwise_than_the_modules_options_say(module_of, 
 )
 def test_what_botocore_does_not_retry_is_tried_as_often_as_other_errors(retries, pauses):
     client = SimpleNamespace(meta=SimpleNamespace(config=SimpleNamespace(retries=retries)))
-    assert pauses_between_tries(client) == pauses
+    assert retry_delays(client) == pauses
 
 
 BAD_OPTIONS = [
@@ -448,17 +448,17 @@ def test_a_failure_is_retried_with_the_same_token_until_it_has_passed(module_of,
 )
 def test_a_client_that_adapts_is_paced_by_a_limiter_of_its_own(module_of, monkeypatch, settings, mode, is_paced):
     paced = []
-    monkeypatch.setattr(client_utils, "pace", lambda client, by: paced.append((client, by)))
+    monkeypatch.setattr(client_utils, "limit_rate", lambda client, by: paced.append((client, by)))
     module = module_of(**REGION_AND_KEYS, aws_config=settings.get("aws_config"))
-    clients = [service_client(module, "appstream", 7, attempts=settings.get("attempts")) for _number in range(2)]
+    clients = [build_client(module, "appstream", 7, attempts=settings.get("attempts")) for _number in range(2)]
     assert [client.meta.config.retries["mode"] for client in clients] == [mode] * 2
     assert [client for client, _by in paced] == (clients if is_paced else [])
     assert len({id(by) for _client, by in paced}) == len(paced)
 
 
 def test_a_botocore_without_the_parts_of_the_pacing_adapts_by_itself(module_of, monkeypatch):
-    monkeypatch.setattr(client_utils, "limiter", lambda: None)
-    connected = connection(service_client(module_of(**REGION_AND_KEYS), "appstream", 7))
+    monkeypatch.setattr(client_utils, "build_rate_limiter", lambda: None)
+    connected = connection(build_client(module_of(**REGION_AND_KEYS), "appstream", 7))
     assert connected["retries"] == {"mode": "adaptive", "total_max_attempts": 10}
 
 

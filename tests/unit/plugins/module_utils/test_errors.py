@@ -9,15 +9,13 @@ import re
 import pytest
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.labstream.aws.plugins.module_utils._errors import (
+    MAX_MESSAGE_LENGTH,
     AnsibleAppStreamError,
     AnsibleNimbleError,
     AppStreamErrorHandler,
+    LabstreamError,
     LeaseTableErrorHandler,
     NimbleErrorHandler,
-)
-from ansible_collections.labstream.aws.plugins.module_utils._exceptions import (
-    LONGEST_SENTENCE,
-    LabstreamError,
     NotReady,
 )
 from botocore import exceptions
@@ -395,7 +393,7 @@ def test_a_call_that_succeeds_gives_its_result_and_keeps_its_name():
 
 def test_what_a_service_says_is_cut_where_it_is_too_long_but_not_what_to_do():
     sentence = str(raised(client_error("AccessDenied", "spam " * 2_000_000)))
-    assert len(sentence) <= LONGEST_SENTENCE
+    assert len(sentence) <= MAX_MESSAGE_LENGTH
     assert sentence.startswith("Failed to create a streaming URL: the credentials may not do appstream:Create")
     assert " ... " in sentence
     assert sentence.endswith("in their IAM policy, or correct the names and the region if they are wrong.")

@@ -14,8 +14,8 @@ from ansible_collections.labstream.aws.plugins.module_utils._rate_limit import (
     _Calculator,
     _Clock,
     _Clocker,
-    limiter,
-    pace,
+    build_rate_limiter,
+    limit_rate,
 )
 from botocore.config import Config
 from botocore.retries.throttling import CubicCalculator
@@ -24,12 +24,12 @@ BEGUN = 1000.0
 
 
 def test_the_installed_botocore_has_the_parts():
-    assert limiter()
+    assert build_rate_limiter()
 
 
 def test_there_is_no_limiter_where_botocores_parts_take_something_else(monkeypatch):
     monkeypatch.setattr(pacing, "ClientRateLimiter", lambda rate: None)
-    assert limiter() is None
+    assert build_rate_limiter() is None
 
 
 def test_a_machine_whose_clock_is_set_back_does_not_wait_for_it(monkeypatch):
@@ -75,8 +75,8 @@ class TestSlowingDown:
 def test_the_rate_is_that_of_the_last_second(moments, rate):
     clock = SimpleNamespace(now=0.0)
     clocker = _Clocker(SimpleNamespace(current_time=lambda: clock.now))
-    for moment in moments:
-        clock.now = moment
+    for when in moments:
+        clock.now = when
         measured = clocker.record()
     assert measured == rate
 
@@ -87,7 +87,7 @@ def test_a_class_is_served_at_the_pace_of_the_service_with_few_refused_calls(sim
     simulator.add_fault(latency_seconds=0.1)
     retries = {"mode": "standard", "total_max_attempts": 10}
     client = simulator.client("appstream", config=Config(retries=retries, max_pool_connections=16))
-    pace(client, limiter())
+    limit_rate(client, build_rate_limiter())
 
     def issue(number):
         return client.create_streaming_url(StackName="course", FleetName="course-fleet", UserId=f"learner-{number}")

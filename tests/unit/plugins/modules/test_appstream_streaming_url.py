@@ -7,19 +7,19 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils._exceptions import InvalidOption
-from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import Need
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import ReusePolicy
 from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import Failure, Outcome
-from ansible_collections.labstream.aws.plugins.module_utils._leases.summary import name_of
+from ansible_collections.labstream.aws.plugins.module_utils._leases.summary import format_holder
 from ansible_collections.labstream.aws.plugins.modules.appstream_streaming_url import (
     Request,
+    build_entry,
+    build_policy,
     by_user_id,
-    entry_of,
-    need_of,
-    requests_of,
+    parse_requests,
 )
 
-from tests.unit.plugins.module_utils.support import SCOPE, key_of, lease_of
+from tests.unit.plugins.module_utils.support import SCOPE, build_key, lease_of
 
 WEEK = 604_800
 
@@ -68,7 +68,7 @@ def user(user_id, application_id=None, session_context=None):
     ],
 )
 def test_the_arguments_say_whose_urls_are_asked_for(given, requests):
-    assert requests_of(params(**given)) == requests
+    assert parse_requests(params(**given)) == requests
 
 
 TWICE = "with the same application_id and session_context: remove one, or give them different user ids."
@@ -107,7 +107,7 @@ TWICE = "with the same application_id and session_context: remove one, or give t
 )
 def test_a_class_that_cannot_be_served_is_refused(given, sentence):
     with pytest.raises(InvalidOption) as refused:
-        requests_of(params(**given))
+        parse_requests(params(**given))
     assert str(refused.value) == sentence
 
 
@@ -115,28 +115,30 @@ def test_a_class_that_cannot_be_served_is_refused(given, sentence):
 def test_a_bad_user_id_is_refused_wherever_it_stands(bad):
     for given in (dict(user_id=bad), dict(users=[user(bad)]), dict(users=[user("anna"), user(bad), user("ben")])):
         with pytest.raises(InvalidOption) as refused:
-            requests_of(params(**given))
+            parse_requests(params(**given))
         assert str(refused.value).startswith(f"user_id is {bad!r} (")
 
 
 @pytest.mark.parametrize(
     ("given", "need"),
     [
-        pytest.param({}, Need(WEEK, validity=60), id="the API's default"),
-        pytest.param(dict(validity=1), Need(WEEK, validity=1), id="the shortest"),
-        pytest.param(dict(validity=WEEK), Need(WEEK, validity=WEEK), id="the longest"),
+        pytest.param({}, ReusePolicy(WEEK, validity=60), id="the API's default"),
+        pytest.param(dict(validity=1), ReusePolicy(WEEK, validity=1), id="the shortest"),
+        pytest.param(dict(validity=WEEK), ReusePolicy(WEEK, validity=WEEK), id="the longest"),
         pytest.param(
-            dict(validity=3600, min_remaining=0), Need(WEEK, validity=3600, min_remaining=0), id="nothing must remain"
+            dict(validity=3600, min_remaining=0),
+            ReusePolicy(WEEK, validity=3600, min_remaining=0),
+            id="nothing must remain",
         ),
         pytest.param(
             dict(valid_until="2026-11-21T17:00:00+01:00", min_remaining=900),
-            Need(WEEK, valid_until=datetime(2026, 11, 21, 16, tzinfo=UTC), min_remaining=900),
+            ReusePolicy(WEEK, valid_until=datetime(2026, 11, 21, 16, tzinfo=UTC), min_remaining=900),
             id="a moment",
         ),
     ],
 )
 def test_the_arguments_say_how_long_a_url_must_be_good(given, need):
-    assert need_of(params(**given)) == need
+    assert build_policy(params(**given)) == need
 
 
 @pytest.mark.parametrize(
@@ -168,7 +170,7 @@ def test_the_arguments_say_how_long_a_url_must_be_good(given, need):
 )
 def test_a_duration_that_cannot_be_had_is_refused(given, sentence):
     with pytest.raises(InvalidOption) as refused:
-        need_of(params(**given))
+        build_policy(params(**given))
     assert str(refused.value) == sentence
 
 
@@ -190,7 +192,7 @@ def test_a_duration_that_cannot_be_had_is_refused(given, sentence):
 )
 def test_the_service_is_asked_for_what_is_given_and_no_more(request_, parameters, name):
     assert request_.parameters == parameters
-    assert name_of(request_.key(SCOPE)) == name
+    assert format_holder(request_.key(SCOPE)) == name
 
 
 def test_requests_have_equal_keys_only_if_they_are_equal():
@@ -203,17 +205,19 @@ def test_requests_have_equal_keys_only_if_they_are_equal():
 @pytest.mark.parametrize(
     ("outcome", "told"),
     [
-        pytest.param(Outcome(key_of(), None, lease_of(), issued=True), ("2026-11-21T09:00:00Z", True), id="a new URL"),
         pytest.param(
-            Outcome(key_of(), lease_of(), lease_of()), ("2026-11-21T09:00:00Z", False), id="one that was held"
+            Outcome(build_key(), None, lease_of(), issued=True), ("2026-11-21T09:00:00Z", True), id="a new URL"
         ),
-        pytest.param(Outcome(key_of(), lease_of(), issued=True), (None, True), id="one that would be issued"),
-        pytest.param(Outcome(key_of(), lease_of(), failure=Failure("Odd", "No.")), (None, False), id="none"),
+        pytest.param(
+            Outcome(build_key(), lease_of(), lease_of()), ("2026-11-21T09:00:00Z", False), id="one that was held"
+        ),
+        pytest.param(Outcome(build_key(), lease_of(), issued=True), (None, True), id="one that would be issued"),
+        pytest.param(Outcome(build_key(), lease_of(), failure=Failure("Odd", "No.")), (None, False), id="none"),
     ],
 )
 def test_an_entry_tells_all_but_the_url(outcome, told):
     expires, issued = told
-    assert entry_of(Request("anna", "cad", None), outcome) == dict(
+    assert build_entry(Request("anna", "cad", None), outcome) == dict(
         user_id="anna", application_id="cad", session_context=None, expires=expires, issued=issued
     )
 

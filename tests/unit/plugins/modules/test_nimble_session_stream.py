@@ -7,13 +7,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils._exceptions import InvalidOption
-from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import Need
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import ReusePolicy
 from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import Failure, Outcome
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.states import Stream
-from ansible_collections.labstream.aws.plugins.modules.nimble_session_stream import entry_of, need_of, sessions_of
+from ansible_collections.labstream.aws.plugins.modules.nimble_session_stream import (
+    build_entry,
+    build_policy,
+    sessions_of,
+)
 
-from tests.unit.plugins.module_utils.support import key_of, lease_of
+from tests.unit.plugins.module_utils.support import build_key, lease_of
 
 HOUR = 3600
 SECRET = "https://streaming.example.org/?secret"
@@ -74,23 +78,27 @@ def test_a_bad_id_is_refused_wherever_it_stands(bad):
 @pytest.mark.parametrize(
     ("given", "need"),
     [
-        pytest.param({}, Need(HOUR, validity=HOUR), id="the longest, which is the default"),
-        pytest.param(dict(expiration_in_seconds=60), Need(HOUR, validity=60), id="the shortest"),
-        pytest.param(dict(min_remaining=0), Need(HOUR, validity=HOUR, min_remaining=0), id="nothing must remain"),
+        pytest.param({}, ReusePolicy(HOUR, validity=HOUR), id="the longest, which is the default"),
+        pytest.param(dict(expiration_in_seconds=60), ReusePolicy(HOUR, validity=60), id="the shortest"),
+        pytest.param(
+            dict(min_remaining=0), ReusePolicy(HOUR, validity=HOUR, min_remaining=0), id="nothing must remain"
+        ),
         pytest.param(
             dict(expiration_in_seconds=60, min_remaining=59),
-            Need(HOUR, validity=60, min_remaining=59),
+            ReusePolicy(HOUR, validity=60, min_remaining=59),
             id="nearly all must remain",
         ),
-        pytest.param(dict(wait_timeout=1), Need(HOUR, validity=HOUR), id="the shortest wait"),
-        pytest.param(dict(wait_timeout=HOUR), Need(HOUR, validity=HOUR), id="the longest wait"),
-        pytest.param(dict(session_id="a", client_token="x"), Need(HOUR, validity=HOUR), id="the shortest token"),
-        pytest.param(dict(session_id="a", client_token="a ~" * 21), Need(HOUR, validity=HOUR), id="a long token"),
-        pytest.param(dict(session_id="a", force=True), Need(HOUR, validity=HOUR), id="force"),
+        pytest.param(dict(wait_timeout=1), ReusePolicy(HOUR, validity=HOUR), id="the shortest wait"),
+        pytest.param(dict(wait_timeout=HOUR), ReusePolicy(HOUR, validity=HOUR), id="the longest wait"),
+        pytest.param(dict(session_id="a", client_token="x"), ReusePolicy(HOUR, validity=HOUR), id="the shortest token"),
+        pytest.param(
+            dict(session_id="a", client_token="a ~" * 21), ReusePolicy(HOUR, validity=HOUR), id="a long token"
+        ),
+        pytest.param(dict(session_id="a", force=True), ReusePolicy(HOUR, validity=HOUR), id="force"),
     ],
 )
 def test_the_arguments_say_how_long_a_stream_must_be_good(given, need):
-    assert need_of(params(**given)) == need
+    assert build_policy(params(**given)) == need
 
 
 OF_AN_HOUR = "but it must be from 60 to 3600 (one hour)."
@@ -136,7 +144,7 @@ A_TOKEN = "but it must have 1 to 64 printable ASCII characters, and no space at 
 )
 def test_what_the_service_would_not_grant_is_refused(given, sentence):
     with pytest.raises(InvalidOption) as refused:
-        need_of(params(**given))
+        build_policy(params(**given))
     assert str(refused.value) == sentence
 
 
@@ -168,13 +176,15 @@ LEASE = lease_of(url=None, stream_id="stream-1", client_token="t")  # until 09:0
 @pytest.mark.parametrize(
     ("outcome", "entry"),
     [
-        pytest.param(Outcome(key_of(), None, LEASE, issued=True, stream=STREAM), ALL, id="a new stream"),
-        pytest.param(Outcome(key_of(), LEASE, LEASE, stream=STREAM), {**ALL, "issued": False}, id="one that was held"),
+        pytest.param(Outcome(build_key(), None, LEASE, issued=True, stream=STREAM), ALL, id="a new stream"),
         pytest.param(
-            Outcome(key_of(), LEASE, issued=True), {**NOTHING, "issued": True}, id="one that would be created"
+            Outcome(build_key(), LEASE, LEASE, stream=STREAM), {**ALL, "issued": False}, id="one that was held"
         ),
         pytest.param(
-            Outcome(key_of(), None, LEASE, issued=True, stream=Stream("stream-1", "READY")),
+            Outcome(build_key(), LEASE, issued=True), {**NOTHING, "issued": True}, id="one that would be created"
+        ),
+        pytest.param(
+            Outcome(build_key(), None, LEASE, issued=True, stream=Stream("stream-1", "READY")),
             {
                 **NOTHING,
                 "stream_id": "stream-1",
@@ -184,13 +194,13 @@ LEASE = lease_of(url=None, stream_id="stream-1", client_token="t")  # until 09:0
             },
             id="one of which the service tells little",
         ),
-        pytest.param(Outcome(key_of(), None, failure=Failure("Odd", "No.")), NOTHING, id="none"),
+        pytest.param(Outcome(build_key(), None, failure=Failure("Odd", "No.")), NOTHING, id="none"),
         pytest.param(
-            Outcome(key_of(), None, failure=Failure("NotReady", "No."), stream=STREAM),
+            Outcome(build_key(), None, failure=Failure("NotReady", "No."), stream=STREAM),
             {**ALL, "issued": False},
             id="one that is not good",
         ),
     ],
 )
 def test_an_entry_tells_all_but_the_url(outcome, entry):
-    assert entry_of(outcome) == entry
+    assert build_entry(outcome) == entry

@@ -12,10 +12,10 @@ from datetime import datetime
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils._exceptions import InvalidOption, LabstreamError
-from ansible_collections.labstream.aws.plugins.module_utils._handouts.handout import key_of
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, LabstreamError
+from ansible_collections.labstream.aws.plugins.module_utils._handouts.handout import build_key
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages import defused
-from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import LeaseKey, purpose_of
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import LeaseKey, build_purpose
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.sqlite import SQLiteLeaseStore
 from ansible_collections.labstream.aws.plugins.modules import streaming_handout
 from ansible_collections.labstream.aws.plugins.modules.streaming_handout import EMPTY_RESULT
@@ -29,7 +29,7 @@ from tests.unit.plugins.module_utils.support import (
     lease_of,
     searchable_folder,
 )
-from tests.unit.plugins.module_utils.support import key_of as lease_key
+from tests.unit.plugins.module_utils.support import build_key as lease_key
 
 URL = "https://streaming.example.org/?secret=correct-horse"
 CURE = "Name a file in a folder that the user of this task may write to."
@@ -150,8 +150,8 @@ def test_the_url_is_that_of_the_seats_purpose_and_scope(dest, store):
     elsewhere = SCOPE + "-2"
     remember(
         store,
-        lease_of(lease_key("anna", purpose_of("cad")), url=f"{URL}-cad"),
-        lease_of(lease_key("anna", purpose_of("cad", "x")), url=f"{URL}-cad-x"),
+        lease_of(lease_key("anna", build_purpose("cad")), url=f"{URL}-cad"),
+        lease_of(lease_key("anna", build_purpose("cad", "x")), url=f"{URL}-cad-x"),
         lease_of(lease_key("anna", scope=elsewhere), url=f"{URL}-elsewhere"),
     )
 
@@ -260,8 +260,8 @@ def test_another_mode_is_repaired(dest, store, mode):
 def test_a_new_url_is_written_into_the_file(dest, store):
     hand_out(dest, store, seat())
     with opened(store) as leases:
-        held = leases.read([lease_key("anna")], now=NOW)[lease_key("anna")]
-    remember(store, lease_of(lease_key("anna"), url=f"{URL}-new"), expected=held.lease_id)
+        existing = leases.read([lease_key("anna")], now=NOW)[lease_key("anna")]
+    remember(store, lease_of(lease_key("anna"), url=f"{URL}-new"), expected=existing.lease_id)
 
     assert hand_out(dest, store, seat())["changed"]
     assert rows(dest)[0]["streaming_url"] == f"{URL}-new"
@@ -398,7 +398,7 @@ def test_without_a_store_nobody_has_a_url(dest, tmp_path):
 )
 def test_a_seat_that_does_not_say_where_its_url_is_found_is_refused(missing, value, lack):
     with pytest.raises(InvalidOption) as error:
-        key_of(seat(**{missing: value}))
+        build_key(seat(**{missing: value}))
     assert str(error.value) == (
         f"A seat {lack.format(missing)}: pass on the seats as a role of this collection publishes them, such as "
         "appstream_lab_seats."
@@ -406,8 +406,10 @@ def test_a_seat_that_does_not_say_where_its_url_is_found_is_refused(missing, val
 
 
 def test_the_key_of_a_seat_is_that_of_its_lease():
-    assert key_of(seat(application_id="cad", session_context="x")) == LeaseKey(SCOPE, "anna", purpose_of("cad", "x"))
-    assert key_of(dict(seat="anna", scope=SCOPE)) == lease_key("anna")
+    assert build_key(seat(application_id="cad", session_context="x")) == LeaseKey(
+        SCOPE, "anna", build_purpose("cad", "x")
+    )
+    assert build_key(dict(seat="anna", scope=SCOPE)) == lease_key("anna")
 
 
 @pytest.mark.parametrize("check_mode", [False, True])

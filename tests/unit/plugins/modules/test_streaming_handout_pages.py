@@ -17,7 +17,7 @@ from html import unescape
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils._exceptions import LabstreamError
+from ansible_collections.labstream.aws.plugins.module_utils._errors import LabstreamError
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.files import TEMPORARY
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.sqlite import SQLiteLeaseStore
 from ansible_collections.labstream.aws.plugins.modules import streaming_handout
@@ -26,8 +26,8 @@ from tests.unit.plugins.module_utils.support import (
     NOW,
     SCOPE,
     as_ordinary_user,
+    build_key,
     compare_and_set,
-    key_of,
     lease_of,
     searchable_folder,
 )
@@ -49,17 +49,17 @@ class Class:
 
     def issue(self, *learners):
         """Give the learners URLs, in the place of those that they have, and let ``seats`` be theirs; the URLs."""
-        leases = [lease_of(key_of(learner)) for learner in learners]
+        leases = [lease_of(build_key(learner)) for learner in learners]
         with self.opened_store() as store:
-            held = store.read([lease.key for lease in leases], now=NOW)
+            existing = store.read([lease.key for lease in leases], now=NOW)
             for lease in leases:
-                compare_and_set(store, lease, expected=held[lease.key].lease_id if lease.key in held else None)
-        self.seats = [seat_of(learner) for learner in learners]
+                compare_and_set(store, lease, expected=existing[lease.key].lease_id if lease.key in existing else None)
+        self.seats = [parse_seat(learner) for learner in learners]
         return dict(zip(learners, (lease.url for lease in leases), strict=True))
 
     def forget(self, learner):
         with self.opened_store() as store:
-            store.forget([key_of(learner)], now=NOW, purge=False)
+            store.forget([build_key(learner)], now=NOW, purge=False)
 
     def opened_store(self):
         return closing(SQLiteLeaseStore(str(self.store), create=True))
@@ -118,7 +118,7 @@ def roster_entry(learner):
     return {"learner": learner, "name": f"{learner.title()} Example", "email": f"{learner}@example.org"}
 
 
-def seat_of(user, **fields):
+def parse_seat(user, **fields):
     """A seat as the role publishes it when its URL is new."""
     return {**roster_entry(user), "seat": user, "scope": SCOPE, "issued": True, "expires": "soon", **fields}
 
@@ -213,7 +213,7 @@ def test_a_partial_roster_shrinks_neither_the_overview_nor_the_pages(a_class):
     a_class.write()
     pages = a_class.texts()
 
-    a_class.write(seats=[seat_of("ben")])
+    a_class.write(seats=[parse_seat("ben")])
 
     assert a_class.in_overview() == [(learner, learner, "Works") for learner in ("ben", "anna", "carla")]
     assert a_class.texts() == pages
@@ -239,7 +239,7 @@ def test_the_page_before_says_that_there_is_another(a_class):
     a_class.write()
     before = a_class.addresses()
     [new_url] = a_class.issue("anna-2").values()
-    rotated = seat_of("anna", seat="anna-2", generation=1)
+    rotated = parse_seat("anna", seat="anna-2", generation=1)
 
     assert a_class.write(seats=[rotated])["summary"]["written"] == 4  # both pages, links and overview
     assert not a_class.write(seats=[rotated])["changed"]
@@ -256,11 +256,11 @@ def test_a_page_that_was_replaced_never_comes_to_life_again(a_class):
     [url] = a_class.issue("anna").values()
     a_class.write()
     before = a_class.addresses()
-    a_class.write(seats=[seat_of("anna", generation=2)])
+    a_class.write(seats=[parse_seat("anna", generation=2)])
     current = a_class.addresses()
     assert current != before
 
-    for seat in (roster_entry("anna"), seat_of("anna", generation=0), seat_of("anna", generation=1)):
+    for seat in (roster_entry("anna"), parse_seat("anna", generation=0), parse_seat("anna", generation=1)):
         assert not a_class.write(seats=[seat], allow_missing=True)["changed"]
 
     assert a_class.addresses() == current
@@ -275,7 +275,7 @@ def test_a_page_that_was_replaced_never_comes_to_life_again(a_class):
 def test_without_leave_a_seat_without_a_url_fails_the_task_and_names_no_page(a_class, check):
     a_class.issue("anna")
 
-    message, _result = a_class.refused(seats=[*a_class.seats, seat_of("dora", issued=False)], check=check)
+    message, _result = a_class.refused(seats=[*a_class.seats, parse_seat("dora", issued=False)], check=check)
 
     assert "1 of 2 seats (dora)" in message
     assert a_class.snapshot() == {}
@@ -313,7 +313,7 @@ def test_check_mode_names_no_page_and_tells_what_a_run_would_do(a_class):
 def test_check_mode_tells_the_pages_of_a_class_whose_urls_are_only_foreseen(a_class):
     a_class.issue("anna")
     a_class.write()
-    foreseen = [seat_of(learner, expires=None) for learner in ("anna", "ben")]
+    foreseen = [parse_seat(learner, expires=None) for learner in ("anna", "ben")]
 
     result = a_class.write(seats=foreseen, check=True, return_pages=True)
 
@@ -380,7 +380,7 @@ def test_purge_forgets_whose_page_was_which(a_class):
 )
 def test_hostile_names_stay_text(a_class, name):
     a_class.issue("anna")
-    hostile = seat_of("anna", learner=name, name=name, email=name)
+    hostile = parse_seat("anna", learner=name, name=name, email=name)
 
     a_class.write(seats=[hostile], title=name, contact=name)
 

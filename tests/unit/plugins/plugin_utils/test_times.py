@@ -9,7 +9,7 @@ import sys
 import zoneinfo
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils._time import format_moment
+from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
 from ansible_collections.labstream.aws.plugins.plugin_utils._times import present, to_utc
 
 BERLIN = "Europe/Berlin"
@@ -17,7 +17,7 @@ NOW = "2026-11-21T08:00:00Z"
 
 
 def ends(value, timezone=None, now=NOW):
-    return format_moment(to_utc(value, timezone, present(now)))
+    return to_iso8601(to_utc(value, timezone, present(now)))
 
 
 def refusal(value, timezone=None, now=NOW):

@@ -15,13 +15,13 @@ from ansible_collections.labstream.aws.plugins.module_utils._appstream.api impor
     describe_stack,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._appstream.validation import (
-    LONGEST_VALIDITY,
-    check_name,
-    check_user_id,
-    check_validity,
+    MAX_VALIDITY,
+    validate_name,
+    validate_user_id,
+    validate_validity,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._errors import AnsibleAppStreamError
-from ansible_collections.labstream.aws.plugins.module_utils._exceptions import (
+from ansible_collections.labstream.aws.plugins.module_utils._errors import (
+    AnsibleAppStreamError,
     InvalidOption,
     LabstreamError,
     NotReady,
@@ -58,7 +58,7 @@ def fleet(**fields):
     "user_id", ["an", "a" * 32, "anna@example.org", "Anna_Example", "a+b=c,d.e@f-g", "..", "--", "007", "@@"]
 )
 def test_a_user_id_of_the_right_length_and_characters_is_taken(user_id):
-    check_user_id(user_id)
+    validate_user_id(user_id)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_a_user_id_of_the_right_length_and_characters_is_taken(user_id):
 )
 def test_a_user_id_that_would_fail_in_the_browser_is_refused(user_id):
     with pytest.raises(InvalidOption) as refused:
-        check_user_id(user_id)
+        validate_user_id(user_id)
     assert str(refused.value) == (
         f"user_id is {quote(user_id)} (length {len(user_id)}), but it must have 2 to 32 characters out of "
         "A-Z a-z 0-9 _ + = , . @ -: make one with the filter labstream.aws.appstream_user_id."
@@ -97,28 +97,28 @@ def test_a_user_id_that_would_fail_in_the_browser_is_refused(user_id):
 
 def test_a_huge_value_is_not_shown_in_full():
     with pytest.raises(InvalidOption, match=r"^user_id is 'a{20,40}\.\.\.a{20,40}' \(length 5000\), but"):
-        check_user_id("a" * 5000)
+        validate_user_id("a" * 5000)
 
 
 @pytest.mark.parametrize("validity", [1, 2, 60, 604_799, 604_800])
 def test_a_validity_of_up_to_seven_days_is_taken(validity):
-    check_validity(validity)
+    validate_validity(validity)
 
 
 @pytest.mark.parametrize("validity", [-604_800, -1, 0, 604_801, 10**12])
 def test_a_validity_that_the_service_does_not_grant_is_refused(validity):
     with pytest.raises(InvalidOption) as refused:
-        check_validity(validity)
+        validate_validity(validity)
     assert str(refused.value) == f"validity is {validity}, but it must be from 1 to 604800 seconds (7 days)."
 
 
 def test_the_longest_validity_is_seven_days():
-    assert timedelta(days=7) == timedelta(seconds=LONGEST_VALIDITY)
+    assert timedelta(days=7) == timedelta(seconds=MAX_VALIDITY)
 
 
 @pytest.mark.parametrize("name", ["c", "0", "cad-course", "CAD_course.2026", "c" * 101])
 def test_a_name_that_a_stack_can_have_is_taken(name):
-    check_name("stack_name", name)
+    validate_name("stack_name", name)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_a_name_that_a_stack_can_have_is_taken(name):
 )
 def test_a_name_that_no_stack_can_have_is_refused(name):
     with pytest.raises(InvalidOption) as refused:
-        check_name("fleet_name", name)
+        validate_name("fleet_name", name)
     assert str(refused.value) == (
         f"fleet_name is {quote(name)}, but a name has 1 to 101 letters, digits, underscores, dots and hyphens and "
         "begins with a letter or digit."
@@ -147,7 +147,7 @@ def test_a_name_that_no_stack_can_have_is_refused(name):
     ],
 )
 def test_a_running_fleet_of_the_stack_can_stream(ready):
-    ready.check_can_stream()
+    ready.validate_can_stream()
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_a_running_fleet_of_the_stack_can_stream(ready):
 )
 def test_a_target_that_cannot_stream_is_refused_with_what_is_wrong_and_what_to_do(unready, sentence):
     with pytest.raises(NotReady) as refused:
-        unready.check_can_stream()
+        unready.validate_can_stream()
     assert str(refused.value) == sentence
 
 
@@ -214,9 +214,9 @@ def test_what_must_be_mended_first_is_told_first():
         associated_fleets=[], fleet={**FLEET, "State": "STOPPED", "DomainJoinInfo": {"DirectoryName": "corp"}}
     )
     with pytest.raises(NotReady, match="not associated"):
-        broken.check_can_stream()
+        broken.validate_can_stream()
     with pytest.raises(NotReady, match="joined to the domain"):
-        dataclasses.replace(broken, associated_fleets=["cad-fleet"]).check_can_stream()
+        dataclasses.replace(broken, associated_fleets=["cad-fleet"]).validate_can_stream()
 
 
 # Where its leases are found, also when it is gone.

@@ -11,10 +11,10 @@ import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._appstream.capacity import (
     KINDS,
     Scaling,
-    capacity_of,
+    build_capacity,
     kind_of,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._exceptions import InvalidOption
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption
 
 
 def single(desired=10, running=0, in_use=0, available=0, **members):
@@ -88,7 +88,7 @@ SEATS = {
 
 @pytest.mark.parametrize(("fleet", "seats"), SEATS.values(), ids=SEATS)
 def test_capacity_is_in_seats(fleet, seats):
-    assert astuple(capacity_of(fleet)) == seats
+    assert astuple(build_capacity(fleet)) == seats
 
 
 def params(**given):
@@ -130,10 +130,10 @@ def test_each_option_fits_one_kind_of_fleet_and_the_sentence_names_the_one_that_
     assert kind_of(FLEETS[kind]) == kind
     scaling = Scaling(option, 7)
     if option == kind:
-        scaling.check_fits(FLEETS[kind])
+        scaling.validate_fits(FLEETS[kind])
         return
     with pytest.raises(InvalidOption) as refused:
-        scaling.check_fits(FLEETS[kind])
+        scaling.validate_fits(FLEETS[kind])
     assert str(refused.value) == (
         f"{option} is 7, but it is for {KINDS[option]}, and 'cad-fleet' is {KINDS[kind]}: give {kind} instead."
     )
@@ -176,14 +176,20 @@ def test_each_option_has_its_place_in_update_fleet(scaling, parameters):
     ],
 )
 def test_a_capacity_that_the_fleet_has_is_not_asked_for_again(scaling, fleet, met):
-    assert scaling.is_met_by(fleet) is met
-    assert scaling.is_met_by(scaling.applied_to(fleet))
+    assert scaling.accepts(fleet) is met
+    assert scaling.accepts(scaling.applied_to(fleet))
 
 
 def test_what_is_foreseen_of_scaling_is_room_to_come_and_no_instance_that_is_not_there():
-    assert astuple(capacity_of(Scaling("desired_instances", 30).applied_to(single(10, 10, 4, 6)))) == (30, 10, 4, 6, 26)
-    assert astuple(capacity_of(Scaling("desired_sessions", 30).applied_to(multi(**SESSIONS)))) == (30, 8, 3, 5, 27)
-    assert astuple(capacity_of(Scaling("max_concurrent_sessions", 30).applied_to(elastic()))) == (30, 30, 0, 30, 30)
+    assert astuple(build_capacity(Scaling("desired_instances", 30).applied_to(single(10, 10, 4, 6)))) == (
+        30,
+        10,
+        4,
+        6,
+        26,
+    )
+    assert astuple(build_capacity(Scaling("desired_sessions", 30).applied_to(multi(**SESSIONS)))) == (30, 8, 3, 5, 27)
+    assert astuple(build_capacity(Scaling("max_concurrent_sessions", 30).applied_to(elastic()))) == (30, 30, 0, 30, 30)
 
 
 WIDE = {"EnableDefaultInternetAccess": True}

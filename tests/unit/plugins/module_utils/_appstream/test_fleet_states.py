@@ -16,9 +16,9 @@ from ansible_collections.labstream.aws.plugins.module_utils._appstream.fleet_sta
     STOPPING,
     Course,
     Step,
-    problem_of,
+    describe_problem,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._exceptions import InvalidOption, NotReady
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, NotReady
 from botocore.loaders import Loader
 
 NO_ADDRESSES = {"ErrorCode": "SUBNET_HAS_INSUFFICIENT_IP_ADDRESSES", "ErrorMessage": "No address\nis free."}
@@ -208,8 +208,8 @@ def test_who_waited_too_long_is_told_what_to_wait_for(goal, state, next_state):
 
 
 def test_a_fleet_without_errors_has_no_problem():
-    assert problem_of(fleet(STOPPED)) is None
-    assert problem_of({**fleet(RUNNING), "FleetErrors": None}) is None
+    assert describe_problem(fleet(STOPPED)) is None
+    assert describe_problem({**fleet(RUNNING), "FleetErrors": None}) is None
 
 
 @pytest.mark.parametrize(
@@ -222,19 +222,21 @@ def test_a_fleet_without_errors_has_no_problem():
     ],
 )
 def test_what_helps_depends_on_the_state(state, then):
-    assert problem_of(fleet(state, NO_IMAGE)).startswith(f"Fleet 'cad-fleet' is {state} with errors: IMAGE_NOT_FOUND: ")
-    assert problem_of(fleet(state, NO_IMAGE)).endswith(then)
+    assert describe_problem(fleet(state, NO_IMAGE)).startswith(
+        f"Fleet 'cad-fleet' is {state} with errors: IMAGE_NOT_FOUND: "
+    )
+    assert describe_problem(fleet(state, NO_IMAGE)).endswith(then)
 
 
 def test_a_long_error_is_cut_but_not_what_helps():
-    told = problem_of(fleet(STOPPED, {**NO_IMAGE, "ErrorMessage": "spam " * 2_000_000}))
+    told = describe_problem(fleet(STOPPED, {**NO_IMAGE, "ErrorMessage": "spam " * 2_000_000}))
     assert len(told) <= 1500
     assert told.startswith("Fleet 'cad-fleet' is STOPPED with errors: IMAGE_NOT_FOUND (spam spam")
     assert told.endswith("an image that exists (UpdateFleet), then start it again.")
 
 
 def test_of_many_errors_some_are_told_and_the_same_cure_once():
-    told = problem_of(
+    told = describe_problem(
         fleet(RUNNING, {"ErrorCode": "SUBNET_NOT_FOUND"}, *[{"ErrorCode": "SECURITY_GROUPS_NOT_FOUND"}] * 4)
     )
     assert told == (
@@ -250,12 +252,12 @@ WITHOUT_CURE = {"FLEET_STOPPED", "VALIDATION_ERROR"}
 
 @pytest.mark.parametrize("code", CODES)
 def test_every_code_of_the_service_has_a_cure(code):
-    told = problem_of(fleet(RUNNING, {"ErrorCode": code}))
+    told = describe_problem(fleet(RUNNING, {"ErrorCode": code}))
     assert told.endswith("mend what it names.") == (code in WITHOUT_CURE)
 
 
 @pytest.mark.parametrize("error", [{}, {"ErrorCode": None, "ErrorMessage": None}, {"ErrorCode": "NEW_ONE"}])
 def test_an_error_that_says_little_is_told(error):
-    assert problem_of(fleet(RUNNING, error)) == (
+    assert describe_problem(fleet(RUNNING, error)) == (
         f"Fleet 'cad-fleet' is RUNNING with errors: {error.get('ErrorCode') or 'no code'}: mend what it names."
     )

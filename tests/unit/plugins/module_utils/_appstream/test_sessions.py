@@ -8,15 +8,15 @@ from __future__ import annotations
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._appstream.sessions import (
     Ended,
-    check_each,
-    check_session_id,
-    check_user_id,
+    build_summary,
     chosen,
-    counts_of,
+    count_states,
     failure_message,
-    summary_of,
+    validate_each,
+    validate_session_id,
+    validate_user_id,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._exceptions import InvalidOption
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption
 from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import Failure
 
 
@@ -47,9 +47,9 @@ def test_sessions_are_chosen_by_user_or_by_id(member, values, sessions):
 def test_states_are_counted_by_name_and_what_is_not_told_is_not():
     listed = [*LISTED, {**BEN, "ConnectionState": "CONNECTED"}, {**BEN, "ConnectionState": None}]
 
-    assert list(counts_of(listed, "State").items()) == [("ACTIVE", 4), ("EXPIRED", 1)]
-    assert counts_of(listed, "ConnectionState") == {"CONNECTED": 1}
-    assert counts_of([], "State") == {}
+    assert list(count_states(listed, "State").items()) == [("ACTIVE", 4), ("EXPIRED", 1)]
+    assert count_states(listed, "ConnectionState") == {"CONNECTED": 1}
+    assert count_states([], "State") == {}
 
 
 def test_every_session_counts_once_and_requested_are_the_names_given():
@@ -60,7 +60,7 @@ def test_every_session_counts_once_and_requested_are_the_names_given():
         Ended(BEN, failure=Failure("x", "x")),
     ]
 
-    assert summary_of(3, outcomes) == {"requested": 3, "expired": 1, "unchanged": 2, "failed": 1}
+    assert build_summary(3, outcomes) == {"requested": 3, "expired": 1, "unchanged": 2, "failed": 1}
 
 
 def test_a_reason_that_many_sessions_have_is_told_once():
@@ -77,16 +77,16 @@ def test_a_reason_that_many_sessions_have_is_told_once():
 
 @pytest.mark.parametrize("user_id", ["an", "x" * 128, "anna@example.org", "EXAMPLE\\anna", "Anna Müller"])
 def test_user_ids_of_all_authentication_types_are_taken(user_id):
-    check_user_id("user_id", user_id)
+    validate_user_id("user_id", user_id)
 
 
 @pytest.mark.parametrize("user_id", ["", "a", "x" * 129, "anna\n", "an\x00"])
 def test_a_user_id_that_no_user_has_is_refused(user_id):
     with pytest.raises(InvalidOption, match=r"^Entry 1 of user_ids is .* \(length \d+\), but it must have 2 to 128 "):
-        check_each("user_ids", [user_id], check_user_id)
+        validate_each("user_ids", [user_id], validate_user_id)
 
 
 @pytest.mark.parametrize("session_id", ["", "\t"])
 def test_a_session_id_that_is_none_is_refused(session_id):
     with pytest.raises(InvalidOption, match=r"^session_id is .*, but it must have at least one printable character"):
-        check_session_id("session_id", session_id)
+        validate_session_id("session_id", session_id)

@@ -11,7 +11,7 @@ import re
 from datetime import timedelta
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils._exceptions import LeaseStoreError
+from ansible_collections.labstream.aws.plugins.module_utils._errors import LeaseStoreError
 from ansible_collections.labstream.aws.plugins.module_utils._labs.learners import (
     KEPT,
     RENEWED_BELOW,
@@ -25,7 +25,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._labs.learners impor
 )
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import RETENTION, LeaseKey
 
-from tests.unit.plugins.module_utils.support import NOW, MemoryStore, key_of
+from tests.unit.plugins.module_utils.support import NOW, MemoryStore, build_key
 
 ANNA, BEN = Place("anna"), Place("ben")
 
@@ -53,9 +53,9 @@ def test_a_name_has_128_random_bits_and_no_part_of_the_learners(store):
 
 
 def test_a_later_run_finds_the_same_names_and_writes_nothing(store):
-    first = remember(store, {ANNA: key_of("anna"), BEN: None})
+    first = remember(store, {ANNA: build_key("anna"), BEN: None})
     writes = store.writes
-    assert remember(store, {ANNA: key_of("anna"), BEN: None}) == first
+    assert remember(store, {ANNA: build_key("anna"), BEN: None}) == first
     assert store.writes == writes
 
 
@@ -72,19 +72,19 @@ def test_each_class_and_each_generation_has_a_name_of_its_own(store):
 
 def test_runs_at_once_agree_on_the_name_of_the_faster_one(store):
     nothing = find_pages(store, "cad", now=NOW)
-    faster = remember(store, {ANNA: key_of("anna")}, known=nothing)
-    slower = remember(store, {ANNA: key_of("anna"), BEN: None}, known=nothing)
+    faster = remember(store, {ANNA: build_key("anna")}, known=nothing)
+    slower = remember(store, {ANNA: build_key("anna"), BEN: None}, known=nothing)
     assert slower[ANNA] == faster[ANNA]
     assert tokens(find_pages(store, "cad", now=NOW)) == tokens(slower)
 
 
 def test_what_a_page_shows_is_remembered_and_may_change_without_another_name(store):
     first = remember(store, {ANNA: None})[ANNA]
-    second = remember(store, {ANNA: key_of("anna")})[ANNA]
+    second = remember(store, {ANNA: build_key("anna")})[ANNA]
     third = remember(store, {ANNA: None})[ANNA]
-    moved = remember(store, {ANNA: key_of("anna-2", "cad")})[ANNA]
-    assert [page.shows for page in (first, second, third)] == [None, key_of("anna"), key_of("anna")]
-    assert moved.shows == key_of("anna-2", "cad")
+    moved = remember(store, {ANNA: build_key("anna-2", "cad")})[ANNA]
+    assert [page.shows for page in (first, second, third)] == [None, build_key("anna"), build_key("anna")]
+    assert moved.shows == build_key("anna-2", "cad")
     assert {page.token for page in (second, third, moved)} == {first.token}
 
 
@@ -169,7 +169,7 @@ def rotated(store, *learners, lab="cad", now=NOW):
 
 
 def test_every_rotation_gives_a_learner_the_next_generation_and_is_remembered(store):
-    remember(store, {ANNA: key_of("anna"), BEN: None})
+    remember(store, {ANNA: build_key("anna"), BEN: None})
     assert rotated(store) == {}
     assert rotated(store, "anna") == {"anna": 1}
     assert rotated(store, "anna", "chloe") == {"anna": 2, "chloe": 1}

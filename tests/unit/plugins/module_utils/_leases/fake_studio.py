@@ -12,7 +12,7 @@ import threading
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from ansible_collections.labstream.aws.plugins.module_utils._exceptions import LabstreamError
+from ansible_collections.labstream.aws.plugins.module_utils._errors import LabstreamError
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import LeaseKey
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.states import CREATE_IN_PROGRESS, READY, Stream
 

@@ -8,28 +8,28 @@ import dataclasses
 import hashlib
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils._exceptions import InvalidOption, LabstreamError
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, LabstreamError
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import (
     RETENTION,
     Lease,
-    Need,
+    ReusePolicy,
+    build_purpose,
     is_key_part,
     is_url,
-    purpose_of,
     url_sha256,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._leases.url_issuer import Outcome
-from ansible_collections.labstream.aws.plugins.module_utils._time import format_moment
+from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
 
 from tests.unit.plugins.module_utils.support import (
     DAY,
     NOW,
     WEEK,
     after,
+    build_key,
+    build_policy,
     intent_of,
-    key_of,
     lease_of,
-    need_of,
     stream_lease_of,
 )
 
@@ -38,7 +38,9 @@ END = "2026-11-21T17:00:00+01:00"
 
 def asking(validity=None, until=None, min_remaining=None):
     """A need, with the moment given in seconds from now."""
-    return need_of(validity=validity, valid_until=None if until is None else after(until), min_remaining=min_remaining)
+    return build_policy(
+        validity=validity, valid_until=None if until is None else after(until), min_remaining=min_remaining
+    )
 
 
 @pytest.mark.parametrize(
@@ -95,7 +97,7 @@ def asking(validity=None, until=None, min_remaining=None):
     ],
 )
 def test_a_lease_is_reused_while_it_is_good_enough(need, lease, reused):
-    assert need.is_met_by(lease_of(**lease), NOW) is reused
+    assert need.accepts(lease_of(**lease), NOW) is reused
 
 
 @pytest.mark.parametrize(
@@ -129,7 +131,7 @@ def test_no_validity_reaches_a_moment_that_has_passed(late):
         asking(until=0).validity_at(after(late))
     assert str(refused.value) == (
         "valid_until is 2026-11-21T08:00:00Z, which has passed: the service's clock says "
-        f"{format_moment(after(late))}. Give a later moment."
+        f"{to_iso8601(after(late))}. Give a later moment."
     )
 
 
@@ -140,14 +142,14 @@ def test_no_validity_reaches_a_moment_that_has_passed(late):
 def test_what_was_just_issued_is_good_enough(need, later):
     """Else a run would not accept its own work, and would issue for ever."""
     lease = lease_of(expires=need.validity_at(NOW) + later, validity=need.validity)
-    assert need.is_met_by(lease, NOW)
+    assert need.accepts(lease, NOW)
 
 
 @pytest.mark.parametrize("min_remaining", [None, 0, 60, WEEK - 1])
 @pytest.mark.parametrize("until", [60, WEEK - 1, WEEK, WEEK + 1, 2 * WEEK])
 def test_what_was_just_issued_for_a_moment_is_good_enough(until, min_remaining):
     need = asking(until=until, min_remaining=min_remaining)
-    assert need.is_met_by(lease_of(expires=need.validity_at(NOW)), NOW)
+    assert need.accepts(lease_of(expires=need.validity_at(NOW)), NOW)
     assert 1 <= need.validity_at(NOW) <= WEEK
 
 
@@ -164,7 +166,7 @@ def test_what_was_just_issued_for_a_moment_is_good_enough(until, min_remaining):
 )
 def test_a_remaining_time_that_no_new_url_has_is_refused(asked, granted):
     with pytest.raises(InvalidOption) as refused:
-        need_of(**asked)
+        build_policy(**asked)
     assert str(refused.value) == (
         f"min_remaining is {asked['min_remaining']}, but it must be from 0 to less than the validity of {granted} "
         "seconds: a new URL would not meet it either."
@@ -199,11 +201,11 @@ def test_the_first_url_to_expire_too_early_says_when_to_run_again(need, expiries
     ],
 )
 def test_purposes_are_equal_if_they_open_the_same(one, other, equal):
-    assert (purpose_of(*one) == purpose_of(*other)) is equal
+    assert (build_purpose(*one) == build_purpose(*other)) is equal
 
 
 def test_a_purpose_does_not_depend_on_the_order_of_its_parts():
-    assert purpose_of(session_context="unit-7", application_id="cad") == purpose_of("cad", "unit-7")
+    assert build_purpose(session_context="unit-7", application_id="cad") == build_purpose("cad", "unit-7")
 
 
 @pytest.mark.parametrize(
@@ -216,7 +218,7 @@ def test_a_purpose_does_not_depend_on_the_order_of_its_parts():
 )
 def test_the_text_of_a_purpose_is_frozen(parts, purpose):
     """It is a part of keys in stores that exist: another text would lose their leases."""
-    assert purpose_of(*parts) == purpose
+    assert build_purpose(*parts) == purpose
 
 
 def test_a_lease_of_a_new_url_says_what_was_asked_and_got():
@@ -224,11 +226,11 @@ def test_a_lease_of_a_new_url_says_what_was_asked_and_got():
     url = "https://streaming.example.org/?secret=püzzle"
 
     # When it becomes a lease.
-    lease = Lease.of_url(key_of(), url, issued=NOW, expires=after(60), validity=60, lab="cad")
+    lease = Lease.of_url(build_key(), url, issued=NOW, expires=after(60), validity=60, lab="cad")
 
     # Then all of it is in the lease, and nothing says that it was forgotten.
     assert lease == Lease(
-        key=key_of(),
+        key=build_key(),
         lease_id=lease.lease_id,
         url=url,
         url_sha256=hashlib.sha256(url.encode("utf-8")).hexdigest(),
@@ -242,11 +244,11 @@ def test_a_lease_of_a_new_url_says_what_was_asked_and_got():
 
 def test_an_intent_says_what_is_about_to_be_created():
     # Given a token, when it becomes an intent.
-    intent = Lease.intent(key_of(), "token-1", issued=NOW, expires=after(60), validity=60, lab="cad")
+    intent = Lease.intent(build_key(), "token-1", issued=NOW, expires=after(60), validity=60, lab="cad")
 
     # Then it has no URL and no stream yet.
     assert intent == Lease(
-        key=key_of(),
+        key=build_key(),
         lease_id=intent.lease_id,
         url=None,
         url_sha256=None,
@@ -263,7 +265,7 @@ def test_an_intent_says_what_is_about_to_be_created():
 @pytest.mark.parametrize(("told", "expires"), [(after(59), after(59)), (None, after(60))])
 def test_the_lease_of_a_stream_is_its_intent_with_the_stream_and_an_id_of_its_own(told, expires):
     # Given an intent, when its stream is created; whether the service tells its end or not.
-    intent = Lease.intent(key_of(), "token-1", issued=NOW, expires=after(60), validity=60, lab="cad")
+    intent = Lease.intent(build_key(), "token-1", issued=NOW, expires=after(60), validity=60, lab="cad")
     lease = intent.of_stream("stream-1", told)
 
     # Then the rest is as it was.
@@ -286,7 +288,7 @@ def test_the_lease_of_a_stream_is_its_intent_with_the_stream_and_an_id_of_its_ow
 )
 def test_an_intent_opens_nothing_and_a_lease_what_works(lease, is_intent, opens):
     assert lease.is_intent is is_intent
-    assert lease.opens_at(NOW) is opens
+    assert lease.is_valid_at(NOW) is opens
 
 
 RETAINED = int(RETENTION.total_seconds())
@@ -310,7 +312,7 @@ def test_a_reader_sees_no_url_that_has_expired_and_nothing_after_the_retention(p
 
     # When it is read; then the URL is seen until it expires, and the rest until the retention ends.
     rest = dataclasses.replace(lease, url=None)
-    assert lease.seen_at(after(passed)) == (lease if has_url else rest if is_seen else None)
+    assert lease.visible_at(after(passed)) == (lease if has_url else rest if is_seen else None)
 
 
 @pytest.mark.parametrize(
@@ -323,16 +325,16 @@ def test_a_reader_sees_no_url_that_has_expired_and_nothing_after_the_retention(p
     ],
 )
 def test_what_has_no_url_is_seen_as_it_is_until_the_retention_ends(lease):
-    assert lease.seen_at(NOW) == lease.seen_at(after(RETAINED - 1)) == lease
-    assert lease.seen_at(after(RETAINED)) is None
+    assert lease.visible_at(NOW) == lease.visible_at(after(RETAINED - 1)) == lease
+    assert lease.visible_at(after(RETAINED)) is None
 
 
 def test_no_two_leases_share_an_id():
     times = dict(issued=NOW, expires=NOW, lab=None)
     leases = []
     for _number in range(100):
-        leases.append(Lease.of_url(key_of(), "https://x", validity=None, **times))
-        leases.append(Lease.intent(key_of(), "token", validity=60, **times))
+        leases.append(Lease.of_url(build_key(), "https://x", validity=None, **times))
+        leases.append(Lease.intent(build_key(), "token", validity=60, **times))
         leases.append(leases[-1].of_stream("stream-1", None))
     ids = {lease.lease_id for lease in leases}
     assert len(ids) == 300
@@ -392,5 +394,5 @@ def test_nothing_that_is_printed_of_a_lease_shows_its_url():
 
 def test_a_refused_option_is_an_error_of_this_collection_with_a_code():
     with pytest.raises(LabstreamError) as refused:
-        Need(WEEK, validity=60, min_remaining=60)
+        ReusePolicy(WEEK, validity=60, min_remaining=60)
     assert refused.value.code == "InvalidOption"

@@ -9,23 +9,23 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils._exceptions import LeaseStoreError
-from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import purpose_of
+from ansible_collections.labstream.aws.plugins.module_utils._errors import LeaseStoreError
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import build_purpose
 from ansible_collections.labstream.aws.plugins.module_utils._leases.module import end_absent
 
-from tests.unit.plugins.module_utils.support import DAY, NOW, SCOPE, MemoryStore, key_of, lease_of
+from tests.unit.plugins.module_utils.support import DAY, NOW, SCOPE, MemoryStore, build_key, lease_of
 
-CAD, OFFICE = purpose_of("cad"), purpose_of("office")
+CAD, OFFICE = build_purpose("cad"), build_purpose("office")
 ELSEWHERE = SCOPE + "-2"
 LEASES = {
-    "anna": lease_of(key_of("anna"), lab="monday"),
-    "anna for cad": lease_of(key_of("anna", CAD), lab="tuesday"),
-    "anna for office": lease_of(key_of("anna", OFFICE), expires=-1),
-    "anna elsewhere": lease_of(key_of("anna", scope=ELSEWHERE), lab="monday"),
-    "anna for cad elsewhere": lease_of(key_of("anna", CAD, scope=ELSEWHERE), lab="tuesday"),
-    "ben": lease_of(key_of("ben"), lab="tuesday"),
-    "ben for cad": lease_of(key_of("ben", CAD), lab="tuesday"),
-    "Anna": lease_of(key_of("Anna")),
+    "anna": lease_of(build_key("anna"), lab="monday"),
+    "anna for cad": lease_of(build_key("anna", CAD), lab="tuesday"),
+    "anna for office": lease_of(build_key("anna", OFFICE), expires=-1),
+    "anna elsewhere": lease_of(build_key("anna", scope=ELSEWHERE), lab="monday"),
+    "anna for cad elsewhere": lease_of(build_key("anna", CAD, scope=ELSEWHERE), lab="tuesday"),
+    "ben": lease_of(build_key("ben"), lab="tuesday"),
+    "ben for cad": lease_of(build_key("ben", CAD), lab="tuesday"),
+    "Anna": lease_of(build_key("Anna")),
 }
 
 
@@ -56,20 +56,20 @@ def named(keys):
     ("keys", "forgotten", "purged"),
     [
         pytest.param(
-            {key_of("anna")},
+            {build_key("anna")},
             {"anna"},
             {"anna", "anna for cad", "anna for office"},
             id="a seat without a purpose is purged whatever it had a URL for",
         ),
-        pytest.param({key_of("anna", CAD)}, {"anna for cad"}, {"anna for cad"}, id="a purpose is meant by name"),
+        pytest.param({build_key("anna", CAD)}, {"anna for cad"}, {"anna for cad"}, id="a purpose is meant by name"),
         pytest.param(
-            {key_of("anna", CAD), key_of("ben")},
+            {build_key("anna", CAD), build_key("ben")},
             {"anna for cad", "ben"},
             {"anna for cad", "ben", "ben for cad"},
             id="each seat is as it is named",
         ),
-        pytest.param({key_of("anna", purpose_of("paint"))}, set(), set(), id="a purpose that has no lease"),
-        pytest.param({key_of("cleo")}, set(), set(), id="a seat that has no lease"),
+        pytest.param({build_key("anna", build_purpose("paint"))}, set(), set(), id="a purpose that has no lease"),
+        pytest.param({build_key("cleo")}, set(), set(), id="a seat that has no lease"),
     ],
 )
 def test_without_purge_exactly_the_named_leases_are_forgotten_and_with_it_all_of_a_seat_are_removed(
@@ -97,7 +97,7 @@ def test_a_lab_is_that_of_the_scope_whatever_the_purpose(purge):
 
 
 @pytest.mark.parametrize("purge", [False, True])
-@pytest.mark.parametrize(("keys", "lab"), [({key_of("anna", scope="")}, None), (set(), "monday")])
+@pytest.mark.parametrize(("keys", "lab"), [({build_key("anna", scope="")}, None), (set(), "monday")])
 def test_of_a_scope_that_nobody_knows_any_more_nothing_is_read_or_forgotten(keys, lab, purge):
     class Unread(MemoryStore):
         """As DynamoDB, which refuses an empty key."""
@@ -112,8 +112,8 @@ def test_of_a_scope_that_nobody_knows_any_more_nothing_is_read_or_forgotten(keys
 
 @pytest.mark.parametrize("purge", [False, True])
 def test_check_mode_tells_the_same_and_forgets_nothing(purge):
-    predicted, store = absent({key_of("anna")}, purge=purge, check_mode=True)
-    done, _store = absent({key_of("anna")}, purge=purge)
+    predicted, store = absent({build_key("anna")}, purge=purge, check_mode=True)
+    done, _store = absent({build_key("anna")}, purge=purge)
     assert predicted.result == done.result
     assert (store.writes, named(store.leases)) == (0, set(LEASES))
 
@@ -135,7 +135,7 @@ def test_a_store_that_fails_may_have_changed_something(purge):
             raise LeaseStoreError("The lease store x is full.")
 
     with pytest.raises(LeaseStoreError):
-        absent({key_of("anna")}, purge=purge, store=Failing(), result=(result := {}))
+        absent({build_key("anna")}, purge=purge, store=Failing(), result=(result := {}))
     assert result == {"changed": True}
 
 
@@ -144,12 +144,12 @@ def test_what_another_lab_has_taken_over_meanwhile_is_left_alone():
         """Another run issues between the reading and the forgetting."""
 
         def forget(self, keys, **options):
-            self.leases[key_of("ben")] = taken
+            self.leases[build_key("ben")] = taken
             super().forget(keys, **options)
 
-    taken = lease_of(key_of("ben"), lab="wednesday")
+    taken = lease_of(build_key("ben"), lab="wednesday")
     _module, store = absent(set(), lab="tuesday", store=Overtaken())
-    assert store.leases[key_of("ben")] == taken
+    assert store.leases[build_key("ben")] == taken
     # But whoever names a learner means whatever the learner has.
-    _module, store = absent({key_of("ben")}, store=Overtaken())
-    assert store.leases[key_of("ben")].forgotten
+    _module, store = absent({build_key("ben")}, store=Overtaken())
+    assert store.leases[build_key("ben")].forgotten

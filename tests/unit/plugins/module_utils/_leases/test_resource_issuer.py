@@ -14,15 +14,15 @@ import signal
 import time
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils._exceptions import LeaseStoreError
+from ansible_collections.labstream.aws.plugins.module_utils._errors import LeaseStoreError
 from ansible_collections.labstream.aws.plugins.module_utils._leases import resource_issuer as intents
 from ansible_collections.labstream.aws.plugins.module_utils._leases import scheduler as steps
-from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import Need
-from ansible_collections.labstream.aws.plugins.module_utils._leases.resource_issuer import TRIES, StreamIssuer
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import ReusePolicy
+from ansible_collections.labstream.aws.plugins.module_utils._leases.resource_issuer import MAX_ATTEMPTS, ResourceIssuer
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores import sqlite
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import NoLeaseStore, Replace
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.sqlite import SQLiteLeaseStore
-from ansible_collections.labstream.aws.plugins.module_utils._leases.url_issuer import to_forget
+from ansible_collections.labstream.aws.plugins.module_utils._leases.url_issuer import leases_to_release
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.states import CREATE_IN_PROGRESS, READY, Stream
 
 from tests.unit.plugins.module_utils._leases.fake_studio import NEVER, SECRET, Clock, Refused, Studio, StudioCalls
@@ -32,16 +32,16 @@ from tests.unit.plugins.module_utils.support import (
     ClosedStore,
     MemoryStore,
     after,
+    build_key,
     compare_and_set,
     intent_of,
-    key_of,
     lease_of,
     start_child,
     stream_lease_of,
 )
 
-ANNA = key_of("session-anna")
-CLASS = [key_of(f"session-{number:02}") for number in range(40)]
+ANNA = build_key("session-anna")
+CLASS = [build_key(f"session-{number:02}") for number in range(40)]
 
 AGAIN = "run again, and a new stream is created; if that fails too, look at the session."
 CONFLICT = (
@@ -81,16 +81,16 @@ def any_store(request, tmp_path):
 
 
 def issuer_of(store, service, *, validity=3600, min_remaining=360, **options):
-    need = Need(3600, validity=validity, min_remaining=min_remaining)
+    need = ReusePolicy(3600, validity=validity, min_remaining=min_remaining)
     known = dict(service=service, need=need, concurrency=4)
-    return StreamIssuer(store=store, **{**known, **options})
+    return ResourceIssuer(store=store, **{**known, **options})
 
 
-def run(store, studio, keys=CLASS, *, check_mode=False, validity=3600, held=None, **options):
+def run(store, studio, keys=CLASS, *, check_mode=False, validity=3600, existing=None, **options):
     """What one run of the module does: read, then hand out."""
     issuer = issuer_of(store, StudioCalls(studio, validity), validity=validity, now=studio.clock.now, **options)
-    held = store.read(keys, now=studio.clock.now()) if held is None else held
-    return issuer.hand_out(keys, held, check_mode)
+    existing = store.read(keys, now=studio.clock.now()) if existing is None else existing
+    return issuer.hand_out(keys, existing, check_mode)
 
 
 def run_one(store, studio, **options):
@@ -105,8 +105,10 @@ def streams_of(outcomes):
 
 def absent(store, clock, keys=(ANNA,), *, purge=False):
     """What a run with state=absent does."""
-    held = store.read(keys, now=clock.now())
-    store.forget([lease.key for lease in to_forget(held.values(), purge=purge)], now=clock.now(), purge=purge)
+    existing = store.read(keys, now=clock.now())
+    store.forget(
+        [lease.key for lease in leases_to_release(existing.values(), purge=purge)], now=clock.now(), purge=purge
+    )
 
 
 def put(store, lease):
@@ -125,18 +127,18 @@ def test_a_new_class_gets_a_stream_each_in_the_order_asked(any_store, studio):
     # Then each has its own new stream, at its place, with its URL.
     assert [outcome.key for outcome in outcomes] == [outcome.lease.key for outcome in outcomes] == keys
     assert [studio.of_session(key.seat) for key in keys] == [[stream] for stream in streams_of(outcomes)]
-    assert all(outcome.issued and outcome.held is None and outcome.failure is None for outcome in outcomes)
+    assert all(outcome.issued and outcome.existing is None and outcome.failure is None for outcome in outcomes)
     assert [outcome.stream for outcome in outcomes] == [studio.described(stream) for stream in streams_of(outcomes)]
     assert all(outcome.stream.state == READY and SECRET in outcome.stream.url for outcome in outcomes)
 
     # And the store holds exactly these, with all that is known of them but no URL.
-    held = any_store.find(SCOPE, now=NOW)
-    assert held == {outcome.key: outcome.lease for outcome in outcomes}
-    assert {(lease.url, lease.url_sha256) for lease in held.values()} == {(None, None)}
-    assert {(lease.issued, lease.expires) for lease in held.values()} == {(NOW, after(3600))}
-    assert {(lease.validity, lease.lab, lease.forgotten) for lease in held.values()} == {(3600, "painting", None)}
-    assert len({lease.client_token for lease in held.values()}) == len(CLASS)
-    assert all(len(lease.client_token) == 32 for lease in held.values())
+    existing = any_store.find(SCOPE, now=NOW)
+    assert existing == {outcome.key: outcome.lease for outcome in outcomes}
+    assert {(lease.url, lease.url_sha256) for lease in existing.values()} == {(None, None)}
+    assert {(lease.issued, lease.expires) for lease in existing.values()} == {(NOW, after(3600))}
+    assert {(lease.validity, lease.lab, lease.forgotten) for lease in existing.values()} == {(3600, "painting", None)}
+    assert len({lease.client_token for lease in existing.values()}) == len(CLASS)
+    assert all(len(lease.client_token) == 32 for lease in existing.values())
 
 
 def test_before_a_stream_is_created_its_token_is_stored(store, studio):
@@ -167,7 +169,7 @@ def test_a_second_run_looks_at_all_and_changes_nothing(any_store, studio):
 
     assert streams_of(second) == streams_of(first)
     assert not any(outcome.issued for outcome in second)
-    assert [outcome.held for outcome in second] == [outcome.lease for outcome in second]
+    assert [outcome.existing for outcome in second] == [outcome.lease for outcome in second]
     assert all(SECRET in outcome.stream.url for outcome in second)
     assert studio.asked_for("look_up") == [key.seat for key in CLASS]
     assert len(studio.asked) == len(CLASS)
@@ -190,7 +192,7 @@ def test_only_what_is_missing_is_created(store, studio):
 
     assert [outcome.key for outcome in outcomes if outcome.issued] == [CLASS[7], *CLASS[38:]]
     assert len(studio.streams) == 41
-    assert outcomes[7].held == first[7].lease
+    assert outcomes[7].existing == first[7].lease
 
 
 def test_nobody_is_asked_when_nobody_is_to_be_served(store, studio):
@@ -258,7 +260,7 @@ def test_a_stream_is_reused_while_enough_time_is_left(any_store, clock, passed, 
     # Then it is returned if it is good enough, else a new one is.
     assert second.issued is not reused
     assert (second.lease.stream_id == first.lease.stream_id) is reused
-    assert second.held == first.lease
+    assert second.existing == first.lease
     assert any_store.find(SCOPE, now=NOW) == {ANNA: second.lease}
     assert second.lease.expires == after(3600 if reused else 3600 + passed)
 
@@ -422,7 +424,7 @@ def test_a_stream_that_ends_too_soon_once_it_would_be_ready_is_replaced_as_soon_
     # When a run waits for it, then it does not wait longer than for 10 s and a pause, and another for the new one.
     outcome = run_one(store, studio, min_remaining=3590)
     assert (outcome.lease.stream_id, outcome.issued) == ("stream-2", True)
-    assert 110 < clock.passed <= 110 + 2 * steps.LONGEST_PAUSE
+    assert 110 < clock.passed <= 110 + 2 * steps.MAX_DELAY
 
 
 def test_a_stream_that_is_gone_while_it_is_waited_for_is_told(store, studio, clock):
@@ -498,7 +500,7 @@ def test_a_stream_is_waited_for_until_it_is_ready(any_store, studio, clock):
     outcome = run_one(any_store, studio)
     assert (outcome.stream.state, outcome.issued) == (READY, True)
     assert SECRET in outcome.stream.url
-    assert 12 <= clock.passed <= 12 + steps.LONGEST_PAUSE
+    assert 12 <= clock.passed <= 12 + steps.MAX_DELAY
 
 
 @pytest.mark.parametrize("looks", [0, 1, 2])
@@ -587,7 +589,7 @@ def test_a_class_waits_side_by_side_and_not_stream_by_stream(store, studio, cloc
     studio.ready_after = 10
     outcomes = run(store, studio, concurrency=concurrency)
     assert {outcome.stream.state for outcome in outcomes} == {READY}
-    assert 10 <= clock.passed <= 10 + steps.LONGEST_PAUSE
+    assert 10 <= clock.passed <= 10 + steps.MAX_DELAY
 
 
 # Force.
@@ -687,7 +689,7 @@ def test_a_token_whose_remembered_stream_is_dead_is_refused(store, studio, end, 
     outcome = run_one(store, studio, client_token="build-7", check_mode=check_mode)
 
     assert outcome.failure == ("NotReady", f"Stream 'stream-1' of session 'session-anna' {problem}{NO_NEW}")
-    assert outcome.held == store.leases[ANNA]
+    assert outcome.existing == store.leases[ANNA]
     assert (store.writes, studio.asked_for("create")) == (0, ["session-anna"])
 
 
@@ -842,7 +844,7 @@ def test_check_mode_tells_the_same_and_neither_creates_nor_writes(store, studio,
 
     # Then the same is created and reused; what would be created is not known yet.
     assert [outcome.issued for outcome in predicted] == [outcome.issued for outcome in done]
-    assert [outcome.held for outcome in predicted] == [outcome.held for outcome in done]
+    assert [outcome.existing for outcome in predicted] == [outcome.existing for outcome in done]
     assert all((outcome.lease is None) == outcome.issued for outcome in predicted)
     assert sum(outcome.issued for outcome in done) == (40 if force else 30)
 
@@ -895,13 +897,13 @@ class MeddledStore(MemoryStore):
 
 
 @pytest.mark.parametrize("window", [0, NEVER])
-@pytest.mark.parametrize("held", [None, stream_lease_of(ANNA, expires=-1), intent_of(ANNA, expires=-1)])
-def test_who_finds_that_another_run_has_begun_uses_its_token(clock, held, window):
+@pytest.mark.parametrize("existing", [None, stream_lease_of(ANNA, expires=-1), intent_of(ANNA, expires=-1)])
+def test_who_finds_that_another_run_has_begun_uses_its_token(clock, existing, window):
     # Given another run that stores its intent just before this one does.
     store, studio, intent = MeddledStore(), Studio(clock, window=window), intent_of(ANNA)
-    if held:
-        put(store, held)
-    store.before_begin.append(lambda: store.compare_and_set(intent, expected=held and held.lease_id, now=NOW))
+    if existing:
+        put(store, existing)
+    store.before_begin.append(lambda: store.compare_and_set(intent, expected=existing and existing.lease_id, now=NOW))
 
     # When this one goes on.
     outcome = run_one(store, studio)
@@ -919,7 +921,7 @@ def test_who_finds_that_another_run_is_done_returns_its_stream(studio):
 
     outcome = run_one(store, studio)
 
-    assert (outcome.lease, outcome.issued, outcome.held) == (others[0].lease, False, None)
+    assert (outcome.lease, outcome.issued, outcome.existing) == (others[0].lease, False, None)
     assert SECRET in outcome.stream.url
     assert studio.streams == ["stream-1"]
 
@@ -1084,7 +1086,7 @@ def test_two_forced_runs_each_return_a_new_stream(studio):
     assert others[0].issued
 
 
-@pytest.mark.parametrize("rivals", range(TRIES + 1))
+@pytest.mark.parametrize("rivals", range(MAX_ATTEMPTS + 1))
 def test_a_forced_run_writes_over_intents_that_others_store_meanwhile(studio, rivals):
     # Given others who store an intent just before each of so many writes of a forced run.
     store = MeddledStore()
@@ -1094,13 +1096,13 @@ def test_a_forced_run_writes_over_intents_that_others_store_meanwhile(studio, ri
     outcome = run_one(store, studio, force=True)
 
     # Then it tries again, as long as a try is left to create in.
-    if rivals < TRIES - 1:
+    if rivals < MAX_ATTEMPTS - 1:
         assert (outcome.lease.stream_id, outcome.issued) == ("stream-1", True)
         assert store.writes == rivals + 2
     else:
         assert outcome.failure == CONFLICT
         assert studio.streams == []
-        assert store.writes == TRIES
+        assert store.writes == MAX_ATTEMPTS
 
 
 def test_a_run_that_always_comes_too_late_creates_no_more_often_than_it_tries(studio):
@@ -1111,9 +1113,9 @@ def test_a_run_that_always_comes_too_late_creates_no_more_often_than_it_tries(st
 
     # When this one hands out, then it takes up one intent after the other, and gives up after six.
     outcome = run_one(store, studio)
-    assert TRIES == 6
+    assert MAX_ATTEMPTS == 6
     assert outcome.failure == CONFLICT
-    assert studio.asked_for("create") == ["session-anna"] * TRIES
+    assert studio.asked_for("create") == ["session-anna"] * MAX_ATTEMPTS
     assert outcome.lease is None
 
 
@@ -1249,9 +1251,9 @@ def run_on(path, service, **options):
     return [(outcome.lease.stream_id, outcome.issued) for outcome in outcomes]
 
 
-@pytest.mark.parametrize("moment", ["before the work", "after the work", "before it is stored"])
+@pytest.mark.parametrize("when", ["before the work", "after the work", "before it is stored"])
 @pytest.mark.parametrize("kills", [1, 3])
-def test_killed_and_run_again_there_is_one_stream_for_each_session(tmp_path, moment, kills):
+def test_killed_and_run_again_there_is_one_stream_for_each_session(tmp_path, when, kills):
     # Given runs, each killed at its 13th stream.
     path, studio = tmp_path / "leases", SharedStudio(tmp_path / "calls")
 
@@ -1260,7 +1262,7 @@ def test_killed_and_run_again_there_is_one_stream_for_each_session(tmp_path, mom
             self.count = 0
 
         def __call__(self, at, _key):
-            self.count += at == moment
+            self.count += at == when
             if self.count == 13:
                 os.kill(os.getpid(), signal.SIGKILL)
 

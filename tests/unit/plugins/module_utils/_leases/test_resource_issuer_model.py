@@ -16,17 +16,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils._exceptions import LabstreamError
+from ansible_collections.labstream.aws.plugins.module_utils._errors import LabstreamError
 from ansible_collections.labstream.aws.plugins.module_utils._leases import resource_issuer as intents
-from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import Need
-from ansible_collections.labstream.aws.plugins.module_utils._leases.resource_issuer import TRIES, StreamIssuer
-from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import Call, Look
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import ReusePolicy
+from ansible_collections.labstream.aws.plugins.module_utils._leases.resource_issuer import MAX_ATTEMPTS, ResourceIssuer
+from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import Call, Poll
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.states import READY
 
 from tests.unit.plugins.module_utils._leases.fake_studio import NEVER, UNLIMITED, Clock, Studio
-from tests.unit.plugins.module_utils.support import MemoryStore, key_of
+from tests.unit.plugins.module_utils.support import MemoryStore, build_key
 
-KEY = key_of("session-anna")
+KEY = build_key("session-anna")
 # In seconds. All that happens in a schedule takes less than a stream is good for, unless the clock jumps.
 VALIDITY, OTHER_VALIDITY, MIN_REMAINING = 3600, 1800, 360
 WAIT_TIMEOUT = 120
@@ -100,9 +100,9 @@ class World:
         if not holds:
             raise Violation("\n".join([rule, repr(self.rules), *map(repr, self.log)]))
 
-    def returned_before(self, moment):
+    def returned_before(self, when):
         """The streams that were returned by then."""
-        return {run.stream_id for run in self.runs if run.stream_id and run.ended <= moment}
+        return {run.stream_id for run in self.runs if run.stream_id and run.ended <= when}
 
     def token_of(self, stream_id):
         return self.studio.created[stream_id][1].client_token
@@ -111,12 +111,12 @@ class World:
         lease = self.store.leases.get(KEY)
         if not lease or lease.forgotten:
             return
-        for moment in self.forgettings:
+        for when in self.forgettings:
             self.must(
-                lease.stream_id not in self.returned_before(moment),
+                lease.stream_id not in self.returned_before(when),
                 "A stream that was returned before a forgetting is stored again.",
             )
-            self.must(self.stored[lease.client_token] > moment, "What was stored before a forgetting is stored again.")
+            self.must(self.stored[lease.client_token] > when, "What was stored before a forgetting is stored again.")
 
 
 @dataclass(eq=False)
@@ -148,7 +148,7 @@ class Run:
 
     @property
     def need(self):
-        return Need(VALIDITY, validity=self.validity, min_remaining=MIN_REMAINING)
+        return ReusePolicy(VALIDITY, validity=self.validity, min_remaining=MIN_REMAINING)
 
     @property
     def is_over(self):
@@ -166,16 +166,16 @@ class Run:
     def step(self):
         if self._steps is None:
             self._begin()
-        elif isinstance(self._command, (Call, Look)):
+        elif isinstance(self._command, (Call, Poll)):
             self._take_call()
         else:
-            self._go_on(self._write())
+            self._resume(self._write())
 
     def _begin(self):
         world = self.world
         options = ("validity", "force", "wait", "check_mode")
         self.began = world.note(self.name, "begins", {option: getattr(self, option) for option in options})
-        issuer = StreamIssuer(
+        issuer = ResourceIssuer(
             store=world.store,
             service=self,
             now=world.clock.now,
@@ -188,9 +188,9 @@ class Run:
         self._steps = intents._Seat(issuer, KEY, world.store.read([KEY], now=world.clock.now()).get(KEY)).steps(
             self.check_mode
         )
-        self._go_on(None)
+        self._resume(None)
 
-    def _go_on(self, reply, error=None):
+    def _resume(self, reply, error=None):
         try:
             self._command = self._steps.send(reply) if error is None else self._steps.throw(error)
         except StopIteration as e:
@@ -202,24 +202,24 @@ class Run:
 
     def _write(self):
         command, world = self._command, self.world
-        [held] = world.store.write([command], now=world.clock.now())
-        won = held is not None and held.lease_id == command.lease.lease_id
-        moment = world.note(self.name, type(command).__name__, won, command.lease.client_token, command.lease.stream_id)
+        [existing] = world.store.write([command], now=world.clock.now())
+        won = existing is not None and existing.lease_id == command.lease.lease_id
+        when = world.note(self.name, type(command).__name__, won, command.lease.client_token, command.lease.stream_id)
         if not command.lease.is_intent:
-            self.remembered, self.found = won, held
+            self.remembered, self.found = won, existing
         elif won:
             self.tokens.add(command.lease.client_token)
-            world.stored.setdefault(command.lease.client_token, moment)
+            world.stored.setdefault(command.lease.client_token, when)
         world.check_store()
-        return held
+        return existing
 
     def _take_call(self):
         """The service works; its reply arrives at a later step, or is lost, and then the call is made again."""
         if self._reply:
             (reply, error), self._reply = self._reply, ()
-            self._go_on(reply, error)
+            self._resume(reply, error)
             return
-        if isinstance(self._command, Look):
+        if isinstance(self._command, Poll):
             self.world.clock.sleep(PAUSE)
         try:
             self._reply = (self._command.function(), None)
@@ -264,8 +264,8 @@ class Forgetting:
     def step(self):
         world = self.world
         if not self._read:
-            held = world.store.read([KEY], now=world.clock.now()).get(KEY)
-            self._read, self._touched = True, bool(held and (self.purge or not held.forgotten))
+            existing = world.store.read([KEY], now=world.clock.now()).get(KEY)
+            self._read, self._touched = True, bool(existing and (self.purge or not existing.forgotten))
             return
         self.is_over = True
         if self._touched:
@@ -279,7 +279,7 @@ def check_run(world, run):
     must, outcome = world.must, run.outcome
     must(len(run.tokens) <= 1, "A run stores one intent at most.")
     # Since it tries so often, and a try has one call to create at most.
-    must(run.creates <= TRIES, "A run creates as often as it tries, at most.")
+    must(run.creates <= MAX_ATTEMPTS, "A run creates as often as it tries, at most.")
     must(run.creates <= 2 or not run.is_alone, "A run that is alone creates twice at most.")
     must(not run.check_mode or not (run.tokens or run.creates or run.found), "Check mode creates and writes nothing.")
     if run.stream_id is None:
@@ -294,10 +294,10 @@ def check_run(world, run):
     remaining = ((stream.expires_at or outcome.lease.expires) - looked).total_seconds()
     is_fresh = outcome.lease.client_token in run.tokens
     must(is_fresh or remaining >= MIN_REMAINING, "What is returned is good for what was asked, or as new as can be.")
-    for moment in world.forgettings:
-        if moment < run.began:
-            must(run.stream_id not in world.returned_before(moment), "Nothing that was forgotten is returned.")
-            must(world.stored[world.token_of(run.stream_id)] > moment, "Nor what comes of an intent from before.")
+    for when in world.forgettings:
+        if when < run.began:
+            must(run.stream_id not in world.returned_before(when), "Nothing that was forgotten is returned.")
+            must(world.stored[world.token_of(run.stream_id)] > when, "Nor what comes of an intent from before.")
     if run.force:
         must(outcome.issued, "What a forced run returns is issued.")
         must(run.stream_id not in world.returned_before(run.began), "What a forced run returns is new.")
@@ -305,7 +305,7 @@ def check_run(world, run):
         found, now = run.found, world.clock.now()
         is_promising = found and not found.forgotten and found.expires > now and found.validity == run.validity
         if is_promising and not found.is_intent:
-            is_promising = run.need.is_met_by(found, now)
+            is_promising = run.need.accepts(found, now)
         must(is_fresh or not run.is_alone, "A run issues what it began.")
         must(run.force or not is_promising, "A run issues what is not remembered only if nothing better is.")
     elif outcome.issued:
@@ -318,8 +318,11 @@ def check_all(world):
     must, rules, good = world.must, world.rules, [run for run in world.runs if run.stream_id]
     if not rules.all_alike or not rules.streams_live:
         return
-    held = world.store.leases.get(KEY)
-    must({run.stream_id for run in good} <= {held and held.stream_id}, "All return the same stream, which is stored.")
+    existing = world.store.leases.get(KEY)
+    must(
+        {run.stream_id for run in good} <= {existing and existing.stream_id},
+        "All return the same stream, which is stored.",
+    )
     must(all(run.creates <= 1 for run in world.runs), "Each creates once at most.")
     must(sum(run.outcome.issued for run in good) <= 1, "One of them issues it, at most.")
     if not rules.hangs:
@@ -453,9 +456,9 @@ class DerivedToken(intents._Seat):
         begin = super()._begin()
         write = begin.send(None)
         token = f"after {self._record.stream_id if self._record else None}"
-        held = yield write._replace(lease=dataclasses.replace(write.lease, client_token=token))
+        existing = yield write._replace(lease=dataclasses.replace(write.lease, client_token=token))
         with suppress(StopIteration):
-            begin.send(held)
+            begin.send(existing)
 
 
 class NoAdoption(intents._Seat):

@@ -11,24 +11,24 @@ import threading
 from functools import partial
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils._exceptions import LeaseStoreError, NotReady
+from ansible_collections.labstream.aws.plugins.module_utils._errors import LeaseStoreError, NotReady
 from ansible_collections.labstream.aws.plugins.module_utils._leases import scheduler as steps
 from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import (
-    FIRST_PAUSE,
-    LONGEST_PAUSE,
+    MAX_DELAY,
+    MIN_DELAY,
     Call,
     Failure,
-    Look,
     Outcome,
+    Poll,
     Replace,
     Write,
-    take_side_by_side,
+    run_concurrently,
 )
 
 from tests.unit.plugins.module_utils._leases.fake_studio import Clock
-from tests.unit.plugins.module_utils.support import NOW, MemoryStore, intent_of, key_of, lease_of, stream_lease_of
+from tests.unit.plugins.module_utils.support import NOW, MemoryStore, build_key, intent_of, lease_of, stream_lease_of
 
-ANNA, BEN, CLEO = key_of("anna"), key_of("ben"), key_of("cleo")
+ANNA, BEN, CLEO = build_key("anna"), build_key("ben"), build_key("cleo")
 
 
 @pytest.fixture(autouse=True)
@@ -38,10 +38,10 @@ def clock(monkeypatch):
     return clock
 
 
-def take(all_steps, *, held=None, store=None, concurrency=2):
+def take(all_steps, *, existing=None, store=None, concurrency=2):
     """The outcomes when these steps are taken, which are given by key."""
-    return take_side_by_side(
-        all_steps, held or {}, store=store or MemoryStore(), now=lambda: NOW, concurrency=concurrency
+    return run_concurrently(
+        all_steps, existing or {}, store=store or MemoryStore(), now=lambda: NOW, concurrency=concurrency
     )
 
 
@@ -57,7 +57,7 @@ class Looks:
             self.clock.passed += self.takes
 
         for _time in range(times):
-            yield Look(look, deadline)
+            yield Poll(look, deadline)
         return Outcome(key, None)
 
 
@@ -73,7 +73,7 @@ def test_what_a_call_returns_is_sent_and_what_it_raises_is_thrown():
             yield Call(refuse)
         except NotReady as e:
             told.append(str(e))
-        told.append((yield Look(lambda: "what is seen", 0)))
+        told.append((yield Poll(lambda: "what is seen", 0)))
         return Outcome(ANNA, None)
 
     def refuse():
@@ -119,9 +119,9 @@ def test_steps_that_raise_an_error_of_ours_fail_and_the_others_go_on():
         yield Call(lambda: None)
         return Outcome(CLEO, None, issued=True)
 
-    held = lease_of(ANNA)
-    assert take({ANNA: fails(), BEN: fails_at_once(), CLEO: goes_on()}, held={ANNA: held}) == {
-        ANNA: Outcome(ANNA, held, failure=Failure("NotReady", "Not now.")),
+    existing = lease_of(ANNA)
+    assert take({ANNA: fails(), BEN: fails_at_once(), CLEO: goes_on()}, existing={ANNA: existing}) == {
+        ANNA: Outcome(ANNA, existing, failure=Failure("NotReady", "Not now.")),
         BEN: Outcome(BEN, None, failure=Failure("NotReady", "Never.")),
         CLEO: Outcome(CLEO, None, issued=True),
     }
@@ -157,14 +157,14 @@ class FailingStore(MemoryStore):
         self.times, self.keys = times, keys
 
     def write(self, changes, *, now):
-        held = []
+        existing = []
         self.times -= 1
         for change in changes:
             if self.times >= 0 and (self.keys is None or change.lease.key in self.keys):
-                held.append(LeaseStoreError("The disk is full."))
+                existing.append(LeaseStoreError("The disk is full."))
             else:
-                held += super().write([change], now=now)
-        return held
+                existing += super().write([change], now=now)
+        return existing
 
 
 class Class:
@@ -207,7 +207,7 @@ def test_once_the_store_has_failed_no_call_is_begun_but_what_was_under_way_is_st
     fails, of_what_was_under_way
 ):
     # Given two workers, of a class for whose next two calls are under way when the first lease cannot be remembered.
-    store, seats, keys = FailingStore(fails), Class(), [ANNA, BEN, CLEO, *map(key_of, ("dan", "eve", "fay"))]
+    store, seats, keys = FailingStore(fails), Class(), [ANNA, BEN, CLEO, *map(build_key, ("dan", "eve", "fay"))]
 
     # When all steps are taken.
     outcomes = take({key: seats.of(key) for key in keys}, store=store, concurrency=2)
@@ -226,14 +226,14 @@ def test_what_comes_back_after_the_store_failed_leads_to_no_further_call(clock, 
     def never():
         raise AssertionError
 
-    store, seats, dan = FailingStore(1), Class(), key_of("dan")
+    store, seats, dan = FailingStore(1), Class(), build_key("dan")
 
     # When all steps are taken.
     outcomes = take(
         {
             ANNA: seats.of(ANNA),
             BEN: seats.of(BEN, Call(never), remember=remember),
-            CLEO: seats.of(CLEO, Look(never, math.inf), remember=remember),
+            CLEO: seats.of(CLEO, Poll(never, math.inf), remember=remember),
             dan: seats.of(dan),
         },
         store=store,
@@ -249,14 +249,14 @@ def test_what_comes_back_after_the_store_failed_leads_to_no_further_call(clock, 
 def test_a_write_that_fails_for_one_seat_fails_that_seat_and_who_still_needs_the_service():
     """As in a store that takes each change by itself."""
     # Given a store that fails for BEN only, and seats whose writes come together; the others' next steps differ.
-    store, dan = FailingStore(1, [BEN]), key_of("dan")
+    store, dan = FailingStore(1, [BEN]), build_key("dan")
     leases = {key: lease_of(key) for key in (ANNA, BEN, CLEO, dan)}
     better = lease_of(CLEO)
 
     def seat(key, *then):
         for step in (Write(leases[key], None), *then):
-            held = yield step
-        return Outcome(key, None, held, issued=True)
+            existing = yield step
+        return Outcome(key, None, existing, issued=True)
 
     # When all steps are taken.
     outcomes = take(
@@ -288,21 +288,21 @@ def test_when_the_store_fails_all_steps_are_told_and_may_say_what_they_know():
         raise AssertionError
 
     def knows_nothing(key):
-        yield Look(lambda: None, math.inf)
+        yield Poll(lambda: None, math.inf)
         raise AssertionError
 
-    held = lease_of(CLEO)
+    existing = lease_of(CLEO)
     outcomes = take(
         {ANNA: knows(ANNA, Write(lease_of(ANNA), None)), BEN: knows(BEN, Call(list)), CLEO: knows_nothing(CLEO)},
         store=FailingStore(math.inf),
-        held={CLEO: held},
+        existing={CLEO: existing},
     )
     assert {key: outcome.failure for key, outcome in outcomes.items()} == {
         ANNA: FULL,
         BEN: GIVEN_UP,
         CLEO: GIVEN_UP,
     }
-    assert outcomes[CLEO].held == held
+    assert outcomes[CLEO].existing == existing
 
 
 # Rounds of looks.
@@ -314,7 +314,7 @@ def test_pauses_grow_from_the_first_to_the_longest(clock):
     assert clock.slept == pytest.approx(
         [0.25, 0.375, 0.5625, 0.84375, 1.265625, 1.8984375, 2.84765625, 4.271484375] + [5.0] * 4
     )
-    assert (FIRST_PAUSE, LONGEST_PAUSE) == (0.25, 5.0)
+    assert (MIN_DELAY, MAX_DELAY) == (0.25, 5.0)
     assert len(looks.seen[ANNA]) == 12
 
 
@@ -395,9 +395,9 @@ def test_many_deadlines_cost_each_seat_one_look_more(clock):
             yield from looks.of(key, 1, deadline)
         return Outcome(key, None)
 
-    keys = [key_of(f"session-{number}") for number in range(100)]
+    keys = [build_key(f"session-{number}") for number in range(100)]
     take({key: until(key, 10.0 + number / 50) for number, key in enumerate(keys)})
-    rounds = {moment for seen in looks.seen.values() for moment in seen if moment < 10.0}
+    rounds = {when for seen in looks.seen.values() for when in seen if when < 10.0}
     for number, key in enumerate(keys):
         assert looks.seen[key][-1] == pytest.approx(10.0 + number / 50)
         assert len(looks.seen[key]) <= len(rounds) + 2

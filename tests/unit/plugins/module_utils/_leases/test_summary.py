@@ -10,36 +10,36 @@ import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import Failure, Outcome
 from ansible_collections.labstream.aws.plugins.module_utils._leases.summary import (
     NO_SUMMARY,
-    diff_of,
+    build_diff,
+    build_release_diff,
+    build_release_warning,
+    build_summary,
     failure_message,
-    forgotten_diff_of,
-    forgotten_warning,
-    summary_of,
 )
 
-from tests.unit.plugins.module_utils.support import NOW, after, intent_of, key_of, lease_of, stream_lease_of
+from tests.unit.plugins.module_utils.support import NOW, after, build_key, intent_of, lease_of, stream_lease_of
 
 SECRET = "correct-horse-battery-staple"
 
 
 def lease(seat, **fields):
-    return lease_of(key_of(seat), **{"url": f"https://streaming.example.org/?{SECRET}", **fields})
+    return lease_of(build_key(seat), **{"url": f"https://streaming.example.org/?{SECRET}", **fields})
 
 
-def issued(seat, *, held=None, expires=3600):
-    return Outcome(key_of(seat), held, lease(seat, expires=expires), issued=True)
+def issued(seat, *, existing=None, expires=3600):
+    return Outcome(build_key(seat), existing, lease(seat, expires=expires), issued=True)
 
 
 def reused(seat, *, expires=3600):
-    return Outcome(key_of(seat), lease(seat, expires=expires), lease(seat, expires=expires))
+    return Outcome(build_key(seat), lease(seat, expires=expires), lease(seat, expires=expires))
 
 
-def predicted(seat, *, held=None):
-    return Outcome(key_of(seat), held, issued=True)
+def predicted(seat, *, existing=None):
+    return Outcome(build_key(seat), existing, issued=True)
 
 
-def failed(seat, message="The service said no.", *, held=None):
-    return Outcome(key_of(seat), held, failure=Failure("NotReady", message))
+def failed(seat, message="The service said no.", *, existing=None):
+    return Outcome(build_key(seat), existing, failure=Failure("NotReady", message))
 
 
 @pytest.mark.parametrize(
@@ -52,37 +52,39 @@ def failed(seat, message="The service said no.", *, held=None):
             id="one of each",
         ),
         pytest.param([predicted("anna")], dict(requested=1, issued=1), id="to be issued"),
-        pytest.param([failed("anna", held=lease("anna"))], dict(requested=1, failed=1), id="failed, but one was held"),
+        pytest.param(
+            [failed("anna", existing=lease("anna"))], dict(requested=1, failed=1), id="failed, but one was held"
+        ),
         pytest.param(
             [dataclasses.replace(failed("anna"), issued=True)],
             dict(requested=1, failed=1),
             id="failed after it was issued",
         ),
         pytest.param(
-            [predicted("anna", held=lease("anna", expires=1)), reused("ben")],
+            [predicted("anna", existing=lease("anna", expires=1)), reused("ben")],
             dict(requested=2, issued=1, reused=1, earliest_expiry="2026-11-21T09:00:00Z"),
             id="what is to be replaced is not the first to expire",
         ),
     ],
 )
 def test_the_summary_counts_what_became_of_the_seats(outcomes, summary):
-    assert summary_of(outcomes) == {**NO_SUMMARY, **summary}
+    assert build_summary(outcomes) == {**NO_SUMMARY, **summary}
 
 
 def test_the_summary_of_nothing_is_not_changed_by_others():
-    summary_of([issued("anna")])["issued"] = 99
+    build_summary([issued("anna")])["issued"] = 99
     assert dict(requested=0, issued=0, reused=0, failed=0, forgotten=0, earliest_expiry=None) == NO_SUMMARY
 
 
 def test_a_diff_shows_seats_and_expiries():
     outcomes = [
-        issued("anna", held=lease("anna", expires=-60)),
+        issued("anna", existing=lease("anna", expires=-60)),
         reused("ben"),
         predicted("cleo"),
-        failed("dan", held=lease("dan", expires=60)),
-        issued("eve", held=lease("eve", url=None, forgotten=NOW)),
+        failed("dan", existing=lease("dan", expires=60)),
+        issued("eve", existing=lease("eve", url=None, forgotten=NOW)),
     ]
-    assert diff_of(outcomes) == dict(
+    assert build_diff(outcomes) == dict(
         before={"anna": "2026-11-21T07:59:00Z", "ben": "2026-11-21T09:00:00Z", "dan": "2026-11-21T08:01:00Z"},
         after={
             "anna": "2026-11-21T09:00:00Z",
@@ -95,19 +97,19 @@ def test_a_diff_shows_seats_and_expiries():
 
 def test_a_diff_shows_no_intents_since_nobody_has_a_url_of_them():
     outcomes = [
-        issued("anna", held=intent_of(key_of("anna"))),
-        failed("ben", held=intent_of(key_of("ben"))),
-        predicted("cleo", held=intent_of(key_of("cleo"))),
-        predicted("dan", held=stream_lease_of(key_of("dan"), expires=60)),
+        issued("anna", existing=intent_of(build_key("anna"))),
+        failed("ben", existing=intent_of(build_key("ben"))),
+        predicted("cleo", existing=intent_of(build_key("cleo"))),
+        predicted("dan", existing=stream_lease_of(build_key("dan"), expires=60)),
     ]
-    assert diff_of(outcomes) == dict(
+    assert build_diff(outcomes) == dict(
         before={"dan": "2026-11-21T08:01:00Z"},
         after={"anna": "2026-11-21T09:00:00Z", "cleo": "to be issued", "dan": "to be issued"},
     )
 
 
 def test_a_diff_of_a_run_that_reuses_all_has_no_difference():
-    diff = diff_of([reused("anna"), reused("ben")])
+    diff = build_diff([reused("anna"), reused("ben")])
     assert diff["before"] == diff["after"]
 
 
@@ -115,10 +117,10 @@ def test_a_diff_of_forgetting_shows_who_had_a_url():
     leases = [
         lease("anna"),
         lease("ben", forgotten=NOW, url=None),
-        stream_lease_of(key_of("cleo"), expires=60),
-        intent_of(key_of("dan")),
+        stream_lease_of(build_key("cleo"), expires=60),
+        intent_of(build_key("dan")),
     ]
-    assert forgotten_diff_of(leases) == dict(
+    assert build_release_diff(leases) == dict(
         before={"anna": "2026-11-21T09:00:00Z", "cleo": "2026-11-21T08:01:00Z"}, after={}
     )
 
@@ -158,7 +160,7 @@ def test_a_diff_of_forgetting_shows_who_had_a_url():
     ],
 )
 def test_a_warning_tells_of_forgotten_urls_that_still_work(leases, warning):
-    assert forgotten_warning(leases, NOW) == warning
+    assert build_release_warning(leases, NOW) == warning
 
 
 @pytest.mark.parametrize(
@@ -212,13 +214,13 @@ def test_only_the_first_five_reasons_are_told():
 
 
 def test_no_result_tells_a_url():
-    outcomes = [issued("anna", held=lease("anna")), reused("ben"), failed("cleo", held=lease("cleo"))]
-    leases = [outcome.held for outcome in outcomes]
+    outcomes = [issued("anna", existing=lease("anna")), reused("ben"), failed("cleo", existing=lease("cleo"))]
+    leases = [outcome.existing for outcome in outcomes]
     told = [
-        summary_of(outcomes),
-        diff_of(outcomes),
-        forgotten_diff_of(leases),
-        forgotten_warning(leases, after(1)),
+        build_summary(outcomes),
+        build_diff(outcomes),
+        build_release_diff(leases),
+        build_release_warning(leases, after(1)),
         failure_message(outcomes, True, False),
     ]
     assert SECRET not in repr(told)

@@ -13,11 +13,15 @@ import time
 from datetime import timedelta
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils._exceptions import LeaseStoreError, NotReady
+from ansible_collections.labstream.aws.plugins.module_utils._errors import LeaseStoreError, NotReady
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import Lease
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import NoLeaseStore
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.sqlite import SQLiteLeaseStore
-from ansible_collections.labstream.aws.plugins.module_utils._leases.url_issuer import OVERWRITES, Issuer, to_forget
+from ansible_collections.labstream.aws.plugins.module_utils._leases.url_issuer import (
+    OVERWRITES,
+    UrlIssuer,
+    leases_to_release,
+)
 
 from tests.unit.plugins.module_utils.support import (
     LONG_AGO,
@@ -26,15 +30,15 @@ from tests.unit.plugins.module_utils.support import (
     ClosedStore,
     MemoryStore,
     after,
-    key_of,
+    build_key,
+    build_policy,
     lease_of,
-    need_of,
     start_child,
 )
 
-CLASS = [key_of(f"learner-{number:02}") for number in range(30)]
-HOUR = need_of(validity=3600)
-MINUTE = need_of(validity=60)
+CLASS = [build_key(f"learner-{number:02}") for number in range(30)]
+HOUR = build_policy(validity=3600)
+MINUTE = build_policy(validity=60)
 
 
 class Service:
@@ -64,13 +68,13 @@ class Service:
 
 def issuer_of(store, service, **fields):
     known = dict(issue=service.issue, now=service.clock, need=service.need, not_before=LONG_AGO, concurrency=4)
-    return Issuer(store=store, **{**known, **fields})
+    return UrlIssuer(store=store, **{**known, **fields})
 
 
 def run(store, service, keys=CLASS, *, check_mode=False, **fields):
     """What one run of a module does: read, then hand out."""
-    held = store.read(keys, now=service.clock())
-    return issuer_of(store, service, **fields).hand_out(keys, held, check_mode)
+    existing = store.read(keys, now=service.clock())
+    return issuer_of(store, service, **fields).hand_out(keys, existing, check_mode)
 
 
 def urls_of(outcomes):
@@ -88,7 +92,7 @@ def test_a_new_class_gets_a_url_each_in_the_order_asked():
     # Then each has its own new URL, at its place, and the store holds exactly these.
     assert [outcome.key for outcome in outcomes] == keys
     assert [outcome.lease.key for outcome in outcomes] == keys
-    assert all(outcome.issued and outcome.held is None and outcome.failure is None for outcome in outcomes)
+    assert all(outcome.issued and outcome.existing is None and outcome.failure is None for outcome in outcomes)
     assert len(set(urls_of(outcomes))) == len(CLASS)
     assert store.leases == {outcome.key: outcome.lease for outcome in outcomes}
     assert sorted(service.asked) == sorted(CLASS)
@@ -104,7 +108,7 @@ def test_a_second_run_reuses_all_without_a_call_or_a_write():
 
     assert urls_of(second) == urls_of(first)
     assert not any(outcome.issued for outcome in second)
-    assert [outcome.held for outcome in second] == [outcome.lease for outcome in first]
+    assert [outcome.existing for outcome in second] == [outcome.lease for outcome in first]
     assert (service.asked, store.writes) == ([], 0)
 
 
@@ -143,7 +147,7 @@ def test_only_what_is_missing_is_issued():
     # Then three are issued, and the old lease is told.
     assert sorted(service.asked) == [CLASS[7], *CLASS[28:]]
     assert [outcome.key for outcome in outcomes if outcome.issued] == [CLASS[7], *CLASS[28:]]
-    assert outcomes[7].held == dead.seen_at(NOW)
+    assert outcomes[7].existing == dead.visible_at(NOW)
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -162,7 +166,7 @@ def test_check_mode_tells_the_same_and_neither_calls_nor_writes(force):
 
     # Then the same is issued and reused; what would be issued has no URL yet.
     assert [outcome.issued for outcome in predicted] == [outcome.issued for outcome in done]
-    assert [outcome.held for outcome in predicted] == [outcome.held for outcome in done]
+    assert [outcome.existing for outcome in predicted] == [outcome.existing for outcome in done]
     assert all((outcome.lease is None) == outcome.issued for outcome in predicted)
     assert sum(outcome.issued for outcome in done) == (30 if force else 15)
 
@@ -230,10 +234,10 @@ def test_one_refused_learner_of_thirty_costs_the_others_nothing():
 
 def test_a_learner_whose_renewal_fails_keeps_the_lease_that_was_held():
     store, service = MemoryStore(), Service(refuses=[CLASS[0]])
-    store.leases[CLASS[0]] = held = lease_of(CLASS[0], validity=60)
+    store.leases[CLASS[0]] = existing = lease_of(CLASS[0], validity=60)
     outcome = run(store, service, CLASS[:1])[0]
-    assert (outcome.held, outcome.lease, outcome.failure.code) == (held, None, "NotReady")
-    assert store.leases == {CLASS[0]: held}
+    assert (outcome.existing, outcome.lease, outcome.failure.code) == (existing, None, "NotReady")
+    assert store.leases == {CLASS[0]: existing}
 
 
 def test_each_lease_is_stored_as_soon_as_it_is_issued():
@@ -275,12 +279,12 @@ def test_a_run_that_is_killed_loses_only_what_was_under_way(tmp_path):
 
     # When the next run serves the class.
     store, service = SQLiteLeaseStore(path, create=True), Service()
-    held = store.read(CLASS, now=NOW)
+    existing = store.read(CLASS, now=NOW)
     outcomes = run(store, service)
 
     # Then it issues only what the killed one had not stored: two calls at most are waiting at concurrency 1.
-    assert len(held) >= 19
-    assert sorted(service.asked) == CLASS[len(held) :]
+    assert len(existing) >= 19
+    assert sorted(service.asked) == CLASS[len(existing) :]
     assert all(outcome.lease for outcome in outcomes)
 
 
@@ -384,25 +388,25 @@ def test_without_a_store_every_run_issues():
 # Two runs at once. Both have read the same store; then they write one after the other.
 
 
-@pytest.mark.parametrize("held", [None, lease_of(validity=3600, expires=-1), lease_of(validity=3600, expires=300)])
-def test_two_runs_with_equal_needs_return_the_same_url(held):
+@pytest.mark.parametrize("existing", [None, lease_of(validity=3600, expires=-1), lease_of(validity=3600, expires=300)])
+def test_two_runs_with_equal_needs_return_the_same_url(existing):
     # Given two runs that read the same state.
     store, service = MemoryStore(), Service()
-    if held:
-        store.leases[held.key] = held
-    seen = store.read([key_of()], now=NOW)
+    if existing:
+        store.leases[existing.key] = existing
+    seen = store.read([build_key()], now=NOW)
     issuer = issuer_of(store, service)
 
     # When both issue.
-    winner = issuer.hand_out([key_of()], seen, False)[0]
-    loser = issuer.hand_out([key_of()], seen, False)[0]
+    winner = issuer.hand_out([build_key()], seen, False)[0]
+    loser = issuer.hand_out([build_key()], seen, False)[0]
 
     # Then the second drops its own URL, which nobody has seen, and returns the first's; it says that it issued none.
     assert len(service.asked) == 2
     assert winner.issued
     assert not loser.issued
-    assert winner.lease == loser.lease == store.leases[key_of()]
-    assert loser.held == seen.get(key_of())
+    assert winner.lease == loser.lease == store.leases[build_key()]
+    assert loser.existing == seen.get(build_key())
 
 
 @pytest.mark.parametrize(
@@ -410,39 +414,43 @@ def test_two_runs_with_equal_needs_return_the_same_url(held):
     [
         pytest.param(HOUR, MINUTE, False, id="different validities"),
         pytest.param(MINUTE, HOUR, False, id="different validities, the other way round"),
-        pytest.param(HOUR, need_of(valid_until=after(1800)), True, id="an hour lasts until in half an hour"),
-        pytest.param(HOUR, need_of(valid_until=after(7200)), False, id="an hour does not last for two"),
-        pytest.param(need_of(valid_until=after(7200)), need_of(valid_until=after(3600)), True, id="an earlier moment"),
-        pytest.param(need_of(valid_until=after(3600)), need_of(valid_until=after(7200)), False, id="a later moment"),
-        pytest.param(HOUR, need_of(validity=3600, min_remaining=3599), True, id="less must remain"),
+        pytest.param(HOUR, build_policy(valid_until=after(1800)), True, id="an hour lasts until in half an hour"),
+        pytest.param(HOUR, build_policy(valid_until=after(7200)), False, id="an hour does not last for two"),
+        pytest.param(
+            build_policy(valid_until=after(7200)), build_policy(valid_until=after(3600)), True, id="an earlier moment"
+        ),
+        pytest.param(
+            build_policy(valid_until=after(3600)), build_policy(valid_until=after(7200)), False, id="a later moment"
+        ),
+        pytest.param(HOUR, build_policy(validity=3600, min_remaining=3599), True, id="less must remain"),
     ],
 )
 def test_two_runs_with_different_needs_each_return_a_url_good_enough_for_them(first, second, shared):
     store = MemoryStore()
     services = [Service(first), Service(second)]
 
-    one, other = (issuer_of(store, service).hand_out([key_of()], {}, False)[0] for service in services)
+    one, other = (issuer_of(store, service).hand_out([build_key()], {}, False)[0] for service in services)
 
-    assert first.is_met_by(one.lease, NOW)
-    assert second.is_met_by(other.lease, NOW)
+    assert first.accepts(one.lease, NOW)
+    assert second.accepts(other.lease, NOW)
     assert (one.lease == other.lease) is shared
     assert other.issued is not shared
-    assert store.leases[key_of()] == other.lease
+    assert store.leases[build_key()] == other.lease
 
 
 def test_a_forced_run_writes_over_the_winner():
     store, service = MemoryStore(), Service()
-    winner = issuer_of(store, service).hand_out([key_of()], {}, False)[0]
-    forced = issuer_of(store, service, force=True).hand_out([key_of()], {}, False)[0]
+    winner = issuer_of(store, service).hand_out([build_key()], {}, False)[0]
+    forced = issuer_of(store, service, force=True).hand_out([build_key()], {}, False)[0]
     assert forced.issued
     assert forced.lease != winner.lease
-    assert store.leases[key_of()] == forced.lease
+    assert store.leases[build_key()] == forced.lease
 
 
 def test_a_winner_that_belongs_to_a_deleted_stack_is_written_over():
     store, service = MemoryStore(), Service(clock=lambda: after(10))
-    store.leases[key_of()] = lease_of(validity=3600)
-    outcome = issuer_of(store, service, not_before=after(5)).hand_out([key_of()], {}, False)[0]
+    store.leases[build_key()] = lease_of(validity=3600)
+    outcome = issuer_of(store, service, not_before=after(5)).hand_out([build_key()], {}, False)[0]
     assert outcome.issued
 
 
@@ -463,9 +471,9 @@ class ContestedStore(MemoryStore):
 @pytest.mark.parametrize("rivals", range(OVERWRITES + 1))
 def test_a_winner_not_good_enough_is_written_over_up_to_three_times(rivals):
     store, service = ContestedStore(rivals), Service()
-    outcome = run(store, service, [key_of()])[0]
+    outcome = run(store, service, [build_key()])[0]
     assert outcome.issued
-    assert store.leases[key_of()] == outcome.lease
+    assert store.leases[build_key()] == outcome.lease
     # The URL is issued once, however often it is written.
     assert len(service.asked) == 1
     assert store.writes == rivals + 1
@@ -476,7 +484,7 @@ def test_a_winner_that_is_replaced_again_and_again_is_a_conflict():
     store, service = ContestedStore(1000), Service()
 
     # When the URL is to be remembered.
-    outcome = run(store, service, [key_of()])[0]
+    outcome = run(store, service, [build_key()])[0]
 
     # Then we try once, write over three times, and then say so; the rival's lease stands.
     assert OVERWRITES == 3
@@ -487,7 +495,7 @@ def test_a_winner_that_is_replaced_again_and_again_is_a_conflict():
         "Other runs kept replacing the lease of seat 'anna' while its new URL was to be remembered: let one run at a "
         "time renew this lab with other options, and run again.",
     )
-    assert store.leases[key_of()].validity == 60
+    assert store.leases[build_key()].validity == 60
 
 
 def test_a_conflict_on_one_seat_costs_the_others_nothing():
@@ -504,7 +512,7 @@ def test_a_conflict_on_one_seat_costs_the_others_nothing():
 
 def test_eight_processes_hand_forty_learners_the_same_urls(tmp_path):
     # Given eight processes that start at the same time on one SQLite file, which none of them has created yet.
-    path, keys = str(tmp_path / "lab" / "leases.sqlite3"), [key_of(f"learner-{number}") for number in range(40)]
+    path, keys = str(tmp_path / "lab" / "leases.sqlite3"), [build_key(f"learner-{number}") for number in range(40)]
     reading, writing = os.pipe()
 
     def class_run():
@@ -601,13 +609,19 @@ def play(chance, needs):
     outcomes, services = [None] * len(needs), [Service(need) for need in needs]
 
     def one_run(number):
-        outcomes[number] = run(SteppedStore(store, turns), services[number], [key_of()], concurrency=1)[0]
+        outcomes[number] = run(SteppedStore(store, turns), services[number], [build_key()], concurrency=1)[0]
 
     turns.start([lambda number=number: one_run(number) for number in range(len(needs))])
     return store, outcomes, sum(len(service.asked) for service in services)
 
 
-NEEDS = [HOUR, MINUTE, need_of(valid_until=after(1800)), need_of(valid_until=after(7200)), need_of(validity=7200)]
+NEEDS = [
+    HOUR,
+    MINUTE,
+    build_policy(valid_until=after(1800)),
+    build_policy(valid_until=after(7200)),
+    build_policy(validity=7200),
+]
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -616,7 +630,7 @@ def test_in_any_order_runs_with_equal_needs_return_the_same_url(seed):
     for _number in range(250):
         store, outcomes, issued = play(chance, [chance.choice(NEEDS)] * chance.choice([2, 3]))
         assert len(set(urls_of(outcomes))) == 1
-        assert store.leases[key_of()] == outcomes[0].lease
+        assert store.leases[build_key()] == outcomes[0].lease
         # All of them reuse, or one issued what they return; and none issues twice.
         assert sum(outcome.issued for outcome in outcomes) == (0 if issued == 0 else 1)
         assert issued <= len(outcomes)
@@ -630,13 +644,13 @@ def test_in_any_order_runs_with_different_needs_return_urls_good_for_what_each_a
         store, outcomes, issued = play(chance, needs)
         # With three runs, nobody is written over more than twice, so there is no conflict.
         for need, outcome in zip(needs, outcomes, strict=True):
-            assert need.is_met_by(outcome.lease, NOW)
-        assert store.leases[key_of()] in [outcome.lease for outcome in outcomes]
+            assert need.accepts(outcome.lease, NOW)
+        assert store.leases[build_key()] in [outcome.lease for outcome in outcomes]
         assert issued <= len(outcomes)
 
 
 def test_what_was_forgotten_counts_only_if_its_record_is_to_go():
     working, dead = lease_of(CLASS[0]), lease_of(CLASS[1], expires=-1)
     forgotten = lease_of(CLASS[2], url=None, forgotten=NOW)
-    assert to_forget([working, dead, forgotten], purge=False) == [working, dead]
-    assert to_forget([working, dead, forgotten], purge=True) == [working, dead, forgotten]
+    assert leases_to_release([working, dead, forgotten], purge=False) == [working, dead]
+    assert leases_to_release([working, dead, forgotten], purge=True) == [working, dead, forgotten]

@@ -241,7 +241,9 @@ def session(*, ours: bool) -> botocore.session.Session:
     return made
 
 
-def nimble_client(*, ours: bool, region: str = "eu-central-1", endpoint_url: str | None = None, **config: Any) -> Any:
+def build_nimble_client(
+    *, ours: bool, region: str = "eu-central-1", endpoint_url: str | None = None, **config: Any
+) -> Any:
     """A client that makes one attempt, unless the settings say otherwise."""
     return session(ours=ours).create_client(
         "nimble",
@@ -284,7 +286,7 @@ def exchange(case: Case, *, ours: bool) -> dict[str, Any]:
     """What is sent in this case, and what is read in the reply; as JSON values, so that processes can compare them."""
     told: dict[str, Any] = {}
     try:
-        client = nimble_client(ours=ours, region=case.region, endpoint_url=case.endpoint_url, **case.config)
+        client = build_nimble_client(ours=ours, region=case.region, endpoint_url=case.endpoint_url, **case.config)
         service = Service(client, [case.reply])
         try:
             told["read"] = getattr(client, case.operation)(**case.params)
@@ -317,7 +319,7 @@ def main() -> None:
     told = {
         "version": botocore.__version__,
         "description": {name: loader.load_service_model("nimble", name) for name in SERVICE_DESCRIPTION},
-        "operations": sorted(nimble_client(ours=True).meta.service_model.operation_names),
+        "operations": sorted(build_nimble_client(ours=True).meta.service_model.operation_names),
         "theirs": {name: exchange(case, ours=False) for name, case in CASES.items()},
         "ours": {name: exchange(case, ours=True) for name, case in CASES.items()},
     }

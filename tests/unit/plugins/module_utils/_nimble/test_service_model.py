@@ -172,7 +172,7 @@ PASSING = {"CREATE_IN_PROGRESS", "START_IN_PROGRESS", "STOP_IN_PROGRESS", "STOPP
 def test_a_waiter_looks_again_until_ready_and_gives_up_at_once_on_what_never_will_be(no_waiting, waiter, state):
     # Given something that is in this state, and READY when one looks again.
     params, member, _shape, delay = WAITERS[waiter]
-    client = nimble_calls.nimble_client(ours=True)
+    client = nimble_calls.build_nimble_client(ours=True)
     service = Service(client, [Reply({member: {"state": each}}) for each in (state, "READY")])
 
     # When a program waits for it.
@@ -189,7 +189,7 @@ def test_a_waiter_looks_again_until_ready_and_gives_up_at_once_on_what_never_wil
 
 
 def test_the_paginator_follows_the_token_to_the_last_page():
-    client = nimble_calls.nimble_client(ours=True)
+    client = nimble_calls.build_nimble_client(ours=True)
     first, second = {"sessions": [{"sessionId": "a"}, {"sessionId": "b"}]}, {"sessions": [{"sessionId": "c"}]}
     service = Service(client, [Reply({**first, "nextToken": "page/2"}), Reply(second)])
 

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta, timezone
 from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import Failure
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.sessions import (
     Started,
-    counts_of,
-    facts_of,
+    build_facts,
+    count_states,
     failure_message,
 )
 
@@ -28,7 +28,7 @@ def test_members_are_in_snake_case_moments_in_utc_and_tags_as_they_are():
         "maxBackupsToRetain": 2,
     }
 
-    assert facts_of(session) == {
+    assert build_facts(session) == {
         "session_id": "s1",
         "ec2_instance_type": "g5.xlarge",
         "stop_at": "2026-11-21T16:00:30Z",
@@ -43,7 +43,7 @@ def test_members_are_in_snake_case_moments_in_utc_and_tags_as_they_are():
 def test_states_are_counted_by_name():
     states = ("STOPPED", "READY", "READY", None)
 
-    assert list(counts_of([{"state": state} for state in states]).items()) == [
+    assert list(count_states([{"state": state} for state in states]).items()) == [
         ("None", 1),
         ("READY", 2),
         ("STOPPED", 1),

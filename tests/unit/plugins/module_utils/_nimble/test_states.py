@@ -5,7 +5,11 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils._nimble.states import Stream, in_words, session_problem
+from ansible_collections.labstream.aws.plugins.module_utils._nimble.states import (
+    Stream,
+    describe_state,
+    session_problem,
+)
 
 # Every state and status code of the API, with the words that users get.
 STREAM_STATES = {
@@ -89,19 +93,19 @@ def test_a_stream_that_is_ready_but_has_no_url_is_still_on_its_way():
     ("status_code", "words"), (STREAM_STATUS_CODES | SESSION_STATUS_CODES | OTHER_STATUS_CODES).items()
 )
 def test_a_status_code_is_told_with_what_it_means(status_code, words):
-    assert in_words("X", status_code) == words
+    assert describe_state("X", status_code) == words
 
 
 def test_a_state_that_is_missing_is_told():
-    assert in_words(None, None) == "None"
+    assert describe_state(None, None) == "None"
 
 
-@pytest.mark.parametrize(("state", "cure"), SESSION_STATES.items())
+@pytest.mark.parametrize(("state", "remedy"), SESSION_STATES.items())
 @pytest.mark.parametrize("status_code", [*SESSION_STATUS_CODES, *OTHER_STATUS_CODES])
-def test_a_session_that_is_not_ready_is_told_with_what_to_do(state, cure, status_code):
+def test_a_session_that_is_not_ready_is_told_with_what_to_do(state, remedy, status_code):
     words = (SESSION_STATUS_CODES | OTHER_STATUS_CODES)[status_code].replace("X", str(state), 1)
     assert session_problem("session-anna", state, status_code) == (
-        f"Session 'session-anna' is {words}, not READY: {cure}, then run again."
+        f"Session 'session-anna' is {words}, not READY: {remedy}, then run again."
     )
 
 

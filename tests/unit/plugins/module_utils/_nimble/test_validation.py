@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils._exceptions import InvalidOption
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.validation import (
-    check_client_token,
-    check_expiration,
-    check_id,
-    check_session_ids,
+    validate_client_token,
+    validate_expiration,
+    validate_id,
+    validate_session_ids,
 )
 
 NO_ID = "an id is text of 1 to 256 characters without spaces and slashes, and not '.' or '..'."
@@ -25,12 +25,12 @@ def refusal(check, *values):
 
 @pytest.mark.parametrize("seconds", [60, 61, 600, 3599, 3600])
 def test_an_expiration_from_a_minute_to_an_hour_is_taken(seconds):
-    check_expiration(seconds)
+    validate_expiration(seconds)
 
 
 @pytest.mark.parametrize("seconds", [-3600, -1, 0, 1, 59, 3601, 7200, 604_800])
 def test_any_other_expiration_is_refused(seconds):
-    assert refusal(check_expiration, seconds) == (
+    assert refusal(validate_expiration, seconds) == (
         f"expiration_in_seconds is {seconds}, but it must be from 60 to 3600 (one hour)."
     )
 
@@ -39,7 +39,7 @@ def test_any_other_expiration_is_refused(seconds):
     "token", ["t", "x" * 64, "build-7", "two words", "~!@#$%^&*()_+{}|:\"<>?`-=[]\\;',./", "0123456789abcdef" * 4]
 )
 def test_a_token_of_1_to_64_plain_characters_is_taken(token):
-    check_client_token(token)
+    validate_client_token(token)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_token_of_1_to_64_plain_characters_is_taken(token):
     ],
 )
 def test_any_other_token_is_refused(token, told, length):
-    assert refusal(check_client_token, token) == (
+    assert refusal(validate_client_token, token) == (
         f"client_token is {told} (length {length}), but it must have 1 to 64 printable ASCII characters, and no space "
         "at its ends."
     )
@@ -69,7 +69,7 @@ def test_any_other_token_is_refused(token, told, length):
     ["a", "us-west-2-example", "session-0123456789", "aSc7YPqQ1kL-_", "sess:ion", "a.b", "...", "100%", "?", "änna"],
 )
 def test_an_id_that_is_one_part_of_a_path_is_taken(value):
-    check_id("session_id", value)
+    validate_id("session_id", value)
 
 
 @pytest.mark.parametrize(
@@ -94,12 +94,12 @@ def test_an_id_that_is_one_part_of_a_path_is_taken(value):
 )
 @pytest.mark.parametrize("option", ["studio_id", "session_id"])
 def test_an_id_that_would_lead_elsewhere_is_refused(option, value, told):
-    assert refusal(check_id, option, value) == (f"{option} is {told}, but {NO_ID}")
+    assert refusal(validate_id, option, value) == (f"{option} is {told}, but {NO_ID}")
 
 
 @pytest.mark.parametrize("session_ids", [["a"], ["a", "A", "b"], [f"session-{number}" for number in range(500)]])
 def test_sessions_that_differ_are_taken(session_ids):
-    check_session_ids("session_ids", session_ids)
+    validate_session_ids("session_ids", session_ids)
 
 
 @pytest.mark.parametrize(
@@ -118,4 +118,4 @@ def test_sessions_that_differ_are_taken(session_ids):
     ],
 )
 def test_sessions_are_refused_by_name(session_ids, sentence):
-    assert refusal(check_session_ids, "session_ids", session_ids) == sentence
+    assert refusal(validate_session_ids, "session_ids", session_ids) == sentence

@@ -5,19 +5,19 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils._exceptions import InvalidOption
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.address import (
     DEFAULT_LEASE_STORE,
     LeaseTable,
     SQLiteFile,
-    address_of,
+    parse_address,
 )
 
 ARN = "arn:aws:dynamodb:eu-central-1:123456789012:table/leases"
 
 
 def test_none_is_no_store():
-    assert address_of("none") is None
+    assert parse_address("none") is None
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_none_is_no_store():
     ],
 )
 def test_sqlite_names_a_file_and_nothing_in_its_path_has_a_meaning(lease_store, path):
-    assert address_of(lease_store) == SQLiteFile(path)
+    assert parse_address(lease_store) == SQLiteFile(path)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_sqlite_names_a_file_and_nothing_in_its_path_has_a_meaning(lease_store, 
     ],
 )
 def test_dynamodb_names_a_table_and_how_it_is_reached(lease_store, table):
-    assert address_of(lease_store) == table
+    assert parse_address(lease_store) == table
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_dynamodb_names_a_table_and_how_it_is_reached(lease_store, table):
 )
 def test_what_names_no_store_is_refused(lease_store):
     with pytest.raises(InvalidOption) as refused:
-        address_of(lease_store)
+        parse_address(lease_store)
     assert str(refused.value) == (
         f"lease_store is {lease_store!r}, which names no lease store: use sqlite:///PATH, such as "
         "sqlite:///~/.ansible/labstream/leases.sqlite3, or dynamodb://TABLE, or none."
@@ -188,7 +188,7 @@ LONG = "'" + "a" * 37 + "..." + "a" * 38 + "'"
 def test_what_names_no_table_or_no_way_to_it_is_refused(rest, told):
     lease_store = f"dynamodb://{rest}"
     with pytest.raises(InvalidOption) as refused:
-        address_of(lease_store)
+        parse_address(lease_store)
     assert str(refused.value) == (
         f"lease_store is {lease_store!r}, but {told}: write it like dynamodb://TABLE?region=eu-central-1."
     )

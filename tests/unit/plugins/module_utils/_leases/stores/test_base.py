@@ -20,9 +20,9 @@ from tests.unit.plugins.module_utils.support import (
     NOW,
     SCOPE,
     after,
+    build_key,
     compare_and_set,
     intent_of,
-    key_of,
     lease_of,
     replace_lease,
     stream_lease_of,
@@ -82,15 +82,15 @@ def find(store, scope=SCOPE, *, now=NOW):
 
 def touch(store, now):
     """A write that concerns no lease that a test looks at."""
-    write(store, lease_of(key_of(scope="other"), expires=10**9), now=now)
+    write(store, lease_of(build_key(scope="other"), expires=10**9), now=now)
 
 
 def read_one(store, *, now=NOW):
     """The lease of the key that most tests use, or None. Who asks for all leases must be told the same."""
-    held = store.read([key_of()], now=now)
-    assert held.keys() <= {key_of()}
-    assert store.find(SCOPE, now=now).get(key_of()) == held.get(key_of())
-    return held.get(key_of())
+    existing = store.read([build_key()], now=now)
+    assert existing.keys() <= {build_key()}
+    assert store.find(SCOPE, now=now).get(build_key()) == existing.get(build_key())
+    return existing.get(build_key())
 
 
 def test_a_new_store_has_no_leases(store):
@@ -103,10 +103,10 @@ def test_a_new_store_has_no_leases(store):
         pytest.param(lease_of(validity=60, lab="cad"), id="all fields"),
         pytest.param(lease_of(), id="only what must be"),
         pytest.param(lease_of(validity=0, lab=""), id="what is nothing but is not null"),
-        pytest.param(lease_of(key_of("änna@例え.jp", '{"a":"ü"}', "s|'\";--%_"), lab="Übung № 7 🎓"), id="unicode"),
-        pytest.param(lease_of(key_of("a\nb\tc"), lab="two\nlines"), id="control characters"),
+        pytest.param(lease_of(build_key("änna@例え.jp", '{"a":"ü"}', "s|'\";--%_"), lab="Übung № 7 🎓"), id="unicode"),
+        pytest.param(lease_of(build_key("a\nb\tc"), lab="two\nlines"), id="control characters"),
         pytest.param(lease_of(url="https://streaming.example.org/?x=" + "ü" * 100_000), id="a URL of 200 KB"),
-        pytest.param(lease_of(key_of("s" * 900, "p" * 5000)), id="a long seat and a longer purpose"),
+        pytest.param(lease_of(build_key("s" * 900, "p" * 5000)), id="a long seat and a longer purpose"),
         pytest.param(lease_of(url=None), id="no URL"),
         pytest.param(lease_of(forgotten=after(-5), url=None), id="forgotten"),
         pytest.param(intent_of(lab="cad"), id="an intent"),
@@ -130,8 +130,8 @@ def test_moments_of_other_zones_come_back_in_utc(store):
 
 def test_a_scope_is_read_alone(store):
     # Given leases of two scopes of which one's name begins with the other's.
-    anna, ben = lease_of(key_of("anna")), lease_of(key_of("ben"))
-    elsewhere = lease_of(key_of("anna", scope=SCOPE + "-2"))
+    anna, ben = lease_of(build_key("anna")), lease_of(build_key("ben"))
+    elsewhere = lease_of(build_key("anna", scope=SCOPE + "-2"))
     write(store, anna, ben, elsewhere)
 
     # Then each is read without the other.
@@ -143,18 +143,22 @@ def test_a_scope_is_read_alone(store):
 
 def test_all_scopes_are_read_at_once(opened):
     assert find(opened(), None) == {}
-    leases = [lease_of(key_of(seat)) for seat in ("anna", "ben")]
-    leases += [lease_of(key_of("anna", "purpose", "other")), lease_of(key_of(scope="third"), expires=-60, url=None)]
+    leases = [lease_of(build_key(seat)) for seat in ("anna", "ben")]
+    leases += [
+        lease_of(build_key("anna", "purpose", "other")),
+        lease_of(build_key(scope="third"), expires=-60, url=None),
+    ]
     write(opened(), *leases)
     assert find(opened(), None) == {lease.key: lease for lease in leases}
 
 
 def test_only_the_leases_that_are_asked_for_are_read(store):
     leases = [
-        lease_of(key) for key in (key_of("anna"), key_of("anna", "x"), key_of("ben"), key_of("anna", "", "other"))
+        lease_of(key)
+        for key in (build_key("anna"), build_key("anna", "x"), build_key("ben"), build_key("anna", "", "other"))
     ]
     write(store, *leases)
-    asked = [leases[0].key, leases[3].key, key_of("nobody"), key_of(scope="nowhere")]
+    asked = [leases[0].key, leases[3].key, build_key("nobody"), build_key(scope="nowhere")]
     assert store.read(asked, now=NOW) == {lease.key: lease for lease in (leases[0], leases[3])}
     assert store.read([], now=NOW) == {}
 
@@ -162,11 +166,11 @@ def test_only_the_leases_that_are_asked_for_are_read(store):
 @pytest.mark.parametrize(
     "other",
     [
-        key_of(purpose='{"application_id":"cad"}'),
-        key_of("ben"),
-        key_of("Anna"),
-        key_of("anna "),
-        key_of(scope=SCOPE + "-2"),
+        build_key(purpose='{"application_id":"cad"}'),
+        build_key("ben"),
+        build_key("Anna"),
+        build_key("anna "),
+        build_key(scope=SCOPE + "-2"),
     ],
 )
 def test_leases_of_different_keys_never_disturb_each_other(store, other):
@@ -181,7 +185,7 @@ def test_leases_of_different_keys_never_disturb_each_other(store, other):
 
     # Then the other is as it was.
     assert find(store, other.scope)[other] == others
-    assert key_of() not in find(store)
+    assert build_key() not in find(store)
 
 
 # What is in the way of a write, and what is not.
@@ -209,10 +213,10 @@ def test_a_lease_is_written_unless_another_run_wrote_one_that_lives(opened, ther
         write(opened(), there)
     mine = lease_of(lease_id="mine", lab="mine", validity=1)
 
-    held = compare_and_set(opened(), mine, expected=expected)
+    existing = compare_and_set(opened(), mine, expected=expected)
 
-    assert held == (mine if written else there)
-    assert find(opened()) == {mine.key: held}
+    assert existing == (mine if written else there)
+    assert find(opened()) == {mine.key: existing}
 
 
 def test_a_lease_written_again_is_there_once(store):
@@ -233,30 +237,32 @@ def test_of_two_writers_the_second_learns_of_the_first(opened):
     # When both write their own.
     mine, theirs = lease_of(), lease_of()
     write(first, mine, expected=old.lease_id)
-    held = compare_and_set(second, theirs, expected=old.lease_id)
+    existing = compare_and_set(second, theirs, expected=old.lease_id)
 
     # Then the second gets the first's, whole, and may write over it knowingly.
-    assert held == mine
-    write(second, theirs, expected=held.lease_id)
+    assert existing == mine
+    write(second, theirs, expected=existing.lease_id)
     assert read_one(first) == theirs
 
 
 @pytest.mark.parametrize("seats", [0, 1, 30])
 def test_what_is_written_at_once_is_there_after_it(opened, seats):
-    leases = [lease_of(key_of(f"learner-{number}")) for number in range(seats)]
+    leases = [lease_of(build_key(f"learner-{number}")) for number in range(seats)]
     assert opened().write([Write(lease, None) for lease in leases], now=NOW) == leases
     assert find(opened()) == {lease.key: lease for lease in leases}
 
 
 def test_each_change_has_its_own_outcome_in_order(opened):
     # Given leases of some seats.
-    there = {seat: lease_of(key_of(seat), lease_id=seat) for seat in ("mine", "expired", "theirs", "intent", "taken")}
+    there = {
+        seat: lease_of(build_key(seat), lease_id=seat) for seat in ("mine", "expired", "theirs", "intent", "taken")
+    }
     there["expired"] = dataclasses.replace(there["expired"], expires=after(-1), url=None)
     write(opened(), *there.values())
 
     # When some changes can be made, and others cannot, since another run was faster.
     def lease(seat):
-        return lease_of(key_of(seat), lease_id="new")
+        return lease_of(build_key(seat), lease_id="new")
 
     changes = [
         Write(lease("theirs"), "old"),
@@ -311,13 +317,13 @@ def test_a_lease_is_replaced_only_if_it_is_there_and_was_not_forgotten(opened, t
         write(opened(), there)
     stream = stream_lease_of(lease_id="mine", lab="mine")
 
-    held = replace_lease(opened(), stream, expected="there")
+    existing = replace_lease(opened(), stream, expected="there")
 
-    assert held == (stream if written else there)
-    assert find(opened()) == ({stream.key: held} if held else {})
+    assert existing == (stream if written else there)
+    assert find(opened()) == ({stream.key: existing} if existing else {})
 
 
-@pytest.mark.parametrize("other", [key_of("ben"), key_of(purpose="x"), key_of(scope=SCOPE + "-2")])
+@pytest.mark.parametrize("other", [build_key("ben"), build_key(purpose="x"), build_key(scope=SCOPE + "-2")])
 def test_replacing_leaves_the_leases_of_other_keys_alone(store, other):
     intent, others = intent_of(lease_id="the same"), intent_of(other, lease_id="the same")
     write(store, intent, others)
@@ -375,7 +381,7 @@ def test_forgetting_marks_intents_and_streams_too(opened, lease):
 
 
 def test_purging_removes_the_record(opened):
-    lease, other = lease_of(), lease_of(key_of("ben"))
+    lease, other = lease_of(), lease_of(build_key("ben"))
     write(opened(), lease, other)
 
     opened().forget([lease.key], now=NOW, purge=True)
@@ -387,7 +393,7 @@ def test_purging_removes_the_record(opened):
 def test_forgetting_what_is_not_there_is_harmless(store, purge):
     lease = lease_of()
     write(store, lease)
-    store.forget([key_of("nobody"), key_of(scope="nowhere")], now=NOW, purge=purge)
+    store.forget([build_key("nobody"), build_key(scope="nowhere")], now=NOW, purge=purge)
     store.forget([], now=NOW, purge=purge)
     assert find(store) == {lease.key: lease}
     assert find(store, "nowhere") == {}
@@ -395,20 +401,20 @@ def test_forgetting_what_is_not_there_is_harmless(store, purge):
 
 @pytest.mark.parametrize("purge", [False, True])
 def test_a_class_is_forgotten_at_once(store, purge):
-    leases = [lease_of(key_of(f"learner-{number}")) for number in range(30)]
+    leases = [lease_of(build_key(f"learner-{number}")) for number in range(30)]
     write(store, *leases)
     store.forget([lease.key for lease in leases], now=NOW, purge=purge)
-    held = find(store)
-    assert len(held) == (0 if purge else 30)
-    assert all(lease.url is None for lease in held.values())
+    existing = find(store)
+    assert len(existing) == (0 if purge else 30)
+    assert all(lease.url is None for lease in existing.values())
 
 
 def test_with_a_lab_what_another_lab_has_taken_over_is_left_alone(store):
     # Given a lease of a lab, and one that another lab has taken over while the first is being ended.
-    mine, taken = lease_of(lab="morning"), lease_of(key_of("ben"), lab="afternoon")
+    mine, taken = lease_of(lab="morning"), lease_of(build_key("ben"), lab="afternoon")
     write(store, mine, taken)
 
-    store.forget([mine.key, taken.key, key_of("nobody")], now=after(5), purge=False, lab="morning")
+    store.forget([mine.key, taken.key, build_key("nobody")], now=after(5), purge=False, lab="morning")
 
     assert store.find(SCOPE, now=NOW) == {
         mine.key: dataclasses.replace(mine, url=None, forgotten=after(5)),
@@ -418,8 +424,8 @@ def test_with_a_lab_what_another_lab_has_taken_over_is_left_alone(store):
 
 def test_a_forgotten_record_can_be_purged(store):
     write(store, lease_of())
-    store.forget([key_of()], now=NOW, purge=False)
-    store.forget([key_of()], now=NOW, purge=True)
+    store.forget([build_key()], now=NOW, purge=False)
+    store.forget([build_key()], now=NOW, purge=True)
     assert find(store) == {}
 
 
@@ -436,16 +442,16 @@ def test_a_url_that_has_expired_is_not_read_any_more(opened, later, kept, writte
     # When it is read later, whether or not something else has been written meanwhile.
     if written_to:
         touch(opened(), after(later))
-    held = read_one(opened(), now=after(later))
+    existing = read_one(opened(), now=after(later))
 
     # Then the URL is gone if it expired, and the rest is kept.
-    assert held.url == (lease.url if kept else None)
-    assert dataclasses.replace(held, url=lease.url) == lease
+    assert existing.url == (lease.url if kept else None)
+    assert dataclasses.replace(existing, url=lease.url) == lease
 
 
 def test_whoever_forgets_others_leaves_it_unforgotten(store):
     write(store, lease_of(lease_id="x"))
-    store.forget([key_of("nobody")], now=after(3600), purge=False)
+    store.forget([build_key("nobody")], now=after(3600), purge=False)
     assert read_one(store, now=after(3600)) == lease_of(
         lease_id="x", url=None, url_sha256=lease_of(lease_id="x").url_sha256
     )
@@ -457,7 +463,7 @@ def test_whoever_forgets_others_leaves_it_unforgotten(store):
 def test_the_rest_is_dropped_30_days_after_the_url_expired(store, later, kept, forgotten, written_to):
     write(store, lease_of())
     if forgotten:
-        store.forget([key_of()], now=NOW, purge=False)
+        store.forget([build_key()], now=NOW, purge=False)
     assert timedelta(days=30) == RETENTION
     end = after(3600 + 30 * DAY + later)
 
@@ -465,7 +471,7 @@ def test_the_rest_is_dropped_30_days_after_the_url_expired(store, later, kept, f
         touch(store, end)
 
     assert (read_one(store, now=end) is not None) is kept
-    assert (key_of() in store.find(None, now=end)) is kept
+    assert (build_key() in store.find(None, now=end)) is kept
 
 
 def test_a_lease_that_is_dead_when_it_is_written_is_returned_all_the_same(store):

@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils._exceptions import LeaseStoreError
+from ansible_collections.labstream.aws.plugins.module_utils._errors import LeaseStoreError
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import Replace, Write
 from botocore.exceptions import EndpointConnectionError
 
@@ -29,9 +29,9 @@ from tests.unit.plugins.module_utils.support import (
     NOW,
     SCOPE,
     after,
+    build_key,
     compare_and_set,
     intent_of,
-    key_of,
     lease_of,
     replace_lease,
     stream_lease_of,
@@ -127,7 +127,7 @@ def do_nothing():
 
 def test_an_item_holds_all_that_is_known_of_a_lease_and_when_it_may_go(moto, table, store):
     purpose = '{"application_id":"cad"}'
-    lease = lease_of(key_of(purpose=purpose), lease_id="x", url=URL, validity=60, lab="cad")
+    lease = lease_of(build_key(purpose=purpose), lease_id="x", url=URL, validity=60, lab="cad")
     compare_and_set(store, lease)
     issued = int(NOW.timestamp())
     assert moto.items(table) == [
@@ -170,7 +170,7 @@ def test_an_item_of_a_forgotten_lease_has_no_url_and_goes_when_it_would_have(ser
     with closing(service.store(table)) as store:
         compare_and_set(store, lease_of(url=URL))
         [before] = service.items(table)
-        store.forget([key_of()], now=after(5), purge=False)
+        store.forget([build_key()], now=after(5), purge=False)
     [item] = service.items(table)
     before.pop("url")
     assert item == {**before, "forgotten": {"N": str(int(after(5).timestamp()))}}
@@ -185,7 +185,7 @@ def test_what_nobody_has_deleted_in_time_is_not_read_but_can_be_written_over(ser
         assert service.items(table)
 
         # Then nobody reads it, and another takes its place.
-        assert store.read([key_of()], now=end) == store.find(SCOPE, now=end) == store.find(None, now=end) == {}
+        assert store.read([build_key()], now=end) == store.find(SCOPE, now=end) == store.find(None, now=end) == {}
         new = lease_of(expires=40 * DAY)
         assert compare_and_set(store, new, now=end) == new
 
@@ -194,7 +194,7 @@ def test_what_nobody_has_deleted_in_time_is_not_read_but_can_be_written_over(ser
 def test_forgetting_what_is_not_there_leaves_no_item_behind(service, purge):
     table = service.create_table()
     with closing(service.store(table)) as store:
-        store.forget([key_of("nobody")], now=NOW, purge=purge)
+        store.forget([build_key("nobody")], now=NOW, purge=purge)
     assert service.items(table) == []
 
 
@@ -224,7 +224,7 @@ def test_an_item_that_is_no_lease_is_told_and_left_alone(moto, table, store, att
         "another table in lease_store."
     )
     for read in (
-        lambda: store.read([key_of()], now=NOW),
+        lambda: store.read([build_key()], now=NOW),
         lambda: store.find(SCOPE, now=NOW),
         lambda: store.find(None, now=NOW),
         lambda: replace_lease(store, stream_lease_of(), expected="old"),
@@ -240,7 +240,7 @@ def test_an_item_that_is_no_lease_is_told_and_left_alone(moto, table, store, att
 
 def test_a_lease_is_written_by_a_call_and_a_thousand_are_read_by_ten(simulator, store):
     # Given leases for some of a thousand seats.
-    keys = [key_of(f"learner-{number}") for number in range(1000)]
+    keys = [build_key(f"learner-{number}") for number in range(1000)]
     leases = [lease_of(key) for key in keys[::5]]
     assert store.write([Write(lease, None) for lease in leases], now=NOW) == leases
     assert operations(simulator) == ["PutItem"] * 200
@@ -258,13 +258,13 @@ def test_a_lease_is_written_by_a_call_and_a_thousand_are_read_by_ten(simulator, 
 
 @pytest.mark.parametrize(("keys", "calls"), [(0, 0), (1, 1), (100, 1), (101, 2)])
 def test_a_call_reads_a_hundred_leases(simulator, store, keys, calls):
-    assert store.read([key_of(f"learner-{number}") for number in range(keys)], now=NOW) == {}
+    assert store.read([build_key(f"learner-{number}") for number in range(keys)], now=NOW) == {}
     assert operations(simulator) == ["BatchGetItem"] * calls
 
 
 @pytest.mark.parametrize(("keys", "calls"), [(0, 0), (1, 1), (25, 1), (26, 2)])
 def test_a_call_purges_25_leases(simulator, store, keys, calls):
-    store.forget([key_of(f"learner-{number}") for number in range(keys)], now=NOW, purge=True)
+    store.forget([build_key(f"learner-{number}") for number in range(keys)], now=NOW, purge=True)
     assert operations(simulator) == ["BatchWriteItem"] * calls
 
 
@@ -272,7 +272,7 @@ def test_a_call_purges_25_leases(simulator, store, keys, calls):
 def test_all_pages_of_a_long_list_are_read(service, scope, operation):
     # Given leases of more than the megabyte that one page has.
     client = service.new_client()
-    leases = [lease_of(key_of(f"learner-{number}"), url=URL + "x" * 300_000) for number in range(4)]
+    leases = [lease_of(build_key(f"learner-{number}"), url=URL + "x" * 300_000) for number in range(4)]
     with closing(service.store(service.create_table(), client)) as store:
         store.write([Write(lease, None) for lease in leases], now=NOW)
         calls = recorded(client)
@@ -302,12 +302,12 @@ def test_a_lease_that_is_purged_while_it_is_looked_at_does_not_hold_up_a_write(d
     table, client = dynalite.create_table(), dynalite.new_client()
     with closing(dynalite.store(table)) as other, closing(dynalite.store(table, client)) as store:
         compare_and_set(other, lease_of())
-        before_attempts(client, "GetItem", lambda: other.forget([key_of()], now=NOW, purge=True))
+        before_attempts(client, "GetItem", lambda: other.forget([build_key()], now=NOW, purge=True))
 
         # Then the write is made after all.
         mine = lease_of()
         assert compare_and_set(store, mine) == mine
-        assert other.read([key_of()], now=NOW) == {key_of(): mine}
+        assert other.read([build_key()], now=NOW) == {build_key(): mine}
 
 
 def test_a_lease_that_keeps_coming_and_going_ends_the_write(dynalite):
@@ -315,7 +315,7 @@ def test_a_lease_that_keeps_coming_and_going_ends_the_write(dynalite):
     table, client = dynalite.create_table(), dynalite.new_client()
     with closing(dynalite.store(table)) as other, closing(dynalite.store(table, client)) as store:
         before_attempts(client, "PutItem", *[lambda: compare_and_set(other, lease_of())] * 10)
-        before_attempts(client, "GetItem", *[lambda: other.forget([key_of()], now=NOW, purge=True)] * 10)
+        before_attempts(client, "GetItem", *[lambda: other.forget([build_key()], now=NOW, purge=True)] * 10)
         calls = recorded(client)
 
         # Then it gives up after three tries.
@@ -376,11 +376,11 @@ def test_a_write_that_is_repeated_does_not_revive_what_was_forgotten_meanwhile(
 
     # When it is repeated.
     with closing(moto.store(table, client)) as writer:
-        held = compare_and_set(writer, mine, expected="old")
+        existing = compare_and_set(writer, mine, expected="old")
 
     # Then the lease stays forgotten, and the writer is told so.
-    assert held == dataclasses.replace(mine, url=None, forgotten=after(1))
-    assert store.read([mine.key], now=NOW) == {mine.key: held}
+    assert existing == dataclasses.replace(mine, url=None, forgotten=after(1))
+    assert store.read([mine.key], now=NOW) == {mine.key: existing}
 
 
 def test_a_write_that_is_repeated_does_not_undo_what_another_run_wrote_meanwhile(simulator, moto, table, store, pauses):
@@ -436,7 +436,7 @@ def test_a_table_with_other_keys_is_refused(service, keys, told):
 
 @pytest.mark.parametrize(
     "use",
-    [lambda store: store.read([key_of()], now=NOW), lambda store: store.find(SCOPE, now=NOW)],
+    [lambda store: store.read([build_key()], now=NOW), lambda store: store.find(SCOPE, now=NOW)],
     ids=["read", "find"],
 )
 @pytest.mark.parametrize("may_describe", [True, False])
@@ -467,11 +467,11 @@ USES = {
     "DescribeTable": (DESCRIBING, lambda store: store.check()),
     "PutItem": (WRITING, lambda store: compare_and_set(store, lease_of(url=URL))),
     "GetItem": (READING, lambda store: replace_lease(store, lease_of(url=URL), expected="gone")),
-    "BatchGetItem": (READING, lambda store: store.read([key_of()], now=NOW)),
+    "BatchGetItem": (READING, lambda store: store.read([build_key()], now=NOW)),
     "Query": (READING, lambda store: store.find(SCOPE, now=NOW)),
     "Scan": (READING, lambda store: store.find(None, now=NOW)),
-    "UpdateItem": (FORGETTING, lambda store: store.forget([key_of()], now=NOW, purge=False)),
-    "BatchWriteItem": (PURGING, lambda store: store.forget([key_of()], now=NOW, purge=True)),
+    "UpdateItem": (FORGETTING, lambda store: store.forget([build_key()], now=NOW, purge=False)),
+    "BatchWriteItem": (PURGING, lambda store: store.forget([build_key()], now=NOW, purge=True)),
 }
 every_use = pytest.mark.parametrize(
     ("operation", "begin", "use"), [(name, *use) for name, use in USES.items()], ids=USES
@@ -563,7 +563,7 @@ def test_what_is_throttled_for_good_is_told(simulator, table, store, operation, 
 def test_of_many_changes_only_those_that_are_refused_fail(simulator, table, store):
     # Given a table that takes some writes and throttles the others.
     simulator.add_fault(service="dynamodb", operation="PutItem", error={"code": "ThrottlingException"}, times=3)
-    leases = [lease_of(key_of(f"learner-{number}"), url=URL) for number in range(10)]
+    leases = [lease_of(build_key(f"learner-{number}"), url=URL) for number in range(10)]
 
     # When all are written at once.
     outcomes = store.write([Write(lease, None) for lease in leases], now=NOW)
@@ -610,9 +610,9 @@ def test_nobody_at_the_endpoint_is_told():
 def test_a_lease_that_is_too_large_for_an_item_is_told_without_its_url(service):
     table = service.create_table()
     with closing(service.store(table)) as store:
-        small = lease_of(key_of("ben"))
-        [error, held] = store.write([Write(lease_of(url=URL + "x" * 500_000), None), Write(small, None)], now=NOW)
-    assert held == small
+        small = lease_of(build_key("ben"))
+        [error, existing] = store.write([Write(lease_of(url=URL + "x" * 500_000), None), Write(small, None)], now=NOW)
+    assert existing == small
     assert SECRET not in "".join(traceback.format_exception(error)) + repr(error)
     assert str(error) == (
         f"{WRITING.format(table=table)}ValidationException: Item size has exceeded the maximum allowed size."
@@ -631,8 +631,8 @@ def test_the_lease_that_is_in_the_way_is_in_no_error(moto, table, store):
 @pytest.mark.parametrize(
     ("reply", "read"),
     [
-        (b'{"welcome": "to another service"}', lambda store: store.read([key_of()], now=NOW)),
-        (b'{"Responses": {"leases": [null]}}', lambda store: store.read([key_of()], now=NOW)),
+        (b'{"welcome": "to another service"}', lambda store: store.read([build_key()], now=NOW)),
+        (b'{"Responses": {"leases": [null]}}', lambda store: store.read([build_key()], now=NOW)),
         (b'{"welcome": "to another service"}', lambda store: store.find(SCOPE, now=NOW)),
         (b'{"Items": null}', lambda store: store.find(None, now=NOW)),
     ],
@@ -721,7 +721,7 @@ def test_what_is_left_unprocessed_is_asked_for_again(
     moto, table, store, busy, busy_store, pauses, does, asked, waited, purge
 ):
     # Given leases, and a service that does not do all at once.
-    leases = [lease_of(key_of(f"learner-{number}")) for number in range(5)]
+    leases = [lease_of(build_key(f"learner-{number}")) for number in range(5)]
     store.write([Write(lease, None) for lease in leases], now=NOW)
     keys, busy.does = [lease.key for lease in leases], list(does)
 
@@ -741,7 +741,7 @@ def test_what_is_left_unprocessed_is_asked_for_again(
 @pytest.mark.parametrize("does", [[0], [1, 1, 1, 1]])
 @pytest.mark.parametrize("purge", [False, True])
 def test_a_service_that_stays_busy_is_told(table, busy, busy_store, pauses, does, purge):
-    keys, busy.does = [key_of(f"learner-{number}") for number in range(5)], list(does)
+    keys, busy.does = [build_key(f"learner-{number}") for number in range(5)], list(does)
     use = busy_store.read if not purge else partial(busy_store.forget, purge=True)
     with pytest.raises(LeaseStoreError) as told:
         use(keys, now=NOW)

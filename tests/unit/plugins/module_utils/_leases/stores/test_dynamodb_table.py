@@ -6,10 +6,13 @@ from __future__ import annotations
 
 import boto3
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils._errors import AnsibleLeaseTableError
-from ansible_collections.labstream.aws.plugins.module_utils._exceptions import InvalidOption, LeaseStoreError
+from ansible_collections.labstream.aws.plugins.module_utils._errors import (
+    AnsibleLeaseTableError,
+    InvalidOption,
+    LeaseStoreError,
+)
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores import dynamodb_table as lease_table
-from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.address import LeaseTable, address_of
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.address import LeaseTable, parse_address
 from botocore.stub import Stubber
 
 NAME = "leases"
@@ -149,7 +152,7 @@ def test_a_table_that_will_not_become_active_is_refused_at_once(clock, dynamodb,
 def test_the_time_to_live_is_told(dynamodb, status, attribute, told):
     time_to_live(dynamodb, status, attribute)
 
-    settings = lease_table.settings_of(dynamodb, NAME, table(), with_tags=False)
+    settings = lease_table.get_settings(dynamodb, NAME, table(), with_tags=False)
 
     assert settings["time_to_live"] == told
 
@@ -175,7 +178,7 @@ def test_a_time_to_live_that_cannot_be_set_is_refused(dynamodb, status, attribut
     time_to_live(dynamodb, status, attribute)
 
     with pytest.raises(LeaseStoreError) as error:
-        lease_table.settings_of(dynamodb, NAME, table(), with_tags=False)
+        lease_table.get_settings(dynamodb, NAME, table(), with_tags=False)
 
     assert str(error.value).startswith(sentence)
 
@@ -236,7 +239,7 @@ SETTINGS = {"billing_mode": "PAY_PER_REQUEST", "deletion_protection": True, "kms
     ],
 )
 def test_only_what_differs_is_changed(settings, wanted, changes):
-    assert lease_table.changes_to({**SETTINGS, **settings}, wanted) == changes
+    assert lease_table.compute_changes({**SETTINGS, **settings}, wanted) == changes
 
 
 @pytest.mark.parametrize(
@@ -249,13 +252,13 @@ def test_only_what_differs_is_changed(settings, wanted, changes):
     ],
 )
 def test_keys_are_given_by_id_or_arn(key):
-    lease_table.check_kms_key_id(key)
+    lease_table.validate_kms_key_id(key)
 
 
 @pytest.mark.parametrize("key", ["", "alias/labs", KEY_ARN.replace("key/", "alias/"), f"{KEY_ID}\n", "a b", "é"])
 def test_other_keys_are_refused(key):
     with pytest.raises(InvalidOption, match=r"^kms_key_id is "):
-        lease_table.check_kms_key_id(key)
+        lease_table.validate_kms_key_id(key)
 
 
 @pytest.mark.parametrize(
@@ -263,7 +266,7 @@ def test_other_keys_are_refused(key):
     [None, {}, {"cost-center": "training"}, {"k" * 128: "v" * 256, "n": 7}, {str(number): "" for number in range(50)}],
 )
 def test_tags_that_a_table_can_have_are_taken(tags):
-    lease_table.check_tags(tags)
+    lease_table.validate_tags(tags)
 
 
 @pytest.mark.parametrize(
@@ -279,7 +282,7 @@ def test_tags_that_a_table_can_have_are_taken(tags):
 )
 def test_tags_that_no_table_can_have_are_refused_by_name(tags, sentence):
     with pytest.raises(InvalidOption) as refused:
-        lease_table.check_tags(tags)
+        lease_table.validate_tags(tags)
     assert str(refused.value).startswith(sentence)
 
 
@@ -289,7 +292,7 @@ def test_tags_that_no_table_can_have_are_refused_by_name(tags, sentence):
 def test_the_store_of_a_table_is_the_address_that_it_is_found_by(endpoint_url):
     lease_store = lease_table.lease_store_url("my.Leases_1-x", "eu-central-1", endpoint_url)
 
-    assert address_of(lease_store) == LeaseTable("my.Leases_1-x", "eu-central-1", endpoint_url)
+    assert parse_address(lease_store) == LeaseTable("my.Leases_1-x", "eu-central-1", endpoint_url)
 
 
 def test_the_store_of_a_table_reads_well():

@@ -18,7 +18,7 @@ from contextlib import closing, contextmanager
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils._exceptions import LeaseStoreError
+from ansible_collections.labstream.aws.plugins.module_utils._errors import LeaseStoreError
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores import sqlite
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import Replace, Write
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.sqlite import (
@@ -26,7 +26,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.sqlit
     SCHEMA_VERSION,
     SQLiteLeaseStore,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._leases.url_issuer import Issuer
+from ansible_collections.labstream.aws.plugins.module_utils._leases.url_issuer import UrlIssuer
 
 from tests.unit.plugins.module_utils.support import (
     LONG_AGO,
@@ -34,11 +34,11 @@ from tests.unit.plugins.module_utils.support import (
     SCOPE,
     after,
     as_ordinary_user,
+    build_key,
+    build_policy,
     compare_and_set,
     in_child,
-    key_of,
     lease_of,
-    need_of,
     searchable_folder,
     start_child,
     stream_lease_of,
@@ -79,7 +79,7 @@ def filled(path, *leases):
 def write(path, *, create=True, busy_timeout=5.0):
     """Open the store and write a lease."""
     with opened(path, create=create, busy_timeout=busy_timeout) as store:
-        compare_and_set(store, lease_of(key_of("ben"), url=URL))
+        compare_and_set(store, lease_of(build_key("ben"), url=URL))
 
 
 def read(path):
@@ -137,9 +137,9 @@ def test_the_journal_is_private_too_and_does_not_stay(path):
         modes = {}
 
         def keys():
-            yield key_of()
+            yield build_key()
             modes.update((file.name, mode_of(file)) for file in path.parent.iterdir())
-            yield key_of("ben")
+            yield build_key("ben")
 
         store.forget(keys(), now=NOW, purge=True)
 
@@ -153,7 +153,7 @@ def test_no_file_stays_beside_it_after_reading(path):
     read(path)
     with opened(path) as store:
         store.find(SCOPE, now=NOW)
-        store.read([key_of()], now=NOW)
+        store.read([build_key()], now=NOW)
         assert [file.name for file in path.parent.iterdir()] == ["leases.sqlite3"]
 
 
@@ -190,7 +190,7 @@ def write_over(store, leases):
 )
 def test_the_bytes_of_a_wiped_url_are_no_longer_in_the_file(path, wipe, length):
     # Given many leases with URLs, so that pages of the file are split and overflow.
-    leases = [lease_of(key_of(f"learner-{number}"), url=URL + "x" * length) for number in range(25)]
+    leases = [lease_of(build_key(f"learner-{number}"), url=URL + "x" * length) for number in range(25)]
     filled(path, *leases)
     assert SECRET.encode() in path.read_bytes()
 
@@ -303,12 +303,12 @@ def test_what_is_no_lease_store_is_refused_in_either_mode_and_left_alone(path, m
 def test_a_damaged_file_is_refused_and_left_as_it_was(path, damage):
     """Not one of these may end in a traceback, nor in a sentence that quotes the URL that cannot be read."""
     # Given a store of several pages, one of which is damaged.
-    filled(path, *(lease_of(key_of(f"learner-{number:02}"), url=URL + "x" * 400) for number in range(30)))
+    filled(path, *(lease_of(build_key(f"learner-{number:02}"), url=URL + "x" * 400) for number in range(30)))
     damage(path)
     before = path.read_bytes()
 
     # When all leases or those of a class are read, by who only looks or by who will write; then it says so.
-    keys = [key_of(f"learner-{number:02}") for number in range(30)]
+    keys = [build_key(f"learner-{number:02}") for number in range(30)]
     for create in (False, True):
         with refused(path, DAMAGED), opened(path, create=create) as store:
             store.find(SCOPE, now=NOW)
@@ -319,7 +319,7 @@ def test_a_damaged_file_is_refused_and_left_as_it_was(path, damage):
 
 def test_whatever_bytes_are_damaged_there_is_a_sentence_or_an_answer(path):
     # Given a store and the same with some bytes overwritten, a hundred times.
-    filled(path, *(lease_of(key_of(f"learner-{number:02}"), url=URL) for number in range(40)))
+    filled(path, *(lease_of(build_key(f"learner-{number:02}"), url=URL) for number in range(40)))
     whole, chance, refusals = path.read_bytes(), random.Random(7), 0
     for _number in range(100):
         path.write_bytes(whole)
@@ -330,7 +330,7 @@ def test_whatever_bytes_are_damaged_there_is_a_sentence_or_an_answer(path):
         try:
             with opened(path) as store:
                 store.find(SCOPE, now=NOW)
-                compare_and_set(store, lease_of(key_of("learner-07")))
+                compare_and_set(store, lease_of(build_key("learner-07")))
         except LeaseStoreError as e:
             said = str(e)
         if said:
@@ -352,7 +352,7 @@ def test_an_empty_file_is_a_new_store(path):
     assert read(path) == {}
     assert path.stat().st_size == 0
     write(path)
-    assert list(read(path)) == [key_of("ben")]
+    assert list(read(path)) == [build_key("ben")]
 
 
 @pytest.fixture
@@ -375,18 +375,18 @@ def another_run(path):
 
 def test_two_runs_may_create_the_store_at_once(path, monkeypatch, another_run):
     # Given a run that finds no schema, and another run that is faster to create one.
-    bring_up_to_date = sqlite._bring_up_to_date
+    write_files = sqlite._bring_up_to_date
 
     def slower(database):
         another_run.go()
         another_run.ended()
-        bring_up_to_date(database)
+        write_files(database)
 
     monkeypatch.setattr(sqlite, "_bring_up_to_date", slower)
 
     # When it goes on, then it uses the other's.
     with opened(path) as store:
-        assert list(store.find(SCOPE, now=NOW)) == [key_of("ben")]
+        assert list(store.find(SCOPE, now=NOW)) == [build_key("ben")]
 
 
 def test_a_store_that_is_just_being_created_is_not_taken_for_one_of_another_program(path, monkeypatch, another_run):
@@ -406,7 +406,7 @@ def test_a_store_that_is_just_being_created_is_not_taken_for_one_of_another_prog
     # When it reads on, then it sees the file as it was, and later as it has become.
     with opened(path, create=False) as store:
         another_run.ended()
-        assert list(store.find(SCOPE, now=NOW)) == [key_of("ben")]
+        assert list(store.find(SCOPE, now=NOW)) == [build_key("ben")]
 
 
 # A file from before there were streams.
@@ -432,9 +432,9 @@ PRAGMA application_id = 1280529490;
 PRAGMA user_version = 1;
 """
 OLD_LEASES = (
-    lease_of(key_of("anna"), lease_id="a", url=URL, validity=3600, lab="cad"),
-    lease_of(key_of("ben", '{"application_id":"cad"}'), lease_id="b", url=None, expires=-60),
-    lease_of(key_of("cleo"), lease_id="c", url=None, forgotten=after(-5)),
+    lease_of(build_key("anna"), lease_id="a", url=URL, validity=3600, lab="cad"),
+    lease_of(build_key("ben", '{"application_id":"cad"}'), lease_id="b", url=None, expires=-60),
+    lease_of(build_key("cleo"), lease_id="c", url=None, forgotten=after(-5)),
 )
 
 
@@ -443,7 +443,7 @@ def of_schema_1(path, leases=OLD_LEASES):
     with closing(sqlite3.connect(path)) as database:
         database.executescript(SCHEMA_1)
         for lease in leases:
-            moments = [moment and int(moment.timestamp()) for moment in (lease.issued, lease.expires, lease.forgotten)]
+            moments = [when and int(when.timestamp()) for when in (lease.issued, lease.expires, lease.forgotten)]
             issued, expires, forgotten = moments
             row = (*lease.key, lease.lease_id, lease.url, lease.url_sha256, issued, expires, lease.validity, lease.lab)
             database.execute("INSERT INTO lease VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*row, forgotten))
@@ -479,7 +479,7 @@ def test_a_file_of_schema_1_is_brought_up_to_date_by_whoever_opens_it(path, crea
     assert sorted(os.listdir(path.parent)) == ["leases.sqlite3", "new"]
 
     # And it takes streams, and changes no more when it is opened again.
-    stream = stream_lease_of(key_of("session"))
+    stream = stream_lease_of(build_key("session"))
     with opened(path, create=create) as store:
         assert compare_and_set(store, stream) == stream
     before = path.read_bytes()
@@ -496,7 +496,7 @@ def test_an_empty_file_of_schema_1_is_brought_up_to_date_too(path):
 @pytest.mark.parametrize("create", [True, False])
 def test_no_bytes_of_a_url_stay_behind_when_a_file_is_brought_up_to_date_and_the_url_is_wiped(path, create):
     # Given a file of schema 1 of many pages.
-    leases = [lease_of(key_of(f"learner-{number:02}"), url=URL + "x" * 3000) for number in range(25)]
+    leases = [lease_of(build_key(f"learner-{number:02}"), url=URL + "x" * 3000) for number in range(25)]
     of_schema_1(path, leases)
 
     # When it is brought up to date, and then its URLs expire.
@@ -523,24 +523,24 @@ def test_the_indexes_of_a_file_that_was_brought_up_to_date_are_used(path, statem
 def test_two_runs_may_bring_a_file_up_to_date_at_once(path, monkeypatch, another_run, create):
     # Given a run that finds schema 1, and another run that is faster.
     of_schema_1(path)
-    bring_up_to_date = sqlite._bring_up_to_date
+    write_files = sqlite._bring_up_to_date
 
     def slower(database):
         another_run.go()
         another_run.ended()
-        bring_up_to_date(database)
+        write_files(database)
 
     monkeypatch.setattr(sqlite, "_bring_up_to_date", slower)
 
     # When it goes on, then it finds all leases, and what the other has written.
     with opened(path, create=create) as store:
-        assert set(store.find(SCOPE, now=NOW)) == {*(lease.key for lease in OLD_LEASES), key_of("ben")}
+        assert set(store.find(SCOPE, now=NOW)) == {*(lease.key for lease in OLD_LEASES), build_key("ben")}
     assert described(path)[:2] == (2, "ok")
 
 
 def test_a_run_that_is_killed_while_it_brings_a_file_up_to_date_leaves_it_as_it_was(path):
     # Given a file of many pages, and a run with so little memory that it writes pages before it commits.
-    leases = [lease_of(key_of(f"learner-{number:02}"), url=URL + "x" * 2000) for number in range(40)]
+    leases = [lease_of(build_key(f"learner-{number:02}"), url=URL + "x" * 2000) for number in range(40)]
     before = of_schema_1(path, leases).read_bytes()
 
     def killed():
@@ -572,7 +572,7 @@ def test_a_run_that_is_killed_while_it_brings_a_file_up_to_date_leaves_it_as_it_
 
 
 def test_a_file_that_cannot_be_brought_up_to_date_for_want_of_room_stays_as_it_was(path):
-    leases = [lease_of(key_of(f"learner-{number:02}"), url=URL + "x" * 2000) for number in range(40)]
+    leases = [lease_of(build_key(f"learner-{number:02}"), url=URL + "x" * 2000) for number in range(40)]
     before = of_schema_1(path, leases).read_bytes()
     with pytest.raises(LeaseStoreError) as error:
         with_room(len(before) + 8192, lambda: read(path))
@@ -596,7 +596,7 @@ def test_a_link_to_a_file_is_followed(path):
     path.symlink_to(target)
     write(path)
     assert path.is_symlink()
-    assert set(read(target)) == {key_of(), key_of("ben")}
+    assert set(read(target)) == {build_key(), build_key("ben")}
 
 
 # Looking only.
@@ -606,14 +606,14 @@ def test_looking_creates_nothing(path):
     new = path.parent / "new" / "folder" / "leases.sqlite3"
     assert read(path) == read(new) == {}
     with opened(new, create=False) as store:
-        assert store.read([key_of()], now=NOW) == {}
+        assert store.read([build_key()], now=NOW) == {}
     assert os.listdir(path.parent) == []
 
 
 def test_looking_changes_nothing(path):
     filled(path)
     before = path.stat()
-    assert list(read(path)) == [key_of()]
+    assert list(read(path)) == [build_key()]
     after_it = path.stat()
     assert (after_it.st_mtime_ns, after_it.st_ino) == (before.st_mtime_ns, before.st_ino)
 
@@ -628,7 +628,7 @@ def test_who_looks_may_forget(path):
     """state=absent creates no store, but forgets in one that is there."""
     filled(path)
     with opened(path, create=False) as store:
-        store.forget([key_of()], now=NOW, purge=True)
+        store.forget([build_key()], now=NOW, purge=True)
     assert read(path) == {}
 
 
@@ -739,7 +739,7 @@ def test_half_a_character_is_told(path):
         with refused(path, sentence):
             store.find("\ud800", now=NOW)
         with refused(path, sentence):
-            store.read([key_of("\ud800")], now=NOW)
+            store.read([build_key("\ud800")], now=NOW)
 
 
 # A disk that is full, a file that is held, a file that goes away: all in the middle of a run.
@@ -773,15 +773,15 @@ def test_a_disk_that_fills_up_ends_the_run_and_keeps_what_is_stored(path):
             return lease_of(key, url=URL + "x" * 5000, validity=3600)
 
         with opened(path) as store:
-            issuer = Issuer(
+            issuer = UrlIssuer(
                 store=store,
                 issue=issue,
                 now=lambda: NOW,
-                need=need_of(validity=3600),
+                need=build_policy(validity=3600),
                 not_before=LONG_AGO,
                 concurrency=2,
             )
-            keys = [key_of(f"learner-{number:02}") for number in range(50)]
+            keys = [build_key(f"learner-{number:02}") for number in range(50)]
             return [(outcome.key, outcome.failure) for outcome in issuer.hand_out(keys, {}, False)], service_calls
 
     # When a class is to be remembered in it.
@@ -791,7 +791,7 @@ def test_a_disk_that_fills_up_ends_the_run_and_keeps_what_is_stored(path):
     stored = {key for key, failure in outcomes if not failure}
     failures = [failure for _key, failure in outcomes if failure]
     assert 0 < len(stored) < 50
-    assert set(read(path)) == stored | {key_of()}
+    assert set(read(path)) == stored | {build_key()}
     assert len(service_calls) <= len(stored) + 5
     assert all(failure.code == "LeaseStoreError" for failure in failures)
     assert all(failure.message.endswith((f"{path} {CANNOT_GROW}", f"{path} {IO_ERROR}")) for failure in failures)
@@ -809,7 +809,7 @@ def test_a_write_without_room_leaves_the_file_as_it_was(path, room):
     assert str(error.value) in (f"The lease store {path} {CANNOT_GROW}", f"The lease store {path} {IO_ERROR}")
     with_room(10**9, lambda: read(path))
     assert path.read_bytes() == before
-    assert list(read(path)) == [key_of()]
+    assert list(read(path)) == [build_key()]
 
 
 def test_a_new_file_without_room_is_refused_and_works_once_there_is_room(path):
@@ -817,7 +817,7 @@ def test_a_new_file_without_room_is_refused_and_works_once_there_is_room(path):
         with_room(0, lambda: write(path))
     assert str(error.value) in (f"The lease store {path} {CANNOT_GROW}", f"The lease store {path} {IO_ERROR}")
     write(path)
-    assert list(read(path)) == [key_of("ben")]
+    assert list(read(path)) == [build_key("ben")]
 
 
 @pytest.fixture
@@ -863,14 +863,14 @@ def test_a_disk_that_is_really_full_is_told(path, tiny_disk):
     said, unchanged, keys = tiny_disk(fill)
     assert said == f"The lease store {path} {CANNOT_GROW}"
     assert unchanged
-    assert keys == [key_of()]
+    assert keys == [build_key()]
 
 
-@pytest.mark.parametrize("held", ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"])
-def test_a_file_that_another_holds_is_told_after_the_wait(path, held):
+@pytest.mark.parametrize("existing", ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"])
+def test_a_file_that_another_holds_is_told_after_the_wait(path, existing):
     before = filled(path).read_bytes()
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute(held)
+        other.execute(existing)
         with refused(path, LOCKED):
             write(path, busy_timeout=0.05)
         other.execute("ROLLBACK")
@@ -883,7 +883,7 @@ def test_a_file_that_another_changes_can_be_read_meanwhile(path):
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         other.execute("UPDATE lease SET lab = 'x'")
-        assert read(path)[key_of()].lab is None
+        assert read(path)[build_key()].lab is None
 
 
 def test_a_file_that_another_holds_for_a_moment_is_waited_for(path):
@@ -901,12 +901,12 @@ def test_a_file_that_another_holds_for_a_moment_is_waited_for(path):
     os.read(reading, 1)
     write(path)
     ended()
-    assert set(read(path)) == {key_of(), key_of("ben")}
+    assert set(read(path)) == {build_key(), build_key("ben")}
 
 
 def test_a_run_that_is_killed_in_a_transaction_leaves_what_was_before(path):
     # Given a store of many pages, and a run with so little memory that it writes pages before it commits.
-    leases = {key_of(f"learner-{number:02}"): lease_of(url=URL + "x" * 2000) for number in range(40)}
+    leases = {build_key(f"learner-{number:02}"): lease_of(url=URL + "x" * 2000) for number in range(40)}
     filled(path, *(dataclasses.replace(lease, key=key) for key, lease in leases.items()))
     before = path.read_bytes()
 
@@ -955,7 +955,7 @@ def test_a_file_that_goes_away_in_mid_run_is_told(path, gone):
         gone(path)
         there = path.read_bytes() if path.exists() else None
         with refused(path, MOVED.format(uid=os.geteuid())):
-            compare_and_set(store, lease_of(key_of("ben")))
+            compare_and_set(store, lease_of(build_key("ben")))
         assert (path.read_bytes() if path.exists() else None) == there
 
 
@@ -966,7 +966,7 @@ def test_a_folder_that_goes_away_in_mid_run_is_told(path):
         inside.unlink()
         folder.rmdir()
         with pytest.raises(LeaseStoreError, match=f"^The lease store {inside} .*\\.$"):
-            compare_and_set(store, lease_of(key_of("ben")))
+            compare_and_set(store, lease_of(build_key("ben")))
 
 
 def test_a_failed_write_is_undone_and_the_next_one_works(path):
@@ -974,13 +974,13 @@ def test_a_failed_write_is_undone_and_the_next_one_works(path):
     with opened(path) as store:
 
         def keys():
-            yield key_of()
+            yield build_key()
             raise ZeroDivisionError
 
         with pytest.raises(ZeroDivisionError):
             store.forget(keys(), now=NOW, purge=True)
-        assert list(store.find(SCOPE, now=NOW)) == [key_of()]
-        store.forget([key_of()], now=NOW, purge=True)
+        assert list(store.find(SCOPE, now=NOW)) == [build_key()]
+        store.forget([build_key()], now=NOW, purge=True)
         assert store.find(SCOPE, now=NOW) == {}
 
 
@@ -1014,7 +1014,7 @@ def test_changes_that_are_written_together_are_one_transaction(path):
     """So a disk is waited for once."""
     # Given a run that writes, and another that reads before each of its changes.
     store, other = SQLiteLeaseStore(str(path), create=True), SQLiteLeaseStore(str(path), create=False)
-    leases, seen = [lease_of(key_of(seat)) for seat in SEATS], []
+    leases, seen = [lease_of(build_key(seat)) for seat in SEATS], []
     with closing(store), closing(other):
         changes = Watched(
             [Write(lease, None) for lease in leases], lambda: seen.append(len(other.find(SCOPE, now=NOW)))
@@ -1030,7 +1030,7 @@ def test_changes_that_are_written_together_are_one_transaction(path):
 
 def test_what_fails_one_of_the_changes_fails_all_that_are_written_together_and_is_told_for_each(path):
     # Given a file that refuses what is written for ben.
-    anna = lease_of(key_of("anna"))
+    anna = lease_of(build_key("anna"))
     filled(path, anna)
     spoil_record(
         path,
@@ -1040,9 +1040,9 @@ def test_what_fails_one_of_the_changes_fails_all_that_are_written_together_and_i
     with opened(path) as store:
         # When he is in the middle of those who are written together.
         changes = [
-            Replace(lease_of(key_of("anna"), url=URL), anna.lease_id),
-            Write(lease_of(key_of("ben"), url=URL), None),
-            Write(lease_of(key_of("cleo"), url=URL), None),
+            Replace(lease_of(build_key("anna"), url=URL), anna.lease_id),
+            Write(lease_of(build_key("ben"), url=URL), None),
+            Write(lease_of(build_key("cleo"), url=URL), None),
         ]
         told = store.write(changes, now=NOW)
 
@@ -1054,13 +1054,13 @@ def test_what_fails_one_of_the_changes_fails_all_that_are_written_together_and_i
 
         # And without him, it works.
         assert store.write([changes[0], changes[2]], now=NOW) == [changes[0].lease, changes[2].lease]
-    assert set(read(path)) == {key_of("anna"), key_of("cleo")}
+    assert set(read(path)) == {build_key("anna"), build_key("cleo")}
 
 
 def test_leases_that_are_read_together_are_of_one_moment(path):
     """Though each is looked up by itself."""
     # Given leases, and another run that would change all before each of them is looked up.
-    keys = [key_of(seat) for seat in SEATS]
+    keys = [build_key(seat) for seat in SEATS]
     filled(path, *map(lease_of, keys))
     attempts, refusals = iter("abc"), []
     with opened(path) as store, closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as other:
