@@ -362,7 +362,8 @@ ansible_facts:
   type: dict
   contains:
     nimble_session_streams:
-      description: The sessions of this task by their ids. An entry is one of RV(streams) without URL, id, name and email.
+      description:
+        - The sessions of this task by their ids. An entry is one of RV(streams) without URL, id, name and email.
       type: dict
       returned: always
       sample:

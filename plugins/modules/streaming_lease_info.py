@@ -154,7 +154,8 @@ leases:
       returned: always
       sample: cad-2026-11-21
     issued:
-      description: When the URL was issued, in UTC; while RV(leases[].stream_id) is not known yet, when its creation began.
+      description:
+        - When the URL was issued, in UTC; while RV(leases[].stream_id) is not known yet, when its creation began.
       type: str
       returned: always
       sample: "2026-11-21T13:00:00Z"

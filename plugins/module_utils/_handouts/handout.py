@@ -197,8 +197,8 @@ class Handout:
             return None
         if not is_web_address(lease.url):
             raise HandoutError(
-                f"What the lease store has for seat {quote(lease.key.holder)} is no URL that starts with https or http: "
-                "issue it anew with force=true."
+                f"What the lease store has for seat {quote(lease.key.holder)} is no URL that starts with https or "
+                "http: issue it anew with force=true."
             )
         return LearnersLink(lease.url, lease.expires)
 
