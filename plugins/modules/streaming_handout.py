@@ -8,128 +8,133 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: streaming_handout
 version_added: 0.1.0
-short_description: Write the streaming URLs of a class for hand-out, to pages or to a file
+short_description: Write streaming URLs from the lease store to web pages and CSV files
 description:
-  - Reads the streaming URLs of the given seats from the lease store, and writes them for hand-out with mode 0600, as a
-    CSV file, as one web page per learner, or both. It also writes a table of all seats for the instructor.
-  - The store must be the one that the URLs were issued with. If that is a file, run this module on the same host and
-    as the same user. The options to connect to AWS are for a store in DynamoDB, and for seats of Nimble Studio.
-  - No URL passes through Ansible, so neither the task nor what it registers needs C(no_log), but with
+  - Reads the streaming URLs of the given seats from the lease store and writes them to files with mode 0600. These are
+    a CSV file, a web page for each learner, or both. It can also write an overview of all seats for the instructor.
+  - The lease store must be the one that the URLs were issued with. If that is a file, run this module on the same host
+    and as the same user. The connection options are for a store in DynamoDB, and for seats of Nimble Studio.
+  - No URL passes through Ansible. So neither the task nor its registered result needs C(no_log), unless
     O(return_pages=true).
-  - All files of a class are written in one task. A file is replaced in one step, and only if its content or its mode
-    changes.
+  - One task writes all files of a lab. A file is replaced atomically, and only if its content or its mode changes.
 author:
   - labstream.aws contributors (@labstream)
 options:
   state:
     description:
-      - V(present) writes the hand-outs.
-      - V(absent) ends the class. All pages of O(lab), also of learners who are not in O(seats), are replaced by one
-        that says so, since their addresses were mailed. O(dest) and O(links) are removed. O(overview) is written once
-        more. The leases are left alone.
+      - V(present) writes the handouts.
+      - V(absent) ends the lab. All pages of O(lab), including those of learners who are not in O(seats), are replaced
+        by one that says so, because learners have their addresses. O(urls_csv) and O(links_csv) are removed.
+        O(overview_html) is written once more. Leases are not changed.
     type: str
     choices: [present, absent]
     default: present
   seats:
     description:
       - The seats to write, in this order, such as those that the role P(labstream.aws.appstream_lab#role) publishes.
-      - Each is a dict with C(scope) and C(seat), and with C(application_id) and C(session_context) if the URL has them.
-        C(learner), C(name) and C(email) are copied to the files. Other keys are left alone.
-      - What identifies a learner, and with that the page, is C(learner), or C(seat) if that is missing. With a higher
-        C(generation), a whole number, the learner gets a page with another name, and the page before says so. It never
-        comes to life again. A seat with a lower generation, or with none, keeps the page that the learner has.
-      - The URLs of seats of Nimble Studio are never stored, so the service is asked for them. Such a seat needs its
-        C(studio_id), and O(region) and O(endpoint_url) must be those of the studio.
-      - With O(allow_missing=true), C(scope) and C(seat) may be missing too. What the learner's page showed before is
-        shown again.
-      - Required with O(state=present).
+        The entries of RV(labstream.aws.appstream_streaming_url#module:streaming_urls) and
+        RV(labstream.aws.nimble_session_stream#module:streams) can be given, too.
+      - Each seat is a dict with the keys C(lease) and, optionally, C(id), C(name), C(email) and C(generation). Other
+        keys are ignored.
+      - C(lease) says which lease the URL belongs to. It may be null in check mode only, for a URL that has not been
+        issued yet. With O(allow_missing=true), it may also be missing, as in a row of a roster. The page of such a
+        learner keeps showing the same lease as before.
+      - C(id) identifies the learner, and therefore the page. By default, it is the user id or session id of the lease.
+      - C(generation) is an integer. If it increases, the learner gets another page, and the previous one says so for
+        good. A seat with a lower generation, or without one, keeps the learner's current page.
+      - URLs of Nimble Studio are never stored, so they are requested from the service. O(region) and O(endpoint_url)
+        must be those of the studio.
+      - Required if O(state=present).
     type: list
     elements: dict
-  dest:
+  urls_csv:
     description:
-      - A CSV file with the URLs. Its folder must exist.
-      - Its columns are V(learner), V(name), V(email), V(seat), V(expires) and V(streaming_url).
-      - A cell that a spreadsheet would take for a formula gets an apostrophe in front.
-      - At least one of O(dest), O(pages) and O(overview) is required.
+      - The path of a CSV file for the URLs. Its folder must exist.
+      - Its columns are V(id), V(name), V(email), V(holder), V(expires) and V(streaming_url). The holder is the user id
+        or the session id.
+      - A cell that a spreadsheet would run as a formula gets an apostrophe in front.
+      - At least one of O(urls_csv), O(pages_dir) and O(overview_html) is required.
     type: path
-  pages:
+  pages_dir:
     description:
-      - A folder of this class alone, for one web page per learner. It is made with mode 0700 if it is missing. The
-        folder above it must exist. The other files must not be in it, since it is there to be published.
-      - A page has a button that opens the learner's URL, and tells until when it works. It needs no other file.
-      - Its name is a random one that nobody can guess. It is remembered in O(lease_store), so it stays the same for the
-        learner of this O(lab), on whatever host the task runs. So what is mailed to a learner is the address of the
-        page, and never a streaming URL.
+      - The path of a folder for the web pages of the learners. It must be for this lab only, since it is meant to be
+        published, so the other files cannot be in it. It is created with mode 0700 if it is missing; its parent folder
+        must exist.
+      - A page has a button that opens the learner's URL, and shows until when it works. It needs no other file.
+      - Its name is random and cannot be guessed. It is stored in O(lease_store), so it stays the same for each learner
+        of O(lab), whichever host the task runs on. Send learners the address of their page, never a streaming URL.
     type: path
-  overview:
+  overview_html:
     description:
-      - A web page for the instructor, with a table of the seats, what became of their URLs and until when they work. It
-        has no URL and no page's name in it.
-      - Learners of O(lab) whom an earlier task has written are in it too, after those of O(seats), without their names.
+      - The path of a web page for the instructor, with a table of all seats, and of the status and expiry of their
+        URLs. It contains neither URLs nor names of pages.
+      - Learners of O(lab) who were in an earlier task but are not in O(seats) are listed last, without their names.
     type: path
-  links:
+  links_csv:
     description:
-      - A CSV file of what to mail. Its columns are V(learner), V(name), V(email) and V(page), which is the address of
-        the page if O(base_url) is given, and its file's name otherwise. Its folder must exist.
-      - Requires O(pages).
+      - The path of a CSV file for sending learners the addresses of their pages. Its folder must exist.
+      - Its columns are V(id), V(name), V(email) and V(page). The latter is the address of the page if O(base_url) is
+        given, and the name of its file otherwise.
+      - Requires O(pages_dir).
     type: path
   base_url:
     description:
-      - The address at which the folder O(pages) is published, such as V(https://labs.example.org/cad).
+      - The URL that O(pages_dir) is published at, such as V(https://labs.example.org/cad).
     type: str
   return_pages:
     description:
-      - Whether the result has the names of the pages. Whoever knows one gets to the URL, so set C(no_log) on the task.
+      - Whether to return the addresses of the pages. Whoever knows an address can open the learner's lab, so set
+        C(no_log) on the task.
     type: bool
     default: false
   lab:
     description:
-      - The name of the class, as the URLs were issued for. Required with O(pages), with O(overview) and with
-        O(state=absent).
+      - The name of the lab, as given when the URLs were issued.
+      - Required if O(pages_dir) or O(overview_html) is given, and if O(state=absent).
     type: str
   title:
     description:
-      - The title of the pages. By default O(lab).
+      - The title of the pages. By default, it is O(lab).
     type: str
   contact:
     description:
-      - Whom learners ask for help, as the pages say it. By default V(your instructor).
+      - Whom the pages tell learners to ask for help. By default, it is V(your instructor).
     type: str
   starts_at:
     description:
-      - When the class starts, for the pages to tell, as ISO 8601 with an offset from UTC.
+      - When the lab starts, for the pages to show, as an ISO 8601 timestamp with an offset from UTC.
     type: str
   ends_at:
     description:
-      - When the class ends, for the pages to tell, as ISO 8601 with an offset from UTC.
+      - When the lab ends, for the pages to show, as an ISO 8601 timestamp with an offset from UTC.
     type: str
   allow_missing:
     description:
-      - Whether seats may have no URL. Their pages then say that the lab is not ready yet, and when the class starts,
-        and look for the URL by themselves. So pages can be made, and their addresses mailed, days ahead.
-      - Otherwise the task fails if a seat has none, and writes nothing.
+      - Whether seats may have no URL yet. Their pages then say that the lab is not ready and when it starts, and show
+        the button as soon as there is a URL. So pages can be created, and their addresses sent, days ahead.
+      - Otherwise, the task fails if a seat has no URL, and writes nothing.
     type: bool
     default: false
   purge:
     description:
-      - With O(state=absent), forget the names of the pages too. Else they are remembered for up to 150 days after the
-        class or the last task, whichever is later, and with them who the learners are.
+      - With O(state=absent), also remove the names of the pages from the lease store. Otherwise they, and the ids of
+        the learners, are kept for up to 150 days after the lab or the last task, whichever is later.
     type: bool
     default: false
 attributes:
   check_mode:
     support: full
     details:
-      - A seat whose URL would have been issued before this task is taken as one that changes a file.
-      - A learner's first page gets its name in the real run only.
+      - If a seat's URL would have been issued before this task, the task reports a change.
+      - A learner's first page gets its name in a real run only.
   diff_mode:
     support: none
     details:
-      - The files consist of URLs.
+      - The files contain URLs.
   idempotent:
     support: full
     details:
-      - A URL that has expired since changes the O(overview).
+      - A URL that has expired since the last run changes O(overview_html).
 seealso:
   - module: labstream.aws.appstream_streaming_url
   - module: labstream.aws.nimble_session_stream
@@ -143,51 +148,51 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Give the class its URLs
+- name: Issue the URLs of a lab
   ansible.builtin.include_role:
     name: labstream.aws.appstream_lab
 
-- name: Write them to a file for the instructor
+- name: Write the URLs to a file for the instructor
   labstream.aws.streaming_handout:
-    dest: /srv/labs/cad-2026-11-21.csv
+    urls_csv: /srv/labs/cad-2026-11-21.csv
     seats: "{{ appstream_lab_seats }}"
 
-- name: Write a page for each learner, and what to mail
+- name: Write a page for each learner, and a list of their addresses
   labstream.aws.streaming_handout:
     lab: cad-2026-11-21
     title: Computer-aided design
     starts_at: "2026-11-21T13:00:00+01:00"
     ends_at: "2026-11-21T17:00:00+01:00"
-    pages: /srv/labs/cad-2026-11-21
+    pages_dir: /srv/labs/cad-2026-11-21
     base_url: https://labs.example.org/cad-2026-11-21
-    links: /srv/labs/cad-2026-11-21-links.csv
-    overview: /srv/labs/cad-2026-11-21.html
+    links_csv: /srv/labs/cad-2026-11-21-links.csv
+    overview_html: /srv/labs/cad-2026-11-21.html
     seats: "{{ appstream_lab_seats }}"
 
-- name: Make the pages days ahead, of the roster alone
+- name: Write the pages days ahead, from the roster alone
   labstream.aws.streaming_handout:
     lab: cad-2026-11-21
     starts_at: "2026-11-21T13:00:00+01:00"
-    pages: /srv/labs/cad-2026-11-21
+    pages_dir: /srv/labs/cad-2026-11-21
     allow_missing: true
     seats: "{{ lookup('ansible.builtin.file', 'participants.csv') | labstream.aws.roster }}"
 
-- name: Have all pages say that the class has ended
+- name: End the lab
   labstream.aws.streaming_handout:
     lab: cad-2026-11-21
-    pages: /srv/labs/cad-2026-11-21
-    links: /srv/labs/cad-2026-11-21-links.csv
+    pages_dir: /srv/labs/cad-2026-11-21
+    links_csv: /srv/labs/cad-2026-11-21-links.csv
     state: absent
 """
 
 RETURN = r"""
-dest:
-  description: The CSV file. V(null) if none was asked for.
+urls_csv:
+  description: The absolute path of the CSV file. V(null) if O(urls_csv) is not given.
   returned: always
   type: str
   sample: /srv/labs/cad-2026-11-21.csv
 summary:
-  description: The task in numbers.
+  description: The numbers of seats and files.
   returned: always
   type: dict
   contains:
@@ -208,8 +213,8 @@ summary:
       sample: 32
 missing:
   description:
-    - The seats that have no URL in the lease store. If there is any, and not O(allow_missing=true), the task fails and
-      leaves the files alone.
+    - The user ids or session ids of the seats without a URL in the lease store, or the learners' ids if these are not
+      known. If there are any, the task fails and writes nothing, unless O(allow_missing=true).
   returned: always
   type: list
   elements: str
@@ -221,14 +226,14 @@ pages:
   type: list
   elements: dict
   contains:
-    learner:
-      description: What identifies the learner.
+    id:
+      description: The id of the learner.
       type: str
       sample: anna
     page:
       description:
-        - The address of the page, or the name of its file without O(base_url).
-        - V(null) in check mode if it has none yet.
+        - The address of the page, or the name of its file if O(base_url) is not given.
+        - V(null) in check mode if the learner has no page yet.
       type: str
       sample: https://labs.example.org/cad-2026-11-21/0f3d5c1b7a9e4826b1c0d2e4f6a8b9c7.html
 """
