@@ -240,9 +240,8 @@ pages:
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace as replaced
 from datetime import datetime, timezone
 from typing import Any
 
@@ -254,14 +253,25 @@ from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
     validate_lab,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, quote
+from ansible_collections.labstream.aws.plugins.module_utils._failures import Failure, format_failures
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.files import (
     HandoutError,
     validate_path,
     write_files,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._handouts.handout import Handout, Seat, parse_seat
-from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages import LabClass, is_web_address
+from ansible_collections.labstream.aws.plugins.module_utils._handouts.handout import (
+    Handout,
+    Seat,
+    build_link,
+    parse_seat,
+)
+from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages import (
+    LabDetails,
+    StreamingLink,
+    is_web_url,
+)
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import Lease, LeaseKey
+from ansible_collections.labstream.aws.plugins.module_utils._leases.scope import Scope
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import CONCURRENCY, open_lease_store
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.api import (
@@ -271,62 +281,54 @@ from ansible_collections.labstream.aws.plugins.module_utils._nimble.api import (
 from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
 
 EMPTY_RESULT: dict[str, Any] = dict(
-    changed=False, dest=None, missing=[], summary=dict(requested=0, missing=0, written=0)
+    changed=False, missing=[], summary=dict(requested=0, missing=0, written=0), urls_csv=None
 )
-PATHS = ("dest", "links", "overview", "pages")
+PATHS = ("urls_csv", "links_csv", "overview_html", "pages_dir")
 
 
-def with_urls_of_streams(
-    module: LabstreamAWSModule, seats: Iterable[Seat], leases: Mapping[LeaseKey, Lease], now: datetime
-) -> dict[LeaseKey, Lease]:
-    """The leases, those of streams of Nimble Studio with the URLs that the service tells.
+def get_stream_links(
+    module: LabstreamAWSModule, leases: Sequence[Lease], now: datetime
+) -> dict[LeaseKey, StreamingLink | None]:
+    """Return the links that Nimble Studio has for those of the leases that are of streams; None for one without a URL.
 
     Raises:
-        LabstreamError: a seat has no studio, the options do not say how to connect, or a call failed.
+        LabstreamError: the options do not say how to connect, or a call failed.
     """
-    asked = {
-        seat.key: seat.told.get("studio_id")
-        for seat in seats
-        if seat.key and (lease := leases.get(seat.key)) and lease.stream_id and lease.is_valid_at(now)
-    }
-    if not asked:
-        return dict(leases)
-    for key, studio_id in asked.items():
-        if not isinstance(studio_id, str) or not studio_id:
-            raise InvalidOption(
-                f"Seat {quote(key.seat)} of Nimble Studio has no studio_id: pass on the seats as the role nimble_lab "
-                "publishes them."
-            )
-    client = build_nimble_client(module, str(next(iter(asked.values()))), CONCURRENCY)
+    streams = [lease for lease in leases if lease.resource_id]
+    if not streams:
+        return {}
+    studio_ids = {lease.key: Scope.parse(lease.key.scope).names[0] for lease in streams}
+    client = build_nimble_client(module, studio_ids[streams[0].key], CONCURRENCY)
 
-    def lease_of(key: LeaseKey) -> Lease:
-        lease = leases[key]
-        stream = get_streaming_session_stream(client, str(asked[key]), key.seat, str(lease.stream_id))
+    def get_link(lease: Lease) -> StreamingLink | None:
+        key = lease.key
+        stream = get_streaming_session_stream(client, studio_ids[key], key.holder, str(lease.resource_id))
         expires = (stream and stream.expires_at) or lease.expires
-        if stream is None or stream.url is None or expires <= now:
-            return replaced(lease, stream_id=None)
-        return replaced(lease, url=stream.url, expires=expires)
+        return build_link(key, stream.url, expires) if stream and stream.url and expires > now else None
 
     with ThreadPoolExecutor(CONCURRENCY) as executor:
-        return {**leases, **dict(zip(asked, executor.map(lease_of, asked), strict=True))}
+        return dict(zip(studio_ids, executor.map(get_link, streams), strict=True))
 
 
-def build_lab(params: Mapping[str, Any]) -> LabClass:
-    """What the pages tell of the class.
+def build_lab(params: Mapping[str, Any]) -> LabDetails:
+    """Return the details that the pages show.
 
     Raises:
-        InvalidOption: a moment is none, or the class ends before it starts.
+        InvalidOption: a timestamp is not valid, or the lab ends before it starts.
     """
-    starts, ends = (parse_timestamp(name, params[name]) if params[name] else None for name in ("starts_at", "ends_at"))
-    if starts and ends and ends <= starts:
+    starts_at, ends_at = (
+        parse_timestamp(name, params[name]) if params[name] else None for name in ("starts_at", "ends_at")
+    )
+    if starts_at and ends_at and ends_at <= starts_at:
         raise InvalidOption(
-            f"ends_at is {to_iso8601(ends)}, which is not after starts_at, {to_iso8601(starts)}: correct one of them."
+            f"ends_at is {to_iso8601(ends_at)}, which is not after starts_at, {to_iso8601(starts_at)}: correct one of "
+            "them."
         )
-    return LabClass(params["title"] or params["lab"] or "", starts, ends, params["contact"])
+    return LabDetails(params["title"] or params["lab"] or "", starts_at, ends_at, params["contact"])
 
 
 def validate_arguments(params: Mapping[str, Any], seats: Sequence[Seat]) -> None:
-    """Refuse what the argument spec cannot.
+    """Reject what the argument spec cannot.
 
     Raises:
         InvalidOption: naming the value.
@@ -334,37 +336,37 @@ def validate_arguments(params: Mapping[str, Any], seats: Sequence[Seat]) -> None
     base_url = params["base_url"]
     validate_lab(params["lab"])
     validate_given(params, ["seats" if params["state"] == "present" else "lab"])
-    validate_given(params, ["dest", "pages", "overview"])
-    if base_url is not None and not is_web_address(base_url):
+    validate_given(params, ["urls_csv", "pages_dir", "overview_html"])
+    if base_url is not None and not is_web_url(base_url):
         raise InvalidOption(
-            f"base_url is {quote(base_url)}, but it must be an address of the web: let it start with https:// or http://."
+            f"base_url is {quote(base_url)}, but it must be a URL that starts with https:// or http://."
         )
     if params["purge"] and params["state"] == "present":
         raise InvalidOption("purge is only for state=absent: set that too, or leave purge out.")
     validate_paths({option: os.path.abspath(params[option]) for option in PATHS if params[option]})
-    if not params["pages"] and not params["overview"]:
+    if not params["pages_dir"] and not params["overview_html"]:
         return
-    counts = Counter(seat.place.learner for seat in seats)
-    twice, count = next(iter(counts.most_common(1)), ("", 0))
+    counts = Counter(seat.learner_id for seat in seats)
+    learner_id, count = next(iter(counts.most_common(1)), ("", 0))
     if count > 1:
         raise InvalidOption(
-            f"Several seats are those of the learner {quote(twice)}, who has one page in a lab: give them to tasks of "
-            "their own, each with another lab."
+            f"Several seats belong to the learner {quote(learner_id)}, who has one page in a lab: write them in "
+            "separate tasks, each with another lab."
         )
 
 
 def validate_paths(paths: Mapping[str, str]) -> None:
-    """Refuse files in each other's place, or in the folder that is there to be published.
+    """Reject equal paths, and files in the folder that is meant to be published.
 
     Raises:
         InvalidOption: naming the option.
     """
-    taken: dict[str, str] = {}
+    options: dict[str, str] = {}
     for option, path in paths.items():
-        if path in taken:
-            raise InvalidOption(f"{option} and {taken[path]} are both {quote(path)}: name a place for each.")
-        taken[path] = option
-        if "pages" in paths and option != "pages" and path.startswith(os.path.join(paths["pages"], "")):
+        if path in options:
+            raise InvalidOption(f"{option} and {options[path]} are both {quote(path)}: give each its own path.")
+        options[path] = option
+        if "pages_dir" in paths and option != "pages_dir" and path.startswith(os.path.join(paths["pages_dir"], "")):
             raise InvalidOption(
                 f"{option} is {quote(path)}, in the folder of the pages, which learners can read once it is published: "
                 "name another folder."
@@ -372,79 +374,82 @@ def validate_paths(paths: Mapping[str, str]) -> None:
 
 
 def run(module: LabstreamAWSModule) -> None:
-    """Bring the files up to date.
+    """Write the files that are not up to date.
 
     Raises:
-        LabstreamError: an option is wrong, a seat is no seat or has no URL, the store or a file cannot be used.
+        LabstreamError: an option or a seat is not valid, a seat has no URL, the store or a file cannot be used.
     """
     params, result = module.params, module.result
     given = params["seats"] or []
     summary = dict(requested=len(given), missing=0, written=0)
-    result.update(dest=params["dest"] and os.path.abspath(params["dest"]), summary=summary)
+    result.update(urls_csv=params["urls_csv"] and os.path.abspath(params["urls_csv"]), summary=summary)
     validate_has_lease_store(params["lease_store"])
     is_present = params["state"] == "present"
-    # In check mode, an earlier task only predicted these.
-    foreseen = module.check_mode and any(seat.get("issued") and seat.get("expires") is None for seat in given)
-    foreseen = foreseen and is_present
-    may_lack_key = params["allow_missing"] or foreseen or not is_present
-    seats = [parse_seat(seat, may_lack_key=may_lack_key) for seat in given]
+    # In check mode, an earlier task only predicted the URLs of these.
+    is_predicted = (
+        is_present and module.check_mode and any(seat.get("issued") and not seat.get("expires") for seat in given)
+    )
+    may_lack_lease = params["allow_missing"] or is_predicted or not is_present
+    seats = [parse_seat(seat, may_lack_lease=may_lack_lease) for seat in given]
     validate_arguments(params, seats)
     for option in PATHS:
         if params[option]:
-            validate_path(os.path.abspath(params[option]), is_folder=option == "pages")
+            validate_path(os.path.abspath(params[option]), is_folder=option == "pages_dir")
     lab, now = build_lab(params), datetime.now(timezone.utc)
-    names_pages = is_present and bool(params["pages"] or params["overview"])
-    with open_lease_store(module, create=names_pages) as store:
+    names_pages = is_present and bool(params["pages_dir"] or params["overview_html"])
+    with open_lease_store(module, create=names_pages, now=lambda: now) as store:
         handout = Handout(params, lab, store, seats, now)
-        pages = handout.known
-        if foreseen:
+        records = handout.records
+        if is_predicted:
             result["changed"] = True
         else:
+            links: dict[LeaseKey, StreamingLink | None] = {}
             if is_present:
-                handout.leases = with_urls_of_streams(module, handout.seats, handout.leases, now)
-                reject_missing(module, handout.missing())
+                links |= handout.get_stored_links()
+                links |= get_stream_links(module, handout.get_valid_leases(), now)
+                result["missing"] = handout.find_missing(links)
+                summary["missing"] = len(result["missing"])
+                reject_missing(params, result["missing"])
             if names_pages:
-                pages = handout.remember(check_mode=module.check_mode)
-            for _file in write_files(handout.files(pages), check_mode=module.check_mode):
+                records = handout.remember(check_mode=module.check_mode)
+            for _file in write_files(handout.build_files(records, links), check_mode=module.check_mode):
                 summary["written"] += 1
                 result["changed"] = True
-        if params["purge"] and handout.known:
+        if params["purge"] and handout.records:
             result["changed"] = True
             if not module.check_mode:
                 handout.purge()
-    if params["return_pages"] and is_present and params["pages"]:
-        result["pages"] = handout.addresses(handout.known if module.check_mode else pages)
+    if params["return_pages"] and is_present and params["pages_dir"]:
+        result["pages"] = handout.get_pages(handout.records if module.check_mode else records)
 
 
-def reject_missing(module: LabstreamAWSModule, missing: list[str]) -> None:
-    """Tell the seats without a URL.
+def reject_missing(params: Mapping[str, Any], missing: Sequence[str]) -> None:
+    """Reject seats without a URL, unless they are allowed.
 
     Raises:
-        HandoutError: there are some, and there may be none.
+        HandoutError: naming them.
     """
-    summary = module.result["summary"]
-    module.result.update(missing=missing)
-    summary["missing"] = len(missing)
-    if missing and not module.params["allow_missing"]:
-        named = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
-        raise HandoutError(
-            f"The lease store {module.params['lease_store']} has no working URL for {len(missing)} of "
-            f"{summary['requested']} seats ({named}): issue them first, with this lease_store; if it is a file, on "
-            "this host and as this user."
+    if missing and not params["allow_missing"]:
+        reason = Failure(
+            HandoutError.code,
+            f"the lease store {params['lease_store']} has no valid URL: issue it first, with the same lease_store; if "
+            "that is a file, on this host and as this user",
         )
+        failures = format_failures([(name, reason) for name in missing])
+        raise HandoutError(f"{len(missing)} of {len(params['seats'])} seats have no URL: {failures}.")
 
 
 def main() -> None:
-    """The module."""
+    """Run the module."""
     module = LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(
             state=dict(type="str", choices=["present", "absent"], default="present"),
             seats=dict(type="list", elements="dict"),
-            dest=dict(type="path"),
-            pages=dict(type="path"),
-            overview=dict(type="path"),
-            links=dict(type="path"),
+            urls_csv=dict(type="path"),
+            pages_dir=dict(type="path"),
+            overview_html=dict(type="path"),
+            links_csv=dict(type="path"),
             base_url=dict(type="str"),
             return_pages=dict(type="bool", default=False),
             lab=dict(type="str"),
@@ -456,9 +461,9 @@ def main() -> None:
             purge=dict(type="bool", default=False),
             **store_argument_spec(),
         ),
-        required_one_of=[("dest", "pages", "overview")],
+        required_one_of=[("urls_csv", "pages_dir", "overview_html")],
         required_if=[("state", "present", ("seats",)), ("state", "absent", ("lab",))],
-        required_by=dict(pages=("lab",), overview=("lab",), links=("pages",)),
+        required_by=dict(pages_dir=("lab",), overview_html=("lab",), links_csv=("pages_dir",)),
         supports_check_mode=True,
     )
     module.run(run)
