@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.integration.lease_stores import LeaseTable
-from tests.integration.running import FLEET, STACK, STREAM_MODULE, STUDIO, Ansible, ModuleServer, Run, Task
+from tests.integration.running import FLEET, STACK, STREAM_MODULE, STUDIO, Ansible, Run, Task
 from tests.simulator.control import Simulator
 
 
@@ -65,18 +65,10 @@ def home(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def module_server() -> Iterator[ModuleServer]:
-    """The process that ``call_module`` runs modules in."""
-    server = ModuleServer()
-    yield server
-    server.stop()
-
-
 @pytest.fixture
-def ansible(home: Path, simulator: Simulator, module_server: ModuleServer) -> Ansible:
+def ansible(home: Path, simulator: Simulator) -> Ansible:
     """Ansible in that home folder, with the environment that points it at the simulator."""
-    return Ansible(home, simulator.environment(), module_server)
+    return Ansible(home, simulator.environment())
 
 
 @pytest.fixture

@@ -9,21 +9,23 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
-import select
-import shutil
-import signal
 import subprocess
-import tempfile
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from unittest import mock
+
+from tests.integration import module_process
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 VENV = CHECKOUT / os.environ.get("LABSTREAM_TEST_VENV", "build/venv")
@@ -33,23 +35,16 @@ STUDIO = "studio-1"
 MODULE = "labstream.aws.appstream_streaming_url"
 STREAM_MODULE = "labstream.aws.nimble_session_stream"
 TIMEOUT_SECONDS = 120
+IS_OWN_ENVIRONMENT = VENV.resolve() == Path(sys.prefix).resolve()
 WITHOUT_OVERRIDE = ("setpriv", "--bounding-set=-dac_override") if os.geteuid() == 0 else ()
 
-# What runs in place of Python, below a line that names one: it passes all on that a process gets, its open files too.
-WARM_COMMAND = """\
-import array, json, os, socket, sys
-
-umask = os.umask(0)
-os.umask(umask)
-job = {"arguments": sys.argv[1:], "environment": dict(os.environ), "folder": os.getcwd(), "umask": umask}
-with socket.socket(socket.AF_UNIX) as server:
-    server.connect(SOCKET)
-    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0, 1, 2]))]
-    server.sendmsg([b"{"], rights)
-    server.sendall(json.dumps(job).encode()[1:])
-    server.shutdown(socket.SHUT_WR)
-    os._exit(int(server.recv(16) or b"70"))
-"""
+MODULES = COLLECTIONS / "ansible_collections/labstream/aws/plugins/modules"
+# Imported once, by the process from which those of call_module are forked.
+PRELOADED = [
+    "__main__",
+    *(f"ansible_collections.labstream.aws.plugins.modules.{file.stem}" for file in MODULES.glob("*.py")),
+    "tests.integration.module_process",
+]
 
 
 @dataclass(frozen=True)
@@ -131,12 +126,19 @@ def clean_environment(home: Path, **variables: str) -> dict[str, str]:
     return _without_empty(environment)
 
 
+class Job(NamedTuple):
+    """One call of a module: its file, the file of its arguments and its environment."""
+
+    file: Path
+    arguments: Path
+    environment: dict[str, str]
+
+
 class Ansible:
     """Runs of Ansible in one home folder, with one environment."""
 
-    def __init__(self, home: Path, environment: Mapping[str, str], server: ModuleServer) -> None:
+    def __init__(self, home: Path, environment: Mapping[str, str]) -> None:
         self.home = home
-        self._server = server
         self.environment = clean_environment(home, **environment)
         # An empty one of our own, so that none of the machine's is read.
         self.environment["ANSIBLE_CONFIG"] = str(self._new_file("ansible", ".cfg"))
@@ -155,8 +157,7 @@ class Ansible:
         """Run a playbook: a path, a collection playbook's name, YAML text (with a line break), or plays as data."""
         results = self._new_file("results", ".jsonl")
         command: list[str | Path] = [VENV / "bin" / "python", VENV / "bin" / "ansible-playbook"]
-        python = self._server.python
-        command += ["--extra-vars", f"ansible_python_interpreter={python.command}"]
+        command += ["--extra-vars", f"ansible_python_interpreter={VENV / 'bin' / 'python'}"]
         command += ["--check"] * check + ["--diff"] * diff + ["-" + "v" * verbosity] * bool(verbosity)
         if extra_vars:
             command += ["--extra-vars", f"@{self._new_file('vars', '.json', json.dumps(extra_vars))}"]
@@ -164,11 +165,10 @@ class Ansible:
             playbook = json.dumps(playbook) + "\n"
         if isinstance(playbook, str) and "\n" in playbook:
             playbook = self._new_file("playbook", ".yml", playbook)
-        folders = {"LABSTREAM_TEST_RESULTS": str(results), "LABSTREAM_TEST_PACKED": str(python.packed)}
         process = subprocess.run(
             [*command, *arguments, playbook],
             cwd=self.home,
-            env=self._environment(environment) | folders,
+            env=self._environment(environment) | {"LABSTREAM_TEST_RESULTS": str(results)},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -201,9 +201,20 @@ class Ansible:
         ``options``: ``module``, ``check``, ``diff``, ``verbosity`` and ``environment`` as in ``run_playbook``.
         """
         job = self._job(args, **options)
-        stdout, stderr = self._new_file("stdout"), self._new_file("stderr")
-        self._server.run({**job, "stdout": str(stdout), "stderr": str(stderr)})
-        return _task_of(stdout.read_text(), stderr.read_text())
+        if not IS_OWN_ENVIRONMENT:
+            return finish_module(self._start(job))
+        stdout = self._new_file("module", ".stdout")
+        process = forkserver().Process(
+            target=module_process.run, args=(job.file, job.arguments, stdout, job.environment, self.home)
+        )
+        process.start()
+        process.join(TIMEOUT_SECONDS)
+        if process.is_alive():
+            process.kill()
+            process.join()
+            raise subprocess.TimeoutExpired(str(job.file), TIMEOUT_SECONDS)
+        process.close()
+        return _task_of(stdout.read_text(), stdout.with_suffix(".stderr").read_text())
 
     def start_module(
         self, args: Mapping[str, Any], *, may_not_override_modes: bool = False, **options: Any
@@ -212,21 +223,7 @@ class Ansible:
 
         With ``may_not_override_modes``, the modes of files bind the process even if the superuser runs the tests.
         """
-        job = self._job(args, **options)
-        process = subprocess.Popen(
-            [*(WITHOUT_OVERRIDE if may_not_override_modes else ()), VENV / "bin" / "python", job["file"]],
-            cwd=job["folder"],
-            env=job["environment"] | {"PYTHONPATH": str(COLLECTIONS)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert process.stdin is not None
-        process.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": job["args"]}))
-        process.stdin.close()
-        process.stdin = None
-        return process
+        return self._start(self._job(args, **options), WITHOUT_OVERRIDE if may_not_override_modes else ())
 
     def _job(
         self,
@@ -237,16 +234,22 @@ class Ansible:
         diff: bool = False,
         verbosity: int = 0,
         environment: Mapping[str, str] | None = None,
-    ) -> dict[str, Any]:
+    ) -> Job:
         internal = {"_ansible_check_mode": check, "_ansible_diff": diff, "_ansible_verbosity": verbosity}
-        file = COLLECTIONS / "ansible_collections/labstream/aws/plugins/modules" / f"{module.rpartition('.')[2]}.py"
-        return {
-            "file": str(file),
-            "module": file.stem,
-            "args": {**args, **internal},
-            "environment": self._environment(environment),
-            "folder": str(self.home),
-        }
+        file = MODULES / f"{module.rpartition('.')[2]}.py"
+        arguments = self._new_file("arguments", ".json", json.dumps({"ANSIBLE_MODULE_ARGS": {**args, **internal}}))
+        return Job(file, arguments, self._environment(environment))
+
+    def _start(self, job: Job, before: Sequence[str] = ()) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [*before, VENV / "bin" / "python", job.file, job.arguments],
+            cwd=self.home,
+            env=job.environment | {"PYTHONPATH": str(COLLECTIONS)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
     def _environment(self, more: Mapping[str, str] | None) -> dict[str, str]:
         return _without_empty({**self.environment, **(more or {})})
@@ -259,69 +262,17 @@ class Ansible:
         return path
 
 
-class ModuleServer:
-    """The process of module_server.py, and ``python``, that of warm_python.py, from the first playbook on."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [VENV / "bin" / "python", Path(__file__).with_name("module_server.py")],
-            env=clean_environment(Path("/nonexistent"), PYTHONPATH=str(COLLECTIONS)),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-
-    def run(self, job: Mapping[str, Any]) -> int:
-        """The exit status of the module's process."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(job) + "\n")
-        self._process.stdin.flush()
-        if not select.select([self._process.stdout], [], [], TIMEOUT_SECONDS)[0]:
-            os.killpg(self._process.pid, signal.SIGKILL)  # and the module with it
-            raise subprocess.TimeoutExpired(job["file"], TIMEOUT_SECONDS)
-        status = self._process.stdout.readline()
-        assert status, "The module server has ended."
-        return int(status)
-
-    @cached_property
-    def python(self) -> WarmPython:
-        return WarmPython()
-
-    def stop(self) -> None:
-        self._process.communicate(timeout=TIMEOUT_SECONDS)
-        if "python" in vars(self):
-            self.python.stop()
-
-
-class WarmPython:
-    """The process of warm_python.py: ``command`` is what ansible-playbook takes for Python.
-
-    ``packed`` is a folder for what ansible-playbook packs, so that it does so once, and not in every run.
-    """
-
-    def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp())  # A socket's path must be short.
-        python, address = VENV / "bin" / "python", self._folder / "socket"
-        self._process = subprocess.Popen(
-            [python, Path(__file__).with_name("warm_python.py"), address, self._folder],
-            env=clean_environment(Path("/nonexistent")),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.packed = self._folder / "packed"
-        self.packed.mkdir()
-        self.command = self._folder / "python"
-        self.command.write_text(f"#!{python} -IS\nSOCKET = {str(address)!r}\n{WARM_COMMAND}")
-        self.command.chmod(0o700)
-        assert self._process.stdout is not None
-        assert self._process.stdout.readline() == "ready\n"
-
-    def stop(self) -> None:
-        self._process.communicate(timeout=TIMEOUT_SECONDS)
-        shutil.rmtree(self._folder)
+@cache
+def forkserver() -> ForkServerContext:
+    """Start the process from which call_module forks, in a clean environment and with what modules import."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    paths = os.pathsep.join(map(str, (COLLECTIONS, CHECKOUT)))
+    with mock.patch.dict(os.environ, clean_environment(Path("/nonexistent"), PYTHONPATH=paths), clear=True):
+        first = context.Process(target=int)
+        first.start()
+    first.join()
+    return context
 
 
 def wait_while_running(process: subprocess.Popen[str], until: Callable[[], bool], look: float) -> bool:

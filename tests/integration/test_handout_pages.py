@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.integration.lease_stores import LeaseTable
-from tests.integration.running import FLEET, MODULE, STACK, STREAM_MODULE, STUDIO, Ansible, ModuleServer, Task
+from tests.integration.running import FLEET, MODULE, STACK, STREAM_MODULE, STUDIO, Ansible, Task
 from tests.simulator.control import Simulator
 
 HANDOUT = "labstream.aws.streaming_handout"
@@ -112,7 +112,7 @@ def one_class_of(ansible: Ansible) -> Class:
 
 
 def test_a_class_has_its_pages_from_days_ahead_to_its_end_on_whatever_host(
-    a_class: Class, tmp_path: Path, lab: Simulator, module_server: ModuleServer
+    a_class: Class, tmp_path: Path, lab: Simulator
 ) -> None:
     # Given a roster, days ahead of the class; when pages are predicted, then none is named, and when they are made,
     # then they wait.
@@ -142,7 +142,7 @@ def test_a_class_has_its_pages_from_days_ahead_to_its_end_on_whatever_host(
     # When a URL is renewed, and another host writes the pages of the roster alone, then they have the same addresses.
     home = tmp_path / "elsewhere" / "home"
     home.mkdir(parents=True)
-    elsewhere = Class(Ansible(home, lab.environment(), module_server), a_class.lease_store)
+    elsewhere = Class(Ansible(home, lab.environment()), a_class.lease_store)
     urls |= a_class.issue("anna", force=True)
     elsewhere.write(**ahead)
     assert (elsewhere.addresses(), elsewhere.urls()) == (addresses, urls)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.running import COLLECTIONS, FLEET, MODULE, STACK, Ansible, ModuleServer, Run, Task
+from tests.integration.running import COLLECTIONS, FLEET, MODULE, STACK, Ansible, Run, Task
 from tests.simulator.control import Simulator
 
 ROLE, HANDOUT = "labstream.aws.lab_handout", "labstream.aws.streaming_handout"
@@ -73,14 +73,12 @@ def hand_out(task: str, folder: Path, /, **options: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def handed_out(
-    simulator_process: Simulator, module_server: ModuleServer, tmp_path_factory: pytest.TempPathFactory
-) -> HandedOut:
+def handed_out(simulator_process: Simulator, tmp_path_factory: pytest.TempPathFactory) -> HandedOut:
     simulator_process.reset()
     simulator_process.seed_lab(STACK, FLEET)
     simulator_process.client("s3", "us-east-1").create_bucket(Bucket=BUCKET)
     home, disk, bucket = (tmp_path_factory.mktemp(name) for name in ("home", "disk", "bucket"))
-    ansible = Ansible(home, simulator_process.environment(), module_server)
+    ansible = Ansible(home, simulator_process.environment())
     issued = ansible.call_module({**ARGS, "user_id": "anna"}, module=MODULE)
     seats = [{"learner": "anna", "name": "Anna", "seat": "anna", "scope": issued.result["scope"]}]
     csv = {"csv": str(disk / "class.csv")}
