@@ -30,20 +30,8 @@ from .._time import to_iso8601
 from .assets import OVERVIEW_SCRIPT, PAGE_SCRIPT, STYLE
 
 # strftime would follow the locale.
-_MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
 # Control characters, those that change or hide the text around them, and unpaired surrogates, which UTF-8 cannot
 # encode; but not the joiners that some scripts need to write names.
 _INVISIBLE_CATEGORIES = ("Cc", "Cf", "Cs")
@@ -185,9 +173,8 @@ def _title(lab: LabDetails) -> str:
 def _time(when: datetime, *, short: bool = False) -> str:
     """Return the time in UTC as HTML, which the scripts convert to the browser's time zone."""
     utc = when.astimezone(timezone.utc)
-    text = f"{utc.day} {_MONTHS[utc.month - 1]} {utc.year}, {utc:%H:%M} UTC"
-    if short:
-        text = f"{utc.day} {_MONTHS[utc.month - 1][:3]} {utc:%H:%M}"
+    day = f"{utc.day} {_MONTHS[utc.month - 1]}"
+    text = f"{day} {utc:%H:%M}" if short else f"{day} {utc.year}, {utc:%H:%M} UTC"
     return f'<time datetime="{to_iso8601(when)}">{text}</time>'
 
 
