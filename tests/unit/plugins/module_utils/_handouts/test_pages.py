@@ -122,7 +122,7 @@ def test_a_page_without_a_url_shows_when_the_lab_starts_and_reloads_without_a_sc
         (LabDetails("CAD"), ""),
         (LabDetails("CAD", starts_at=NOON), "Lab starts: 21 Nov 2026, 12:00 UTC"),
         (LabDetails("CAD", ends_at=NOON), "Lab ends: 21 Nov 2026, 12:00 UTC"),
-        (LAB, "Lab time: 21 Nov 2026, 12:00 UTC to 21 November 2026, 16:00 UTC"),
+        (LAB, "Lab time: 21 Nov 2026, 12:00 UTC to 21 Nov 2026, 16:00 UTC"),
     ],
 )
 def test_the_schedule_is_shown_as_far_as_it_is_known(lab, text):
