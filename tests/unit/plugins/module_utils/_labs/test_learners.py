@@ -67,15 +67,15 @@ def test_each_class_and_each_generation_has_a_name_of_its_own(store):
         remember(store, {Place("anna", 2): None}),
     ]
     assert len({name for found in pages for name in tokens(found).values()}) == 4
-    assert find_pages(store, "cad", now=NOW).keys() == {ANNA, Place("anna", 1), Place("anna", 2)}
+    assert find_pages(store, "cad").keys() == {ANNA, Place("anna", 1), Place("anna", 2)}
 
 
 def test_runs_at_once_agree_on_the_name_of_the_faster_one(store):
-    nothing = find_pages(store, "cad", now=NOW)
+    nothing = find_pages(store, "cad")
     faster = remember(store, {ANNA: build_key("anna")}, known=nothing)
     slower = remember(store, {ANNA: build_key("anna"), BEN: None}, known=nothing)
     assert slower[ANNA] == faster[ANNA]
-    assert tokens(find_pages(store, "cad", now=NOW)) == tokens(slower)
+    assert tokens(find_pages(store, "cad")) == tokens(slower)
 
 
 def test_what_a_page_shows_is_remembered_and_may_change_without_another_name(store):
@@ -113,20 +113,20 @@ def test_a_name_whose_record_has_expired_is_still_used_and_kept_from_then_on(sto
 
 def test_a_name_that_was_forgotten_is_not_used_again(store):
     first = remember(store, {ANNA: None})
-    store.forget([first[ANNA].record.key], now=NOW, purge=False)
-    assert find_pages(store, "cad", now=NOW) == {}
+    store.release([first[ANNA].record.key])
+    assert find_pages(store, "cad") == {}
     assert remember(store, {ANNA: None})[ANNA].token != first[ANNA].token
 
 
 def test_what_is_purged_is_gone(store):
     remember(store, {ANNA: None, BEN: None})
-    purge_pages(store, find_pages(store, "cad", now=NOW), now=NOW)
+    purge_pages(store, find_pages(store, "cad"))
     assert store.leases == {}
 
 
 def test_a_store_that_fails_fails_the_run():
     class Full(MemoryStore):
-        def compare_and_set(self, lease, *, expected, now):
+        def compare_and_set(self, lease, *, expected):
             raise LeaseStoreError("The store is full.")
 
     with pytest.raises(LeaseStoreError, match="The store is full"):
@@ -153,7 +153,7 @@ def test_a_record_of_somebody_else_names_no_file(store, fields):
     with pytest.raises(
         LeaseStoreError, match=r"^The lease store has a record of the page of 'anna' that is none of this"
     ):
-        find_pages(store, "cad", now=NOW)
+        find_pages(store, "cad")
 
 
 def test_no_name_is_in_what_is_printed_of_a_page(store):
@@ -164,7 +164,7 @@ def test_no_name_is_in_what_is_printed_of_a_page(store):
 # Generations: how often a learner's link came into wrong hands.
 
 
-def rotated(store, *learners, lab="cad", now=NOW):
+def rotated(store, *learners, lab="cad"):
     return rotate(store, lab, find_pages(store, lab, now=now), learners, now=now)
 
 
@@ -180,15 +180,15 @@ def test_every_rotation_gives_a_learner_the_next_generation_and_is_remembered(st
 def test_a_rotated_learner_gets_another_page_name(store):
     before = remember(store, {ANNA: None})
     rotated(store, "anna")
-    assert latest_places(find_pages(store, "cad", now=NOW)) == {"anna": Place("anna", 1)}
+    assert latest_places(find_pages(store, "cad")) == {"anna": Place("anna", 1)}
     after = remember(store, {Place("anna", 1): None})
     assert tokens(before)[ANNA] != tokens(after)[Place("anna", 1)]
 
 
 def test_two_runs_that_rotate_a_learner_at_once_rotate_once(store):
-    known = find_pages(store, "cad", now=NOW)
-    assert rotate(store, "cad", known, ["anna"], now=NOW) == {"anna": 1}
-    assert rotate(store, "cad", known, ["anna"], now=NOW) == {"anna": 1}
+    known = find_pages(store, "cad")
+    assert rotate(store, "cad", known, ["anna"]) == {"anna": 1}
+    assert rotate(store, "cad", known, ["anna"]) == {"anna": 1}
     assert rotated(store) == {"anna": 1}
 
 

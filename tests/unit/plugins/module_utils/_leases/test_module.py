@@ -77,21 +77,21 @@ def test_without_purge_exactly_the_named_leases_are_forgotten_and_with_it_all_of
 ):
     # Without purge, when they are forgotten, the records stay.
     module, store = absent(keys)
-    assert named(key for key, lease in store.leases.items() if lease.forgotten) == forgotten
+    assert named(key for key, lease in store.leases.items() if lease.released_at) == forgotten
     assert len(store.leases) == len(LEASES)
     assert (module.result["changed"], module.result["summary"]["forgotten"]) == (bool(forgotten), len(forgotten))
 
     # With purge, they are gone.
     module, store = absent(keys, purge=True)
     assert named(store.leases) == set(LEASES) - purged
-    assert not any(lease.forgotten for lease in store.leases.values())
+    assert not any(lease.released_at for lease in store.leases.values())
     assert (module.result["changed"], module.result["summary"]["forgotten"]) == (bool(purged), len(purged))
 
 
 @pytest.mark.parametrize("purge", [False, True])
 def test_a_lab_is_that_of_the_scope_whatever_the_purpose(purge):
     module, store = absent(set(), lab="tuesday", purge=purge)
-    left = named(key for key, lease in store.leases.items() if not lease.forgotten)
+    left = named(key for key, lease in store.leases.items() if not lease.released_at)
     assert set(LEASES) - left == {"anna for cad", "ben", "ben for cad"}
     assert module.result["summary"]["requested"] == 3
 
@@ -102,7 +102,7 @@ def test_of_a_scope_that_nobody_knows_any_more_nothing_is_read_or_forgotten(keys
     class Unread(MemoryStore):
         """As DynamoDB, which refuses an empty key."""
 
-        def find(self, scope, *, now):
+        def find(self, scope, **options):
             raise AssertionError
 
     module, store = absent(keys, scope="", store=Unread(), lab=lab, purge=purge)
@@ -152,4 +152,4 @@ def test_what_another_lab_has_taken_over_meanwhile_is_left_alone():
     assert store.leases[build_key("ben")] == taken
     # But whoever names a learner means whatever the learner has.
     _module, store = absent({build_key("ben")}, store=Overtaken())
-    assert store.leases[build_key("ben")].forgotten
+    assert store.leases[build_key("ben")].released_at

@@ -22,10 +22,10 @@ from tests.unit.plugins.module_utils.support import (
     after,
     build_key,
     compare_and_set,
-    intent_of,
+    pending_lease_of,
     lease_of,
     replace_lease,
-    stream_lease_of,
+    resource_lease_of,
 )
 
 
@@ -68,12 +68,12 @@ def store(opened):
     return opened()
 
 
-def write(store, *leases, expected=None, now=NOW):
+def write(store, *leases, expected=None):
     """Write the leases; the store must take them."""
     assert store.write([Write(lease, expected) for lease in leases], now=now) == list(leases)
 
 
-def find(store, scope=SCOPE, *, now=NOW):
+def find(store, scope=SCOPE, *):
     """All leases of a scope. Who asks for their keys must be told the same."""
     found = store.find(scope, now=now)
     assert store.read(found.keys(), now=now) == found
@@ -85,7 +85,7 @@ def touch(store, now):
     write(store, lease_of(build_key(scope="other"), expires=10**9), now=now)
 
 
-def read_one(store, *, now=NOW):
+def read_one(store, *):
     """The lease of the key that most tests use, or None. Who asks for all leases must be told the same."""
     existing = store.read([build_key()], now=now)
     assert existing.keys() <= {build_key()}
@@ -108,10 +108,10 @@ def test_a_new_store_has_no_leases(store):
         pytest.param(lease_of(url="https://streaming.example.org/?x=" + "ü" * 100_000), id="a URL of 200 KB"),
         pytest.param(lease_of(build_key("s" * 900, "p" * 5000)), id="a long seat and a longer purpose"),
         pytest.param(lease_of(url=None), id="no URL"),
-        pytest.param(lease_of(forgotten=after(-5), url=None), id="forgotten"),
-        pytest.param(intent_of(lab="cad"), id="an intent"),
-        pytest.param(intent_of(client_token="x" * 64, forgotten=NOW), id="an intent with the longest token, forgotten"),
-        pytest.param(stream_lease_of(stream_id="stream-ü", client_token="a b"), id="a stream"),
+        pytest.param(lease_of(released_at=after(-5), url=None), id="forgotten"),
+        pytest.param(pending_lease_of(lab="cad"), id="an intent"),
+        pytest.param(pending_lease_of(client_token="x" * 64, released_at=NOW), id="an intent with the longest token, forgotten"),
+        pytest.param(resource_lease_of(stream_id="stream-ü", client_token="a b"), id="a stream"),
         pytest.param(lease_of(expires=7_000 * 365 * DAY), id="far in the future"),
         pytest.param(lease_of(issued=datetime(1969, 7, 20, tzinfo=UTC)), id="before the epoch"),
     ],
@@ -159,8 +159,8 @@ def test_only_the_leases_that_are_asked_for_are_read(store):
     ]
     write(store, *leases)
     asked = [leases[0].key, leases[3].key, build_key("nobody"), build_key(scope="nowhere")]
-    assert store.read(asked, now=NOW) == {lease.key: lease for lease in (leases[0], leases[3])}
-    assert store.read([], now=NOW) == {}
+    assert store.read(asked) == {lease.key: lease for lease in (leases[0], leases[3])}
+    assert store.read([]) == {}
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_leases_of_different_keys_never_disturb_each_other(store, other):
     # When one is replaced and then forgotten.
     newer = lease_of()
     write(store, newer, expected=mine.lease_id)
-    store.forget([newer.key], now=NOW, purge=True)
+    store.purge([newer.key])
 
     # Then the other is as it was.
     assert find(store, other.scope)[other] == others
@@ -204,8 +204,8 @@ THERE = lease_of(lease_id="there")
         pytest.param(lease_of(expires=1), None, False, id="it expires in a second"),
         pytest.param(lease_of(expires=0), None, True, id="it expires now"),
         pytest.param(lease_of(expires=-1), "old", True, id="it has expired"),
-        pytest.param(lease_of(expires=3600, forgotten=NOW, url=None), None, True, id="it was forgotten"),
-        pytest.param(lease_of(expires=3600, forgotten=NOW, url=None), "old", True, id="it was forgotten since"),
+        pytest.param(lease_of(expires=3600, released_at=NOW, url=None), None, True, id="it was forgotten"),
+        pytest.param(lease_of(expires=3600, released_at=NOW, url=None), "old", True, id="it was forgotten since"),
     ],
 )
 def test_a_lease_is_written_unless_another_run_wrote_one_that_lives(opened, there, expected, written):
@@ -248,7 +248,7 @@ def test_of_two_writers_the_second_learns_of_the_first(opened):
 @pytest.mark.parametrize("seats", [0, 1, 30])
 def test_what_is_written_at_once_is_there_after_it(opened, seats):
     leases = [lease_of(build_key(f"learner-{number}")) for number in range(seats)]
-    assert opened().write([Write(lease, None) for lease in leases], now=NOW) == leases
+    assert opened().write([Write(lease, None) for lease in leases]) == leases
     assert find(opened()) == {lease.key: lease for lease in leases}
 
 
@@ -273,23 +273,23 @@ def test_each_change_has_its_own_outcome_in_order(opened):
         Replace(lease("intent"), "intent"),
         Write(lease("expired"), None),
     ]
-    outcomes = opened().write(changes, now=NOW)
+    outcomes = opened().write(changes)
 
     # Then each tells what is there now.
-    [_theirs, mine, _taken, new, _gone, intent, expired] = [change.lease for change in changes]
+    [_theirs, mine, _taken, new, _gone, intent, expired] = [change.record for change in changes]
     assert outcomes == [there["theirs"], mine, there["taken"], new, None, intent, expired]
     assert find(opened()) == {lease.key: lease for lease in outcomes if lease}
 
 
 def test_a_new_lease_keeps_nothing_of_the_one_before(store):
-    write(store, lease_of(lab="cad", validity=60, forgotten=NOW, url=None))
+    write(store, lease_of(lab="cad", validity=60, released_at=NOW, url=None))
     plain = lease_of()
     write(store, plain)
     assert read_one(store) == plain
 
 
 def test_a_lease_of_a_url_keeps_nothing_of_a_stream(store):
-    write(store, stream_lease_of(lease_id="x"))
+    write(store, resource_lease_of(lease_id="x"))
     plain = lease_of()
     write(store, plain, expected="x")
     assert read_one(store) == plain
@@ -301,21 +301,21 @@ def test_a_lease_of_a_url_keeps_nothing_of_a_stream(store):
 @pytest.mark.parametrize(
     ("there", "written"),
     [
-        pytest.param(intent_of(lease_id="there"), True, id="what was written is still there"),
+        pytest.param(pending_lease_of(lease_id="there"), True, id="what was written is still there"),
         pytest.param(None, False, id="it was purged"),
-        pytest.param(intent_of(lease_id="another"), False, id="it was replaced"),
-        pytest.param(intent_of(lease_id="another", expires=-1), False, id="it was replaced, and that has expired"),
-        pytest.param(stream_lease_of(lease_id="another"), False, id="another run was faster"),
-        pytest.param(intent_of(lease_id="there", forgotten=NOW), False, id="it was forgotten"),
-        pytest.param(intent_of(lease_id="another", forgotten=NOW), False, id="it was replaced and forgotten"),
-        pytest.param(intent_of(lease_id="there", expires=0), True, id="it has expired, but is there"),
-        pytest.param(intent_of(lease_id="there", expires=-DAY), True, id="it has long expired, but is there"),
+        pytest.param(pending_lease_of(lease_id="another"), False, id="it was replaced"),
+        pytest.param(pending_lease_of(lease_id="another", expires=-1), False, id="it was replaced, and that has expired"),
+        pytest.param(resource_lease_of(lease_id="another"), False, id="another run was faster"),
+        pytest.param(pending_lease_of(lease_id="there", released_at=NOW), False, id="it was forgotten"),
+        pytest.param(pending_lease_of(lease_id="another", released_at=NOW), False, id="it was replaced and forgotten"),
+        pytest.param(pending_lease_of(lease_id="there", expires=0), True, id="it has expired, but is there"),
+        pytest.param(pending_lease_of(lease_id="there", expires=-DAY), True, id="it has long expired, but is there"),
     ],
 )
 def test_a_lease_is_replaced_only_if_it_is_there_and_was_not_forgotten(opened, there, written):
     if there:
         write(opened(), there)
-    stream = stream_lease_of(lease_id="mine", lab="mine")
+    stream = resource_lease_of(lease_id="mine", lab="mine")
 
     existing = replace_lease(opened(), stream, expected="there")
 
@@ -325,25 +325,25 @@ def test_a_lease_is_replaced_only_if_it_is_there_and_was_not_forgotten(opened, t
 
 @pytest.mark.parametrize("other", [build_key("ben"), build_key(purpose="x"), build_key(scope=SCOPE + "-2")])
 def test_replacing_leaves_the_leases_of_other_keys_alone(store, other):
-    intent, others = intent_of(lease_id="the same"), intent_of(other, lease_id="the same")
+    intent, others = pending_lease_of(lease_id="the same"), pending_lease_of(other, lease_id="the same")
     write(store, intent, others)
-    stream = stream_lease_of()
+    stream = resource_lease_of()
     assert replace_lease(store, stream, expected="the same") == stream
     assert (read_one(store), find(store, other.scope)[other]) == (stream, others)
 
 
 def test_a_lease_replaced_again_is_told(store):
     """A call that is repeated since its reply was lost sees its own work."""
-    write(store, intent_of(lease_id="there"))
-    stream = stream_lease_of()
+    write(store, pending_lease_of(lease_id="there"))
+    stream = resource_lease_of()
     for _time in range(2):
         assert replace_lease(store, stream, expected="there") == stream
 
 
 def test_of_two_who_replace_the_second_learns_of_the_first(opened):
-    first, second, intent = opened(), opened(), intent_of()
+    first, second, intent = opened(), opened(), pending_lease_of()
     write(first, intent)
-    winner, late = stream_lease_of(stream_id="stream-1"), stream_lease_of(stream_id="stream-2")
+    winner, late = resource_lease_of(stream_id="stream-1"), resource_lease_of(stream_id="stream-2")
     assert replace_lease(first, winner, expected=intent.lease_id) == winner
     assert replace_lease(second, late, expected=intent.lease_id) == winner
     assert read_one(opened()) == winner
@@ -351,11 +351,11 @@ def test_of_two_who_replace_the_second_learns_of_the_first(opened):
 
 @pytest.mark.parametrize("purge", [False, True])
 def test_what_was_forgotten_meanwhile_is_not_revived(opened, purge):
-    first, second, intent = opened(), opened(), intent_of()
+    first, second, intent = opened(), opened(), pending_lease_of()
     write(first, intent)
     second.forget([intent.key], now=after(5), purge=purge)
-    forgotten = None if purge else dataclasses.replace(intent, forgotten=after(5))
-    assert replace_lease(first, stream_lease_of(), expected=intent.lease_id, now=after(6)) == forgotten
+    forgotten = None if purge else intent.released(after(5))
+    assert replace_lease(first, resource_lease_of(), expected=intent.lease_id, now=after(6)) == forgotten
     assert read_one(opened()) == forgotten
 
 
@@ -366,25 +366,25 @@ def test_forgetting_wipes_the_url_and_keeps_the_rest(opened):
     lease = lease_of(validity=60, lab="cad")
     write(opened(), lease)
 
-    opened().forget([lease.key], now=after(5), purge=False)
+    opened().release([lease.key])
 
-    assert read_one(opened()) == dataclasses.replace(lease, url=None, forgotten=after(5))
+    assert read_one(opened()) == lease.released(after(5))
 
 
-@pytest.mark.parametrize("lease", [intent_of(), stream_lease_of()])
+@pytest.mark.parametrize("lease", [pending_lease_of(), resource_lease_of()])
 def test_forgetting_marks_intents_and_streams_too(opened, lease):
     write(opened(), lease)
-    opened().forget([lease.key], now=after(5), purge=False)
-    assert read_one(opened()) == dataclasses.replace(lease, forgotten=after(5))
+    opened().release([lease.key])
+    assert read_one(opened()) == lease.released(after(5))
     # And then a new one may take the place.
-    write(opened(), intent_of())
+    write(opened(), pending_lease_of())
 
 
 def test_purging_removes_the_record(opened):
     lease, other = lease_of(), lease_of(build_key("ben"))
     write(opened(), lease, other)
 
-    opened().forget([lease.key], now=NOW, purge=True)
+    opened().purge([lease.key])
 
     assert find(opened()) == {other.key: other}
 
@@ -414,18 +414,18 @@ def test_with_a_lab_what_another_lab_has_taken_over_is_left_alone(store):
     mine, taken = lease_of(lab="morning"), lease_of(build_key("ben"), lab="afternoon")
     write(store, mine, taken)
 
-    store.forget([mine.key, taken.key, build_key("nobody")], now=after(5), purge=False, lab="morning")
+    store.release([mine.key, taken.key, build_key("nobody")], lab="morning")
 
-    assert store.find(SCOPE, now=NOW) == {
-        mine.key: dataclasses.replace(mine, url=None, forgotten=after(5)),
+    assert store.find(SCOPE) == {
+        mine.key: mine.released(after(5)),
         taken.key: taken,
     }
 
 
 def test_a_forgotten_record_can_be_purged(store):
     write(store, lease_of())
-    store.forget([build_key()], now=NOW, purge=False)
-    store.forget([build_key()], now=NOW, purge=True)
+    store.release([build_key()])
+    store.purge([build_key()])
     assert find(store) == {}
 
 
@@ -451,7 +451,7 @@ def test_a_url_that_has_expired_is_not_read_any_more(opened, later, kept, writte
 
 def test_whoever_forgets_others_leaves_it_unforgotten(store):
     write(store, lease_of(lease_id="x"))
-    store.forget([build_key("nobody")], now=after(3600), purge=False)
+    store.release([build_key("nobody")])
     assert read_one(store, now=after(3600)) == lease_of(
         lease_id="x", url=None, url_sha256=lease_of(lease_id="x").url_sha256
     )
@@ -463,7 +463,7 @@ def test_whoever_forgets_others_leaves_it_unforgotten(store):
 def test_the_rest_is_dropped_30_days_after_the_url_expired(store, later, kept, forgotten, written_to):
     write(store, lease_of())
     if forgotten:
-        store.forget([build_key()], now=NOW, purge=False)
+        store.release([build_key()])
     assert timedelta(days=30) == RETENTION
     end = after(3600 + 30 * DAY + later)
 
@@ -486,10 +486,10 @@ def test_a_lease_that_is_dead_when_it_is_written_is_returned_all_the_same(store)
 
 def test_none_remembers_nothing():
     store = NoLeaseStore()
-    lease, stream = lease_of(), stream_lease_of()
+    lease, stream = lease_of(), resource_lease_of()
     write(store, lease)
     write(store, lease_of(), expected="whatever")
     assert replace_lease(store, stream, expected="gone") == stream
-    assert store.read([lease.key], now=NOW) == store.find(SCOPE, now=NOW) == store.find(None, now=NOW) == {}
-    store.forget([lease.key], now=NOW, purge=True)
+    assert store.read([lease.key]) == store.find(SCOPE) == store.find(None) == {}
+    store.purge([lease.key])
     store.close()

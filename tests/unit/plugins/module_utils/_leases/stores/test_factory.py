@@ -25,7 +25,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.sqlit
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 
 from tests.unit.plugins.module_utils.dynamodb_services import REGION
-from tests.unit.plugins.module_utils.support import NOW, SCOPE, build_key, compare_and_set, lease_of
+from tests.unit.plugins.module_utils.support import SCOPE, build_key, compare_and_set, lease_of
 
 pytestmark = pytest.mark.usefixtures("files_of_botocore_are_read_once")
 
@@ -99,7 +99,7 @@ def test_a_url_of_sqlite_names_a_file(tmp_path, module_of, lease_store, path):
     # Then that file and no other holds it, and the same URL reads it.
     assert [file for file in tmp_path.rglob("*") if file.is_file()] == [tmp_path / path]
     with open_lease_store(module_of(**options), create=False) as store:
-        assert store.read([build_key()], now=NOW) == {build_key(): lease_of(lease_id="x")}
+        assert store.read([build_key()]) == {build_key(): lease_of(lease_id="x")}
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_a_file_is_created_for_whom_it_is_to_be_and_not_in_check_mode(tmp_path, 
     path = tmp_path / "leases.sqlite3"
     module = module_of(lease_store=f"sqlite://{path}", _ansible_check_mode=check_mode)
     with open_lease_store(module, create=create) as store:
-        assert store.find(None, now=NOW) == {}
+        assert store.find(None) == {}
     assert path.exists() is created
 
 
@@ -222,7 +222,7 @@ def reached(module_of, simulator):
         with open_lease_store(module_of(lease_store=url, **options), create=False) as store:
             assert simulator.calls(service="dynamodb") == []  # Who issues nothing is not checked.
             with pytest.raises(LeaseStoreError, match="ResourceNotFoundException"):
-                store.find(SCOPE, now=NOW)
+                store.find(SCOPE)
         [call] = simulator.calls(service="dynamodb")
         return call["region"], call["account"]
 
@@ -326,4 +326,4 @@ def test_the_store_is_closed_at_the_end(module_of):
     with open_lease_store(module_of(region=REGION, lease_store="dynamodb://leases"), create=False) as store:
         pass
     with pytest.raises(RuntimeError, match="shutdown"):
-        store.read([build_key()], now=NOW)
+        store.read([build_key()])

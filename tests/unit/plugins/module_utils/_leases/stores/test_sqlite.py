@@ -39,9 +39,9 @@ from tests.unit.plugins.module_utils.support import (
     compare_and_set,
     in_child,
     lease_of,
+    resource_lease_of,
     searchable_folder,
     start_child,
-    stream_lease_of,
 )
 
 SECRET = "correct-horse-battery-staple"
@@ -65,7 +65,7 @@ def path():
 
 
 def opened(path, *, create=True, busy_timeout=5.0):
-    return closing(SQLiteLeaseStore(str(path), create=create, busy_timeout=busy_timeout))
+    return closing(SQLiteLeaseStore(str(path), now=lambda: NOW, create=create, busy_timeout=busy_timeout))
 
 
 def filled(path, *leases):
@@ -85,7 +85,7 @@ def write(path, *, create=True, busy_timeout=5.0):
 def read(path):
     """Open the store to look only, and read."""
     with opened(path, create=False) as store:
-        return store.find(SCOPE, now=NOW)
+        return store.find(SCOPE)
 
 
 def mode_of(path):
@@ -141,7 +141,7 @@ def test_the_journal_is_private_too_and_does_not_stay(path):
             modes.update((file.name, mode_of(file)) for file in path.parent.iterdir())
             yield build_key("ben")
 
-        store.forget(keys(), now=NOW, purge=True)
+        store.purge(keys())
 
         # Then the journal beside the file is as private as the file, and is gone afterwards.
         assert modes == {"leases.sqlite3": 0o600, "leases.sqlite3-journal": 0o600}
@@ -152,8 +152,8 @@ def test_no_file_stays_beside_it_after_reading(path):
     filled(path)
     read(path)
     with opened(path) as store:
-        store.find(SCOPE, now=NOW)
-        store.read([build_key()], now=NOW)
+        store.find(SCOPE)
+        store.read([build_key()])
         assert [file.name for file in path.parent.iterdir()] == ["leases.sqlite3"]
 
 
@@ -182,10 +182,10 @@ def write_over(store, leases):
     "wipe",
     [
         pytest.param(write_over, id="replaced"),
-        pytest.param(lambda store, leases: store.forget([x.key for x in leases], now=NOW, purge=False), id="forgotten"),
-        pytest.param(lambda store, leases: store.forget([x.key for x in leases], now=NOW, purge=True), id="purged"),
-        pytest.param(lambda store, _leases: store.forget([], now=after(3600), purge=False), id="expired"),
-        pytest.param(lambda store, _leases: store.forget([], now=after(10**8), purge=False), id="dropped"),
+        pytest.param(lambda store, leases: store.release([x.key for x in leases]), id="forgotten"),
+        pytest.param(lambda store, leases: store.purge([x.key for x in leases]), id="purged"),
+        pytest.param(lambda store, _leases: store.release([]), id="expired"),
+        pytest.param(lambda store, _leases: store.release([]), id="dropped"),
     ],
 )
 def test_the_bytes_of_a_wiped_url_are_no_longer_in_the_file(path, wipe, length):
@@ -311,9 +311,9 @@ def test_a_damaged_file_is_refused_and_left_as_it_was(path, damage):
     keys = [build_key(f"learner-{number:02}") for number in range(30)]
     for create in (False, True):
         with refused(path, DAMAGED), opened(path, create=create) as store:
-            store.find(SCOPE, now=NOW)
+            store.find(SCOPE)
         with refused(path, DAMAGED), opened(path, create=create) as store:
-            store.read(keys, now=NOW)
+            store.read(keys)
     assert path.read_bytes() == before
 
 
@@ -329,7 +329,7 @@ def test_whatever_bytes_are_damaged_there_is_a_sentence_or_an_answer(path):
         said = None
         try:
             with opened(path) as store:
-                store.find(SCOPE, now=NOW)
+                store.find(SCOPE)
                 compare_and_set(store, lease_of(build_key("learner-07")))
         except LeaseStoreError as e:
             said = str(e)
@@ -386,7 +386,7 @@ def test_two_runs_may_create_the_store_at_once(path, monkeypatch, another_run):
 
     # When it goes on, then it uses the other's.
     with opened(path) as store:
-        assert list(store.find(SCOPE, now=NOW)) == [build_key("ben")]
+        assert list(store.find(SCOPE)) == [build_key("ben")]
 
 
 def test_a_store_that_is_just_being_created_is_not_taken_for_one_of_another_program(path, monkeypatch, another_run):
@@ -406,7 +406,7 @@ def test_a_store_that_is_just_being_created_is_not_taken_for_one_of_another_prog
     # When it reads on, then it sees the file as it was, and later as it has become.
     with opened(path, create=False) as store:
         another_run.ended()
-        assert list(store.find(SCOPE, now=NOW)) == [build_key("ben")]
+        assert list(store.find(SCOPE)) == [build_key("ben")]
 
 
 # A file from before there were streams.
@@ -434,7 +434,7 @@ PRAGMA user_version = 1;
 OLD_LEASES = (
     lease_of(build_key("anna"), lease_id="a", url=URL, validity=3600, lab="cad"),
     lease_of(build_key("ben", '{"application_id":"cad"}'), lease_id="b", url=None, expires=-60),
-    lease_of(build_key("cleo"), lease_id="c", url=None, forgotten=after(-5)),
+    lease_of(build_key("cleo"), lease_id="c", url=None, released_at=after(-5)),
 )
 
 
@@ -443,7 +443,7 @@ def of_schema_1(path, leases=OLD_LEASES):
     with closing(sqlite3.connect(path)) as database:
         database.executescript(SCHEMA_1)
         for lease in leases:
-            moments = [when and int(when.timestamp()) for when in (lease.issued, lease.expires, lease.forgotten)]
+            moments = [when and int(when.timestamp()) for when in (lease.issued, lease.expires, lease.released_at)]
             issued, expires, forgotten = moments
             row = (*lease.key, lease.lease_id, lease.url, lease.url_sha256, issued, expires, lease.validity, lease.lab)
             database.execute("INSERT INTO lease VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*row, forgotten))
@@ -468,7 +468,7 @@ def test_a_file_of_schema_1_is_brought_up_to_date_by_whoever_opens_it(path, crea
 
     # When it is opened, to write or to look only.
     with opened(path, create=create) as store:
-        leases = store.find(SCOPE, now=NOW)
+        leases = store.find(SCOPE)
 
     # Then all leases are there as they were, and the file is made like a new one, with its indexes.
     assert leases == {lease.key: lease for lease in OLD_LEASES}
@@ -479,7 +479,7 @@ def test_a_file_of_schema_1_is_brought_up_to_date_by_whoever_opens_it(path, crea
     assert sorted(os.listdir(path.parent)) == ["leases.sqlite3", "new"]
 
     # And it takes streams, and changes no more when it is opened again.
-    stream = stream_lease_of(build_key("session"))
+    stream = resource_lease_of(build_key("session"))
     with opened(path, create=create) as store:
         assert compare_and_set(store, stream) == stream
     before = path.read_bytes()
@@ -501,9 +501,9 @@ def test_no_bytes_of_a_url_stay_behind_when_a_file_is_brought_up_to_date_and_the
 
     # When it is brought up to date, and then its URLs expire.
     with opened(path, create=create) as store:
-        assert store.find(SCOPE, now=NOW) == {lease.key: lease for lease in leases}
+        assert store.find(SCOPE) == {lease.key: lease for lease in leases}
         assert path.read_bytes().count(SECRET.encode()) == 25
-        store.forget([], now=after(3600), purge=False)
+        store.release([])
 
     # Then their bytes are gone.
     assert SECRET.encode() not in path.read_bytes()
@@ -534,7 +534,7 @@ def test_two_runs_may_bring_a_file_up_to_date_at_once(path, monkeypatch, another
 
     # When it goes on, then it finds all leases, and what the other has written.
     with opened(path, create=create) as store:
-        assert set(store.find(SCOPE, now=NOW)) == {*(lease.key for lease in OLD_LEASES), build_key("ben")}
+        assert set(store.find(SCOPE)) == {*(lease.key for lease in OLD_LEASES), build_key("ben")}
     assert described(path)[:2] == (2, "ok")
 
 
@@ -606,7 +606,7 @@ def test_looking_creates_nothing(path):
     new = path.parent / "new" / "folder" / "leases.sqlite3"
     assert read(path) == read(new) == {}
     with opened(new, create=False) as store:
-        assert store.read([build_key()], now=NOW) == {}
+        assert store.read([build_key()]) == {}
     assert os.listdir(path.parent) == []
 
 
@@ -628,7 +628,7 @@ def test_who_looks_may_forget(path):
     """state=absent creates no store, but forgets in one that is there."""
     filled(path)
     with opened(path, create=False) as store:
-        store.forget([build_key()], now=NOW, purge=True)
+        store.purge([build_key()])
     assert read(path) == {}
 
 
@@ -737,9 +737,9 @@ def test_half_a_character_is_told(path):
     sentence = "holds no text with half characters of Unicode: correct it."
     with opened(path) as store:
         with refused(path, sentence):
-            store.find("\ud800", now=NOW)
+            store.find("\ud800")
         with refused(path, sentence):
-            store.read([build_key("\ud800")], now=NOW)
+            store.read([build_key("\ud800")])
 
 
 # A disk that is full, a file that is held, a file that goes away: all in the middle of a run.
@@ -782,7 +782,7 @@ def test_a_disk_that_fills_up_ends_the_run_and_keeps_what_is_stored(path):
                 concurrency=2,
             )
             keys = [build_key(f"learner-{number:02}") for number in range(50)]
-            return [(outcome.key, outcome.failure) for outcome in issuer.hand_out(keys, {}, False)], service_calls
+            return [(outcome.key, outcome.failure) for outcome in issuer.run(keys, {}, False)], service_calls
 
     # When a class is to be remembered in it.
     outcomes, service_calls = with_room(before + 10 * 4096, run)
@@ -918,7 +918,7 @@ def test_a_run_that_is_killed_in_a_transaction_leaves_what_was_before(path):
                 yield from leases
                 os.kill(os.getpid(), signal.SIGKILL)
 
-            store.forget(keys(), now=NOW, purge=True)
+            store.purge(keys())
 
     # When it is killed, the file is half written and the journal lies beside it.
     with pytest.raises(EOFError):
@@ -978,14 +978,14 @@ def test_a_failed_write_is_undone_and_the_next_one_works(path):
             raise ZeroDivisionError
 
         with pytest.raises(ZeroDivisionError):
-            store.forget(keys(), now=NOW, purge=True)
-        assert list(store.find(SCOPE, now=NOW)) == [build_key()]
-        store.forget([build_key()], now=NOW, purge=True)
-        assert store.find(SCOPE, now=NOW) == {}
+            store.purge(keys())
+        assert list(store.find(SCOPE)) == [build_key()]
+        store.purge([build_key()])
+        assert store.find(SCOPE) == {}
 
 
 def test_closing_twice_is_harmless(path):
-    store = SQLiteLeaseStore(str(path), create=True)
+    store = SQLiteLeaseStore(str(path), now=lambda: NOW, create=True)
     store.close()
     store.close()
 
@@ -1013,19 +1013,20 @@ SEATS = ("anna", "ben", "cleo")
 def test_changes_that_are_written_together_are_one_transaction(path):
     """So a disk is waited for once."""
     # Given a run that writes, and another that reads before each of its changes.
-    store, other = SQLiteLeaseStore(str(path), create=True), SQLiteLeaseStore(str(path), create=False)
+    store, other = (
+        SQLiteLeaseStore(str(path), now=lambda: NOW, create=True),
+        SQLiteLeaseStore(str(path), now=lambda: NOW, create=False),
+    )
     leases, seen = [lease_of(build_key(seat)) for seat in SEATS], []
     with closing(store), closing(other):
-        changes = Watched(
-            [Write(lease, None) for lease in leases], lambda: seen.append(len(other.find(SCOPE, now=NOW)))
-        )
+        changes = Watched([Write(lease, None) for lease in leases], lambda: seen.append(len(other.find(SCOPE))))
 
         # When three leases are written together.
-        assert store.write(changes, now=NOW) == leases
+        assert store.write(changes) == leases
 
         # Then nobody sees one of them before all are there.
         assert seen == [0, 0, 0]
-        assert other.find(SCOPE, now=NOW) == {lease.key: lease for lease in leases}
+        assert other.find(SCOPE) == {lease.key: lease for lease in leases}
 
 
 def test_what_fails_one_of_the_changes_fails_all_that_are_written_together_and_is_told_for_each(path):
@@ -1044,16 +1045,16 @@ def test_what_fails_one_of_the_changes_fails_all_that_are_written_together_and_i
             Write(lease_of(build_key("ben"), url=URL), None),
             Write(lease_of(build_key("cleo"), url=URL), None),
         ]
-        told = store.write(changes, now=NOW)
+        told = store.write(changes)
 
         # Then each is told the same, and all is as it was before.
         assert [(type(error), str(error)) for error in told] == [
             (LeaseStoreError, f"The lease store {path} {CANNOT_GROW}")
         ] * 3
-        assert store.find(SCOPE, now=NOW) == {anna.key: anna}
+        assert store.find(SCOPE) == {anna.key: anna}
 
         # And without him, it works.
-        assert store.write([changes[0], changes[2]], now=NOW) == [changes[0].lease, changes[2].lease]
+        assert store.write([changes[0], changes[2]]) == [changes[0].lease, changes[2].lease]
     assert set(read(path)) == {build_key("anna"), build_key("cleo")}
 
 
@@ -1072,7 +1073,7 @@ def test_leases_that_are_read_together_are_of_one_moment(path):
                 refusals.append(str(e))
 
         # When they are read together.
-        leases = store.read(Watched(keys, change_all), now=NOW)
+        leases = store.read(Watched(keys, change_all))
 
     # Then the other comes before or after, but not in between.
     assert [lease.lab for lease in leases.values()] == ["a", "a", "a"]
