@@ -63,7 +63,7 @@ def test_a_filter_is_found_by_its_name_and_takes_its_options(module, name, argum
 @pytest.mark.parametrize(
     ("use", "message"),
     [
-        (lambda: appstream_user_id.appstream_user_id(""), "A user id cannot be made from '': there is nothing in it."),
+        (lambda: appstream_user_id.appstream_user_id(""), "A user id cannot be derived from '': there is nothing in it."),
         (
             lambda: appstream_user_id.appstream_user_id("anna", style="opaque", key="short"),
             "style='opaque' needs a key: a secret text of at least 16 characters.",
