@@ -167,5 +167,5 @@ def test_after_an_upload_that_failed_the_names_of_the_pages_are_still_stored(run
     [failed] = runs.results("Fail if the upload is incomplete")
     assert failed.failed
     assert "could not be uploaded to the bucket nowhere: " in failed.msg
-    assert "check that the bucket exists" in failed.msg
+    assert "Check that the bucket exists" in failed.msg
     assert runs.has_names
