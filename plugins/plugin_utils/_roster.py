@@ -97,7 +97,9 @@ def roster(
     return _validate_distinct("Roster lines", ((row.line, _build_learner(row, found, style, key)) for row in rows))
 
 
-def _validate_distinct(places: str, learners: Iterable[tuple[int, dict[str, str | None]]]) -> list[dict[str, str | None]]:
+def _validate_distinct(
+    places: str, learners: Iterable[tuple[int, dict[str, str | None]]]
+) -> list[dict[str, str | None]]:
     """Return the learners; raise ValueError if two are the same learner or have the same user id."""
     seen: dict[str, tuple[int, str]] = {}
     distinct = []
@@ -210,7 +212,7 @@ def _parse_rows(text: str, delimiter: str) -> Iterator[Row]:
                 yield Row(line, stripped)
             line = reader.line_num + 1
     except csv.Error as error:
-        raise ValueError(_describe_csv_error(str(error), line)) from error
+        raise ValueError(_describe_csv_error(str(error), line)) from None
 
 
 def _describe_csv_error(error: str, line: int) -> str:
