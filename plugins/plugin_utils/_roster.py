@@ -261,13 +261,15 @@ def _find_columns(
     for field in mapped:
         if field not in found:
             raise ValueError(
-                f"Roster line {header.line} has no column {quote(mapped[field])} for {field}. It has {_list_headers(header)}."
+                f"Roster line {header.line} has no column {quote(mapped[field])} for {field}. It has "
+                f"{_list_headers(header)}."
             )
     if "id" not in found and "email" not in found:
         accepted = ", ".join(map(quote, COLUMN_NAMES["id"] + COLUMN_NAMES["email"]))
         raise ValueError(
             f"Roster line {header.line} names no column with values that identify the learners: it has "
-            f"{_list_headers(header)}. Use one of {accepted} (in any case), or name yours with columns={{'id': '...'}}."
+            f"{_list_headers(header)}. Use one of {accepted} (in any case), or name yours with "
+            "columns={'id': '...'}."
         )
     return found
 

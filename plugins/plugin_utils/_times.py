@@ -70,7 +70,8 @@ def parse_now(now: Any) -> datetime.datetime:
         read = None
     if read is None or read.tzinfo is None:
         raise ValueError(
-            f"now is {_show(now)}, which is not a valid ISO 8601 timestamp with an offset, such as '2026-11-21T08:00:00Z'."
+            f"now is {_show(now)}, which is not a valid ISO 8601 timestamp with an offset, such as "
+            "'2026-11-21T08:00:00Z'."
         )
     return read
 

@@ -82,7 +82,8 @@ def test_a_filter_is_found_by_its_name_and_takes_its_options(module, name, argum
         ),
         (
             lambda: required_capacity.required_capacity([], [{}]),
-            "The filter labstream.aws.required_capacity cannot be applied to this input, see its documentation: KeyError: "
+            "The filter labstream.aws.required_capacity cannot be applied to this input, see its documentation: "
+            "KeyError: "
             "'state'",
         ),
         (

@@ -172,7 +172,7 @@ def test_an_error_is_the_message_of_the_plugin_and_nothing_else(result, director
 
 
 def get_error(text: str) -> str:
-    with pytest.raises(ValueError) as error:
+    with pytest.raises(ValueError, match="Roster") as error:
         parse_roster(text)
     return str(error.value)
 

@@ -48,7 +48,7 @@ def validate(role, more_names=(), learner_ids=None, **options):
     values = {f"{role}_{option}": value for option, value in given.items() if value is not None}
     spec = yaml.safe_load((ROLES / role / "meta/argument_specs.yml").read_text())
     if role == "lab_handout":
-        spec["argument_specs"]["main"]["options"] = dict.fromkeys(HANDOUT_OPTIONS, {})
+        spec["argument_specs"]["main"]["options"] = {option: {} for option in HANDOUT_OPTIONS}
     return validate_arguments(values, role, [*values, *more_names], spec, learner_ids)
 
 
@@ -83,13 +83,15 @@ def test_valid_arguments_and_the_published_facts_are_accepted(role):
         (
             "appstream_lab",
             {"ends_at": "17:00", "validity": None},
-            "appstream_lab_ends_at: The time '17:00' has no offset from UTC: add one such as '+01:00', or give a timezone "
+            "appstream_lab_ends_at: The time '17:00' has no offset from UTC: add one such as '+01:00', or give a "
+            "timezone "
             "such as 'Europe/Berlin'.",
         ),
         (
             "appstream_lab",
             {"ends_at": 1020, "validity": None},
-            "appstream_lab_ends_at: The time is the number 1020, which is how YAML reads an unquoted time: write '17:00' "
+            "appstream_lab_ends_at: The time is the number 1020, which is how YAML reads an unquoted time: write "
+            "'17:00' "
             "in quotes.",
         ),
         (

@@ -23,7 +23,8 @@ OLD_LOOKUP = (
     "'ansible.errors.AnsibleLookupError'>, original message: "
 )
 OLD_SUFFIX = "\n\nThe error appears to be in '/srv/play.yml': line 9, column 7, but may\nbe elsewhere in the file"
-ARGUMENT = "Task failed: Finalization of task args for 'ansible.builtin.set_fact' failed: Error while resolving value for 'x': "
+TASK = "Task failed: Finalization of task args for 'ansible.builtin.set_fact' failed: "
+ARGUMENT = f"{TASK}Error while resolving value for 'x': "
 
 
 @pytest.mark.parametrize(
@@ -39,7 +40,8 @@ ARGUMENT = "Task failed: Finalization of task args for 'ansible.builtin.set_fact
         (f"{ARGUMENT}The filter plugin 'labstream.aws.roster' failed: ", ""),
         (f"{ARGUMENT}The lookup plugin 'labstream.aws.roster' failed: ", ""),
         (
-            "Task failed: Finalization of task args for 'x.y.z' failed: The filter plugin 'labstream.aws.to_utc' failed: ",
+            "Task failed: Finalization of task args for 'x.y.z' failed: The filter plugin 'labstream.aws.to_utc' "
+            "failed: ",
             "",
         ),
     ],

@@ -48,7 +48,8 @@ URLS = {
 
 def report(steps=None, **options):
     """Report on an AppStream lab in which these steps did something."""
-    none = dict.fromkeys(("rotation", "fleet_info", "sessions", "capacity", "fleet", "urls", "expire", "stop"), {})
+    names = ("rotation", "fleet_info", "sessions", "capacity", "fleet", "urls", "expire", "stop")
+    none = {name: {} for name in names}
     results = {
         "role": "appstream_lab",
         "lab": "monday",
@@ -87,12 +88,26 @@ def test_a_seat_is_who_has_it_where_it_is_and_the_lease():
 
     assert report({"urls": URLS, "rotation": rotation})["seats"] == [
         {
-            **{"id": "anna", "name": "Anna", "email": None, "user_id": "anna", "lease": "lease of anna"},
-            **{**target, "expires": EXPIRES, "issued": True, "generation": 0},
+            "id": "anna",
+            "name": "Anna",
+            "email": None,
+            "user_id": "anna",
+            "lease": "lease of anna",
+            **target,
+            "expires": EXPIRES,
+            "issued": True,
+            "generation": 0,
         },
         {
-            **{"id": "Ben", "name": None, "email": "ben@example.org", "user_id": "ben", "lease": "lease of Ben"},
-            **{**target, "expires": EXPIRES, "issued": False, "generation": 2},
+            "id": "Ben",
+            "name": None,
+            "email": "ben@example.org",
+            "user_id": "ben",
+            "lease": "lease of Ben",
+            **target,
+            "expires": EXPIRES,
+            "issued": False,
+            "generation": 2,
         },
     ]
 
@@ -220,13 +235,15 @@ def test_the_fleet_is_as_it_was_described_last():
         (
             3,
             3,
-            "Fleet 'cad-fleet' is set to have 2 sessions available (2 now), but 3 learners have no session yet: raise its "
+            "Fleet 'cad-fleet' is set to have 2 sessions available (2 now), but 3 learners have no session yet: raise "
+            "its "
             "capacity, or set appstream_lab_manage_fleet.",
         ),
         (
             1,
             3,
-            "Fleet 'cad-fleet' is set to have 2 sessions available (2 now), but 1 learner has no session yet, and 2 are to "
+            "Fleet 'cad-fleet' is set to have 2 sessions available (2 now), but 1 learner has no session yet, and 2 "
+            "are to "
             "be spare: raise its capacity, or set appstream_lab_manage_fleet.",
         ),
     ],
@@ -259,7 +276,8 @@ def test_what_the_module_says_of_capacity_comes_first():
         (
             {"ends_at": "2026-11-21T13:01:30Z"},
             [
-                "A session on fleet 'cad-fleet' ends after 120 minutes (MaxUserDurationInSeconds), but the lab lasts 301 "
+                "A session on fleet 'cad-fleet' ends after 120 minutes (MaxUserDurationInSeconds), but the lab lasts "
+                "301 "
                 "minutes: raise the limit while the fleet is STOPPED (UpdateFleet), or ask learners to save in time."
             ],
         ),
@@ -271,7 +289,8 @@ def test_what_the_module_says_of_capacity_comes_first():
         (
             {"break_minutes": "6"},
             [
-                "Fleet 'cad-fleet' disconnects learners after 5 minutes without input (IdleDisconnectTimeoutInSeconds), but "
+                "Fleet 'cad-fleet' disconnects learners after 5 minutes without input "
+                "(IdleDisconnectTimeoutInSeconds), but "
                 "a break takes 6 minutes: raise the timeout (UpdateFleet), or set it to 0, which means never."
             ],
         ),
@@ -285,7 +304,8 @@ def test_a_fleet_may_end_sessions_in_a_break():
     fleet = {**FLEET, "idle_disconnect_timeout_in_seconds": 0, "max_user_duration_in_seconds": None}
 
     assert warnings({"fleet_info": {"fleets": [fleet]}}, break_minutes=15, ends_at="2026-11-30T07:00:00Z") == [
-        "Fleet 'cad-fleet' ends a session 10 minutes after the learner was disconnected (DisconnectTimeoutInSeconds), but "
+        "Fleet 'cad-fleet' ends a session 10 minutes after the learner was disconnected (DisconnectTimeoutInSeconds), "
+        "but "
         "a break takes 15 minutes: raise the timeout (UpdateFleet)."
     ]
 
@@ -339,7 +359,8 @@ def test_the_end_of_a_lab():
     stopped = {**steps, "stop": {"changed": True, "fleet": {**FLEET, "state": "STOPPED"}}}
     assert message(stopped) == f"{released} Fleet 'cad-fleet' is STOPPED."
     assert message(stopped, check_mode=True, ends_sessions=True) == (
-        "Leases to be released: 3. Streaming URLs that learners have work until they expire. Sessions to be expired: 1. "
+        "Leases to be released: 3. Streaming URLs that learners have work until they expire. Sessions to be expired: "
+        "1. "
         "Fleet 'cad-fleet' is to be STOPPED."
     )
     assert message({}) == "No lease is stored for this lab, so nothing was released."
@@ -357,7 +378,8 @@ def test_the_end_of_a_lab():
         ),
         (
             list("abcdef"),
-            "6 sessions were not ended, because the user has a valid URL for another lab on this stack and fleet: a, b, c, "
+            "6 sessions were not ended, because the user has a valid URL for another lab on this stack and fleet: a, "
+            "b, c, "
             "d, e and 1 more.",
         ),
     ],
@@ -474,7 +496,10 @@ def test_each_learner_without_a_stream_is_a_failure_with_its_reason():
 
     failed = report_nimble(steps)
 
-    late = "The session is still START_IN_PROGRESS after 9 seconds (nimble_lab_start_timeout): run again to keep waiting for it."
+    late = (
+        "The session is still START_IN_PROGRESS after 9 seconds (nimble_lab_start_timeout): run again to keep waiting "
+    )
+    late += "for it."
     assert failed["summary"]["failures"] == [
         unmatched,
         {**ROWS[1], "code": "NotReady", "message": "Session 's2' is START_FAILED."},

@@ -134,7 +134,7 @@ def test_a_past_time_is_rejected(value, timezone):
 def test_a_past_time_may_be_allowed():
     now = parse_now(NOW)
     assert to_utc("2026-11-20T09:00", BERLIN, now, allow_past=True).isoformat() == "2026-11-20T08:00:00+00:00"
-    with pytest.raises(ValueError, match="The time '9:00' means another day tomorrow: give it with its date."):
+    with pytest.raises(ValueError, match=r"The time '9:00' means another day tomorrow: give it with its date\."):
         to_utc("9:00", BERLIN, now, allow_past=True)
 
 
