@@ -11,8 +11,8 @@ version_added: 0.1.0
 author:
   - labstream.aws contributors (@labstream)
 description:
-  - Builds what the roles P(labstream.aws.appstream_lab#role) and P(labstream.aws.nimble_lab#role) publish from the results
-    of their steps. Their variable files have what it takes.
+  - Builds what the roles P(labstream.aws.appstream_lab#role) and P(labstream.aws.nimble_lab#role) publish, from the
+    results of their steps. Their variable files have what it takes.
 options:
   _input:
     description:

@@ -21,8 +21,8 @@ options:
     required: true
   sessions:
     description:
-      - The sessions on the lab's stack and fleet, as M(labstream.aws.appstream_session_info) returns them. A learner who
-        has one needs no other.
+      - The sessions on the lab's stack and fleet, as M(labstream.aws.appstream_session_info) returns them. A learner
+        who has one needs no other.
     type: list
     elements: dict
     default: []
@@ -48,7 +48,8 @@ EXAMPLES = r"""
     name: cad-fleet
     available_sessions: "{{ capacity.available_sessions }}"
   vars:
-    capacity: "{{ ['anna', 'ben', 'chloe'] | labstream.aws.required_capacity(sessions=current.sessions, spare_sessions=2) }}"
+    capacity: "{{ ['anna', 'ben', 'chloe']
+      | labstream.aws.required_capacity(sessions=current.sessions, spare_sessions=2) }}"
     # => {'needed': 2, 'available_sessions': 4} if anna has a session
 """
 

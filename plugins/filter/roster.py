@@ -13,8 +13,8 @@ author:
 description:
   - Reads the CSV text of a roster, as Moodle and Canvas export it or as a spreadsheet saves it, and returns its
     learners.
-  - The first line that is not blank names the columns. Commas, semicolons and tabs can be delimiters. All line ends, a
-    byte order mark, quoted cells over several lines, blank lines and empty columns at the end are supported.
+  - The first line that is not blank names the columns. Commas, semicolons and tabs can be delimiters. All line ends,
+    a byte order mark, quoted cells over several lines, blank lines and empty columns at the end are supported.
   - Column names are compared without regard to case and white space. A column without any value counts as absent.
   - The first of C(learner), C(ID), C(ID number), C(idnumber), C(Username), C(SIS User ID) and C(SIS Login ID) that has
     values identifies the learner. Without any of them, C(email), C(Email address), C(E-mail) or C(E-mail address) does.
@@ -22,8 +22,8 @@ description:
     C(lastname) or C(Surname).
   - C(user_id), C(session_context) and C(application_id) are taken as they are.
   - In a Canvas gradebook, the rows of points possible and manual posting and the test student are left out.
-  - An error names the line of the file where the row starts, and the column. Two rows that are the same learner, or that
-    have the same user id, are an error that names both.
+  - An error names the line of the file where the row starts, and the column. Two rows that are the same learner, or
+    that have the same user id, are an error that names both.
   - A list of learners is checked and completed in the same way. There, the first of C(id), C(email) and C(user_id) that
     a learner has identifies them.
   - The learners that it returns can be given to O(labstream.aws.appstream_streaming_url#module:users).

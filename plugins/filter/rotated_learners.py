@@ -49,7 +49,8 @@ EXAMPLES = r"""
 
 - name: Set the user ids of the learners
   ansible.builtin.set_fact:
-    learners: "{{ query('labstream.aws.roster', 'participants.csv') | labstream.aws.rotated_learners(rotation.generations) }}"
+    learners: "{{ query('labstream.aws.roster', 'participants.csv')
+      | labstream.aws.rotated_learners(rotation.generations) }}"
 """
 
 RETURN = r"""

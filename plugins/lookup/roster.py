@@ -79,14 +79,16 @@ from ansible.errors import AnsibleError, AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.labstream.aws.plugins.module_utils._errors import to_message
 from ansible_collections.labstream.aws.plugins.plugin_utils import _roster
+from ansible_collections.labstream.aws.plugins.plugin_utils._errors import get_cause
 from ansible_collections.labstream.aws.plugins.plugin_utils._paths import resolve_path
+from ansible_collections.labstream.aws.plugins.plugin_utils._unsafe import decrypted
 
 
 class LookupModule(LookupBase):
     """Read a roster from a file or a text."""
 
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[Any]:
-        self.set_options(var_options=variables, direct=kwargs)
+        self.set_options(var_options=variables, direct={option: decrypted(value) for option, value in kwargs.items()})
         if len(terms) != 1 or not isinstance(terms[0], str):
             raise AnsibleLookupError("The lookup labstream.aws.roster takes one path or the text of one CSV file.")
         [source] = terms
@@ -95,7 +97,7 @@ class LookupModule(LookupBase):
             text = source if "\n" in source else self._read(source, str((variables or {}).get("playbook_dir", ".")))
             return _roster.roster(text, *options)
         except ValueError as error:
-            raise AnsibleLookupError(to_message(str(error))) from error
+            raise AnsibleLookupError(to_message(str(error))) from get_cause(error)
 
     def _read(self, source: str, playbook_dir: str) -> str:
         """Return the text of a file, decrypted if it is encrypted by Ansible Vault."""

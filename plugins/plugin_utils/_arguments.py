@@ -61,7 +61,7 @@ def validate_arguments(
 
 
 def find_similar(name: str, options: Iterable[str], prefix: str) -> str | None:
-    """Return the option that a variable is a near miss of: its beginning, or at most two edits away after the prefix."""
+    """Return the option that a variable is a near miss of: its beginning, or at most two edits after the prefix."""
     rest = name.removeprefix(prefix)
     distances = {option: get_distance(rest, option.removeprefix(prefix)) for option in options}
     near = [option for option, distance in distances.items() if distance <= _MAX_DISTANCE or option.startswith(name)]

@@ -32,8 +32,8 @@ def required_capacity(
     """
     try:
         spare = int(spare_sessions)
-    except (OverflowError, TypeError, ValueError) as error:
-        raise ValueError(f"spare_sessions is {quote(spare_sessions)}, but it must be a whole number.") from error
+    except (OverflowError, TypeError, ValueError):
+        raise ValueError(f"spare_sessions is {quote(spare_sessions)}, but it must be a whole number.") from None
     in_session = {session["user_id"] for session in sessions if session["state"] != "EXPIRED"}
     needed = len(set(user_ids) - in_session)
     return {"needed": needed, "available_sessions": needed + spare}

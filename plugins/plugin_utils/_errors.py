@@ -42,15 +42,20 @@ def filter_errors(filter_: Callable[_Arguments, _Result]) -> Callable[_Arguments
         try:
             return filter_(*args, **kwargs)
         except _INPUT_ERRORS as error:
-            message = (
+            text = (
                 f"The filter labstream.aws.{filter_.__name__} cannot be applied to this input, see its documentation: "
                 f"{type(error).__name__}: {error}"
             )
-            raise AnsibleFilterError(to_message(message)) from error
+            raise AnsibleFilterError(to_message(text)) from get_cause(error)
         except (LabstreamError, ValueError) as error:
-            raise AnsibleFilterError(to_message(str(error))) from error
+            raise AnsibleFilterError(to_message(str(error))) from get_cause(error)
 
     return wrapper
+
+
+def get_cause(error: Exception) -> Exception | None:
+    """Return the error if it can be the cause of another: ansible-core adds the text of a cause, whatever it is."""
+    return error if to_message(str(error)) == str(error) else None
 
 
 def strip_core_prefix(message: str) -> str:

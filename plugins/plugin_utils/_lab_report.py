@@ -80,11 +80,8 @@ def _report_appstream_lab(results: Result, now: datetime.datetime) -> dict[str, 
 
 
 def _build_summary(results: Result, failure: str, is_done: bool, *, is_changed: bool = False) -> dict[str, Any]:
-    if failure:
-        outcome = "partial" if is_done else "failed"
-    else:
-        outcome = "ok" if is_done or is_changed else "unchanged"
-    return {"outcome": outcome, "state": results["state"], "lab": results["lab"]}
+    good, bad = ("ok" if is_done or is_changed else "unchanged"), ("partial" if is_done else "failed")
+    return {"outcome": bad if failure else good, "state": results["state"], "lab": results["lab"]}
 
 
 def _build_appstream_seats(results: Result, urls: Result) -> list[dict[str, Any]]:
@@ -131,7 +128,7 @@ def _summarize_fleet(results: Result, fleet: Result) -> dict[str, Any]:
 
 
 def _describe_insufficient_capacity(results: Result, fleet: Result) -> str | None:
-    """Return what the fleet lacks: what its module says, or where the role leaves the fleet alone, what it is set to."""
+    """Return what the fleet lacks: what its module says, or if the role leaves the fleet alone, what it is set to."""
     steps = results["steps"]
     if steps["fleet"].get("fleet"):
         lacking: str | None = steps["fleet"].get("insufficient_capacity")
@@ -160,7 +157,8 @@ def _describe_limits(results: Result, fleet: Result, now: datetime.datetime) -> 
     if 0 < session < lasts:
         yield (
             f"A session on fleet '{name}' ends after {session} minutes (MaxUserDurationInSeconds), but the lab lasts "
-            f"{lasts} minutes: raise the limit while the fleet is STOPPED (UpdateFleet), or ask learners to save in time."
+            f"{lasts} minutes: raise the limit while the fleet is STOPPED (UpdateFleet), or ask learners to save in "
+            "time."
         )
     if 0 < idle < pause:
         yield (
@@ -191,8 +189,9 @@ def _describe_rotation(rotated: Sequence[str], check_mode: bool) -> Iterator[str
     if rotated:
         verb = "would get" if check_mode else "has" if len(rotated) == 1 else "have"
         yield (
-            f"{', '.join(rotated)} {verb} a new user id, and with it an empty home folder and another user fee. If there "
-            "are pages, mail the address of the new one. The previous URL can still start a session until it expires."
+            f"{', '.join(rotated)} {verb} a new user id, and with it an empty home folder and another user fee. If "
+            "there are pages, mail the address of the new one. The previous URL can still start a session until it "
+            "expires."
         )
 
 
@@ -335,4 +334,5 @@ def _count(number: int, singular: str, plural: str) -> str:
 
 
 def _enumerate(names: Sequence[str]) -> str:
-    return ", ".join(names[:_MAX_NAMED]) + (", ..." if len(names) > _MAX_NAMED else "")
+    more = len(names) - _MAX_NAMED
+    return ", ".join(names[:_MAX_NAMED]) + (f" and {more} more" if more > 0 else "")

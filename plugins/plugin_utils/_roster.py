@@ -97,7 +97,9 @@ def roster(
     return _validate_distinct("Roster lines", ((row.line, _build_learner(row, found, style, key)) for row in rows))
 
 
-def _validate_distinct(places: str, learners: Iterable[tuple[int, dict[str, str | None]]]) -> list[dict[str, str | None]]:
+def _validate_distinct(
+    places: str, learners: Iterable[tuple[int, dict[str, str | None]]]
+) -> list[dict[str, str | None]]:
     """Return the learners; raise ValueError if two are the same learner or have the same user id."""
     seen: dict[str, tuple[int, str]] = {}
     distinct = []
@@ -210,7 +212,7 @@ def _parse_rows(text: str, delimiter: str) -> Iterator[Row]:
                 yield Row(line, stripped)
             line = reader.line_num + 1
     except csv.Error as error:
-        raise ValueError(_describe_csv_error(str(error), line)) from error
+        raise ValueError(_describe_csv_error(str(error), line)) from None
 
 
 def _describe_csv_error(error: str, line: int) -> str:
@@ -259,13 +261,15 @@ def _find_columns(
     for field in mapped:
         if field not in found:
             raise ValueError(
-                f"Roster line {header.line} has no column {quote(mapped[field])} for {field}. It has {_list_headers(header)}."
+                f"Roster line {header.line} has no column {quote(mapped[field])} for {field}. It has "
+                f"{_list_headers(header)}."
             )
     if "id" not in found and "email" not in found:
         accepted = ", ".join(map(quote, COLUMN_NAMES["id"] + COLUMN_NAMES["email"]))
         raise ValueError(
             f"Roster line {header.line} names no column with values that identify the learners: it has "
-            f"{_list_headers(header)}. Use one of {accepted} (in any case), or name yours with columns={{'id': '...'}}."
+            f"{_list_headers(header)}. Use one of {accepted} (in any case), or name yours with "
+            "columns={'id': '...'}."
         )
     return found
 

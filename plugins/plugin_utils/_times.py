@@ -49,8 +49,8 @@ def to_utc(
             return _get_next_occurrence(_parse_time(value.strip(), value), _require(zone, value), now)
         local = _parse_date_time(value)
         time = local.astimezone(datetime.timezone.utc) if local.tzinfo else _to_utc(local, _require(zone, value))
-    except OverflowError as error:
-        raise ValueError(f"The time {quote(value)} is outside the years 1 to 9999.") from error
+    except OverflowError:
+        raise ValueError(f"The time {quote(value)} is outside the years 1 to 9999.") from None
     if time <= now and not allow_past:
         raise ValueError(
             f"The time {_show(value)} ({to_iso8601(time)}) is past: it is now {to_iso8601(now)}. Give a later one."
@@ -70,7 +70,8 @@ def parse_now(now: Any) -> datetime.datetime:
         read = None
     if read is None or read.tzinfo is None:
         raise ValueError(
-            f"now is {_show(now)}, which is not a valid ISO 8601 timestamp with an offset, such as '2026-11-21T08:00:00Z'."
+            f"now is {_show(now)}, which is not a valid ISO 8601 timestamp with an offset, such as "
+            "'2026-11-21T08:00:00Z'."
         )
     return read
 
@@ -91,7 +92,7 @@ def _parse_date_time(value: Any) -> datetime.datetime:
     try:
         when = parse_datetime(text)
     except ValueError as error:
-        raise ValueError(f"The time {quote(value)} does not exist ({error}).") from error
+        raise ValueError(f"The time {quote(value)} does not exist ({error}).") from None
     if when is None:
         raise ValueError(f"The time {quote(value)} is not valid: write {_FORMS}.")
     return when
@@ -102,7 +103,7 @@ def _parse_time(text: str, value: Any) -> datetime.time:
     try:
         return datetime.time.fromisoformat(text if text[2] == ":" else f"0{text}")
     except ValueError as error:
-        raise ValueError(f"The time {quote(value)} does not exist ({error}).") from error
+        raise ValueError(f"The time {quote(value)} does not exist ({error}).") from None
 
 
 def _to_number(value: Any) -> float | None:
@@ -137,13 +138,13 @@ def _require(zone: zoneinfo.ZoneInfo | None, value: Any) -> zoneinfo.ZoneInfo:
 def _parse_zone(name: Any) -> zoneinfo.ZoneInfo:
     try:
         return zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, TypeError, AttributeError, OSError) as error:
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, TypeError, AttributeError, OSError):
         if not zoneinfo.available_timezones():
             raise ValueError(
                 f"The time zone {quote(name)} cannot be found, because this host has no time zone data: "
                 "install the package tzdata, from the system or for Python."
-            ) from error
-        raise ValueError(f"There is no time zone {quote(name)}: give an IANA name such as 'Europe/Berlin'.") from error
+            ) from None
+        raise ValueError(f"There is no time zone {quote(name)}: give an IANA name such as 'Europe/Berlin'.") from None
 
 
 def _to_utc(local: datetime.datetime, zone: zoneinfo.ZoneInfo) -> datetime.datetime:

@@ -30,7 +30,8 @@ MIN_KEY_LENGTH = 16
 
 _NOT_ALLOWED = re.compile(r"[^\w+=,.@-]", re.ASCII)
 
-# Invisible characters that come with text copied from an e-mail or a web page: soft hyphen, zero-width and direction marks, byte order mark.
+# Invisible characters that come with text copied from an e-mail or a web page: soft hyphen, zero-width and direction
+# marks, byte order mark.
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 
 # Latin letters that have no decomposition into an ASCII letter and an accent.

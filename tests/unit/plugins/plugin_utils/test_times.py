@@ -134,7 +134,7 @@ def test_a_past_time_is_rejected(value, timezone):
 def test_a_past_time_may_be_allowed():
     now = parse_now(NOW)
     assert to_utc("2026-11-20T09:00", BERLIN, now, allow_past=True).isoformat() == "2026-11-20T08:00:00+00:00"
-    with pytest.raises(ValueError, match="The time '9:00' means another day tomorrow: give it with its date."):
+    with pytest.raises(ValueError, match=r"The time '9:00' means another day tomorrow: give it with its date\."):
         to_utc("9:00", BERLIN, now, allow_past=True)
 
 
@@ -242,7 +242,9 @@ def test_a_huge_value_is_not_shown_in_full():
 )
 @pytest.mark.parametrize("value", ["17:00", "2026-11-21T17:00:00+01:00"])
 def test_an_unknown_time_zone_is_rejected_even_where_it_is_not_needed(value, timezone):
-    assert get_error(value, timezone) == f"There is no time zone {timezone!r}: give an IANA name such as 'Europe/Berlin'."
+    assert (
+        get_error(value, timezone) == f"There is no time zone {timezone!r}: give an IANA name such as 'Europe/Berlin'."
+    )
 
 
 def test_the_error_on_a_host_without_time_zone_data_says_what_to_install(monkeypatch):
@@ -268,4 +270,6 @@ def test_now_is_a_time_with_offset(now):
 
 
 def test_now_may_be_a_datetime_with_offset():
-    assert convert("17:00", BERLIN, datetime.datetime(2026, 11, 21, 20, tzinfo=datetime.UTC)) == ("2026-11-22T16:00:00Z")
+    assert convert("17:00", BERLIN, datetime.datetime(2026, 11, 21, 20, tzinfo=datetime.UTC)) == (
+        "2026-11-22T16:00:00Z"
+    )

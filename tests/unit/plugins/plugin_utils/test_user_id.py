@@ -192,8 +192,8 @@ def test_a_huge_text_is_not_shown_in_full():
 @pytest.mark.parametrize(
     ("style", "key", "message"),
     [
-        ("Opaque", KEY, "The style of a user id is 'readable' or 'opaque', not 'Opaque'."),
-        (None, None, "The style of a user id is 'readable' or 'opaque', not None."),
+        ("Opaque", KEY, "style is 'Opaque', but it must be 'readable' or 'opaque'."),
+        (None, None, "style is None, but it must be 'readable' or 'opaque'."),
         ("readable", KEY, "A key is only for style='opaque': leave it out or set the style."),
         ("readable", "", "A key is only for style='opaque': leave it out or set the style."),
         ("opaque", None, "style='opaque' needs a key: a secret text of at least 16 characters."),
