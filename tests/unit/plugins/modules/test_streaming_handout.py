@@ -307,6 +307,13 @@ def test_a_part_of_the_roster_removes_nobody_from_the_overview_or_the_pages(lab)
     assert lab.pages() == pages
 
 
+def test_an_overview_without_pages_remembers_its_learners_too(lab):
+    lab.issue("anna", "ben")
+    for seats in (lab.seats, lab.seats[1:]):
+        lab.write(seats=seats, pages_dir=None, links_csv=None)
+    assert lab.overview() == [("ben", "ben", "Valid"), ("anna", "anna", "Valid")]
+
+
 def test_labs_do_not_affect_each_other(lab):
     lab.issue("anna")
     lab.write()
@@ -360,7 +367,8 @@ def test_the_urls_of_streams_come_from_the_service(lab, monkeypatch):
     scope = "nimble|nimble.us-west-2.amazonaws.com|arn:aws:nimble:us-west-2:123456789012:studio/us-west-2-studio"
     keys = {name: build_key(f"session-{name}", scope=scope) for name in ("ready", "late", "dead", "gone", "busy")}
     lab.remember(*(resource_lease_of(key, resource_id=f"of-{key.holder}") for key in keys.values()))
-    lab.remember(pending_lease_of(build_key("session-pending", scope=scope)))
+    others = [build_key(f"session-{name}", scope=scope) for name in ("pending", "expired")]
+    lab.remember(pending_lease_of(others[0]), resource_lease_of(others[1], resource_id="x", expires=-1))
     url = "https://streaming.example.org/?stream"
     streams = {
         "ready": SimpleNamespace(url=url, expires_at=None),
@@ -377,16 +385,16 @@ def test_the_urls_of_streams_come_from_the_service(lab, monkeypatch):
     monkeypatch.setattr(streaming_handout, "build_nimble_client", lambda _module, studio_id, _count: studio_id)
     monkeypatch.setattr(streaming_handout, "get_streaming_session_stream", get_stream)
 
-    pending = dict(lease=build_key("session-pending", scope=scope).to_text())
-    seats = [*(dict(lease=key.to_text()) for key in keys.values()), pending]
+    seats = [dict(lease=key.to_text()) for key in [*keys.values(), *others]]
     result = lab.write(seats=seats, allow_missing=True, urls_csv=str(lab.urls_csv))
 
     studio = "us-west-2-studio"
     assert sorted(requests) == sorted((studio, studio, key.holder, f"of-{key.holder}") for key in keys.values())
-    assert result["missing"] == ["session-dead", "session-gone", "session-busy", "session-pending"]
+    missing = ("dead", "gone", "busy", "pending", "expired")
+    assert result["missing"] == [f"session-{name}" for name in missing]
     found = [(row["holder"], row["expires"], row["streaming_url"]) for row in lab.rows() if row["streaming_url"]]
     assert found == [("session-ready", "2026-11-21T09:00:00Z", url), ("session-late", "2026-11-21T08:01:00Z", url)]
-    assert [row[-1] for row in lab.overview()] == ["Valid"] * 2 + ["No URL yet"] * 4
+    assert [row[-1] for row in lab.overview()] == ["Valid"] * 2 + ["No URL yet"] * 4 + ["Expired"]
 
 
 # Seats without a URL
@@ -481,6 +489,7 @@ def test_check_mode_names_no_page_and_predicts_what_a_run_does(lab):
     predicted = lab.write(check=True, return_pages=True)
 
     assert [entry["page"] for entry in predicted["pages"]] == [None] * 3
+    assert lab.write(check=True, return_pages=True) == predicted
     assert lab.snapshot() == {}
     done = lab.write(return_pages=True)
     assert done["pages"] == [{"id": learner, "page": lab.addresses()[learner]} for learner in LEARNERS]

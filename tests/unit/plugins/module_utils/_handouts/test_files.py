@@ -39,7 +39,7 @@ def path(tmp_path):
     return tmp_path / "out" / "urls.csv"
 
 
-@pytest.mark.parametrize("mask", [0o000, 0o022, 0o077])
+@pytest.mark.parametrize("mask", [0o000, 0o022, 0o077, 0o277])
 def test_a_file_is_private_whatever_the_umask(path, mask):
     before = os.umask(mask)
     try:
