@@ -343,12 +343,10 @@ class _DynamoDBRecords(Generic[KeyT, RecordT]):
         scope_name, holder_name, last_name = self._type.key_names
         try:
             values = self._table.deserialize(item)
-            last = values.get(last_name, "")
-            scope, holder = (
-                values["scope"].removeprefix(self._type.scope_prefix),
-                values["holder"].removesuffix(f" {last}"),
-            )
-            return self._type.from_values({**values, scope_name: scope, holder_name: holder, last_name: last})
+            scope, holder, last = values["scope"], values["holder"], values.get(last_name, "")
+            values[scope_name] = scope.removeprefix(self._type.scope_prefix)
+            values[holder_name] = holder if last == "" else holder.removesuffix(f" {last}")
+            return self._type.from_values({**values, last_name: last})
         except (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError) as e:
             raise LeaseStoreError(
                 f"The table {self._table.name!r} has an item that is not a {self._type.name}, with the key "

@@ -250,6 +250,9 @@ class _SQLiteFile:
         except sqlite3.Error as e:
             message = next((message for words, message in _MESSAGES if words in str(e)), f"cannot be used: {e}")
             raise LeaseStoreError(self._message(message)) from e
+        except UnicodeDecodeError:
+            # SQLite's message quotes damaged bytes, which the exception has, and which may be of a URL.
+            raise LeaseStoreError(self._message(_DAMAGED)) from None
         except UnicodeEncodeError as e:
             raise LeaseStoreError(self._message("cannot hold text with an unpaired surrogate: correct the text")) from e
         except OSError as e:

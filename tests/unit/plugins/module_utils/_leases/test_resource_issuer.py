@@ -667,9 +667,7 @@ def test_a_run_without_a_token_replaces_the_dead_stream_of_one(store, studio):
     assert outcome.lease.client_token != "build-7"
 
 
-NO_NEW = (
-    ", and the service may return it again for client_token='build-7': use another token, or leave it out."
-)
+NO_NEW = ", and the service may return it again for client_token='build-7': use another token, or leave it out."
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ import threading
 import time
 import traceback
 from contextlib import closing
-from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
@@ -27,6 +26,7 @@ from tests.unit.plugins.module_utils.support import (
     DAY,
     NOW,
     SCOPE,
+    StoreClock,
     after,
     build_key,
     compare_and_set,
@@ -43,7 +43,7 @@ URL = f"https://streaming.example.org/?secret={SECRET}"
 # How sentences begin and end.
 READING, WRITING = "Failed to read the lease table '{table}': ", "Failed to write to the lease table '{table}': "
 DESCRIBING = "Failed to describe the table '{table}': "
-FORGETTING = "Failed to forget a lease in the lease table '{table}': "
+RELEASING = "Failed to release a lease in the lease table '{table}': "
 PURGING = "Failed to purge leases from the lease table '{table}': "
 DENIED = (
     ": allow this action on the lease table in their IAM policy, or correct the names and the region if they are wrong."
@@ -126,14 +126,16 @@ def do_nothing():
 
 def test_an_item_holds_all_that_is_known_of_a_lease_and_when_it_may_go(moto, table, store):
     purpose = '{"application_id":"cad"}'
-    lease = lease_of(build_key(purpose=purpose), lease_id="x", url=URL, validity=60, lab="cad")
+    lease = lease_of(build_key(purpose=purpose), purpose=purpose, lease_id="x", url=URL, validity=60, lab="cad")
     compare_and_set(store, lease)
     issued = int(NOW.timestamp())
     assert moto.items(table) == [
         {
             "scope": {"S": SCOPE},
-            "seat": {"S": f"anna {hashlib.sha256(purpose.encode()).hexdigest()}"},
+            "kind": {"S": "lease"},
+            "holder": {"S": f"anna {hashlib.sha256(purpose.encode()).hexdigest()}"},
             "purpose": {"S": purpose},
+            "purpose_sha256": {"S": hashlib.sha256(purpose.encode()).hexdigest()},
             "lease_id": {"S": "x"},
             "url": {"S": URL},
             "url_sha256": {"S": hashlib.sha256(URL.encode()).hexdigest()},
@@ -150,50 +152,52 @@ def test_an_item_holds_all_that_is_known_of_a_lease_and_when_it_may_go(moto, tab
     ("lease", "names"),
     [
         (lease_of(), {"url", "url_sha256"}),
-        (lease_of(url=None, released_at=NOW), {"url_sha256", "forgotten"}),
-        (pending_lease_of(url_sha256=None), {"validity", "client_token"}),
-        (resource_lease_of(url_sha256=None), {"validity", "client_token", "stream_id"}),
+        (lease_of(url=None, released_at=NOW), {"url_sha256", "released_at"}),
+        (pending_lease_of(), {"validity", "client_token"}),
+        (resource_lease_of(), {"validity", "client_token", "resource_id"}),
     ],
-    ids=["a URL", "forgotten", "an intent", "a stream"],
+    ids=["a URL", "released", "pending", "a resource"],
 )
 def test_an_item_leaves_out_what_there_is_not(service, lease, names):
     table = service.create_table()
     with closing(service.store(table)) as store:
         compare_and_set(store, lease)
     [item] = service.items(table)
-    assert item.keys() == {"scope", "seat", "lease_id", "issued", "expires", "delete_after"} | names
+    assert item.keys() == {"kind", "scope", "holder", "lease_id", "issued", "expires", "delete_after"} | names
 
 
 def test_an_item_of_a_forgotten_lease_has_no_url_and_goes_when_it_would_have(service):
-    table = service.create_table()
-    with closing(service.store(table)) as store:
+    table, clock = service.create_table(), StoreClock()
+    with closing(service.store(table, now=clock)) as store:
         compare_and_set(store, lease_of(url=URL))
+        clock.when = after(5)
         [before] = service.items(table)
         store.release([build_key()])
     [item] = service.items(table)
     before.pop("url")
-    assert item == {**before, "forgotten": {"N": str(int(after(5).timestamp()))}}
+    assert item == {**before, "released_at": {"N": str(int(after(5).timestamp()))}}
 
 
 def test_what_nobody_has_deleted_in_time_is_not_read_but_can_be_written_over(service):
     """DynamoDB deletes an item up to days after its time to live has ended."""
     # Given a lease that is past its retention.
-    table, end = service.create_table(), after(3600 + 30 * DAY)
-    with closing(service.store(table)) as store:
+    table, clock = service.create_table(), StoreClock()
+    with closing(service.store(table, now=clock)) as store:
         compare_and_set(store, lease_of())
         assert service.items(table)
 
         # Then nobody reads it, and another takes its place.
-        assert store.read([build_key()], now=end) == store.find(SCOPE, now=end) == store.find(None, now=end) == {}
+        clock.when = after(3600 + 30 * DAY)
+        assert store.read([build_key()]) == store.find(SCOPE) == store.find(None) == {}
         new = lease_of(expires=40 * DAY)
-        assert compare_and_set(store, new, now=end) == new
+        assert compare_and_set(store, new) == new
 
 
 @pytest.mark.parametrize("purge", [False, True])
 def test_forgetting_what_is_not_there_leaves_no_item_behind(service, purge):
     table = service.create_table()
     with closing(service.store(table)) as store:
-        store.forget([build_key("nobody")], now=NOW, purge=purge)
+        (store.purge if purge else store.release)([build_key("nobody")])
     assert service.items(table) == []
 
 
@@ -214,12 +218,12 @@ def test_forgetting_what_is_not_there_leaves_no_item_behind(service, purge):
 )
 def test_an_item_that_is_no_lease_is_told_and_left_alone(moto, table, store, attributes):
     # Given a table in which somebody has put something else.
-    item = {"scope": {"S": SCOPE}, "seat": {"S": "anna"}, **attributes}
+    item = {"scope": {"S": SCOPE}, "holder": {"S": "anna"}, **attributes}
     moto.client.put_item(TableName=table, Item=item)
 
     # Then everybody who reads it is told so.
     sentence = (
-        f"The table '{table}' has an item that is no lease, with the key '{SCOPE} anna': remove that, or name "
+        f"The table '{table}' has an item that is not a lease, with the key '{SCOPE} anna': remove it, or name "
         "another table in lease_store."
     )
     for read in (
@@ -321,8 +325,8 @@ def test_a_lease_that_keeps_coming_and_going_ends_the_write(dynalite):
         with pytest.raises(LeaseStoreError) as refused:
             compare_and_set(store, lease_of())
     assert str(refused.value) == (
-        f"The lease of seat 'anna' in the table '{table}' kept appearing and being purged while it was to be written: "
-        "let one run at a time use this lab, and run again."
+        f"Other runs kept writing and purging the record of 'anna' in the table '{table}' while it was being written: "
+        "let one run at a time use this lab, then run again."
     )
     assert [name for name, _parameters in calls] == ["PutItem", "GetItem"] * 3
 
@@ -357,9 +361,9 @@ def test_a_lease_is_forgotten_though_the_reply_is_lost(simulator, patient, pause
     lease = lease_of()
     compare_and_set(patient, lease)
     simulator.add_fault(operation="BatchWriteItem" if purge else "UpdateItem", drop=drop, times=1)
-    patient.forget([lease.key], now=NOW, purge=purge)
-    forgotten = {} if purge else {lease.key: lease.released(NOW)}
-    assert patient.read([lease.key]) == forgotten
+    (patient.purge if purge else patient.release)([lease.key])
+    released = {} if purge else {lease.key: lease.released(NOW)}
+    assert patient.read([lease.key]) == released
 
 
 @pytest.mark.parametrize("there", [None, lease_of(lease_id="old")])
@@ -378,7 +382,7 @@ def test_a_write_that_is_repeated_does_not_revive_what_was_forgotten_meanwhile(
         existing = compare_and_set(writer, mine, expected="old")
 
     # Then the lease stays forgotten, and the writer is told so.
-    assert existing == mine.released(after(1))
+    assert existing == mine.released(NOW)
     assert store.read([mine.key]) == {mine.key: existing}
 
 
@@ -409,16 +413,16 @@ def test_a_check_of_a_good_table_writes_nothing(service):
         pytest.param([("scope", "HASH", "S")], "scope (HASH, S)", id="no sort key"),
         pytest.param([("id", "HASH", "S")], "id (HASH, S)", id="another table"),
         pytest.param(
-            [("Scope", "HASH", "S"), ("Seat", "RANGE", "S")], "Scope (HASH, S) and Seat (RANGE, S)", id="case"
+            [("Scope", "HASH", "S"), ("Holder", "RANGE", "S")], "Scope (HASH, S) and Holder (RANGE, S)", id="case"
         ),
         pytest.param(
-            [("scope", "HASH", "N"), ("seat", "RANGE", "S")], "scope (HASH, N) and seat (RANGE, S)", id="N, S"
+            [("scope", "HASH", "N"), ("holder", "RANGE", "S")], "scope (HASH, N) and holder (RANGE, S)", id="N, S"
         ),
         pytest.param(
-            [("scope", "HASH", "S"), ("seat", "RANGE", "B")], "scope (HASH, S) and seat (RANGE, B)", id="S, B"
+            [("scope", "HASH", "S"), ("holder", "RANGE", "B")], "scope (HASH, S) and holder (RANGE, B)", id="S, B"
         ),
         pytest.param(
-            [("seat", "HASH", "S"), ("scope", "RANGE", "S")], "seat (HASH, S) and scope (RANGE, S)", id="swap"
+            [("holder", "HASH", "S"), ("scope", "RANGE", "S")], "holder (HASH, S) and scope (RANGE, S)", id="swap"
         ),
     ],
 )
@@ -427,8 +431,8 @@ def test_a_table_with_other_keys_is_refused(service, keys, told):
     with closing(service.store(table)) as store, pytest.raises(LeaseStoreError) as refused:
         store.check()
     assert str(refused.value) == (
-        f"The table '{table}' cannot hold leases, since it has the key {told}, and leases need scope (HASH, S) and "
-        "seat (RANGE, S): name another table in lease_store, such as one made by the playbook "
+        f"The table '{table}' cannot hold leases because it has the key {told}, and leases need scope (HASH, S) and "
+        "holder (RANGE, S): name another table in lease_store, such as one created by the playbook "
         "labstream.aws.lease_table."
     )
 
@@ -454,11 +458,11 @@ def test_of_a_table_with_other_keys_that_is_read_the_cure_is_told(dynalite, use,
     with closing(dynalite.store(table, client)) as store:
         sentence = refused(use, store)
     if may_describe:
-        assert sentence.startswith(f"The table '{table}' cannot hold leases, since it has the key id (HASH, S), and ")
-        assert sentence.endswith("such as one made by the playbook labstream.aws.lease_table.")
+        assert sentence.startswith(f"The table '{table}' cannot hold leases because it has the key id (HASH, S), and ")
+        assert sentence.endswith("such as one created by the playbook labstream.aws.lease_table.")
     else:
         assert sentence.startswith(f"{READING.format(table=table)}ValidationException: ")
-        assert sentence.endswith(": look whether this is a table that the playbook labstream.aws.lease_table makes.")
+        assert sentence.endswith(": check that the table was created by the playbook labstream.aws.lease_table.")
 
 
 # Every call that a store makes: how its sentence begins, and what makes it.
@@ -469,7 +473,7 @@ USES = {
     "BatchGetItem": (READING, lambda store: store.read([build_key()])),
     "Query": (READING, lambda store: store.find(SCOPE)),
     "Scan": (READING, lambda store: store.find(None)),
-    "UpdateItem": (FORGETTING, lambda store: store.release([build_key()])),
+    "UpdateItem": (RELEASING, lambda store: store.release([build_key()])),
     "BatchWriteItem": (PURGING, lambda store: store.purge([build_key()])),
 }
 every_use = pytest.mark.parametrize(
@@ -621,10 +625,10 @@ def test_a_lease_that_is_too_large_for_an_item_is_told_without_its_url(service):
 def test_the_lease_that_is_in_the_way_is_in_no_error(moto, table, store):
     """A reply that refuses a write holds the item; what cannot be read of it is told without its URL."""
     compare_and_set(store, lease_of(url=URL))
-    key = {"scope": {"S": SCOPE}, "seat": {"S": "anna"}}
+    key = {"scope": {"S": SCOPE}, "holder": {"S": "anna"}}
     moto.client.update_item(TableName=table, Key=key, UpdateExpression="REMOVE issued")
     sentence = refused(lambda store: compare_and_set(store, lease_of()), store)
-    assert sentence.startswith(f"The table '{table}' has an item that is no lease, with the key '{SCOPE} anna'")
+    assert sentence.startswith(f"The table '{table}' has an item that is not a lease, with the key '{SCOPE} anna'")
 
 
 @pytest.mark.parametrize(
@@ -741,11 +745,11 @@ def test_what_is_left_unprocessed_is_asked_for_again(
 @pytest.mark.parametrize("purge", [False, True])
 def test_a_service_that_stays_busy_is_told(table, busy, busy_store, pauses, does, purge):
     keys, busy.does = [build_key(f"learner-{number}") for number in range(5)], list(does)
-    use = busy_store.read if not purge else partial(busy_store.forget, purge=True)
+    use = busy_store.purge if purge else busy_store.read
     with pytest.raises(LeaseStoreError) as told:
         use(keys)
     assert str(told.value) == (
-        f"DynamoDB is too busy with the lease table '{table}': have the table billed on demand, or run again later."
+        f"DynamoDB is too busy with the lease table '{table}': use on-demand billing for the table, or run again later."
     )
     assert len(busy.asked) == 4
 
