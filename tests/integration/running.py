@@ -34,7 +34,7 @@ STACK, FLEET = "cad-course", "cad-fleet"
 STUDIO = "studio-1"
 MODULE = "labstream.aws.appstream_streaming_url"
 STREAM_MODULE = "labstream.aws.nimble_session_stream"
-TIMEOUT_SECONDS = 120
+TIMEOUT_SECONDS = 240
 IS_OWN_ENVIRONMENT = VENV.resolve() == Path(sys.prefix).resolve()
 WITHOUT_OVERRIDE = ("setpriv", "--bounding-set=-dac_override") if os.geteuid() == 0 else ()
 
