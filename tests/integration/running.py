@@ -12,7 +12,6 @@ import json
 import multiprocessing
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,7 +34,6 @@ STUDIO = "studio-1"
 MODULE = "labstream.aws.appstream_streaming_url"
 STREAM_MODULE = "labstream.aws.nimble_session_stream"
 TIMEOUT_SECONDS = 240
-IS_OWN_ENVIRONMENT = VENV.resolve() == Path(sys.prefix).resolve()
 WITHOUT_OVERRIDE = ("setpriv", "--bounding-set=-dac_override") if os.geteuid() == 0 else ()
 
 MODULES = COLLECTIONS / "ansible_collections/labstream/aws/plugins/modules"
@@ -201,8 +199,6 @@ class Ansible:
         ``options``: ``module``, ``check``, ``diff``, ``verbosity`` and ``environment`` as in ``run_playbook``.
         """
         job = self._job(args, **options)
-        if not IS_OWN_ENVIRONMENT:
-            return finish_module(self._start(job))
         stdout = self._new_file("module", ".stdout")
         process = forkserver().Process(
             target=module_process.run, args=(job.file, job.arguments, stdout, job.environment, self.home)
@@ -266,6 +262,7 @@ class Ansible:
 def forkserver() -> ForkServerContext:
     """Start the process from which call_module forks, in a clean environment and with what modules import."""
     context = multiprocessing.get_context("forkserver")
+    context.set_executable(str(VENV / "bin" / "python"))
     context.set_forkserver_preload(PRELOADED)
     paths = os.pathsep.join(map(str, (COLLECTIONS, CHECKOUT)))
     with mock.patch.dict(os.environ, clean_environment(Path("/nonexistent"), PYTHONPATH=paths), clear=True):
