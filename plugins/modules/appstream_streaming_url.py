@@ -331,13 +331,12 @@ ansible_facts:
             user_id: anna
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.iam import get_aws_account_info
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import api as appstream
-from ansible_collections.labstream.aws.plugins.module_utils._appstream import validation as appstream_limits
+from ansible_collections.labstream.aws.plugins.module_utils._appstream import validation
 from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
     lease_argument_spec,
     parse_timestamp,
@@ -348,13 +347,19 @@ from ansible_collections.labstream.aws.plugins.module_utils._errors import Inval
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import (
     Lease,
     LeaseKey,
-    ReusePolicy,
+    UrlGrant,
     build_purpose,
     is_text,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._leases.module import end_absent, end_present
+from ansible_collections.labstream.aws.plugins.module_utils._leases.module import (
+    LeaseTask,
+    Row,
+    build_fact,
+    identity_argument_spec,
+)
+from ansible_collections.labstream.aws.plugins.module_utils._leases.reuse import ReusePolicy
 from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import Outcome
-from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import LeaseStore
+from ansible_collections.labstream.aws.plugins.module_utils._leases.scope import Scope
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import open_lease_store
 from ansible_collections.labstream.aws.plugins.module_utils._leases.summary import NO_SUMMARY
 from ansible_collections.labstream.aws.plugins.module_utils._leases.url_issuer import UrlIssuer
@@ -362,9 +367,12 @@ from ansible_collections.labstream.aws.plugins.module_utils._module import Labst
 from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
 
 FACT = "appstream_streaming_urls"
+URL = "streaming_url"
 
-# The options that say whom URLs are for.
-WHO = ("user_id", "users")
+# The options that say who gets URLs.
+HOLDER_OPTIONS = ("user_id", "users")
+# The options that are for all users, and that an entry of users may have too; with the API's parameters.
+PURPOSE_OPTIONS = {"application_id": "ApplicationId", "session_context": "SessionContext"}
 
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False,
@@ -380,80 +388,60 @@ EMPTY_RESULT: dict[str, Any] = dict(
 )
 
 
-@dataclass(frozen=True)
-class Request:
-    """One URL that is asked for."""
-
-    user_id: str
-    application_id: str | None
-    session_context: str | None
-
-    def key(self, scope: str) -> LeaseKey:
-        """Where its lease is found."""
-        return LeaseKey(scope, self.user_id, build_purpose(self.application_id, self.session_context))
-
-    @property
-    def parameters(self) -> dict[str, str]:
-        """Its part of the parameters of CreateStreamingURL."""
-        optional = {"ApplicationId": self.application_id, "SessionContext": self.session_context}
-        return {"UserId": self.user_id, **{name: value for name, value in optional.items() if value is not None}}
-
-
-def parse_requests(params: dict[str, Any]) -> list[Request]:
-    """The URLs that the arguments ask for, checked.
+def parse_rows(params: dict[str, Any]) -> list[Row]:
+    """Return the URLs that the arguments ask for.
 
     Raises:
-        InvalidOption: naming the value.
+        InvalidOption: Names the value.
     """
     if params["users"] == []:
-        raise InvalidOption("users is empty: name at least one learner.")
+        raise InvalidOption("users is empty: name at least one user.")
     users = params["users"] or ([{"user_id": params["user_id"]}] if params["user_id"] is not None else [])
-    entries: dict[Request, int] = {}
+    numbers: dict[tuple[str, str], int] = {}
+    rows = []
     for number, user in enumerate(users, start=1):
-        purpose = {}
-        for option in ("application_id", "session_context"):
-            value = user.get(option)
-            purpose[option] = params[option] if value is None else value
-            if purpose[option] == "":
+        opens = {}
+        for option in PURPOSE_OPTIONS:
+            value = opens[option] = params[option] if user.get(option) is None else user[option]
+            if value == "":
                 raise InvalidOption(f"{option} of {quote(user['user_id'])} is empty: leave it out, or give it a value.")
-            if purpose[option] is not None and not is_text(purpose[option]):
+            if value is not None and not is_text(value):
                 raise InvalidOption(
-                    f"{option} of {quote(user['user_id'])} is {quote(purpose[option])}, which is no text of Unicode: "
-                    "correct it."
+                    f"{option} of {quote(user['user_id'])} is {quote(value)}, which has an unpaired surrogate: correct "
+                    "it."
                 )
-        appstream_limits.validate_user_id(user["user_id"])
-        request = Request(user["user_id"], **purpose)
-        if request in entries:
+        validation.validate_user_id(user["user_id"])
+        row = Row.build("user_id", user, build_purpose(**opens), **opens)
+        first = numbers.setdefault((row.holder, row.purpose), number)
+        if first != number:
             raise InvalidOption(
-                f"Entries {entries[request]} and {number} of users are both {request.user_id!r}, with the same "
-                "application_id and session_context: remove one, or give them different user ids."
+                f"Entries {first} and {number} of users are both {row.holder!r}, with the same application_id and "
+                "session_context: remove one, or give them different user ids."
             )
-        entries[request] = number
-    return list(entries)
+        rows.append(row)
+    return rows
 
 
 def build_policy(params: dict[str, Any]) -> ReusePolicy:
-    """How long the URLs must be good, checked.
+    """Return how long the URLs must be valid.
 
     Raises:
-        InvalidOption: naming the value.
+        InvalidOption: Names the value.
     """
     if params["valid_until"] is not None:
         valid_until = parse_timestamp("valid_until", params["valid_until"])
-        return ReusePolicy(
-            appstream_limits.MAX_VALIDITY, valid_until=valid_until, min_remaining=params["min_remaining"]
-        )
-    validity = appstream_limits.DEFAULT_VALIDITY if params["validity"] is None else params["validity"]
-    appstream_limits.validate_validity(validity)
-    return ReusePolicy(appstream_limits.MAX_VALIDITY, validity=validity, min_remaining=params["min_remaining"])
+        return ReusePolicy(validation.MAX_VALIDITY, valid_until=valid_until, min_remaining=params["min_remaining"])
+    validity = validation.DEFAULT_VALIDITY if params["validity"] is None else params["validity"]
+    validation.validate_validity(validity)
+    return ReusePolicy(validation.MAX_VALIDITY, validity=validity, min_remaining=params["min_remaining"])
 
 
 def describe_target(module: LabstreamAWSModule, client: Any) -> appstream.Target:
-    """The stack and fleet, looked up; to issue URLs for them also checked. Their names go into the result.
+    """Return the stack and fleet; to issue URLs for them, also check them.
 
     Raises:
-        AnsibleAppStreamError: a call failed.
-        NotReady: nothing can be streamed from them.
+        AnsibleAppStreamError: A call failed.
+        NotReady: Nothing can be streamed from them.
     """
     target = appstream.Target.look_up(client, module.params["stack_name"], module.params["fleet_name"])
     if module.params["state"] == "present":
@@ -461,120 +449,103 @@ def describe_target(module: LabstreamAWSModule, client: Any) -> appstream.Target
     elif target.stack is None and target.fleet is None:
         account, partition = get_aws_account_info(module)
         target = target.in_account(account, partition)
-    module.result.update(
-        stack_arn=target.stack_arn,
-        fleet_arn=target.fleet_arn,
-        region=target.region,
-        scope=f"appstream|{endpoint_host(client)}|{target.stack_arn}|{target.fleet_arn}",
-    )
     return target
 
 
-def present(
-    module: LabstreamAWSModule,
-    client: Any,
-    clock: ServiceClock,
-    store: LeaseStore,
-    requests: list[Request],
-    need: ReusePolicy,
-) -> None:
-    """Give every request its URL."""
-    target = describe_target(module, client)
-    need.validity_at(clock.now())  # refuses a moment that has passed, in check mode too
-    by_key = {request.key(module.result["scope"]): request for request in requests}
+def build_issuer(task: LeaseTask, client: Any, target: appstream.Target, policy: ReusePolicy) -> UrlIssuer:
+    """Return what issues the URLs of the task."""
+    params = task.module.params
 
     def issue(key: LeaseKey) -> Lease:
-        now = clock.now()
+        row, now = task.rows[key], task.now()
         url, expires = appstream.create_streaming_url(
             client,
             StackName=target.stack_name,
             FleetName=target.fleet_name,
-            Validity=need.validity_at(now),
-            **by_key[key].parameters,
+            Validity=policy.validity_at(now),
+            **build_parameters(row),
         )
-        return Lease.of_url(key, url, issued=now, expires=expires, validity=need.validity, lab=module.params["lab"])
+        return Lease(
+            key=key,
+            grant=UrlGrant.build(url),
+            issued=now,
+            expires=expires,
+            purpose=row.purpose,
+            validity=policy.validity,
+            lab=params["lab"],
+        )
 
-    issuer = UrlIssuer(
-        store=store,
+    return UrlIssuer(
+        store=task.store,
         issue=issue,
-        now=clock.now,
-        need=need,
+        now=task.now,
+        policy=policy,
         not_before=target.created,
-        concurrency=module.params["concurrency"],
-        force=module.params["force"],
-    )
-    existing = store.read(by_key.keys(), now=clock.now())
-    outcomes = issuer.hand_out(list(by_key), existing, module.check_mode)
-
-    failed = any(outcome.failure for outcome in outcomes)
-    show_urls = module.params["return_urls"] and not failed
-    entries = [build_entry(by_key[outcome.key], outcome) for outcome in outcomes]
-    renew_before = need.renew_before([outcome.lease for outcome in outcomes if outcome.lease])
-    end_present(
-        module,
-        outcomes,
-        streaming_urls=[
-            dict(entry, streaming_url=outcome.lease.url if show_urls and outcome.lease else None)
-            for entry, outcome in zip(entries, outcomes, strict=True)
-        ],
-        failures=[
-            dict(asdict(by_key[outcome.key]), **outcome.failure._asdict()) for outcome in outcomes if outcome.failure
-        ],
-        renew_before=renew_before and to_iso8601(renew_before),
-        ansible_facts={FACT: by_user_id(entries)},
-    )
-    if renew_before:
-        module.warn(
-            f"valid_until is more than 7 days off, and no URL lasts that long: run again within the last day before "
-            f"{to_iso8601(renew_before)}, or once valid_until is less than 7 days off."
-        )
-
-
-def absent(
-    module: LabstreamAWSModule, client: Any, clock: ServiceClock, store: LeaseStore, requests: list[Request]
-) -> None:
-    """Forget the leases of the requests, or of the lab if there are none."""
-    describe_target(module, client)
-    scope = module.result["scope"]
-    end_absent(module, clock, store, scope, {request.key(scope) for request in requests})
-
-
-def build_entry(request: Request, outcome: Outcome) -> dict[str, Any]:
-    """What a request got, without the URL."""
-    return dict(
-        asdict(request),
-        expires=to_iso8601(outcome.lease.expires) if outcome.lease else None,
-        issued=outcome.issued,
+        concurrency=params["concurrency"],
+        force=params["force"],
     )
 
 
-def by_user_id(entries: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """The entries of each user, of whom one may have several: one per application and session context."""
+def build_parameters(row: Row) -> dict[str, Any]:
+    """Return the parameters of CreateStreamingURL that are the row's."""
+    opens = {name: row.values[option] for option, name in PURPOSE_OPTIONS.items()}
+    return {"UserId": row.holder, **{name: value for name, value in opens.items() if value is not None}}
+
+
+def describe_outcome(outcome: Outcome) -> dict[str, Any]:
+    """Return what an entry of the result says of an outcome."""
+    lease = outcome.lease
+    return {URL: lease and lease.url, "expires": lease and to_iso8601(lease.expires)}
+
+
+def build_facts(entries: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Return the entries of each user, who may have several: one for each application and session context."""
     users: dict[str, list[dict[str, Any]]] = {}
     for entry in entries:
-        users.setdefault(entry["user_id"], []).append(entry)
+        users.setdefault(entry["user_id"], []).append(build_fact(entry, URL))
     return users
 
 
 def run(module: LabstreamAWSModule) -> None:
-    """Check the arguments before any call is made, then do what they ask for."""
-    params = module.params
-    appstream_limits.validate_name("stack_name", params["stack_name"])
-    appstream_limits.validate_name("fleet_name", params["fleet_name"])
-    validate_lease_arguments(params, WHO)
-    requests = parse_requests(params)
-    need = build_policy(params)
-    with open_lease_store(module, create=params["state"] == "present") as store:
-        client = build_client(module, appstream.SERVICE, params["concurrency"])
-        clock = ServiceClock(client)
-        if params["state"] == "present":
-            present(module, client, clock, store, requests, need)
-        else:
-            absent(module, client, clock, store, requests)
+    """Validate the arguments before any call is made, then issue or release."""
+    params, result = module.params, module.result
+    validation.validate_name("stack_name", params["stack_name"])
+    validation.validate_name("fleet_name", params["fleet_name"])
+    validate_lease_arguments(params, HOLDER_OPTIONS)
+    rows, policy = parse_rows(params), build_policy(params)
+    client = build_client(module, appstream.SERVICE, params["concurrency"])
+    now = ServiceClock(client).now
+    with open_lease_store(module, now=now, create=params["state"] == "present") as store:
+        target = describe_target(module, client)
+        arns = (str(target.stack_arn), str(target.fleet_arn))
+        scope = Scope(appstream.SERVICE, endpoint_host(client), arns).to_text()
+        result.update(stack_arn=arns[0], fleet_arn=arns[1], region=target.region, scope=scope)
+        task = LeaseTask(module, store, now, scope, rows)
+        if params["state"] == "absent":
+            leases = task.find_to_release()
+            result.update(changed=bool(leases))
+            result.update(task.release(leases))
+            return
+        policy.validity_at(now())  # Rejects a time that has passed, in check mode too.
+        outcomes = task.issue(build_issuer(task, client, target, policy))
+    shared, entries = task.build_result(outcomes, describe_outcome, URL)
+    renew_before = policy.renew_before(outcome.lease for outcome in outcomes if outcome.lease)
+    result.update(
+        shared,
+        streaming_urls=entries,
+        renew_before=renew_before and to_iso8601(renew_before),
+        ansible_facts={FACT: build_facts(entries)},
+    )
+    task.finish(outcomes)
+    if renew_before:
+        module.warn(
+            f"valid_until is more than 7 days away, and no URL lasts that long: run again within the last day before "
+            f"{to_iso8601(renew_before)}, or when valid_until is less than 7 days away."
+        )
 
 
 def main() -> None:
-    """The module."""
+    """Run the module."""
     module = LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(
@@ -586,8 +557,8 @@ def main() -> None:
                 elements="dict",
                 options=dict(
                     user_id=dict(type="str", required=True),
-                    application_id=dict(type="str"),
-                    session_context=dict(type="str"),
+                    **{option: dict(type="str") for option in PURPOSE_OPTIONS},
+                    **identity_argument_spec(),
                 ),
             ),
             application_id=dict(type="str"),
@@ -596,8 +567,11 @@ def main() -> None:
             valid_until=dict(type="str"),
             **lease_argument_spec(),
         ),
-        mutually_exclusive=[WHO, ("validity", "valid_until")],
-        required_if=[("state", "present", WHO, True), ("state", "absent", (*WHO, "lab"), True)],
+        mutually_exclusive=[HOLDER_OPTIONS, ("validity", "valid_until")],
+        required_if=[
+            ("state", "present", HOLDER_OPTIONS, True),
+            ("state", "absent", (*HOLDER_OPTIONS, "lab"), True),
+        ],
         supports_check_mode=True,
     )
     module.run(run)

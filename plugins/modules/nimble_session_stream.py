@@ -319,25 +319,32 @@ from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
     lease_argument_spec,
     validate_lease_arguments,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._client import ServiceClock, endpoint_host
+from ansible_collections.labstream.aws.plugins.module_utils._client import ServiceClock
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption
-from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import LeaseKey, ReusePolicy
-from ansible_collections.labstream.aws.plugins.module_utils._leases.module import end_absent, end_present
+from ansible_collections.labstream.aws.plugins.module_utils._leases.module import (
+    LeaseTask,
+    Row,
+    build_fact,
+    identity_argument_spec,
+)
 from ansible_collections.labstream.aws.plugins.module_utils._leases.resource_issuer import ResourceIssuer
+from ansible_collections.labstream.aws.plugins.module_utils._leases.reuse import ReusePolicy
 from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import Outcome
+from ansible_collections.labstream.aws.plugins.module_utils._leases.scope import Scope
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import LeaseStore
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import open_lease_store
 from ansible_collections.labstream.aws.plugins.module_utils._leases.summary import NO_SUMMARY
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 from ansible_collections.labstream.aws.plugins.module_utils._nimble import api as nimble
-from ansible_collections.labstream.aws.plugins.module_utils._nimble import validation as nimble_limits
+from ansible_collections.labstream.aws.plugins.module_utils._nimble import streams, validation
 from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
 
 FACT = "nimble_session_streams"
+URL = "url"
 MAX_WAIT = 3600
 
-# The options that say whom URLs are for.
-WHO = ("session_id", "session_ids")
+# The options that say which sessions get streams.
+HOLDER_OPTIONS = ("session_id", "session_ids", "sessions")
 
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False,
@@ -351,87 +358,73 @@ EMPTY_RESULT: dict[str, Any] = dict(
 )
 
 
-def sessions_of(params: dict[str, Any]) -> list[str]:
-    """The sessions that the arguments ask for, checked; none where a lab is to be forgotten.
+def parse_rows(params: dict[str, Any]) -> list[Row]:
+    """Return the sessions that the arguments ask for; none where a lab is to be released.
 
     Raises:
-        InvalidOption: naming the value.
+        InvalidOption: Names the value.
     """
-    nimble_limits.validate_id("studio_id", params["studio_id"])
+    validation.validate_id("studio_id", params["studio_id"])
     if params["session_id"] is not None:
-        nimble_limits.validate_id("session_id", params["session_id"])
-        return [params["session_id"]]
-    if params["session_ids"] is None:
-        return []
-    nimble_limits.validate_session_ids("session_ids", params["session_ids"])
-    return params["session_ids"]
+        validation.validate_id("session_id", params["session_id"])
+        return [Row.build("session_id", {"session_id": params["session_id"]})]
+    for option in ("session_ids", "sessions"):
+        if params[option] is not None:
+            sessions = [each if isinstance(each, dict) else {"session_id": each} for each in params[option]]
+            validation.validate_session_ids(option, [session["session_id"] for session in sessions])
+            return [Row.build("session_id", session) for session in sessions]
+    return []
 
 
 def build_policy(params: dict[str, Any]) -> ReusePolicy:
-    """How long the streams must be good, and how they are asked for, checked.
+    """Return how long the streams must be valid.
 
     Raises:
-        InvalidOption: naming the value.
+        InvalidOption: Names the value of this or of another option that says how streams are created.
     """
-    nimble_limits.validate_expiration(params["expiration_in_seconds"])
+    validation.validate_expiration(params["expiration_in_seconds"])
     if not 1 <= params["wait_timeout"] <= MAX_WAIT:
         raise InvalidOption(f"wait_timeout is {params['wait_timeout']}, but it must be from 1 to {MAX_WAIT} seconds.")
     if params["client_token"] is not None:
-        nimble_limits.validate_client_token(params["client_token"])
+        validation.validate_client_token(params["client_token"])
         if params["session_id"] is None:
             raise InvalidOption("client_token is only for session_id: give one session, or leave client_token out.")
         if params["force"]:
             raise InvalidOption(
-                "client_token and force=true contradict each other, since the service gives the same stream for the "
+                "client_token and force=true contradict each other, since the service returns the same stream for the "
                 "same token: leave one of them out."
             )
     return ReusePolicy(
-        nimble_limits.MAX_EXPIRATION,
+        validation.MAX_EXPIRATION,
         validity=params["expiration_in_seconds"],
         min_remaining=params["min_remaining"],
     )
 
 
-def scope_of(module: LabstreamAWSModule, client: Any, clock: ServiceClock, store: LeaseStore) -> str:
-    """The part of the lease store that is the studio's, which goes into the result; empty if nobody can tell any more.
+def find_scope(module: LabstreamAWSModule, client: Any, store: LeaseStore) -> Scope | None:
+    """Return the scope of the studio's leases; None if the studio was deleted and none of its leases are stored.
 
     Raises:
-        AnsibleNimbleError: the call failed.
-        NotReady: there is no such studio, but streams are asked for.
+        AnsibleNimbleError: The call failed.
+        NotReady: There is no such studio, but streams are asked for.
     """
-    studio_id, region = module.params["studio_id"], client.meta.region_name
-    module.result.update(region=region)
+    studio_id = module.params["studio_id"]
     arn = nimble.get_studio_arn(client, studio_id)
     if arn is not None:
-        scope = f"nimble|{endpoint_host(client)}|{arn}"
-    elif module.params["state"] == "present":
+        return streams.build_scope(client, arn)
+    if module.params["state"] == "present":
         raise nimble.missing_studio(client, studio_id)
-    else:
-        # The studio was deleted. If leases of it are left, their scope tells the account that nobody else knows.
-        begin, end = f"nimble|{endpoint_host(client)}|arn:", f":studio/{studio_id}"
-        left = {key.scope for key in store.find(None, now=clock.now())}
-        of_studio = [scope for scope in sorted(left) if scope.startswith(begin) and scope.endswith(end)]
-        scope = next((scope for scope in of_studio if f":nimble:{region}:" in scope), "")
-    module.result.update(studio_arn=scope.rpartition("|")[2] or None, scope=scope or None)
-    return scope
+    return streams.find_deleted_studio(client, studio_id, store)
 
 
-def present(
-    module: LabstreamAWSModule,
-    client: Any,
-    clock: ServiceClock,
-    store: LeaseStore,
-    sessions: list[str],
-    need: ReusePolicy,
-) -> None:
-    """Give every session its stream."""
-    params = module.params
-    scope = scope_of(module, client, clock, store)
-    issuer = ResourceIssuer(
-        store=store,
-        service=nimble.StudioStreams(client, params["studio_id"], params["expiration_in_seconds"]),
-        now=clock.now,
-        need=need,
+def build_issuer(task: LeaseTask, client: Any, policy: ReusePolicy) -> ResourceIssuer:
+    """Return what creates the streams of the task."""
+    params = task.module.params
+    return ResourceIssuer(
+        store=task.store,
+        service=streams.StudioStreams(client, params["studio_id"], params["expiration_in_seconds"]),
+        now=task.now,
+        policy=policy,
         concurrency=params["concurrency"],
         wait=params["wait"],
         wait_timeout=params["wait_timeout"],
@@ -439,92 +432,77 @@ def present(
         force=params["force"],
         lab=params["lab"],
     )
-    keys = [build_key(scope, session_id) for session_id in sessions]
-    outcomes = issuer.hand_out(keys, store.read(keys, now=clock.now()), module.check_mode)
-
-    failed = any(outcome.failure for outcome in outcomes)
-    show_urls = params["return_urls"] and not failed
-    entries = [build_entry(outcome) for outcome in outcomes]
-    end_present(
-        module,
-        outcomes,
-        streams=[
-            dict(entry, url=outcome.stream.url if show_urls and outcome.stream else None)
-            for entry, outcome in zip(entries, outcomes, strict=True)
-        ],
-        failures=[
-            dict(session_id=outcome.key.seat, **outcome.failure._asdict()) for outcome in outcomes if outcome.failure
-        ],
-        ansible_facts={FACT: {entry["session_id"]: entry for entry in entries}},
-    )
 
 
-def absent(
-    module: LabstreamAWSModule, client: Any, clock: ServiceClock, store: LeaseStore, sessions: list[str]
-) -> None:
-    """Forget the leases of the sessions, or of the lab if there are none."""
-    scope = scope_of(module, client, clock, store)
-    end_absent(module, clock, store, scope, {build_key(scope, session_id) for session_id in sessions})
-
-
-def build_key(scope: str, session_id: str) -> LeaseKey:
-    """Where the session's lease is found. A stream opens its session, and has no other purpose."""
-    return LeaseKey(scope, session_id, purpose="")
-
-
-def build_entry(outcome: Outcome) -> dict[str, Any]:
-    """What a session got, without the URL."""
-    stream = outcome.stream
+def describe_outcome(outcome: Outcome) -> dict[str, Any]:
+    """Return what an entry of the result says of an outcome."""
+    stream = outcome.resource
     expires = (stream and stream.expires_at) or (outcome.lease and outcome.lease.expires)
     return dict(
-        session_id=outcome.key.seat,
         stream_id=stream and stream.stream_id,
         state=stream and stream.state,
         status_code=stream and stream.status_code,
+        url=stream and stream.url,
         created_at=to_text(stream and stream.created_at),
         created_by=stream and stream.created_by,
         expires_at=to_text(expires),
         owned_by=stream and stream.owned_by,
-        issued=outcome.issued,
     )
 
 
 def to_text(when: datetime | None) -> str | None:
-    """The moment as results tell it."""
+    """Return a timestamp for the result."""
     return to_iso8601(when) if when else None
 
 
 def run(module: LabstreamAWSModule) -> None:
-    """Check the arguments before any call is made, then do what they ask for."""
-    params = module.params
-    validate_lease_arguments(params, WHO)
-    sessions = sessions_of(params)
-    need = build_policy(params)
+    """Validate the arguments before any call is made, then create or release."""
+    params, result = module.params, module.result
+    validate_lease_arguments(params, HOLDER_OPTIONS)
+    rows, policy = parse_rows(params), build_policy(params)
     client = nimble.build_nimble_client(module, params["studio_id"], params["concurrency"])
-    clock = ServiceClock(client)
-    with open_lease_store(module, create=params["state"] == "present") as store:
-        if params["state"] == "present":
-            present(module, client, clock, store, sessions, need)
-        else:
-            absent(module, client, clock, store, sessions)
+    now = ServiceClock(client).now
+    with open_lease_store(module, now=now, create=params["state"] == "present") as store:
+        result.update(region=client.meta.region_name)
+        scope = find_scope(module, client, store)
+        result.update(studio_arn=scope and scope.arns[0], scope=scope and scope.to_text())
+        task = LeaseTask(module, store, now, scope.to_text() if scope else "", rows)
+        if params["state"] == "absent":
+            leases = task.find_to_release()
+            result.update(changed=bool(leases))
+            result.update(task.release(leases))
+            return
+        outcomes = task.issue(build_issuer(task, client, policy))
+    shared, entries = task.build_result(outcomes, describe_outcome, URL)
+    facts = {entry["session_id"]: build_fact(entry, URL) for entry in entries}
+    result.update(shared, streams=entries, ansible_facts={FACT: facts})
+    task.finish(outcomes)
 
 
 def main() -> None:
-    """The module."""
+    """Run the module."""
     module = LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(
             studio_id=dict(type="str", required=True),
             session_id=dict(type="str"),
             session_ids=dict(type="list", elements="str"),
+            sessions=dict(
+                type="list",
+                elements="dict",
+                options=dict(session_id=dict(type="str", required=True), **identity_argument_spec()),
+            ),
             expiration_in_seconds=dict(type="int", default=3600),
             client_token=dict(type="str", no_log=False),
             wait=dict(type="bool", default=True),
             wait_timeout=dict(type="int", default=150),
             **lease_argument_spec(),
         ),
-        mutually_exclusive=[WHO],
-        required_if=[("state", "present", WHO, True), ("state", "absent", (*WHO, "lab"), True)],
+        mutually_exclusive=[HOLDER_OPTIONS],
+        required_if=[
+            ("state", "present", HOLDER_OPTIONS, True),
+            ("state", "absent", (*HOLDER_OPTIONS, "lab"), True),
+        ],
         supports_check_mode=True,
     )
     module.run(run)

@@ -225,71 +225,72 @@ from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
     validate_has_lease_store,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, quote
-from ansible_collections.labstream.aws.plugins.module_utils._labs.learners import is_page
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import (
     Lease,
     is_key_part,
     parse_purpose,
-    url_sha256,
+    to_sha256,
 )
+from ansible_collections.labstream.aws.plugins.module_utils._leases.scope import Scope
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import open_lease_store
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
 
 EMPTY_RESULT: dict[str, Any] = dict(
-    changed=False, leases=[], summary=dict(leases=0, working=0, forgotten=0, earliest_expiry=None)
+    changed=False, leases=[], summary=dict(leases=0, working=0, released=0, earliest_expiry=None)
 )
 SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
-def remaining(lease: Lease, now: datetime) -> int:
-    """For how many seconds from ``now`` on the lease's URL works. That of an intent is still to be created."""
-    return 0 if lease.is_intent else max(0, int((lease.expires - now).total_seconds()))
+def get_remaining(lease: Lease, now: datetime) -> int:
+    """Return for how many seconds from ``now`` on the lease's URL works; 0 while its resource is to be created."""
+    return 0 if lease.is_pending else max(0, int((lease.expires - now).total_seconds()))
 
 
 def is_selected(lease: Lease, params: dict[str, Any], sha256: str | None, now: datetime) -> bool:
-    """Whether the options select the lease."""
-    least, most, left = params["min_remaining"], params["max_remaining"], remaining(lease, now)
+    """Return whether the options select the lease."""
+    least, most, remaining = params["min_remaining"], params["max_remaining"], get_remaining(lease, now)
     return (
-        (params["seats"] is None or lease.key.seat in params["seats"])
+        (params["holders"] is None or lease.key.holder in params["holders"])
         and (params["lab"] is None or lease.lab == params["lab"])
-        and (least is None or left >= least)
-        and (most is None or left <= most)
+        and (least is None or remaining >= least)
+        and (most is None or remaining <= most)
         and (sha256 is None or lease.url_sha256 == sha256)
     )
 
 
 def parse_sha256(params: dict[str, Any]) -> str | None:
-    """The hash of the URL that is looked for, None if any will do.
+    """Return the hash of the URL whose lease is asked for, None for any.
 
     Raises:
-        InvalidOption: what is given as a hash is none.
+        InvalidOption: What is given as a hash is not one.
     """
     url, sha256 = params["streaming_url"], params["url_sha256"]
     if url is not None:
         if not url.strip():
             raise InvalidOption("streaming_url is empty: give the URL, or leave it out.")
-        return url_sha256(url.strip())
+        return to_sha256(url.strip())
     if sha256 is None:
         return None
     if not SHA256.fullmatch(sha256.strip().lower()):
         # It is not quoted, since it may be the URL.
         raise InvalidOption(
-            "url_sha256 is no SHA-256: give its 64 hexadecimal digits, or give the URL itself as streaming_url."
+            "url_sha256 is not a SHA-256 hash: give its 64 hexadecimal digits, or give the URL itself as streaming_url."
         )
     return sha256.strip().lower()
 
 
 def validate_selection(params: dict[str, Any]) -> None:
-    """Refuse what no lease can meet.
+    """Reject what selects no lease.
 
     Raises:
-        InvalidOption: naming the values.
+        InvalidOption: Names the values.
     """
     scope = params["scope"]
     if scope is not None and not is_key_part("scope", scope):
         raise InvalidOption(
-            f"scope is {quote(scope)}, which is none: give the scope that a module has returned, or leave it out."
+            f"scope is {quote(scope)}, which is not a scope: give the scope that a module has returned, or leave it "
+            "out."
         )
     least, most = params["min_remaining"], params["max_remaining"]
     for option, value in (("min_remaining", least), ("max_remaining", most)):
@@ -300,31 +301,32 @@ def validate_selection(params: dict[str, Any]) -> None:
 
 
 def build_entry(lease: Lease, now: datetime, return_urls: bool) -> dict[str, Any]:
-    """A lease as the result tells it."""
+    """Return a lease for the result."""
     return dict(
-        provider=lease.key.scope.partition("|")[0],
+        lease=lease.key.to_text(),
+        provider=Scope.parse(lease.key.scope).provider,
         scope=lease.key.scope,
-        seat=lease.key.seat,
-        **parse_purpose(lease.key.purpose),
+        holder=lease.key.holder,
+        **parse_purpose(lease.purpose),
         lab=lease.lab,
         issued=to_iso8601(lease.issued),
         expires=to_iso8601(lease.expires),
-        remaining=remaining(lease, now),
-        forgotten=lease.forgotten and to_iso8601(lease.forgotten),
+        remaining=get_remaining(lease, now),
+        released_at=lease.released_at and to_iso8601(lease.released_at),
         url_sha256=lease.url_sha256,
-        stream_id=lease.stream_id,
+        stream_id=lease.resource_id,
         streaming_url=lease.url if return_urls else None,
     )
 
 
 def build_summary(leases: Sequence[Lease], now: datetime) -> dict[str, Any]:
-    """The leases in numbers."""
-    working = [lease for lease in leases if remaining(lease, now) > 0]
+    """Return the leases in numbers."""
+    working = [lease for lease in leases if get_remaining(lease, now) > 0]
     earliest_expiry = min((lease.expires for lease in working), default=None)
     return dict(
         leases=len(leases),
         working=len(working),
-        forgotten=sum(lease.forgotten is not None for lease in leases),
+        released=sum(lease.released_at is not None for lease in leases),
         earliest_expiry=earliest_expiry and to_iso8601(earliest_expiry),
     )
 
@@ -336,22 +338,21 @@ def run(module: LabstreamAWSModule) -> None:
     validate_selection(params)
     sha256 = parse_sha256(params)
     now = datetime.now(timezone.utc)
-    with open_lease_store(module, create=False) as store:
-        existing = store.find(params["scope"], now=now)
-    asked_for = (existing[key] for key in sorted(existing) if not is_page(key))
-    leases = [lease for lease in asked_for if is_selected(lease, params, sha256, now)]
+    with open_lease_store(module, now=lambda: now, create=False) as store:
+        existing = store.find(params["scope"])
+    leases = [existing[key] for key in sorted(existing) if is_selected(existing[key], params, sha256, now)]
     module.result.update(
         leases=[build_entry(lease, now, params["return_urls"]) for lease in leases], summary=build_summary(leases, now)
     )
 
 
 def main() -> None:
-    """The module."""
+    """Run the module."""
     module = LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(
             scope=dict(type="str"),
-            seats=dict(type="list", elements="str"),
+            holders=dict(type="list", elements="str"),
             lab=dict(type="str"),
             min_remaining=dict(type="int"),
             max_remaining=dict(type="int"),

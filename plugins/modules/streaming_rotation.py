@@ -101,8 +101,12 @@ from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
     validate_has_lease_store,
     validate_lab,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._handouts.handout import parse_seat
-from ansible_collections.labstream.aws.plugins.module_utils._labs.learners import find_pages, latest_places, rotate
+from ansible_collections.labstream.aws.plugins.module_utils._labs.learners import (
+    find_learners,
+    get_latest_keys,
+    rotate_learners,
+    validate_learner_id,
+)
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import NoLeaseStore
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import open_lease_store
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
@@ -111,32 +115,35 @@ EMPTY_RESULT: dict[str, Any] = dict(changed=False, generations={}, rotated=[])
 
 
 def run(module: LabstreamAWSModule) -> None:
-    """Count, and tell the generations.
+    """Rotate learners, and return the generations.
 
     Raises:
-        LabstreamError: an option is wrong, or the store cannot be used.
+        LabstreamError: An option is wrong, or the store cannot be used.
     """
     lab, result = module.params["lab"], module.result
     validate_lab(lab)
     validate_has_lease_store(module.params["lease_store"])
-    learners = [parse_seat(dict(learner=name), may_lack_key=True).place.learner for name in module.params["rotate"]]
-    learners = list(dict.fromkeys(learners))
+    learner_ids = list(dict.fromkeys(module.params["rotate"]))
+    for learner_id in learner_ids:
+        validate_learner_id(learner_id)
     now = datetime.now(timezone.utc)
-    with open_lease_store(module, create=bool(learners)) as store:
-        known = find_pages(store, lab, now=now)
-        if learners:
+    with open_lease_store(module, now=lambda: now, create=bool(learner_ids)) as store:
+        existing = find_learners(store, lab)
+        if learner_ids:
             store.check()
         writable = NoLeaseStore() if module.check_mode else store
-        generations = rotate(writable, lab, known, learners, now=now)
-    result.update(changed=bool(learners), generations=generations, rotated=learners)
+        generations = rotate_learners(writable, lab, existing, learner_ids, now)
+    result.update(changed=bool(learner_ids), generations=generations, rotated=learner_ids)
     if module._diff:
-        latest = latest_places(known)
-        before = {learner: latest[learner].generation if learner in latest else 0 for learner in generations}
+        latest = get_latest_keys(existing)
+        before = {
+            learner_id: latest[learner_id].generation if learner_id in latest else 0 for learner_id in generations
+        }
         result["diff"] = dict(before=before, after=generations)
 
 
 def main() -> None:
-    """The module."""
+    """Run the module."""
     module = LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(

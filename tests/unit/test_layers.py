@@ -33,7 +33,7 @@ USE_LIBRARIES = {
     "_leases.stores.dynamodb_table",
 }
 # What does not yet keep to this.
-PENDING_FOLDERS = {("_leases.scheduler", "_nimble"), ("_leases.resource_issuer", "_nimble"), ("_argspec", "_leases")}
+PENDING_FOLDERS = {("_argspec", "_leases")}
 PENDING_LIBRARIES = {
     "_appstream.api",
     "_appstream.fleets",

@@ -22,8 +22,7 @@ from ansible.module_utils.common.dict_transformations import camel_dict_to_snake
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 
 from .._errors import AppStreamErrorHandler, InvalidOption, LabstreamError, NotReady, quote
-from .._leases.scheduler import Failure
-from .._leases.summary import format_reasons
+from .._failures import Failure, format_failures
 from .._module import LabstreamAWSModule
 from .._time import datetimes_to_iso8601
 from .api import describe_fleet, describe_stack, missing
@@ -265,4 +264,4 @@ def failure_message(outcomes: Sequence[Ended]) -> str | None:
     if not failures:
         return None
     live = len(failures) + sum(outcome.expired for outcome in outcomes)
-    return f"{len(failures)} of {live} sessions could not be expired: {format_reasons(failures)}."
+    return f"{len(failures)} of {live} sessions could not be expired: {format_failures(failures)}."

@@ -18,8 +18,7 @@ from ansible.module_utils.common.dict_transformations import camel_dict_to_snake
 
 from .._client import retry_delays
 from .._errors import AnsibleNimbleError, LabstreamError, NotReady
-from .._leases.scheduler import Failure
-from .._leases.summary import format_reasons
+from .._failures import Failure, format_failures
 from .._module import LabstreamAWSModule
 from .._time import datetimes_to_iso8601
 from .api import (
@@ -158,4 +157,4 @@ def failure_message(outcomes: Sequence[Started]) -> str | None:
     failures = [(outcome.session_id, outcome.failure) for outcome in outcomes if outcome.failure]
     if not failures:
         return None
-    return f"{len(failures)} of {len(outcomes)} sessions are neither ready nor starting: {format_reasons(failures)}."
+    return f"{len(failures)} of {len(outcomes)} sessions are neither ready nor starting: {format_failures(failures)}."

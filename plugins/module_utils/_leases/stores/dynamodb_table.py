@@ -28,7 +28,7 @@ from .address import is_table_name
 
 SERVICE = "dynamodb"
 # Name, kind and type: strings. The store says what is in them.
-KEYS = (("scope", "HASH", "S"), ("seat", "RANGE", "S"))
+KEYS = (("scope", "HASH", "S"), ("holder", "RANGE", "S"))
 # These are the same for every lease table.
 ON_DEMAND = "PAY_PER_REQUEST"
 EXPIRES_BY = "delete_after"

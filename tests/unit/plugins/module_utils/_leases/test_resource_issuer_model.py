@@ -15,8 +15,8 @@ from unittest import mock
 
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._leases import resource_issuer, scheduler
-from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import ReusePolicy
 from ansible_collections.labstream.aws.plugins.module_utils._leases.resource_issuer import MAX_ATTEMPTS, ResourceIssuer
+from ansible_collections.labstream.aws.plugins.module_utils._leases.reuse import ReusePolicy
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.states import READY
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -97,7 +97,7 @@ class Run:
     @property
     def stream_id(self):
         """The stream that this run has returned, if any."""
-        return self.outcome.lease.stream_id if self.outcome and self.outcome.lease else None
+        return self.outcome.lease.resource_id if self.outcome and self.outcome.lease else None
 
     def kill(self):
         """Let it end where it has stopped."""
@@ -120,14 +120,14 @@ class Run:
                 store=self,
                 service=self,
                 now=machine.clock.now,
-                need=self.policy,
+                policy=self.policy,
                 concurrency=1,
                 wait=self.wait,
                 wait_timeout=WAIT_TIMEOUT,
                 force=self.force,
             )
-            existing = machine.store.read([KEY], now=machine.clock.now())
-            [self.outcome] = issuer.hand_out([KEY], existing, self.check_mode)
+            existing = machine.store.read([KEY])
+            [self.outcome] = issuer.run([KEY], existing, self.check_mode)
         except Killed:
             pass
         except BaseException as e:
@@ -148,14 +148,14 @@ class Run:
     def check(self, *_key):
         """The store can be written, and a stream could be created."""
 
-    def write(self, changes, *, now):
+    def write(self, changes):
         self._stop()
         [change] = changes
-        machine, lease = self.machine, change.lease
-        results = machine.store.write(changes, now=now)
+        machine, lease = self.machine, change.record
+        results = machine.store.write(changes)
         won = results[0] is not None and results[0].lease_id == lease.lease_id
-        index = machine.note(self, "writes", lease.client_token, lease.stream_id, won)
-        if not lease.is_intent:
+        index = machine.note(self, "writes", lease.client_token, lease.resource_id, won)
+        if not lease.is_pending:
             self.stored, self.found = won, results[0]
         elif won:
             self.tokens.add(lease.client_token)
@@ -164,12 +164,17 @@ class Run:
 
     # The service
 
+    token_error_code = "ValidationException"
+
+    def describe(self, _key, stream_id):
+        return f"Stream {stream_id!r}"
+
     def create(self, key, client_token):
         self.creates += 1
-        return self._ask("create", lambda: self.machine.studio.create(key.seat, client_token, self.validity))
+        return self._ask("create", lambda: self.machine.studio.create(key.holder, client_token, self.validity))
 
     def look_up(self, key, stream_id):
-        return self._ask("look_up", lambda: self.machine.studio.look_up(key.seat, stream_id))
+        return self._ask("look_up", lambda: self.machine.studio.look_up(key.holder, stream_id))
 
     def _ask(self, call, ask):
         self._stop()
@@ -198,7 +203,8 @@ class Schedules(RuleBasedStateMachine):
     def begin(self, window, ready_after, tells_expiry, features, first, second):
         self.features, self.window = features, window
         ready_after = 20 if ready_after == NEVER and "hangs" not in features else ready_after
-        self.clock, self.store = Clock(), self.new_store()
+        self.clock = Clock()
+        self.store = self.new_store(self.clock.now)
         self.studio = Studio(self.clock, window=window, ready_after=ready_after, tells_expiry=tells_expiry)
         self.log, self.runs, self.active, self.reading = [], [], [], []
         # Where in the log a pending lease with this token was stored, and where something was released.
@@ -263,15 +269,15 @@ class Schedules(RuleBasedStateMachine):
     @precondition(lambda self: "releases" in self.features)
     @rule(purge=st.booleans())
     def release_begins(self, purge):
-        existing = self.store.read([KEY], now=self.clock.now()).get(KEY)
-        if existing and (purge or not existing.forgotten):
+        existing = self.store.read([KEY]).get(KEY)
+        if existing and (purge or not existing.released_at):
             self.reading.append(purge)
 
     @precondition(lambda self: self.reading)
     @rule()
     def release_ends(self):
         purge = self.reading.pop()
-        self.store.forget([KEY], now=self.clock.now(), purge=purge)
+        (self.store.purge if purge else self.store.release)([KEY])
         self.releases.append(self.note("somebody", "purges" if purge else "releases"))
 
     @rule(seconds=st.sampled_from([1, 2, 8, 60, 1500, 3200, 3600, 7200]))
@@ -291,10 +297,10 @@ class Schedules(RuleBasedStateMachine):
     @invariant()
     def nothing_released_is_stored_again(self):
         lease = self.store.leases.get(KEY)
-        if not lease or lease.forgotten:
+        if not lease or lease.released_at:
             return
         for index in self.releases:
-            assert lease.stream_id not in self.returned_before(index), "A stream returned before a release is stored."
+            assert lease.resource_id not in self.returned_before(index), "A stream returned before a release is stored."
             assert self.stored_at[lease.client_token] > index, "A token stored before a release is stored again."
 
     def check_run(self, run):
@@ -311,7 +317,7 @@ class Schedules(RuleBasedStateMachine):
         stream, seen = run.last_reply
         assert stream is not None, "What is returned exists."
         assert stream.stream_id == run.stream_id, "What is returned was looked up last."
-        assert outcome.stream == stream, "The outcome has the latest description."
+        assert outcome.resource == stream, "The outcome has the latest description."
         assert stream.state == READY or (not run.wait and stream.is_in_progress), "What is returned is not dead."
         assert outcome.lease.validity == run.validity, "What is returned was created for the requested time."
         remaining = ((stream.expires_at or outcome.lease.expires) - seen).total_seconds()
@@ -327,8 +333,8 @@ class Schedules(RuleBasedStateMachine):
             assert run.stream_id not in self.returned_before(run.began), "What a forced run returns is new."
         if outcome.issued and not run.stored:
             found, now = run.found, self.clock.now()
-            is_better = found and not found.forgotten and found.expires > now and found.validity == run.validity
-            if is_better and not found.is_intent:
+            is_better = found and not found.released_at and found.expires > now and found.validity == run.validity
+            if is_better and not found.is_pending:
                 is_better = policy.accepts(found, now)
             assert is_fresh or not run.is_alone, "A run issues what it began."
             assert run.force or not is_better, "A run issues what is not stored only if nothing better is."
@@ -341,7 +347,7 @@ class Schedules(RuleBasedStateMachine):
         if self.features & {"forces", "other options", "releases", "deaths", "jumps"}:
             return
         good, lease = [run for run in self.runs if run.stream_id], self.store.leases.get(KEY)
-        assert {run.stream_id for run in good} <= {lease and lease.stream_id}, "All return the stream that is stored."
+        assert {run.stream_id for run in good} <= {lease and lease.resource_id}, "All return the stream that is stored."
         assert all(run.creates <= 1 for run in self.runs), "Each creates once at most."
         assert sum(run.outcome.issued for run in good) <= 1, "One of them issues it, at most."
         if "hangs" not in self.features:
@@ -375,7 +381,7 @@ class Schedules(RuleBasedStateMachine):
 
 
 SETTINGS = settings(
-    max_examples=5000 if MANY else 250,
+    max_examples=5000 if MANY else 200,
     stateful_step_count=40,
     derandomize=not MANY,
     phases=[Phase.generate, Phase.shrink] if MANY else [Phase.generate],
@@ -392,16 +398,16 @@ def test_in_all_schedules_all_rules_hold():
 class RevivingStore(MemoryStore):
     """Stores a stream also if its pending lease was released meanwhile."""
 
-    def replace(self, lease, *, expected, now):
-        return self.compare_and_set(lease, expected=expected, now=now)
+    def replace(self, record, *, expected):
+        return self.compare_and_set(record, expected=expected)
 
 
 class LateStore(MemoryStore):
     """Stores whichever stream comes last."""
 
-    def replace(self, lease, *, expected, now):
-        self.leases[lease.key] = lease
-        return lease
+    def replace(self, record, *, expected):
+        self.leases[record.key] = record
+        return record
 
 
 @pytest.mark.parametrize("store", [RevivingStore, LateStore])
