@@ -11,6 +11,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+# That of the process from which this one is forked, which may belong to another environment than the tests.
+PATH = list(sys.path)
+
 
 def run(file: Path, arguments: Path, stdout: Path, environment: Mapping[str, str], folder: Path) -> None:
     """Run the module's file as Python would run it with ``arguments`` as its argument."""
@@ -19,5 +22,6 @@ def run(file: Path, arguments: Path, stdout: Path, environment: Mapping[str, str
     os.chdir(folder)
     for stream, path in ((sys.stdout, stdout), (sys.stderr, stdout.with_suffix(".stderr"))):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), stream.fileno())
+    sys.path[:] = PATH
     sys.argv = [str(file), str(arguments)]
     runpy.run_path(str(file), run_name="__main__")

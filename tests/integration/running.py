@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs playbooks and modules as users do, and reads back what became of every task.
+"""Run playbooks and modules as users do, and read the result of every task.
 
 ``LABSTREAM_TEST_VENV`` and ``LABSTREAM_TEST_COLLECTIONS`` choose the environment, relative to the checkout.
 """
@@ -12,7 +12,6 @@ import json
 import multiprocessing
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,8 +33,7 @@ STACK, FLEET = "cad-course", "cad-fleet"
 STUDIO = "studio-1"
 MODULE = "labstream.aws.appstream_streaming_url"
 STREAM_MODULE = "labstream.aws.nimble_session_stream"
-TIMEOUT_SECONDS = 120
-IS_OWN_ENVIRONMENT = VENV.resolve() == Path(sys.prefix).resolve()
+TIMEOUT_SECONDS = 240
 WITHOUT_OVERRIDE = ("setpriv", "--bounding-set=-dac_override") if os.geteuid() == 0 else ()
 
 MODULES = COLLECTIONS / "ansible_collections/labstream/aws/plugins/modules"
@@ -49,7 +47,7 @@ PRELOADED = [
 
 @dataclass(frozen=True)
 class Task:
-    """What became of one task. ``result`` is the module's result as callbacks see it."""
+    """The result of one task. ``result`` is the module's result as callbacks see it."""
 
     name: str
     action: str
@@ -70,7 +68,7 @@ class Task:
 
     @property
     def urls(self) -> list[str | None]:
-        """The streaming URLs of the result, in its order."""
+        """The streaming URLs in the result, in order."""
         return [entry["streaming_url"] for entry in self.result["streaming_urls"]]
 
     @property
@@ -80,7 +78,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Run:
-    """One run of ``ansible-playbook``. ``printed`` is all that it wrote, ``recap`` its last lines as numbers."""
+    """One run of ``ansible-playbook``. ``printed`` is its output, ``recap`` the numbers of its recap."""
 
     returncode: int
     stdout: str
@@ -94,18 +92,18 @@ class Run:
 
     @property
     def changed(self) -> int:
-        """How many tasks changed something, on all hosts."""
+        """The number of changed tasks on all hosts."""
         return sum(numbers["changed"] for numbers in self.recap.values())
 
     def task(self, name: str) -> Task:
-        """The only task of that name (with a role's: ``role : task``)."""
+        """Return the only task of that name (in a role: ``role : task``)."""
         found = [task for task in self.tasks if task.name == name]
         assert len(found) == 1, f"{len(found)} results of the task {name!r}:\n{self.printed}"
         return found[0]
 
 
 def clean_environment(home: Path, **variables: str) -> dict[str, str]:
-    """An environment of its own for a child process: nothing of the caller's AWS or Ansible settings."""
+    """Return an environment for a child process without the caller's AWS and Ansible settings."""
     passed_on = {name: os.environ[name] for name in ("PYTHONDONTWRITEBYTECODE",) if name in os.environ}
     environment = {
         **passed_on,
@@ -113,7 +111,7 @@ def clean_environment(home: Path, **variables: str) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "HOME": str(home),
         "ANSIBLE_HOME": str(home / ".ansible"),
-        # By default it lies in the home folder that the password database knows.
+        # By default it is in the home folder of the password database.
         "ANSIBLE_REMOTE_TEMP": str(home / ".ansible/tmp"),
         "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
         "ANSIBLE_LOCALHOST_WARNING": "False",
@@ -140,7 +138,7 @@ class Ansible:
     def __init__(self, home: Path, environment: Mapping[str, str]) -> None:
         self.home = home
         self.environment = clean_environment(home, **environment)
-        # An empty one of our own, so that none of the machine's is read.
+        # An empty one, so that none of the machine's is read.
         self.environment["ANSIBLE_CONFIG"] = str(self._new_file("ansible", ".cfg"))
 
     def run_playbook(
@@ -185,24 +183,22 @@ class Ansible:
         )
 
     def run_tasks(self, tasks: Sequence[Mapping[str, Any]], **options: Any) -> Run:
-        """Run tasks on localhost, each also if one before it failed. ``options`` are those of ``run_playbook``."""
+        """Run tasks on localhost, even after one has failed. ``options`` are those of ``run_playbook``."""
         play = {"hosts": "localhost", "gather_facts": False, "ignore_errors": True, "tasks": list(tasks)}
         return self.run_playbook([play], **options)
 
     def run_module(self, args: Mapping[str, Any], *, module: str = MODULE, **options: Any) -> tuple[Task, Run]:
-        """Run one module task on localhost through ``ansible-playbook``: what became of it, and the whole run."""
+        """Run one module task on localhost through ``ansible-playbook``; return its result and the run."""
         play = {"hosts": "localhost", "gather_facts": False, "tasks": [{"name": "the task", module: dict(args)}]}
         run = self.run_playbook([play], **options)
         return run.task("the task"), run
 
     def call_module(self, args: Mapping[str, Any], **options: Any) -> Task:
-        """Run a module's file without Ansible around it, for what Ansible adds nothing to: many times faster.
+        """Run a module's file without ansible-playbook, which is ten times as fast.
 
         ``options``: ``module``, ``check``, ``diff``, ``verbosity`` and ``environment`` as in ``run_playbook``.
         """
         job = self._job(args, **options)
-        if not IS_OWN_ENVIRONMENT:
-            return finish_module(self._start(job))
         stdout = self._new_file("module", ".stdout")
         process = forkserver().Process(
             target=module_process.run, args=(job.file, job.arguments, stdout, job.environment, self.home)
@@ -266,6 +262,7 @@ class Ansible:
 def forkserver() -> ForkServerContext:
     """Start the process from which call_module forks, in a clean environment and with what modules import."""
     context = multiprocessing.get_context("forkserver")
+    context.set_executable(str(VENV / "bin" / "python"))
     context.set_forkserver_preload(PRELOADED)
     paths = os.pathsep.join(map(str, (COLLECTIONS, CHECKOUT)))
     with mock.patch.dict(os.environ, clean_environment(Path("/nonexistent"), PYTHONPATH=paths), clear=True):
@@ -275,20 +272,24 @@ def forkserver() -> ForkServerContext:
     return context
 
 
-def wait_while_running(process: subprocess.Popen[str], until: Callable[[], bool], look: float) -> bool:
-    """Whether it came to that while the process ran, looked at every so many seconds; TimeoutExpired if for ever."""
-    patience = time.monotonic() + TIMEOUT_SECONDS
+def wait_while_running(process: subprocess.Popen[str], until: Callable[[], bool], interval: float) -> bool:
+    """Poll until the condition holds; return whether the process is still running then.
+
+    Raises:
+        TimeoutExpired: The process ran too long.
+    """
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while not until():
         if process.poll() is not None:
             return False
-        if time.monotonic() > patience:
+        if time.monotonic() > deadline:
             raise subprocess.TimeoutExpired(process.args, TIMEOUT_SECONDS)
-        time.sleep(look)
+        time.sleep(interval)
     return process.poll() is None
 
 
 def finish_module(process: subprocess.Popen[str]) -> Task:
-    """Wait for a process of ``start_module``."""
+    """Wait for a process of ``start_module``, and return its result."""
     try:
         return _task_of(*process.communicate(timeout=TIMEOUT_SECONDS))
     except subprocess.TimeoutExpired:
@@ -304,13 +305,13 @@ def _task_of(stdout: str, stderr: str) -> Task:
 
 
 def _without_empty(environment: Mapping[str, str]) -> dict[str, str]:
-    """An empty value is how tests leave a variable out; amazon.aws would take an empty AWS_PROFILE for a profile."""
+    """Drop empty values, by which tests unset a variable; amazon.aws takes an empty AWS_PROFILE for a profile."""
     return {name: value for name, value in environment.items() if value != ""}
 
 
 @contextmanager
 def server_that_answers(answer: Callable[[str], bytes], status: int = 200) -> Iterator[str]:
-    """A server with that answer to each path; its address."""
+    """Start a server with that answer to each path; yield its address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

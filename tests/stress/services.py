@@ -162,12 +162,12 @@ def get_leases(store: Store) -> dict[str, StoredLease]:
     """Return the leases that have a grant, none if the store is gone; AssertionError if the store is damaged."""
     found = {}
     for row in _get_rows(store):
-        url, grant = row.get("url"), row.get("url") or row.get("stream_id")
-        assert row["issued"] < row["expires"], row["seat"]
-        assert not url or hashlib.sha256(url.encode()).hexdigest() == row["url_sha256"], row["seat"]
-        assert row.get("delete_after", 0) in (0, row["expires"] + DAYS_KEPT * 24 * 60 * 60), row["seat"]
+        url, grant = row.get("url"), row.get("url") or row.get("resource_id")
+        assert row["issued"] < row["expires"], row["holder"]
+        assert not url or hashlib.sha256(url.encode()).hexdigest() == row["url_sha256"], row["holder"]
+        assert row.get("delete_after", 0) in (0, row["expires"] + DAYS_KEPT * 24 * 60 * 60), row["holder"]
         if grant:
-            found[row["seat"]] = StoredLease(grant, int(row["expires"]))
+            found[row["holder"]] = StoredLease(grant, int(row["expires"]))
     return found
 
 
