@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.integration.lease_stores import TABLE, LeaseTable
-from tests.integration.running import FLEET, MODULE, STACK, STREAM_MODULE, STUDIO, Ansible, ModuleServer, Run, Task
+from tests.integration.running import FLEET, MODULE, STACK, STREAM_MODULE, STUDIO, Ansible, Run, Task
 from tests.simulator.control import Simulator
 
 HANDOUT = "labstream.aws.streaming_handout"
@@ -48,11 +48,11 @@ def call(call_module: CallModule, lease_table: str) -> CallModule:
 
 
 @pytest.fixture
-def elsewhere(tmp_path: Path, simulator: Simulator, module_server: ModuleServer) -> Ansible:
+def elsewhere(tmp_path: Path, simulator: Simulator) -> Ansible:
     """Ansible in another fresh home, as the next job or pipeline has it."""
     home = tmp_path / "elsewhere" / "home"
     home.mkdir(parents=True)
-    return Ansible(home, simulator.environment(), module_server)
+    return Ansible(home, simulator.environment())
 
 
 def urls_by_user(task: Task) -> dict[str, str | None]:
