@@ -191,9 +191,10 @@ from ansible_collections.labstream.aws.plugins.module_utils._appstream import ap
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import fleets as appstream_fleets
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import validation as appstream_limits
 from ansible_collections.labstream.aws.plugins.module_utils._appstream.capacity import KINDS, Scaling
+from ansible_collections.labstream.aws.plugins.module_utils._appstream.errors import AnsibleAppStreamError
 from ansible_collections.labstream.aws.plugins.module_utils._appstream.fleet_states import RUNNING, STOPPED, Course
 from ansible_collections.labstream.aws.plugins.module_utils._client import build_client
-from ansible_collections.labstream.aws.plugins.module_utils._errors import AnsibleAppStreamError, InvalidOption
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 
 MAX_WAIT = 24 * 60 * 60

@@ -233,7 +233,7 @@ def run(module: LabstreamAWSModule) -> None:
         named = ", ".join(map(repr, missing[:5])) + (", ..." if len(missing) > 5 else "")
         raise NotReady(
             f"{len(missing)} of {len(names)} fleets do not exist in region {client.meta.region_name} ({named}): check "
-            "their names, region and whose credentials these are."
+            "their names and region, and that the credentials belong to the right account."
         )
 
 

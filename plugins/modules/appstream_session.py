@@ -61,7 +61,7 @@ options:
       - V(expired) ends the sessions.
     type: str
     choices: [expired]
-    default: expired
+    required: true
   concurrency:
     description:
       - How many calls to make at once, from 1 to 64.
@@ -128,6 +128,7 @@ EXAMPLES = r"""
     stack_name: cad-course
     fleet_name: cad-fleet
     session_id: 6aa1fe84-0b11-4c0e-9a2c-d1b7a5b9f0a3
+    state: expired
 """
 
 RETURN = r"""
@@ -237,7 +238,7 @@ from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import api as appstream
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import sessions as appstream_sessions
-from ansible_collections.labstream.aws.plugins.module_utils._appstream import validation as appstream_limits
+from ansible_collections.labstream.aws.plugins.module_utils._appstream import validation
 from ansible_collections.labstream.aws.plugins.module_utils._argspec import validate_concurrency, validate_given
 from ansible_collections.labstream.aws.plugins.module_utils._client import build_client
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
@@ -246,7 +247,7 @@ EMPTY_RESULT: dict[str, Any] = dict(
     changed=False,
     sessions=[],
     failures=[],
-    summary=appstream_sessions.NOTHING_EXPIRED,
+    summary=appstream_sessions.NO_SUMMARY,
     fleet_arn=None,
     stack_arn=None,
     region=None,
@@ -254,48 +255,50 @@ EMPTY_RESULT: dict[str, Any] = dict(
 
 _USER = ("UserId", appstream_sessions.validate_user_id)
 _SESSION = ("Id", appstream_sessions.validate_session_id)
-# By which member of a session each option names it, and what its values must be.
-CHOICES = {"user_id": _USER, "user_ids": _USER, "session_id": _SESSION, "session_ids": _SESSION}
+# The member of a session that each option selects by, and what validates its values.
+SELECTORS = {"user_id": _USER, "user_ids": _USER, "session_id": _SESSION, "session_ids": _SESSION}
 
 
-def choice_of(params: dict[str, Any]) -> tuple[str, list[str]]:
-    """By which member of a session the arguments name sessions, and the values that they give, checked.
+def parse_selection(params: dict[str, Any]) -> tuple[str, list[str]]:
+    """Return the member of a session that the arguments select by, and its values.
 
     Raises:
-        InvalidOption: naming the value.
+        InvalidOption: names the value.
     """
-    validate_given(params, list(CHOICES))
-    option = next(option for option in CHOICES if params[option] is not None)
-    member, check = CHOICES[option]
+    validate_given(params, list(SELECTORS))
+    option = next(option for option in SELECTORS if params[option] is not None)
+    member, validate = SELECTORS[option]
     value = params[option]
     if isinstance(value, list):
-        appstream_sessions.validate_each(option, value, check)
+        appstream_sessions.validate_each(option, value, validate)
         return member, value
-    check(option, value)
+    validate(option, value)
     return member, [value]
 
 
 def run(module: LabstreamAWSModule) -> None:
-    """Check the arguments before any call is made, then expire what is there."""
-    params = module.params
+    """Validate the arguments before the first call, then expire the sessions that exist."""
+    params, result = module.params, module.result
     stack_name, fleet_name, concurrency = params["stack_name"], params["fleet_name"], params["concurrency"]
     validate_concurrency(concurrency)
-    appstream_limits.validate_name("stack_name", stack_name)
-    appstream_limits.validate_name("fleet_name", fleet_name)
-    member, values = choice_of(params)
+    validation.validate_name("stack_name", stack_name)
+    validation.validate_name("fleet_name", fleet_name)
+    member, values = parse_selection(params)
     client = build_client(module, appstream.SERVICE, concurrency)
+    result.update(region=client.meta.region_name)
 
     listed = []
-    missing = appstream_sessions.look_up(module, client)
+    arns, missing = appstream_sessions.find_fleet_and_stack(client, fleet_name, stack_name)
+    result.update(arns)
     if missing:
         module.warn(f"There is no session to expire. {missing}")
     else:
         listed = appstream_sessions.list_sessions(
             client, fleet_name, [stack_name], [params["authentication_type"]], params["user_id"]
         )
-    sessions = appstream_sessions.chosen(listed, member, values)
+    sessions = appstream_sessions.select_sessions(listed, member, values)
     outcomes = appstream_sessions.expire(client, sessions, concurrency=concurrency, check_mode=module.check_mode)
-    module.result.update(
+    result.update(
         changed=any(outcome.expired for outcome in outcomes),
         sessions=[outcome.facts for outcome in outcomes],
         failures=[
@@ -306,14 +309,14 @@ def run(module: LabstreamAWSModule) -> None:
         summary=appstream_sessions.build_summary(len(values), outcomes),
     )
     if module._diff:
-        module.result["diff"] = appstream_sessions.build_diff(outcomes)
-    failed = appstream_sessions.failure_message(outcomes)
-    if failed:
-        module.fail_json(msg=failed)
+        result.update(diff=appstream_sessions.build_diff(outcomes))
+    message = appstream_sessions.failure_message(outcomes)
+    if message:
+        module.fail_json(msg=message)
 
 
 def main() -> None:
-    """The module."""
+    """Run the module."""
     module = LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(
@@ -324,11 +327,11 @@ def main() -> None:
             session_id=dict(type="str"),
             session_ids=dict(type="list", elements="str"),
             authentication_type=dict(type="str", choices=list(appstream_sessions.AUTHENTICATION_TYPES), default="API"),
-            state=dict(type="str", choices=["expired"], default="expired"),
+            state=dict(type="str", choices=["expired"], required=True),
             concurrency=dict(type="int", default=16),
         ),
-        mutually_exclusive=[tuple(CHOICES)],
-        required_one_of=[tuple(CHOICES)],
+        mutually_exclusive=[tuple(SELECTORS)],
+        required_one_of=[tuple(SELECTORS)],
         supports_check_mode=True,
     )
     module.run(run)

@@ -199,7 +199,7 @@ from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import api as appstream
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import sessions as appstream_sessions
-from ansible_collections.labstream.aws.plugins.module_utils._appstream import validation as appstream_limits
+from ansible_collections.labstream.aws.plugins.module_utils._appstream import validation
 from ansible_collections.labstream.aws.plugins.module_utils._client import build_client
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
@@ -215,36 +215,38 @@ EMPTY_RESULT: dict[str, Any] = dict(
 
 
 def run(module: LabstreamAWSModule) -> None:
-    """Check the arguments before any call is made, then look."""
-    params = module.params
+    """Validate the arguments before the first call, then list the sessions."""
+    params, result = module.params, module.result
     fleet_name, stack_name, user_id = params["fleet_name"], params["stack_name"], params["user_id"]
-    appstream_limits.validate_name("fleet_name", fleet_name)
+    validation.validate_name("fleet_name", fleet_name)
     if stack_name is not None:
-        appstream_limits.validate_name("stack_name", stack_name)
+        validation.validate_name("stack_name", stack_name)
     if user_id is not None:
         appstream_sessions.validate_user_id("user_id", user_id)
     authentication_types = list(dict.fromkeys(params["authentication_types"]))
     if not authentication_types:
         raise InvalidOption("authentication_types is empty: name at least one.")
-    client = build_client(module, appstream.SERVICE, appstream_sessions.LISTS_AT_ONCE)
-    missing = appstream_sessions.look_up(module, client)
+    client = build_client(module, appstream.SERVICE, appstream_sessions.MAX_CONCURRENT_LISTS)
+    result.update(region=client.meta.region_name)
+    arns, missing = appstream_sessions.find_fleet_and_stack(client, fleet_name, stack_name)
+    result.update(arns)
     if missing:
         raise missing
 
     stack_names = [stack_name] if stack_name else appstream_sessions.list_associated_stacks(client, fleet_name)
-    found = appstream_sessions.list_sessions(client, fleet_name, stack_names, authentication_types, user_id)
-    module.result.update(
-        sessions=[appstream_sessions.build_facts(session) for session in found],
+    sessions = appstream_sessions.list_sessions(client, fleet_name, stack_names, authentication_types, user_id)
+    result.update(
+        sessions=[appstream_sessions.build_facts(session) for session in sessions],
         summary=dict(
-            found=len(found),
-            states=appstream_sessions.count_states(found, "State"),
-            connection_states=appstream_sessions.count_states(found, "ConnectionState"),
+            found=len(sessions),
+            states=appstream_sessions.count_states(sessions, "State"),
+            connection_states=appstream_sessions.count_states(sessions, "ConnectionState"),
         ),
     )
 
 
 def main() -> None:
-    """The module."""
+    """Run the module."""
     module = LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(

@@ -176,31 +176,32 @@ from typing import Any
 from ansible_collections.labstream.aws.plugins.module_utils._argspec import validate_concurrency
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 from ansible_collections.labstream.aws.plugins.module_utils._nimble import sessions as nimble_sessions
-from ansible_collections.labstream.aws.plugins.module_utils._nimble import validation as nimble_limits
+from ansible_collections.labstream.aws.plugins.module_utils._nimble import validation
 
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False,
     sessions=[],
     failures=[],
-    summary=nimble_sessions.NOTHING_STARTED,
+    summary=nimble_sessions.NO_SUMMARY,
     studio_arn=None,
     region=None,
 )
 
 
 def run(module: LabstreamAWSModule) -> None:
-    """Check the arguments before any call is made, then start what is stopped."""
-    params = module.params
+    """Validate the arguments before the first call, then start the sessions that are stopped."""
+    params, result = module.params, module.result
     studio_id, session_ids = params["studio_id"], params["session_ids"]
     validate_concurrency(params["concurrency"])
-    nimble_limits.validate_id("studio_id", studio_id)
-    nimble_limits.validate_session_ids("session_ids", session_ids)
-    client = nimble_sessions.client_of_studio(module)
+    validation.validate_id("studio_id", studio_id)
+    validation.validate_session_ids("session_ids", session_ids)
+    client, studio = nimble_sessions.connect_to_studio(module)
+    result.update(studio)
 
     outcomes = nimble_sessions.start(
         client, studio_id, session_ids, concurrency=params["concurrency"], check_mode=module.check_mode
     )
-    module.result.update(
+    result.update(
         changed=any(outcome.started for outcome in outcomes),
         sessions=[outcome.facts for outcome in outcomes],
         failures=[
@@ -209,14 +210,14 @@ def run(module: LabstreamAWSModule) -> None:
         summary=nimble_sessions.build_summary(outcomes),
     )
     if module._diff:
-        module.result["diff"] = nimble_sessions.build_diff(outcomes)
-    failed = nimble_sessions.failure_message(outcomes)
-    if failed:
-        module.fail_json(msg=failed)
+        result.update(diff=nimble_sessions.build_diff(outcomes))
+    message = nimble_sessions.failure_message(outcomes)
+    if message:
+        module.fail_json(msg=message)
 
 
 def main() -> None:
-    """The module."""
+    """Run the module."""
     module = LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(

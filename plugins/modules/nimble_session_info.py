@@ -178,7 +178,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._errors import NotRe
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 from ansible_collections.labstream.aws.plugins.module_utils._nimble import api as nimble
 from ansible_collections.labstream.aws.plugins.module_utils._nimble import sessions as nimble_sessions
-from ansible_collections.labstream.aws.plugins.module_utils._nimble import validation as nimble_limits
+from ansible_collections.labstream.aws.plugins.module_utils._nimble import validation
 
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False,
@@ -191,28 +191,29 @@ EMPTY_RESULT: dict[str, Any] = dict(
 
 
 def run(module: LabstreamAWSModule) -> None:
-    """Check the arguments before any call is made, then look."""
-    params = module.params
+    """Validate the arguments before the first call, then look up or list the sessions."""
+    params, result = module.params, module.result
     studio_id, session_ids = params["studio_id"], params["session_ids"]
     validate_concurrency(params["concurrency"])
-    nimble_limits.validate_id("studio_id", studio_id)
+    validation.validate_id("studio_id", studio_id)
     if session_ids is not None:
-        nimble_limits.validate_session_ids("session_ids", session_ids)
-    client = nimble_sessions.client_of_studio(module)
+        validation.validate_session_ids("session_ids", session_ids)
+    client, studio = nimble_sessions.connect_to_studio(module)
+    result.update(studio)
 
     missing: list[str] = []
     if session_ids is None:
-        selection = {"ownedBy": params["owned_by"], "createdBy": params["created_by"]}
-        chosen = {member: value for member, value in selection.items() if value is not None}
-        found = nimble.list_streaming_sessions(client, studio_id, **chosen)
+        members = {"ownedBy": params["owned_by"], "createdBy": params["created_by"]}
+        selection = {member: value for member, value in members.items() if value is not None}
+        sessions = nimble.list_streaming_sessions(client, studio_id, **selection)
     else:
-        looked_up = nimble_sessions.look_up(client, studio_id, session_ids, params["concurrency"])
-        found = [session for session in looked_up if session is not None]
-        missing = [wanted for wanted, session in zip(session_ids, looked_up, strict=True) if session is None]
-    module.result.update(
-        sessions=[nimble_sessions.build_facts(session) for session in found],
+        found = nimble_sessions.find_sessions(client, studio_id, session_ids, params["concurrency"])
+        sessions = [session for session in found if session is not None]
+        missing = [session_id for session_id, session in zip(session_ids, found, strict=True) if session is None]
+    result.update(
+        sessions=[nimble_sessions.build_facts(session) for session in sessions],
         missing=missing,
-        summary=dict(requested=len(found) + len(missing), states=nimble_sessions.count_states(found)),
+        summary=dict(requested=len(sessions) + len(missing), states=nimble_sessions.count_states(sessions)),
     )
     if len(missing) == 1:
         raise nimble.missing_session(studio_id, missing[0])
@@ -225,7 +226,7 @@ def run(module: LabstreamAWSModule) -> None:
 
 
 def main() -> None:
-    """The module."""
+    """Run the module."""
     module = LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(

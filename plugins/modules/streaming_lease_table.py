@@ -133,10 +133,10 @@ created:
   sample: true
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._client import build_client
-from ansible_collections.labstream.aws.plugins.module_utils._errors import AnsibleLeaseTableError
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores import dynamodb_table as lease_table
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 
@@ -150,67 +150,60 @@ EMPTY_RESULT: dict[str, Any] = dict(
 )
 
 
-def wanted_settings(params: dict[str, Any]) -> dict[str, Any]:
-    """The settings that the options ask for; what an option leaves alone is not among them."""
-    wanted = dict(
+def build_settings(params: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that the options ask for. What an option leaves alone is not among them."""
+    settings = dict(
         billing_mode=lease_table.ON_DEMAND,
         deletion_protection=params["deletion_protection"],
         time_to_live=lease_table.EXPIRES_BY,
     )
     if params["kms_key_id"] is not None:
-        wanted["kms_key_id"] = params["kms_key_id"]
+        settings["kms_key_id"] = params["kms_key_id"]
     if params["tags"] is not None:
-        wanted["tags"] = {key: str(value) for key, value in params["tags"].items()}
-    return wanted
+        settings["tags"] = {key: str(value) for key, value in params["tags"].items()}
+    return settings
 
 
-def ensure_state(
-    module: LabstreamAWSModule, client: Any, name: str, wanted: dict[str, Any]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Create the table, or change what of its settings is not as wanted.
-
-    Returns:
-        The settings before and after; before is empty if the table is new.
-    """
-    result = module.result
+def ensure_table(client: Any, name: str, wanted: dict[str, Any], check_mode: bool) -> Iterator[dict[str, Any]]:
+    """Create the table, or change the settings that differ, and yield the parts of the result as they become known."""
     table = lease_table.find_table(client, name)
-    if table is None:
-        created = module.check_mode or lease_table.create(client, name, wanted)
-        result.update(changed=created, created=created)
-        if module.check_mode:
-            return {}, wanted
-        table = lease_table.wait_until_active(client, name)
-    result["table_arn"] = table.arn
+    created = table is None and (check_mode or lease_table.create(client, name, wanted))
+    yield dict(changed=created, created=created)
+    if created and check_mode:
+        yield dict(diff=dict(before={}, after=wanted))
+        return
+    table = table or lease_table.wait_until_active(client, name)
+    yield dict(table_arn=table.arn)
     settings = lease_table.get_settings(client, name, table, with_tags="tags" in wanted)
     changes = lease_table.compute_changes(settings, wanted)
     for setting, value in changes.items():
-        if not module.check_mode:
+        if not check_mode:
             lease_table.change(client, name, table, setting, value)
-        result["changed"] = True
-    return ({}, wanted) if result["created"] else (settings, {**settings, **changes})
+        yield dict(changed=True)
+    before, after = ({}, wanted) if created else (settings, {**settings, **changes})
+    yield dict(diff=dict(before=before, after=after))
 
 
 def run(module: LabstreamAWSModule) -> None:
-    """Check the arguments before any call is made, then bring the table about."""
-    params = module.params
-    name = module.result["name"] = params["name"]
+    """Validate the arguments before the first call, then create or change the table."""
+    params, result = module.params, module.result
+    name = params["name"]
+    result.update(name=name)
     lease_table.validate_table_name(name)
     lease_table.validate_kms_key_id(params["kms_key_id"])
     lease_table.validate_tags(params["tags"])
     client = build_client(module, lease_table.SERVICE, 1)
-    region = module.result["region"] = client.meta.region_name
-    try:
-        before, after = ensure_state(module, client, name, wanted_settings(params))
-    except AnsibleLeaseTableError as e:
-        e.message = f"{e.message} {name!r}"
-        raise
-    module.result["lease_store"] = lease_table.lease_store_url(name, region, params["endpoint_url"])
-    if module._diff:
-        module.result["diff"] = dict(before=before, after=after)
+    region = client.meta.region_name
+    result.update(region=region)
+    for known in ensure_table(client, name, build_settings(params), module.check_mode):
+        result.update(known)
+    result.update(lease_store=lease_table.lease_store_url(name, region, params["endpoint_url"]))
+    if not module._diff:
+        result.pop("diff")
 
 
 def main() -> None:
-    """The module."""
+    """Run the module."""
     module = LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(

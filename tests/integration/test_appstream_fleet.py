@@ -353,7 +353,7 @@ def test_a_concurrent_modification_is_tried_again(
 @pytest.mark.parametrize(
     ("code", "says"),
     [
-        ("AccessDeniedException", "the credentials may not do appstream:StartFleet"),
+        ("AccessDeniedException", "the credentials are not authorized to perform appstream:StartFleet"),
         ("LimitExceededException", "ask for less, or have the quota raised"),
         ("ConcurrentModificationException", "something else is changing it, so wait a few minutes"),
         ("InvalidRoleException", "correct the IAM role of the fleet"),
@@ -453,7 +453,7 @@ def test_a_reply_that_is_none_of_the_service_is_told_in_one_sentence(
         one = call(endpoint_url=endpoint_url)
         many = call_module({"names": [FLEET], "endpoint_url": endpoint_url}, module=INFO)
 
-    why = "the reply cannot be read: look whether endpoint_url names a server that speaks this API."
+    why = "the response could not be parsed: check that endpoint_url points to a server that implements this API."
     assert one.msg == f"Failed to describe the fleet 'cad-fleet': {why}"
     assert many.msg == f"Failed to describe the fleets: {why}"
 
@@ -463,8 +463,8 @@ def test_a_fleet_that_is_not_there_is_named(simulator: Simulator, call: CallModu
     for state in ("started", "stopped"):
         task = call(state=state, check=check)
         assert task.msg == (
-            "Fleet 'cad-fleet' does not exist in region us-east-1: check its name, region and whose credentials these "
-            "are."
+            "Fleet 'cad-fleet' does not exist in region us-east-1: check its name and region, and that the "
+            "credentials belong to the right account."
         )
         assert told(task) == {"changed": False, "fleet": NOTHING_KNOWN}
 
@@ -526,7 +526,7 @@ def test_a_fleet_that_is_missing_is_named_and_the_others_are_told(lab: Simulator
     assert [fleet["name"] for fleet in one.result["fleets"]] == [FLEET]
     assert many.msg == (
         "6 of 7 fleets do not exist in region us-east-1 ('nowhere-0', 'nowhere-1', 'nowhere-2', 'nowhere-3', "
-        "'nowhere-4', ...): check their names, region and whose credentials these are."
+        "'nowhere-4', ...): check their names and region, and that the credentials belong to the right account."
     )
     assert len(many.result["missing"]) == 6
 
@@ -542,5 +542,7 @@ def test_a_look_that_cannot_be_is_refused(simulator: Simulator, call_module: Cal
     simulator.add_fault(operation="DescribeFleets", error={"code": "AccessDeniedException"})
     for args in ({}, {"names": [FLEET]}):
         task = call_module(args, module=INFO)
-        assert task.msg.startswith("Failed to describe the fleets: the credentials may not do appstream:DescribeFleets")
+        assert task.msg.startswith(
+            "Failed to describe the fleets: the credentials are not authorized to perform appstream:DescribeFleets"
+        )
         assert told(task) == {"changed": False, "fleets": [], "missing": []}

@@ -2,6 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+# Private to this collection: do not import it from elsewhere, it can change in any release.
+
 """AppStream's fleets: looking at them, and starting, stopping and scaling one, with the waiting.
 
 botocore's waiters are no use here: they do not look at the errors of a fleet, which may stay STARTING for ever.
@@ -14,14 +16,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ansible.module_utils.common.dict_transformations import camel_dict_to_snake_dict
-from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
-
-from .._client import retry_delays
-from .._errors import AnsibleAppStreamError, AppStreamErrorHandler, NotReady
-from .._time import datetimes_to_iso8601
+from .._client import retry_delays, to_facts
+from .._errors import NotReady, call, get_member
 from .api import describe_fleet, missing
 from .capacity import Capacity, Scaling, build_capacity
+from .errors import AnsibleAppStreamError, AppStreamErrorHandler
 from .fleet_states import ARRIVAL, RUNNING, STARTING, STOPPING, Course, Step, describe_problem
 
 CONFLICT = "ConcurrentModificationException"
@@ -45,50 +44,44 @@ _ALWAYS = (
 _NO_CAPACITY = dict.fromkeys(Capacity.__dataclass_fields__)
 
 
-@AppStreamErrorHandler.common_error_handler("describe the fleets")
+@AppStreamErrorHandler.list_error_handler("describe the fleets")
 def describe_fleets(client: Any, names: Sequence[str] | None = None) -> list[dict[str, Any]] | None:
-    """The fleets of these names, without names all (DescribeFleets), all pages; None if one does not exist."""
+    """Return the fleets of these names, by default all (DescribeFleets), all pages; None if one does not exist."""
     selection = {} if names is None else {"Names": list(names)}
-    try:
-        found = client.get_paginator("describe_fleets").paginate(**selection).build_full_result().get("Fleets", [])
-    except is_boto3_error_code("ResourceNotFoundException"):
-        return None
-    return [_readable(fleet) for fleet in found]
+    pages = client.get_paginator("describe_fleets").paginate(**selection)
+    return [_validate_fleet(fleet) for fleet in call(pages.build_full_result).get("Fleets", [])]
 
 
-@AppStreamErrorHandler.common_error_handler("describe the fleet")
-def look_at(client: Any, name: str) -> dict[str, Any] | None:
-    """The fleet of that name (DescribeFleets), or None."""
+@AppStreamErrorHandler.common_error_handler("describe the fleet {name!r}")
+def get_fleet(client: Any, name: str) -> dict[str, Any] | None:
+    """Return the fleet of that name (DescribeFleets), or None."""
     fleet = describe_fleet(client, name)
-    return _readable(fleet) if fleet else None
+    return _validate_fleet(fleet) if fleet else None
 
 
-def _readable(fleet: dict[str, Any]) -> dict[str, Any]:
-    """The fleet, if it has what every fleet has. Else the reply is none of this API's, as the error handlers tell.
-
-    Raises:
-        LookupError: it has not.
-    """
-    build_facts(fleet)
+def _validate_fleet(fleet: dict[str, Any]) -> dict[str, Any]:
+    get_member(fleet, "Name")
+    get_member(fleet, "State")
+    get_member(get_member(fleet, "ComputeCapacityStatus"), "Desired")
     return fleet
 
 
-@AppStreamErrorHandler.common_error_handler("start the fleet")
+@AppStreamErrorHandler.common_error_handler("start the fleet {name!r}")
 def start_fleet(client: Any, name: str) -> None:
-    """Have the fleet started (StartFleet)."""
-    client.start_fleet(Name=name)
+    """Start the fleet (StartFleet)."""
+    call(client.start_fleet, Name=name)
 
 
-@AppStreamErrorHandler.common_error_handler("stop the fleet")
+@AppStreamErrorHandler.common_error_handler("stop the fleet {name!r}")
 def stop_fleet(client: Any, name: str) -> None:
-    """Have the fleet stopped, and all sessions on it ended (StopFleet)."""
-    client.stop_fleet(Name=name)
+    """Stop the fleet, which ends all sessions on it (StopFleet)."""
+    call(client.stop_fleet, Name=name)
 
 
-@AppStreamErrorHandler.common_error_handler("scale the fleet")
+@AppStreamErrorHandler.common_error_handler("scale the fleet {name!r}")
 def update_fleet(client: Any, name: str, **parameters: Any) -> None:
-    """Have the fleet changed (UpdateFleet)."""
-    client.update_fleet(Name=name, **parameters)
+    """Change the fleet (UpdateFleet)."""
+    call(client.update_fleet, Name=name, **parameters)
 
 
 def missing_fleet(client: Any, name: str) -> NotReady:
@@ -104,7 +97,7 @@ def look_up(client: Any, names: Sequence[str]) -> list[dict[str, Any] | None]:
     """
     fleets: Sequence[dict[str, Any] | None] | None = describe_fleets(client, names)
     if fleets is None:  # The service does not say which of them it has not found.
-        fleets = [look_at(client, name) for name in names]
+        fleets = [get_fleet(client, name) for name in names]
     by_name = {fleet["Name"]: fleet for fleet in fleets if fleet}
     return [by_name.get(name) for name in names]
 
@@ -113,7 +106,7 @@ def build_facts(fleet: Mapping[str, Any]) -> dict[str, Any]:
     """A fleet as results tell it: the API's members in snake case, moments as text, the capacity in seats."""
     return {
         **empty_facts(fleet["Name"]),
-        **camel_dict_to_snake_dict(datetimes_to_iso8601(fleet)),
+        **to_facts(fleet),
         "capacity": asdict(build_capacity(fleet)),
         "problem": describe_problem(fleet),
     }
@@ -142,7 +135,7 @@ class RealFleet:
             NotReady: there is none.
             AnsibleAppStreamError: the call failed.
         """
-        fleet = look_at(self._client, self._name)
+        fleet = get_fleet(self._client, self._name)
         if fleet is None:
             raise missing_fleet(self._client, self._name)
         return fleet

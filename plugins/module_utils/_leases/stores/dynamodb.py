@@ -27,10 +27,10 @@ except ImportError:
     pass  # Handled by AnsibleAWSModule.
 
 from ..._client import retry_delays
-from ..._errors import AnsibleLeaseTableError, LeaseStoreError, LeaseTableErrorHandler, quote
+from ..._errors import InvalidResponse, LeaseStoreError, call, get_member, quote, to_message
 from ..lease import RETENTION, Lease, LeaseKey
 from .base import Replace, Write
-from .dynamodb_table import describe_table, find_wrong_keys
+from .dynamodb_table import AnsibleLeaseTableError, LeaseTableErrorHandler, describe_table, find_wrong_keys
 
 _Result = TypeVar("_Result")
 
@@ -63,57 +63,57 @@ _URL = {"#url": "url"}
 @LeaseTableErrorHandler.common_error_handler("write to the lease table")
 def put_item(client: Any, **parameters: Any) -> Any:
     """PutItem."""
-    return client.put_item(**parameters)
+    return call(client.put_item, **parameters)
 
 
 @LeaseTableErrorHandler.common_error_handler("read the lease table")
 def get_item(client: Any, **parameters: Any) -> Any:
     """GetItem."""
-    return client.get_item(**parameters)
+    return call(client.get_item, **parameters)
 
 
 @LeaseTableErrorHandler.common_error_handler("read the lease table")
 def batch_get_item(client: Any, **parameters: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """The items that BatchGetItem found, and what the service has left to ask for once more."""
-    reply = client.batch_get_item(**parameters)
-    items = _items(item for items in reply["Responses"].values() for item in items)
+    reply = call(client.batch_get_item, **parameters)
+    items = _items(item for items in get_member(reply, "Responses").values() for item in items)
     return items, reply.get("UnprocessedKeys") or {}
 
 
 @LeaseTableErrorHandler.common_error_handler("read the lease table")
 def query(client: Any, **parameters: Any) -> list[dict[str, Any]]:
     """The items of all pages of a Query."""
-    return _items(client.get_paginator("query").paginate(**parameters).search("Items[]"))
+    return _items(call(lambda: list(client.get_paginator("query").paginate(**parameters).search("Items[]"))))
 
 
 @LeaseTableErrorHandler.common_error_handler("read the lease table")
 def scan(client: Any, **parameters: Any) -> list[dict[str, Any]]:
     """The items of all pages of a Scan."""
-    return _items(client.get_paginator("scan").paginate(**parameters).search("Items[]"))
+    return _items(call(lambda: list(client.get_paginator("scan").paginate(**parameters).search("Items[]"))))
 
 
 def _items(told: Iterable[Any]) -> list[dict[str, Any]]:
     """The items of replies. One that has none, not even an empty list, is none of this API's, as error handlers tell.
 
     Raises:
-        TypeError: there is such a reply.
+        InvalidResponse: there is such a reply.
     """
     items = list(told)
     if None in items:
-        raise TypeError("null")
+        raise InvalidResponse("no Items")
     return items
 
 
 @LeaseTableErrorHandler.common_error_handler("forget a lease in the lease table")
 def update_item(client: Any, **parameters: Any) -> Any:
     """UpdateItem."""
-    return client.update_item(**parameters)
+    return call(client.update_item, **parameters)
 
 
 @LeaseTableErrorHandler.common_error_handler("purge leases from the lease table")
 def batch_write_item(client: Any, **parameters: Any) -> Any:
     """BatchWriteItem."""
-    return client.batch_write_item(**parameters)
+    return call(client.batch_write_item, **parameters)
 
 
 class DynamoDBLeaseStore:
@@ -293,8 +293,7 @@ class DynamoDBLeaseStore:
                 # Each operation has words of its own for it. Who may only read the table may not look.
                 with suppress(AnsibleLeaseTableError):
                     self._refuse_other_keys(self._client, TableName=self._table)
-            e.message = f"{e.message} {self._table!r}"
-            sentence = str(e)
+            sentence = to_message(f"{e.message} {self._table!r}: {e.explain()}")
             if e.code == "ValidationException" and "schema" in sentence:
                 remedy = "look whether this is a table that the playbook labstream.aws.lease_table makes"
                 sentence = f"{sentence.rstrip('.')}: {remedy}."
