@@ -184,88 +184,68 @@ fleet:
       sample: null
 """
 
-from collections.abc import Mapping
+import time
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import api as appstream
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import fleets as appstream_fleets
-from ansible_collections.labstream.aws.plugins.module_utils._appstream import validation as appstream_limits
-from ansible_collections.labstream.aws.plugins.module_utils._appstream.capacity import KINDS, Scaling
-from ansible_collections.labstream.aws.plugins.module_utils._appstream.errors import AnsibleAppStreamError
-from ansible_collections.labstream.aws.plugins.module_utils._appstream.fleet_states import RUNNING, STOPPED, Course
+from ansible_collections.labstream.aws.plugins.module_utils._appstream.fleet_states import (
+    ARGUMENT_SPEC,
+    CAPACITY_OPTIONS,
+    RUNNING,
+    Transition,
+    build_fleet_diff,
+)
 from ansible_collections.labstream.aws.plugins.module_utils._client import build_client
-from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption
+from ansible_collections.labstream.aws.plugins.module_utils._errors import NotReady
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 
-MAX_WAIT = 24 * 60 * 60
-
-EMPTY_RESULT: dict[str, Any] = dict(changed=False, fleet=appstream_fleets.empty_facts(None))
-
-
-def build_course(params: dict[str, Any]) -> Course:
-    """Where the arguments lead to.
-
-    Raises:
-        InvalidOption: nowhere.
-    """
-    appstream_limits.validate_name("name", params["name"])
-    if not 1 <= params["wait_timeout"] <= MAX_WAIT:
-        raise InvalidOption(
-            f"wait_timeout is {params['wait_timeout']}, but it must be from 1 to {MAX_WAIT} seconds (one day)."
-        )
-    scaling = Scaling.of(params)
-    if scaling and params["state"] == "stopped":
-        raise InvalidOption(f"{scaling.option} is only for state=started: leave it out, or start the fleet.")
-    return Course({"started": RUNNING, "stopped": STOPPED}[params["state"]], scaling)
+EMPTY_RESULT: dict[str, Any] = dict(
+    changed=False,
+    fleet=appstream_fleets.empty_facts(None),
+    insufficient_capacity=None,
+)
 
 
 def run(module: LabstreamAWSModule) -> None:
-    """Check the arguments before any call is made, then bring the fleet to its state."""
+    """Validate the arguments before the first call, then bring the fleet to its state."""
     params, result = module.params, module.result
-    result["fleet"] = appstream_fleets.empty_facts(params["name"])
-    course = build_course(params)
+    name, wait_timeout = params["name"], params["wait_timeout"] if params["wait"] else None
+    result.update(fleet=appstream_fleets.empty_facts(name))
+    waits = params["wait"] and not module.check_mode
+    transition = Transition.from_options(params, provisioned=waits)
     client = build_client(module, appstream.SERVICE, 1)
-
-    def tell(fleet: Mapping[str, Any]) -> None:
-        if result["fleet"]["state"] is None and course.scaling:
-            warning = course.scaling.warning(fleet)
-            if warning:
-                module.warn(warning)
-        result["fleet"] = appstream_fleets.build_facts(fleet)
-        if module._diff:
-            told = appstream_fleets.build_fleet_diff(fleet)
-            result["diff"] = dict(before=result.get("diff", {}).get("before", told), after=told)
-
+    fleet = (appstream_fleets.PredictedFleet if module.check_mode else appstream_fleets.Fleet)(client, name)
+    began = time.monotonic()
+    first: dict[str, Any] = {}
+    described: dict[str, Any] = {}
     try:
-        appstream_fleets.ensure_state(
-            client,
-            params["name"],
-            course,
-            wait_timeout=params["wait_timeout"] if params["wait"] else None,
-            check_mode=module.check_mode,
-            tell=tell,
-        )
-    except AnsibleAppStreamError as e:
-        e.message = f"{e.message} {params['name']!r}"
-        raise
+        for described in appstream_fleets.ensure_state(fleet, transition, wait_timeout):
+            first = first or described
+            result.update(fleet=appstream_fleets.build_facts(described))
+            if module._diff:
+                result.update(diff=dict(before=build_fleet_diff(first), after=build_fleet_diff(described)))
     finally:
-        result["changed"] = course.changed
-    if result["fleet"]["problem"] and course.goal == RUNNING:
+        result.update(changed=transition.changed)
+        warning = transition.scaling.warning(first) if transition.scaling and first else None
+        if warning:
+            module.warn(warning)
+    shortage = transition.describe_shortage(described, int(time.monotonic() - began) if waits else None)
+    result.update(insufficient_capacity=shortage)
+    if shortage and params["on_insufficient_capacity"] == "fail":
+        raise NotReady(shortage)
+    if shortage and params["on_insufficient_capacity"] == "warn":
+        module.warn(shortage)
+    elif result["fleet"]["problem"] and transition.goal == RUNNING:
         module.warn(result["fleet"]["problem"])
 
 
 def main() -> None:
-    """The module."""
+    """Run the module."""
     module = LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
-        argument_spec=dict(
-            name=dict(type="str", required=True),
-            state=dict(type="str", choices=["started", "stopped"], default="started"),
-            **{option: dict(type="int") for option in KINDS},
-            wait=dict(type="bool", default=True),
-            wait_timeout=dict(type="int", default=1800),
-        ),
-        mutually_exclusive=[tuple(KINDS)],
+        argument_spec=ARGUMENT_SPEC,
+        mutually_exclusive=[CAPACITY_OPTIONS],
         supports_check_mode=True,
     )
     module.run(run)

@@ -202,7 +202,7 @@ from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import api as appstream
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import fleets as appstream_fleets
-from ansible_collections.labstream.aws.plugins.module_utils._appstream import validation as appstream_limits
+from ansible_collections.labstream.aws.plugins.module_utils._appstream import validation
 from ansible_collections.labstream.aws.plugins.module_utils._client import build_client
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, NotReady
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
@@ -211,21 +211,21 @@ EMPTY_RESULT: dict[str, Any] = dict(changed=False, fleets=[], missing=[])
 
 
 def run(module: LabstreamAWSModule) -> None:
-    """Check the arguments before any call is made, then look."""
+    """Validate the arguments before the first call, then describe the fleets."""
     names = module.params["names"]
     if names == []:
         raise InvalidOption("names is empty: name at least one fleet, or leave it out for all.")
     for name in names or []:
-        appstream_limits.validate_name("An entry of names", name)
+        validation.validate_name("An entry of names", name)
     client = build_client(module, appstream.SERVICE, 1)
 
-    looked_up: list[dict[str, Any] | None] = []
+    found: list[dict[str, Any] | None] = []
     if names is None:
-        looked_up += appstream_fleets.describe_fleets(client) or []
+        found += appstream_fleets.describe_fleets(client) or []
     else:
-        looked_up += appstream_fleets.look_up(client, names)
-    missing = [name for name, fleet in zip(names or [], looked_up, strict=False) if fleet is None]
-    fleets = [appstream_fleets.build_facts(fleet) for fleet in looked_up if fleet is not None]
+        found += appstream_fleets.find_fleets(client, names)
+    missing = [name for name, fleet in zip(names or [], found, strict=False) if fleet is None]
+    fleets = [appstream_fleets.build_facts(fleet) for fleet in found if fleet is not None]
     module.result.update(fleets=fleets, missing=missing)
     if len(missing) == 1:
         raise appstream_fleets.missing_fleet(client, missing[0])
@@ -238,7 +238,7 @@ def run(module: LabstreamAWSModule) -> None:
 
 
 def main() -> None:
-    """The module."""
+    """Run the module."""
     module = LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(names=dict(type="list", elements="str")),

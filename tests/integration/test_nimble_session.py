@@ -120,7 +120,7 @@ def test_sessions_that_cannot_be_started_fail_one_by_one_and_the_others_go_on(
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
-        ("ServiceQuotaExceededException", "delete what is not needed any more or have the quota raised"),
+        ("ServiceQuotaExceededException", "delete what is no longer needed, or request a quota increase"),
         ("AccessDeniedException", "the credentials are not authorized to perform nimble:StartStreamingSession"),
         ("ValidationException", "correct what it names"),
         ("ConflictException", "another operation is in progress"),
@@ -200,8 +200,8 @@ def test_the_studio_is_asked_for_first(simulator: Simulator, call_module: CallMo
     for module, nothing in empty.items():
         missing = call_module(of_studio("seat-1"), module=module)
         assert missing.msg == (
-            "Studio 'studio-1' does not exist in region us-east-1: check studio_id, region, endpoint_url and whose "
-            "credentials these are."
+            "Studio 'studio-1' does not exist in region us-east-1: check studio_id, region and "
+            "endpoint_url, and that the credentials belong to the right account."
         )
         expected = {**nothing, "changed": False, "failed": True, "studio_arn": None, "region": None}
         assert {key: missing.result[key] for key in expected} == expected
