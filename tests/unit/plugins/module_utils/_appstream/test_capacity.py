@@ -12,6 +12,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._appstream.capacity 
     KINDS,
     Scaling,
     build_capacity,
+    build_scaling,
     kind_of,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption
@@ -190,6 +191,22 @@ def test_what_is_foreseen_of_scaling_is_room_to_come_and_no_instance_that_is_not
     )
     assert astuple(build_capacity(Scaling("desired_sessions", 30).apply_to(multi(**SESSIONS)))) == (30, 8, 3, 5, 27)
     assert astuple(build_capacity(Scaling("max_concurrent_sessions", 30).apply_to(elastic()))) == (30, 30, 0, 30, 30)
+
+
+@pytest.mark.parametrize(
+    ("fleet", "needed", "wanted"),
+    [
+        pytest.param(single(2), 3, 3, id="too small"),
+        pytest.param(single(3), 3, None, id="just right"),
+        pytest.param(single(30), 3, None, id="never scaled down"),
+        pytest.param(single(3, 1, 1, 0), 3, 4, id="others use it"),
+        pytest.param(single(1, 9, 0, 9), 3, 3, id="sessions that are about to go"),
+        pytest.param(multi(DesiredUserSessions=8, DrainModeUnusedUserSessions=2), 8, 10, id="instances are drained"),
+        pytest.param(elastic(), 21, 21, id="Elastic"),
+    ],
+)
+def test_a_fleet_is_scaled_up_to_the_sessions_that_are_needed(fleet, needed, wanted):
+    assert build_scaling(fleet, needed) == (wanted and Scaling(kind_of(fleet), wanted))
 
 
 WIDE = {"EnableDefaultInternetAccess": True}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._appstream.capacity import Scaling
 from ansible_collections.labstream.aws.plugins.module_utils._appstream.fleet_states import (
+    CAPACITY_OPTIONS,
     OLD_ERRORS_TIMEOUT,
     RUNNING,
     STARTING,
@@ -17,6 +18,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._appstream.fleet_sta
     Step,
     Transition,
     describe_problem,
+    poll_delays,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, NotReady
 from botocore.loaders import Loader
@@ -209,6 +211,173 @@ def test_who_waited_too_long_is_told_what_to_wait_for(goal, state, next_state):
         f"Fleet 'cad-fleet' is still {state} after 1800 seconds: wait until it is {next_state} and run again, or "
         "increase wait_timeout."
     )
+
+
+# So many more sessions must be available.
+
+
+def sized(state, desired, in_use=0, available=0, *errors):
+    status = {"Desired": desired, "Running": in_use + available, "InUse": in_use, "Available": available}
+    return {**fleet(state, *errors), "ComputeCapacityStatus": status}
+
+
+@pytest.mark.parametrize(
+    ("needed", "fleets", "steps", "wanted"),
+    [
+        pytest.param(
+            5,
+            [
+                sized(STOPPED, 2),
+                sized(STOPPED, 5),
+                sized(STARTING, 5),
+                sized(RUNNING, 5, 0, 2),
+                sized(RUNNING, 5, 0, 5),
+            ],
+            [SCALE, START, WAIT, WAIT, DONE],
+            5,
+            id="scaled, started and waited for",
+        ),
+        pytest.param(5, [sized(RUNNING, 9, 3, 6)], [DONE], None, id="enough"),
+        pytest.param(5, [sized(RUNNING, 9, 6, 3), sized(RUNNING, 11, 6, 5)], [SCALE, DONE], 11, id="others use it"),
+        pytest.param(0, [sized(STOPPED, 2), sized(RUNNING, 2)], [START, DONE], None, id="none is needed"),
+        pytest.param(
+            5,
+            [sized(STARTING, 2), sized(RUNNING, 2, 1, 1), sized(RUNNING, 6, 1, 5)],
+            [WAIT, SCALE, DONE],
+            6,
+            id="planned once it can be scaled",
+        ),
+        pytest.param(
+            5,
+            [sized(RUNNING, 5, 0, 3), sized(RUNNING, 5, 2, 1), sized(RUNNING, 5, 2, 3)],
+            [WAIT, WAIT, DONE],
+            None,
+            id="a learner who starts a session meanwhile is not missing",
+        ),
+        pytest.param(
+            5,
+            [sized(STOPPED, 2), sized(STOPPED, 9), sized(RUNNING, 9, 0, 5)],
+            [SCALE, START, DONE],
+            5,
+            id="another run scaled it up",
+        ),
+        pytest.param(
+            5,
+            [sized(RUNNING, 5, 0, 3, NO_IMAGE), sized(RUNNING, 5, 0, 3, NO_IMAGE)],
+            [WAIT, WAIT],
+            None,
+            id="old errors",
+        ),
+        pytest.param(
+            5, [sized(RUNNING, 5, 0, 3), sized(RUNNING, 5, 0, 3, NO_IMAGE)], [WAIT, DONE], None, id="new errors"
+        ),
+    ],
+)
+def test_the_sessions_that_are_needed_are_planned_once_and_waited_for(needed, fleets, steps, wanted):
+    transition = Transition(RUNNING, available_sessions=needed)
+    assert walk(transition, *fleets) == steps
+    assert (transition.scaling and transition.scaling.wanted) == wanted
+
+
+def test_a_fleet_that_another_run_scaled_up_meanwhile_is_not_scaled_down():
+    transition = Transition(RUNNING, available_sessions=5)
+    assert transition.next_step(sized(STOPPED, 2), 0) is SCALE
+    assert transition.next_step(sized(STOPPED, 9), 1) is START
+
+
+def test_without_waiting_the_sessions_that_can_come_count():
+    transition = Transition(RUNNING, available_sessions=5, provisioned=False)
+    assert transition.next_step(sized(RUNNING, 5, 0, 2), 0) is DONE
+    assert transition.describe_shortage(sized(RUNNING, 5, 0, 2), None) is None
+
+
+@pytest.mark.parametrize("state", [STOPPED, STOPPING])
+def test_a_fleet_that_stops_while_sessions_are_waited_for_is_not_started(state):
+    transition = Transition(RUNNING, available_sessions=5)
+    walk(transition, sized(RUNNING, 5, 0, 2))
+    with pytest.raises(NotReady, match=f"fell back to {state}"):
+        transition.next_step(sized(state, 5), 1)
+
+
+def test_what_another_process_has_done_is_not_done_again():
+    transition = Transition(RUNNING, available_sessions=5)
+    assert transition.next_step(sized(STOPPED, 2), 0) is SCALE
+    transition.record_all(0)
+    assert transition.next_step(sized(STOPPED, 2), 1) is WAIT
+    with pytest.raises(NotReady, match="fell back to STOPPED"):
+        transition.next_step(sized(STOPPED, 2), STATE_DELAY)
+
+
+@pytest.mark.parametrize(
+    ("described", "needed", "message"),
+    [
+        (
+            sized(RUNNING, 30, 0, 12),
+            30,
+            "Fleet 'cad-fleet' has 12 sessions available after 1800 seconds, but 30 are needed: run again to keep "
+            "waiting, and check whether a scaling policy or a quota limits the fleet.",
+        ),
+        (
+            sized(RUNNING, 2, 1, 1, NO_IMAGE),
+            2,
+            "Fleet 'cad-fleet' has 1 session available after 1800 seconds, but 2 are needed: Fleet 'cad-fleet' is "
+            "RUNNING with errors: IMAGE_NOT_FOUND: give the fleet an image that exists (UpdateFleet).",
+        ),
+        (sized(RUNNING, 1), 1, "Fleet 'cad-fleet' has 0 sessions available after 1800 seconds, but 1 is needed: run"),
+        (sized(RUNNING, 3, 0, 3), 3, None),
+    ],
+)
+def test_sessions_that_are_missing_are_counted(described, needed, message):
+    transition = Transition(RUNNING, available_sessions=needed)
+    transition.next_step(described, 0)
+    shortage = transition.describe_shortage(described, 1800)
+    assert (shortage is None) if message is None else shortage.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("needed", "seconds", "line"),
+    [
+        (30, 0.9, "cad-fleet: RUNNING, 12 of 30 sessions available, 0s"),
+        (30, 135.2, "cad-fleet: RUNNING, 12 of 30 sessions available, 2m15s"),
+        (None, 3600, "cad-fleet: RUNNING, 12 sessions available, 60m00s"),
+    ],
+)
+def test_the_progress_of_a_fleet_is_one_line(needed, seconds, line):
+    transition = Transition(RUNNING, available_sessions=needed)
+    transition.next_step(sized(RUNNING, 30, 0, 12), 0)
+    assert transition.describe_progress(sized(RUNNING, 30, 0, 12), seconds) == line
+
+
+def test_polls_are_frequent_at_first_and_at_most_fifteen_seconds_apart():
+    delays = poll_delays()
+    assert [next(delays) for _number in range(9)] == [0.25, 0.5, 1, 2, 4, 8, 15, 15, 15]
+
+
+OPTIONS = {"name": "cad-fleet", "state": "started", "wait_timeout": 60, **dict.fromkeys(CAPACITY_OPTIONS)}
+
+
+def test_a_transition_follows_from_the_options():
+    assert Transition.from_options(OPTIONS, provisioned=True) == Transition(RUNNING)
+    assert Transition.from_options({**OPTIONS, "state": "stopped"}, provisioned=False) == Transition(
+        STOPPED, provisioned=False
+    )
+    assert Transition.from_options({**OPTIONS, "available_sessions": 0}, provisioned=True).available_sessions == 0
+    assert Transition.from_options({**OPTIONS, "desired_instances": 12}, provisioned=True).scaling == TWELVE
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"name": "cad fleet"}, "name is 'cad fleet', but a name has 1 to 101"),
+        ({"wait_timeout": 86401}, "wait_timeout is 86401, but it must be from 1 to 86400 seconds"),
+        ({"available_sessions": -1}, "available_sessions is -1, but it must be from 0 to 2147483647"),
+        ({"available_sessions": 1, "state": "stopped"}, "available_sessions is only for state=started"),
+        ({"desired_sessions": 1, "state": "stopped"}, "desired_sessions is only for state=started"),
+    ],
+)
+def test_options_that_lead_nowhere_are_rejected(options, message):
+    with pytest.raises(InvalidOption, match=message):
+        Transition.from_options({**OPTIONS, **options}, provisioned=True)
 
 
 # What is wrong with a fleet.
