@@ -8,19 +8,19 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: appstream_session
 version_added: 0.1.0
-short_description: End streaming sessions of AppStream 2.0 (WorkSpaces Applications)
+short_description: Expire AppStream 2.0 streaming sessions
 description:
-  - Ends the streaming sessions of one user, or of a whole class, at once. What was not saved in them is lost.
+  - Ends the streaming sessions of one user, or of a whole lab, immediately. Unsaved work in them is lost.
   - The sessions on the stack and fleet are listed first, and only sessions on that list are ended. So a session on
     another stack or fleet is never touched, whatever O(session_ids) says.
-  - If a session cannot be ended, the others are ended nevertheless, then the task fails.
+  - If a session cannot be ended, the others are still ended, then the task fails.
   - A streaming URL that has not expired opens a new session. It cannot be revoked.
 author:
   - labstream.aws contributors (@labstream)
 options:
   stack_name:
     description:
-      - The stack that the users came in by.
+      - The stack that the users connected through.
     type: str
     required: true
   fleet_name:
@@ -30,29 +30,29 @@ options:
     required: true
   user_id:
     description:
-      - The one user whose session to end.
+      - The user whose session is ended, if it is only one.
       - Exactly one of this, O(user_ids), O(session_id) and O(session_ids) is required.
     type: str
   user_ids:
     description:
-      - The users whose sessions to end, as many as you like. This is much faster than a loop over the module.
-      - A user who has no session is left alone.
+      - The users whose sessions are ended, any number of them. This is much faster than a loop over the module.
+      - A user without a session is not an error.
     type: list
     elements: str
   session_id:
     description:
-      - The one session to end, by the C(id) that M(labstream.aws.appstream_session_info) tells.
+      - The id of the session that is ended, as M(labstream.aws.appstream_session_info) returns it, if it is only one.
     type: str
   session_ids:
     description:
-      - The sessions to end, as many as you like.
-      - A session that is not on the list of the stack and fleet counts as one that has ended. The service has no way
-        to look a session up by its id alone.
+      - The ids of the sessions that are ended, any number of them.
+      - A session that is not listed for the stack and fleet counts as ended. The service cannot look up a session by
+        its id alone.
     type: list
     elements: str
   authentication_type:
     description:
-      - How the users came in. V(API) is by streaming URL. Sessions of other users are not touched.
+      - How the users were authenticated. V(API) is by streaming URL. Sessions of other users are not touched.
     type: str
     choices: [API, SAML, USERPOOL, AWS_AD]
     default: API
@@ -64,26 +64,26 @@ options:
     required: true
   concurrency:
     description:
-      - How many calls to make at once, from 1 to 64.
+      - How many calls to make at the same time, from 1 to 64.
     type: int
     default: 16
 attributes:
   check_mode:
     support: full
     details:
-      - The sessions are listed as always. One that would be ended is told as V(EXPIRED).
+      - The sessions are listed as usual. One that would be ended is returned as V(EXPIRED).
   diff_mode:
     support: full
     details:
-      - Shows users, sessions and their states.
+      - Shows the users, their sessions and the states.
   idempotent:
     support: full
     details:
-      - A session that is V(EXPIRED) already, or is not there, is no change. If the stack or the fleet does not exist,
-        there is no session either, and a warning says so.
+      - A session that is already V(EXPIRED) or does not exist is not a change. If the stack or the fleet does not
+        exist, there is no session either, and a warning says so.
 notes:
-  - AWS knows no resource for the IAM action C(appstream:ExpireSession), so a policy must allow it on all resources.
-    Whoever may end one session may end all in the account and region.
+  - The IAM action C(appstream:ExpireSession) has no resource type, so a policy must allow it on all resources. Who is
+    allowed to end one session is allowed to end all in the account and region.
 seealso:
   - module: labstream.aws.appstream_session_info
   - module: labstream.aws.appstream_streaming_url
@@ -101,7 +101,7 @@ extends_documentation_fragment:
 EXAMPLES = r"""
 # Note: These examples set neither authentication details nor the region, see the AWS Guide for details.
 
-- name: End the sessions of a class, and no others
+- name: End the sessions of a lab, and no others
   labstream.aws.appstream_session:
     stack_name: cad-course
     fleet_name: cad-fleet
@@ -111,13 +111,13 @@ EXAMPLES = r"""
     state: expired
   register: ended
 
-- name: Look at everybody who is on the fleet
+- name: List all sessions on the fleet
   labstream.aws.appstream_session_info:
     fleet_name: cad-fleet
     authentication_types: [API, SAML, USERPOOL, AWS_AD]
   register: on_fleet
 
-- name: Say who else is on it, also in check mode
+- name: Show who else is on it, also in check mode
   ansible.builtin.debug:
     msg: >-
       {{ on_fleet.sessions | rejectattr('state', 'eq', 'EXPIRED')
@@ -134,30 +134,30 @@ EXAMPLES = r"""
 RETURN = r"""
 sessions:
   description:
-    - The sessions that were asked for, in that order, with what the service said of each before it was ended. Besides
-      what is named here, each has what RV(labstream.aws.appstream_session_info#module:sessions) has.
-    - A user who has no session, and a session that is not there, is an entry in which all else is V(null).
+    - The requested sessions in that order, as the service described them before they were ended. Each also has the
+      other keys of RV(labstream.aws.appstream_session_info#module:sessions).
+    - For a user without a session and for a session that does not exist, there is an entry with V(null) for the rest.
   returned: always
   type: list
   elements: dict
   contains:
     id:
-      description: The session. V(null) if the user has none.
+      description: The id of the session. V(null) if the user has none.
       type: str
       returned: always
       sample: 6aa1fe84-0b11-4c0e-9a2c-d1b7a5b9f0a3
     user_id:
-      description: The user. V(null) if the session is not there.
+      description: The id of the user. V(null) if the session does not exist.
       type: str
       returned: always
       sample: anna
     state:
-      description: The state of the session now, in check mode the one that it would have. V(null) if it is not there.
+      description: The state of the session now, in check mode the predicted one. V(null) if it does not exist.
       type: str
       returned: always
       sample: EXPIRED
     connection_state:
-      description: Whether the user was connected before, V(CONNECTED) or V(NOT_CONNECTED). V(null) if not told.
+      description: Whether the user was connected before, V(CONNECTED) or V(NOT_CONNECTED). V(null) if unknown.
       type: str
       returned: always
       sample: CONNECTED
@@ -173,22 +173,22 @@ failures:
   elements: dict
   contains:
     id:
-      description: The session.
+      description: The id of the session.
       type: str
       returned: always
       sample: 6aa1fe84-0b11-4c0e-9a2c-d1b7a5b9f0a3
     user_id:
-      description: The user.
+      description: The id of the user.
       type: str
       returned: always
       sample: anna
     code:
-      description: The service's error code, or this collection's word for the kind of error.
+      description: The service's error code, or this collection's name for the kind of error.
       type: str
       returned: always
       sample: OperationNotPermittedException
     message:
-      description: One sentence.
+      description: The reason.
       type: str
       returned: always
       sample: "Failed to expire the session: OperationNotPermittedException: not now."
@@ -208,7 +208,7 @@ summary:
       returned: always
       sample: 27
     unchanged:
-      description: How many were V(EXPIRED) already or not there.
+      description: How many were already V(EXPIRED) or did not exist.
       type: int
       returned: always
       sample: 2
