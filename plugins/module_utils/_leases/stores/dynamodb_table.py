@@ -2,6 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+# Private to this collection: do not import it from elsewhere, it can change in any release.
+
 """The DynamoDB table for leases: its keys, its settings, and the calls that make it so.
 
 A setting is named as the module's option for it, or as the diff shows it: ``billing_mode``, ``deletion_protection``,
@@ -15,15 +17,20 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from ansible_collections.amazon.aws.plugins.module_utils.tagging import (
-    ansible_dict_to_boto3_tag_list,
-    boto3_tag_list_to_ansible_dict,
-)
+from ansible_collections.amazon.aws.plugins.module_utils.tagging import ansible_dict_to_boto3_tag_list
 
-from ..._errors import AnsibleLeaseTableError, InvalidOption, LeaseStoreError, LeaseTableErrorHandler, quote
+from ..._errors import (
+    InvalidOption,
+    LeaseStoreError,
+    ServiceError,
+    ServiceErrorHandler,
+    call,
+    get_member,
+    quote,
+)
 from .address import is_table_name
 
 SERVICE = "dynamodb"
@@ -45,6 +52,40 @@ MOST_TAGS, LONGEST_TAG_KEY, LONGEST_TAG_VALUE = 50, 128, 256
 _KMS_KEY = re.compile(r"(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/)?[A-Za-z0-9-]{1,64}", re.ASCII)
 
 
+_LOWER_RATE = "switch the table to on-demand billing, or lower concurrency, then run again"
+
+
+class AnsibleLeaseTableError(ServiceError):
+    """A call to DynamoDB, for the lease table, failed."""
+
+    iam_prefix = "dynamodb"
+    resources = "the lease table"
+    remedies: ClassVar[Mapping[str, str]] = {
+        "ProvisionedThroughputExceededException": _LOWER_RATE,
+        "RequestLimitExceeded": _LOWER_RATE,
+        "ResourceInUseException": "the table is being changed, so wait until that is done, then run again",
+        "ResourceNotFoundException": "create it with the playbook labstream.aws.lease_table, or correct its name and "
+        "region, and check that the credentials belong to the right account",
+        "ThrottlingException": _LOWER_RATE,
+    }
+
+    def explain(self) -> str:
+        """Return why the call failed. A denied key is not an action that a policy lacks."""
+        said = self.service_message
+        if self.code.startswith("AccessDenied") and "KMS" in said:
+            return (
+                f"the credentials are not authorized to use the KMS key of the table ({said}): allow that in their "
+                "IAM policy."
+            )
+        return super().explain()
+
+
+class LeaseTableErrorHandler(ServiceErrorHandler):
+    """Decorators for functions that make one DynamoDB call each."""
+
+    _CUSTOM_EXCEPTION = AnsibleLeaseTableError
+
+
 @dataclass(frozen=True)
 class Table:
     """A table as DynamoDB describes it. ``keys`` are names, kinds and types; ``kms_key_arn`` is None for AWS's key."""
@@ -59,16 +100,25 @@ class Table:
 
 @LeaseTableErrorHandler.common_error_handler("describe the table")
 def describe_table(client: Any, **parameters: Any) -> Table:
-    """The table (DescribeTable)."""
-    described = client.describe_table(**parameters)["Table"]
-    types = {each["AttributeName"]: each["AttributeType"] for each in described.get("AttributeDefinitions", [])}
+    """Return the table (DescribeTable)."""
+    return _parse_table(call(client.describe_table, **parameters))
+
+
+@LeaseTableErrorHandler.list_error_handler("describe the table {name!r}")
+def get_table(client: Any, name: str) -> Table | None:
+    """Return the table of that name (DescribeTable), or None."""
+    return _parse_table(call(client.describe_table, TableName=name))
+
+
+def _parse_table(response: Mapping[str, Any]) -> Table:
+    described = get_member(response, "Table")
+    definitions = described.get("AttributeDefinitions", [])
+    types = {get_member(each, "AttributeName"): get_member(each, "AttributeType") for each in definitions}
+    names = [(get_member(key, "AttributeName"), get_member(key, "KeyType")) for key in described.get("KeySchema", [])]
     return Table(
-        arn=described["TableArn"],
-        status=described["TableStatus"],
-        keys=tuple(
-            (key["AttributeName"], key["KeyType"], types[key["AttributeName"]])
-            for key in described.get("KeySchema", [])
-        ),
+        arn=get_member(described, "TableArn"),
+        status=get_member(described, "TableStatus"),
+        keys=tuple((attribute, kind, get_member(types, attribute)) for attribute, kind in names),
         # A table that has always been provisioned has no summary.
         billing_mode=described.get("BillingModeSummary", {}).get("BillingMode") or "PROVISIONED",
         deletion_protection=bool(described.get("DeletionProtectionEnabled")),
@@ -76,42 +126,45 @@ def describe_table(client: Any, **parameters: Any) -> Table:
     )
 
 
-@LeaseTableErrorHandler.common_error_handler("create the table")
-def create_table(client: Any, **parameters: Any) -> None:
-    """Have the table created (CreateTable)."""
-    client.create_table(**parameters)
+@LeaseTableErrorHandler.common_error_handler("create the table {name!r}")
+def create_table(client: Any, name: str, **parameters: Any) -> None:
+    """Create the table (CreateTable)."""
+    call(client.create_table, TableName=name, **parameters)
 
 
-@LeaseTableErrorHandler.common_error_handler("change the table")
-def update_table(client: Any, **parameters: Any) -> str:
-    """Have the table changed; its status then (UpdateTable)."""
-    return client.update_table(**parameters)["TableDescription"]["TableStatus"]
+@LeaseTableErrorHandler.common_error_handler("change the table {name!r}")
+def update_table(client: Any, name: str, **parameters: Any) -> str:
+    """Change the table, and return its status then (UpdateTable)."""
+    response = call(client.update_table, TableName=name, **parameters)
+    return get_member(get_member(response, "TableDescription"), "TableStatus")
 
 
-@LeaseTableErrorHandler.common_error_handler("read the time to live of the table")
+@LeaseTableErrorHandler.common_error_handler("read the time to live of the table {name!r}")
 def describe_time_to_live(client: Any, name: str) -> tuple[str, str | None]:
-    """Its status, and the attribute by which items expire or did so once (DescribeTimeToLive)."""
-    described = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
-    return described["TimeToLiveStatus"], described.get("AttributeName")
+    """Return its status, and the attribute by which items expire or once expired (DescribeTimeToLive)."""
+    described = get_member(call(client.describe_time_to_live, TableName=name), "TimeToLiveDescription")
+    return get_member(described, "TimeToLiveStatus"), described.get("AttributeName")
 
 
-@LeaseTableErrorHandler.common_error_handler("set the time to live of the table")
+@LeaseTableErrorHandler.common_error_handler("set the time to live of the table {name!r}")
 def update_time_to_live(client: Any, name: str, attribute: str) -> None:
-    """Have items expire by that attribute (UpdateTimeToLive)."""
-    client.update_time_to_live(TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": attribute})
+    """Let items expire by that attribute (UpdateTimeToLive)."""
+    specification = {"Enabled": True, "AttributeName": attribute}
+    call(client.update_time_to_live, TableName=name, TimeToLiveSpecification=specification)
 
 
-@LeaseTableErrorHandler.common_error_handler("list the tags of the table")
+@LeaseTableErrorHandler.common_error_handler("list the tags of the table {arn!r}")
 def list_tags(client: Any, arn: str) -> dict[str, str]:
-    """The table's tags (ListTagsOfResource), all pages."""
+    """Return the table's tags (ListTagsOfResource), all pages."""
     pages = client.get_paginator("list_tags_of_resource").paginate(ResourceArn=arn)
-    return boto3_tag_list_to_ansible_dict(pages.build_full_result().get("Tags", []))
+    tags = call(pages.build_full_result).get("Tags", [])
+    return {get_member(tag, "Key"): tag.get("Value", "") for tag in tags}
 
 
-@LeaseTableErrorHandler.common_error_handler("tag the table")
+@LeaseTableErrorHandler.common_error_handler("tag the table {arn!r}")
 def tag_resource(client: Any, arn: str, tags: Mapping[str, str]) -> None:
     """Add or change these tags (TagResource)."""
-    client.tag_resource(ResourceArn=arn, Tags=ansible_dict_to_boto3_tag_list(tags))
+    call(client.tag_resource, ResourceArn=arn, Tags=ansible_dict_to_boto3_tag_list(tags))
 
 
 def validate_table_name(name: str) -> None:
@@ -180,7 +233,7 @@ def find_table(client: Any, name: str) -> Table | None:
     Raises:
         LeaseStoreError: it cannot hold leases; says why.
     """
-    return wait_until_active(client, name) if _describe(client, name) else None
+    return wait_until_active(client, name) if get_table(client, name) else None
 
 
 def create(client: Any, name: str, settings: Mapping[str, Any]) -> bool:
@@ -195,7 +248,7 @@ def create(client: Any, name: str, settings: Mapping[str, Any]) -> bool:
     try:
         create_table(
             client,
-            TableName=name,
+            name,
             AttributeDefinitions=attributes,
             KeySchema=schema,
             **_parameters(settings),
@@ -216,7 +269,7 @@ def wait_until_active(client: Any, name: str) -> Table:
     """
     deadline = time.monotonic() + MAX_WAIT
     while True:
-        table = _describe(client, name)
+        table = get_table(client, name)
         # It is told of a moment after it was created.
         status = table.status if table else "CREATING"
         if table and status == ACTIVE:
@@ -235,15 +288,6 @@ def wait_until_active(client: Any, name: str) -> Table:
     if problem:
         raise LeaseStoreError(f"Table {name!r} cannot hold leases, since {problem}: name another table.")
     return table
-
-
-def _describe(client: Any, name: str) -> Table | None:
-    try:
-        return describe_table(client, TableName=name)
-    except AnsibleLeaseTableError as e:
-        if e.code != "ResourceNotFoundException":
-            raise
-        return None
 
 
 def get_settings(client: Any, name: str, table: Table, *, with_tags: bool) -> dict[str, Any]:
@@ -306,7 +350,7 @@ def change(client: Any, name: str, table: Table, setting: str, value: Any) -> No
         _expire_by(client, name, value)
     else:
         # A description may be of a moment ago, and still say ACTIVE.
-        if update_table(client, TableName=name, **_parameters({setting: value})) != ACTIVE:
+        if update_table(client, name, **_parameters({setting: value})) != ACTIVE:
             time.sleep(PAUSE)
         wait_until_active(client, name)
 
