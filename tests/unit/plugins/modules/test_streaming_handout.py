@@ -378,7 +378,7 @@ def test_a_url_that_was_forgotten_is_not_handed_out(dest, store):
 def test_without_a_store_nobody_has_a_url(dest, tmp_path):
     nowhere = f"sqlite://{tmp_path}/nothing/here.sqlite3"
     assert refused(dest, nowhere, seat())[0] == no_url(nowhere, "1 of 1 seats (anna)")
-    with pytest.raises(InvalidOption, match=r"^lease_store is none, which remembers no URL: name the store"):
+    with pytest.raises(InvalidOption, match=r"^lease_store is none, which stores no URL: name the store"):
         hand_out(dest, "none", seat())
     assert os.listdir(dest.parent) == []
     assert not (tmp_path / "nothing").exists()
