@@ -171,8 +171,10 @@ class ServiceError(AnsibleAWSError, LabstreamError):
 
     @property
     def service_message(self) -> str:
-        """The message of the service's error."""
-        return _to_line(getattr(self.exception, "response", {}).get("Error", {}).get("Message") or "no message")
+        """The message of the service's error. Other exceptions have none, or a response of another kind."""
+        is_answer = isinstance(self.exception, botocore_exceptions.ClientError)
+        error = self.exception.response.get("Error", {}) if is_answer else {}
+        return _to_line(error.get("Message") or "no message")
 
 
 class ServiceErrorHandler(AWSErrorHandler):

@@ -278,7 +278,7 @@ REFUSED = {
     "two sources": ({"roster": ROSTER}, "Give one of appstream_lab_learners and appstream_lab_roster."),
     "two ends": ({"ends_at": "17:00"}, "Give one of appstream_lab_ends_at and appstream_lab_validity."),
     "no zone": ({"validity": None, "ends_at": "17:00"}, "The end of the class '17:00' has no offset from UTC"),
-    "no memory": ({"lease_store": "none"}, "lease_store is none, which remembers no URL"),
+    "no memory": ({"lease_store": "none"}, "lease_store is none, which stores no URL"),
 }
 
 

@@ -416,7 +416,7 @@ def test_what_cannot_be_right_is_refused_before_any_call(simulator: Simulator, c
         (EXPIRE, {"concurrency": 65, **who}, "concurrency is 65, but it must be from 1 to 64."),
         (EXPIRE, {"state": None, **who}, "value of state must be one of: expired"),
         (EXPIRE, {}, "one of the following is required: user_id, user_ids, session_id, session_ids"),
-        (EXPIRE, {"user_id": None}, "Give one of user_id, user_ids, session_id and session_ids: null is no value."),
+        (EXPIRE, {"user_id": None}, "Give one of user_id, user_ids, session_id and session_ids: null is not a value."),
         (EXPIRE, {"session_id": "s-1", **who}, "parameters are mutually exclusive: user_id|user_ids|session_id|"),
         (EXPIRE, {"user_id": "x" * 129}, "user_id is 'xxx"),
         (EXPIRE, {"user_ids": []}, "user_ids is empty: name at least one."),

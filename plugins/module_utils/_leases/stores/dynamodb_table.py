@@ -4,11 +4,11 @@
 
 # Private to this collection: do not import it from elsewhere, it can change in any release.
 
-"""The DynamoDB table for leases: its keys, its settings, and the calls that make it so.
+"""The DynamoDB table for leases: its keys, its settings, and the calls that create and change it.
 
-A setting is named as the module's option for it, or as the diff shows it: ``billing_mode``, ``deletion_protection``,
-``kms_key_id``, ``time_to_live`` (the attribute by which items expire) and ``tags``. Source: the API reference of
-DynamoDB (CreateTable, UpdateTable, UpdateTimeToLive).
+A setting has the name of the module's option for it, or of its entry in the diff: ``billing_mode``,
+``deletion_protection``, ``kms_key_id``, ``time_to_live`` (the attribute by which items expire) and ``tags``. Source:
+the API reference of DynamoDB (CreateTable, UpdateTable, UpdateTimeToLive).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from ..._errors import (
 from .address import is_table_name
 
 SERVICE = "dynamodb"
-# Name, kind and type: strings. The store says what is in them.
+# Name, kind and type. The store defines what they hold.
 KEYS = (("scope", "HASH", "S"), ("holder", "RANGE", "S"))
 # These are the same for every lease table.
 ON_DEMAND = "PAY_PER_REQUEST"
@@ -45,10 +45,10 @@ _PASSING = ("CREATING", "UPDATING")
 # In seconds. A table without items is ACTIVE after a few.
 MAX_WAIT, PAUSE = 300, 2
 
-# What every resource of AWS takes for tags.
-MOST_TAGS, LONGEST_TAG_KEY, LONGEST_TAG_VALUE = 50, 128, 256
+# The limits for tags of all AWS resources.
+MAX_TAGS, MAX_TAG_KEY_LENGTH, MAX_TAG_VALUE_LENGTH = 50, 128, 256
 
-# Not an alias: it may come to stand for another key, and it cannot be compared with what the table has.
+# Not an alias, which can be moved to another key, and cannot be compared with the key of the table.
 _KMS_KEY = re.compile(r"(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/)?[A-Za-z0-9-]{1,64}", re.ASCII)
 
 
@@ -168,10 +168,10 @@ def tag_resource(client: Any, arn: str, tags: Mapping[str, str]) -> None:
 
 
 def validate_table_name(name: str) -> None:
-    """Refuse a name that no table can have.
+    """Reject a name that no table can have.
 
     Raises:
-        InvalidOption: naming the value.
+        InvalidOption: names the value.
     """
     if not is_table_name(name):
         raise InvalidOption(
@@ -181,54 +181,55 @@ def validate_table_name(name: str) -> None:
 
 
 def validate_tags(tags: Mapping[str, Any] | None) -> None:
-    """Refuse tags that no table can have.
+    """Reject tags that no table can have.
 
     Raises:
-        InvalidOption: naming the tag.
+        InvalidOption: names the tag.
     """
-    if tags and len(tags) > MOST_TAGS:
-        raise InvalidOption(f"tags has {len(tags)} tags, but a table has at most {MOST_TAGS}.")
+    if tags and len(tags) > MAX_TAGS:
+        raise InvalidOption(f"tags has {len(tags)} tags, but a table has at most {MAX_TAGS}.")
     for key, value in (tags or {}).items():
-        fits = 0 < len(key) <= LONGEST_TAG_KEY and len(str(value)) <= LONGEST_TAG_VALUE
+        fits = 0 < len(key) <= MAX_TAG_KEY_LENGTH and len(str(value)) <= MAX_TAG_VALUE_LENGTH
         if not fits or key.startswith("aws:") or not f"{key}{value}".isprintable():
             raise InvalidOption(
-                f"tags has {quote(key)}: {quote(value)}, but a key has 1 to {LONGEST_TAG_KEY} printable characters and "
-                f"does not begin with aws:, and a value has at most {LONGEST_TAG_VALUE} of them."
+                f"tags has {quote(key)}: {quote(value)}, but a key has 1 to {MAX_TAG_KEY_LENGTH} printable "
+                f"characters and "
+                f"does not begin with aws:, and a value has at most {MAX_TAG_VALUE_LENGTH} of them."
             )
 
 
 def validate_kms_key_id(kms_key_id: str | None) -> None:
-    """Refuse what is neither the id nor the ARN of a key.
+    """Reject what is neither the id nor the ARN of a key.
 
     Raises:
-        InvalidOption: naming the value.
+        InvalidOption: names the value.
     """
     if kms_key_id is not None and not _KMS_KEY.fullmatch(kms_key_id):
         raise InvalidOption(
-            f"kms_key_id is {quote(kms_key_id)}, but it must be the id or the ARN of a KMS key, and no alias: look the "
-            "key up (DescribeKey)."
+            f"kms_key_id is {quote(kms_key_id)}, but it must be the id or the ARN of a KMS key, not an alias: look up "
+            "the key (DescribeKey)."
         )
 
 
 def find_wrong_keys(table: Table) -> str | None:
-    """Why the table's keys are none for leases, as the rest of a sentence; None if they are right."""
+    """Return why the keys of the table do not fit leases; None if they do."""
     if table.keys == KEYS:
         return None
-    return f"it has the key {_told(table.keys)}, and leases need {_told(KEYS)}"
+    return f"it has the key {_format_keys(table.keys)}, and leases need {_format_keys(KEYS)}"
 
 
-def _told(keys: tuple[tuple[str, str, str], ...]) -> str:
+def _format_keys(keys: tuple[tuple[str, str, str], ...]) -> str:
     return " and ".join(f"{name} ({kind}, {type_})" for name, kind, type_ in keys)
 
 
 def lease_store_url(name: str, region: str, endpoint_url: str | None) -> str:
-    """What to give as ``lease_store`` for the table. The endpoint is in it, since a store has none but its own."""
+    """Return the value of ``lease_store`` for the table. It has the endpoint, since stores do not use the module's."""
     parameters = {"region": region, **({"endpoint_url": endpoint_url} if endpoint_url else {})}
     return f"dynamodb://{name}?{urlencode(parameters, safe=':/')}"
 
 
 def find_table(client: Any, name: str) -> Table | None:
-    """The table, once it is ACTIVE; None if there is none.
+    """Return the table once it is ACTIVE; None if it does not exist.
 
     Raises:
         LeaseStoreError: it cannot hold leases; says why.
@@ -237,10 +238,10 @@ def find_table(client: Any, name: str) -> Table | None:
 
 
 def create(client: Any, name: str, settings: Mapping[str, Any]) -> bool:
-    """Have the table created, with all of these settings that a table can be created with.
+    """Create the table, with those of the settings that it can be created with.
 
     Returns:
-        False if somebody else was faster.
+        False if another run created it.
     """
     attributes = [{"AttributeName": key, "AttributeType": type_} for key, _kind, type_ in KEYS]
     schema = [{"AttributeName": key, "KeyType": kind} for key, kind, _type in KEYS]
@@ -262,21 +263,22 @@ def create(client: Any, name: str, settings: Mapping[str, Any]) -> bool:
 
 
 def wait_until_active(client: Any, name: str) -> Table:
-    """The table, as soon as it is ACTIVE.
+    """Wait until the table is ACTIVE, and return it.
 
     Raises:
-        LeaseStoreError: it is not so after LONGEST_WAIT seconds, never will be, or has other keys.
+        LeaseStoreError: it is not ACTIVE after MAX_WAIT seconds, never will be, or has other keys.
     """
     deadline = time.monotonic() + MAX_WAIT
     while True:
         table = get_table(client, name)
-        # It is told of a moment after it was created.
+        # A new table may not be described yet.
         status = table.status if table else "CREATING"
         if table and status == ACTIVE:
             break
         if status not in _PASSING:
             raise LeaseStoreError(
-                f"Table {name!r} is {status}, so it cannot hold leases: make it ACTIVE, wait until it is gone, or name "
+                f"Table {name!r} is {status}, so it cannot hold leases: make it ACTIVE, wait until it is "
+                f"deleted, or name "
                 "another."
             )
         if time.monotonic() >= deadline:
@@ -291,10 +293,10 @@ def wait_until_active(client: Any, name: str) -> Table:
 
 
 def get_settings(client: Any, name: str, table: Table, *, with_tags: bool) -> dict[str, Any]:
-    """The settings that the table has now.
+    """Return the settings that the table has now.
 
     Raises:
-        LeaseStoreError: it is not free to expire leases.
+        LeaseStoreError: its time to live cannot be used for leases.
     """
     settings: dict[str, Any] = {
         "billing_mode": table.billing_mode,
@@ -311,7 +313,7 @@ def _time_to_live(client: Any, name: str) -> str | None:
     status, attribute = describe_time_to_live(client, name)
     if status == "DISABLING":
         raise LeaseStoreError(
-            f"The time to live of table {name!r} is being switched off, which takes an hour: run again then, or name "
+            f"The time to live of table {name!r} is being disabled, which takes an hour: run again then, or name "
             "another table."
         )
     if status == "DISABLED":
@@ -319,13 +321,13 @@ def _time_to_live(client: Any, name: str) -> str | None:
     if attribute != EXPIRES_BY:
         raise LeaseStoreError(
             f"The items of table {name!r} expire by the attribute {attribute!r}, and leases by {EXPIRES_BY!r}: name "
-            "another table, or switch this one's time to live off (UpdateTimeToLive) and run again an hour later."
+            "another table, or disable the time to live of this one (UpdateTimeToLive) and run again an hour later."
         )
     return attribute
 
 
 def compute_changes(settings: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """What of the settings is not as wanted, with its new value. Tags are added and changed, never removed."""
+    """Return the settings that differ, with their new values. Tags are added and changed, never removed."""
     target = dict(wanted)
     if "tags" in wanted:
         target["tags"] = {**settings["tags"], **wanted["tags"]}
@@ -339,7 +341,7 @@ def _id_of(kms_key_id: str | None) -> str | None:
 
 
 def change(client: Any, name: str, table: Table, setting: str, value: Any) -> None:
-    """Change one setting of an ACTIVE table, and wait until it is ACTIVE again. DynamoDB takes few of them at once.
+    """Change one setting of an ACTIVE table, and wait until it is ACTIVE again. DynamoDB accepts few of them at once.
 
     Raises:
         LeaseStoreError: the table does not become ACTIVE.
@@ -349,7 +351,7 @@ def change(client: Any, name: str, table: Table, setting: str, value: Any) -> No
     elif setting == "time_to_live":
         _expire_by(client, name, value)
     else:
-        # A description may be of a moment ago, and still say ACTIVE.
+        # The next description may still be an older one that says ACTIVE.
         if update_table(client, name, **_parameters({setting: value})) != ACTIVE:
             time.sleep(PAUSE)
         wait_until_active(client, name)
@@ -359,13 +361,13 @@ def _expire_by(client: Any, name: str, attribute: str) -> None:
     try:
         update_time_to_live(client, name, attribute)
     except AnsibleLeaseTableError as e:
-        # So DynamoDB refuses what another run has done meanwhile.
+        # DynamoDB rejects this if another run has done it meanwhile.
         if e.code != "ValidationException" or _time_to_live(client, name) != attribute:
             raise
 
 
 def _parameters(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Of these settings, those that CreateTable and UpdateTable take, as they take them."""
+    """Return the parameters of CreateTable and UpdateTable for those of the settings that they accept."""
     parameters: dict[str, Any] = {}
     if "billing_mode" in settings:
         parameters["BillingMode"] = settings["billing_mode"]

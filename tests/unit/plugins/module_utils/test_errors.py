@@ -248,6 +248,13 @@ def test_the_text_is_one_line_that_ends_as_a_sentence_and_tells_no_url(error, _c
     assert "authenticate" not in text
 
 
+@pytest.mark.parametrize("handler", [NimbleErrorHandler, LeaseTableErrorHandler])
+@pytest.mark.parametrize(("error", "_code", "sentence"), SENTENCES)
+def test_what_no_service_said_is_the_same_for_each_of_them(error, _code, sentence, handler):
+    if not isinstance(error, ClientError):
+        assert str(raised(error, handler)).endswith(sentence)
+
+
 def test_the_error_is_one_of_amazon_aws_and_one_of_ours():
     error = raised(client_error("Odd"))
     assert isinstance(error, AnsibleAppStreamError)

@@ -59,12 +59,12 @@ def described(status="ACTIVE", **more):
             "TableArn": ARN,
             "TableStatus": status,
             "AttributeDefinitions": [
-                {"AttributeName": "seat", "AttributeType": "S"},
+                {"AttributeName": "holder", "AttributeType": "S"},
                 {"AttributeName": "scope", "AttributeType": "S"},
             ],
             "KeySchema": [
                 {"AttributeName": "scope", "KeyType": "HASH"},
-                {"AttributeName": "seat", "KeyType": "RANGE"},
+                {"AttributeName": "holder", "KeyType": "RANGE"},
             ],
             **more,
         }
@@ -166,9 +166,9 @@ def test_the_time_to_live_is_told(dynamodb, status, attribute, told):
         (
             "DISABLING",
             "ends",
-            "The time to live of table 'leases' is being switched off, which takes an hour: run again",
+            "The time to live of table 'leases' is being disabled, which takes an hour: run again",
         ),
-        ("DISABLING", "delete_after", "The time to live of table 'leases' is being switched off, which takes an hour:"),
+        ("DISABLING", "delete_after", "The time to live of table 'leases' is being disabled, which takes an hour:"),
     ],
 )
 def test_a_time_to_live_that_cannot_be_set_is_refused(dynamodb, status, attribute, sentence):
