@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hand-outs of a class: a page for each learner, the lists and the overview, in one task."""
+"""Handouts of a lab: a page for each learner, the lists and the overview, in one task."""
 
 from __future__ import annotations
 
@@ -12,43 +12,40 @@ from tests.tables import Table, number
 
 EMPTY, FIRST, AGAIN = "empty playbook", "first run", "run again"
 # Seconds that the task may take.
-LONGEST = 3
+MAX_SECONDS = 3
 
 
 class Writing:
-    """The task that writes the hand-outs of a class, which has its URLs."""
+    """The task that writes the handouts of a lab whose learners have their URLs."""
 
     def __init__(self, bench: Bench, learners: int) -> None:
         bench.lab()
         self._bench = bench
         self._home = bench.home()
         issued = bench.module(our_task(learners, return_urls=False), self._home)
-        self._seats = [
-            {"learner": entry["user_id"], "name": "A Learner", "seat": entry["user_id"], "scope": issued["scope"]}
-            for entry in issued["streaming_urls"]
-        ]
+        self._seats = [{**entry, "id": entry["user_id"], "name": "A Learner"} for entry in issued["streaming_urls"]]
         self._folder = self._home
         # Files, in each round.
         self.written: dict[str, list[int]] = {EMPTY: [0], FIRST: [], AGAIN: []}
 
     def first(self) -> Measured:
-        """Into an empty folder, under the name of another class."""
+        """Write into an empty folder, under the name of another lab."""
         self._folder = self._bench.home()
         return self._write(FIRST)
 
     def again(self) -> Measured:
-        """Into the folder of the first run."""
+        """Write into the folder of the first run."""
         return self._write(AGAIN)
 
     def _write(self, name: str) -> Measured:
         before, folder = self._files(), self._folder
         arguments = {
             "lab": folder.name,
-            "pages": f"{folder}/pages",
-            "links": f"{folder}/links.csv",
-            "dest": f"{folder}/urls.csv",
-            "overview": f"{folder}/overview.html",
-            "base_url": "https://labs.example.org/class",
+            "pages_dir": f"{folder}/pages",
+            "links_csv": f"{folder}/links.csv",
+            "urls_csv": f"{folder}/urls.csv",
+            "overview_html": f"{folder}/overview.html",
+            "base_url": "https://labs.example.org/lab",
             "starts_at": "2030-11-21T13:00:00+01:00",
             "seats": self._seats,
         }
@@ -57,14 +54,14 @@ class Writing:
         return measured
 
     def _files(self) -> set[tuple[str, int, int]]:
-        """A file that is written is another one."""
+        """Identify files so that a file that was written again differs."""
         paths = [path for path in (*self._folder.glob("*.*"), *self._folder.glob("pages/*")) if path.is_file()]
         return {(str(path), path.stat().st_ino, path.stat().st_mtime_ns) for path in paths}
 
 
 def measure(bench: Bench, sizes: Sizes) -> tuple[list[Table], list[Goal]]:
-    """The table, and the goals."""
-    writing = Writing(bench, sizes.a_class)
+    """Return the table and the goals."""
+    writing = Writing(bench, sizes.lab_size)
     rounds = Rounds({EMPTY: bench.empty_playbook, FIRST: writing.first, AGAIN: writing.again}, sizes.repeat)
     empty = rounds.median(EMPTY)
     rows = []
@@ -73,8 +70,8 @@ def measure(bench: Bench, sizes: Sizes) -> tuple[list[Table], list[Goal]]:
         figures = [one.wall - empty.wall, one.wall, one.cpu, round(one.peak), max(writing.written[name])]
         rows.append([name, *map(number, figures)])
     header = ["Playbook", "Seconds of the task", "In all", "CPU s", "MB", "Files written"]
-    what = f"Hand-outs of {sizes.a_class} learners"
+    what = f"Handouts of {sizes.lab_size} learners"
     return [Table("handouts", header, rows)], [
-        Goal(f"{what}: the task", LONGEST, rounds.each(lambda one: one[FIRST].wall - one[EMPTY].wall), " s"),
+        Goal(f"{what}: the task", MAX_SECONDS, rounds.each(lambda one: one[FIRST].wall - one[EMPTY].wall), " s"),
         Goal(f"{what}, run again: files written in any round", 0, [max(writing.written[AGAIN])]),
     ]
