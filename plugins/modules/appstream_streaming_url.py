@@ -8,40 +8,41 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: appstream_streaming_url
 version_added: 0.1.0
-short_description: Give learners streaming URLs of AppStream 2.0 (WorkSpaces Applications)
+short_description: Create streaming URLs for AppStream 2.0 users
 description:
-  - Gives one learner, or a whole class in one task, URLs that open a streaming session on a stack and fleet.
-  - AppStream creates a new URL at every call and lists none. So this module remembers each URL as a lease in
-    O(lease_store), and reuses it as long as it is good enough. A second run changes nothing.
+  - Creates URLs that open a streaming session on an AppStream 2.0 (WorkSpaces Applications) stack and fleet, for one
+    user or for all users of a lab in one task.
+  - AppStream creates a new URL at every call and lists none. So this module stores each URL as a lease in
+    O(lease_store), and reuses it as long as it is valid for the time asked for. A second run changes nothing.
   - Stack, fleet, their association and the fleet's state are checked before the first URL is issued, also in check
     mode.
-  - AWS calls the service "Amazon WorkSpaces Applications" today. Its API is still named C(appstream).
+  - AWS has renamed the service to Amazon WorkSpaces Applications. Its API is still named C(appstream).
 author:
   - labstream.aws contributors (@labstream)
 options:
   stack_name:
     description:
-      - The stack that the learners use.
+      - The name of the stack.
     type: str
     required: true
   fleet_name:
     description:
-      - The fleet that is associated with the stack.
+      - The name of the fleet, which must be associated with the stack.
     type: str
     required: true
   user_id:
     description:
-      - The one learner to serve, by the id that AppStream knows them by.
-      - 2 to 32 characters out of letters, digits and V(_+=,.@-). The service takes others too, but their URL fails in
-        the browser, so this module refuses them. The filter P(labstream.aws.appstream_user_id#filter) makes a valid id
+      - The id of a single user.
+      - 2 to 32 characters out of letters, digits and V(_+=,.@-). The service accepts others too, but their URL fails in
+        the browser, so this module rejects them. The filter P(labstream.aws.appstream_user_id#filter) makes a valid id
         out of an e-mail address or a name.
-      - The id is the key of the learner's home folder, and each id that is used in a month costs a user fee. Keep it
-        the same from class to class.
+      - The id is the key of the user's home folder, and each id that is used in a month costs a user fee. Keep it the
+        same from lab to lab.
       - Mutually exclusive with O(users). One of them is required, unless O(state=absent) and O(lab) is set.
     type: str
   users:
     description:
-      - The learners to serve, as many as you like. This is much faster than a loop over the module.
+      - The users, as many as you like. This is much faster than a loop over the module.
       - Mutually exclusive with O(user_id).
     type: list
     elements: dict
@@ -51,56 +52,68 @@ options:
           - As O(user_id).
         type: str
         required: true
+      id:
+        description:
+          - What identifies the learner in your roster, returned unchanged. It is not sent to AWS and not stored.
+        type: str
+      name:
+        description:
+          - The learner's name, returned unchanged. It is not sent to AWS and not stored.
+        type: str
+      email:
+        description:
+          - The learner's e-mail address, returned unchanged. It is not sent to AWS and not stored.
+        type: str
       application_id:
         description:
-          - The application to start for this learner, instead of O(application_id).
+          - The application to start for this user, instead of O(application_id).
         type: str
       session_context:
         description:
-          - What the applications of this learner are told, instead of O(session_context).
+          - The session context of this user, instead of O(session_context).
         type: str
   application_id:
     description:
       - The name of the application to start. V(Desktop) is the desktop, on a fleet that shows one.
-      - By default the learner chooses.
+      - By default the user chooses.
     type: str
   session_context:
     description:
       - A text that applications find in the environment variable E(APPSTREAM_SESSION_CONTEXT), such as a course id.
-      - Learners can see and change it in their URL. Put no secret into it.
+      - Users can see and change it in their URL. Do not put a secret into it.
     type: str
   validity:
     description:
-      - For how many seconds a URL works after it was issued, from 1 to 604800 (7 days).
+      - The number of seconds that a URL is valid after it was issued, from 1 to 604800 (7 days).
       - 60 if neither this nor O(valid_until) is given, as in the API.
       - A lease that was issued for another validity is not reused.
       - Mutually exclusive with O(valid_until).
     type: int
   valid_until:
     description:
-      - The moment until which the URLs must work, such as the end of the class, as ISO 8601 with an offset from UTC.
-      - Each validity is computed when the URL is issued, so a later run for the same moment changes nothing. The URL
+      - The time until which the URLs must be valid, such as the end of the lab, as ISO 8601 with an offset from UTC.
+      - Each validity is computed when the URL is issued, so a later run for the same time changes nothing. The URL
         works a few seconds longer, since not all servers of the service have the same clock.
-      - If it is more than 7 days off, URLs are issued for 7 days, and RV(renew_before) says when to run again.
+      - If it is more than 7 days away, URLs are issued for 7 days, and RV(renew_before) says when to run again.
       - Mutually exclusive with O(validity).
     type: str
   min_remaining:
     description:
-      - With O(validity), a lease is reused only if its URL works for at least this many seconds more. By default a
+      - With O(validity), a lease is reused only if its URL is valid for at least this many more seconds. By default a
         tenth of O(validity), at most 900. Must be less than O(validity).
-      - With O(valid_until) only that moment counts, unless it is more than 7 days off. Then a lease is reused if its
-        URL works for at least this many seconds more, by default one day.
+      - With O(valid_until) only that time counts, unless it is more than 7 days away. Then a lease is reused if its URL
+        is valid for at least this many more seconds, by default one day.
     type: int
 attributes:
   check_mode:
     support: full
     details:
-      - Everything but issuing and remembering is done. RV(streaming_urls[].streaming_url) and
-        RV(streaming_urls[].expires) are V(null) for a URL that would be issued.
+      - Everything but issuing and storing is done. RV(streaming_urls[].streaming_url) and RV(streaming_urls[].expires)
+        are V(null) for a URL that would be issued.
   diff_mode:
     support: full
     details:
-      - Shows learners and when their URLs expire, never a URL.
+      - Shows users and when their URLs expire, never a URL.
   idempotent:
     support: partial
     details:
@@ -126,13 +139,15 @@ extends_documentation_fragment:
 EXAMPLES = r"""
 # Note: These examples set neither authentication details nor the region, see the AWS Guide for details.
 
-- name: Give a class its URLs until the end of the lesson
+- name: Create URLs that are valid until the end of a lab
   labstream.aws.appstream_streaming_url:
     stack_name: cad-course
     fleet_name: cad-fleet
     users:
       - user_id: anna
+        email: anna@example.org
       - user_id: ben
+        email: ben@example.org
         session_context: unit-7
     valid_until: "2026-11-21T17:00:00+01:00"
     lab: cad-2026-11-21
@@ -141,13 +156,13 @@ EXAMPLES = r"""
 
 - name: Send each learner their URL
   community.general.mail:
-    to: "{{ item.user_id }}@example.org"
+    to: "{{ item.email }}"
     subject: Your desktop for today
     body: "It works until {{ item.expires }}: {{ item.streaming_url }}"
   loop: "{{ lab_urls.streaming_urls }}"
   no_log: true # a streaming URL is a password
 
-- name: Issue and remember URLs, and show none of them
+- name: Issue and store URLs without returning them
   labstream.aws.appstream_streaming_url:
     stack_name: cad-course
     fleet_name: cad-fleet
@@ -155,7 +170,7 @@ EXAMPLES = r"""
     validity: 28800
     return_urls: false
 
-- name: A new URL for one learner, whose old one was passed around
+- name: Create a new URL for one user whose previous one has leaked
   labstream.aws.appstream_streaming_url:
     stack_name: cad-course
     fleet_name: cad-fleet
@@ -165,7 +180,7 @@ EXAMPLES = r"""
   register: new_url
   no_log: true # a streaming URL is a password
 
-- name: Forget all URLs of a class
+- name: Release all URLs of a lab
   labstream.aws.appstream_streaming_url:
     stack_name: cad-course
     fleet_name: cad-fleet
@@ -176,53 +191,90 @@ EXAMPLES = r"""
 RETURN = r"""
 streaming_urls:
   description:
-    - What each learner got, in the order in which they were asked for. Empty with O(state=absent).
-    - In a failed result every URL is V(null). What was issued is remembered, and the next run returns it.
+    - The URLs, in the order in which they were asked for. Empty with O(state=absent).
+    - In a failed result every URL is V(null). What was issued is stored, and the next run returns it.
   returned: always
   type: list
   elements: dict
   contains:
+    id:
+      description: The O(users[].id) that was given. V(null) if none.
+      type: str
+      returned: always
+      sample: "4711"
+    name:
+      description: The O(users[].name) that was given. V(null) if none.
+      type: str
+      returned: always
+      sample: Anna Example
+    email:
+      description: The O(users[].email) that was given. V(null) if none.
+      type: str
+      returned: always
+      sample: anna@example.org
     user_id:
-      description: The learner.
+      description: The user.
       type: str
       returned: always
       sample: anna
-    streaming_url:
-      description:
-        - The URL. It is a password.
-        - V(null) if it would be issued (check mode) or could not be issued, and wherever O(return_urls=false) or the
-          task failed.
-      type: str
-      returned: always
-      sample: https://appstream2.eu-central-1.aws.amazon.com/authenticate?parameters=EXAMPLE
-    expires:
-      description: Until when the URL works, in UTC. V(null) if there is none.
-      type: str
-      returned: always
-      sample: "2026-11-21T16:00:00Z"
     application_id:
       description: The application that the URL opens. V(null) if none.
       type: str
       returned: always
       sample: Desktop
     session_context:
-      description: The session context that the URL carries. V(null) if none.
+      description: The session context of the URL. V(null) if none.
       type: str
       returned: always
       sample: unit-7
+    streaming_url:
+      description:
+        - The URL. It is a password.
+        - V(null) if it would be issued (check mode) or could not be issued, and always if O(return_urls=false) or the
+          task failed.
+      type: str
+      returned: always
+      sample: https://appstream2.eu-central-1.aws.amazon.com/authenticate?parameters=EXAMPLE
+    expires:
+      description: When the URL expires, in UTC. V(null) if there is none.
+      type: str
+      returned: always
+      sample: "2026-11-21T16:00:00Z"
     issued:
       description: Whether this run issued the URL, or would issue it in check mode.
       type: bool
       returned: always
       sample: true
+    lease:
+      description:
+        - The key of the lease, the same in every run. M(labstream.aws.streaming_handout) finds the URL by it.
+        - It is opaque, and has neither the URL nor the session context.
+      type: str
+      returned: always
+      sample: lease1.WyJhcHBzdHJlYW18RVhBTVBMRSIsImFubmEiLCIiXQ
 failures:
-  description: The learners that got no URL, and why.
+  description: The users that got no URL, and why.
   returned: always
   type: list
   elements: dict
   contains:
+    id:
+      description: The O(users[].id) that was given. V(null) if none.
+      type: str
+      returned: always
+      sample: "4712"
+    name:
+      description: The O(users[].name) that was given. V(null) if none.
+      type: str
+      returned: always
+      sample: Ben Example
+    email:
+      description: The O(users[].email) that was given. V(null) if none.
+      type: str
+      returned: always
+      sample: ben@example.org
     user_id:
-      description: The learner.
+      description: The user.
       type: str
       returned: always
       sample: ben
@@ -242,7 +294,7 @@ failures:
       returned: always
       sample: ResourceNotAvailableException
     message:
-      description: One sentence.
+      description: The reason.
       type: str
       returned: always
       sample: "Failed to create a streaming URL: ResourceNotAvailableException: no capacity."
@@ -252,7 +304,7 @@ summary:
   type: dict
   contains:
     requested:
-      description: How many URLs, or leases to forget, were asked for.
+      description: How many URLs, or leases to release, were asked for.
       type: int
       returned: always
       sample: 30
@@ -267,24 +319,24 @@ summary:
       returned: always
       sample: 27
     failed:
-      description: How many learners got no URL.
+      description: How many users got no URL.
       type: int
       returned: always
       sample: 1
-    forgotten:
-      description: How many leases were forgotten, or would be in check mode.
+    released:
+      description: How many leases were released, or would be in check mode.
       type: int
       returned: always
       sample: 0
     earliest_expiry:
-      description: When the first of the URLs stops working, in UTC.
+      description: When the first of the URLs expires, in UTC. V(null) if there is none.
       type: str
       returned: always
       sample: "2026-11-21T16:00:00Z"
 renew_before:
   description:
-    - The moment before which to run again, in UTC, if O(valid_until) is too far off for one URL to last.
-    - Else V(null).
+    - The time before which to run again, in UTC, if O(valid_until) is too far away for one URL to last.
+    - Otherwise V(null).
   returned: always
   type: str
   sample: "2026-11-28T16:00:00Z"
@@ -305,7 +357,7 @@ region:
   sample: eu-central-1
 scope:
   description:
-    - The part of the lease store that holds the leases of this stack and fleet. Other modules find the URLs by it.
+    - The part of the lease store that has the leases of this stack and fleet.
     - V(null) if the task failed before it was known.
   returned: always
   type: str
@@ -318,8 +370,8 @@ ansible_facts:
   contains:
     appstream_streaming_urls:
       description:
-        - The learners of this task by user id. For each a list with one entry per application and session context.
-        - An entry is one of RV(streaming_urls) without its URL.
+        - The users of this task by user id. For each a list with one entry per application and session context.
+        - An entry is one of RV(streaming_urls) without URL, id, name and email.
       type: dict
       returned: always
       sample:
@@ -327,6 +379,7 @@ ansible_facts:
           - application_id: null
             expires: "2026-11-21T16:00:00Z"
             issued: true
+            lease: lease1.WyJhcHBzdHJlYW18RVhBTVBMRSIsImFubmEiLCIiXQ
             session_context: unit-7
             user_id: anna
 """

@@ -8,21 +8,21 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: nimble_session_stream
 version_added: 0.1.0
-short_description: Give sessions of Nimble Studio (closed by AWS) streams with URLs
+short_description: Create streams for Nimble Studio sessions (API closed by AWS)
 description:
   - AWS has closed the API of Nimble Studio. Cloud studios ended in June 2024, and the AWS SDKs dropped their clients in
-    October 2024. So this module is of use only with another endpoint that speaks the API, given in O(endpoint_url). It
-    brings the description of the service along, so any current boto3 will do.
-  - For labs on AWS, use M(labstream.aws.appstream_streaming_url). A class moves there by giving each learner a user id
+    October 2024. So this module is of use only with another endpoint that implements the API, given in O(endpoint_url).
+    It includes the description of the service, so any current boto3 can be used.
+  - For labs on AWS, use M(labstream.aws.appstream_streaming_url). A lab moves there by giving each learner a user id
     in place of a session, and O(labstream.aws.appstream_streaming_url#module:validity) in place of
     O(expiration_in_seconds).
   - Without O(endpoint_url), AWS's own endpoint is tried once, with a timeout of 5 seconds, before anything else.
-  - Gives one session, or the sessions of a whole class in one task, streams that a browser opens.
-  - The service creates a stream at every call and lists none. So this module remembers each stream as a lease in
-    O(lease_store), and reuses it as long as the service says that it is V(READY) and it is good enough. A second run
-    changes nothing. The lease holds the stream's id and no URL.
+  - Creates streams that a browser opens, for one session or for all sessions of a lab in one task.
+  - The service creates a stream at every call and lists none. So this module stores each stream as a lease in
+    O(lease_store), and reuses it as long as the service says that it is V(READY) and it is valid for the time asked
+    for. A second run changes nothing. The lease has the stream's id and no URL.
   - Before a stream is created, a random token is stored. A run that was interrupted, or that runs beside another, uses
-    the same token, and the service then gives it the same stream.
+    the same token, and the service then returns the same stream.
 author:
   - labstream.aws contributors (@labstream)
 options:
@@ -33,53 +33,80 @@ options:
     required: true
   session_id:
     description:
-      - The one session to serve.
-      - Mutually exclusive with O(session_ids). One of them is required, unless O(state=absent) and O(lab) is set.
+      - The id of a single session.
+      - Mutually exclusive with O(session_ids) and O(sessions). One of them is required, unless O(state=absent) and
+        O(lab) is set.
     type: str
   session_ids:
     description:
-      - The sessions to serve, as many as you like. This is much faster than a loop over the module.
-      - Mutually exclusive with O(session_id).
+      - The ids of the sessions, as many as you like. This is much faster than a loop over the module.
+      - Mutually exclusive with O(session_id) and O(sessions).
     type: list
     elements: str
+  sessions:
+    description:
+      - The sessions, as O(session_ids), with what identifies their learners.
+      - Mutually exclusive with O(session_id) and O(session_ids).
+    type: list
+    elements: dict
+    suboptions:
+      session_id:
+        description:
+          - The id of the session.
+        type: str
+        required: true
+      id:
+        description:
+          - What identifies the learner in your roster, returned unchanged. It is not sent to the service and not
+            stored.
+        type: str
+      name:
+        description:
+          - The learner's name, returned unchanged. It is not sent to the service and not stored.
+        type: str
+      email:
+        description:
+          - The learner's e-mail address, returned unchanged. It is not sent to the service and not stored.
+        type: str
   expiration_in_seconds:
     description:
-      - For how many seconds a stream works after it was created, from 60 to 3600.
-      - A lease of a stream that was created for another time is not reused.
+      - The number of seconds that a stream is valid after it was created, from 60 to 3600.
+      - A lease of a stream that was created with another value is not reused.
     type: int
     default: 3600
   client_token:
     description:
       - The token to create the stream with, 1 to 64 printable ASCII characters. By default it is random.
-      - The service gives the same stream for the same token, also one that was forgotten. So give another token once
-        that stream is gone, or is not to be used any more.
-      - A lease that is current is reused, whatever its token was.
+      - The service returns the same stream for the same token, also one that was released. So give another token once
+        that stream no longer exists, or is not to be used any more.
+      - A reusable lease is reused, whatever its token was.
       - Only with O(session_id), and not with O(force=true).
     type: str
   wait:
     description:
-      - Whether to wait until each stream is V(READY). Only then has it a URL.
-      - With V(false), a new stream is returned as it is, which is usually V(CREATE_IN_PROGRESS). The next run goes on
+      - Whether to wait until each stream is V(READY). Only then does it have a URL.
+      - With V(false), a new stream is returned as it is, which is usually V(CREATE_IN_PROGRESS). The next run continues
         with the same stream.
     type: bool
     default: true
   wait_timeout:
     description:
-      - For how many seconds to wait for each stream, from 1 to 3600, counted from when it was created or found.
-      - A stream that is not V(READY) by then makes the task fail. It is remembered, and the next run waits on for it.
+      - The number of seconds to wait for each stream, from 1 to 3600, counted from when it was created or found.
+      - A stream that is not V(READY) by then makes the task fail. It is stored, and the next run continues to wait for
+        it.
     type: int
     default: 150
   min_remaining:
     description:
-      - A lease is reused only if its stream works for at least this many seconds more. By default a tenth of
+      - A lease is reused only if its stream is valid for at least this many more seconds. By default a tenth of
         O(expiration_in_seconds). Must be less than O(expiration_in_seconds).
     type: int
 attributes:
   check_mode:
     support: full
     details:
-      - Everything but creating and remembering is done. A session without a current lease is looked up, and fails
-        unless it is V(READY), as it would if the stream were created. What is not known yet is V(null) in RV(streams).
+      - Everything but creating and storing is done. A session without a reusable lease is described, and fails unless
+        it is V(READY), as it would if the stream were created. What is not known yet is V(null) in RV(streams).
   diff_mode:
     support: full
     details:
@@ -109,26 +136,28 @@ extends_documentation_fragment:
 EXAMPLES = r"""
 # Note: These examples set neither authentication details nor the region, see the AWS Guide for details.
 
-- name: Give the sessions of a class their streams
+- name: Create streams for the sessions of a lab
   labstream.aws.nimble_session_stream:
     endpoint_url: https://studio.example.org
     studio_id: us-west-2-example
-    session_ids:
-      - session-anna
-      - session-ben
+    sessions:
+      - session_id: session-anna
+        email: anna@example.org
+      - session_id: session-ben
+        email: ben@example.org
     lab: painting-2026-11-21
   register: lab_streams
   no_log: true # the URL of a stream is a password
 
 - name: Send each learner their URL
   community.general.mail:
-    to: "{{ item.owned_by }}@example.org"
+    to: "{{ item.email }}"
     subject: Your desktop for the next hour
     body: "It works until {{ item.expires_at }}: {{ item.url }}"
   loop: "{{ lab_streams.streams }}"
   no_log: true # the URL of a stream is a password
 
-- name: Begin to create streams, and show no URL
+- name: Begin to create streams without returning URLs
   labstream.aws.nimble_session_stream:
     endpoint_url: https://studio.example.org
     studio_id: us-west-2-example
@@ -136,7 +165,7 @@ EXAMPLES = r"""
     wait: false
     return_urls: false
 
-- name: One stream for each build of a pipeline
+- name: Create one stream for each build of a pipeline
   labstream.aws.nimble_session_stream:
     endpoint_url: https://studio.example.org
     studio_id: us-west-2-example
@@ -146,7 +175,7 @@ EXAMPLES = r"""
   register: stream
   no_log: true # the URL of a stream is a password
 
-- name: Forget all streams of a class
+- name: Release all streams of a lab
   labstream.aws.nimble_session_stream:
     endpoint_url: https://studio.example.org
     studio_id: us-west-2-example
@@ -157,13 +186,28 @@ EXAMPLES = r"""
 RETURN = r"""
 streams:
   description:
-    - What each session got, in the order in which they were asked for. Empty with O(state=absent).
-    - In a failed result every URL is V(null). What was created is remembered, unless O(lease_store=none), and the next
-      run returns it.
+    - The streams, in the order in which they were asked for. Empty with O(state=absent).
+    - In a failed result every URL is V(null). What was created is stored, unless O(lease_store=none), and the next run
+      returns it.
   returned: always
   type: list
   elements: dict
   contains:
+    id:
+      description: The O(sessions[].id) that was given. V(null) if none.
+      type: str
+      returned: always
+      sample: "4711"
+    name:
+      description: The O(sessions[].name) that was given. V(null) if none.
+      type: str
+      returned: always
+      sample: Anna Example
+    email:
+      description: The O(sessions[].email) that was given. V(null) if none.
+      type: str
+      returned: always
+      sample: anna@example.org
     session_id:
       description: The session.
       type: str
@@ -175,7 +219,7 @@ streams:
       returned: always
       sample: stream-0123456789
     state:
-      description: What the service said last of the stream. V(null) if there is none.
+      description: The last state that the service returned of the stream. V(null) if there is none.
       type: str
       returned: always
       sample: READY
@@ -187,7 +231,7 @@ streams:
     url:
       description:
         - The stream's URL. It is a password.
-        - V(null) if the stream is not V(READY), and wherever O(return_urls=false) or the task failed.
+        - V(null) if the stream is not V(READY), and always if O(return_urls=false) or the task failed.
       type: str
       returned: always
       sample: https://studio.example.org/authenticate?parameters=EXAMPLE
@@ -197,12 +241,12 @@ streams:
       returned: always
       sample: "2026-11-21T15:00:00Z"
     created_by:
-      description: Who created the stream, as the service says it. V(null) if it does not, or there is no stream.
+      description: Who created the stream. V(null) if the service does not say, or there is no stream.
       type: str
       returned: always
       sample: arn:aws:iam::123456789012:user/instructor
     expires_at:
-      description: Until when the stream's URL works, in UTC. V(null) if there is none.
+      description: When the stream expires, in UTC. V(null) if there is none.
       type: str
       returned: always
       sample: "2026-11-21T16:00:00Z"
@@ -216,12 +260,34 @@ streams:
       type: bool
       returned: always
       sample: true
+    lease:
+      description:
+        - The key of the lease, the same in every run. M(labstream.aws.streaming_handout) finds the stream by it.
+        - It is opaque.
+      type: str
+      returned: always
+      sample: lease1.WyJuaW1ibGV8RVhBTVBMRSIsInNlc3Npb24tYW5uYSIsIiJd
 failures:
   description: The sessions that got no stream, and why.
   returned: always
   type: list
   elements: dict
   contains:
+    id:
+      description: The O(sessions[].id) that was given. V(null) if none.
+      type: str
+      returned: always
+      sample: "4712"
+    name:
+      description: The O(sessions[].name) that was given. V(null) if none.
+      type: str
+      returned: always
+      sample: Ben Example
+    email:
+      description: The O(sessions[].email) that was given. V(null) if none.
+      type: str
+      returned: always
+      sample: ben@example.org
     session_id:
       description: The session.
       type: str
@@ -233,7 +299,7 @@ failures:
       returned: always
       sample: NotReady
     message:
-      description: One sentence.
+      description: The reason.
       type: str
       returned: always
       sample: "Session 'session-ben' does not exist in studio 'us-west-2-example': check both ids."
@@ -243,7 +309,7 @@ summary:
   type: dict
   contains:
     requested:
-      description: How many streams, or leases to forget, were asked for.
+      description: How many streams, or leases to release, were asked for.
       type: int
       returned: always
       sample: 30
@@ -262,20 +328,20 @@ summary:
       type: int
       returned: always
       sample: 1
-    forgotten:
-      description: How many leases were forgotten, or would be in check mode.
+    released:
+      description: How many leases were released, or would be in check mode.
       type: int
       returned: always
       sample: 0
     earliest_expiry:
-      description: When the first of the streams expires, in UTC.
+      description: When the first of the streams expires, in UTC. V(null) if there is none.
       type: str
       returned: always
       sample: "2026-11-21T16:00:00Z"
 studio_arn:
   description:
-    - The studio's ARN. V(null) if the task failed before it was known, or if the studio is gone and nothing is
-      remembered of it.
+    - The studio's ARN. V(null) if the task failed before it was known, or if the studio no longer exists and
+      nothing is stored of it.
   returned: always
   type: str
   sample: arn:aws:nimble:us-west-2:123456789012:studio/us-west-2-example
@@ -286,7 +352,7 @@ region:
   sample: us-west-2
 scope:
   description:
-    - The part of the lease store that holds the leases of this studio. V(null) as RV(studio_arn).
+    - The part of the lease store that has the leases of this studio. V(null) as RV(studio_arn).
   returned: always
   type: str
   sample: nimble|studio.example.org|arn:aws:nimble:us-west-2:123456789012:studio/us-west-2-example
@@ -296,7 +362,8 @@ ansible_facts:
   type: dict
   contains:
     nimble_session_streams:
-      description: The sessions of this task by their ids. An entry is one of RV(streams) without its URL.
+      description:
+        - The sessions of this task by their ids. An entry is one of RV(streams) without URL, id, name and email.
       type: dict
       returned: always
       sample:
@@ -305,6 +372,7 @@ ansible_facts:
           created_by: arn:aws:iam::123456789012:user/instructor
           expires_at: "2026-11-21T16:00:00Z"
           issued: true
+          lease: lease1.WyJuaW1ibGV8RVhBTVBMRSIsInNlc3Npb24tYW5uYSIsIiJd
           owned_by: anna
           session_id: session-anna
           state: READY

@@ -8,25 +8,24 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: streaming_lease_info
 version_added: 0.1.0
-short_description: Look at the leases of streaming URLs
+short_description: Gather information about leases of streaming URLs
 description:
-  - Tells from the lease store who has a streaming URL, for what and until when. Nothing is issued.
-  - Given a URL, tells whose it is, also when it has expired or was forgotten. It is found by its SHA-256.
-  - Without options that select, all leases of the store are told. In DynamoDB, this and a search without O(scope)
+  - Returns from the lease store who has a streaming URL, for what and until when. Nothing is issued.
+  - Given a URL, returns whose it is, also when it has expired or was released. It is found by its SHA-256 hash.
+  - Without options that select, all leases of the store are returned. In DynamoDB, this and a search without O(scope)
     read the whole table.
-  - The names of hand-out pages, which the store remembers too, are not told.
-  - It asks neither AppStream nor Nimble Studio. What still works is judged by the clock of the host of this task.
+  - It calls neither AppStream nor Nimble Studio. Whether a URL still works is judged by the clock of the host that the
+    task runs on.
 author:
   - labstream.aws contributors (@labstream)
 options:
   scope:
     description:
-      - Only leases of this scope, as the modules that issue return it. It stands for a stack and fleet, or for a
-        studio.
+      - Only leases of this scope, as modules return it. It stands for a stack and fleet, or for a studio.
     type: str
-  seats:
+  holders:
     description:
-      - Only leases of these seats. A seat is a user id of AppStream or a session of Nimble Studio.
+      - Only leases of these holders. A holder is a user id of AppStream or a session of Nimble Studio.
     type: list
     elements: str
   lab:
@@ -35,11 +34,11 @@ options:
     type: str
   min_remaining:
     description:
-      - Only leases whose URL works for at least this many seconds more. V(1) leaves out all that do not work any more.
+      - Only leases whose URL works for at least this many more seconds. V(1) excludes all that do not work any more.
     type: int
   max_remaining:
     description:
-      - Only leases whose URL works for at most this many seconds more, such as those to be renewed soon.
+      - Only leases whose URL works for at most this many more seconds, such as those to be renewed soon.
     type: int
   streaming_url:
     description:
@@ -49,12 +48,12 @@ options:
     type: str
   url_sha256:
     description:
-      - Only the lease of the URL with this SHA-256, in hexadecimal.
+      - Only the lease of the URL with this SHA-256 hash, in hexadecimal.
       - Never give the URL itself here. That is what O(streaming_url) is for, which is kept out of logs.
     type: str
   return_urls:
     description:
-      - Whether the result carries the URLs that still work. A URL is a password, so set C(no_log) on the task then.
+      - Whether to return the URLs that still work. A URL is a password, so set C(no_log) on the task then.
     type: bool
     default: false
 attributes:
@@ -84,23 +83,23 @@ extends_documentation_fragment:
 EXAMPLES = r"""
 # Note: These examples set neither authentication details nor the region, see the AWS Guide for details.
 
-- name: Look who has a URL for the class that works for five minutes more
+- name: List who has a URL for the lab that works for five more minutes
   labstream.aws.streaming_lease_info:
     lease_store: dynamodb://labstream-leases
     lab: cad-2026-11-21
     min_remaining: 300
-  register: class_leases
+  register: lab_leases
 
-- name: Say whose URL was found in a chat
+- name: Find whose URL was posted in a chat
   labstream.aws.streaming_lease_info:
     streaming_url: "{{ found_url }}"
   register: found
-  # found.leases[0].seat is the learner
+  # found.leases[0].holder is the user id
 
-- name: Find all that is stored of a learner
+- name: Find all that is stored about a learner
   labstream.aws.streaming_lease_info:
-    seats: [anna]
-  register: of_anna
+    holders: [anna]
+  register: leases_of_anna
 
 - name: Remove it, on one stack and fleet
   labstream.aws.appstream_streaming_url:
@@ -113,11 +112,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 leases:
-  description: The leases, ordered by scope, seat and purpose.
+  description: The leases, ordered by scope, holder and purpose.
   returned: always
   type: list
   elements: dict
   contains:
+    lease:
+      description: The key of the lease, as the modules that issue return it.
+      type: str
+      returned: always
+      sample: lease1.WyJhcHBzdHJlYW18RVhBTVBMRSIsImFubmEiLCIiXQ
     provider:
       description: V(appstream) or V(nimble).
       type: str
@@ -129,8 +133,8 @@ leases:
       returned: always
       sample: >-
         appstream|appstream2.eu-central-1.amazonaws.com|arn:aws:appstream:eu-central-1:123456789012:stack/cad-course|arn:aws:appstream:eu-central-1:123456789012:fleet/cad-fleet
-    seat:
-      description: The user id, or the session of Nimble Studio.
+    holder:
+      description: The user id of AppStream, or the session of Nimble Studio.
       type: str
       returned: always
       sample: anna
@@ -140,7 +144,7 @@ leases:
       returned: always
       sample: Desktop
     session_context:
-      description: The session context that the URL carries. V(null) if none.
+      description: The session context of the URL. V(null) if none.
       type: str
       returned: always
       sample: unit-7
@@ -150,29 +154,30 @@ leases:
       returned: always
       sample: cad-2026-11-21
     issued:
-      description: When the URL was issued, in UTC; while RV(leases[].stream_id) is to come, when its creation began.
+      description:
+        - When the URL was issued, in UTC; while RV(leases[].stream_id) is not known yet, when its creation began.
       type: str
       returned: always
       sample: "2026-11-21T13:00:00Z"
     expires:
-      description: Until when the URL works, in UTC.
+      description: When the URL expires, in UTC.
       type: str
       returned: always
       sample: "2026-11-21T16:00:00Z"
     remaining:
       description:
-        - For how many seconds the URL works from now on. 0 if it has expired.
-        - A URL that was forgotten works until it expires, since the service cannot revoke it.
+        - How many more seconds the URL works. 0 if it has expired.
+        - A URL that was released works until it expires, since the service cannot revoke it.
       type: int
       returned: always
       sample: 9000
-    forgotten:
-      description: When the lease was forgotten, in UTC. V(null) if it was not.
+    released_at:
+      description: When the lease was released, in UTC. V(null) if it was not.
       type: str
       returned: always
       sample: null
     url_sha256:
-      description: The SHA-256 of the URL. V(null) for Nimble Studio.
+      description: The SHA-256 hash of the URL. V(null) for Nimble Studio.
       type: str
       returned: always
       sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
@@ -183,8 +188,8 @@ leases:
       sample: null
     streaming_url:
       description:
-        - The URL, with O(return_urls=true), if it still works and was not forgotten. It is a password.
-        - Else V(null), and always for Nimble Studio.
+        - The URL, with O(return_urls=true), if it still works and was not released. It is a password.
+        - Otherwise V(null), and always for Nimble Studio.
       type: str
       returned: always
       sample: null
@@ -203,13 +208,13 @@ summary:
       type: int
       returned: always
       sample: 28
-    forgotten:
-      description: How many of them were forgotten.
+    released:
+      description: How many of them were released.
       type: int
       returned: always
       sample: 1
     earliest_expiry:
-      description: When the first of those that still work stops working, in UTC. V(null) if none works.
+      description: When the first of those that still work expires, in UTC. V(null) if none works.
       type: str
       returned: always
       sample: "2026-11-21T16:00:00Z"

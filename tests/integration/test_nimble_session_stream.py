@@ -110,7 +110,7 @@ def test_one_session_gets_a_stream_whose_url_opens_it(
             "issued": 1,
             "reused": 0,
             "failed": 0,
-            "forgotten": 0,
+            "released": 0,
             "earliest_expiry": entry["expires_at"],
         },
         "studio_arn": ARN,
@@ -237,7 +237,7 @@ def test_a_stream_that_takes_too_long_is_waited_for_by_the_next_run(
     [stream] = studio.streams()
     assert reasons(failed) == {
         "seat-01": f"Stream '{stream['streamId']}' of session 'seat-01' is still CREATE_IN_PROGRESS after 1 "
-        "seconds: raise wait_timeout, or run again to wait on for the remembered stream."
+        "seconds: raise wait_timeout, or run again to continue waiting for it."
     }
     assert reasons(failed)["seat-01"].rstrip(".") in failed.msg
     assert stream_ids(failed) == [stream["streamId"]]
@@ -285,7 +285,7 @@ def test_a_stream_that_will_never_be_ready_fails_its_session_at_once_and_no_othe
     }
     assert {failure["code"] for failure in failed.result["failures"]} == {"NotReady"}
     assert failed.msg.startswith("5 of 6 got no streaming URL: seat-0: Stream ")
-    assert "The others are remembered" in failed.msg
+    assert "The others are stored" in failed.msg
     assert set(urls(failed)) == {None}
     assert Counter(stream["sessionId"] for stream in simulator.streams()) == dict.fromkeys(args["session_ids"], 1)
 
@@ -379,7 +379,7 @@ def test_a_session_that_is_not_ready_costs_the_others_nothing(
         "issued": 2,
         "reused": 0,
         "failed": 1,
-        "forgotten": 0,
+        "released": 0,
         "earliest_expiry": None,
     }
 
@@ -684,7 +684,7 @@ def test_without_a_store_every_run_creates_and_says_so(
     first, second = (call_stream_module(args) for _number in range(2))
 
     assert not reused(first, second)
-    assert "nothing is remembered" in first.warnings
+    assert "leases are not stored" in first.warnings
     assert not (home / ".ansible/labstream").exists()
     assert call_stream_module(args, check=True).changed
 
@@ -713,8 +713,8 @@ def test_absent_forgets_warns_and_the_next_run_creates_anew(studio: Simulator, c
     tasks = (present, absent, absent_again, present_again)
     assert [task.changed for task in tasks] == [True, True, False, True]
     assert absent.result["streams"] == []
-    assert absent.result["summary"]["forgotten"] == 1
-    assert "1 forgotten streaming URL works" in absent.warnings
+    assert absent.result["summary"]["released"] == 1
+    assert "1 released streaming URL works" in absent.warnings
     assert present.result["streams"][0]["expires_at"] in absent.warnings
     assert absent_again.warnings == ""
     assert stream_ids(present) != stream_ids(present_again)
@@ -732,12 +732,12 @@ def test_absent_by_lab_forgets_that_lab_only(studio: Simulator, call_stream_modu
     for result in (predicted.result, done.result):
         result.pop("invocation", None)  # up to ansible-core 2.20
     assert predicted.result == done.result
-    assert done.result["summary"]["forgotten"] == 3
+    assert done.result["summary"]["released"] == 3
     assert done.result["diff"] == {
         "before": {entry["session_id"]: entry["expires_at"] for entry in monday.result["streams"]},
         "after": {},
     }
-    assert "3 forgotten streaming URLs" in done.warnings
+    assert "3 released streaming URLs" in done.warnings
     assert reused(first, call_stream_module(tuesday))
     assert not call_stream_module(absent).changed
 

@@ -103,7 +103,7 @@ def test_a_rotated_learner_has_another_user_id_url_and_page_and_the_wrong_person
     assert 'data-state="moved"' in (home / "pages" / links["anna"]).read_text(encoding="utf-8")
     # What it costs is said, and no URL and no page's name.
     assert "has another user id now, and by that an empty home folder" in rotated.printed
-    assert "1 forgotten streaming URL works until it expires at" in rotated.printed
+    assert "1 released streaming URL works until it expires at" in rotated.printed
     assert not any(secret in rotated.printed for secret in (*simulator.streaming_urls(), *pages().values()))
 
     # When the class is served again without it, then nothing changes.

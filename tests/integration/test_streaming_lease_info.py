@@ -53,7 +53,7 @@ def look(call_module: Callable[..., Task], store: dict[str, str]) -> Callable[..
 
 def whose(task: Task) -> list[tuple[str, str | None, str | None]]:
     """Seat, application and session context of each lease that is told."""
-    return [(lease["seat"], lease["application_id"], lease["session_context"]) for lease in task.result["leases"]]
+    return [(lease["holder"], lease["application_id"], lease["session_context"]) for lease in task.result["leases"]]
 
 
 def test_a_lease_tells_who_has_what_until_when_and_no_url(
@@ -75,10 +75,10 @@ def test_a_lease_tells_who_has_what_until_when_and_no_url(
         for entry in issued.result["streaming_urls"]
     }
     for lease in told.result["leases"]:
-        url, expires = by_purpose[lease["seat"], lease["application_id"]]
+        url, expires = by_purpose[lease["holder"], lease["application_id"]]
         assert 3500 < lease.pop("remaining") <= 3600
         assert lease.pop("issued") < expires
-        del lease["application_id"], lease["session_context"], lease["seat"]
+        del lease["application_id"], lease["session_context"], lease["holder"]
         assert lease == dict(
             provider="appstream",
             scope=issued.result["scope"],
@@ -104,7 +104,7 @@ def test_leases_are_selected_by_scope_seat_lab_and_remaining_time(
     issue(users=[{"user_id": "cleo"}], validity=60, lab="cad-2")
 
     def seats(**options: Any) -> list[str]:
-        return [lease["seat"] for lease in look(**options).result["leases"]]
+        return [lease["holder"] for lease in look(**options).result["leases"]]
 
     assert seats() == ["anna", "anna", "ben", "cleo"]
     assert seats(scope=scope, seats=["ben", "cleo", "nobody"]) == ["ben", "cleo"]
@@ -125,11 +125,11 @@ def test_a_url_is_told_only_to_whom_asks_for_it_and_only_while_it_is_remembered(
     issue(users=[{"user_id": "anna"}], state="absent")
     told = look(return_urls=True).result
     assert [lease["streaming_url"] for lease in told["leases"]] == [None, urls[1]]
-    assert [bool(lease["forgotten"]) for lease in told["leases"]] == [True, False]
+    assert [bool(lease["released"]) for lease in told["leases"]] == [True, False]
     # It was forgotten, but the service cannot revoke it.
     assert [lease["remaining"] > 0 for lease in told["leases"]] == [True, True]
     assert told["summary"]["working"] == 2
-    assert told["summary"]["forgotten"] == 1
+    assert told["summary"]["released"] == 1
 
 
 @pytest.mark.parametrize("forget", [False, True])
@@ -156,7 +156,7 @@ def test_an_expired_lease_is_told_without_its_url(
     url = issue(users=[{"user_id": "anna"}], validity=60).urls[0]
 
     told = look(return_urls=True).result
-    assert [(lease["seat"], lease["remaining"], lease["streaming_url"]) for lease in told["leases"]] == [
+    assert [(lease["holder"], lease["remaining"], lease["streaming_url"]) for lease in told["leases"]] == [
         ("anna", 0, None)
     ]
     assert told["summary"] == dict(leases=1, working=0, forgotten=0, earliest_expiry=None)
@@ -173,7 +173,7 @@ def test_all_that_is_stored_of_a_learner_is_found_and_purged(
 
     # When the learner wants to be forgotten, then nobody needs to know for what they had URLs.
     purged = issue(users=[{"user_id": "anna"}], state="absent", purge=True)
-    assert purged.result["summary"]["forgotten"] == 2
+    assert purged.result["summary"]["released"] == 2
     assert whose(look()) == [("ben", None, "unit-7")]
     assert not issue(users=[{"user_id": "anna"}], state="absent", purge=True).changed
 
@@ -189,7 +189,7 @@ def test_a_stream_is_told_by_its_id(
     lab.seed_studio(STUDIO, ["seat-01"])
     issued = call_stream_module({"studio_id": STUDIO, "session_id": "seat-01", **store})
     [lease] = look(return_urls=True).result["leases"]
-    assert (lease["provider"], lease["seat"], lease["stream_id"], lease["streaming_url"], lease["url_sha256"]) == (
+    assert (lease["provider"], lease["holder"], lease["stream_id"], lease["streaming_url"], lease["url_sha256"]) == (
         "nimble",
         "seat-01",
         issued.result["streams"][0]["stream_id"],

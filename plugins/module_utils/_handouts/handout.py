@@ -89,7 +89,7 @@ def build_key(seat: Mapping[str, Any]) -> LeaseKey:
     """
     for name in ("scope", "seat"):
         value = seat.get(name)
-        if not is_key_part(name, value):
+        if not is_key_part("holder" if name == "seat" else name, value):
             lack = f"has the {name} {quote(value)}, which is none" if value else f"has no {name}"
             raise InvalidOption(
                 f"A seat {lack}: pass on the seats as a role of this collection publishes them, such as "
@@ -197,8 +197,8 @@ class Handout:
             return None
         if not is_web_address(lease.url):
             raise HandoutError(
-                f"What the lease store has for seat {quote(lease.key.holder)} is no URL that starts with https or http: issue "
-                "it anew with force=true."
+                f"What the lease store has for seat {quote(lease.key.holder)} is no URL that starts with https or "
+                "http: issue it anew with force=true."
             )
         return LearnersLink(lease.url, lease.expires)
 

@@ -406,7 +406,7 @@ def test_a_seat_that_does_not_say_where_its_url_is_found_is_refused(missing, val
 
 
 def test_the_key_of_a_seat_is_that_of_its_lease():
-    assert build_key(seat(application_id="cad", session_context="x")) == LeaseKey(
+    assert build_key(seat(application_id="cad", session_context="x")) == LeaseKey.build(
         SCOPE, "anna", build_purpose("cad", "x")
     )
     assert build_key(dict(seat="anna", scope=SCOPE)) == lease_key("anna")

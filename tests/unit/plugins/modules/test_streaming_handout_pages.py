@@ -473,9 +473,12 @@ BAD_ARGUMENTS = {
         ("generation of learner 'a' is 'x'",),
     ),
     "a learner with two seats": ({"seats": [{"learner": "a"}, {"learner": "a"}]}, ("Several seats", "'a'")),
-    "a learner without a name": ({"seats": [{"name": "x"}]}, ("A learner is ''",)),
-    "a learner with half a character": ({"seats": [{"learner": "a\ud800"}]}, ("A learner is", "of Unicode")),
-    "a learner with a long name": ({"seats": [{"learner": "x" * 201}]}, ("1 to 200 characters",)),
+    "a learner without a name": ({"seats": [{"name": "x"}]}, ("The id of a learner is ''",)),
+    "a learner with half a character": (
+        {"seats": [{"learner": "a\ud800"}]},
+        ("The id of a learner is", "Unicode characters"),
+    ),
+    "a learner with a long name": ({"seats": [{"learner": "x" * 201}]}, ("1 to 200 Unicode characters",)),
     "an overview among the pages": (
         {"overview": "pages/index.html"},
         ("overview is ", "in the folder of the pages", "name another folder"),
