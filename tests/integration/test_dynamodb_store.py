@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections import Counter
 from collections.abc import Callable
@@ -164,32 +163,6 @@ def test_a_run_that_could_not_remember_its_streams_leaves_them_to_the_next(
     assert not again.failed, again.msg
     assert len(studio.streams()) == 2
     assert [item["resource_id"]["S"] for item in table.items()] == stream_ids(again)
-
-
-def test_a_hand_out_is_written_from_the_table(
-    lab: Simulator, call: CallModule, elsewhere: Ansible, table: LeaseTable
-) -> None:
-    issued = call({**ARGS, "users": [{"user_id": "anna"}, {"user_id": "ben", "session_context": "unit-7"}]})
-    seats = [
-        {
-            "scope": issued.result["scope"],
-            "seat": entry["user_id"],
-            "application_id": entry["application_id"],
-            "session_context": entry["session_context"],
-        }
-        for entry in issued.result["streaming_urls"]
-    ]
-    dest = elsewhere.home / "class.csv"
-    args = {"dest": str(dest), "seats": seats, "lease_store": table.url}
-
-    first, second = (elsewhere.call_module(args, module=HANDOUT) for _number in range(2))
-
-    assert [task.result.get("msg") for task in (first, second)] == [None] * 2
-    assert (first.changed, second.changed) == (True, False)
-    with dest.open(newline="", encoding="utf-8") as file:
-        assert [row["streaming_url"] for row in csv.DictReader(file)] == issued.urls
-    call({**ANNA, "state": "absent"})
-    assert "1 of 2 seats (anna)" in elsewhere.call_module(args, module=HANDOUT).msg
 
 
 # A table that cannot be used
