@@ -23,7 +23,9 @@ class Writing:
         self._bench = bench
         self._home = bench.home()
         issued = bench.module(our_task(learners, return_urls=False), self._home)
-        self._seats = [{**entry, "id": entry["user_id"], "name": "A Learner"} for entry in issued["streaming_urls"]]
+        self._seats = [
+            {"id": entry["user_id"], "name": "A Learner", "lease": entry["lease"]} for entry in issued["streaming_urls"]
+        ]
         self._folder = self._home
         # Files, in each round.
         self.written: dict[str, list[int]] = {EMPTY: [0], FIRST: [], AGAIN: []}
