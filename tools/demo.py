@@ -33,7 +33,7 @@ URLS_CSV, PAGES_DIR, OVERVIEW_HTML = FOLDER / "urls.csv", FOLDER / "pages", FOLD
 EXAMPLE = CHECKOUT / "examples" / "lab.yml"
 ROSTER = CHECKOUT / "examples" / "roster.csv"
 STACK, FLEET = "cad-course", "cad-fleet"
-PLAYBOOK_TIMEOUT = 120
+PLAYBOOK_TIMEOUT = 300
 
 
 def main() -> int:

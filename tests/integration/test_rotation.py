@@ -39,8 +39,8 @@ def test_check_mode_foresees_what_a_run_remembers(call_module: Callable[..., Tas
     ("options", "told"),
     [
         ({"lab": ""}, "lab is ''"),
-        ({"rotate": [""]}, "A learner is ''"),
-        ({"rotate": ["x" * 201]}, "1 to 200 characters"),
+        ({"rotate": [""]}, "The id of a learner is ''"),
+        ({"rotate": ["x" * 201]}, "1 to 200 Unicode characters"),
         ({"lease_store": "none"}, "lease_store is none"),
         ({"lease_store": "mysql://x"}, "lease_store is 'mysql://x'"),
     ],

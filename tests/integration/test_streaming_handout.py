@@ -114,6 +114,7 @@ def test_a_lab_keeps_its_pages_from_days_ahead_to_its_end_on_any_host(
         "starts_at": (datetime.now(UTC) + timedelta(days=3)).isoformat(timespec="seconds"),
     }
     predicted = handouts.write(check=True, return_pages=True, **ahead)
+    assert not predicted.failed, predicted.msg
     assert [entry["page"] for entry in predicted.result["pages"]] == [None] * 3
     assert snapshot(handouts.folder) == {}
     created = handouts.write(**ahead)
