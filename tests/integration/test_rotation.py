@@ -70,7 +70,7 @@ def test_a_rotated_learner_has_another_user_id_url_and_page_and_the_wrong_person
 
     def pages() -> dict[str, str]:
         with open(home / "links.csv", newline="", encoding="utf-8") as file:
-            return {row["learner"]: row["page"] for row in csv.DictReader(file)}
+            return {row["id"]: row["page"] for row in csv.DictReader(file)}
 
     def sessions() -> dict[str, str]:
         told = simulator.client("appstream").describe_sessions(StackName=STACK, FleetName=FLEET)["Sessions"]
