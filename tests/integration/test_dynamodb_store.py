@@ -230,7 +230,7 @@ def test_a_table_that_cannot_be_used_is_refused_before_anything_is_issued(
     ("module", "args"),
     [
         ("labstream.aws.streaming_rotation", {"lab": "monday", "rotate": ["anna"]}),
-        (HANDOUT, {"lab": "monday", "pages": "pages", "seats": [{"learner": "anna"}], "allow_missing": True}),
+        (HANDOUT, {"lab": "monday", "pages_dir": "pages", "seats": [{"id": "anna"}], "allow_missing": True}),
     ],
     ids=["rotation", "pages"],
 )
