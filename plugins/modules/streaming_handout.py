@@ -256,7 +256,12 @@ from ansible_collections.labstream.aws.plugins.module_utils._handouts.files impo
 )
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.handout import Handout, Seat, parse_seat
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages import LabClass, is_web_address
-from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import Lease, LeaseKey
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import (
+    Lease,
+    LeaseKey,
+    ResourceGrant,
+    UrlGrant,
+)
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import CONCURRENCY, open_lease_store
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.api import (
@@ -282,25 +287,25 @@ def with_urls_of_streams(
     asked = {
         seat.key: seat.told.get("studio_id")
         for seat in seats
-        if seat.key and (lease := leases.get(seat.key)) and lease.stream_id and lease.is_valid_at(now)
+        if seat.key and (lease := leases.get(seat.key)) and lease.resource_id and lease.is_valid_at(now)
     }
     if not asked:
         return dict(leases)
     for key, studio_id in asked.items():
         if not isinstance(studio_id, str) or not studio_id:
             raise InvalidOption(
-                f"Seat {quote(key.seat)} of Nimble Studio has no studio_id: pass on the seats as the role nimble_lab "
+                f"Seat {quote(key.holder)} of Nimble Studio has no studio_id: pass on the seats as the role nimble_lab "
                 "publishes them."
             )
     client = build_nimble_client(module, str(next(iter(asked.values()))), CONCURRENCY)
 
     def lease_of(key: LeaseKey) -> Lease:
         lease = leases[key]
-        stream = get_streaming_session_stream(client, str(asked[key]), key.seat, str(lease.stream_id))
+        stream = get_streaming_session_stream(client, str(asked[key]), key.holder, str(lease.resource_id))
         expires = (stream and stream.expires_at) or lease.expires
         if stream is None or stream.url is None or expires <= now:
-            return replaced(lease, stream_id=None)
-        return replaced(lease, url=stream.url, expires=expires)
+            return replaced(lease, grant=ResourceGrant(str(lease.client_token)))
+        return replaced(lease, grant=UrlGrant.build(stream.url), expires=expires)
 
     with ThreadPoolExecutor(CONCURRENCY) as executor:
         return {**leases, **dict(zip(asked, executor.map(lease_of, asked), strict=True))}
@@ -339,7 +344,7 @@ def validate_arguments(params: Mapping[str, Any], seats: Sequence[Seat]) -> None
     validate_paths({option: os.path.abspath(params[option]) for option in PATHS if params[option]})
     if not params["pages"] and not params["overview"]:
         return
-    counts = Counter(seat.place.learner for seat in seats)
+    counts = Counter(seat.place.learner_id for seat in seats)
     twice, count = next(iter(counts.most_common(1)), ("", 0))
     if count > 1:
         raise InvalidOption(
@@ -389,7 +394,7 @@ def run(module: LabstreamAWSModule) -> None:
             validate_path(os.path.abspath(params[option]), is_folder=option == "pages")
     lab, now = build_lab(params), datetime.now(timezone.utc)
     names_pages = is_present and bool(params["pages"] or params["overview"])
-    with open_lease_store(module, create=names_pages) as store:
+    with open_lease_store(module, now=lambda: now, create=names_pages) as store:
         handout = Handout(params, lab, store, seats, now)
         pages = handout.known
         if foreseen:

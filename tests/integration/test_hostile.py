@@ -307,7 +307,7 @@ TABLE_REPLY = {
         "TableStatus": "ACTIVE",
         "BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"},
         "DeletionProtectionEnabled": True,
-        "KeySchema": [{"AttributeName": "scope", "KeyType": "HASH"}, {"AttributeName": "seat", "KeyType": "RANGE"}],
+        "KeySchema": [{"AttributeName": "scope", "KeyType": "HASH"}, {"AttributeName": "holder", "KeyType": "RANGE"}],
         "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in ("scope", "seat")],
     },
     "TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": "delete_after"},

@@ -52,7 +52,7 @@ def stored(home: Path) -> dict[str, str | None]:
     """The streams in the store, None where there is an intent only; AssertionError if the file is damaged."""
     with closing(sqlite3.connect(home / STORE)) as database:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        return dict(database.execute("SELECT seat, stream_id FROM lease"))
+        return dict(database.execute("SELECT holder, resource_id FROM lease"))
 
 
 # The service refuses
@@ -305,7 +305,7 @@ def test_a_stream_of_a_lost_reply_that_was_forgotten_is_never_given_again(
     absent = call_stream_module({**SEAT, "state": "absent"})
     present = call_stream_module(SEAT)
 
-    assert (absent.changed, absent.result["summary"]["forgotten"]) == (True, 1)
+    assert (absent.changed, absent.result["summary"]["released"]) == (True, 1)
     assert present.changed
     assert streams_of(present)["seat-01"] != forgotten
     assert len(studio.streams("seat-01")) == 2

@@ -39,8 +39,8 @@ def test_check_mode_foresees_what_a_run_remembers(call_module: Callable[..., Tas
     ("options", "told"),
     [
         ({"lab": ""}, "lab is ''"),
-        ({"rotate": [""]}, "A learner is ''"),
-        ({"rotate": ["x" * 201]}, "1 to 200 characters"),
+        ({"rotate": [""]}, "The id of a learner is ''"),
+        ({"rotate": ["x" * 201]}, "1 to 200 Unicode characters"),
         ({"lease_store": "none"}, "lease_store is none"),
         ({"lease_store": "mysql://x"}, "lease_store is 'mysql://x'"),
     ],
@@ -103,7 +103,7 @@ def test_a_rotated_learner_has_another_user_id_url_and_page_and_the_wrong_person
     assert 'data-state="moved"' in (home / "pages" / links["anna"]).read_text(encoding="utf-8")
     # What it costs is said, and no URL and no page's name.
     assert "has another user id now, and by that an empty home folder" in rotated.printed
-    assert "1 forgotten streaming URL works until it expires at" in rotated.printed
+    assert "1 released streaming URL works until it expires at" in rotated.printed
     assert not any(secret in rotated.printed for secret in (*simulator.streaming_urls(), *pages().values()))
 
     # When the class is served again without it, then nothing changes.

@@ -18,15 +18,16 @@ from typing import Any
 
 from .._errors import InvalidOption, quote
 from .._labs.learners import (
-    PageRecord,
-    Place,
-    find_pages,
-    latest_places,
-    purge_pages,
-    remember_pages,
+    LearnerKey,
+    LearnerRecord,
+    find_learners,
+    get_latest_keys,
+    purge_learners,
+    remember_learners,
     validate_generation,
+    validate_learner_id,
 )
-from .._leases.lease import Lease, LeaseKey, build_purpose, is_key_part, is_text
+from .._leases.lease import Lease, LeaseKey, build_purpose, is_key_part
 from .._leases.stores.base import LeaseStore, NoLeaseStore
 from .._time import to_iso8601
 from . import pages as handout_pages
@@ -35,8 +36,6 @@ from .pages import LabClass, LearnersLink, OverviewRow, csv_text, defused, is_we
 
 COLUMNS = ("learner", "name", "email", "seat", "expires", "streaming_url")
 LINK_COLUMNS = ("learner", "name", "email", "page")
-# As much as a sort key of DynamoDB holds, whatever is written.
-MAX_LEARNER_LENGTH = 200
 
 
 @dataclass(frozen=True)
@@ -50,6 +49,7 @@ class Seat:
     told: Mapping[str, Any]
     key: LeaseKey | None
     reached: int = 0
+    lab: str = ""
 
     @property
     def name(self) -> str:
@@ -57,7 +57,7 @@ class Seat:
         return str(self.told.get("seat") or self.told.get("learner"))
 
     @property
-    def place(self) -> Place:
+    def place(self) -> LearnerKey:
         """Whose page it is.
 
         Raises:
@@ -65,14 +65,10 @@ class Seat:
         """
         given = self.told.get("learner")
         learner = str(self.told.get("seat") or "") if given in (None, "") else str(given)
-        if not 0 < len(learner) <= MAX_LEARNER_LENGTH or not is_text(learner):
-            raise InvalidOption(
-                f"A learner is {quote(learner)}, but what identifies a learner has 1 to {MAX_LEARNER_LENGTH} "
-                "characters of Unicode: correct it."
-            )
+        validate_learner_id(learner)
         generation = self.told.get("generation") or 0
         validate_generation(learner, generation)
-        return Place(learner, max(generation, self.reached))
+        return LearnerKey(self.lab, learner, max(generation, self.reached))
 
 
 def parse_seat(told: Mapping[str, Any], *, may_lack_key: bool) -> Seat:
@@ -93,13 +89,15 @@ def build_key(seat: Mapping[str, Any]) -> LeaseKey:
     """
     for name in ("scope", "seat"):
         value = seat.get(name)
-        if not is_key_part(name, value):
+        if not is_key_part("holder" if name == "seat" else name, value):
             lack = f"has the {name} {quote(value)}, which is none" if value else f"has no {name}"
             raise InvalidOption(
                 f"A seat {lack}: pass on the seats as a role of this collection publishes them, such as "
                 "appstream_lab_seats."
             )
-    return LeaseKey(seat["scope"], seat["seat"], build_purpose(seat.get("application_id"), seat.get("session_context")))
+    return LeaseKey.build(
+        seat["scope"], seat["seat"], build_purpose(seat.get("application_id"), seat.get("session_context"))
+    )
 
 
 class Handout:
@@ -125,12 +123,12 @@ class Handout:
         self._options, self._lab, self._store, self._now = options, lab, store, now
         self._ended = options["state"] == "absent"
         needs_pages = bool(options["pages"] or options["overview"])
-        self.known = find_pages(store, options["lab"], now=now) if needs_pages else {}
-        self._latest = latest_places(self.known)
+        self.known = find_learners(store, options["lab"]) if needs_pages else {}
+        self._latest = get_latest_keys(self.known)
         self.seats = [self._settled(seat) for seat in seats] if needs_pages else list(seats)
         keys = {seat.key for seat in self.seats if seat.key}
-        shown = {page.shows for page in self.known.values() if page.shows} if options["overview"] else set()
-        self.leases: Mapping[LeaseKey, Lease] = store.read(keys | shown, now=now)
+        shown = {page.lease for page in self.known.values() if page.lease} if options["overview"] else set()
+        self.leases: Mapping[LeaseKey, Lease] = store.read(keys | shown)
 
     def missing(self) -> list[str]:
         """The seats that have no URL.
@@ -140,7 +138,7 @@ class Handout:
         """
         return [seat.name for seat in self.seats if not self._link(seat)]
 
-    def remember(self, *, check_mode: bool) -> dict[Place, PageRecord]:
+    def remember(self, *, check_mode: bool) -> dict[LearnerKey, LearnerRecord]:
         """The pages of the seats, which get their names now; in check mode, names that nobody will remember.
 
         Raises:
@@ -151,9 +149,9 @@ class Handout:
         store = NoLeaseStore() if check_mode else self._store
         dates = [when for when in (self._lab.starts, self._lab.ends) if when]
         until = max([self._now.replace(microsecond=0), *dates])
-        return remember_pages(store, self._options["lab"], self.known, wanted, now=self._now, until=until)
+        return remember_learners(store, self.known, wanted, until)
 
-    def files(self, pages: Mapping[Place, PageRecord]) -> list[File]:
+    def files(self, pages: Mapping[LearnerKey, LearnerRecord]) -> list[File]:
         """All files that the options ask for."""
         files: list[File] = []
         if self._options["pages"]:
@@ -166,10 +164,10 @@ class Handout:
             files.append(self._file("overview", self._overview().encode()))
         return files
 
-    def addresses(self, pages: Mapping[Place, PageRecord]) -> list[dict[str, str | None]]:
+    def addresses(self, pages: Mapping[LearnerKey, LearnerRecord]) -> list[dict[str, str | None]]:
         """Each learner with the address of the page; None for one who is not in ``pages``."""
         return [
-            dict(learner=seat.place.learner, page=self._address(pages[seat.place]) if seat.place in pages else None)
+            dict(learner=seat.place.learner_id, page=self._address(pages[seat.place]) if seat.place in pages else None)
             for seat in self.seats
         ]
 
@@ -179,14 +177,15 @@ class Handout:
         Raises:
             LeaseStoreError: the store failed.
         """
-        purge_pages(self._store, self.known, now=self._now)
+        purge_learners(self._store, self.known)
 
     def _settled(self, seat: Seat) -> Seat:
         """The seat with what is known of its page: one of the roster alone shows what its page showed before."""
-        latest = self._latest.get(seat.place.learner)
+        seat = replaced(seat, lab=str(self._options["lab"]))
+        latest = self._latest.get(seat.place.learner_id)
         settled = replaced(seat, reached=latest.generation if latest else 0)
         page = self.known.get(settled.place)
-        return replaced(settled, key=seat.key or (page.shows if page else None))
+        return replaced(settled, key=seat.key or (page.lease if page else None))
 
     def _lease(self, key: LeaseKey | None) -> Lease | None:
         return self.leases.get(key) if key else None
@@ -198,12 +197,12 @@ class Handout:
             return None
         if not is_web_address(lease.url):
             raise HandoutError(
-                f"What the lease store has for seat {quote(lease.key.seat)} is no URL that starts with https or http: "
-                "issue it anew with force=true."
+                f"What the lease store has for seat {quote(lease.key.holder)} is no URL that starts with https or "
+                "http: issue it anew with force=true."
             )
         return LearnersLink(lease.url, lease.expires)
 
-    def _csv(self, _pages: Mapping[Place, PageRecord]) -> str:
+    def _csv(self, _pages: Mapping[LearnerKey, LearnerRecord]) -> str:
         rows = []
         for seat in self.seats:
             told = {column: defused(seat.told.get(column)) for column in COLUMNS}
@@ -212,31 +211,31 @@ class Handout:
             rows.append(told)
         return csv_text(COLUMNS, rows)
 
-    def _links(self, pages: Mapping[Place, PageRecord]) -> str:
+    def _links(self, pages: Mapping[LearnerKey, LearnerRecord]) -> str:
         rows = []
         for seat in self.seats:
             told = {column: defused(seat.told.get(column)) for column in LINK_COLUMNS}
-            told.update(learner=defused(seat.place.learner), page=self._address(pages[seat.place]))
+            told.update(learner=defused(seat.place.learner_id), page=self._address(pages[seat.place]))
             rows.append(told)
         return csv_text(LINK_COLUMNS, rows)
 
-    def _address(self, page: PageRecord) -> str:
+    def _address(self, page: LearnerRecord) -> str:
         """What is mailed of the page."""
         base_url = self._options["base_url"]
         return f"{base_url.rstrip('/')}/{_file_name(page)}" if base_url else _file_name(page)
 
-    def _pages(self, pages: Mapping[Place, PageRecord]) -> list[File]:
+    def _pages(self, pages: Mapping[LearnerKey, LearnerRecord]) -> list[File]:
         files = []
         for seat in self.seats:
-            name = str(seat.told.get("name") or seat.place.learner)
+            name = str(seat.told.get("name") or seat.place.learner_id)
             text = handout_pages.learner_page(self._lab, name, self._link(seat))
             files.append(self._page(pages[seat.place], text))
-        current = {seat.place.learner: seat.place for seat in self.seats}
+        current = {seat.place.learner_id: seat.place for seat in self.seats}
         moved = handout_pages.moved_page(self._lab)
         files += [
             self._page(page, moved)
             for place, page in self.known.items()
-            if place.learner in current and place != current[place.learner]
+            if place.learner_id in current and place != current[place.learner_id]
         ]
         return files
 
@@ -244,7 +243,7 @@ class Handout:
         ended = handout_pages.ended_page(self._lab)
         return [self._page(page, ended) for page in self.known.values()]
 
-    def _page(self, page: PageRecord, text: str) -> File:
+    def _page(self, page: LearnerRecord, text: str) -> File:
         folder = os.path.abspath(self._options["pages"])
         return File(os.path.join(folder, _file_name(page)), text.encode(), f"A page in {folder}")
 
@@ -254,11 +253,12 @@ class Handout:
 
     def _overview(self) -> str:
         rows = [
-            self._row(seat.place.learner, seat.told.get("name"), seat.told.get("seat"), seat.key) for seat in self.seats
+            self._row(seat.place.learner_id, seat.told.get("name"), seat.told.get("seat"), seat.key)
+            for seat in self.seats
         ]
-        present = {seat.place.learner for seat in self.seats}
+        present = {seat.place.learner_id for seat in self.seats}
         rows += [
-            self._row(learner, None, None, self.known[place].shows)
+            self._row(learner, None, None, self.known[place].lease)
             for learner, place in self._latest.items()
             if learner not in present
         ]
@@ -266,12 +266,12 @@ class Handout:
 
     def _row(self, learner: str, name: Any, seat: Any, key: LeaseKey | None) -> OverviewRow:
         lease = self._lease(key)
-        row = OverviewRow(learner, str(name or ""), key.seat if key else str(seat or ""), "none")
-        if lease is None or lease.is_intent:
+        row = OverviewRow(learner, str(name or ""), key.holder if key else str(seat or ""), "none")
+        if lease is None or lease.is_pending:
             return row
-        state = "forgotten" if lease.forgotten else "working" if lease.is_valid_at(self._now) else "expired"
+        state = "forgotten" if lease.released_at else "working" if lease.is_valid_at(self._now) else "expired"
         return replaced(row, state=state, expires=lease.expires, issued=lease.issued)
 
 
-def _file_name(page: PageRecord) -> str:
-    return f"{page.token}.html"
+def _file_name(page: LearnerRecord) -> str:
+    return f"{page.page_token}.html"

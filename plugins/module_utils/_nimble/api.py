@@ -11,21 +11,18 @@ AWS has closed this API; other endpoints may implement it. Source: the service m
 
 from __future__ import annotations
 
-import time
-from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
 from typing import Any
 
-from .._client import build_client, endpoint_host, retry_delays
+from .._client import build_client, endpoint_host
 from .._errors import InvalidResponse, NotReady, call, get_member
-from .._leases.lease import LeaseKey, is_url
+from .._leases.lease import is_url
 from .._module import LabstreamAWSModule
 from .errors import AnsibleNimbleError, NimbleErrorHandler
 from .service_loader import ServiceLoader
 from .service_model import SERVICE_DESCRIPTION
-from .states import READY, Stream, session_problem
+from .states import READY, Stream
 
 SERVICE = "nimble"
 
@@ -43,8 +40,6 @@ _AWS_DOMAINS = (
 PROBE_TIMEOUT = 5
 
 CONFLICT = "ConflictException"
-# Errors that may be due to the state of the session.
-_SESSION_ERRORS = {CONFLICT, "ResourceNotFoundException", "ValidationException"}
 
 
 @NimbleErrorHandler.list_error_handler("get the studio")
@@ -166,58 +161,3 @@ def missing_studio(client: Any, studio_id: str) -> NotReady:
 def missing_session(studio_id: str, session_id: str) -> NotReady:
     """Return the error for a session that does not exist."""
     return NotReady(f"Session {session_id!r} does not exist in studio {studio_id!r}: check both ids.")
-
-
-@dataclass(frozen=True)
-class StudioStreams:
-    """The streams of a studio's sessions, as the protocol of intents asks for them. The seats are session ids."""
-
-    client: Any
-    studio_id: str
-    expiration_in_seconds: int
-
-    def create(self, key: LeaseKey, client_token: str) -> Stream:
-        """A stream for this token. A conflict is waited out while the session is READY.
-
-        Raises:
-            NotReady: the session is missing or not READY, as far as that is why the service refused.
-            AnsibleNimbleError: the call failed otherwise.
-        """
-        pauses = retry_delays(self.client)
-        while True:
-            try:
-                return create_streaming_session_stream(
-                    self.client,
-                    studioId=self.studio_id,
-                    sessionId=key.seat,
-                    clientToken=client_token,
-                    expirationInSeconds=self.expiration_in_seconds,
-                )
-            except AnsibleNimbleError as e:
-                if e.code in _SESSION_ERRORS:
-                    self._explain(key)
-                if e.code != CONFLICT or not pauses:
-                    raise
-            time.sleep(pauses.pop(0))
-
-    def look_up(self, key: LeaseKey, stream_id: str) -> Stream | None:
-        """The stream as it is now, None if there is none."""
-        return get_streaming_session_stream(self.client, self.studio_id, key.seat, stream_id)
-
-    def check(self, key: LeaseKey) -> None:
-        """Refuse a session for which no stream can be created now.
-
-        Raises:
-            NotReady: saying what is wrong and what to do.
-            AnsibleNimbleError: the call failed.
-        """
-        session = get_streaming_session(self.client, self.studio_id, key.seat)
-        if session is None:
-            raise missing_session(self.studio_id, key.seat)
-        if session["state"] != READY:
-            raise NotReady(session_problem(key.seat, session["state"], session.get("statusCode")))
-
-    def _explain(self, key: LeaseKey) -> None:
-        """Raise what the session's state tells; not what goes wrong in asking, since the refusal tells more."""
-        with suppress(AnsibleNimbleError):
-            self.check(key)

@@ -63,19 +63,26 @@ class Stream:
     owned_by: str | None = None
 
     @property
+    def resource_id(self) -> str:
+        """Its id, as leases have it."""
+        return self.stream_id
+
+    @property
     def is_in_progress(self) -> bool:
-        """Whether it may become READY, or has but without its URL."""
+        """Whether it may become READY, or is READY but still without its URL."""
         return self.state == CREATE_IN_PROGRESS or (self.state == READY and self.url is None)
 
     @property
-    def progress(self) -> str:
-        """How far it is, in words."""
-        return "READY without a URL" if self.state == READY else str(self.state)
+    def is_dead(self) -> bool:
+        """Whether it neither is READY nor will be."""
+        return self.state not in (READY, CREATE_IN_PROGRESS)
 
     @property
-    def is_dead(self) -> bool:
-        """Whether it is neither READY nor will be."""
-        return self.state not in (READY, CREATE_IN_PROGRESS)
+    def status(self) -> str:
+        """Its state, for messages."""
+        if self.state == READY and self.url is None:
+            return "READY without a URL"
+        return str(self.state) if self.is_in_progress else describe_state(self.state, self.status_code)
 
 
 def describe_state(state: str | None, status_code: str | None) -> str:

@@ -35,7 +35,7 @@ from .address import is_table_name
 
 SERVICE = "dynamodb"
 # Name, kind and type. The store defines what they hold.
-KEYS = (("scope", "HASH", "S"), ("seat", "RANGE", "S"))
+KEYS = (("scope", "HASH", "S"), ("holder", "RANGE", "S"))
 # These are the same for every lease table.
 ON_DEMAND = "PAY_PER_REQUEST"
 EXPIRES_BY = "delete_after"

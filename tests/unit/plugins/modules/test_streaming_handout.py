@@ -61,7 +61,7 @@ def store(tmp_path):
 
 
 def opened(store):
-    return closing(SQLiteLeaseStore(store.removeprefix("sqlite://"), create=True))
+    return closing(SQLiteLeaseStore(store.removeprefix("sqlite://"), now=lambda: NOW, create=True))
 
 
 def remember(store, *leases, expected=None):
@@ -260,7 +260,7 @@ def test_another_mode_is_repaired(dest, store, mode):
 def test_a_new_url_is_written_into_the_file(dest, store):
     hand_out(dest, store, seat())
     with opened(store) as leases:
-        existing = leases.read([lease_key("anna")], now=NOW)[lease_key("anna")]
+        existing = leases.read([lease_key("anna")])[lease_key("anna")]
     remember(store, lease_of(lease_key("anna"), url=f"{URL}-new"), expected=existing.lease_id)
 
     assert hand_out(dest, store, seat())["changed"]
@@ -371,7 +371,7 @@ def test_a_url_that_has_expired_is_not_handed_out(dest, store, clock, passed, ch
 
 def test_a_url_that_was_forgotten_is_not_handed_out(dest, store):
     with opened(store) as leases:
-        leases.forget([lease_key("ben")], now=NOW, purge=False)
+        leases.release([lease_key("ben")])
     assert refused(dest, store, seat(), seat("ben"))[1]["missing"] == ["ben"]
 
 
@@ -406,7 +406,7 @@ def test_a_seat_that_does_not_say_where_its_url_is_found_is_refused(missing, val
 
 
 def test_the_key_of_a_seat_is_that_of_its_lease():
-    assert build_key(seat(application_id="cad", session_context="x")) == LeaseKey(
+    assert build_key(seat(application_id="cad", session_context="x")) == LeaseKey.build(
         SCOPE, "anna", build_purpose("cad", "x")
     )
     assert build_key(dict(seat="anna", scope=SCOPE)) == lease_key("anna")

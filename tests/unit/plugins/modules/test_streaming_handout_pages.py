@@ -51,7 +51,7 @@ class Class:
         """Give the learners URLs, in the place of those that they have, and let ``seats`` be theirs; the URLs."""
         leases = [lease_of(build_key(learner)) for learner in learners]
         with self.opened_store() as store:
-            existing = store.read([lease.key for lease in leases], now=NOW)
+            existing = store.read([lease.key for lease in leases])
             for lease in leases:
                 compare_and_set(store, lease, expected=existing[lease.key].lease_id if lease.key in existing else None)
         self.seats = [parse_seat(learner) for learner in learners]
@@ -59,10 +59,10 @@ class Class:
 
     def forget(self, learner):
         with self.opened_store() as store:
-            store.forget([build_key(learner)], now=NOW, purge=False)
+            store.release([build_key(learner)])
 
     def opened_store(self):
-        return closing(SQLiteLeaseStore(str(self.store), create=True))
+        return closing(SQLiteLeaseStore(str(self.store), now=lambda: NOW, create=True))
 
     def write(self, *, check=False, **args):
         """Write pages, overview and links of ``seats``; the result."""
@@ -473,9 +473,12 @@ BAD_ARGUMENTS = {
         ("generation of learner 'a' is 'x'",),
     ),
     "a learner with two seats": ({"seats": [{"learner": "a"}, {"learner": "a"}]}, ("Several seats", "'a'")),
-    "a learner without a name": ({"seats": [{"name": "x"}]}, ("A learner is ''",)),
-    "a learner with half a character": ({"seats": [{"learner": "a\ud800"}]}, ("A learner is", "of Unicode")),
-    "a learner with a long name": ({"seats": [{"learner": "x" * 201}]}, ("1 to 200 characters",)),
+    "a learner without a name": ({"seats": [{"name": "x"}]}, ("The id of a learner is ''",)),
+    "a learner with half a character": (
+        {"seats": [{"learner": "a\ud800"}]},
+        ("The id of a learner is", "Unicode characters"),
+    ),
+    "a learner with a long name": ({"seats": [{"learner": "x" * 201}]}, ("1 to 200 Unicode characters",)),
     "an overview among the pages": (
         {"overview": "pages/index.html"},
         ("overview is ", "in the folder of the pages", "name another folder"),

@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._errors import LabstreamError
 from ansible_collections.labstream.aws.plugins.module_utils._leases import resource_issuer as intents
-from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import ReusePolicy
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import ResourceGrant
 from ansible_collections.labstream.aws.plugins.module_utils._leases.resource_issuer import MAX_ATTEMPTS, ResourceIssuer
+from ansible_collections.labstream.aws.plugins.module_utils._leases.reuse import ReusePolicy
 from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import Call, Poll
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.states import READY
 
@@ -109,11 +110,11 @@ class World:
 
     def check_store(self):
         lease = self.store.leases.get(KEY)
-        if not lease or lease.forgotten:
+        if not lease or lease.released_at:
             return
         for when in self.forgettings:
             self.must(
-                lease.stream_id not in self.returned_before(when),
+                lease.resource_id not in self.returned_before(when),
                 "A stream that was returned before a forgetting is stored again.",
             )
             self.must(self.stored[lease.client_token] > when, "What was stored before a forgetting is stored again.")
@@ -157,7 +158,7 @@ class Run:
     @property
     def stream_id(self):
         """The stream that this run has returned, if it has."""
-        return self.outcome.lease.stream_id if self.outcome and self.outcome.lease else None
+        return self.outcome.lease.resource_id if self.outcome and self.outcome.lease else None
 
     def kill(self):
         self.killed = True
@@ -179,15 +180,13 @@ class Run:
             store=world.store,
             service=self,
             now=world.clock.now,
-            need=self.need,
+            policy=self.need,
             concurrency=1,
             wait=self.wait,
             wait_timeout=WAIT_TIMEOUT,
             force=self.force,
         )
-        self._steps = intents._Seat(issuer, KEY, world.store.read([KEY], now=world.clock.now()).get(KEY)).steps(
-            self.check_mode
-        )
+        self._steps = intents._Run(issuer, KEY, world.store.read([KEY]).get(KEY)).steps(self.check_mode)
         self._resume(None)
 
     def _resume(self, reply, error=None):
@@ -202,14 +201,16 @@ class Run:
 
     def _write(self):
         command, world = self._command, self.world
-        [existing] = world.store.write([command], now=world.clock.now())
-        won = existing is not None and existing.lease_id == command.lease.lease_id
-        when = world.note(self.name, type(command).__name__, won, command.lease.client_token, command.lease.stream_id)
-        if not command.lease.is_intent:
+        [existing] = world.store.write([command])
+        won = existing is not None and existing.lease_id == command.record.lease_id
+        when = world.note(
+            self.name, type(command).__name__, won, command.record.client_token, command.record.resource_id
+        )
+        if not command.record.is_pending:
             self.remembered, self.found = won, existing
         elif won:
-            self.tokens.add(command.lease.client_token)
-            world.stored.setdefault(command.lease.client_token, when)
+            self.tokens.add(command.record.client_token)
+            world.stored.setdefault(command.record.client_token, when)
         world.check_store()
         return existing
 
@@ -231,13 +232,18 @@ class Run:
     # As the service of this run:
 
     def create(self, key, client_token):
-        return self._looked("create", self.world.studio.create(key.seat, client_token, self.validity))
+        return self._looked("create", self.world.studio.create(key.holder, client_token, self.validity))
 
     def look_up(self, key, stream_id):
-        return self._looked("look_up", self.world.studio.look_up(key.seat, stream_id))
+        return self._looked("look_up", self.world.studio.look_up(key.holder, stream_id))
 
     def check(self, key):
         pass
+
+    token_error_code = "ValidationException"
+
+    def describe(self, key, stream_id):
+        return f"Stream {stream_id!r}"
 
     def _looked(self, call, stream):
         now = self.world.clock.now()
@@ -264,12 +270,12 @@ class Forgetting:
     def step(self):
         world = self.world
         if not self._read:
-            existing = world.store.read([KEY], now=world.clock.now()).get(KEY)
-            self._read, self._touched = True, bool(existing and (self.purge or not existing.forgotten))
+            existing = world.store.read([KEY]).get(KEY)
+            self._read, self._touched = True, bool(existing and (self.purge or not existing.released_at))
             return
         self.is_over = True
         if self._touched:
-            world.store.forget([KEY], now=world.clock.now(), purge=self.purge)
+            (world.store.purge if self.purge else world.store.release)([KEY])
             world.forgettings.append(world.note(self.name, "forgets", f"{self.purge=}"))
             world.check_store()
 
@@ -288,7 +294,7 @@ def check_run(world, run):
         return
     stream, looked = run.last_look
     must(stream is not None and stream.stream_id == run.stream_id, "What is returned was looked at last.")
-    must(outcome.stream == stream, "The outcome has the service's last word.")
+    must(outcome.resource == stream, "The outcome has the service's last word.")
     must(stream.state == READY or (not run.wait and stream.is_in_progress), "What is returned is not dead.")
     must(outcome.lease.validity == run.validity, "What is returned was created for the time that was asked for.")
     remaining = ((stream.expires_at or outcome.lease.expires) - looked).total_seconds()
@@ -303,8 +309,8 @@ def check_run(world, run):
         must(run.stream_id not in world.returned_before(run.began), "What a forced run returns is new.")
     if outcome.issued and not run.remembered:
         found, now = run.found, world.clock.now()
-        is_promising = found and not found.forgotten and found.expires > now and found.validity == run.validity
-        if is_promising and not found.is_intent:
+        is_promising = found and not found.released_at and found.expires > now and found.validity == run.validity
+        if is_promising and not found.is_pending:
             is_promising = run.need.accepts(found, now)
         must(is_fresh or not run.is_alone, "A run issues what it began.")
         must(run.force or not is_promising, "A run issues what is not remembered only if nothing better is.")
@@ -320,7 +326,7 @@ def check_all(world):
         return
     existing = world.store.leases.get(KEY)
     must(
-        {run.stream_id for run in good} <= {existing and existing.stream_id},
+        {run.stream_id for run in good} <= {existing and existing.resource_id},
         "All return the same stream, which is stored.",
     )
     must(all(run.creates <= 1 for run in world.runs), "Each creates once at most.")
@@ -426,7 +432,7 @@ def clock(monkeypatch):
 def test_in_all_schedules_all_rules_hold(clock, part):
     for number in range(part, SCHEDULES, PARTS):
         try:
-            play(number, clock, MemoryStore())
+            play(number, clock, MemoryStore(clock.now))
         except Exception as e:
             pytest.fail(f"Schedule {number}: {type(e).__name__}: {e}")
 
@@ -437,46 +443,48 @@ def test_in_all_schedules_all_rules_hold(clock, part):
 class RevivingStore(MemoryStore):
     """Remembers a stream also when its intent was forgotten meanwhile."""
 
-    def replace(self, lease, *, expected, now):
-        return self.compare_and_set(lease, expected=expected, now=now)
+    def replace(self, lease, *, expected):
+        return self.compare_and_set(lease, expected=expected)
 
 
 class LateStore(MemoryStore):
     """Remembers whichever stream comes last."""
 
-    def replace(self, lease, *, expected, now):
+    def replace(self, lease, *, expected):
         self.leases[lease.key] = lease
         return lease
 
 
-class DerivedToken(intents._Seat):
+class DerivedToken(intents._Run):
     """Uses a token that follows from what is stored, instead of a random one."""
 
     def _begin(self):
         begin = super()._begin()
         write = begin.send(None)
-        token = f"after {self._record.stream_id if self._record else None}"
-        existing = yield write._replace(lease=dataclasses.replace(write.lease, client_token=token))
+        token = f"after {self._record.resource_id if self._record else None}"
+        existing = yield dataclasses.replace(
+            write, record=dataclasses.replace(write.record, grant=ResourceGrant(token))
+        )
         with suppress(StopIteration):
             begin.send(existing)
 
 
-class NoAdoption(intents._Seat):
+class NoAdoption(intents._Run):
     """Uses an intent only if it has stored it itself."""
 
-    def _promising_record(self):
-        record = super()._promising_record()
-        return record if record and (self._is_own or not record.is_intent) else None
+    def _usable_record(self):
+        record = super()._usable_record()
+        return record if record and (self._is_own or not record.is_pending) else None
 
 
-class BlindTrust(intents._Seat):
+class BlindTrust(intents._Run):
     """Returns what is stored, whatever the service says of it."""
 
     def _problem(self, lease):
         return None
 
 
-class LateForce(intents._Seat):
+class LateForce(intents._Run):
     """Takes up what another run has just begun, though it is forced."""
 
     def _begin(self):
@@ -484,15 +492,15 @@ class LateForce(intents._Seat):
         self._is_own = True
 
 
-class NoWinner(intents._Seat):
+class NoWinner(intents._Run):
     """Returns the stream that it has created, though another is stored."""
 
     def _create(self, intent):
         lease, issued = yield from super()._create(intent)
-        return lease or intent.of_stream(self._stream.stream_id, self._stream.expires_at), issued or not lease
+        return lease or intent.with_resource(self._resource.stream_id, self._resource.expires_at), issued or not lease
 
 
-class ManyIntents(intents._Seat):
+class ManyIntents(intents._Run):
     """Begins anew as often as its own streams are dead."""
 
     _has_begun = property(lambda self: False, lambda self, value: None)
@@ -513,12 +521,12 @@ class ManyIntents(intents._Seat):
 )
 def test_what_is_simpler_breaks_a_rule(clock, monkeypatch, wrong, rule):
     store = wrong if issubclass(wrong, MemoryStore) else MemoryStore
-    if issubclass(wrong, intents._Seat):
-        monkeypatch.setattr(intents, "_Seat", wrong)
+    if issubclass(wrong, intents._Run):
+        monkeypatch.setattr(intents, "_Run", wrong)
     broken = set()
     for number in range(SCHEDULES):
         try:
-            play(number, clock, store())
+            play(number, clock, store(clock.now))
         except Violation as e:
             broken.add(str(e).partition("\n")[0])
         if rule in broken:

@@ -86,7 +86,19 @@ def test_a_stream_is_judged_by_its_state_and_not_by_its_status_code(state, verdi
 
 def test_a_stream_that_is_ready_but_has_no_url_is_still_on_its_way():
     stream = Stream("stream-1", "READY", "STREAM_READY")
-    assert (stream.is_in_progress, stream.is_dead, stream.progress) == (True, False, "READY without a URL")
+    assert (stream.is_in_progress, stream.is_dead, stream.status) == (True, False, "READY without a URL")
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [
+        ("CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS"),
+        ("READY", "READY (STREAM_DELETED: it was deleted or has expired)"),
+        ("DELETED", "DELETED (STREAM_DELETED: it was deleted or has expired)"),
+    ],
+)
+def test_the_status_of_a_stream_is_its_state_and_if_it_is_not_in_progress_why(state, status):
+    assert Stream("stream-1", state, "STREAM_DELETED", url="https://studio.example.org/").status == status
 
 
 @pytest.mark.parametrize(
