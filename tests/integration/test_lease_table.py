@@ -220,7 +220,8 @@ def test_a_table_with_other_keys_is_refused(
 
     assert task.failed
     assert task.msg == (
-        f"Table {NAME!r} cannot hold leases, since it has the key {told_key}, and leases need scope (HASH, S) and holder "
+        f"Table {NAME!r} cannot hold leases, since it has the key {told_key}, and leases need scope (HASH, S) "
+        f"and holder "
         "(RANGE, S): name another table."
     )
     assert changing_calls(simulator) == ["CreateTable"]
