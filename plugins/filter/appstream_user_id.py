@@ -6,22 +6,22 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: appstream_user_id
-short_description: AppStream user id of an e-mail address or a name
+short_description: Derive an AppStream user id from an e-mail address or a name
 version_added: 0.1.0
 author:
   - labstream.aws contributors (@labstream)
 description:
-  - Makes a valid AppStream user id, 2 to 32 ASCII letters, digits and characters of C(_+=,.@-), of an e-mail address,
-    a login or a name.
+  - Derives a valid AppStream user id, 2 to 32 ASCII letters, digits and characters of C(_+=,.@-), from an e-mail
+    address, a login or a name.
   - AppStream issues a streaming URL for an invalid user id too, and then fails in the learner's browser.
   - The user id is the key of the learner's home folder and of the monthly user fee.
     So the algorithm never changes, and the same person always has the same id.
-  - The text is brought to one form first. Invisible characters and white space around it are dropped, white space
-    inside it becomes one space, and it is case-folded and normalised to Unicode NFC.
+  - The text is normalised first. Invisible characters and white space around it are dropped, white space
+    inside it becomes one space, and it is case-folded and converted to Unicode NFC.
     V(Anna@example.org) and V(anna@example.org) are one person.
-  - A text that is a valid user id then is the result.
+  - A text that is a valid user id then is returned as it is.
   - Any other text becomes what is readable of it in ASCII, at most 19 characters, a hyphen, and 60 bits of its
-    SHA-256 in base32. With so many, two people do not come to one id by accident. Only somebody who chooses a login on
+    SHA-256 in base32. With so many, two people do not get the same id by accident. Only somebody who chooses a login on
     purpose can have the id that is derived for another.
 options:
   _input:
@@ -32,8 +32,8 @@ options:
   style:
     description:
       - V(readable) keeps as much of the text as an id can hold.
-      - V(opaque) gives 100 bits of an HMAC-SHA-256 in base32 that tell nothing about the person to those who do not
-        have the O(key).
+      - V(opaque) returns 100 bits of an HMAC-SHA-256 in base32, which reveal nothing about the person to those who do
+        not have the O(key).
     type: str
     choices:
       - readable
@@ -42,13 +42,13 @@ options:
   key:
     description:
       - The secret of O(style=opaque), at least 16 characters, without white space around it. Keep it in a vault.
-      - Another key gives everybody another id, and with it an empty home folder and another user fee.
-      - Required when O(style=opaque), and refused otherwise.
+      - With another key, everybody gets another id, and with it an empty home folder and another user fee.
+      - Required when O(style=opaque), and an error otherwise.
     type: str
 notes:
   - Applied to its own result, the filter returns it unchanged. This does not hold for O(style=opaque).
-  - A character that the controller's Python does not know yet, such as an emoji of this year, is refused rather than
-    turned into an id that another Python would not give.
+  - A character that the controller's Python does not know yet, such as an emoji of this year, is an error, since
+    another Python could derive another id.
 seealso:
   - plugin: labstream.aws.roster
     plugin_type: filter
@@ -67,7 +67,7 @@ EXAMPLES = r"""
 
 - name: No part of the name leaves the controller
   ansible.builtin.debug:
-    msg: "{{ 'anna@example.org' | labstream.aws.appstream_user_id(style='opaque', key=class_user_id_key) }}"
+    msg: "{{ 'anna@example.org' | labstream.aws.appstream_user_id(style='opaque', key=lab_user_id_key) }}"
     # => a text like 's6xq2v7mboe4hd5n3ktu'
 """
 
@@ -82,19 +82,19 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.plugin_utils import _user_id as user_id
+from ansible_collections.labstream.aws.plugins.plugin_utils import _user_id
 from ansible_collections.labstream.aws.plugins.plugin_utils._errors import filter_errors
 from ansible_collections.labstream.aws.plugins.plugin_utils._unsafe import decrypted
 
 
 @filter_errors
 def appstream_user_id(text: Any, style: str = "readable", key: str | None = None) -> str:
-    """Return the AppStream user id of ``text``; see user_id.appstream_user_id."""
-    return user_id.appstream_user_id(decrypted(text), style, decrypted(key))
+    """Return the AppStream user id of a person."""
+    return _user_id.appstream_user_id(decrypted(text), style, decrypted(key))
 
 
 class FilterModule:
-    """Make the filter known to Ansible."""
+    """Register the filter with Ansible."""
 
     def filters(self) -> dict[str, Callable]:
         return {"appstream_user_id": appstream_user_id}

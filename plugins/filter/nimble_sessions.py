@@ -6,13 +6,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: nimble_sessions
-short_description: Sessions of Nimble Studio for the learners of a class
+short_description: Find the Nimble Studio sessions of learners
 version_added: 0.1.0
 author:
   - labstream.aws contributors (@labstream)
 description:
-  - Says which learner uses which streaming session. A map names it, or the learner owns it.
-  - Learners that would have the same session are an error, since only one person can use it.
+  - Finds out which learner uses which streaming session. It is named in a dictionary, or the learner owns it.
+  - Two learners with the same session are an error, since only one person can use it.
 options:
   _input:
     description:
@@ -22,73 +22,77 @@ options:
     required: true
   sessions:
     description:
-      - Session ids by learner. Entries of others than these learners are left alone.
+      - Session ids by learner. Entries for anybody else have no effect.
     type: dict
   found:
     description:
       - The sessions of the studio, as M(labstream.aws.nimble_session_info) returns them.
-      - A learner who is not in O(sessions) has the one of them whose C(owned_by) is the learner. Sessions that are
-        deleted, being deleted or have failed do not count.
+      - A learner who is not in O(sessions) has the session in this list whose C(owned_by) is the learner. Sessions that
+        are deleted, are being deleted or have failed do not count.
     type: list
     elements: dict
     default: []
 seealso:
   - module: labstream.aws.nimble_session_info
-  - plugin: labstream.aws.nimble_seats
-    plugin_type: filter
+  - module: labstream.aws.nimble_session_stream
 """
 
 EXAMPLES = r"""
-- name: Look which sessions there are
+- name: Get the sessions of the studio
   labstream.aws.nimble_session_info:
     endpoint_url: https://studio.example.org
     studio_id: us-west-2-example
   register: studio
 
-- name: Give everybody their own session, but Ben another
+- name: Find the session of each learner, except for Ben's
   ansible.builtin.set_fact:
-    learners: "{{ lookup('ansible.builtin.file', 'participants.csv') | labstream.aws.roster
+    lab: "{{ query('labstream.aws.roster', 'participants.csv')
       | labstream.aws.nimble_sessions(sessions={'ben': 'session-spare'}, found=studio.sessions) }}"
+
+- name: Create their streams
+  labstream.aws.nimble_session_stream:
+    endpoint_url: https://studio.example.org
+    studio_id: us-west-2-example
+    sessions: "{{ lab.sessions }}"
+    return_urls: false
 """
 
 RETURN = r"""
 _value:
   description:
-    - The learners in their order, each with everything that was given, and with what is named here.
-  type: list
-  elements: dict
+    - The sessions, and the learners without one.
+  type: dict
   contains:
-    session_id:
-      description: The learner's session, V(null) if there is none to use.
-      type: str
-      sample: session-anna
-    failure:
-      description: Why the learner has no session, V(null) if there is one.
-      type: dict
-      contains:
-        learner:
-          description: The learner.
-          type: str
-          sample: anna
-        session_id:
-          description: Always V(null).
-          type: str
-        code:
-          description: Always V(NoSession).
-          type: str
-          sample: NoSession
-        message:
-          description: One sentence.
-          type: str
-          sample: >-
-            Learner 'anna' has no session: name one in nimble_lab_sessions, or make one that this learner owns
+    sessions:
+      description:
+        - One entry for each learner who has a session, in the order of the learners, as
+          O(labstream.aws.nimble_session_stream#module:sessions) takes them.
+      type: list
+      elements: dict
+      sample:
+        - id: anna
+          name: Anna Example
+          email:
+          session_id: session-anna
+    failures:
+      description: One entry for each learner without a session, like the C(failures) of the modules.
+      type: list
+      elements: dict
+      sample:
+        - id: ben
+          name:
+          email:
+          session_id:
+          code: NoSession
+          message: >-
+            Learner 'ben' has no session: name one in nimble_lab_sessions, or create one that this learner owns
             (CreateStreamingSession), then run again.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.plugin_utils import _nimble_sessions as matching
+from ansible_collections.labstream.aws.plugins.plugin_utils import _nimble_sessions
 from ansible_collections.labstream.aws.plugins.plugin_utils._errors import filter_errors
 from ansible_collections.labstream.aws.plugins.plugin_utils._unsafe import as_data
 
@@ -96,13 +100,13 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._unsafe import as_da
 @filter_errors
 def nimble_sessions(
     learners: Sequence[Mapping[str, Any]], sessions: Any = None, found: Sequence[Mapping[str, Any]] = ()
-) -> list[dict[str, Any]]:
-    """Return the learners with their sessions; see plugin_utils."""
-    return as_data(matching.nimble_sessions(learners, sessions, found))
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the sessions of the learners."""
+    return as_data(_nimble_sessions.nimble_sessions(learners, sessions, found))
 
 
 class FilterModule:
-    """Make the filter known to Ansible."""
+    """Register the filter with Ansible."""
 
     def filters(self) -> dict[str, Callable]:
         return {"nimble_sessions": nimble_sessions}

@@ -6,46 +6,45 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: roster
-short_description: Learners from the CSV text of a roster, or from a list
+short_description: Read the learners of a lab from CSV text or a list
 version_added: 0.1.0
 author:
   - labstream.aws contributors (@labstream)
 description:
   - Reads the CSV text of a roster, as Moodle and Canvas export it or as a spreadsheet saves it, and returns its
     learners.
-  - The first line that is not blank names the columns. Commas, semicolons and tabs are understood as delimiters, and
-    so are all line ends, a byte order mark, quoted cells over several lines, blank lines and empty columns at the
-    end.
+  - The first line that is not blank names the columns. Commas, semicolons and tabs can be delimiters. All line ends,
+    a byte order mark, quoted cells over several lines, blank lines and empty columns at the end are supported.
   - Column names are compared without regard to case and white space. A column without any value counts as absent.
-  - C(learner), C(ID), C(ID number), C(idnumber), C(Username), C(SIS User ID) or C(SIS Login ID), the first of them
-    that has values, identifies the learner. Without one, C(email), C(Email address), C(E-mail) or C(E-mail address)
-    does.
+  - The first of C(learner), C(ID), C(ID number), C(idnumber), C(Username), C(SIS User ID) and C(SIS Login ID) that has
+    values identifies the learner. Without any of them, C(email), C(Email address), C(E-mail) or C(E-mail address) does.
   - The name is C(name), C(Full name) or C(Student), or else C(First name) or C(firstname) before C(Last name),
     C(lastname) or C(Surname).
   - C(user_id), C(session_context) and C(application_id) are taken as they are.
-  - Of a Canvas gradebook, the rows of points possible and manual posting and the test student are left out.
-  - Whatever is wrong is an error that names the line of the file where the row starts, and the column. Two rows that
-    are the same learner, or that have the same user id, are an error that names both.
-  - A list of learners is checked and completed in the same way. There, C(learner), C(email) or C(user_id), the first
-    that a learner has, identifies them.
+  - In a Canvas gradebook, the rows of points possible and manual posting and the test student are left out.
+  - An error names the line of the file where the row starts, and the column. Two rows that are the same learner, or
+    that have the same user id, are an error that names both.
+  - A list of learners is checked and completed in the same way. There, the first of C(id), C(email) and C(user_id) that
+    a learner has identifies them.
+  - The learners that it returns can be given to O(labstream.aws.appstream_streaming_url#module:users).
 options:
   _input:
     description:
       - The CSV text, or a list of dicts with the fields of learners, see O(columns).
-      - A file that is not UTF-8 is refused, since a name that is read wrongly gives a wrong user id.
+      - It must be UTF-8, since a name that is decoded wrongly results in a wrong user id.
     type: raw
     required: true
   columns:
     description:
-      - "The column of each field where the header does not tell it, such as V({'email': 'Dienst-E-Mail'})."
-      - Fields are V(learner), V(email), V(name), V(first_name), V(last_name), V(user_id), V(session_context) and
-        V(application_id). Any other field is added to the learners under its name.
+      - "The column of each field that the header does not name in a known way, such as V({'email': 'Dienst-E-Mail'})."
+      - Fields are V(id), V(email), V(name), V(first_name), V(last_name), V(user_id), V(session_context) and
+        V(application_id). Any other field is added to the learners under its name. Modules do not accept such learners.
       - Every column that is named here must exist.
-      - Only for a CSV text.
+      - Only for CSV text.
     type: dict
   style:
     description:
-      - How user ids are made of what identifies the learner, where the roster gives none. See
+      - How user ids are derived from what identifies the learner, where the roster has none. See
         P(labstream.aws.appstream_user_id#filter).
     type: str
     choices:
@@ -55,32 +54,34 @@ options:
   key:
     description:
       - The secret of O(style=opaque). See P(labstream.aws.appstream_user_id#filter).
-      - Required when O(style=opaque), and refused otherwise.
+      - Required when O(style=opaque), and an error otherwise.
     type: str
 notes:
   - User ids stay the same as long as the same column identifies the learners. Name it with O(columns) if exports differ
-    from class to class.
-  - Canvas exports no e-mail addresses. Where the login is the address, say so with O(columns).
-  - What a roster holds is data. A cell that looks like a template is never evaluated.
+    from lab to lab.
+  - Canvas exports no e-mail addresses. Where the login is the address, use O(columns).
+  - The contents of a roster are data. A cell that looks like a template is never evaluated.
 seealso:
+  - plugin: labstream.aws.roster
+    plugin_type: lookup
   - plugin: labstream.aws.appstream_user_id
     plugin_type: filter
 """
 
 EXAMPLES = r"""
-- name: Read an export of Moodle
+- name: Complete a list of learners
   ansible.builtin.set_fact:
-    learners: "{{ lookup('ansible.builtin.file', 'participants.csv') | labstream.aws.roster }}"
+    learners: "{{ [{'email': 'anna@example.org', 'name': 'Anna Example'}] | labstream.aws.roster }}"
 
 - name: Read a gradebook of Canvas in which logins are e-mail addresses, and keep the section
   ansible.builtin.set_fact:
     learners: "{{ lookup('ansible.builtin.file', 'gradebook.csv')
       | labstream.aws.roster(columns={'email': 'SIS Login ID', 'section': 'Section'}) }}"
 
-- name: Tell AWS no names
+- name: Keep names from AWS
   ansible.builtin.set_fact:
     learners: "{{ lookup('ansible.builtin.file', 'participants.csv')
-      | labstream.aws.roster(style='opaque', key=class_user_id_key) }}"
+      | labstream.aws.roster(style='opaque', key=lab_user_id_key) }}"
 """
 
 RETURN = r"""
@@ -90,7 +91,7 @@ _value:
   type: list
   elements: dict
   contains:
-    learner:
+    id:
       description: What identifies the learner in the roster.
       type: str
       sample: "4711"
@@ -103,7 +104,7 @@ _value:
       type: str
       sample: anna@example.org
     user_id:
-      description: The learner's AppStream user id, from the roster or else made of RV(_value[].learner).
+      description: The learner's AppStream user id, from the roster or else derived from RV(_value[].id).
       type: str
       sample: "4711"
     session_context:
@@ -119,7 +120,7 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.plugin_utils import _roster as rosters
+from ansible_collections.labstream.aws.plugins.plugin_utils import _roster
 from ansible_collections.labstream.aws.plugins.plugin_utils._errors import filter_errors
 from ansible_collections.labstream.aws.plugins.plugin_utils._unsafe import as_data, decrypted
 
@@ -128,12 +129,12 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._unsafe import as_da
 def roster(
     source: Any, columns: dict[str, str] | None = None, style: str = "readable", key: str | None = None
 ) -> list[dict[str, str | None]]:
-    """Return the learners of a CSV text or a list; see rosters.roster."""
-    return as_data(rosters.roster(decrypted(source), columns, style, decrypted(key)))
+    """Return the learners of a roster."""
+    return as_data(_roster.roster(decrypted(source), columns, style, decrypted(key)))
 
 
 class FilterModule:
-    """Make the filter known to Ansible."""
+    """Register the filter with Ansible."""
 
     def filters(self) -> dict[str, Callable]:
         return {"roster": roster}

@@ -6,15 +6,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: rotated_learners
-short_description: Learners with the user ids of their generations
+short_description: Give learners the user ids of their generations
 version_added: 0.1.0
 author:
   - labstream.aws contributors (@labstream)
 description:
-  - Gives learners whose link came into wrong hands the user id of their generation, which
-    M(labstream.aws.streaming_rotation) remembers. Nobody who has a URL for the user id of before gets into a session of
-    the new one.
-  - The same user id and generation give the same new user id for ever. To AppStream it is a new user, with an empty
+  - Gives learners whose link came into the wrong hands the user id of their generation, which
+    M(labstream.aws.streaming_rotation) stores. Nobody who has a URL for the earlier user id gets into a session of the
+    new one.
+  - The same user id and generation always result in the same new user id. To AppStream it is a new user, with an empty
     home folder and a user fee of its own.
 options:
   _input:
@@ -26,9 +26,15 @@ options:
   generations:
     description:
       - The generation of each learner who was given one, as M(labstream.aws.streaming_rotation) returns it.
-      - Learners are compared as user ids are made of them, without regard to case and invisible characters.
+      - Learners are compared without regard to case and invisible characters.
     type: dict
     required: true
+  former_of:
+    description:
+      - The ids of learners. Only these are returned, once for each earlier user id, so that its URL can be released and
+        its session ended.
+    type: list
+    elements: str
 seealso:
   - module: labstream.aws.streaming_rotation
   - plugin: labstream.aws.roster
@@ -36,73 +42,50 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Look who was given another user id before
+- name: Get the generations
   labstream.aws.streaming_rotation:
     lab: cad-2026-11-21
   register: rotation
 
-- name: Make the user ids of the class
+- name: Set the user ids of the learners
   ansible.builtin.set_fact:
-    learners: "{{ lookup('ansible.builtin.file', 'participants.csv') | labstream.aws.roster
+    learners: "{{ query('labstream.aws.roster', 'participants.csv')
       | labstream.aws.rotated_learners(rotation.generations) }}"
 """
 
 RETURN = r"""
 _value:
   description:
-    - The learners, in their order, with these fields changed or added.
+    - The learners in their order, with another C(user_id). Nothing else in them is different.
   type: list
   elements: dict
-  contains:
-    user_id:
-      description: The user id of the learner's generation.
-      type: str
-      sample: anna-k2v7q5xj4t6a
-    generation:
-      description: The learner's generation, V(0) for most.
-      type: int
-      sample: 1
-    former_users:
-      description:
-        - The users of the generations before, each a dict of C(user_id), C(application_id) and C(session_context), as
-          O(labstream.aws.appstream_streaming_url#module:users) takes them.
-      type: list
-      elements: dict
-      sample:
-        - user_id: anna
-          application_id: null
-          session_context: null
+  sample:
+    - id: anna
+      name: Anna Example
+      email: anna@example.org
+      user_id: anna-aham6q5jh6hi
+      session_context:
+      application_id:
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.module_utils._labs.learners import validate_generation
+from ansible_collections.labstream.aws.plugins.plugin_utils import _rotation
 from ansible_collections.labstream.aws.plugins.plugin_utils._errors import filter_errors
 from ansible_collections.labstream.aws.plugins.plugin_utils._unsafe import as_data
-from ansible_collections.labstream.aws.plugins.plugin_utils._user_id import normalise, rotated_user_id
 
 
 @filter_errors
-def rotated_learners(learners: Sequence[Mapping[str, Any]], generations: Mapping[str, int]) -> list[dict[str, Any]]:
+def rotated_learners(
+    learners: Sequence[Mapping[str, Any]], generations: Mapping[str, int], former_of: Collection[str] | None = None
+) -> list[dict[str, Any]]:
     """Return the learners with the user ids of their generations."""
-    reached: dict[str, int] = {}
-    for learner, generation in generations.items():
-        validate_generation(learner, generation)
-        reached[normalise(learner)] = max(generation, reached.get(normalise(learner), 0))
-
-    def rotated(learner: Mapping[str, Any]) -> dict[str, Any]:
-        generation = reached.get(normalise(learner["learner"]), 0)
-        *former, user_id = (rotated_user_id(learner["user_id"], number) for number in range(generation + 1))
-        opens = {field: learner.get(field) for field in ("application_id", "session_context")}
-        users = [{"user_id": one, **opens} for one in former]
-        return {**learner, "user_id": user_id, "generation": generation, "former_users": users}
-
-    return as_data([rotated(learner) for learner in learners])
+    return as_data(_rotation.rotated_learners(learners, generations, former_of))
 
 
 class FilterModule:
-    """Make the filter known to Ansible."""
+    """Register the filter with Ansible."""
 
     def filters(self) -> dict[str, Callable]:
         return {"rotated_learners": rotated_learners}

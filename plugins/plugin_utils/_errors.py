@@ -2,11 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How a filter refuses what it cannot be applied to."""
+# Private to this collection: do not import it from elsewhere, it can change in any release.
+
+"""Errors of filters and lookups, and what ansible-core makes of them."""
 
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
@@ -16,27 +19,46 @@ from ansible_collections.labstream.aws.plugins.module_utils._errors import Labst
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
 
+# What ansible-core puts before the message of a filter or lookup: 2.19 and newer, and 2.18 and older, where it is once
+# more there for each variable in between. A conditional of the latter is followed by where it stands.
+_CORE_PREFIX = re.compile(
+    r"(?:Task failed: )?(?:Finalization of task args for '[^']*' failed: )?"
+    r"(?:Error while resolving value for '[^']*': )?The (?:filter|lookup|test) plugin '[\w.]+' failed: "
+    r"|(?:The conditional check '.*?' failed\. The error was: )?"
+    r"An unhandled exception occurred while .*Error was a <class '[\w.]+'>, original message: ",
+    re.DOTALL,
+)
+_CORE_SUFFIX = "\n\nThe error appears to be in "
+
 # What Python raises over input that is not as documented, such as the result of another module.
-_PARSER_ERRORS = (ArithmeticError, AttributeError, LookupError, TypeError, UnicodeError)
+_INPUT_ERRORS = (ArithmeticError, AttributeError, LookupError, TypeError, UnicodeError)
 
 
 def filter_errors(filter_: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
-    """Have a filter raise AnsibleFilterError, whose text is one sentence, whatever its input is.
-
-    The text of a ValueError is that sentence, and so is that of one of our own exceptions.
-    """
+    """Decorate a filter so that it raises AnsibleFilterError with a one-line message, whatever its input is."""
 
     @functools.wraps(filter_)
-    def refusing(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
+    def wrapper(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
         try:
             return filter_(*args, **kwargs)
-        except _PARSER_ERRORS as error:
-            sentence = (
-                f"The filter labstream.aws.{filter_.__name__} cannot be applied to what it was given "
-                f"({type(error).__name__}: {error}): give it what its documentation names."
+        except _INPUT_ERRORS as error:
+            text = (
+                f"The filter labstream.aws.{filter_.__name__} cannot be applied to this input, see its documentation: "
+                f"{type(error).__name__}: {error}"
             )
+            raise AnsibleFilterError(to_message(text)) from get_cause(error)
         except (LabstreamError, ValueError) as error:
-            sentence = str(error)
-        raise AnsibleFilterError(to_message(sentence))
+            raise AnsibleFilterError(to_message(str(error))) from get_cause(error)
 
-    return refusing
+    return wrapper
+
+
+def get_cause(error: Exception) -> Exception | None:
+    """Return the error if it can be the cause of another: ansible-core adds the text of a cause, whatever it is."""
+    return error if to_message(str(error)) == str(error) else None
+
+
+def strip_core_prefix(message: str) -> str:
+    """Return the message of a failed task without what ansible-core puts around the error of a plugin."""
+    prefix = _CORE_PREFIX.match(message)
+    return message[prefix.end() :].partition(_CORE_SUFFIX)[0] if prefix else message

@@ -2,27 +2,37 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the filters do with Ansible's own kinds of values."""
+# Private to this collection: do not import it from elsewhere, it can change in any release.
+
+"""Values of Ansible's own types."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.utils.unsafe_proxy import wrap_var
 
 
 def as_data(value: Any) -> Any:
-    """Return ``value`` such that no text in it is ever taken for a template.
+    """Return the value marked so that no text in it is ever evaluated as a template.
 
-    ansible-core before 2.19 would evaluate it once it has passed through a fact; later ones do not, so this can go, and
-    ``ansible.utils.unsafe_proxy`` with it, when 2.19 is the oldest that we support.
+    ansible-core before 2.19 would evaluate it once it has passed through a fact. This can go, and
+    ``ansible.utils.unsafe_proxy`` with it, when 2.19 is the oldest version that is supported.
     """
-    return wrap_var(value)
+    return wrap_var(_to_plain(value))
+
+
+def _to_plain(value: Any) -> Any:
+    """Return the value without containers of ansible-core's own types, which cannot be copied."""
+    if isinstance(value, Mapping):
+        return {key: _to_plain(each) for key, each in value.items()}
+    return [_to_plain(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 def decrypted(value: Any) -> Any:
-    """Return the text of an inline ``!vault`` value, which ansible-core before 2.19 hands to filters as an object.
+    """Return the text of an inline ``!vault`` value, which ansible-core before 2.19 passes to plugins as an object.
 
-    Any other value comes back as it is.
+    Any other value is returned as it is.
     """
     return str(value) if getattr(value, "__ENCRYPTED__", False) else value

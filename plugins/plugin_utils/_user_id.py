@@ -2,13 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""AppStream user ids made from e-mail addresses and names. Knows neither AWS nor Ansible.
+# Private to this collection: do not import it from elsewhere, it can change in any release.
+
+"""AppStream user ids derived from e-mail addresses and names. Knows neither AWS nor Ansible.
 
 The user id is the key of the learner's home folder and of the monthly user fee, so the same person must get the same
-id for ever. THE ALGORITHM IS FROZEN: a change here moves every learner to a new, empty home folder.
+id forever. THE ALGORITHM IS FROZEN: a change here moves every learner to a new, empty home folder.
 
-Only characters that are assigned in this Python's Unicode tables are accepted. Unicode promises that case folding and
-normalisation of an assigned character never change, so every Python that accepts a name makes the same id of it.
+Only characters that are assigned in this Python's Unicode tables are accepted. Unicode guarantees that case folding and
+normalisation of an assigned character never change, so every Python that accepts a name derives the same id.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ MIN_KEY_LENGTH = 16
 
 _NOT_ALLOWED = re.compile(r"[^\w+=,.@-]", re.ASCII)
 
-# What copying out of a mail or a web page adds unseen: soft hyphen, zero-width and direction marks, byte order mark.
+# Invisible characters that come with text copied from an e-mail or a web page: soft hyphen, zero-width and direction
+# marks, byte order mark.
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 
 # Latin letters that have no decomposition into an ASCII letter and an accent.
@@ -53,21 +56,22 @@ def is_valid(user_id: str) -> bool:
 def normalise(text: Any) -> str:
     """Return the form in which two spellings of one person are equal.
 
-    Invisible characters and surrounding white space go, white space inside becomes one space, and the rest is
-    case-folded and brought to Unicode NFC. Normalising twice gives the same as normalising once.
+    Invisible characters and surrounding white space are removed, white space inside becomes one space, and the rest is
+    case-folded and converted to Unicode NFC. Normalising twice has the same result as normalising once.
 
-    Raises ValueError if ``text`` is not text, has nothing in it, or holds a character that no name has.
+    Raises:
+        ValueError: It is not text, has nothing in it, or holds a character that no name has.
     """
     if not isinstance(text, str):
-        raise ValueError(f"A user id is made from text, not from {quote(text)} ({type(text).__name__}).")
+        raise ValueError(f"A user id is derived from text, not from {quote(text)} ({type(text).__name__}).")
     folded = _INVISIBLE.sub("", text).strip()
     if not folded:
-        raise ValueError(f"A user id cannot be made from {quote(text)}: there is nothing in it.")
+        raise ValueError(f"A user id cannot be derived from {quote(text)}: there is nothing in it.")
     for character in folded:
         # Control characters, halves of surrogate pairs (undecodable bytes), and what has no meaning (yet).
         if unicodedata.category(character) in ("Cc", "Cs", "Cn"):
             raise ValueError(
-                f"A user id cannot be made from {quote(text)}: it holds U+{ord(character):04X}, "
+                f"A user id cannot be derived from {quote(text)}: it holds U+{ord(character):04X}, "
                 f"which is a control character or not a character of Unicode {unicodedata.unidata_version}."
             )
     folded = unicodedata.normalize("NFC", folded).casefold()
@@ -78,10 +82,11 @@ def normalise(text: Any) -> str:
 def appstream_user_id(text: Any, style: str = "readable", key: str | None = None) -> str:
     """Return the AppStream user id of the person that ``text`` (an e-mail address, login or name) stands for.
 
-    ``readable`` keeps a text that is a valid id once normalised, and otherwise makes a readable beginning and a hash.
-    ``opaque`` gives a hash keyed with ``key`` that tells nothing about the person to those who do not have the key.
+    ``readable`` keeps a text that is a valid id once normalised, and otherwise returns a readable beginning and a hash.
+    ``opaque`` returns a hash with ``key``, which reveals nothing about the person to those who do not have the key.
 
-    Raises ValueError, with one sentence, for a text, style or key that cannot be used.
+    Raises:
+        ValueError: The text, style or key is not valid.
     """
     validate_style(style, key)
     person = normalise(text)
@@ -93,7 +98,7 @@ def appstream_user_id(text: Any, style: str = "readable", key: str | None = None
 
 
 def rotated_user_id(user_id: str, generation: int) -> str:
-    """Return the user id of that generation of the learner whose first one, of generation 0, is ``user_id``."""
+    """Return the user id of a later generation of the learner who had ``user_id`` in generation 0."""
     if generation == 0:
         return user_id
     digest = hashlib.sha256(f"{user_id}\n{generation}".encode()).digest()
@@ -103,15 +108,15 @@ def rotated_user_id(user_id: str, generation: int) -> str:
 def validate_style(style: Any, key: Any) -> None:
     """Raise ValueError unless ``style`` exists and ``key`` suits it. The key is a secret, so no message shows it."""
     if style not in STYLES:
-        raise ValueError(f"The style of a user id is 'readable' or 'opaque', not {quote(style)}.")
+        raise ValueError(f"style is {quote(style)}, but it must be 'readable' or 'opaque'.")
     if style == "readable":
         if key is not None:
-            raise ValueError("A key is used with style='opaque' only; leave it out or set the style.")
+            raise ValueError("A key is only for style='opaque': leave it out or set the style.")
         return
     if not isinstance(key, str) or len(key) < MIN_KEY_LENGTH:
         raise ValueError(f"style='opaque' needs a key: a secret text of at least {MIN_KEY_LENGTH} characters.")
     if key != key.strip() or not key.isprintable():
-        # A key file that gains a newline would give everybody a new id.
+        # With a newline at the end of a key file, everybody would get a new id.
         raise ValueError("The key of style='opaque' has white space around it or characters that cannot be printed.")
 
 

@@ -144,7 +144,7 @@ def test_a_stopped_fleet_is_started_and_scaled_in_view_and_the_class_gets_its_ur
     make_fleet(appstream)
     ends_at = (datetime.now(UTC) + timedelta(hours=4)).isoformat(timespec="seconds")
     monday = variables(
-        "anna", "ben", ends_at=ends_at, manage_fleet=True, fleet_timeout=19, spare_sessions=1, session_context="u7"
+        "anna", "ben", ends_at=ends_at, manage_fleet=True, fleet_wait_timeout=19, spare_sessions=1, session_context="u7"
     )
 
     # When that is predicted,
@@ -219,9 +219,9 @@ def test_a_fleet_that_does_not_start_ends_the_wait_with_a_sentence(
 
     published, run = serve(
         run_playbook,
-        variables(*learners, fleet_name="falls-back", manage_fleet=True, fleet_timeout=19),
-        variables(*learners, fleet_name="in-vain", manage_fleet=True, fleet_timeout=19),
-        variables(*learners, fleet_name="is-stopping", manage_fleet=True, fleet_timeout=1),
+        variables(*learners, fleet_name="falls-back", manage_fleet=True, fleet_wait_timeout=19),
+        variables(*learners, fleet_name="in-vain", manage_fleet=True, fleet_wait_timeout=19),
+        variables(*learners, fleet_name="is-stopping", manage_fleet=True, fleet_wait_timeout=1),
     )
 
     assert reasons(run) == [
@@ -263,9 +263,9 @@ def test_too_few_seats_and_limits_that_do_not_fit_are_told_with_the_numbers(
 
     published, run = serve(
         run_playbook,
-        variables(*learners, low_capacity="warn", break_minutes=15, spare_sessions=1, ends_at=five_hours),
-        variables(*learners, manage_fleet=True, fleet_timeout=1, starts_at=starts_at, ends_at=ends_at),
-        variables(*learners, low_capacity="fail", starts_at="13:00"),
+        variables(*learners, on_insufficient_capacity="warn", break_minutes=15, spare_sessions=1, ends_at=five_hours),
+        variables(*learners, manage_fleet=True, fleet_wait_timeout=1, starts_at=starts_at, ends_at=ends_at),
+        variables(*learners, on_insufficient_capacity="fail", starts_at="13:00"),
     )
 
     assert reasons(run) == [
@@ -298,7 +298,7 @@ def test_too_few_seats_and_limits_that_do_not_fit_are_told_with_the_numbers(
 def test_a_step_can_be_done_alone_by_its_tag(lab: Simulator, run_playbook: RunPlaybook) -> None:
     run = run_playbook(
         "labstream.aws.appstream_lab",
-        extra_vars=variables("anna", manage_fleet=True, spare_sessions=40, fleet_timeout=5),
+        extra_vars=variables("anna", manage_fleet=True, spare_sessions=40, fleet_wait_timeout=5),
         arguments=["--tags", "urls"],
     )
 

@@ -16,9 +16,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import LeaseKey
 
 from tests.integration.lease_stores import TABLE, LeaseTable
-from tests.integration.running import FLEET, MODULE, STACK, STREAM_MODULE, STUDIO, Ansible, ModuleServer, Run, Task
+from tests.integration.running import FLEET, MODULE, STACK, STREAM_MODULE, STUDIO, Ansible, Run, Task
 from tests.simulator.control import Simulator
 
 HANDOUT = "labstream.aws.streaming_handout"
@@ -47,11 +48,11 @@ def call(call_module: CallModule, lease_table: str) -> CallModule:
 
 
 @pytest.fixture
-def elsewhere(tmp_path: Path, simulator: Simulator, module_server: ModuleServer) -> Ansible:
+def elsewhere(tmp_path: Path, simulator: Simulator) -> Ansible:
     """Ansible in another fresh home, as the next job or pipeline has it."""
     home = tmp_path / "elsewhere" / "home"
     home.mkdir(parents=True)
-    return Ansible(home, simulator.environment(), module_server)
+    return Ansible(home, simulator.environment())
 
 
 def urls_by_user(task: Task) -> dict[str, str | None]:
@@ -380,7 +381,7 @@ def test_a_table_that_cannot_be_used_is_refused_before_anything_is_issued(
     ("module", "args"),
     [
         ("labstream.aws.streaming_rotation", {"lab": "monday", "rotate": ["anna"]}),
-        (HANDOUT, {"lab": "monday", "pages": "pages", "seats": [{"learner": "anna"}], "allow_missing": True}),
+        (HANDOUT, {"lab": "monday", "pages_dir": "pages", "seats": [{"id": "anna"}], "allow_missing": True}),
     ],
     ids=["rotation", "pages"],
 )
@@ -405,9 +406,9 @@ def test_who_remembers_more_than_leases_is_told_too_and_in_check_mode(
     [
         (MODULE, {**ANNA, "state": "absent"}),
         (STREAM_MODULE, {**SEATS, "state": "absent"}),
-        (HANDOUT, {"dest": "class.csv", "seats": [{"scope": "appstream|example", "seat": "anna"}]}),
+        (HANDOUT, {"urls_csv": "urls.csv", "seats": [{"lease": LeaseKey("appstream|example", "anna").to_text()}]}),
     ],
-    ids=["absent", "absent streams", "hand-out"],
+    ids=["absent", "absent streams", "handout"],
 )
 def test_who_only_reads_is_told_of_a_missing_table_too(
     lab: Simulator, studio: Simulator, call: CallModule, table: LeaseTable, module: str, args: dict[str, Any]

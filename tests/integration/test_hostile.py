@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Rosters and API answers of somebody who means harm: no template is evaluated, and nothing is too long to be told.
 
-What hostile names do to hand-outs is told in test_handout_pages.py and test_streaming_handout.py.
+What hostile names do to handouts is in the unit tests of streaming_handout.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import LeaseKey
 from hypothesis import given, note
 from hypothesis import strategies as st
 
@@ -131,8 +132,8 @@ def test_no_text_from_a_roster_or_a_service_is_ever_evaluated(
         "nimble_lab_learners": [owner, {"learner": "ben"}],
         "lab_handout_title": trap.text("title"),
         "lab_handout_contact": trap.text("contact"),
-        "lab_handout_pages": str(home / "pages"),
-        "lab_handout_csv": str(home / "urls.csv"),
+        "lab_handout_pages_dir": str(home / "pages"),
+        "lab_handout_urls_csv": str(home / "urls.csv"),
     }
     (home / "answers.yml").write_text("".join(f"{name}: {unsafe(value)}\n" for name, value in answers.items()))
     tasks = [
@@ -315,7 +316,7 @@ TABLE_REPLY = {
     "Items": [LEASE_REPLY],
     "Responses": {"leases": [LEASE_REPLY]},
 }
-SEAT = {"scope": "scope", "seat": "seat", "learner": "anna"}
+SEAT = {"lease": LeaseKey("scope", "holder").to_text(), "id": "anna"}
 WHO, STREAMED = {**TARGET, "user_id": "anna"}, {"studio_id": STUDIO, "session_id": "s1", "wait_timeout": 1}
 # To each module, the reply that has all that it asks for.
 ASKING: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -327,7 +328,7 @@ ASKING: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "nimble_session": (NIMBLE_REPLY, {"studio_id": STUDIO, "session_ids": ["s1"]}),
     "nimble_session_info": (NIMBLE_REPLY, {"studio_id": STUDIO}),
     "nimble_session_stream": (NIMBLE_REPLY, {**STREAMED, "force": True}),
-    "streaming_handout": (TABLE_REPLY, {"seats": [SEAT], "dest": "urls.csv", "lease_store": "dynamodb://leases"}),
+    "streaming_handout": (TABLE_REPLY, {"seats": [SEAT], "urls_csv": "urls.csv", "lease_store": "dynamodb://leases"}),
     "streaming_lease_info": (TABLE_REPLY, {"lease_store": "dynamodb://leases"}),
     "streaming_lease_table": (TABLE_REPLY, {"name": "leases", "tags": {"course": "cad"}}),
     "streaming_rotation": (

@@ -179,7 +179,8 @@ NEEDS_OF_TABLE = {
 def test_three_actions_are_enough_to_read(simulator: Simulator, call_as: Callable[..., Task], home: Path) -> None:
     # Given a lease, and somebody who may do no more than the README says of those who only read.
     store = {"lease_store": LeaseTable.create(simulator, region=REGION).url}
-    scope = call_as(BOTH, {**ANNA, **store}).result["scope"]
+    issued = call_as(BOTH, {**ANNA, **store}).result
+    scope = issued["scope"]
     named = re.search(r"To read only, [^.]*enough", (CHECKOUT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     assert named
     reading = copy.deepcopy(LEASES)
@@ -188,17 +189,17 @@ def test_three_actions_are_enough_to_read(simulator: Simulator, call_as: Callabl
 
     # When they look at leases and write hand-outs.
     options = {"region": REGION, **store}
-    hand_out = {"dest": str(home / "class.csv"), "seats": [{"scope": scope, "seat": "anna"}]}
+    handout = {"urls_csv": str(home / "urls.csv"), "seats": issued["streaming_urls"]}
     tasks = [
         call_as(reading, options, module=INFO),
         call_as(reading, {**options, "scope": scope}, module=INFO),
-        call_as(reading, {**options, **hand_out}, module="labstream.aws.streaming_handout"),
+        call_as(reading, {**options, **handout}, module="labstream.aws.streaming_handout"),
     ]
 
     # Then they can, and can do nothing else.
     assert [task.result.get("msg") for task in tasks] == [None] * 3
     assert [task.result["summary"].get("leases") for task in tasks] == [1, 1, None]
-    assert "streaming_url" in (home / "class.csv").read_text()
+    assert "streaming_url" in (home / "urls.csv").read_text()
     both = {**APPSTREAM, "Statement": APPSTREAM["Statement"] + reading["Statement"]}
     assert call_as(both, {**ANNA, **store, "state": "absent"}).failed
 

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whatever a filter is applied to, it returns something or fails with one sentence.
+"""Whatever a filter is applied to, it returns something or fails with one message.
 
-Each example takes good input, and puts something else in one or two places, however deep they are.
+Each example takes good input, and puts something else in one or two places, at any depth.
 """
 
 from __future__ import annotations
@@ -28,51 +28,100 @@ from tests import strategies
 
 FILTERS = Path(roster.__file__).parent
 MAX_MESSAGE_LENGTH = 1500
-LONGEST_SECONDS = 10
+MAX_SECONDS = 10
 
-LEARNER = {"learner": "anna", "name": "Anna", "email": "anna@example.org", "user_id": "anna", "session_id": "seat-1"}
+LEARNER = {"id": "anna", "name": "Anna", "email": "anna@example.org", "user_id": "anna", "session_id": "s1"}
 PURPOSE = {"application_id": None, "session_context": "unit-7"}
-ISSUED = {"user_id": "anna", **PURPOSE, "expires": "2126-11-21T16:00:00Z", "issued": True}
-STREAM = {"session_id": "seat-1", "expires_at": "2126-11-21T16:00:00Z", "issued": True}
-OF_ALL = {"scope": "a-scope", "region": "us-east-1", "failures": []}
+ISSUED = {**LEARNER, **PURPOSE, "expires": "2126-11-21T16:00:00Z", "issued": True, "lease": "a lease"}
+SUMMARY = {"requested": 1, "issued": 1, "reused": 0, "failed": 0, "released": 0, "earliest_expiry": None}
 FLEET = {
+    "state": "RUNNING",
     "fleet_type": "ON_DEMAND",
-    "max_sessions_per_instance": None,
-    "compute_capacity_status": {"desired": 2},
     "capacity": {"desired": 2, "running": 1, "in_use": 0, "available": 1, "max_available": 2},
+    "max_user_duration_in_seconds": 7200,
+    "idle_disconnect_timeout_in_seconds": 300,
+    "disconnect_timeout_in_seconds": 600,
+    "problem": None,
+}
+LAB = {
+    "role": "appstream_lab",
+    "lab": "monday",
+    "state": "present",
+    "check_mode": False,
+    "learners": [LEARNER],
+    "failure": "",
+    "warnings": [],
+    "summary_path": "",
+    "stack_name": "cad-course",
+    "fleet_name": "cad-fleet",
+    "timezone": "",
+    "starts_at": "",
+    "ends_at": "2126-11-21T16:00:00Z",
+    "break_minutes": 15,
+    "ends_sessions": False,
+    "on_insufficient_capacity": "warn",
+    "other_sessions": [],
+    "kept_user_ids": ["ben"],
+    "steps": {
+        "rotation": {"generations": {"anna": 1}, "rotated": ["anna"]},
+        "fleet_info": {"fleets": [FLEET]},
+        "sessions": {"region": "us-east-1", "sessions": []},
+        "capacity": {"needed": 3, "available_sessions": 4},
+        "fleet": {},
+        "urls": {"region": "us-east-1", "streaming_urls": [ISSUED], "failures": [], "summary": SUMMARY},
+        "expire": {},
+        "stop": {},
+    },
 }
 # Input that is good, with all options.
 GOOD: dict[str, dict[str, Any]] = {
-    "appstream_seats": {
-        "_input": [LEARNER],
-        "result": {**OF_ALL, "streaming_urls": [ISSUED]},
-        "stack_name": "cad-course",
-        "fleet_name": "cad-fleet",
-    },
     "appstream_user_id": {"_input": "Anna Example", "style": "opaque", "key": "correct horse battery staple"},
-    "to_utc": {"_input": "17:00", "timezone": "Europe/Berlin", "now": "2026-11-21T08:00:00Z"},
+    "lab_report": {"_input": LAB},
+    "to_utc": {"_input": "17:00", "timezone": "Europe/Berlin", "now": "2026-11-21T08:00:00Z", "allow_past": False},
     "required_capacity": {
-        "_input": FLEET,
-        "user_ids": ["anna", "ben"],
+        "_input": ["anna", "ben"],
         "sessions": [{"user_id": "anna", "state": "ACTIVE"}],
         "spare_sessions": 1,
     },
-    "nimble_seats": {"_input": [LEARNER], "result": {**OF_ALL, "streams": [STREAM]}, "studio_id": "studio-1"},
     "nimble_sessions": {
-        "_input": [LEARNER, {**LEARNER, "learner": "ben"}],
-        "sessions": {"anna": "seat-1"},
-        "found": [{"session_id": "seat-2", "owned_by": "ben", "state": "READY", "status_code": None}],
+        "_input": [LEARNER, {**LEARNER, "id": "ben"}],
+        "sessions": {"anna": "s1"},
+        "found": [{"session_id": "s2", "owned_by": "ben", "state": "READY", "status_code": None}],
     },
     "roster": {
         "_input": "Login,Mail\nanna,anna@example.org\n",
-        "columns": {"learner": "Login", "email": "Mail"},
+        "columns": {"id": "Login", "email": "Mail"},
         "style": "opaque",
         "key": "correct horse battery staple",
     },
-    "rotated_learners": {"_input": [LEARNER], "generations": {"anna": 2}},
+    "rotated_learners": {"_input": [LEARNER], "generations": {"anna": 2}, "former_of": ["anna"]},
+    "validate_arguments": {
+        "_input": {"appstream_lab_roster": "id\nanna\n", "appstream_lab_ends_at": "2126-11-21T16:00:00Z"},
+        "role": "appstream_lab",
+        "names": ["appstream_lab_roster", "appstream_lab_own"],
+        "spec": {"argument_specs": {"main": {"options": {"appstream_lab_roster": {"aliases": ["appstream_lab_csv"]}}}}},
+        "learner_ids": ["anna"],
+    },
 }
-LISTED = [{"learner": "anna", "name": "Anna", "email": "anna@example.org", "user_id": "anna", **PURPOSE}]
-CASES = [*GOOD.items(), ("roster", {"_input": LISTED})]
+LISTED = [{"id": "anna", "name": "Anna", "email": "anna@example.org", "user_id": "anna", **PURPOSE}]
+NIMBLE_LAB = {
+    **LAB,
+    "role": "nimble_lab",
+    "studio_id": "studio-1",
+    "start_timeout": 9,
+    "steps": {
+        "match": {"sessions": [LEARNER], "failures": []},
+        "start": {"sessions": [{"session_id": "s1", "state": "START_IN_PROGRESS"}], "failures": []},
+        "wait": {"sessions": [{"session_id": "s1", "state": "READY"}]},
+        "streams": {
+            "region": "us-east-1",
+            "streams": [{**ISSUED, "expires_at": "2126-11-21T16:00:00Z"}],
+            "failures": [],
+            "summary": SUMMARY,
+        },
+    },
+}
+CASES = [*GOOD.items(), ("roster", {"_input": LISTED}), ("lab_report", {"_input": NIMBLE_LAB})]
 
 
 def module_of(name: str) -> Any:
@@ -80,13 +129,13 @@ def module_of(name: str) -> Any:
 
 
 def apply(name: str, options: Mapping[str, Any]) -> Any:
-    """What the filter makes of its input."""
+    """Return what the filter returns for its input."""
     given_input, others = options["_input"], {option: value for option, value in options.items() if option != "_input"}
     return module_of(name).FilterModule().filters()[name](given_input, **others)
 
 
 def spoilt(name: str, good: Mapping[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
-    """The input with one or two parts that are not as they should be. Options that it lacks are among them."""
+    """Return input with one or two parts that are wrong, which may be options that it lacks."""
     documented = yaml.safe_load(module_of(name).DOCUMENTATION)["options"]
     return strategies.spoilt(good, more=((option,) for option in documented))
 
@@ -96,23 +145,23 @@ def test_each_filter_has_good_input_here() -> None:
 
 
 @pytest.mark.parametrize(("name", "good"), CASES)
-def test_good_input_is_taken(name: str, good: dict[str, Any]) -> None:
+def test_good_input_is_accepted(name: str, good: dict[str, Any]) -> None:
     assert apply(name, good)
 
 
 @pytest.mark.parametrize(("name", "good"), CASES)
-def test_any_input_gives_something_or_one_sentence(name: str, good: dict[str, Any]) -> None:
+def test_any_input_gives_something_or_one_message(name: str, good: dict[str, Any]) -> None:
     @strategies.settled(100, 2000, name)
     @given(spoilt(name, good))
     def try_out(options: dict[str, Any]) -> None:
         begun = time.monotonic()
         try:
             apply(name, options)
-        except AnsibleFilterError as refused:
-            sentence = str(refused)
-            assert sentence.strip()
-            assert len(sentence.splitlines()) == 1
-            assert len(sentence) <= MAX_MESSAGE_LENGTH
-        assert time.monotonic() - begun < LONGEST_SECONDS
+        except AnsibleFilterError as error:
+            message = str(error)
+            assert message.strip()
+            assert len(message.splitlines()) == 1
+            assert len(message) <= MAX_MESSAGE_LENGTH
+        assert time.monotonic() - begun < MAX_SECONDS
 
     try_out()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The filters as Python functions: what they return, and that bad input becomes an AnsibleFilterError.
+"""The filters as Python functions: what they return, and that bad input is an AnsibleFilterError.
 
 The rules are specified in tests/unit/plugins/plugin_utils, and the filters in a playbook in test_in_playbook.py.
 """
@@ -12,8 +12,8 @@ from __future__ import annotations
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.labstream.aws.plugins.filter import (
-    appstream_seats,
     appstream_user_id,
+    nimble_sessions,
     required_capacity,
     roster,
     rotated_learners,
@@ -39,7 +39,7 @@ KEY = "correct horse battery staple"
             {"source": "Mail\nanna@example.org\n", "columns": {"email": "Mail"}, "style": "opaque", "key": KEY},
             [
                 {
-                    "learner": "anna@example.org",
+                    "id": "anna@example.org",
                     "name": None,
                     "email": "anna@example.org",
                     "user_id": "ce7nmd3mh5f2hxjhzo32",
@@ -63,33 +63,36 @@ def test_a_filter_is_found_by_its_name_and_takes_its_options(module, name, argum
 @pytest.mark.parametrize(
     ("use", "message"),
     [
-        (lambda: appstream_user_id.appstream_user_id(""), "A user id cannot be made from '': there is nothing in it."),
+        (
+            lambda: appstream_user_id.appstream_user_id(""),
+            "A user id cannot be derived from '': there is nothing in it.",
+        ),
         (
             lambda: appstream_user_id.appstream_user_id("anna", style="opaque", key="short"),
             "style='opaque' needs a key: a secret text of at least 16 characters.",
         ),
-        (lambda: roster.roster(""), "The roster is empty; its first line must name the columns."),
+        (lambda: roster.roster(""), "The roster is empty: its first line must name the columns."),
         (
             lambda: to_utc.to_utc("17:00", timezone="Berlin"),
-            "There is no time zone 'Berlin'; give an IANA name such as 'Europe/Berlin'.",
+            "There is no time zone 'Berlin': give an IANA name such as 'Europe/Berlin'.",
         ),
         (
             lambda: to_utc.to_utc("2026-01-01T17:00Z", now="noon"),
-            "The value 'noon' of now is not an ISO 8601 time with offset, such as '2026-11-21T08:00:00Z'.",
+            "now is 'noon', which is not a valid ISO 8601 timestamp with an offset, such as '2026-11-21T08:00:00Z'.",
         ),
         (
-            lambda: required_capacity.required_capacity({}, []),
-            "The filter labstream.aws.required_capacity cannot be applied to what it was given (KeyError: 'capacity'): "
-            "give it what its documentation names.",
+            lambda: required_capacity.required_capacity([], [{}]),
+            "The filter labstream.aws.required_capacity cannot be applied to this input, see its documentation: "
+            "KeyError: "
+            "'state'",
         ),
         (
-            lambda: required_capacity.required_capacity({}, [], spare_sessions="two"),
+            lambda: required_capacity.required_capacity([], spare_sessions="two"),
             "spare_sessions is 'two', but it must be a whole number.",
         ),
         (
-            lambda: appstream_seats.appstream_seats("anna", {"streaming_urls": [{}]}, "cad", "cad"),
-            "The filter labstream.aws.appstream_seats cannot be applied to what it was given (KeyError: 'user_id'): "
-            "give it what its documentation names.",
+            lambda: nimble_sessions.nimble_sessions([], sessions="anna=s1"),
+            "nimble_lab_sessions is 'anna=s1', but it must be a dictionary of learner and session id.",
         ),
         (
             lambda: rotated_learners.rotated_learners([], {"anna": 10**9}),
@@ -97,7 +100,7 @@ def test_a_filter_is_found_by_its_name_and_takes_its_options(module, name, argum
         ),
     ],
 )
-def test_bad_input_is_one_sentence(use, message):
-    with pytest.raises(AnsibleFilterError) as refused:
+def test_bad_input_is_one_message(use, message):
+    with pytest.raises(AnsibleFilterError) as error:
         use()
-    assert str(refused.value) == message
+    assert str(error.value) == message

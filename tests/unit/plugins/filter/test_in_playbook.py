@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The filters in a playbook, run by the ansible-core of the Python that runs the tests."""
+"""The filters and the lookup in a playbook, run by the ansible-core of the Python that runs the tests."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.labstream.aws.plugins.filter import roster
+from ansible_collections.labstream.aws.plugins.plugin_utils._errors import strip_core_prefix
+from ansible_collections.labstream.aws.plugins.plugin_utils._roster import roster as parse_roster
 from ansible_collections.labstream.aws.plugins.plugin_utils._user_id import appstream_user_id
 
 COLLECTIONS = Path(roster.__file__).parents[5]
 KEY = "correct-horse-battery-staple"
 TEMPLATE = "{{ 7*7 }}"
 
-# The class of "spelled" comes from no file: no lookup is there to mark it as unsafe for ansible-core before 2.19.
+# The roster of "spelled" comes from no file: no lookup marks it as unsafe for ansible-core before 2.19.
 PLAYBOOK = r"""
 - hosts: localhost
   gather_facts: false
@@ -29,17 +31,35 @@ PLAYBOOK = r"""
     unquoted_time: 17:00
     unquoted_moment: 2126-11-21T17:00:00+01:00
     unquoted_local_moment: 2126-11-21T17:00:00
-    lazy: "{{ lookup('ansible.builtin.file', roster_path) | labstream.aws.roster }}"
-    spelled: "{{ ('learner,name\n1,{' ~ '{ 7*7 }' ~ '}') | labstream.aws.roster }}"
+    lazy: "{{ query('labstream.aws.roster', roster_path) }}"
+    spelled: "{{ ('id,name\n1,{' ~ '{ 7*7 }' ~ '}') | labstream.aws.roster }}"
   tasks:
     - ansible.builtin.set_fact:
-        from_file: "{{ lookup('ansible.builtin.file', roster_path) | labstream.aws.roster }}"
+        from_file: "{{ query('labstream.aws.roster', roster_path) }}"
         from_text: "{{ spelled }}"
+
+    - ansible.builtin.set_fact:
+        unused: "{{ query('labstream.aws.roster', 'no-such.csv') }}"
+      ignore_errors: true
+      register: missing
+
+    - ansible.builtin.set_fact:
+        unused: "{{ query('labstream.aws.roster', 'id\n1\n', 'id\n2\n') }}"
+      ignore_errors: true
+      register: two
+
+    - ansible.builtin.set_fact:
+        unused: "{{ query('labstream.aws.roster', 'name\nAnna\n') }}"
+      ignore_errors: true
+      register: invalid
 
     - ansible.builtin.set_fact:
         unused: "{{ unquoted_time | labstream.aws.to_utc(timezone='Europe/Berlin') }}"
       ignore_errors: true
-      register: refused
+      register: rejected
+
+    - ansible.builtin.include_role:
+        name: reader
 
     - ansible.builtin.copy:
         dest: "{{ result_path }}"
@@ -54,14 +74,27 @@ PLAYBOOK = r"""
             - "{{ unquoted_moment | labstream.aws.to_utc }}"
             - "{{ unquoted_local_moment | labstream.aws.to_utc('Europe/Berlin') }}"
             - "{{ '17:00' | labstream.aws.to_utc(timezone='Europe/Berlin', now='2026-11-21T08:00:00Z') }}"
-          refused: "{{ refused.msg }}"
+          errors: "{{ [rejected.msg, missing.msg, two.msg, invalid.msg] }}"
+          counts:
+            - "{{ query('labstream.aws.roster', 'id,name\n') | length }}"
+            - "{{ query('labstream.aws.roster', 'id\n1\n') | length }}"
+            - "{{ query('labstream.aws.roster', 'id\n1\n2\n') | length }}"
+          encrypted: "{{ query('labstream.aws.roster', 'encrypted.csv', style='opaque', key=vaulted_key) }}"
+          found: "{{ found }}"
+"""
+
+# The task of a role, in which there are files of the same name.
+ROLE = r"""
+- ansible.builtin.set_fact:
+    found: "{{ query('labstream.aws.roster', 'roster.csv', columns={'id': 'name'}) }}"
 """
 
 
-def ansible(directory: Path, *arguments: str) -> str:
+def ansible(directory: Path, *arguments: str, home: Path | None = None) -> str:
     """Run an ansible command in ``directory`` with the collections under test and return its output."""
+    home = home or directory
     environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_NOCOLOR": "1"}
-    environment |= {"ANSIBLE_HOME": str(directory / "home"), "ANSIBLE_VAULT_PASSWORD_FILE": str(directory / "password")}
+    environment |= {"ANSIBLE_HOME": str(home / "home"), "ANSIBLE_VAULT_PASSWORD_FILE": str(home / "password")}
     done = subprocess.run(
         [sys.executable, "-m", "ansible", *arguments],
         cwd=directory,
@@ -77,18 +110,39 @@ def ansible(directory: Path, *arguments: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def result(tmp_path_factory):
-    """What the playbook made of a roster with a template in a name, a vaulted key, and times without quotes."""
-    directory = tmp_path_factory.mktemp("filters")
+def directory(tmp_path_factory):
+    return tmp_path_factory.mktemp("filters")
+
+
+@pytest.fixture(scope="module")
+def result(directory):
+    """Return the results for a roster with a template in a name, a vaulted key, and times without quotes."""
     (directory / "password").write_text("a-password-of-the-test")
-    (directory / "roster.csv").write_text(f"learner,name\n1,{TEMPLATE}\n")
+    (directory / "roster.csv").write_text(f"id,name\n1,{TEMPLATE}\n")
+    (directory / "encrypted.csv").write_text("email\nanna@example.org\n")
+    ansible(directory, "vault", "encrypt", "encrypted.csv")
+    role = directory / "roles/reader"
+    for folder in (directory / "elsewhere", role, role / "files", role / "tasks"):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "roster.csv").write_text("nobody\n")
+    (role / "tasks/main.yml").write_text(ROLE)
     (directory / "playbook.yml").write_text(PLAYBOOK)
     vaulted = ansible(directory, "vault", "encrypt_string", "--name", "vaulted_key", KEY)
     paths = {"roster_path": str(directory / "roster.csv"), "result_path": str(directory / "result.json")}
     (directory / "vars.yml").write_text(
         vaulted + "\n" + "".join(f"{name}: {json.dumps(path)}\n" for name, path in paths.items())
     )
-    ansible(directory, "playbook", "-i", "localhost,", "-c", "local", "-e", "@vars.yml", "playbook.yml")
+    play = (
+        "playbook",
+        "-i",
+        "localhost,",
+        "-c",
+        "local",
+        "-e",
+        f"@{directory / 'vars.yml'}",
+        str(directory / "playbook.yml"),
+    )
+    ansible(directory / "elsewhere", *play, home=directory)
     return json.loads((directory / "result.json").read_text())
 
 
@@ -108,5 +162,27 @@ def test_times_come_as_yaml_reads_them(result):
     assert result["ends"] == ["2126-11-21T16:00:00Z", "2126-11-21T16:00:00Z", "2026-11-21T16:00:00Z"]
 
 
-def test_an_error_is_the_sentence_of_the_filter(result):
-    assert "which YAML makes of an unquoted time; write '17:00' in quotes." in result["refused"]
+def test_an_error_is_the_message_of_the_plugin_and_nothing_else(result, directory):
+    assert [strip_core_prefix(message) for message in result["errors"]] == [
+        "The time is the number 1020, which is how YAML reads an unquoted time: write '17:00' in quotes.",
+        f"There is no roster {directory}/no-such.csv on the controller.",
+        "The lookup labstream.aws.roster takes one path or the text of one CSV file.",
+        get_error("name\nAnna\n"),
+    ]
+
+
+def get_error(text: str) -> str:
+    with pytest.raises(ValueError, match="Roster") as error:
+        parse_roster(text)
+    return str(error.value)
+
+
+def test_the_lookup_returns_a_list_whatever_the_number_of_learners(result):
+    assert list(map(int, result["counts"])) == [0, 1, 2]
+
+
+def test_the_lookup_reads_a_file_beside_the_playbook_and_not_one_of_the_role_even_if_it_is_encrypted(result):
+    assert [learner["id"] for learner in result["found"]] == [TEMPLATE]
+    assert [learner["user_id"] for learner in result["encrypted"]] == [
+        appstream_user_id("anna@example.org", "opaque", KEY)
+    ]

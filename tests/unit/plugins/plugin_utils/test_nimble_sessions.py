@@ -12,7 +12,7 @@ FAILED = "'s2' is START_FAILED (INSUFFICIENT_CAPACITY: AWS has no machine of thi
 
 def learner(who, **fields):
     """A learner as the roster has them."""
-    return {"learner": who, "name": who.title(), "email": None, **fields}
+    return {"id": who, "name": who.title(), "email": None, **fields}
 
 
 def session(session_id, owned_by, state="READY", status_code=None):
@@ -21,43 +21,48 @@ def session(session_id, owned_by, state="READY", status_code=None):
 
 
 def matched(*who, **options):
-    return {each["learner"]: each["session_id"] for each in nimble_sessions([learner(name) for name in who], **options)}
+    found = nimble_sessions([learner(name) for name in who], **options)
+    return {each["id"]: each["session_id"] for each in found["sessions"] + found["failures"]}
 
 
 def problem(who, **options):
     """Why this one learner has no session."""
-    [each] = nimble_sessions([learner(who)], **options)
-    assert each["session_id"] is None
-    assert {**each["failure"], "message": ""} == dict(learner=who, session_id=None, code="NoSession", message="")
-    return each["failure"]["message"]
+    result = nimble_sessions([learner(who)], **options)
+    [failure] = result["failures"]
+    assert result["sessions"] == []
+    assert {**failure, "message": ""} == {**learner(who), "session_id": None, "code": "NoSession", "message": ""}
+    return failure["message"]
 
 
-def refusal(*who, **options):
-    with pytest.raises(ValueError) as refused:
+def get_error(*who, **options):
+    with pytest.raises(ValueError) as error:
         nimble_sessions([learner(name) for name in who], **options)
-    return str(refused.value)
+    return str(error.value)
 
 
-def test_learners_keep_their_order_and_what_is_known_of_them():
-    known = [learner("ben", section="2"), learner("anna", email="anna@example.org")]
+def test_learners_keep_their_order_and_what_identifies_them_and_nothing_else():
+    known = [learner("ben", user_id="b-1"), learner("anna", email="anna@example.org")]
 
-    assert nimble_sessions(known, {"anna": "s1", "ben": "s2"}) == [
-        {**known[0], "session_id": "s2", "failure": None},
-        {**known[1], "session_id": "s1", "failure": None},
-    ]
+    assert nimble_sessions(known, {"anna": "s1", "ben": "s2"}) == {
+        "sessions": [
+            {**learner("ben"), "session_id": "s2"},
+            {**learner("anna", email="anna@example.org"), "session_id": "s1"},
+        ],
+        "failures": [],
+    }
 
 
-def test_the_map_comes_before_the_owner():
+def test_the_mapping_comes_before_the_owner():
     found = [session("s1", "anna"), session("s2", "ben"), session("s3", "chloe")]
 
     assert matched("anna", "ben", sessions={"anna": "spare"}, found=found) == {"anna": "spare", "ben": "s2"}
 
 
-def test_what_the_map_has_of_others_is_left_alone():
+def test_entries_of_the_mapping_for_others_have_no_effect():
     assert matched("anna", sessions={"anna": "s1", "ben": "s1"}) == {"anna": "s1"}
 
 
-def test_the_owner_is_the_learner_to_the_letter():
+def test_the_owner_is_compared_exactly():
     found = [session("s1", "Anna"), session("s2", "anna@example.org"), session("s3", None)]
 
     assert problem("anna", found=found).startswith("Learner 'anna' has no session: ")
@@ -71,36 +76,36 @@ def test_a_session_that_is_lost_does_not_count(state):
 
 
 @pytest.mark.parametrize("state", ["READY", "STOPPED", "START_IN_PROGRESS", "STOP_IN_PROGRESS", "CREATE_IN_PROGRESS"])
-def test_a_session_that_may_come_to_stream_counts(state):
+def test_a_session_that_can_stream_counts(state):
     assert matched("anna", found=[session("s1", "anna", state)]) == {"anna": "s1"}
 
 
-def test_a_session_that_the_map_names_counts_in_any_state():
-    """What is wrong with it is told when it is used."""
+def test_a_session_in_the_mapping_counts_in_any_state():
+    """What is wrong with it is an error when it is used."""
     assert matched("anna", sessions={"anna": "s1"}, found=[session("s1", "anna", "DELETED")]) == {"anna": "s1"}
 
 
-def test_a_learner_without_a_session_is_told_what_to_do():
+def test_the_error_for_a_learner_without_a_session_says_what_to_do():
     assert problem("anna") == (
-        "Learner 'anna' has no session: name one in nimble_lab_sessions, or make one that this learner owns "
+        "Learner 'anna' has no session: name one in nimble_lab_sessions, or create one that this learner owns "
         "(CreateStreamingSession), then run again."
     )
 
 
-def test_a_learner_whose_sessions_are_lost_is_told_which():
+def test_the_error_for_a_learner_with_lost_sessions_names_them():
     found = [session("s1", "anna", "DELETED"), session("s2", "anna", "START_FAILED", "INSUFFICIENT_CAPACITY")]
 
     assert problem("anna", found=found) == (
-        f"Learner 'anna' owns no session that can be used ('s1' is DELETED, {FAILED}): mend or "
+        f"Learner 'anna' owns no session that can be used ('s1' is DELETED, {FAILED}): fix or "
         "replace it (CreateStreamingSession), or name another in nimble_lab_sessions, then run again."
     )
 
 
-def test_a_learner_with_several_sessions_is_told_their_ids():
+def test_the_error_for_a_learner_with_several_sessions_names_them():
     found = [session("s1", "anna"), session("s2", "anna", "STOPPED"), session("s3", "anna", "DELETED")]
 
     assert problem("anna", found=found) == (
-        "Learner 'anna' owns 2 sessions ('s1' is READY, 's2' is STOPPED): name one of them in nimble_lab_sessions."
+        "Learner 'anna' owns 2 sessions ('s1' is READY, 's2' is STOPPED): name one in nimble_lab_sessions."
     )
 
 
@@ -118,24 +123,24 @@ def test_one_learners_problem_is_not_the_others():
         {"sessions": {"ben": "s1"}, "found": [session("s1", "anna")]},
     ],
 )
-def test_two_learners_with_one_session_are_refused(options):
-    assert refusal("anna", "ben", **options) == (
+def test_two_learners_with_one_session_are_rejected(options):
+    assert get_error("anna", "ben", **options) == (
         "Learners 'anna' and 'ben' have the same session 's1', but only one person can use it: name another for one of "
         "them in nimble_lab_sessions."
     )
 
 
 @pytest.mark.parametrize(
-    ("sessions", "sentence"),
+    ("sessions", "message"),
     [
-        (["s1"], "nimble_lab_sessions is a dictionary of learner and session id, not ['s1']."),
-        ("anna=s1", "nimble_lab_sessions is a dictionary of learner and session id, not 'anna=s1'."),
-        ({"anna": 7}, "nimble_lab_sessions has 'anna': 7, and 7 is not text; put it in quotes, since YAML changes"),
-        ({7: "s1"}, "nimble_lab_sessions has 7: 's1', and 7 is not text; put it in quotes, since YAML changes"),
-        ({"anna": None}, "nimble_lab_sessions has 'anna': None, and None is not text; put it in quotes"),
+        (["s1"], "nimble_lab_sessions is ['s1'], but it must be a dictionary of learner and session id."),
+        ("anna=s1", "nimble_lab_sessions is 'anna=s1', but it must be a dictionary of learner and session id."),
+        ({"anna": 7}, "nimble_lab_sessions has 'anna': 7, and 7 is not text: put it in quotes, since YAML changes"),
+        ({7: "s1"}, "nimble_lab_sessions has 7: 's1', and 7 is not text: put it in quotes, since YAML changes"),
+        ({"anna": None}, "nimble_lab_sessions has 'anna': None, and None is not text: put it in quotes"),
         ({"anna": ""}, "The session of learner 'anna' in nimble_lab_sessions is '', but an id is text of"),
         ({"anna": "a/b"}, "The session of learner 'anna' in nimble_lab_sessions is 'a/b', but an id is text"),
     ],
 )
-def test_a_map_that_is_none_is_refused(sessions, sentence):
-    assert refusal("ben", sessions=sessions).startswith(sentence)
+def test_what_is_not_a_mapping_is_rejected(sessions, message):
+    assert get_error("ben", sessions=sessions).startswith(message)

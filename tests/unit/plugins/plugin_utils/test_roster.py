@@ -17,7 +17,7 @@ PLAIN = "learner,name,email,user_id\nl1,Anna Example,anna@example.org,anna\nl2,B
 def learner(identity, **fields):
     """A learner as roster() returns it, with nothing but the id unless fields say more."""
     nothing = {"name": None, "email": None, "session_context": None, "application_id": None}
-    return {"learner": identity, "user_id": appstream_user_id(identity), **nothing, **fields}
+    return {"id": identity, "user_id": appstream_user_id(identity), **nothing, **fields}
 
 
 ANNA_AND_BEN = [
@@ -26,10 +26,10 @@ ANNA_AND_BEN = [
 ]
 
 
-def refusal(text, **options):
-    with pytest.raises(ValueError) as refused:
+def get_error(text, **options):
+    with pytest.raises(ValueError) as error:
         roster(text, **options)
-    return str(refused.value)
+    return str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_rows_of_a_canvas_gradebook_that_are_nobody_are_left_out(header, cells):
             f"{nobody},90099,,8f2c,Lab,",
         ]
     )
-    assert [entry["learner"] for entry in roster(text)] == ["90001"]
+    assert [entry["id"] for entry in roster(text)] == ["90001"]
 
 
 def test_rows_like_those_of_canvas_are_people_in_any_other_roster():
@@ -152,7 +152,7 @@ class TestColumns:
     def test_name_the_columns_that_the_header_does_not_tell(self):
         text = "Matrikel;Vorname;Nachname;Dienst-Mail;Gruppe\n7;Anna;Example;anna@example.org;A \n8;Ben;Example;;\n"
         columns = {
-            "learner": "matrikel",
+            "id": "matrikel",
             "first_name": "Vorname",
             "last_name": " NACHNAME ",
             "email": "Dienst-Mail",
@@ -165,7 +165,7 @@ class TestColumns:
 
     def test_win_over_known_names(self):
         text = "ID,Name,Email,Given,Contact\n1,Wrong,wrong@example.org,Anna,anna@example.org\n"
-        columns = {"learner": "Contact", "email": "Contact", "first_name": "Given"}
+        columns = {"id": "Contact", "email": "Contact", "first_name": "Given"}
         assert roster(text, columns) == [learner("anna@example.org", name="Anna", email="anna@example.org")]
 
     def test_do_not_touch_what_the_caller_gave(self):
@@ -176,24 +176,24 @@ class TestColumns:
     @pytest.mark.parametrize(
         ("columns", "message"),
         [
-            (["email"], "columns is a dictionary of field and column name, not ['email']."),
-            ("email", "columns is a dictionary of field and column name, not 'email'."),
+            (["email"], "columns is ['email'], but it must be a dictionary of field and column name."),
+            ("email", "columns is 'email', but it must be a dictionary of field and column name."),
             ({"email": ""}, "columns maps 'email' to '', but both must be names."),
             ({"email": 2}, "columns maps 'email' to 2, but both must be names."),
             ({3: "Email"}, "columns maps 3 to 'Email', but both must be names."),
             (
                 {"email": "E-Post"},
-                "Roster line 1 has no column 'E-Post' for email; it has 'learner', 'name', 'email', 'user_id'.",
+                "Roster line 1 has no column 'E-Post' for email. It has 'learner', 'name', 'email', 'user_id'.",
             ),
             (
                 {"application_id": "application_id"},
-                "Roster line 1 has no column 'application_id' for application_id; "
-                "it has 'learner', 'name', 'email', 'user_id'.",
+                "Roster line 1 has no column 'application_id' for application_id. "
+                "It has 'learner', 'name', 'email', 'user_id'.",
             ),
         ],
     )
     def test_must_be_names_that_exist(self, columns, message):
-        assert refusal(PLAIN, columns=columns) == message
+        assert get_error(PLAIN, columns=columns) == message
 
 
 class TestUserIds:
@@ -202,13 +202,13 @@ class TestUserIds:
         assert made == ["anna", appstream_user_id("l2", "opaque", KEY)]
 
     def test_need_a_key_that_suits_the_style_even_for_nobody(self):
-        assert refusal("learner\n", style="opaque") == (
+        assert get_error("learner\n", style="opaque") == (
             "style='opaque' needs a key: a secret text of at least 16 characters."
         )
 
     @pytest.mark.parametrize("user_id", ["a", "a" * 33, "an na", "m\u00fcller", "anna/1"])
     def test_of_the_roster_must_be_valid(self, user_id):
-        assert refusal(f"learner,user_id\n1,x1\n2,{user_id}\n") == (
+        assert get_error(f"learner,user_id\n1,x1\n2,{user_id}\n") == (
             f"Roster line 3, column 'user_id': '{user_id}' is not 2 to 32 ASCII letters, digits "
             "and characters of '_+=,.@-'."
         )
@@ -219,26 +219,26 @@ class TestUserIds:
     [
         (
             "email,name\nAnna@example.org,Anna\n\nb@example.org,Ben\n anna@example.org,Anna\n",
-            "Roster lines 2 ('Anna@example.org') and 5 ('anna@example.org') have the same learner 'anna@example.org'; "
+            "Roster lines 2 ('Anna@example.org') and 5 ('anna@example.org') have the same learner 'anna@example.org': "
             "remove one or make them differ.",
         ),
         (
             "learner,user_id\n1,anna\n2,anna\n",
-            "Roster lines 2 ('1') and 3 ('2') have the same user id 'anna'; remove one or make them differ.",
+            "Roster lines 2 ('1') and 3 ('2') have the same user id 'anna': remove one or make them differ.",
         ),
         (
             # Given a user id in the roster that is the one derived for another.
             "learner,user_id\nx,\ny,x-fvyrmqvxe2ye\n",
-            "Roster lines 2 ('x') and 3 ('y') have the same user id 'x-fvyrmqvxe2ye'; remove one or make them differ.",
+            "Roster lines 2 ('x') and 3 ('y') have the same user id 'x-fvyrmqvxe2ye': remove one or make them differ.",
         ),
         (
             'learner,name\n1,"Anna\nExample"\n2,Ben\n1,Anna\n',
-            "Roster lines 2 ('1') and 5 ('1') have the same learner '1'; remove one or make them differ.",
+            "Roster lines 2 ('1') and 5 ('1') have the same learner '1': remove one or make them differ.",
         ),
     ],
 )
 def test_a_duplicate_names_both_rows(text, message):
-    assert refusal(text) == message
+    assert get_error(text) == message
 
 
 @pytest.mark.parametrize(
@@ -254,12 +254,12 @@ def test_a_duplicate_names_both_rows(text, message):
         ),
         (
             "ID number,email\n4711,anna@example.org\n,ben@example.org\n",
-            "Roster line 3, column 'ID number': the cell must identify the learner but is empty; "
+            "Roster line 3, column 'ID number': the cell must identify the learner but is empty: "
             "fill it, or use another column.",
         ),
         (
             "email,name\n,Anna\nb@example.org,Ben\n",
-            "Roster line 2, column 'email': the cell must identify the learner but is empty; "
+            "Roster line 2, column 'email': the cell must identify the learner but is empty: "
             "fill it, or use another column.",
         ),
         (
@@ -276,7 +276,7 @@ def test_a_duplicate_names_both_rows(text, message):
         ),
         (
             'learner,name\n1,"Anna\n\nExample"\n2,Ben,Example,\n',
-            "Roster line 5 has 4 cells but the header has 2; put a cell that holds ',' in double quotes.",
+            "Roster line 5 has 4 cells but the header has 2: put a cell that holds ',' in double quotes.",
         ),
         (
             'learner,name\n1,Anna\n2,"Ben\n3,Cem\n',
@@ -284,54 +284,54 @@ def test_a_duplicate_names_both_rows(text, message):
         ),
         (
             'learner,name\n1,"Anna" Example\n',
-            "Roster line 2 is not CSV (',' expected after '\"'); double the double quotes inside a quoted cell.",
+            "Roster line 2 is not CSV (',' expected after '\"'): double the double quotes inside a quoted cell.",
         ),
         ('"learner,name\n1,Anna\n', "Roster line 1 opens a double quote that is never closed."),
-        ("", "The roster is empty; its first line must name the columns."),
-        ("\ufeff\r\n \n", "The roster is empty; its first line must name the columns."),
-        ("\nid,email,Email\n1,a@example.org,b@example.org\n", "Roster line 2 has 2 columns 'email'; rename one."),
+        ("", "The roster is empty: its first line must name the columns."),
+        ("\ufeff\r\n \n", "The roster is empty: its first line must name the columns."),
+        ("\nid,email,Email\n1,a@example.org,b@example.org\n", "Roster line 2 has 2 columns 'email': rename one."),
         (
             "anna@example.org,Anna\nben@example.org,Ben\n",
-            "Roster line 1 names no column with values that identify the learners: it has 'anna@example.org', 'Anna'; "
-            "use one of 'learner', 'id', 'id number', 'idnumber', 'username', 'sis user id', 'sis login id', 'email', "
-            "'email address', 'e-mail', 'e-mail address' (in any case), or name yours with columns={'learner': '...'}.",
+            "Roster line 1 names no column with values that identify the learners: it has 'anna@example.org', 'Anna'. "
+            "Use one of 'learner', 'id', 'id number', 'idnumber', 'username', 'sis user id', 'sis login id', 'email', "
+            "'email address', 'e-mail', 'e-mail address' (in any case), or name yours with columns={'id': '...'}.",
         ),
-        ("learner,n\udce4me\n", "Roster line 1 has bytes that are not UTF-8; save the file as 'CSV UTF-8'."),
+        ("learner,n\udce4me\n", "Roster line 1 has bytes that are not UTF-8: save the file as 'CSV UTF-8'."),
         (
             "learner,name\r\n1,A\r\n2,M\udcfcller\r\n",
-            "Roster line 3 has bytes that are not UTF-8; save the file as 'CSV UTF-8'.",
+            "Roster line 3 has bytes that are not UTF-8: save the file as 'CSV UTF-8'.",
         ),
-        ("learner,name\n1,M\ufffdller\n", "Roster line 2 has bytes that are not UTF-8; save the file as 'CSV UTF-8'."),
-        ("l\0e\0a\0r\0n\0e\0r\0", "Roster line 1 has bytes that are not UTF-8; save the file as 'CSV UTF-8'."),
+        ("learner,name\n1,M\ufffdller\n", "Roster line 2 has bytes that are not UTF-8: save the file as 'CSV UTF-8'."),
+        ("l\0e\0a\0r\0n\0e\0r\0", "Roster line 1 has bytes that are not UTF-8: save the file as 'CSV UTF-8'."),
         (None, "A roster is the text of a CSV file, not None (NoneType)."),
         (b"learner\n1\n", "A roster is the text of a CSV file, not b'learner\\n1\\n' (bytes)."),
-        ({"learner": "1"}, "A roster is the text of a CSV file, not {'learner': '1'} (dict)."),
+        ({"id": "1"}, "A roster is the text of a CSV file, not {'id': '1'} (dict)."),
     ],
 )
 def test_what_is_wrong_is_named_with_line_and_column(text, message):
-    assert refusal(text) == message
+    assert get_error(text) == message
 
 
 def test_an_id_of_which_no_user_id_can_be_made_is_named_with_line_and_column():
-    assert refusal("learner\n1\n\u200b\n").startswith(
-        "Roster line 3, column 'learner': A user id cannot be made from '\\u200b'"
+    assert get_error("learner\n1\n\u200b\n").startswith(
+        "Roster line 3, column 'learner': A user id cannot be derived from '\\u200b'"
     )
 
 
 def test_a_missing_column_is_an_error_for_a_class_of_nobody_too():
-    assert refusal("name,group\n").startswith("Roster line 1 names no column")
+    assert get_error("name,group\n").startswith("Roster line 1 names no column")
 
 
 def test_a_wide_header_is_not_shown_in_full():
-    message = refusal(",".join(f"Quiz {number}" for number in range(200)) + "\n")
-    assert "'Quiz 11' and 188 more; use one of" in message
+    message = get_error(",".join(f"Quiz {number}" for number in range(200)) + "\n")
+    assert "'Quiz 11' and 188 more. Use one of" in message
 
 
 def test_a_cell_that_is_too_large_is_named_and_not_shown():
     limit = csv.field_size_limit()
-    message = refusal('learner,name\n1,A\n2,"' + "x" * limit + "\n" + "x\n")
+    message = get_error('learner,name\n1,A\n2,"' + "x" * limit + "\n" + "x\n")
     assert message == (
-        f"Roster line 3 has a cell of more than {limit} characters; look for a double quote that is not closed."
+        f"Roster line 3 has a cell of more than {limit} characters: check for a double quote that is not closed."
     )
 
 
@@ -345,19 +345,19 @@ def test_a_cell_that_looks_like_a_template_stays_as_it_is():
 @pytest.mark.parametrize(
     ("entry", "expected"),
     [
-        ({"learner": "4711"}, learner("4711")),
+        ({"id": "4711"}, learner("4711")),
         ({"email": "Anna@Example.org"}, learner("Anna@Example.org", email="Anna@Example.org")),
         ({"user_id": "Anna.1"}, learner("Anna.1", user_id="Anna.1")),
-        ({"learner": " l1 ", "email": "", "name": None}, learner("l1")),
+        ({"id": " l1 ", "email": "", "name": None}, learner("l1")),
         (
-            {"learner": "l1", "name": "Anna  Example", "email": "anna@example.org", "user_id": "anna"},
+            {"id": "l1", "name": "Anna  Example", "email": "anna@example.org", "user_id": "anna"},
             learner("l1", name="Anna Example", email="anna@example.org", user_id="anna"),
         ),
         (
-            {"learner": "l1", "session_context": "unit=3;x", "application_id": "notebook"},
+            {"id": "l1", "session_context": "unit=3;x", "application_id": "notebook"},
             learner("l1", session_context="unit=3;x", application_id="notebook"),
         ),
-        ({"learner": "l1", "name": "{{ 7*7 }}"}, learner("l1", name="{{ 7*7 }}")),
+        ({"id": "l1", "name": "{{ 7*7 }}"}, learner("l1", name="{{ 7*7 }}")),
     ],
 )
 def test_a_learner_of_a_list_is_completed_like_one_of_a_csv(entry, expected):
@@ -365,7 +365,7 @@ def test_a_learner_of_a_list_is_completed_like_one_of_a_csv(entry, expected):
 
 
 def test_a_list_keeps_its_order_and_may_be_empty():
-    assert [each["learner"] for each in roster([{"learner": "b"}, {"email": "a@example.org"}])] == [
+    assert [each["id"] for each in roster([{"id": "b"}, {"email": "a@example.org"}])] == [
         "b",
         "a@example.org",
     ]
@@ -373,7 +373,7 @@ def test_a_list_keeps_its_order_and_may_be_empty():
 
 
 def test_user_ids_of_a_list_may_be_opaque():
-    assert roster([{"learner": "l1"}], style="opaque", key=KEY)[0]["user_id"] == appstream_user_id("l1", "opaque", KEY)
+    assert roster([{"id": "l1"}], style="opaque", key=KEY)[0]["user_id"] == appstream_user_id("l1", "opaque", KEY)
 
 
 @pytest.mark.parametrize(
@@ -381,38 +381,38 @@ def test_user_ids_of_a_list_may_be_opaque():
     [
         (["anna"], "Learner 1 is 'anna', not a dictionary such as {'email': '...'}."),
         (
-            [{"learner": "l1"}, {"name": "Ben"}],
-            "Learner 2 has neither learner nor email nor user_id; give one of them.",
+            [{"id": "l1"}, {"name": "Ben"}],
+            "Learner 2 has neither id nor email nor user_id: give one of them.",
         ),
         (
-            [{"learner": 83}],
-            "Learner 1, learner: 83 is not text; put it in quotes, since YAML changes numbers such as 007.",
+            [{"id": 83}],
+            "Learner 1, id: 83 is not text: put it in quotes, since YAML changes numbers such as 007.",
         ),
         ([{"email": "anna"}], "Learner 1, email: 'anna' is not an e-mail address."),
         (
-            [{"learner": "l1", "user_id": "a"}],
+            [{"id": "l1", "user_id": "a"}],
             "Learner 1, user_id: 'a' is not 2 to 32 ASCII letters, digits and characters of '_+=,.@-'.",
         ),
-        ([{"learner": "l1", "name": "a\x07b"}], "Learner 1, name: 'a\\x07b' holds a control character or a new line."),
+        ([{"id": "l1", "name": "a\x07b"}], "Learner 1, name: 'a\\x07b' holds a control character or a new line."),
         (
-            [{"learner": "l1", "name": "x" * 10_000_000}],
-            f"Learner 1, name: it has more than {csv.field_size_limit()} characters; correct it.",
+            [{"id": "l1", "name": "x" * 10_000_000}],
+            f"Learner 1, name: it has more than {csv.field_size_limit()} characters: correct it.",
         ),
         (
-            [{"email": "Anna@x"}, {"learner": "ben"}, {"email": "anna@x"}],
-            "Learners 1 ('Anna@x') and 3 ('anna@x') have the same learner 'anna@x'; remove one or make them differ.",
+            [{"email": "Anna@x"}, {"id": "ben"}, {"email": "anna@x"}],
+            "Learners 1 ('Anna@x') and 3 ('anna@x') have the same learner 'anna@x': remove one or make them differ.",
         ),
         (
-            [{"learner": "l1", "user_id": "anna"}, {"user_id": "anna"}],
-            "Learners 1 ('l1') and 2 ('anna') have the same user id 'anna'; remove one or make them differ.",
+            [{"id": "l1", "user_id": "anna"}, {"user_id": "anna"}],
+            "Learners 1 ('l1') and 2 ('anna') have the same user id 'anna': remove one or make them differ.",
         ),
     ],
 )
 def test_what_is_wrong_in_a_list_is_named_with_number_and_field(entries, message):
-    assert refusal(entries) == message
+    assert get_error(entries) == message
 
 
 def test_columns_are_for_a_csv():
-    assert refusal([{"learner": "l1"}], columns={"email": "Mail"}) == (
-        "columns is for the text of a CSV file; leave it out when the learners are a list."
+    assert get_error([{"id": "l1"}], columns={"email": "Mail"}) == (
+        "columns is for the text of a CSV file: leave it out when the learners are a list."
     )

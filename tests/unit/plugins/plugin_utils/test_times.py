@@ -10,20 +10,20 @@ import zoneinfo
 
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
-from ansible_collections.labstream.aws.plugins.plugin_utils._times import present, to_utc
+from ansible_collections.labstream.aws.plugins.plugin_utils._times import parse_now, to_utc
 
 BERLIN = "Europe/Berlin"
 NOW = "2026-11-21T08:00:00Z"
 
 
-def ends(value, timezone=None, now=NOW):
-    return to_iso8601(to_utc(value, timezone, present(now)))
+def convert(value, timezone=None, now=NOW):
+    return to_iso8601(to_utc(value, timezone, parse_now(now)))
 
 
-def refusal(value, timezone=None, now=NOW):
-    with pytest.raises(ValueError) as refused:
-        ends(value, timezone, now)
-    return str(refused.value)
+def get_error(value, timezone=None, now=NOW):
+    with pytest.raises(ValueError) as error:
+        convert(value, timezone, now)
+    return str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def refusal(value, timezone=None, now=NOW):
 )
 @pytest.mark.parametrize("timezone", [None, "America/New_York"])
 def test_a_time_with_offset_says_everything(value, timezone):
-    assert ends(value, timezone) == "2026-11-21T16:00:00Z"
+    assert convert(value, timezone) == "2026-11-21T16:00:00Z"
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_time_with_offset_says_everything(value, timezone):
     ],
 )
 def test_a_time_without_offset_is_one_of_the_zone(value, timezone, end):
-    assert ends(value, timezone) == end
+    assert convert(value, timezone) == end
 
 
 @pytest.mark.parametrize(
@@ -76,14 +76,14 @@ def test_a_time_without_offset_is_one_of_the_zone(value, timezone, end):
         ("00:30", BERLIN, "2026-11-21T23:10:00Z", "2026-11-21T23:30:00Z"),
         ("17:00", "Pacific/Auckland", "2026-11-21T08:00:00Z", "2026-11-22T04:00:00Z"),
         ("17:00", "America/Los_Angeles", "2026-11-21T02:00:00Z", "2026-11-22T01:00:00Z"),
-        # The night before the clock changes: the end is in summer time, now is not, and the other way round.
+        # The night before the clock changes: the time is in summer time, now is not, and the other way round.
         ("17:00", BERLIN, "2026-03-28T20:00:00Z", "2026-03-29T15:00:00Z"),
         ("17:00", BERLIN, "2026-10-24T20:00:00Z", "2026-10-25T16:00:00Z"),
         ("23:59", BERLIN, "2026-12-31T22:58:00Z", "2026-12-31T22:59:00Z"),
     ],
 )
 def test_a_time_of_day_is_its_next_occurrence(value, timezone, now, end):
-    assert ends(value, timezone, now) == end
+    assert convert(value, timezone, now) == end
 
 
 @pytest.mark.parametrize(
@@ -101,18 +101,18 @@ def test_a_time_of_day_is_its_next_occurrence(value, timezone, now, end):
         ("02:30", "2026-10-25T01:30:00Z", "2026-10-26T01:30:00Z"),
     ],
 )
-def test_when_the_clock_changes_the_class_does_not_end_early(value, now, end):
-    assert ends(value, BERLIN, now) == end
+def test_when_the_clock_changes_the_lab_does_not_end_early(value, now, end):
+    assert convert(value, BERLIN, now) == end
 
 
 def test_a_time_of_a_day_that_the_zone_left_out_lands_on_the_next_day():
-    # Given Samoa, which had no 2011-12-30, and a moment late on the 29th, where 17:00 is next shown on the 31st.
-    assert ends("17:00", "Pacific/Apia", "2011-12-30T05:00:00Z") == "2011-12-31T03:00:00Z"
+    # Given Samoa, which had no 2011-12-30, and a time late on the 29th, where 17:00 is next shown on the 31st.
+    assert convert("17:00", "Pacific/Apia", "2011-12-30T05:00:00Z") == "2011-12-31T03:00:00Z"
 
 
 def test_a_skipped_time_before_midnight_can_be_yet_to_come_after_midnight():
     # Given Pyongyang, where 2018-05-04 23:30+08:30 became midnight, so that 23:45 was due at 00:15.
-    assert ends("23:45", "Asia/Pyongyang", "2018-05-04T15:05:00Z") == "2018-05-04T15:15:00Z"
+    assert convert("23:45", "Asia/Pyongyang", "2018-05-04T15:05:00Z") == "2018-05-04T15:15:00Z"
 
 
 @pytest.mark.parametrize(
@@ -125,13 +125,20 @@ def test_a_skipped_time_before_midnight_can_be_yet_to_come_after_midnight():
         ("0001-01-01T14:00+14:00", None),
     ],
 )
-def test_a_past_time_is_refused(value, timezone):
-    message = refusal(value, timezone)
-    assert message.startswith(f"The end of the class '{value}' (")
-    assert message.endswith(") is past: it is now 2026-11-21T08:00:00Z; give a later one.")
+def test_a_past_time_is_rejected(value, timezone):
+    message = get_error(value, timezone)
+    assert message.startswith(f"The time '{value}' (")
+    assert message.endswith(") is past: it is now 2026-11-21T08:00:00Z. Give a later one.")
 
 
-def test_now_is_the_present_when_not_given():
+def test_a_past_time_may_be_allowed():
+    now = parse_now(NOW)
+    assert to_utc("2026-11-20T09:00", BERLIN, now, allow_past=True).isoformat() == "2026-11-20T08:00:00+00:00"
+    with pytest.raises(ValueError, match=r"The time '9:00' means another day tomorrow: give it with its date\."):
+        to_utc("9:00", BERLIN, now, allow_past=True)
+
+
+def test_now_is_the_current_time_by_default():
     present = datetime.datetime.now(datetime.UTC)
     assert present < to_utc("17:00", BERLIN) <= present + datetime.timedelta(days=1, hours=2)
     with pytest.raises(ValueError, match="is past"):
@@ -141,8 +148,8 @@ def test_now_is_the_present_when_not_given():
 @pytest.mark.parametrize("value", ["17:00", "2026-11-21T17:00", datetime.datetime(2026, 11, 21, 17)])
 def test_a_time_without_offset_needs_a_time_zone(value):
     shown = value if isinstance(value, str) else "2026-11-21 17:00:00"
-    assert refusal(value) == (
-        f"The end of the class '{shown}' has no offset from UTC; "
+    assert get_error(value) == (
+        f"The time '{shown}' has no offset from UTC: "
         "add one such as '+01:00', or give a timezone such as 'Europe/Berlin'."
     )
 
@@ -159,20 +166,20 @@ def test_a_time_without_offset_needs_a_time_zone(value):
         (61230, "61230", "17:00:30"),
     ],
 )
-def test_the_number_that_yaml_makes_of_a_time_is_explained(value, number, meant):
-    assert refusal(value, BERLIN) == (
-        f"The end of the class is the number {number}, which YAML makes of an unquoted time; write '{meant}' in quotes."
+def test_the_number_that_yaml_reads_a_time_as_is_explained(value, number, meant):
+    assert get_error(value, BERLIN) == (
+        f"The time is the number {number}, which is how YAML reads an unquoted time: write '{meant}' in quotes."
     )
 
 
 @pytest.mark.parametrize("value", [0, 17, -1020, 1440, 90000, 0.5, float("nan"), float("inf"), 10**30, "99999"])
-def test_any_other_number_is_refused(value):
-    assert refusal(value, BERLIN).startswith(f"The end of the class is the number {value}; write a time in quotes: ")
+def test_any_other_number_is_rejected(value):
+    assert get_error(value, BERLIN).startswith(f"The time is the number {value}: write a time in quotes, such as ")
 
 
 @pytest.mark.parametrize("value", ["2026-11-21", " 2026-11-21 ", datetime.date(2026, 11, 21)])
-def test_a_date_alone_lacks_the_time(value):
-    assert refusal(value, BERLIN).endswith("is a date without a time; add one, as in '2026-11-21T17:00'.")
+def test_a_date_needs_a_time_of_day(value):
+    assert get_error(value, BERLIN).endswith("is a date without a time of day: add one, as in '2026-11-21T17:00'.")
 
 
 @pytest.mark.parametrize(
@@ -197,9 +204,9 @@ def test_a_date_alone_lacks_the_time(value):
         b"17:00",
     ],
 )
-def test_what_is_no_time_is_refused(value):
-    message = refusal(value, BERLIN)
-    assert message.startswith(f"The end of the class {value!r} is not a time; write '2026-11-21T17:00:00+01:00'")
+def test_what_is_not_a_time_is_rejected(value):
+    message = get_error(value, BERLIN)
+    assert message.startswith(f"The time {value!r} is not valid: write '2026-11-21T17:00:00+01:00'")
 
 
 @pytest.mark.parametrize(
@@ -216,49 +223,53 @@ def test_what_is_no_time_is_refused(value):
         "2027-02-29T17:00",
     ],
 )
-def test_a_time_that_does_not_exist_is_refused(value):
-    message = refusal(value, BERLIN)
-    assert message.startswith(f"The end of the class '{value}' does not exist (")
+def test_a_time_that_does_not_exist_is_rejected(value):
+    message = get_error(value, BERLIN)
+    assert message.startswith(f"The time '{value}' does not exist (")
 
 
 @pytest.mark.parametrize("value", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00"])
-def test_a_time_outside_the_calendar_is_refused(value):
-    assert refusal(value) == f"The end of the class '{value}' is outside the years 1 to 9999."
+def test_a_time_outside_the_calendar_is_rejected(value):
+    assert get_error(value) == f"The time '{value}' is outside the years 1 to 9999."
 
 
 def test_a_huge_value_is_not_shown_in_full():
-    assert len(refusal("x" * 100_000)) < 300
+    assert len(get_error("x" * 100_000)) < 300
 
 
 @pytest.mark.parametrize(
     "timezone", ["Berlin", "Europe", "", "../Europe/Berlin", "/etc/passwd", "a\0b", 1, True, ["UTC"]]
 )
 @pytest.mark.parametrize("value", ["17:00", "2026-11-21T17:00:00+01:00"])
-def test_an_unknown_time_zone_is_refused_even_where_it_is_not_needed(value, timezone):
-    assert refusal(value, timezone) == f"There is no time zone {timezone!r}; give an IANA name such as 'Europe/Berlin'."
+def test_an_unknown_time_zone_is_rejected_even_where_it_is_not_needed(value, timezone):
+    assert (
+        get_error(value, timezone) == f"There is no time zone {timezone!r}: give an IANA name such as 'Europe/Berlin'."
+    )
 
 
-def test_a_host_without_time_zone_data_is_told_what_to_install(monkeypatch):
+def test_the_error_on_a_host_without_time_zone_data_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "tzdata", None)
     zoneinfo.ZoneInfo.clear_cache()
     zoneinfo.reset_tzpath(to=[])
     try:
-        message = refusal("17:00", BERLIN)
+        message = get_error("17:00", BERLIN)
     finally:
         zoneinfo.reset_tzpath()
         zoneinfo.ZoneInfo.clear_cache()
     assert message == (
-        "The time zone 'Europe/Berlin' cannot be looked up, as this host has no time zone data; "
+        "The time zone 'Europe/Berlin' cannot be found, because this host has no time zone data: "
         "install the package tzdata, from the system or for Python."
     )
 
 
 @pytest.mark.parametrize("now", ["2026-11-21T08:00", "2026-11-21 08:00:00", "noon", "08:00", "", 1020])
 def test_now_is_a_time_with_offset(now):
-    assert refusal("17:00", BERLIN, now) == (
-        f"The value {now!r} of now is not an ISO 8601 time with offset, such as '2026-11-21T08:00:00Z'."
+    assert get_error("17:00", BERLIN, now) == (
+        f"now is {now!r}, which is not a valid ISO 8601 timestamp with an offset, such as '2026-11-21T08:00:00Z'."
     )
 
 
 def test_now_may_be_a_datetime_with_offset():
-    assert ends("17:00", BERLIN, datetime.datetime(2026, 11, 21, 20, tzinfo=datetime.UTC)) == ("2026-11-22T16:00:00Z")
+    assert convert("17:00", BERLIN, datetime.datetime(2026, 11, 21, 20, tzinfo=datetime.UTC)) == (
+        "2026-11-22T16:00:00Z"
+    )

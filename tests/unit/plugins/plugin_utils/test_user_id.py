@@ -153,13 +153,13 @@ def test_a_user_id_is_valid_as_the_service_has_it(user_id, valid):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "A user id cannot be made from '': there is nothing in it."),
-        (" \t\n", "A user id cannot be made from ' \\t\\n': there is nothing in it."),
-        ("\u200b", "A user id cannot be made from '\\u200b': there is nothing in it."),
-        (None, "A user id is made from text, not from None (NoneType)."),
-        (4711, "A user id is made from text, not from 4711 (int)."),
-        (["anna"], "A user id is made from text, not from ['anna'] (list)."),
-        (b"anna", "A user id is made from text, not from b'anna' (bytes)."),
+        ("", "A user id cannot be derived from '': there is nothing in it."),
+        (" \t\n", "A user id cannot be derived from ' \\t\\n': there is nothing in it."),
+        ("\u200b", "A user id cannot be derived from '\\u200b': there is nothing in it."),
+        (None, "A user id is derived from text, not from None (NoneType)."),
+        (4711, "A user id is derived from text, not from 4711 (int)."),
+        (["anna"], "A user id is derived from text, not from ['anna'] (list)."),
+        (b"anna", "A user id is derived from text, not from b'anna' (bytes)."),
     ],
 )
 def test_what_is_no_text_is_refused(text, message):
@@ -192,10 +192,10 @@ def test_a_huge_text_is_not_shown_in_full():
 @pytest.mark.parametrize(
     ("style", "key", "message"),
     [
-        ("Opaque", KEY, "The style of a user id is 'readable' or 'opaque', not 'Opaque'."),
-        (None, None, "The style of a user id is 'readable' or 'opaque', not None."),
-        ("readable", KEY, "A key is used with style='opaque' only; leave it out or set the style."),
-        ("readable", "", "A key is used with style='opaque' only; leave it out or set the style."),
+        ("Opaque", KEY, "style is 'Opaque', but it must be 'readable' or 'opaque'."),
+        (None, None, "style is None, but it must be 'readable' or 'opaque'."),
+        ("readable", KEY, "A key is only for style='opaque': leave it out or set the style."),
+        ("readable", "", "A key is only for style='opaque': leave it out or set the style."),
         ("opaque", None, "style='opaque' needs a key: a secret text of at least 16 characters."),
         ("opaque", "", "style='opaque' needs a key: a secret text of at least 16 characters."),
         ("opaque", "s3cr3t-15-chars", "style='opaque' needs a key: a secret text of at least 16 characters."),

@@ -1,0 +1,96 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: lab_report
+short_description: Summarize the results of a lab
+version_added: 0.1.0
+author:
+  - labstream.aws contributors (@labstream)
+description:
+  - Builds what the roles P(labstream.aws.appstream_lab#role) and P(labstream.aws.nimble_lab#role) publish, from the
+    results of their steps. Their variable files have what it takes.
+options:
+  _input:
+    description:
+      - What the role was asked for, and the results of its steps.
+    type: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Summarize the results
+  ansible.builtin.set_fact:
+    report: "{{ results | labstream.aws.lab_report }}"
+  vars:
+    results:
+      role: nimble_lab
+      lab: painting-2026-11-21
+      state: absent
+      check_mode: false
+      studio_id: us-west-2-example
+      start_timeout: 1800
+      learners: []
+      warnings: []
+      failure: ""
+      summary_path: ""
+      steps:
+        match: {}
+        start: {}
+        wait: {}
+        streams: "{{ result_of_nimble_session_stream }}"
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - The report.
+  type: dict
+  contains:
+    summary:
+      description: The summary, as the roles publish it.
+      type: dict
+      sample:
+        outcome: ok
+        message: "Leases released: 2. URLs of streams work until they expire."
+    seats:
+      description: The seats, as the roles publish them.
+      type: list
+      elements: dict
+      sample: []
+    insufficient_capacity:
+      description: What the fleet lacks, V(null) if it has enough capacity.
+      type: str
+      sample: null
+    failure:
+      description: Why the role fails, V(null) if it does not.
+      type: str
+      sample: null
+    summary_path:
+      description: Where the summary is to be written, empty if nowhere.
+      type: str
+      sample: ""
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible_collections.labstream.aws.plugins.plugin_utils import _lab_report
+from ansible_collections.labstream.aws.plugins.plugin_utils._errors import filter_errors
+from ansible_collections.labstream.aws.plugins.plugin_utils._unsafe import as_data
+
+
+@filter_errors
+def lab_report(results: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the report of a lab."""
+    return as_data(_lab_report.lab_report(results))
+
+
+class FilterModule:
+    """Register the filter with Ansible."""
+
+    def filters(self) -> dict[str, Callable]:
+        return {"lab_report": lab_report}

@@ -1,0 +1,101 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: validate_arguments
+short_description: Validate the arguments of a role of this collection
+version_added: 0.1.0
+author:
+  - labstream.aws contributors (@labstream)
+description:
+  - Checks what C(argument_specs.yml) cannot express. The roles of this collection use it.
+  - A variable with the role's prefix that the role does not know is an error if its name is a near miss of an option,
+    that is the beginning of its name, or at most two characters different. Otherwise it is a warning, since it can be
+    the user's own.
+options:
+  _input:
+    description:
+      - The values of the role's options that are set, by variable.
+    type: dict
+    required: true
+  role:
+    description:
+      - The name of the role.
+    type: str
+    required: true
+    choices:
+      - appstream_lab
+      - nimble_lab
+      - lab_handout
+  names:
+    description:
+      - All variables with the role's prefix.
+    type: list
+    elements: str
+    required: true
+  spec:
+    description:
+      - The contents of the role's C(argument_specs.yml).
+    type: dict
+    required: true
+  learner_ids:
+    description:
+      - The ids of all learners, once they are known.
+    type: list
+    elements: str
+"""
+
+EXAMPLES = r"""
+- name: Validate arguments
+  ansible.builtin.set_fact:
+    validation: "{{ {'lab_handout_seats': [], 'lab_handout_pages_dir': '/srv/lab'}
+      | labstream.aws.validate_arguments('lab_handout', names=['lab_handout_link'], spec=spec) }}"
+  vars:
+    spec: "{{ lookup('ansible.builtin.file', 'argument_specs.yml') | from_yaml }}"
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - What is wrong.
+  type: dict
+  contains:
+    error:
+      description: The first error, V(null) if there is none.
+      type: str
+      sample: "lab_handout_link is not an option of the role lab_handout: did you mean lab_handout_links_csv?"
+    warnings:
+      description: One text for each variable that the role does not know.
+      type: list
+      elements: str
+      sample: []
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
+
+from ansible_collections.labstream.aws.plugins.plugin_utils import _arguments
+from ansible_collections.labstream.aws.plugins.plugin_utils._errors import filter_errors
+from ansible_collections.labstream.aws.plugins.plugin_utils._unsafe import as_data
+
+
+@filter_errors
+def validate_arguments(
+    values: Mapping[str, Any],
+    role: str,
+    names: Iterable[str],
+    spec: Mapping[str, Any],
+    learner_ids: Collection[str] | None = None,
+) -> dict[str, Any]:
+    """Return what is wrong with a role's arguments."""
+    return as_data(_arguments.validate_arguments(values, role, names, spec, learner_ids))
+
+
+class FilterModule:
+    """Register the filter with Ansible."""
+
+    def filters(self) -> dict[str, Callable]:
+        return {"validate_arguments": validate_arguments}

@@ -1,0 +1,157 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: do not import it from elsewhere, it can change in any release.
+
+"""What is wrong with the arguments of a role, beyond what argument_specs.yml can express. Knows neither AWS nor
+Ansible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.labstream.aws.plugins.module_utils._errors import quote
+from ansible_collections.labstream.aws.plugins.plugin_utils._roster import COLUMN_NAMES
+from ansible_collections.labstream.aws.plugins.plugin_utils._times import to_utc
+
+# The facts that roles publish under their prefix.
+_FACTS = ("seats", "summary")
+_MAX_DISTANCE = 2
+
+
+def validate_arguments(
+    values: Mapping[str, Any],
+    role: str,
+    names: Iterable[str],
+    spec: Mapping[str, Any],
+    learner_ids: Collection[str] | None = None,
+) -> dict[str, Any]:
+    """Return what is wrong with a role's arguments.
+
+    Args:
+        values: The values of the role's options that are set, by variable.
+        role: The role's name, which with an underscore is the prefix of its options.
+        names: All variables with this prefix.
+        spec: The contents of the role's argument_specs.yml.
+        learner_ids: The ids of all learners, once they are known.
+
+    Returns:
+        ``error``, the first error or None; and ``warnings``, the variables that the role does not know.
+    """
+    options = spec["argument_specs"]["main"]["options"]
+    aliases = (alias for option in options.values() for alias in option.get("aliases", ()))
+    prefix = f"{role}_"
+    known = {*options, *aliases, *(f"{prefix}{fact}" for fact in _FACTS)}
+    errors, warnings = [], []
+    for name in sorted(set(names) - known):
+        similar = find_similar(name, options, prefix)
+        if similar:
+            errors.append(f"{name} is not an option of the role {role}: did you mean {similar}?")
+        else:
+            warnings.append(f"{name} is not an option of the role {role}, so it has no effect.")
+    arguments = _Arguments({option.removeprefix(prefix): value for option, value in values.items()}, prefix)
+    errors += _CHECKS[role](arguments)
+    strangers = [who for who in arguments.get_list("rotate") if learner_ids is not None and who not in learner_ids]
+    if strangers:
+        errors.append(f"{prefix}rotate has {quote(strangers[0])}, which is not the id of a learner in the roster.")
+    return {"error": errors[0] if errors else None, "warnings": warnings}
+
+
+def find_similar(name: str, options: Iterable[str], prefix: str) -> str | None:
+    """Return the option that a variable is a near miss of: its beginning, or at most two edits after the prefix."""
+    rest = name.removeprefix(prefix)
+    distances = {option: get_distance(rest, option.removeprefix(prefix)) for option in options}
+    near = [option for option, distance in distances.items() if distance <= _MAX_DISTANCE or option.startswith(name)]
+    return min(near, key=lambda option: distances[option]) if near else None
+
+
+def get_distance(left: str, right: str) -> int:
+    """Return how many characters must be inserted, deleted or replaced to make one text the other (Levenshtein)."""
+    row = list(range(len(right) + 1))
+    for position, character in enumerate(left, start=1):
+        previous, row = row, [position]
+        for column, other in enumerate(right, start=1):
+            row.append(min(previous[column] + 1, row[-1] + 1, previous[column - 1] + (character != other)))
+    return row[-1]
+
+
+class _Arguments:
+    """The arguments of a role, by option without its prefix. An empty value counts as not given."""
+
+    def __init__(self, values: Mapping[str, Any], prefix: str) -> None:
+        self.values = values
+        self.prefix = prefix
+
+    def __getitem__(self, option: str) -> Any:
+        return self.values.get(option)
+
+    def has(self, option: str) -> bool:
+        return self[option] not in (None, "", [], {})
+
+    def get_list(self, option: str) -> Sequence[str]:
+        value = self[option]
+        return [str(entry) for entry in value] if isinstance(value, (list, tuple)) else []
+
+    def sources(self, *more: str) -> Iterator[str]:
+        """Yield the errors in where the learners come from; each option in ``more`` is also enough alone."""
+        given = [self["learners"] is not None, self.has("roster")]
+        if all(given) or not (any(given) or any(self[option] is not None for option in more)):
+            alone = "".join(f", or {self.prefix}{option} alone" for option in more)
+            yield f"Give one of {self.prefix}learners and {self.prefix}roster{alone}."
+        if self.has("roster") and not isinstance(self["roster"], str):
+            yield f"{self.prefix}roster is not text: give a list as {self.prefix}learners."
+        for field in set(self["roster_columns"] or ()) - set(COLUMN_NAMES):
+            yield f"{self.prefix}roster_columns has {quote(field)}, but the fields are {', '.join(COLUMN_NAMES)}."
+
+    def minimum(self, option: str, minimum: int) -> Iterator[str]:
+        """Yield an error if the number is too small. What is not a number fails the role's argument_specs.yml."""
+        if self.has(option) and int(self[option]) < minimum:
+            yield f"{self.prefix}{option} is {self[option]}, but it must be {minimum} or more."
+
+    def time(self, option: str, allow_past: bool) -> Iterator[str]:
+        if self.has(option):
+            try:
+                to_utc(self[option], self["timezone"] or None, allow_past=allow_past)
+            except ValueError as error:
+                yield f"{self.prefix}{option}: {error}"
+
+
+def _check_appstream_lab(arguments: _Arguments) -> Iterator[str]:
+    if arguments["state"] == "absent":
+        return
+    yield from arguments.sources()
+    if arguments.has("ends_at") == arguments.has("validity"):
+        yield "Give one of appstream_lab_ends_at and appstream_lab_validity."
+    yield from arguments.time("starts_at", allow_past=True)
+    yield from arguments.time("ends_at", allow_past=False)
+    yield from arguments.minimum("fleet_wait_timeout", 1)
+    yield from arguments.minimum("spare_sessions", 0)
+    yield from arguments.minimum("break_minutes", 0)
+
+
+def _check_nimble_lab(arguments: _Arguments) -> Iterator[str]:
+    if arguments["state"] != "absent":
+        yield from arguments.sources("sessions")
+
+
+def _check_lab_handout(arguments: _Arguments) -> Iterator[str]:
+    is_present = arguments["state"] != "absent"
+    if is_present and arguments["seats"] is None:
+        yield "Give lab_handout_seats, such as appstream_lab_seats."
+    if not any(map(arguments.has, ("urls_csv", "pages_dir", "overview_html"))):
+        yield "Give at least one of lab_handout_urls_csv, lab_handout_pages_dir and lab_handout_overview_html."
+    yield from arguments.time("starts_at", allow_past=True)
+    if is_present:
+        yield from arguments.time("ends_at", allow_past=False)
+    if arguments.has("s3_bucket") and not arguments.has("pages_dir"):
+        yield "lab_handout_s3_bucket is for pages: give lab_handout_pages_dir."
+
+
+_CHECKS: dict[str, Callable[[_Arguments], Iterator[str]]] = {
+    "appstream_lab": _check_appstream_lab,
+    "nimble_lab": _check_nimble_lab,
+    "lab_handout": _check_lab_handout,
+}

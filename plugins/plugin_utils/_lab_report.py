@@ -1,0 +1,338 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: do not import it from elsewhere, it can change in any release.
+
+"""The results of a lab, as the roles publish and print them. Knows neither AWS nor Ansible."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.labstream.aws.plugins.plugin_utils._errors import strip_core_prefix
+from ansible_collections.labstream.aws.plugins.plugin_utils._rotation import Generations
+from ansible_collections.labstream.aws.plugins.plugin_utils._times import to_utc
+
+Result = Mapping[str, Any]
+
+_MAX_NAMED = 5
+_COUNTS = {"issued": 0, "reused": 0, "released": 0, "earliest_expiry": None}
+_STARTING = "START_IN_PROGRESS"
+
+
+def lab_report(results: Result, now: datetime.datetime | None = None) -> dict[str, Any]:
+    """Return what a role publishes.
+
+    Args:
+        results: What the role was asked for, and the results of its ``steps``. A step that did not run has an empty
+            result, or that of a skipped task.
+        now: The current time, for tests.
+
+    Returns:
+        ``summary`` and ``seats``, the facts; ``insufficient_capacity``, what the fleet lacks, or None; ``failure``, why
+        the role fails, or None; and ``summary_path``, where the summary is to be written.
+    """
+    build = {"appstream_lab": _report_appstream_lab, "nimble_lab": _report_nimble_lab}[results["role"]]
+    report = build(results, now or datetime.datetime.now(datetime.timezone.utc))
+    failures = [report["failure"]]
+    if results.get("write_error"):
+        failures.append(f"The summary cannot be written to {results['summary_path']}: {results['write_error']}")
+    return {**report, "failure": " ".join(filter(None, failures)) or None, "summary_path": results["summary_path"]}
+
+
+def _report_appstream_lab(results: Result, now: datetime.datetime) -> dict[str, Any]:
+    steps, is_present = results["steps"], results["state"] == "present"
+    learners, urls, expiry = results["learners"], steps["urls"], steps["expire"]
+    is_predicted = bool(is_present and learners and urls.get("skipped") and results["check_mode"])
+    counts = {"requested": len(learners), "failed": 0, **_COUNTS, **urls.get("summary", {})}
+    if is_predicted:
+        counts["issued"] = len(learners)
+    fleet = _get_fleet(steps)
+    expired = expiry.get("summary", {}).get("expired", 0)
+    failure = strip_core_prefix(results["failure"])
+    is_done = bool(counts["issued"] + counts["reused"] + counts["released"] + expired)
+    fleet_changed = bool(steps["fleet"].get("changed") or steps["stop"].get("changed"))
+    lacking = _describe_insufficient_capacity(results, fleet)
+    warnings = [
+        *results["warnings"],
+        *_describe_rotation(steps["rotation"].get("rotated", []), results["check_mode"]),
+        *(_describe_limits(results, fleet, now) if is_present and fleet else ()),
+        *([fleet["problem"]] if is_present and fleet.get("state") == "RUNNING" and fleet["problem"] else ()),
+        *([lacking] if lacking and results["on_insufficient_capacity"] == "warn" else ()),
+        *_describe_kept_sessions(results["kept_user_ids"]),
+    ]
+    summary = {
+        **_build_summary(results, failure, is_done, is_changed=fleet_changed),
+        **{count: counts[count] for count in ("requested", "failed", *_COUNTS)},
+        "rotated": steps["rotation"].get("rotated", []),
+        "renew_before": urls.get("renew_before"),
+        "failures": [*urls.get("failures", []), *expiry.get("failures", [])],
+        "expired": expired,
+        "fleet": _summarize_fleet(results, fleet) if fleet else None,
+        "warnings": list(dict.fromkeys(warnings)),
+        "message": failure or " ".join(_describe_appstream_lab(results, counts, expired, fleet, fleet_changed)),
+    }
+    seats = _predict_seats(results) if is_predicted else _build_appstream_seats(results, urls)
+    return {"summary": summary, "seats": seats, "insufficient_capacity": lacking, "failure": failure or None}
+
+
+def _build_summary(results: Result, failure: str, is_done: bool, *, is_changed: bool = False) -> dict[str, Any]:
+    good, bad = ("ok" if is_done or is_changed else "unchanged"), ("partial" if is_done else "failed")
+    return {"outcome": bad if failure else good, "state": results["state"], "lab": results["lab"]}
+
+
+def _build_appstream_seats(results: Result, urls: Result) -> list[dict[str, Any]]:
+    """Return a seat for each learner who has a URL, or in check mode would have one."""
+    served = [entry for entry in urls.get("streaming_urls", []) if entry["issued"] or entry["expires"]]
+    return [_build_appstream_seat(results, entry, urls["region"]) for entry in served]
+
+
+def _predict_seats(results: Result) -> list[dict[str, Any]]:
+    """Return the seats of all learners in check mode, when the fleet that would serve them does not run yet."""
+    unknown = {"lease": None, "expires": None, "issued": True}
+    region = results["steps"]["sessions"].get("region")
+    return [_build_appstream_seat(results, {**learner, **unknown}, region) for learner in results["learners"]]
+
+
+def _build_appstream_seat(results: Result, entry: Result, region: str | None) -> dict[str, Any]:
+    generations = Generations(results["steps"]["rotation"].get("generations", {}))
+    return {
+        **{field: entry[field] for field in ("id", "name", "email", "user_id")},
+        "provider": "appstream",
+        "lease": entry["lease"],
+        "stack_name": results["stack_name"],
+        "fleet_name": results["fleet_name"],
+        "region": region,
+        "expires": entry["expires"],
+        "issued": entry["issued"],
+        "generation": generations[entry["id"]],
+    }
+
+
+def _get_fleet(steps: Result) -> dict[str, Any]:
+    """Return the fleet as it was described last, or nothing."""
+    fleets = [steps["stop"].get("fleet"), steps["fleet"].get("fleet"), *steps["fleet_info"].get("fleets", [])]
+    return next((fleet for fleet in fleets if fleet and fleet.get("state")), {})
+
+
+def _summarize_fleet(results: Result, fleet: Result) -> dict[str, Any]:
+    return {
+        "name": results["fleet_name"],
+        **{field: fleet[field] for field in ("state", "fleet_type", "capacity")},
+        "needed": results["steps"]["capacity"].get("needed"),
+        "other_sessions": len(results["other_sessions"]) if results["state"] == "absent" else None,
+    }
+
+
+def _describe_insufficient_capacity(results: Result, fleet: Result) -> str | None:
+    """Return what the fleet lacks: what its module says, or if the role leaves the fleet alone, what it is set to."""
+    steps = results["steps"]
+    if steps["fleet"].get("fleet"):
+        lacking: str | None = steps["fleet"].get("insufficient_capacity")
+        return lacking
+    if not fleet or not steps["capacity"]:
+        return None
+    possible, needed = fleet["capacity"]["max_available"], steps["capacity"]["available_sessions"]
+    if possible >= needed:
+        return None
+    without = _count(steps["capacity"]["needed"], "learner has no session yet", "learners have no session yet")
+    spare = needed - steps["capacity"]["needed"]
+    return (
+        f"Fleet '{results['fleet_name']}' is set to have {_count(possible, 'session', 'sessions')} available "
+        f"({fleet['capacity']['available']} now), but {without}{f', and {spare} are to be spare' if spare else ''}: "
+        "raise its capacity, or set appstream_lab_manage_fleet."
+    )
+
+
+def _describe_limits(results: Result, fleet: Result, now: datetime.datetime) -> Iterator[str]:
+    """Yield a warning for each limit of the fleet that is too short for the lab."""
+    name, lasts, pause = results["fleet_name"], _get_minutes(results, now), int(results["break_minutes"] or 0)
+    session, idle, disconnect = (
+        int(fleet[f"{limit}_in_seconds"] or 0) // 60
+        for limit in ("max_user_duration", "idle_disconnect_timeout", "disconnect_timeout")
+    )
+    if 0 < session < lasts:
+        yield (
+            f"A session on fleet '{name}' ends after {session} minutes (MaxUserDurationInSeconds), but the lab lasts "
+            f"{lasts} minutes: raise the limit while the fleet is STOPPED (UpdateFleet), or ask learners to save in "
+            "time."
+        )
+    if 0 < idle < pause:
+        yield (
+            f"Fleet '{name}' disconnects learners after {idle} minutes without input (IdleDisconnectTimeoutInSeconds), "
+            f"but a break takes {pause} minutes: raise the timeout (UpdateFleet), or set it to 0, which means never."
+        )
+    if 0 < disconnect < pause:
+        yield (
+            f"Fleet '{name}' ends a session {disconnect} minutes after the learner was disconnected "
+            f"(DisconnectTimeoutInSeconds), but a break takes {pause} minutes: raise the timeout (UpdateFleet)."
+        )
+
+
+def _get_minutes(results: Result, now: datetime.datetime) -> int:
+    """Return how long the lab lasts, from its start or from now if that is later; 0 if it has no end or is over."""
+    timezone = results["timezone"] or None
+    if not results["ends_at"]:
+        return 0
+    try:
+        end = to_utc(results["ends_at"], timezone, now)
+    except ValueError:
+        return 0
+    start = to_utc(results["starts_at"], timezone, now, allow_past=True) if results["starts_at"] else now
+    return int((end - max(now, start)).total_seconds() // 60)
+
+
+def _describe_rotation(rotated: Sequence[str], check_mode: bool) -> Iterator[str]:
+    if rotated:
+        verb = "would get" if check_mode else "has" if len(rotated) == 1 else "have"
+        yield (
+            f"{', '.join(rotated)} {verb} a new user id, and with it an empty home folder and another user fee. If "
+            "there are pages, mail the address of the new one. The previous URL can still start a session until it "
+            "expires."
+        )
+
+
+def _describe_kept_sessions(user_ids: Sequence[str]) -> Iterator[str]:
+    if user_ids:
+        yield (
+            f"{_count(len(user_ids), 'session was', 'sessions were')} not ended, because the user has a valid URL for "
+            f"another lab on this stack and fleet: {_enumerate(user_ids)}."
+        )
+
+
+def _describe_appstream_lab(
+    results: Result, counts: Result, expired: int, fleet: Result, fleet_changed: bool
+) -> Iterator[str]:
+    to_be = "to be " if results["check_mode"] else ""
+    name, others = results["fleet_name"], len(results["other_sessions"])
+    state = f"{to_be if fleet_changed else ''}{fleet.get('state')}"
+    if results["state"] == "present":
+        if results["learners"]:
+            issued, reused = counts["issued"], counts["reused"]
+            yield f"Learners: {len(results['learners'])}. Streaming URLs {to_be}issued: {issued}, reused: {reused}."
+        else:
+            yield _NO_LEARNERS
+        if fleet:
+            capacity = fleet["capacity"]
+            yield (
+                f"Fleet '{name}' is {state} with sessions in use: {capacity['in_use']}, available: "
+                f"{capacity['available']}, desired: {capacity['desired']}."
+            )
+        return
+    if counts["released"]:
+        yield f"Leases {to_be}released: {counts['released']}. Streaming URLs that learners have work until they expire."
+    else:
+        yield _NO_LEASES
+    if results["ends_sessions"]:
+        yield f"Sessions {to_be}expired: {expired}."
+    if fleet and others:
+        yield f"Fleet '{name}' stays {fleet['state']}, because other sessions are on it: {others}."
+    elif fleet:
+        yield f"Fleet '{name}' is {state}."
+
+
+_NO_LEARNERS = "There are no learners, so nothing was done: check the roster."
+_NO_LEASES = "No lease is stored for this lab, so nothing was released."
+
+
+def _report_nimble_lab(results: Result, now: datetime.datetime) -> dict[str, Any]:
+    steps, streams, check_mode = results["steps"], results["steps"]["streams"], results["check_mode"]
+    rows, unmatched = steps["match"].get("sessions", []), steps["match"].get("failures", [])
+    starting = [session["session_id"] for session in steps["start"].get("sessions", []) if _is_starting(session)]
+    late = [] if check_mode else [each for each in steps["wait"].get("sessions", []) if _is_starting(each)]
+    too_late = (
+        f"The session is still {_STARTING} after {results['start_timeout']} seconds (nimble_lab_start_timeout): run "
+        "again to keep waiting for it."
+    )
+    not_started = [*steps["start"].get("failures", [])]
+    not_started += [{"session_id": session["session_id"], "code": "NotReady", "message": too_late} for session in late]
+    by_session = {row["session_id"]: row for row in rows}
+    failures = [
+        *unmatched,
+        *({**by_session[each["session_id"]], **each} for each in not_started if each["session_id"] in by_session),
+        *streams.get("failures", []),
+    ]
+    predicted = starting if check_mode else []
+    seats = _build_nimble_seats(results, rows, predicted)
+    reasons = [
+        *_describe_unmatched([each["message"] for each in unmatched]),
+        steps["start"]["msg"] if steps["start"].get("failures") else None,
+        f"{', '.join(session['session_id'] for session in late)}: {too_late}" if late else None,
+        strip_core_prefix(results["failure"]),
+    ]
+    failure = " ".join(filter(None, reasons))
+    counts = {**_COUNTS, **streams.get("summary", {})}
+    counts["issued"] += len(predicted)
+    is_present = results["state"] == "present"
+    is_done = bool(counts["issued"] + counts["reused"] + counts["released"])
+    started = steps["start"].get("summary", {}).get("started", 0)
+    summary = {
+        **_build_summary(results, failure, is_done),
+        "requested": len(results["learners"]) if is_present else counts.get("requested", 0),
+        "started": started,
+        "failed": len(failures),
+        **{count: counts[count] for count in _COUNTS},
+        "failures": failures,
+        "warnings": list(results["warnings"]),
+        "message": failure or _describe_nimble_lab(results, counts, started, is_done),
+    }
+    return {"summary": summary, "seats": seats, "insufficient_capacity": None, "failure": failure or None}
+
+
+def _is_starting(session: Result) -> bool:
+    return bool(session["state"] == _STARTING)
+
+
+def _build_nimble_seats(results: Result, rows: Iterable[Result], predicted: Sequence[str]) -> list[dict[str, Any]]:
+    """Return a seat for each learner who has a stream, or in check mode would have one, in their order."""
+    steps, streams = results["steps"], results["steps"]["streams"]
+    # A stream that failed may have an expiry too.
+    failed = {failure["session_id"] for failure in streams.get("failures", [])}
+    served = {entry["session_id"]: entry for entry in streams.get("streams", []) if entry["session_id"] not in failed}
+    unknown = {"lease": None, "expires_at": None, "issued": True}
+    served |= {row["session_id"]: {**row, **unknown} for row in rows if row["session_id"] in predicted}
+    entries = (served[row["session_id"]] for row in rows if row["session_id"] in served)
+    return [
+        {
+            **{field: entry[field] for field in ("id", "name", "email", "session_id")},
+            "provider": "nimble",
+            "lease": entry["lease"],
+            "studio_id": results["studio_id"],
+            "region": streams.get("region") or steps["start"].get("region"),
+            "expires": entry["expires_at"],
+            "issued": entry["issued"],
+        }
+        for entry in entries
+    ]
+
+
+def _describe_unmatched(messages: Sequence[str]) -> list[str]:
+    more = len(messages) - _MAX_NAMED
+    rest = [f"{_count(more, 'more learner has', 'more learners have')} no session, see failures."] if more > 0 else []
+    return [*messages[:_MAX_NAMED], *rest]
+
+
+def _describe_nimble_lab(results: Result, counts: Result, started: int, is_done: bool) -> str:
+    to_be = "to be " if results["check_mode"] else ""
+    if results["state"] == "present":
+        if not is_done:
+            return _NO_LEARNERS
+        return (
+            f"Learners: {len(results['learners'])}. Sessions {to_be}started: {started}. Streams {to_be}created: "
+            f"{counts['issued']}, reused: {counts['reused']}."
+        )
+    if not is_done:
+        return _NO_LEASES
+    return f"Leases {to_be}released: {counts['released']}. URLs of streams work until they expire."
+
+
+def _count(number: int, singular: str, plural: str) -> str:
+    return f"{number} {singular if number == 1 else plural}"
+
+
+def _enumerate(names: Sequence[str]) -> str:
+    more = len(names) - _MAX_NAMED
+    return ", ".join(names[:_MAX_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,211 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is wrong with the arguments of roles, beyond what argument_specs.yml can express."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.labstream.aws.plugins.plugin_utils._arguments import (
+    find_similar,
+    get_distance,
+    validate_arguments,
+)
+
+ROLES = Path(__file__).resolve().parents[4] / "roles"
+ROSTER = "id,name\n1,Anna\n"
+HANDOUT_OPTIONS = [
+    f"lab_handout_{option}"
+    for option in (
+        "name",
+        "state",
+        "seats",
+        "starts_at",
+        "ends_at",
+        "urls_csv",
+        "pages_dir",
+        "overview_html",
+        "links_csv",
+        "s3_bucket",
+        "s3_prefix",
+    )
+]
+# Arguments that are valid.
+VALID = {
+    "appstream_lab": {"name": "monday", "state": "present", "roster": ROSTER, "validity": 3600},
+    "nimble_lab": {"name": "monday", "state": "present", "sessions": {"anna": "s1"}},
+    "lab_handout": {"name": "monday", "state": "present", "seats": [], "pages_dir": "/srv/pages"},
+}
+
+
+def validate(role, more_names=(), learner_ids=None, **options):
+    """Validate the valid arguments with these options; options with None are not set."""
+    given = {**VALID[role], **options}
+    values = {f"{role}_{option}": value for option, value in given.items() if value is not None}
+    spec = yaml.safe_load((ROLES / role / "meta/argument_specs.yml").read_text())
+    if role == "lab_handout":
+        spec["argument_specs"]["main"]["options"] = {option: {} for option in HANDOUT_OPTIONS}
+    return validate_arguments(values, role, [*values, *more_names], spec, learner_ids)
+
+
+@pytest.mark.parametrize("role", VALID)
+def test_valid_arguments_and_the_published_facts_are_accepted(role):
+    assert validate(role, more_names=[f"{role}_seats", f"{role}_summary"]) == {"error": None, "warnings": []}
+
+
+@pytest.mark.parametrize(
+    ("role", "options", "error"),
+    [
+        ("appstream_lab", {"roster": None}, "Give one of appstream_lab_learners and appstream_lab_roster."),
+        ("appstream_lab", {"roster": ""}, "Give one of appstream_lab_learners and appstream_lab_roster."),
+        ("appstream_lab", {"learners": []}, "Give one of appstream_lab_learners and appstream_lab_roster."),
+        (
+            "appstream_lab",
+            {"roster": ["anna"]},
+            "appstream_lab_roster is not text: give a list as appstream_lab_learners.",
+        ),
+        (
+            "appstream_lab",
+            {"roster_columns": {"group": "Group"}},
+            "appstream_lab_roster_columns has 'group', but the fields are id, email, name, first_name, last_name, "
+            "user_id, session_context, application_id.",
+        ),
+        ("appstream_lab", {"validity": None}, "Give one of appstream_lab_ends_at and appstream_lab_validity."),
+        (
+            "appstream_lab",
+            {"ends_at": "17:00", "timezone": "UTC"},
+            "Give one of appstream_lab_ends_at and appstream_lab_validity.",
+        ),
+        (
+            "appstream_lab",
+            {"ends_at": "17:00", "validity": None},
+            "appstream_lab_ends_at: The time '17:00' has no offset from UTC: add one such as '+01:00', or give a "
+            "timezone "
+            "such as 'Europe/Berlin'.",
+        ),
+        (
+            "appstream_lab",
+            {"ends_at": 1020, "validity": None},
+            "appstream_lab_ends_at: The time is the number 1020, which is how YAML reads an unquoted time: write "
+            "'17:00' "
+            "in quotes.",
+        ),
+        (
+            "appstream_lab",
+            {"starts_at": "13:00", "timezone": "UTC"},
+            "appstream_lab_starts_at: The time '13:00' means another day tomorrow: give it with its date.",
+        ),
+        (
+            "appstream_lab",
+            {"fleet_wait_timeout": 0},
+            "appstream_lab_fleet_wait_timeout is 0, but it must be 1 or more.",
+        ),
+        ("appstream_lab", {"spare_sessions": "-1"}, "appstream_lab_spare_sessions is -1, but it must be 0 or more."),
+        ("appstream_lab", {"break_minutes": -5}, "appstream_lab_break_minutes is -5, but it must be 0 or more."),
+        (
+            "nimble_lab",
+            {"sessions": None},
+            "Give one of nimble_lab_learners and nimble_lab_roster, or nimble_lab_sessions alone.",
+        ),
+        (
+            "nimble_lab",
+            {"learners": [], "roster": ROSTER},
+            "Give one of nimble_lab_learners and nimble_lab_roster, or nimble_lab_sessions alone.",
+        ),
+        ("nimble_lab", {"roster": ["anna"]}, "nimble_lab_roster is not text: give a list as nimble_lab_learners."),
+        ("lab_handout", {"seats": None}, "Give lab_handout_seats, such as appstream_lab_seats."),
+        (
+            "lab_handout",
+            {"pages_dir": ""},
+            "Give at least one of lab_handout_urls_csv, lab_handout_pages_dir and lab_handout_overview_html.",
+        ),
+        (
+            "lab_handout",
+            {"starts_at": "9:00"},
+            "lab_handout_starts_at: The time '9:00' means another day tomorrow: give it with its date.",
+        ),
+        (
+            "lab_handout",
+            {"pages_dir": None, "urls_csv": "/srv/urls.csv", "s3_bucket": "pages"},
+            "lab_handout_s3_bucket is for pages: give lab_handout_pages_dir.",
+        ),
+    ],
+)
+def test_an_error_names_the_option(role, options, error):
+    assert validate(role, **options)["error"] == error
+
+
+@pytest.mark.parametrize(
+    ("role", "options"),
+    [
+        ("appstream_lab", {"roster": None, "learners": []}),
+        ("appstream_lab", {"starts_at": "2020-01-01T13:00Z", "ends_at": "2126-01-01T13:00Z", "validity": None}),
+        ("appstream_lab", {"ends_at": "", "starts_at": "", "timezone": "", "break_minutes": "", "learners": None}),
+        ("appstream_lab", {"state": "absent", "roster": None, "validity": None}),
+        ("nimble_lab", {"learners": []}),
+        ("nimble_lab", {"roster": ROSTER, "sessions": None}),
+        ("nimble_lab", {"state": "absent", "sessions": None}),
+        ("lab_handout", {"state": "absent", "seats": None, "ends_at": "2020-01-01T13:00Z"}),
+    ],
+)
+def test_what_the_role_can_use_is_accepted(role, options):
+    assert validate(role, **options)["error"] is None
+
+
+def test_learners_to_rotate_must_be_in_the_roster_once_it_is_known():
+    assert validate("appstream_lab", rotate=["anna", "Ben"])["error"] is None
+    assert validate("appstream_lab", learner_ids=["anna", "ben"], rotate=["anna", "Ben"])["error"] == (
+        "appstream_lab_rotate has 'Ben', which is not the id of a learner in the roster."
+    )
+    assert validate("appstream_lab", learner_ids=["anna", "4711"], rotate=["anna", 4711])["error"] is None
+
+
+@pytest.mark.parametrize(
+    ("role", "name", "option"),
+    [
+        ("lab_handout", "lab_handout_link", "lab_handout_links_csv"),
+        ("lab_handout", "lab_handout_pages", "lab_handout_pages_dir"),
+        ("lab_handout", "lab_handout_s3_buket", "lab_handout_s3_bucket"),
+        ("appstream_lab", "appstream_lab_rooster", "appstream_lab_roster"),
+        ("appstream_lab", "appstream_lab_roster_column", "appstream_lab_roster_columns"),
+        ("appstream_lab", "appstream_lab_end_at", "appstream_lab_ends_at"),
+        ("appstream_lab", "appstream_lab_fleet", "appstream_lab_fleet_name"),
+        ("nimble_lab", "nimble_lab_studio", "nimble_lab_studio_id"),
+    ],
+)
+def test_a_near_miss_of_an_option_is_rejected(role, name, option):
+    error = f"{name} is not an option of the role {role}: did you mean {option}?"
+
+    assert validate(role, more_names=[name]) == {"error": error, "warnings": []}
+
+
+@pytest.mark.parametrize("name", ["appstream_lab_result", "appstream_lab_fleet_timeout", "appstream_lab_my_own"])
+def test_any_other_unknown_variable_is_a_warning(name):
+    warning = f"{name} is not an option of the role appstream_lab, so it has no effect."
+
+    assert validate("appstream_lab", more_names=[name]) == {"error": None, "warnings": [warning]}
+
+
+def test_an_alias_is_known():
+    options = {"lab_handout_seats": {}, "lab_handout_pages_dir": {"aliases": ["lab_handout_pages"]}}
+    spec = {"argument_specs": {"main": {"options": options}}}
+    values = {"lab_handout_seats": [], "lab_handout_pages_dir": "/srv"}
+
+    assert validate_arguments(values, "lab_handout", ["lab_handout_pages"], spec)["error"] is None
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "distance"),
+    [("", "", 0), ("a", "", 1), ("link", "links", 1), ("ends", "sends", 1), ("ab", "ba", 2), ("kitten", "sitting", 3)],
+)
+def test_the_distance_is_the_number_of_edits(left, right, distance):
+    assert get_distance(left, right) == get_distance(right, left) == distance
+
+
+def test_the_most_similar_option_is_named():
+    assert find_similar("x_link", ["x_linkage_of_all", "x_links", "x_lunch"], "x_") == "x_links"
+    assert find_similar("x_completely", ["x_links"], "x_") is None

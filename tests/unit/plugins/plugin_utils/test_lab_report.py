@@ -1,0 +1,536 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What roles publish of a lab."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from ansible_collections.labstream.aws.plugins.plugin_utils._lab_report import lab_report
+from ansible_collections.labstream.aws.plugins.plugin_utils._roster import roster
+
+NOW = datetime.datetime(2026, 11, 21, 8, tzinfo=datetime.UTC)
+EXPIRES = "2026-11-21T16:00:00Z"
+REGION = "eu-central-1"
+LEARNERS = roster([{"id": "anna", "name": "Anna"}, {"id": "Ben", "email": "ben@example.org"}])
+SKIPPED = {"changed": False, "skipped": True}
+FLEET = {
+    "name": "cad-fleet",
+    "state": "RUNNING",
+    "fleet_type": "ON_DEMAND",
+    "capacity": {"desired": 3, "running": 3, "in_use": 1, "available": 2, "max_available": 2},
+    "max_user_duration_in_seconds": 7200,
+    "idle_disconnect_timeout_in_seconds": 300,
+    "disconnect_timeout_in_seconds": 600,
+    "problem": None,
+}
+SUMMARY = {"requested": 2, "issued": 1, "reused": 1, "failed": 0, "released": 0, "earliest_expiry": EXPIRES}
+
+
+def url(learner, expires=EXPIRES, issued=False):
+    """What the module returns for one learner; there is more in it."""
+    row = {**learner, "streaming_url": None, "session_context": "unit-1"}
+    return {**row, "expires": expires, "issued": issued, "lease": f"lease of {learner['id']}"}
+
+
+URLS = {
+    "changed": True,
+    "region": REGION,
+    "streaming_urls": [url(LEARNERS[0], issued=True), url(LEARNERS[1])],
+    "failures": [],
+    "renew_before": None,
+    "summary": SUMMARY,
+}
+
+
+def report(steps=None, **options):
+    """Report on an AppStream lab in which these steps did something."""
+    names = ("rotation", "fleet_info", "sessions", "capacity", "fleet", "urls", "expire", "stop")
+    none = {name: {} for name in names}
+    results = {
+        "role": "appstream_lab",
+        "lab": "monday",
+        "state": "present",
+        "check_mode": False,
+        "learners": LEARNERS,
+        "failure": "",
+        "warnings": [],
+        "summary_path": "",
+        "stack_name": "cad-course",
+        "fleet_name": "cad-fleet",
+        "timezone": "",
+        "starts_at": "",
+        "ends_at": "",
+        "break_minutes": 0,
+        "ends_sessions": False,
+        "on_insufficient_capacity": "ignore",
+        "other_sessions": [],
+        "kept_user_ids": [],
+        **options,
+    }
+    return lab_report({**results, "steps": {**none, **(steps or {})}}, NOW)
+
+
+def summarize(steps=None, **options):
+    return report(steps, **options)["summary"]
+
+
+def warnings(steps=None, **options):
+    return summarize(steps, **options)["warnings"]
+
+
+def test_a_seat_is_who_has_it_where_it_is_and_the_lease():
+    target = {"provider": "appstream", "stack_name": "cad-course", "fleet_name": "cad-fleet", "region": REGION}
+    rotation = {"generations": {"ben": 2}}
+
+    assert report({"urls": URLS, "rotation": rotation})["seats"] == [
+        {
+            "id": "anna",
+            "name": "Anna",
+            "email": None,
+            "user_id": "anna",
+            "lease": "lease of anna",
+            **target,
+            "expires": EXPIRES,
+            "issued": True,
+            "generation": 0,
+        },
+        {
+            "id": "Ben",
+            "name": None,
+            "email": "ben@example.org",
+            "user_id": "ben",
+            "lease": "lease of Ben",
+            **target,
+            "expires": EXPIRES,
+            "issued": False,
+            "generation": 2,
+        },
+    ]
+
+
+def test_a_learner_without_a_url_has_no_seat():
+    failed = {**URLS, "streaming_urls": [url(LEARNERS[0], expires=None), url(LEARNERS[1])]}
+
+    assert [seat["id"] for seat in report({"urls": failed})["seats"]] == ["Ben"]
+
+
+def test_in_check_mode_a_url_that_would_be_issued_makes_a_seat():
+    predicted = {**URLS, "streaming_urls": [url(LEARNERS[0], expires=None, issued=True)]}
+
+    [seat] = report({"urls": predicted}, check_mode=True)["seats"]
+
+    assert (seat["expires"], seat["issued"], seat["lease"]) == (None, True, "lease of anna")
+
+
+def test_in_check_mode_all_urls_of_a_fleet_that_would_be_started_are_predicted():
+    steps = {
+        "urls": SKIPPED,
+        "sessions": {"region": REGION, "sessions": []},
+        "fleet": {"fleet": FLEET, "changed": True},
+    }
+
+    predicted = report(steps, check_mode=True)
+
+    assert [(seat["id"], seat["user_id"], seat["lease"], seat["expires"]) for seat in predicted["seats"]] == [
+        ("anna", "anna", None, None),
+        ("Ben", "ben", None, None),
+    ]
+    assert {seat["region"] for seat in predicted["seats"]} == {REGION}
+    assert (predicted["summary"]["issued"], predicted["summary"]["outcome"]) == (2, "ok")
+    assert predicted["summary"]["message"] == (
+        "Learners: 2. Streaming URLs to be issued: 2, reused: 0. "
+        "Fleet 'cad-fleet' is to be RUNNING with sessions in use: 1, available: 2, desired: 3."
+    )
+
+
+@pytest.mark.parametrize("urls", [{}, SKIPPED, {"failed": True, "streaming_urls": [], "region": None}])
+def test_a_step_that_was_skipped_or_failed_early_makes_no_seats(urls):
+    assert report({"urls": urls})["seats"] == []
+
+
+def test_the_summary_has_the_same_keys_whatever_was_done():
+    assert summarize({"urls": URLS}) == {
+        "outcome": "ok",
+        "state": "present",
+        "lab": "monday",
+        "requested": 2,
+        "issued": 1,
+        "reused": 1,
+        "failed": 0,
+        "released": 0,
+        "rotated": [],
+        "earliest_expiry": EXPIRES,
+        "renew_before": None,
+        "failures": [],
+        "expired": 0,
+        "fleet": None,
+        "warnings": [],
+        "message": "Learners: 2. Streaming URLs issued: 1, reused: 1.",
+    }
+    assert summarize({}, learners=[]).keys() == summarize({}, state="absent", learners=[]).keys()
+    assert summarize({"urls": URLS}).keys() == summarize({}, learners=[]).keys()
+
+
+def test_a_lab_without_learners_is_unchanged():
+    summary = summarize({}, learners=[])
+
+    assert (summary["outcome"], summary["message"]) == (
+        "unchanged",
+        "There are no learners, so nothing was done: check the roster.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("steps", "outcome"),
+    [({}, "failed"), ({"urls": URLS}, "partial"), ({"expire": {"summary": {"expired": 1}}}, "partial")],
+)
+def test_a_failed_lab_is_partial_if_something_was_done(steps, outcome):
+    failed = report(steps, failure="Task failed: The filter plugin 'a.b.c' failed: It broke.")
+
+    assert (failed["summary"]["outcome"], failed["summary"]["message"], failed["failure"]) == (
+        outcome,
+        "It broke.",
+        "It broke.",
+    )
+
+
+def test_a_summary_that_cannot_be_written_hides_no_failure():
+    options = {"summary_path": "/nowhere/x.json", "write_error": "no such folder"}
+
+    written = "The summary cannot be written to /nowhere/x.json: no such folder"
+    assert report({"urls": URLS}, **options)["failure"] == written
+    assert report({"urls": URLS}, **options, failure="It broke.")["failure"] == f"It broke. {written}"
+    assert report({"urls": URLS}, **options)["summary"] == summarize({"urls": URLS})
+
+
+def test_failures_of_urls_and_of_sessions_are_listed():
+    steps = {"urls": {**URLS, "failures": [{"id": "anna"}]}, "expire": {"failures": [{"session_id": "s1"}]}}
+
+    assert summarize(steps)["failures"] == [{"id": "anna"}, {"session_id": "s1"}]
+
+
+def test_the_fleet_is_as_it_was_described_last():
+    stopped = {**FLEET, "state": "STOPPED"}
+    need = {"needed": 2, "available_sessions": 2}
+    fleet = {"name": "cad-fleet", "fleet_type": "ON_DEMAND", "capacity": FLEET["capacity"], "other_sessions": None}
+
+    steps = {"fleet_info": {"fleets": [stopped]}, "capacity": need, "urls": URLS}
+    assert summarize(steps)["fleet"] == {**fleet, "state": "STOPPED", "needed": 2}
+    assert summarize({**steps, "fleet": {"fleet": FLEET}})["fleet"] == {**fleet, "state": "RUNNING", "needed": 2}
+    # The module failed before it described the fleet.
+    assert summarize({**steps, "fleet": {"fleet": {"name": "cad-fleet", "state": None}}})["fleet"]["state"] == "STOPPED"
+
+
+# What the fleet lacks
+
+
+@pytest.mark.parametrize(
+    ("needed", "available", "text"),
+    [
+        (2, 2, None),
+        (
+            3,
+            3,
+            "Fleet 'cad-fleet' is set to have 2 sessions available (2 now), but 3 learners have no session yet: raise "
+            "its "
+            "capacity, or set appstream_lab_manage_fleet.",
+        ),
+        (
+            1,
+            3,
+            "Fleet 'cad-fleet' is set to have 2 sessions available (2 now), but 1 learner has no session yet, and 2 "
+            "are to "
+            "be spare: raise its capacity, or set appstream_lab_manage_fleet.",
+        ),
+    ],
+)
+def test_a_fleet_that_the_role_leaves_alone_may_lack_sessions(needed, available, text):
+    steps = {"fleet_info": {"fleets": [FLEET]}, "capacity": {"needed": needed, "available_sessions": available}}
+
+    assert report(steps)["insufficient_capacity"] == text
+    assert warnings(steps) == []
+    assert warnings(steps, on_insufficient_capacity="warn") == ([text] if text else [])
+
+
+def test_what_the_module_says_of_capacity_comes_first():
+    steps = {"fleet_info": {"fleets": [FLEET]}, "capacity": {"needed": 9, "available_sessions": 9}}
+    steps["fleet"] = {"fleet": FLEET, "insufficient_capacity": None}
+
+    assert report(steps)["insufficient_capacity"] is None
+    steps["fleet"] = {"fleet": FLEET, "insufficient_capacity": "Fleet 'cad-fleet' has 2 of 9."}
+    assert warnings(steps, on_insufficient_capacity="warn") == ["Fleet 'cad-fleet' has 2 of 9."]
+
+
+# What may go wrong
+
+
+@pytest.mark.parametrize(
+    ("options", "texts"),
+    [
+        ({}, []),
+        ({"ends_at": "2026-11-21T10:00:00Z"}, []),
+        (
+            {"ends_at": "2026-11-21T13:01:30Z"},
+            [
+                "A session on fleet 'cad-fleet' ends after 120 minutes (MaxUserDurationInSeconds), but the lab lasts "
+                "301 "
+                "minutes: raise the limit while the fleet is STOPPED (UpdateFleet), or ask learners to save in time."
+            ],
+        ),
+        ({"starts_at": "2026-11-22T13:00:00Z", "ends_at": "2026-11-22T14:00:00Z"}, []),
+        ({"starts_at": "2026-11-21T05:00:00Z", "ends_at": "2026-11-21T09:00:00Z"}, []),
+        ({"ends_at": "10:30", "timezone": "Europe/Berlin"}, []),
+        ({"ends_at": "2026-11-21T07:00:00Z"}, []),  # The lab ended while the role ran.
+        ({"break_minutes": 5}, []),
+        (
+            {"break_minutes": "6"},
+            [
+                "Fleet 'cad-fleet' disconnects learners after 5 minutes without input "
+                "(IdleDisconnectTimeoutInSeconds), but "
+                "a break takes 6 minutes: raise the timeout (UpdateFleet), or set it to 0, which means never."
+            ],
+        ),
+    ],
+)
+def test_limits_of_the_fleet_that_are_too_short_are_warnings(options, texts):
+    assert warnings({"fleet_info": {"fleets": [FLEET]}}, **options) == texts
+
+
+def test_a_fleet_may_end_sessions_in_a_break():
+    fleet = {**FLEET, "idle_disconnect_timeout_in_seconds": 0, "max_user_duration_in_seconds": None}
+
+    assert warnings({"fleet_info": {"fleets": [fleet]}}, break_minutes=15, ends_at="2026-11-30T07:00:00Z") == [
+        "Fleet 'cad-fleet' ends a session 10 minutes after the learner was disconnected (DisconnectTimeoutInSeconds), "
+        "but "
+        "a break takes 15 minutes: raise the timeout (UpdateFleet)."
+    ]
+
+
+def test_a_running_fleet_with_errors_is_a_warning():
+    fleet = {**FLEET, "problem": "Fleet 'cad-fleet' is RUNNING with errors."}
+
+    assert warnings({"fleet_info": {"fleets": [fleet]}}) == ["Fleet 'cad-fleet' is RUNNING with errors."]
+    assert warnings({"fleet_info": {"fleets": [{**fleet, "state": "STARTING"}]}}) == []
+
+
+@pytest.mark.parametrize(
+    ("rotated", "check_mode", "beginning"),
+    [
+        (["anna"], False, "anna has a new user id, and with it an empty home folder"),
+        (["anna", "ben"], False, "anna, ben have a new user id"),
+        (["anna"], True, "anna would get a new user id"),
+    ],
+)
+def test_the_cost_of_a_rotation_is_a_warning(rotated, check_mode, beginning):
+    [warning] = warnings({"rotation": {"rotated": rotated}}, check_mode=check_mode)
+
+    assert warning.startswith(beginning)
+
+
+def test_warnings_of_the_arguments_come_first_and_none_is_repeated():
+    fleet = {**FLEET, "problem": "unknown"}
+
+    assert warnings({"fleet_info": {"fleets": [fleet]}}, warnings=["unknown"]) == ["unknown"]
+
+
+# The end of a lab
+
+
+def test_the_end_of_a_lab():
+    steps = {
+        "urls": {
+            "summary": {"requested": 3, "issued": 0, "reused": 0, "failed": 0, "released": 3, "earliest_expiry": None}
+        },
+        "expire": {"summary": {"expired": 1}, "failures": []},
+        "fleet_info": {"fleets": [FLEET]},
+    }
+
+    def message(steps, **options):
+        return summarize(steps, state="absent", learners=[], **options)["message"]
+
+    released = "Leases released: 3. Streaming URLs that learners have work until they expire."
+    assert message(steps, ends_sessions=True, other_sessions=[{}] * 4) == (
+        f"{released} Sessions expired: 1. Fleet 'cad-fleet' stays RUNNING, because other sessions are on it: 4."
+    )
+    stopped = {**steps, "stop": {"changed": True, "fleet": {**FLEET, "state": "STOPPED"}}}
+    assert message(stopped) == f"{released} Fleet 'cad-fleet' is STOPPED."
+    assert message(stopped, check_mode=True, ends_sessions=True) == (
+        "Leases to be released: 3. Streaming URLs that learners have work until they expire. Sessions to be expired: "
+        "1. "
+        "Fleet 'cad-fleet' is to be STOPPED."
+    )
+    assert message({}) == "No lease is stored for this lab, so nothing was released."
+    assert summarize({}, state="absent", learners=[])["outcome"] == "unchanged"
+    assert summarize({"stop": stopped["stop"]}, state="absent", learners=[])["outcome"] == "ok"
+    assert summarize(steps, state="absent", learners=[], other_sessions=[{}])["fleet"]["other_sessions"] == 1
+
+
+@pytest.mark.parametrize(
+    ("user_ids", "text"),
+    [
+        (
+            ["ben"],
+            "1 session was not ended, because the user has a valid URL for another lab on this stack and fleet: ben.",
+        ),
+        (
+            list("abcdef"),
+            "6 sessions were not ended, because the user has a valid URL for another lab on this stack and fleet: a, "
+            "b, c, "
+            "d, e and 1 more.",
+        ),
+    ],
+)
+def test_sessions_that_may_be_of_another_lab_are_a_warning(user_ids, text):
+    assert warnings({}, state="absent", learners=[], kept_user_ids=user_ids) == [text]
+
+
+# Nimble Studio
+
+
+def row(who, session_id):
+    return {"id": who, "name": who.title(), "email": None, "session_id": session_id}
+
+
+def stream(who, session_id, expires=EXPIRES, issued=False):
+    """What the module returns for one session; there is more in it."""
+    return {**row(who, session_id), "lease": f"lease of {who}", "expires_at": expires, "issued": issued, "url": None}
+
+
+def session(session_id, state):
+    return {"session_id": session_id, "state": state}
+
+
+ROWS = [row("anna", "s1"), row("ben", "s2")]
+STREAMS = {"region": REGION, "streams": [stream("ben", "s2", issued=True), stream("anna", "s1")], "failures": []}
+STREAMS["summary"] = {"requested": 2, "issued": 1, "reused": 1, "failed": 0, "released": 0, "earliest_expiry": EXPIRES}
+
+
+def report_nimble(steps=None, **options):
+    results = {
+        "role": "nimble_lab",
+        "lab": "monday",
+        "state": "present",
+        "check_mode": False,
+        "learners": [{"id": "anna"}, {"id": "ben"}],
+        "failure": "",
+        "warnings": [],
+        "summary_path": "",
+        "studio_id": "studio-1",
+        "start_timeout": 9,
+        **options,
+    }
+    none = {"match": {"sessions": ROWS, "failures": []}, "start": {}, "wait": {}, "streams": {}}
+    return lab_report({**results, "steps": {**none, **(steps or {})}})
+
+
+def test_a_seat_of_nimble_studio_in_the_order_of_the_learners():
+    target = {"provider": "nimble", "studio_id": "studio-1", "region": REGION, "expires": EXPIRES}
+
+    report = report_nimble({"streams": STREAMS})
+
+    assert report["seats"] == [
+        {**row("anna", "s1"), "lease": "lease of anna", **target, "issued": False},
+        {**row("ben", "s2"), "lease": "lease of ben", **target, "issued": True},
+    ]
+    assert report["summary"] == {
+        "outcome": "ok",
+        "state": "present",
+        "lab": "monday",
+        "requested": 2,
+        "started": 0,
+        "issued": 1,
+        "reused": 1,
+        "failed": 0,
+        "released": 0,
+        "earliest_expiry": EXPIRES,
+        "failures": [],
+        "warnings": [],
+        "message": "Learners: 2. Sessions started: 0. Streams created: 1, reused: 1.",
+    }
+
+
+def test_a_stream_that_failed_makes_no_seat_though_it_has_an_expiry():
+    failure = {**row("anna", "s1"), "code": "NotReady", "message": "Stream is CREATE_FAILED."}
+    steps = {"streams": {**STREAMS, "failures": [failure]}}
+
+    failed = report_nimble(steps, failure="1 of 2 got no stream.")
+
+    assert [seat["id"] for seat in failed["seats"]] == ["ben"]
+    assert (failed["summary"]["outcome"], failed["summary"]["failures"]) == ("partial", [failure])
+
+
+def test_in_check_mode_the_streams_of_sessions_that_would_be_started_are_predicted():
+    start = {"region": REGION, "sessions": [session("s1", "START_IN_PROGRESS")], "summary": {"started": 1}}
+    one = {**STREAMS, "streams": [stream("ben", "s2", expires=None, issued=True)]}
+    one["summary"] = {**STREAMS["summary"], "issued": 1, "reused": 0}
+
+    predicted = report_nimble({"start": start, "streams": one}, check_mode=True)
+    alone = report_nimble({"start": start, "streams": SKIPPED}, check_mode=True)
+
+    assert [(seat["id"], seat["lease"], seat["issued"]) for seat in predicted["seats"]] == [
+        ("anna", None, True),
+        ("ben", "lease of ben", True),
+    ]
+    assert predicted["summary"]["message"] == (
+        "Learners: 2. Sessions to be started: 1. Streams to be created: 2, reused: 0."
+    )
+    assert [(seat["id"], seat["region"]) for seat in alone["seats"]] == [("anna", REGION)]
+
+
+def test_each_learner_without_a_stream_is_a_failure_with_its_reason():
+    unmatched = {**row("gina", None), "code": "NoSession", "message": "Learner 'gina' has no session."}
+    start = {
+        "sessions": [session("s1", "START_IN_PROGRESS")],
+        "failures": [{"session_id": "s2", "code": "NotReady", "message": "Session 's2' is START_FAILED."}],
+        "msg": "1 of 2 sessions could not be started: s2: ...",
+    }
+    steps = {
+        "match": {"sessions": ROWS, "failures": [unmatched]},
+        "start": start,
+        "wait": {"sessions": [session("s1", "START_IN_PROGRESS")]},
+    }
+
+    failed = report_nimble(steps)
+
+    late = (
+        "The session is still START_IN_PROGRESS after 9 seconds (nimble_lab_start_timeout): run again to keep waiting "
+    )
+    late += "for it."
+    assert failed["summary"]["failures"] == [
+        unmatched,
+        {**ROWS[1], "code": "NotReady", "message": "Session 's2' is START_FAILED."},
+        {**ROWS[0], "code": "NotReady", "message": late},
+    ]
+    assert (failed["summary"]["outcome"], failed["summary"]["failed"], failed["seats"]) == ("failed", 3, [])
+    assert failed["failure"] == f"Learner 'gina' has no session. {start['msg']} s1: {late}"
+
+
+def test_a_message_names_at_most_five_learners_without_a_session():
+    unmatched = [{**row(str(number), None), "code": "NoSession", "message": f"{number}."} for number in range(7)]
+
+    failure = report_nimble({"match": {"sessions": [], "failures": unmatched}})["failure"]
+
+    assert failure == "0. 1. 2. 3. 4. 2 more learners have no session, see failures."
+
+
+def test_the_end_of_a_lab_on_nimble_studio():
+    released = {"summary": {"requested": 2, "released": 2, "issued": 0, "reused": 0, "earliest_expiry": None}}
+    options = {"state": "absent", "learners": []}
+
+    ended = report_nimble({"match": {}, "streams": released}, **options)["summary"]
+    nothing = report_nimble({"match": {}}, **options)["summary"]
+
+    assert (ended["outcome"], ended["requested"], ended["message"]) == (
+        "ok",
+        2,
+        "Leases released: 2. URLs of streams work until they expire.",
+    )
+    assert (nothing["outcome"], nothing["message"]) == (
+        "unchanged",
+        "No lease is stored for this lab, so nothing was released.",
+    )
+    assert report_nimble({"match": {}}, learners=[])["summary"]["message"].startswith("There are no learners")

@@ -1,0 +1,54 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible_collections.labstream.aws.plugins.plugin_utils._paths import COLLECTION, resolve_path
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    """A working directory, a project with a playbook, and a collection with one, which is also reached by a link."""
+    for folder in ("here", "project", "collection/playbooks/plays"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "linked").symlink_to(tmp_path / "collection/playbooks")
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("playbook_dir", "base"),
+    [
+        ("project", "project"),
+        ("collection-of-mine", "collection-of-mine"),
+        ("collection", "here"),
+        ("collection/playbooks", "here"),
+        ("collection/playbooks/plays", "here"),
+        ("linked", "here"),
+    ],
+)
+def test_a_relative_path_starts_at_the_playbook_unless_that_is_the_collections_own(folders, playbook_dir, base):
+    path = resolve_path("rosters/a.csv", str(folders / playbook_dir), folders / "collection")
+
+    assert path == folders / base / "rosters/a.csv"
+
+
+def test_the_working_directory_is_that_of_the_process(folders, monkeypatch):
+    monkeypatch.setenv("PWD", "/elsewhere")
+
+    assert resolve_path("a.csv", str(folders / "collection"), folders / "collection") == folders / "here/a.csv"
+
+
+@pytest.mark.parametrize(("path", "expected"), [("/srv/a.csv", "/srv/a.csv"), ("~/a.csv", "/home/anna/a.csv")])
+def test_an_absolute_path_and_a_home_folder_are_kept(monkeypatch, path, expected):
+    monkeypatch.setenv("HOME", "/home/anna")
+
+    assert resolve_path(path, "/project") == Path(expected)
+
+
+def test_the_collection_is_this_one():
+    assert (COLLECTION / "galaxy.yml").is_file() or (COLLECTION / "MANIFEST.json").is_file()

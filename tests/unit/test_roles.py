@@ -1,0 +1,103 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Roles and playbooks hold names and order; what decides, computes or writes text is Python."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jinja2 import Environment, nodes
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+FILES = sorted(path for folder in ("roles", "playbooks") for path in (CHECKOUT / folder).rglob("*.yml"))
+ROLES = sorted(path.parents[1].name for path in FILES if path.match("roles/*/meta/argument_specs.yml"))
+# Keywords whose values are expressions without braces.
+EXPRESSIONS = ("when", "until", "failed_when", "changed_when", "that")
+ARITHMETIC = (nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod, nodes.Pow, nodes.Neg)
+MAX_LINES = 60
+
+
+def find_templates(value: Any, keyword: str = "") -> Iterator[nodes.Template]:
+    """Yield the templates in a value, parsed."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield from find_templates(key)
+            yield from find_templates(each, str(key))
+    elif isinstance(value, list):
+        for each in value:
+            yield from find_templates(each, keyword)
+    elif isinstance(value, str) and keyword in EXPRESSIONS and "{{" not in value:
+        yield Environment().parse(f"{{{{ {value} }}}}")
+    elif isinstance(value, str) and ("{{" in value or "{%" in value):
+        yield Environment().parse(value)
+
+
+def find_programs(template: nodes.Template) -> list[str]:
+    """Return what in a template belongs into Python."""
+    found = [type(node).__name__ for kind in (*ARITHMETIC, nodes.Concat) for node in template.find_all(kind)]
+    found += [f"filter {node.name}" for node in template.find_all(nodes.Filter) if node.name == "format"]
+    found += [type(node).__name__ for node in template.find_all((nodes.If, nodes.For, nodes.Assign))]
+    for condition in template.find_all(nodes.CondExpr):
+        found += ["nested CondExpr" for _inner in condition.find_all(nodes.CondExpr)]
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=[str(path.relative_to(CHECKOUT)) for path in FILES])
+def test_no_template_nests_a_conditional_computes_or_builds_text(path: Path) -> None:
+    templates = list(find_templates(yaml.safe_load(path.read_text(encoding="utf-8"))))
+
+    assert [program for template in templates for program in find_programs(template)] == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "{{ a if b else c if d else e }}",
+        "{{ x | default(a if b else (c if d else e)) }}",
+        "{{ a // 60 }}",
+        "{{ [a] + [b] }}",
+        "{{ 'Fleet ' ~ name }}",
+        "{{ 'Fleet %s' % name }}",
+        "{{ 'Fleet %s' | format(name) }}",
+        "{% if a %}b{% endif %}",
+        {"when": "a - b > 0"},
+        {"name": "x", "ansible.builtin.assert": {"that": ["a ~ b"]}},
+    ],
+)
+def test_this_would_be_found(value: Any) -> None:
+    assert [program for template in find_templates(value) for program in find_programs(template)]
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["{{ x | default(omit, true) }}", "{{ a if b and not c else d }}", "{{ a == b or c > 0 }}", {"when": "a > 0"}],
+)
+def test_this_is_allowed(value: Any) -> None:
+    assert [program for template in find_templates(value) for program in find_programs(template)] == []
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if path.match("vars/main.yml")], ids=lambda path: path.parts[-3]
+)
+def test_variables_fit_on_a_page(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
+
+
+def test_a_roster_is_read_by_query_only() -> None:
+    """A lookup of one learner would not be a list."""
+    assert [path for path in FILES if "lookup('labstream.aws.roster'" in path.read_text(encoding="utf-8")] == []
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_defaults_are_those_that_the_documentation_names(role: str) -> None:
+    folder = CHECKOUT / "roles" / role
+    options = yaml.safe_load((folder / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+    documented = {name: option["default"] for name, option in options.items() if "default" in option}
+
+    assert yaml.safe_load((folder / "defaults/main.yml").read_text()) == documented
