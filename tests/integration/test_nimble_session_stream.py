@@ -308,9 +308,9 @@ START = (
     "start it (StartStreamingSession by labstream.aws.nimble_session, or nimble_lab_start_sessions of the role "
     "labstream.aws.nimble_lab)"
 )
-NEW_SESSION = "name another session, or make a new one (CreateStreamingSession)"
-MEND = "mend the cause and replace it with a new session (CreateStreamingSession)"
-MEND_START = "mend the cause and start it once more (StartStreamingSession), or replace it"
+NEW_SESSION = "name another session, or create a new one (CreateStreamingSession)"
+MEND = "fix the cause and replace it with a new session (CreateStreamingSession)"
+MEND_START = "fix the cause and start it again (StartStreamingSession), or replace it"
 NOT_READY = {
     ("STOPPED", "STREAMING_SESSION_STOPPED"): ("", f"{START}, wait until it is READY"),
     ("START_IN_PROGRESS", "STREAMING_SESSION_START_IN_PROGRESS"): ("", "wait until it is READY"),
@@ -325,9 +325,9 @@ NOT_READY = {
     ("DELETE_FAILED", "INTERNAL_ERROR"): ("the service failed", NEW_SESSION),
     ("STOP_FAILED", "INTERNAL_ERROR"): (
         "the service failed",
-        "stop it once more (StopStreamingSession) or replace it",
+        "stop it again (StopStreamingSession) or replace it",
     ),
-    ("START_FAILED", "INSUFFICIENT_CAPACITY"): ("AWS has no machine of this instance type free", MEND_START),
+    ("START_FAILED", "INSUFFICIENT_CAPACITY"): ("AWS has no capacity for this instance type", MEND_START),
     ("START_FAILED", "INITIALIZATION_SCRIPT_ERROR"): (
         "an initialization script of its launch profile failed",
         MEND_START,
@@ -335,7 +335,7 @@ NOT_READY = {
     ("START_FAILED", "NETWORK_CONNECTION_ERROR"): ("the session's machine cannot be reached", MEND_START),
     ("CREATE_FAILED", "ACTIVE_DIRECTORY_DOMAIN_JOIN_ERROR"): ("its machine could not join the domain", MEND),
     ("CREATE_FAILED", "DECRYPT_STREAMING_IMAGE_ERROR"): ("its streaming image could not be decrypted", MEND),
-    ("CREATE_FAILED", "NETWORK_INTERFACE_ERROR"): ("its network interface could not be made", MEND),
+    ("CREATE_FAILED", "NETWORK_INTERFACE_ERROR"): ("its network interface could not be created", MEND),
     ("CREATE_FAILED", "AMI_VALIDATION_ERROR"): ("its streaming image is not valid", MEND),
 }
 
