@@ -210,7 +210,7 @@ SPAMMED = {
 
 
 @pytest.mark.parametrize(("fault", "module", "args", "begin", "end"), SPAMMED.values(), ids=SPAMMED)
-def test_of_an_error_of_ten_megabytes_a_readable_sentence_is_left(
+def test_of_an_error_of_ten_megabytes_a_readable_message_is_left(
     lab: Simulator,
     call_module: Callable[..., Task],
     fault: dict[str, str],
@@ -225,7 +225,7 @@ def test_of_an_error_of_ten_megabytes_a_readable_sentence_is_left(
     check_is_cut(call_module(args, module=module), begin, end)
 
 
-def test_of_a_fleets_error_of_ten_megabytes_a_readable_sentence_is_left(
+def test_of_a_fleets_error_of_ten_megabytes_a_readable_message_is_left(
     lab: Simulator, call_module: Callable[..., Task]
 ) -> None:
     lab.change_fleet(FLEET, FleetErrors=[{"ErrorCode": "IGW_NOT_ATTACHED", "ErrorMessage": SPAM}])
@@ -345,7 +345,7 @@ def test_each_module_that_asks_a_service_is_here() -> None:
 
 
 @pytest.mark.parametrize("module", ASKING)
-def test_no_reply_of_a_service_gives_a_traceback(call_module: Callable[..., Task], module: str) -> None:
+def test_no_response_of_a_service_gives_a_traceback(call_module: Callable[..., Task], module: str) -> None:
     good, args = ASKING[module]
     reply = json.dumps(good).encode()
     with server_that_answers(lambda path: reply) as address:

@@ -189,7 +189,7 @@ def test_another_key_is_asked_for(simulator: Simulator, call: CallModule) -> Non
         ({"kms_key_id": ""}, "kms_key_id is '', but"),
     ],
 )
-def test_what_cannot_be_right_is_refused_before_any_call(
+def test_what_cannot_be_right_is_rejected_before_any_call(
     simulator: Simulator, call: CallModule, args: dict[str, Any], sentence: str
 ) -> None:
     task = call(**args)
@@ -211,7 +211,7 @@ def test_what_cannot_be_right_is_refused_before_any_call(
         ({"type_": "B"}, "scope (HASH, B) and holder (RANGE, B)"),
     ],
 )
-def test_a_table_with_other_keys_is_refused(
+def test_a_table_with_other_keys_is_rejected(
     simulator: Simulator, call: CallModule, table: dict[str, Any], told_key: str, check: bool
 ) -> None:
     make_table(simulator, **table)
@@ -228,7 +228,7 @@ def test_a_table_with_other_keys_is_refused(
 
 
 @pytest.mark.parametrize("check", [True, False])
-def test_a_table_whose_items_expire_otherwise_is_refused(simulator: Simulator, call: CallModule, check: bool) -> None:
+def test_a_table_whose_items_expire_otherwise_is_rejected(simulator: Simulator, call: CallModule, check: bool) -> None:
     dynamodb = make_table(simulator)
     other = {"Enabled": True, "AttributeName": "ends"}
     dynamodb.update_time_to_live(TableName=NAME, TimeToLiveSpecification=other)
@@ -268,7 +268,7 @@ def test_a_time_to_live_that_is_set_already_is_no_failure(simulator: Simulator, 
     assert [made["error_code"] for made in simulator.calls("UpdateTimeToLive")] == [None, "ValidationException"]
 
 
-def test_another_refusal_to_set_the_time_to_live_is_a_failure(simulator: Simulator, call: CallModule) -> None:
+def test_another_rejection_to_set_the_time_to_live_is_a_failure(simulator: Simulator, call: CallModule) -> None:
     too_often = {"code": "ValidationException", "message": "Time to live has been modified multiple times"}
     simulator.add_fault(operation="UpdateTimeToLive", error=too_often)
 
@@ -279,7 +279,7 @@ def test_another_refusal_to_set_the_time_to_live_is_a_failure(simulator: Simulat
 
 
 @pytest.mark.parametrize("operation", ["DescribeTable", "CreateTable", "DescribeTimeToLive", "UpdateTimeToLive"])
-def test_a_call_that_fails_is_one_sentence_that_names_the_table(
+def test_a_call_that_fails_is_one_message_that_names_the_table(
     simulator: Simulator, call: CallModule, operation: str
 ) -> None:
     error = {"code": "LimitExceededException", "message": "Too much at once."}
@@ -295,7 +295,7 @@ def test_a_call_that_fails_is_one_sentence_that_names_the_table(
     assert (call().failed, call().changed) == (False, False), "the next run goes on from there"
 
 
-def test_what_is_no_reply_of_dynamodb_is_one_sentence(simulator: Simulator, call: CallModule) -> None:
+def test_what_is_no_response_of_dynamodb_is_one_message(simulator: Simulator, call: CallModule) -> None:
     task = call(endpoint_url=f"{simulator.endpoint_url}/_simulator/calls?", aws_config=ONCE)
 
     assert task.failed
