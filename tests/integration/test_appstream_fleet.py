@@ -154,7 +154,7 @@ def test_fleets_of_every_type_are_started_and_scaled(
     assert seats(scaled)[3] == (12 if members is MULTI_SESSION else end)
 
 
-def test_an_option_for_another_type_is_refused_before_anything_is_changed(
+def test_an_option_for_another_type_is_rejected_before_anything_is_changed(
     simulator: Simulator, call: CallModule
 ) -> None:
     make_fleet(simulator, EnableDefaultInternetAccess=True)
@@ -233,7 +233,7 @@ def test_sessions_that_do_not_come_in_time_are_reported_as_asked(
 # Without waiting.
 
 
-def test_without_waiting_a_fleet_is_sent_on_its_way_and_seats_are_looked_for(
+def test_without_waiting_a_fleet_is_sent_on_its_way_and_sessions_are_waited_for(
     simulator: Simulator, call: CallModule, call_module: CallModule
 ) -> None:
     simulator.set(fleet_starting_seconds=1.2, instance_provisioning_seconds=0.1)
@@ -415,7 +415,7 @@ def test_a_concurrent_modification_is_tried_again(
         ("OperationNotPermittedException", "OperationNotPermittedException: No."),
     ],
 )
-def test_a_refused_start_is_one_sentence(simulator: Simulator, call: CallModule, code: str, says: str) -> None:
+def test_a_rejected_start_is_one_message(simulator: Simulator, call: CallModule, code: str, says: str) -> None:
     make_fleet(simulator)
     simulator.add_fault(operation="StartFleet", error={"code": code, "message": "No."})
 
@@ -457,7 +457,7 @@ def test_two_runs_at_once_start_one_fleet_and_neither_fails(simulator: Simulator
     assert [(task.failed, task.result["fleet"]["state"]) for task in tasks] == [(False, "RUNNING")] * 2, tasks
 
 
-def test_a_reply_that_is_lost_is_no_failure(simulator: Simulator, call: CallModule) -> None:
+def test_a_response_that_is_lost_is_no_failure(simulator: Simulator, call: CallModule) -> None:
     simulator.set(fleet_starting_seconds=0.2)
     make_fleet(simulator)
     for operation in ("UpdateFleet", "StartFleet"):
@@ -498,7 +498,7 @@ def test_a_reply_that_is_lost_is_no_failure(simulator: Simulator, call: CallModu
         ),
     ],
 )
-def test_what_cannot_be_right_is_refused_before_any_call(
+def test_what_cannot_be_right_is_rejected_before_any_call(
     simulator: Simulator, call: CallModule, args: dict[str, Any], sentence: str
 ) -> None:
     task = call(**args)
@@ -510,7 +510,7 @@ def test_what_cannot_be_right_is_refused_before_any_call(
         assert told(task) == {"changed": False, "fleet": fleet, "insufficient_capacity": None}
 
 
-def test_a_reply_that_is_none_of_the_service_is_told_in_one_sentence(
+def test_a_response_that_is_not_one_of_the_service_is_reported_in_one_message(
     simulator: Simulator, call: CallModule, call_module: CallModule
 ) -> None:
     reply = json.dumps({"Fleets": [{"Name": FLEET, "State": "RUNNING"}]}).encode()
@@ -537,7 +537,7 @@ def test_a_fleet_that_is_not_there_is_named(simulator: Simulator, call: CallModu
 # Looking.
 
 
-def test_fleets_are_told_in_the_order_asked_or_all_on_all_pages(lab: Simulator, call_module: CallModule) -> None:
+def test_fleets_are_reported_in_the_order_asked_or_all_on_all_pages(lab: Simulator, call_module: CallModule) -> None:
     for number in range(4):
         make_fleet(lab, f"fleet-{number}")
     lab.change_fleet("fleet-2", FleetErrors=[NO_ADDRESSES])
@@ -577,12 +577,12 @@ def test_fleets_are_told_in_the_order_asked_or_all_on_all_pages(lab: Simulator, 
     assert not named.changed
 
 
-def test_without_a_fleet_nothing_is_told(simulator: Simulator, call_module: CallModule) -> None:
+def test_without_a_fleet_nothing_is_reported(simulator: Simulator, call_module: CallModule) -> None:
     task = call_module({}, module=INFO)
     assert told(task) == {"changed": False, "fleets": [], "missing": []}
 
 
-def test_a_fleet_that_is_missing_is_named_and_the_others_are_told(lab: Simulator, call_module: CallModule) -> None:
+def test_a_fleet_that_is_missing_is_named_and_the_others_are_reported(lab: Simulator, call_module: CallModule) -> None:
     one = call_module({"names": ["nowhere", FLEET]}, module=INFO)
     many = call_module({"names": [FLEET, *(f"nowhere-{number}" for number in range(6))]}, module=INFO)
 
@@ -596,7 +596,7 @@ def test_a_fleet_that_is_missing_is_named_and_the_others_are_told(lab: Simulator
     assert len(many.result["missing"]) == 6
 
 
-def test_a_look_that_cannot_be_is_refused(simulator: Simulator, call_module: CallModule) -> None:
+def test_invalid_names_and_denied_calls_are_reported(simulator: Simulator, call_module: CallModule) -> None:
     for names, sentence in {
         (): "names is empty: name at least one fleet, or leave it out for all.",
         ("a b",): "An entry of names is 'a b', but a name has",

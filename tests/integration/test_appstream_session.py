@@ -119,7 +119,7 @@ def test_a_learner_who_opens_a_url_is_shown_connected(lab: Simulator, call_modul
     assert url.partition("parameters=")[2] not in json.dumps(looked.result)
 
 
-def test_a_session_is_told_with_all_that_the_service_says(simulator: Simulator, call_module: CallModule) -> None:
+def test_a_session_is_reported_with_all_that_the_service_says(simulator: Simulator, call_module: CallModule) -> None:
     network = {"EniId": "eni-1", "EniPrivateIpAddress": "10.0.1.17"}
     whole = {
         "Id": "s-1",
@@ -172,7 +172,7 @@ def test_only_what_is_asked_for_is_listed(lab: Simulator, call_module: CallModul
     assert listed(user_id="anna") == [("anna", STACK), ("anna", "cad-evening")]
 
 
-def test_a_large_class_is_listed_over_all_pages_and_ended_side_by_side(
+def test_a_large_lab_is_listed_over_all_pages_and_ended_side_by_side(
     simulator: Simulator, call_module: CallModule
 ) -> None:
     simulator.seed_lab(STACK, FLEET, instances=60)
@@ -195,7 +195,7 @@ def test_a_large_class_is_listed_over_all_pages_and_ended_side_by_side(
 
 
 @pytest.mark.parametrize("missing", ["stack", "fleet"])
-def test_of_a_stack_or_fleet_that_does_not_exist_one_sentence_tells(
+def test_a_stack_or_fleet_that_does_not_exist_is_named(
     lab: Simulator, call_module: CallModule, missing: str
 ) -> None:
     args = {**LAB, f"{missing}_name": "nowhere"}
@@ -224,7 +224,7 @@ def test_of_a_stack_or_fleet_that_does_not_exist_one_sentence_tells(
 # Ending
 
 
-def test_the_sessions_of_a_class_are_ended_once_and_no_others(lab: Simulator, call_module: CallModule) -> None:
+def test_the_sessions_of_a_lab_are_ended_once_and_no_others(lab: Simulator, call_module: CallModule) -> None:
     lab.client("appstream").create_stack(Name="cad-evening")
     lab.client("appstream").associate_fleet(StackName="cad-evening", FleetName=FLEET)
     urls = come_in(lab, ["anna", "ben", "other"]) + come_in(lab, ["anna"], "cad-evening")
@@ -370,7 +370,7 @@ def test_a_dropped_connection_and_a_session_that_has_ended_meanwhile_are_no_fail
 
 
 @pytest.mark.parametrize("operation", ["DescribeStacks", "DescribeFleets", "DescribeSessions", "ListAssociatedStacks"])
-def test_a_look_that_is_denied_names_the_action_and_ends_nothing(
+def test_a_poll_that_is_denied_names_the_action_and_ends_nothing(
     lab: Simulator, call_module: CallModule, operation: str
 ) -> None:
     come_in(lab, ["anna"])
@@ -389,7 +389,7 @@ def test_a_look_that_is_denied_names_the_action_and_ends_nothing(
     assert lab.calls("ExpireSession") == []
 
 
-def test_a_reply_that_is_none_of_the_service_is_told_in_one_sentence(
+def test_a_response_that_is_not_one_of_the_service_is_reported_in_one_message(
     simulator: Simulator, call_module: CallModule
 ) -> None:
     with server_that_answers(reply_with({"Id": "s-1", "State": "ACTIVE"})) as endpoint_url:
@@ -402,7 +402,7 @@ def test_a_reply_that_is_none_of_the_service_is_told_in_one_sentence(
             )
 
 
-def test_what_cannot_be_right_is_refused_before_any_call(simulator: Simulator, call_module: CallModule) -> None:
+def test_what_cannot_be_right_is_rejected_before_any_call(simulator: Simulator, call_module: CallModule) -> None:
     who = {"user_id": "anna"}
     cases = [
         (INFO, {"stack_name": "a b"}, "stack_name is 'a b', but a name has"),

@@ -244,7 +244,7 @@ def make_table_as(call_as: Callable[..., Task]) -> Callable[..., Task]:
     return make
 
 
-def test_the_policy_is_enough_to_create_to_change_and_to_look_at_the_table(make_table_as: Callable[..., Task]) -> None:
+def test_the_policy_is_enough_to_create_change_and_describe_the_table(make_table_as: Callable[..., Task]) -> None:
     as_admin = partial(make_table_as, CREATING)
 
     tasks = [

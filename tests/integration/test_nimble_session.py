@@ -126,7 +126,7 @@ def test_sessions_that_cannot_be_started_fail_one_by_one_and_the_others_go_on(
         ("ConflictException", "another operation is in progress"),
     ],
 )
-def test_a_refused_start_is_the_failure_of_that_session(
+def test_a_rejected_start_is_the_failure_of_that_session(
     simulator: Simulator, call_module: CallModule, error: str, sentence: str
 ) -> None:
     sessions = ["seat-1", "seat-2", "seat-3"]
@@ -167,7 +167,7 @@ def test_of_two_runs_at_once_one_starts_and_neither_fails(simulator: Simulator, 
         assert {each["state"] for each in task.result["sessions"]} <= {"START_IN_PROGRESS", "READY"}
 
 
-def test_what_cannot_be_right_is_refused_before_any_call(simulator: Simulator, call_module: CallModule) -> None:
+def test_what_cannot_be_right_is_rejected_before_any_call(simulator: Simulator, call_module: CallModule) -> None:
     simulator.seed_studio(STUDIO, ["seat-1"])
     cases = [
         ({"studio_id": "a b"}, "studio_id is 'a b', but an id is text of 1 to 256 characters without spaces"),
@@ -215,7 +215,7 @@ def test_the_studio_is_asked_for_first(simulator: Simulator, call_module: CallMo
     assert {call["operation"] for call in simulator.calls(service="nimble")} == {"GetStudio"}
 
 
-def test_without_another_endpoint_one_sentence_says_that_aws_has_closed_the_api(call_module: CallModule) -> None:
+def test_without_another_endpoint_one_message_says_that_aws_has_closed_the_api(call_module: CallModule) -> None:
     # Nothing listens there, so no call leaves this machine.
     proxy = {"AWS_URL": "", "AWS_ENDPOINT_URL": "", "HTTPS_PROXY": "http://127.0.0.1:9"}
     for module in (START, INFO):
@@ -277,7 +277,7 @@ def test_all_pages_of_a_studio_are_listed_or_what_somebody_owns_or_made(
     assert nothing.result["summary"] == {"requested": 0, "states": {}}
 
 
-def test_a_session_that_is_missing_is_named_and_the_others_are_told(
+def test_a_session_that_is_missing_is_named_and_the_others_are_reported(
     simulator: Simulator, call_module: CallModule
 ) -> None:
     simulator.seed_studio(STUDIO, ["seat-1"])
@@ -295,7 +295,7 @@ def test_a_session_that_is_missing_is_named_and_the_others_are_told(
     assert many.result["summary"] == {"requested": 7, "states": {"READY": 1}}
 
 
-def test_a_look_that_fails_tells_why(simulator: Simulator, call_module: CallModule) -> None:
+def test_a_call_that_fails_says_why(simulator: Simulator, call_module: CallModule) -> None:
     simulator.seed_studio(STUDIO, ["seat-1", "seat-2"])
     for operation, args in {
         "GetStreamingSession": of_studio("seat-1", "seat-2"),

@@ -21,7 +21,7 @@ _Description = dict[str, Any]
 
 
 def _structure(**members: str) -> _Description:
-    """A structure out of shapes' names and, for each, the names of the members of that shape."""
+    """Return a structure with, for each shape, the members of these names."""
     return {
         "type": "structure",
         "members": {name: {"shape": shape} for shape, names in members.items() for name in names.split()},
@@ -169,7 +169,7 @@ def _query(*names: str) -> _Description:
     return {name: {**_STRING, "location": "querystring", "locationName": name} for name in names}
 
 
-# Method, path, what is given besides the path's parameters, and what is replied.
+# Method, path, the parameters that are not in the path, and the members of the response.
 _OPERATIONS: dict[str, tuple[str, str, _Description, _Description]] = {
     "CreateStreamingSessionStream": (
         "POST",

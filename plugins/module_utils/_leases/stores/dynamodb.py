@@ -73,9 +73,9 @@ def get_item(client: Any, **parameters: Any) -> Any:
 @LeaseTableErrorHandler.common_error_handler("read the lease table")
 def batch_get_item(client: Any, **parameters: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Return the items that BatchGetItem found, and what the service has left unprocessed."""
-    reply = call(client.batch_get_item, **parameters)
-    items = _items(item for items in get_member(reply, "Responses").values() for item in items)
-    return items, reply.get("UnprocessedKeys") or {}
+    response = call(client.batch_get_item, **parameters)
+    items = _items(item for items in get_member(response, "Responses").values() for item in items)
+    return items, response.get("UnprocessedKeys") or {}
 
 
 @LeaseTableErrorHandler.common_error_handler("read the lease table")

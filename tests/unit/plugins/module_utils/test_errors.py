@@ -229,7 +229,7 @@ SENTENCES = [
 
 
 @pytest.mark.parametrize(("error", "code", "sentence"), SENTENCES)
-def test_what_botocore_raises_becomes_one_sentence(error, code, sentence):
+def test_what_botocore_raises_becomes_one_message(error, code, sentence):
     caught = raised(error)
     attempt = "Timeout trying to" if isinstance(error, exceptions.WaiterError) else "Failed to"
     assert str(caught) == f"{attempt} create a streaming URL: {sentence}"
@@ -238,7 +238,7 @@ def test_what_botocore_raises_becomes_one_sentence(error, code, sentence):
 
 
 @pytest.mark.parametrize(("error", "_code", "_sentence"), SENTENCES)
-def test_the_text_is_one_line_that_ends_as_a_sentence_and_tells_no_url(error, _code, _sentence):
+def test_the_text_is_one_line_that_ends_as_a_message_and_says_no_url(error, _code, _sentence):
     text = str(raised(error))
     assert re.search(r"[^.?!][.?!]$", text)
     assert "\n" not in text
@@ -305,7 +305,7 @@ NIMBLE_SENTENCES = [
 
 @pytest.mark.parametrize(("code", "sentence"), NIMBLE_SENTENCES)
 @pytest.mark.parametrize("said", ["What it says.", " What\n it says "])
-def test_what_nimble_studio_refuses_becomes_one_sentence_with_a_cure(code, sentence, said):
+def test_what_nimble_studio_rejects_becomes_one_message_with_a_remedy(code, sentence, said):
     caught = raised(client_error(code, said, "CreateStreamingSessionStream"), NimbleErrorHandler)
     assert str(caught) == f"Failed to create a streaming URL: {sentence}"
     assert caught.code == code
@@ -359,13 +359,13 @@ def test_denied_names_the_action_of_nimble_studio(operation):
         ),
     ],
 )
-def test_what_dynamodb_refuses_becomes_one_sentence_with_a_cure(code, said, sentence):
+def test_what_dynamodb_rejects_becomes_one_message_with_a_remedy(code, said, sentence):
     caught = raised(client_error(code, said, "PutItem"), LeaseTableErrorHandler)
     assert str(caught) == f"Failed to create a streaming URL: {sentence}"
     assert caught.code == code
 
 
-def test_a_cure_follows_even_if_the_service_says_nothing():
+def test_a_remedy_follows_even_if_the_service_says_nothing():
     assert str(raised(client_error("ConflictException", None), NimbleErrorHandler)) == (
         "Failed to create a streaming URL: ConflictException (no message): another operation is in progress, so wait "
         "until it is done, then run again."

@@ -109,7 +109,7 @@ def test_without_an_option_the_capacity_is_left_alone():
         ({"desired_instances": 2**31}, 0),
     ],
 )
-def test_a_capacity_that_no_fleet_can_have_is_refused(given, least):
+def test_a_capacity_that_no_fleet_can_have_is_rejected(given, least):
     [(option, value)] = given.items()
     with pytest.raises(InvalidOption) as refused:
         Scaling.from_options(params(**given))
@@ -127,7 +127,7 @@ FLEETS = {"desired_instances": single(), "desired_sessions": multi(), "max_concu
 
 @pytest.mark.parametrize("option", KINDS)
 @pytest.mark.parametrize("kind", FLEETS)
-def test_each_option_fits_one_kind_of_fleet_and_the_sentence_names_the_one_that_fits(option, kind):
+def test_each_option_fits_one_kind_of_fleet_and_the_message_names_the_one_that_fits(option, kind):
     assert kind_of(FLEETS[kind]) == kind
     scaling = Scaling(option, 7)
     if option == kind:
@@ -140,7 +140,7 @@ def test_each_option_fits_one_kind_of_fleet_and_the_sentence_names_the_one_that_
     )
 
 
-def test_a_fleet_of_one_session_on_each_instance_is_what_the_service_tells_it_as():
+def test_a_fleet_of_one_session_on_each_instance_has_the_kind_that_the_service_says():
     status = {"Desired": 0}
     fleet = {**multi(seats=1), "ComputeCapacityStatus": status}
     assert kind_of(fleet) == "desired_instances"
@@ -181,7 +181,7 @@ def test_a_capacity_that_the_fleet_has_is_not_asked_for_again(scaling, fleet, me
     assert scaling.accepts(scaling.apply_to(fleet))
 
 
-def test_what_is_foreseen_of_scaling_is_room_to_come_and_no_instance_that_is_not_there():
+def test_what_is_predicted_of_scaling_is_room_to_come_and_no_instance_that_is_not_there():
     assert astuple(build_capacity(Scaling("desired_instances", 30).apply_to(single(10, 10, 4, 6)))) == (
         30,
         10,

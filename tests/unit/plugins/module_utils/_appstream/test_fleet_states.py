@@ -81,7 +81,7 @@ def test_each_step_follows_from_what_is_seen(goal, scaling, states, steps):
         pytest.param([STOPPED, STARTING, STOPPING], id="caught while it falls"),
     ],
 )
-def test_a_start_that_falls_back_is_told_at_the_next_look(states):
+def test_a_start_that_falls_back_is_reported_at_the_next_poll(states):
     transition = Transition(RUNNING)
     walk(transition, *states[:-1])
     with pytest.raises(NotReady) as told:
@@ -93,13 +93,13 @@ def test_a_start_that_falls_back_is_told_at_the_next_look(states):
     )
 
 
-def test_a_fleet_may_look_stopped_a_moment_after_it_was_started():
+def test_a_fleet_may_still_be_stopped_shortly_after_it_was_started():
     transition = Transition(RUNNING)
     walk(transition, STOPPED)
     assert transition.next_step(fleet(STOPPED), STATE_DELAY - 0.1) is WAIT
 
 
-def test_a_start_that_falls_back_with_errors_tells_them():
+def test_a_start_that_falls_back_with_errors_reports_them():
     transition = Transition(RUNNING)
     walk(transition, STOPPED, STARTING)
     with pytest.raises(NotReady) as told:
@@ -111,7 +111,7 @@ def test_a_start_that_falls_back_with_errors_tells_them():
 
 
 @pytest.mark.parametrize("states", [[STOPPED], []], ids=["this run started it", "somebody else did"])
-def test_errors_of_a_starting_fleet_are_told_at_the_first_look(states):
+def test_errors_of_a_starting_fleet_are_reported_at_the_first_poll(states):
     transition = Transition(RUNNING)
     walk(transition, *states)
     with pytest.raises(NotReady) as told:
@@ -139,7 +139,7 @@ def test_the_same_holds_if_somebody_else_was_faster_with_the_start():
         transition.next_step(fleet(STARTING, NO_IMAGE), OLD_ERRORS_TIMEOUT)
 
 
-def test_a_new_error_beside_an_old_one_is_told_alone():
+def test_a_new_error_beside_an_old_one_is_reported_alone():
     transition = Transition(RUNNING)
     walk(transition, fleet(STOPPED, NO_IMAGE))
     with pytest.raises(NotReady, match=r"with errors: SUBNET_HAS_INSUFFICIENT_IP_ADDRESSES \(No address is free\): "):
@@ -152,7 +152,7 @@ def test_errors_do_not_keep_a_fleet_from_being_stopped_nor_from_being_called_run
     assert walk(Transition(RUNNING), fleet(RUNNING, NO_IMAGE)) == [DONE]
 
 
-def test_a_fleet_that_somebody_starts_while_it_is_stopped_is_told():
+def test_a_fleet_that_somebody_starts_while_it_is_stopped_is_reported():
     transition = Transition(STOPPED)
     walk(transition, RUNNING, STOPPING)
     with pytest.raises(NotReady) as told:
@@ -162,7 +162,7 @@ def test_a_fleet_that_somebody_starts_while_it_is_stopped_is_told():
     )
 
 
-def test_an_option_for_another_kind_of_fleet_is_refused_in_every_state():
+def test_an_option_for_another_kind_of_fleet_is_rejected_in_every_state():
     for state in (STARTING, RUNNING, STOPPING, STOPPED):
         with pytest.raises(InvalidOption, match="max_concurrent_sessions is 5, but it is for an Elastic fleet"):
             Transition(RUNNING, Scaling("max_concurrent_sessions", 5)).next_step(fleet(state), 0)
@@ -183,7 +183,7 @@ def test_an_option_for_another_kind_of_fleet_is_refused_in_every_state():
         (Transition(STOPPED), STOPPING, None),
     ],
 )
-def test_who_does_not_wait_is_told_what_is_in_the_way(transition, state, obstacle):
+def test_without_waiting_an_obstacle_is_reported(transition, state, obstacle):
     transition.next_step(fleet(state), 0)
     told = transition.find_obstacle(fleet(state))
     if obstacle is None:
@@ -204,7 +204,7 @@ def test_nothing_is_in_the_way_of_a_fleet_that_this_run_has_started():
     ("goal", "state", "next_state"),
     [(RUNNING, STARTING, RUNNING), (RUNNING, STOPPING, STOPPED), (STOPPED, STOPPING, STOPPED)],
 )
-def test_who_waited_too_long_is_told_what_to_wait_for(goal, state, next_state):
+def test_after_a_timeout_the_next_state_is_named(goal, state, next_state):
     with pytest.raises(NotReady) as told:
         Transition(goal).check_timeout(fleet(state), 1800)
     assert str(told.value) == (
@@ -411,7 +411,7 @@ def test_a_long_error_is_cut_but_not_what_helps():
     assert told.endswith("an image that exists (UpdateFleet), then start it again.")
 
 
-def test_of_many_errors_some_are_told_and_the_same_cure_once():
+def test_of_many_errors_some_are_reported_and_the_same_remedy_once():
     told = describe_problem(
         fleet(RUNNING, {"ErrorCode": "SUBNET_NOT_FOUND"}, *[{"ErrorCode": "SECURITY_GROUPS_NOT_FOUND"}] * 4)
     )
@@ -427,13 +427,13 @@ WITHOUT_REMEDY = {"FLEET_STOPPED", "VALIDATION_ERROR"}
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_every_code_of_the_service_has_a_cure(code):
+def test_every_code_of_the_service_has_a_remedy(code):
     told = describe_problem(fleet(RUNNING, {"ErrorCode": code}))
     assert told.endswith("fix what it names.") == (code in WITHOUT_REMEDY)
 
 
 @pytest.mark.parametrize("error", [{}, {"ErrorCode": None, "ErrorMessage": None}, {"ErrorCode": "NEW_ONE"}])
-def test_an_error_that_says_little_is_told(error):
+def test_an_error_without_details_is_reported(error):
     assert describe_problem(fleet(RUNNING, error)) == (
         f"Fleet 'cad-fleet' is RUNNING with errors: {error.get('ErrorCode') or 'no code'}: fix what it names."
     )

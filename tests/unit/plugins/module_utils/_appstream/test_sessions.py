@@ -44,7 +44,7 @@ def test_sessions_are_selected_by_user_or_by_id(member, values, sessions):
     assert select_sessions(LISTED, member, values) == sessions
 
 
-def test_states_are_counted_by_name_and_what_is_not_told_is_not():
+def test_states_are_counted_by_name_and_missing_ones_are_not():
     listed = [*LISTED, {**BEN, "ConnectionState": "CONNECTED"}, {**BEN, "ConnectionState": None}]
 
     assert list(count_states(listed, "State").items()) == [("ACTIVE", 4), ("EXPIRED", 1)]
@@ -63,7 +63,7 @@ def test_every_session_counts_once_and_requested_are_the_names_given():
     assert build_summary(3, outcomes) == {"requested": 3, "expired": 1, "unchanged": 2, "failed": 1}
 
 
-def test_a_reason_that_many_sessions_have_is_told_once():
+def test_a_reason_that_many_sessions_have_is_reported_once():
     denied = Failure("AccessDeniedException", "Failed to expire the session: not allowed.")
     failed = [Expiration(session(number, f"u{number}"), failure=denied) for number in range(7)]
 
@@ -81,12 +81,12 @@ def test_user_ids_of_all_authentication_types_are_taken(user_id):
 
 
 @pytest.mark.parametrize("user_id", ["", "a", "x" * 129, "anna\n", "an\x00"])
-def test_a_user_id_that_no_user_has_is_refused(user_id):
+def test_a_user_id_that_no_user_has_is_rejected(user_id):
     with pytest.raises(InvalidOption, match=r"^Entry 1 of user_ids is .* \(length \d+\), but it must have 2 to 128 "):
         validate_each("user_ids", [user_id], validate_user_id)
 
 
 @pytest.mark.parametrize("session_id", ["", "\t"])
-def test_a_session_id_that_is_none_is_refused(session_id):
+def test_a_session_id_that_is_none_is_rejected(session_id):
     with pytest.raises(InvalidOption, match=r"^session_id is .*, but it must have at least one printable character"):
         validate_session_id("session_id", session_id)

@@ -18,7 +18,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._nimble.sessions imp
 LOCAL = timezone(timedelta(hours=1))
 
 
-def test_members_are_in_snake_case_moments_in_utc_and_tags_as_they_are():
+def test_members_are_in_snake_case_datetimes_in_utc_and_tags_as_they_are():
     session = {
         "sessionId": "s1",
         "ec2InstanceType": "g5.xlarge",
@@ -50,7 +50,7 @@ def test_states_are_counted_by_name():
     ]
 
 
-def test_a_reason_that_many_sessions_have_is_told_once():
+def test_a_reason_that_many_sessions_have_is_reported_once():
     denied = Failure("AccessDeniedException", "Failed to start the session: not allowed.")
     failed = [Start(f"s{number}", None, None, failure=denied) for number in range(7)]
 
