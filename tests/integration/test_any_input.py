@@ -38,7 +38,7 @@ FILES = {"pages_dir": "pages", "overview_html": "overview.html", "links_csv": "l
 GOOD: dict[str, dict[str, Any]] = {
     "appstream_fleet": {"name": FLEET},
     "appstream_fleet_info": {},
-    "appstream_session": {**TARGET, "user_id": "anna"},
+    "appstream_session": {**TARGET, "user_id": "anna", "state": "expired"},
     "appstream_session_info": TARGET,
     "appstream_streaming_url": {**TARGET, "user_id": "anna"},
     "nimble_session": {"studio_id": STUDIO, "session_ids": ["seat-01"]},

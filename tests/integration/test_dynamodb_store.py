@@ -337,7 +337,7 @@ def throttled_at_once(table: LeaseTable, simulator: Simulator) -> None:
 
 
 MISSING = (no_table, ("ResourceNotFoundException", "labstream.aws.lease_table"))
-DENIED = (denied, ("the credentials may not do dynamodb:PutItem", "User: teacher is not authorized"))
+DENIED = (denied, ("the credentials are not authorized to perform dynamodb:PutItem", "User: teacher is not authorized"))
 UNUSABLE = {
     "no table": (MODULE, ANNA, *MISSING),
     "no table for streams": (STREAM_MODULE, SEATS, *MISSING),
@@ -629,7 +629,7 @@ def test_without_its_profile_the_table_of_another_account_is_not_found(
     task = call_module({**ANNA, "lease_store": f"dynamodb://{TABLE}"})
 
     assert task.failed
-    assert "whose credentials these are" in task.msg
+    assert "the credentials belong to the right account" in task.msg
     assert lab.streaming_urls() == []
 
 

@@ -193,7 +193,7 @@ SPAMMED = {
         {"service": "nimble", "operation": "GetStreamingSession"},
         "nimble_session",
         {"studio_id": STUDIO, "session_ids": ["s1"]},
-        "1 of 1 sessions are neither ready nor starting: s1: Failed to look the session up: OperationNotPermitted",
+        "1 of 1 sessions are neither ready nor starting: s1: Failed to get the session: OperationNotPermitted",
         "spam.",
     ),
     "DynamoDB": (
@@ -259,7 +259,10 @@ def test_a_url_that_opens_nowhere_is_no_url(call_module: Callable[..., Task], ho
         )
 
     # Then it fails, and remembers no URL.
-    unreadable = "the reply cannot be read: look whether endpoint_url names a server that speaks this API. Mend what"
+    unreadable = (
+        "the response could not be parsed: check that endpoint_url points to a server that implements "
+        "this API. Mend what"
+    )
     check_is_cut(asked, f"1 of 1 got no streaming URL: anna: Failed to create a streaming URL: {unreadable}", "again.")
     check_is_cut(streamed, f"1 of 1 got no streaming URL: s1: Failed to create a stream: {unreadable}", "again.")
     assert LeaseFile(home / ".ansible/labstream/leases.sqlite3").urls() == {}
@@ -305,7 +308,7 @@ TABLE_REPLY = {
         "TableStatus": "ACTIVE",
         "BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"},
         "DeletionProtectionEnabled": True,
-        "KeySchema": [{"AttributeName": "scope", "KeyType": "HASH"}, {"AttributeName": "seat", "KeyType": "RANGE"}],
+        "KeySchema": [{"AttributeName": "scope", "KeyType": "HASH"}, {"AttributeName": "holder", "KeyType": "RANGE"}],
         "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in ("scope", "seat")],
     },
     "TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": "delete_after"},
@@ -319,7 +322,7 @@ WHO, STREAMED = {**TARGET, "user_id": "anna"}, {"studio_id": STUDIO, "session_id
 ASKING: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "appstream_fleet": (APPSTREAM_REPLY, {"name": FLEET, "desired_instances": 1, "wait_timeout": 1}),
     "appstream_fleet_info": (APPSTREAM_REPLY, {}),
-    "appstream_session": (APPSTREAM_REPLY, WHO),
+    "appstream_session": (APPSTREAM_REPLY, {**WHO, "state": "expired"}),
     "appstream_session_info": (APPSTREAM_REPLY, TARGET),
     "appstream_streaming_url": (APPSTREAM_REPLY, {**WHO, "force": True}),
     "nimble_session": (NIMBLE_REPLY, {"studio_id": STUDIO, "session_ids": ["s1"]}),
@@ -356,6 +359,7 @@ def test_no_reply_of_a_service_gives_a_traceback(call_module: Callable[..., Task
             reply = json.dumps(told).encode()
             task = call_module({**args, "aws_config": ONCE}, module=module, environment=service, check=check)
             assert "Traceback" not in str(task.result)
+            assert "internal error" not in str(task.result)
             if task.failed:
                 assert len(task.msg.splitlines()) == 1
                 assert len(task.msg) < MOST_TOLD

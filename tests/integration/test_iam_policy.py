@@ -154,7 +154,7 @@ def test_the_error_names_the_action_of_nimble_that_the_policy_lacks(
 
     assert not allowed.failed, allowed.msg
     assert denied.failed
-    assert f"the credentials may not do {action} (" in denied.msg
+    assert f"the credentials are not authorized to perform {action} (" in denied.msg
     assert simulator.streaming_urls() == []
 
 
@@ -223,7 +223,7 @@ def test_the_error_names_the_action_on_the_table_that_the_policy_lacks(
 
     # Then the sentence names it and the table, and nothing was issued; with the action it works.
     assert denied.failed
-    assert f"the credentials may not do {action} (" in denied.msg
+    assert f"the credentials are not authorized to perform {action} (" in denied.msg
     assert f"{TABLE!r}: the credentials" in denied.msg
     assert len(simulator.streaming_urls()) == 1
     allowed = call_as(BOTH, {**args, **store}, module=module)
@@ -268,7 +268,7 @@ def test_the_error_names_the_action_to_make_the_table_that_the_policy_lacks(
     tasks = (as_admin(**options) for options in ({}, {"deletion_protection": False}, {"tags": {"team": "lab"}}))
     task = next(task for task in tasks if task.failed)
 
-    assert f"the credentials may not do {action} (" in task.msg
+    assert f"the credentials are not authorized to perform {action} (" in task.msg
 
 
 # Fleets and sessions.
@@ -283,7 +283,7 @@ NEEDS_OF_DAY = {
     "appstream:DescribeStacks": (SESSION_INFO, TARGET),
     "appstream:DescribeSessions": (SESSION_INFO, TARGET),
     "appstream:ListAssociatedStacks": (SESSION_INFO, {"fleet_name": FLEET, "region": REGION}),
-    "appstream:ExpireSession": ("labstream.aws.appstream_session", {**TARGET, "user_id": "anna"}),
+    "appstream:ExpireSession": ("labstream.aws.appstream_session", {**TARGET, "user_id": "anna", "state": "expired"}),
     "appstream:UpdateFleet": (FLEET_MODULE, {"name": FLEET, "desired_instances": 7, "region": REGION}),
     "appstream:StopFleet": (FLEET_MODULE, {"name": FLEET, "state": "stopped", "region": REGION}),
     "appstream:StartFleet": (FLEET_MODULE, {"name": "stopped", "region": REGION}),
@@ -313,5 +313,5 @@ def test_the_error_names_the_action_on_fleets_and_sessions_that_the_policy_lacks
     allowed = call_as(policy, args, module=module)
 
     assert denied.failed
-    assert f"the credentials may not do {action} (" in denied.msg
+    assert f"the credentials are not authorized to perform {action} (" in denied.msg
     assert not allowed.failed, allowed.msg

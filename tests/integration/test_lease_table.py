@@ -42,7 +42,7 @@ def call(call_module: CallModule) -> CallModule:
 
 
 def make_table(
-    simulator: Simulator, *, keys: tuple[str, ...] = ("scope", "seat"), type_: str = "S", **more: Any
+    simulator: Simulator, *, keys: tuple[str, ...] = ("scope", "holder"), type_: str = "S", **more: Any
 ) -> Any:
     """A table that nobody has prepared for leases but for its keys; a client of DynamoDB."""
     dynamodb = simulator.client("dynamodb")
@@ -93,11 +93,11 @@ def test_a_table_is_predicted_created_and_then_left_alone(simulator: Simulator, 
     table = dynamodb.describe_table(TableName=NAME)["Table"]
     assert table["KeySchema"] == [
         {"AttributeName": "scope", "KeyType": "HASH"},
-        {"AttributeName": "seat", "KeyType": "RANGE"},
+        {"AttributeName": "holder", "KeyType": "RANGE"},
     ]
     assert {each["AttributeName"]: each["AttributeType"] for each in table["AttributeDefinitions"]} == {
         "scope": "S",
-        "seat": "S",
+        "holder": "S",
     }
     assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
     assert "SSEDescription" not in table, "the key that AWS owns is the default"
@@ -207,8 +207,8 @@ def test_what_cannot_be_right_is_refused_before_any_call(
     [
         ({"keys": ("id",)}, "id (HASH, S)"),
         ({"keys": ("scope",)}, "scope (HASH, S)"),
-        ({"keys": ("seat", "scope")}, "seat (HASH, S) and scope (RANGE, S)"),
-        ({"type_": "B"}, "scope (HASH, B) and seat (RANGE, B)"),
+        ({"keys": ("holder", "scope")}, "holder (HASH, S) and scope (RANGE, S)"),
+        ({"type_": "B"}, "scope (HASH, B) and holder (RANGE, B)"),
     ],
 )
 def test_a_table_with_other_keys_is_refused(
@@ -220,7 +220,8 @@ def test_a_table_with_other_keys_is_refused(
 
     assert task.failed
     assert task.msg == (
-        f"Table {NAME!r} cannot hold leases, since it has the key {told_key}, and leases need scope (HASH, S) and seat "
+        f"Table {NAME!r} cannot hold leases, since it has the key {told_key}, and leases need scope (HASH, S) "
+        f"and holder "
         "(RANGE, S): name another table."
     )
     assert changing_calls(simulator) == ["CreateTable"]

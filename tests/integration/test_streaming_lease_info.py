@@ -205,7 +205,7 @@ def test_a_stream_is_returned_by_its_id(
     [
         (
             {"lease_store": "none"},
-            "lease_store is none, which remembers no URL: name the store that the URLs were issued with.",
+            "lease_store is none, which stores no URL: name the store that the URLs were issued with.",
         ),
         ({"min_remaining": -1}, "min_remaining is -1, but it must be 0 or more seconds."),
         ({"max_remaining": -5}, "max_remaining is -5, but it must be 0 or more seconds."),
