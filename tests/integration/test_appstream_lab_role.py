@@ -461,9 +461,9 @@ def test_unknown_variables_are_warnings_and_misspelled_options_are_errors(
     assert [get_summary(each)["warnings"] for each in published] == [
         [
             f"appstream_lab_{end} is not an option of the role appstream_lab, so it has no effect."
-            for end in sorted(ends_)
+            for end in sorted(each)
         ]
-        for ends_ in (ends, ends[2:], ends[2:])
+        for each in (ends, ends[2:], ends[2:])
     ]
     assert [get_summary(each)["message"] for each in published[1:]] == [
         "There are no learners, so nothing was done: check the roster.",
