@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.integration.running import CHECKOUT, Ansible, Run, Task
 from tests.simulator.control import Simulator
