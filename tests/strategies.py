@@ -1,10 +1,10 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Values that nobody meant, of every type that YAML and JSON have; how many of them the tests try, and which.
+"""Unexpected values of every type that YAML and JSON have, and the settings of hypothesis.
 
-``make test`` tries few, always the same. With ``HYPOTHESIS_PROFILE=chaos`` there are many, and others each time. To
-repeat those of a run, give pytest the option ``--hypothesis-seed``.
+``make test`` tries few examples, always the same. With ``HYPOTHESIS_PROFILE=stress`` there are many, and others each
+time. To repeat those of a run, give pytest the option ``--hypothesis-seed``.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.configuration import set_hypothesis_home_dir
 
-MANY = os.environ.get("HYPOTHESIS_PROFILE") == "chaos"
+MANY = os.environ.get("HYPOTHESIS_PROFILE") == "stress"
 
 # What hypothesis finds out about Unicode, which it would write to the folder that the tests are started in.
 set_hypothesis_home_dir(str(Path(__file__).parents[1] / "build" / "hypothesis"))
 
-# What tends to hurt. None of it leads a module that takes it for a path out of its home folder and the one above.
+# Values that often break programs. None of them is a path out of the home folder and its parent.
 TEXTS = [
     "",
     " ",
@@ -65,7 +65,10 @@ NUMBERS = [0, -1, 1, 60, 2**31 - 1, 2**31, 2**63, 10**400, -(10**400), 0.5, 1e30
 
 
 def settled(few: int, many: int, name: str) -> Callable[[Any], Any]:
-    """So many examples in ``make test``, which follow from the name, and so many in ``make chaos``."""
+    """Set how many examples ``make test`` tries, the same each time, and how many ``make stress``.
+
+    The name is the seed of the former.
+    """
     chosen = settings(
         max_examples=many if MANY else few,
         phases=[Phase.generate, Phase.shrink] if MANY else [Phase.generate],
@@ -77,7 +80,7 @@ def settled(few: int, many: int, name: str) -> Callable[[Any], Any]:
 
 
 def texts() -> st.SearchStrategy[str]:
-    """Those that tend to hurt, and others of any characters, also halves of surrogate pairs."""
+    """Return texts that often break programs, and others of any characters, also unpaired surrogates."""
     others = st.text(st.characters(), max_size=40).filter(lambda text: not text.strip().startswith(("/", "~", "$")))
     return st.sampled_from(TEXTS) | others
 
@@ -91,19 +94,19 @@ def scalars() -> st.SearchStrategy[Any]:
 
 
 def values() -> st.SearchStrategy[Any]:
-    """Whatever JSON can say."""
+    """Return any value of JSON."""
     return scalars() | st.lists(scalars(), max_size=3) | st.dictionaries(texts(), scalars() | nested(), max_size=3)
 
 
 def nested() -> st.SearchStrategy[Any]:
-    """What holds what holds something."""
+    """Return lists and dictionaries of lists and dictionaries."""
     return st.lists(st.lists(scalars(), max_size=2), max_size=2) | st.dictionaries(
         texts(), st.lists(scalars(), max_size=2), max_size=2
     )
 
 
 def places(value: Any) -> Iterator[tuple[Any, ...]]:
-    """The keys that lead to each part of the value."""
+    """Yield the path of keys to each part of the value."""
     parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, part in parts:
         yield (key,)
@@ -111,13 +114,13 @@ def places(value: Any) -> Iterator[tuple[Any, ...]]:
 
 
 def spoilt(good: Any, more: Iterable[tuple[Any, ...]] = ()) -> st.SearchStrategy[Any]:
-    """The value with another part in one or two of its places, or of those besides."""
+    """Return the value with one or two parts replaced, at its own places or at those in ``more``."""
     changes = st.tuples(st.sampled_from(list(dict.fromkeys([*places(good), *more]))), values())
     return st.lists(changes, min_size=1, max_size=2).map(lambda chosen: reduce(_replaced, chosen, good))
 
 
 def _replaced(value: Any, change: tuple[tuple[Any, ...], Any]) -> Any:
-    """A copy of the value with another part in a place; as it is, if there is no such place any more."""
+    """Return a copy of the value with another part at the place; the value itself if the place is gone."""
     place, part = change
     changed = inner = copy.deepcopy(value)
     try:

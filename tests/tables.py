@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tables of figures: how they are printed, and written into a page."""
+"""Tables of figures, printed and written into a page."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-# A table in the page lies between these two comments.
+# A table in the page is between these two comments.
 BEGIN, END = ".. begin {}\n", ".. end {}\n"
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text under a header. ``name`` is where in the page it lies. Cells of the first column are not empty."""
+    """Rows of text under a header. ``name`` is its place in the page. Cells of the first column are not empty."""
 
     name: str
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
 
     def __str__(self) -> str:
-        """A simple table of reStructuredText, which is read as easily in a terminal."""
+        """Return a simple table of reStructuredText, which is also readable in a terminal."""
         lines = [self.header, *self.rows]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         rule = "  ".join("=" * width for width in widths)
@@ -39,7 +39,7 @@ class Table:
 
 
 def write(page: Path, tables: Iterable[Table]) -> None:
-    """Put the tables into the page, each in its place; ValueError if one has none."""
+    """Write the tables into the page, each in its place; ValueError if there is none."""
     text = page.read_text(encoding="utf-8")
     for table in tables:
         begin, end = BEGIN.format(table.name), END.format(table.name)
@@ -52,12 +52,12 @@ def write(page: Path, tables: Iterable[Table]) -> None:
 
 
 def names_in(page: Path) -> list[str]:
-    """The names of the tables that the page has a place for."""
+    """Return the names of the tables in the page."""
     return re.findall(r"^\.\. begin (\w+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def number(value: float) -> str:
-    """A whole number as it is, any other with as many digits as can be relied on."""
+    """Format a whole number in full, any other with the digits that are significant."""
     if isinstance(value, int) or value >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
@@ -68,10 +68,10 @@ def _is_figure(cell: str) -> bool:
 
 
 def milliseconds(seconds: float) -> str:
-    """How long a call takes."""
+    """Format the duration of a call."""
     return f"{seconds * 1000:.0f} ms"
 
 
 def percent(share: float) -> str:
-    """A share of one."""
+    """Format a share of one."""
     return f"{100 * share:.1f} %"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Check that a tarball of the collection holds what git does, less what only development needs.
+"""Check that a tarball of the collection holds the files in git except those for development.
 
 Usage: check_tarball.py TARBALL
 """
@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tarfile
 
-# Where galaxy.yml stands, a tarball has the two files that ansible-galaxy makes from it.
+# ansible-galaxy writes these two files from galaxy.yml.
 MADE_BY_GALAXY = {"MANIFEST.json", "FILES.json"}
 NOT_SHIPPED = (
     "galaxy.yml",
@@ -29,7 +29,7 @@ NOT_SHIPPED = (
 
 
 def main() -> None:
-    """Compare the names, say which differ, and exit."""
+    """Compare the names, print those that differ, and exit."""
     with tarfile.open(sys.argv[1]) as tarball:
         shipped = {member.name for member in tarball if not member.isdir()}
     listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]

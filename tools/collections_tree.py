@@ -2,12 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Make a tree of collections for ansible-core: this checkout as labstream.aws, and those that it or its tests use.
+"""Build a tree of collections for ansible-core: this checkout as labstream.aws, and those that it and its tests need.
 
 Usage: collections_tree.py REQUIREMENTS TREE
 
-Those are taken out of the wheel of the PyPI package "ansible" that REQUIREMENTS names, so that nothing but pip is
-needed. The rest of that package, which is 500 MB, is left out. awx.awx is not in its newer releases.
+They are extracted from the wheel of the PyPI package "ansible" in REQUIREMENTS, so that only pip is needed. The rest of
+that package, 500 MB, is left out. Its newer releases do not include awx.awx.
 """
 
 from __future__ import annotations

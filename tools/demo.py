@@ -2,20 +2,24 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The demo: a class of 30 gets its streaming URLs from the simulator, twice. Needs no AWS account and no network.
+"""The demo: 30 learners of a lab get streaming URLs from the simulator, twice. Needs no AWS account and no network.
 
-Run it with ``make demo``. It leaves the hand-out and the lease store in build/demo, and nothing running.
+Run it with ``make demo``. It leaves the handouts and the lease store in build/demo. With ``make demo KEEP=1``, the
+simulator keeps running until Ctrl+C, so that the pages open sessions.
 """
 
 from __future__ import annotations
 
 import csv
 import html
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,55 +29,83 @@ sys.path.insert(0, str(CHECKOUT))
 from tests.simulator.control import Simulator  # noqa: E402
 
 FOLDER = CHECKOUT / "build" / "demo"
-HANDOUT = FOLDER / "handout.csv"
+URLS_CSV, PAGES_DIR, OVERVIEW_HTML = FOLDER / "urls.csv", FOLDER / "pages", FOLDER / "overview.html"
+EXAMPLE = CHECKOUT / "examples" / "lab.yml"
+ROSTER = CHECKOUT / "examples" / "roster.csv"
 STACK, FLEET = "cad-course", "cad-fleet"
-PLAYBOOK_SECONDS = 120
+PLAYBOOK_TIMEOUT = 300
 
 
 def main() -> int:
-    """Run the demo; 0 if all of it went as told."""
+    """Run the demo; return 0 if all runs did what they should."""
+    keep = os.environ.get("KEEP", "0") not in ("", "0")
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
-    headline("Starting the simulator of AppStream, with a stack and a running fleet")
+    print_headline("Starting the simulator of AppStream 2.0, with a stack and a running fleet")
     with Simulator.start() as simulator:
         simulator.seed_lab(STACK, FLEET)
         print(f"{simulator.endpoint_url}, stack {STACK}, fleet {FLEET}")
-        class_ends = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=4)
+        ends_at = (datetime.now(UTC).replace(microsecond=0) + timedelta(hours=4)).isoformat()
 
-        headline("First run: examples/class.yml with examples/roster.csv, until the end of the class in 4 hours")
-        first = run_playbook(simulator, class_ends)
+        print_headline("First run: examples/lab.yml with examples/roster.csv; the lab ends in 4 hours")
+        first = run_example(simulator, ends_at)
 
-        headline("What the learners got")
+        print_headline("What the learners got")
         print_seats()
-        print(f"\nTheir URLs are in {HANDOUT.relative_to(CHECKOUT)}, mode {HANDOUT.stat().st_mode & 0o777:04o}.")
+        print(f"\nTheir URLs are in {URLS_CSV.relative_to(CHECKOUT)}, mode {URLS_CSV.stat().st_mode & 0o777:04o}.")
 
-        headline("Opening one of the URLs, as a learner's browser does")
-        open_one(simulator)
+        print_headline("Opening one of the URLs, as a learner's browser does")
+        open_url(simulator)
 
-        headline("Second run: nothing is left to do")
-        second = run_playbook(simulator, class_ends)
+        print_headline("Second run: nothing is left to do")
+        second = run_example(simulator, ends_at)
+
+        print_headline("The playbook start_lab writes a page for each learner and an overview, with the same URLs")
+        run_start_lab(simulator, ends_at)
         issued = len(simulator.calls("CreateStreamingURL"))
-    headline("The simulator is stopped")
-    print(f"Two runs issued {issued} URLs. The second run: changed={second}.")
+        print(f"\nThe runs issued {issued} URLs. The second run: changed={second}.")
+        print(f"A learner's page: {min(PAGES_DIR.iterdir()).as_uri()}")
+        print(f"The overview:     {OVERVIEW_HTML.as_uri()}")
+        if keep:
+            print_headline("The simulator keeps running: open a page in a browser, and stop with Ctrl+C")
+            with suppress(KeyboardInterrupt):
+                threading.Event().wait()
+    print_headline("The simulator is stopped")
+    if not keep:
+        print("The pages can be read, but their buttons need the simulator: make demo KEEP=1 keeps it running.")
     return 0 if first > 0 and second == 0 and issued == 30 else 1
 
 
-def headline(text: str) -> None:
+def print_headline(text: str) -> None:
     """Print what comes next."""
     print(f"\n=== {text}", flush=True)
 
 
-def run_playbook(simulator: Simulator, class_ends: datetime) -> int:
-    """Run the example with output on the terminal; returns how many tasks changed something."""
+def run_example(simulator: Simulator, ends_at: str) -> int:
+    """Run the example; return how many tasks changed something."""
+    settings = {"lab_stack": STACK, "lab_fleet": FLEET, "lab_ends_at": ends_at, "lab_urls_csv": str(URLS_CSV)}
+    return run_playbook(simulator, str(EXAMPLE), settings)
+
+
+def run_start_lab(simulator: Simulator, ends_at: str) -> int:
+    """Run the playbook start_lab; return how many tasks changed something."""
     settings = {
-        "class_stack": STACK,
-        "class_fleet": FLEET,
-        "class_ends_at": class_ends.isoformat(),
-        "class_handout": str(HANDOUT),
+        "appstream_lab_name": "example-lab",
+        "appstream_lab_roster": str(ROSTER),
+        "appstream_lab_stack_name": STACK,
+        "appstream_lab_fleet_name": FLEET,
+        "appstream_lab_ends_at": ends_at,
+        "lab_handout_pages_dir": str(PAGES_DIR),
+        "lab_handout_overview_html": str(OVERVIEW_HTML),
+        "lab_handout_links_csv": str(FOLDER / "links.csv"),
+        "lab_handout_title": "Computer-aided design",
     }
-    command = ["ansible-playbook", str(CHECKOUT / "examples" / "class.yml")]
-    for name, value in settings.items():
-        command += ["--extra-vars", f"{name}={value}"]
+    return run_playbook(simulator, "labstream.aws.start_lab", settings)
+
+
+def run_playbook(simulator: Simulator, playbook: str, settings: dict[str, str]) -> int:
+    """Run a playbook with its output on the terminal; return how many tasks changed something."""
+    command = ["ansible-playbook", playbook, "--extra-vars", json.dumps(settings)]
     own = {
         "HOME": str(FOLDER),
         "ANSIBLE_HOME": str(FOLDER / ".ansible"),
@@ -88,7 +120,7 @@ def run_playbook(simulator: Simulator, class_ends: datetime) -> int:
         env={**simulator.subprocess_environment(), **own},
         stdout=subprocess.PIPE,
         text=True,
-        timeout=PLAYBOOK_SECONDS,
+        timeout=PLAYBOOK_TIMEOUT,
         check=False,
     )
     print(run.stdout.strip())
@@ -98,24 +130,24 @@ def run_playbook(simulator: Simulator, class_ends: datetime) -> int:
     return int(recap[1])
 
 
-def rows() -> list[dict[str, str]]:
-    """The hand-out."""
-    with HANDOUT.open(newline="", encoding="utf-8") as file:
+def read_rows() -> list[dict[str, str]]:
+    """Return the rows of the CSV file with the URLs."""
+    with URLS_CSV.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
 def print_seats() -> None:
-    """A table of the seats and when their URLs expire."""
-    columns = ("name", "seat", "expires")
-    table = [columns, *(tuple(row[column] for column in columns) for row in rows())]
+    """Print a table of the seats and when their URLs expire."""
+    columns = ("name", "holder", "expires")
+    table = [columns, *(tuple(row[column] for column in columns) for row in read_rows())]
     widths = [max(len(line[column]) for line in table) for column in range(len(columns))]
     for line in table:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
-def open_one(simulator: Simulator) -> None:
-    """Open the first learner's URL, and show the page and what the service knows of the session."""
-    first = rows()[0]
+def open_url(simulator: Simulator) -> None:
+    """Open the first learner's URL, and print the page's title and the sessions that the service reports."""
+    first = read_rows()[0]
     status, page = simulator.open(first["streaming_url"])
     title = re.search(r"<h1>(.*?)</h1>", page)
     assert title, "the page has no title"

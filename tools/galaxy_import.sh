@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Import a tarball as Galaxy does. galaxy-importer reports success even where it logs an error, so its log is searched.
+# Import a tarball as Galaxy does. galaxy-importer succeeds even if it logs an error, so its log is searched.
 #
 # Usage: galaxy_import.sh TARBALL COLLECTIONS
 #
-# Without ansible-lint: "make lint-ansible" asks more of the same files.
+# Without ansible-lint: "make lint-ansible" is stricter.
 #
-# It sets Ansible's collections path to where it unpacks the tarball, and finds amazon.aws only on Python's path.
+# It sets Ansible's collections path to the unpacked tarball, and finds amazon.aws only on Python's path.
 set -euo pipefail
 
 tarball=$PWD/$1

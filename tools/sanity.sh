@@ -3,9 +3,9 @@
 #
 # Usage: sanity.sh COLLECTIONS [OPTION OF ansible-test]...
 #
-# ansible-test refuses a checkout that is not at ansible_collections/NAMESPACE/NAME, also through a link. So what git knows
-# is copied to a tree beside the amazon.aws of COLLECTIONS. ansible-test keeps its own environments in the home: one for
-# each tree, so that two ansible-test can run side by side.
+# ansible-test rejects a checkout that is not at ansible_collections/NAMESPACE/NAME, even through a link. So the files that
+# git knows are copied to a tree next to the amazon.aws of COLLECTIONS. ansible-test keeps its environments in the home
+# folder: each tree has its own, so that two ansible-test can run at the same time.
 set -euo pipefail
 
 collections=$PWD/$1
@@ -20,13 +20,13 @@ git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' 
     if [[ -e $file ]]; then printf '%s\0' "$file"; fi
 done | tar --create --null --files-from=- | tar --extract --directory="$checkout"
 
-# Or else ansible-test would ask the repository around it, which ignores build/.
+# Otherwise ansible-test would ask the surrounding repository, which ignores build/.
 git init --quiet "$checkout"
 
 python=$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
-# ansible-test fetches a script that installs pip into each of its environments. This one links the pip of our environment
-# there: it takes no time, and no other host than the package registry is needed.
+# ansible-test downloads a script that installs pip into each of its environments. This one links the pip of our environment
+# instead: it takes no time, and needs no other host than the package registry.
 pip=$(python -c '
 from types import SimpleNamespace
 from ansible_test._internal.python_requirements import get_venv_packages
@@ -38,7 +38,7 @@ print("import os, sysconfig")
 print(f"os.symlink({pip.__path__[0]!r}, os.path.join(sysconfig.get_path('purelib'), 'pip'))")
 SCRIPT
 
-# pip's own settings and cache stay the user's.
+# pip keeps the user's settings and cache.
 mkdir -p "$work/home/.config" "$work/home/.cache" "$work/tmp"
 ln -sfn "${XDG_CONFIG_HOME:-$HOME/.config}/pip" "$work/home/.config/pip"
 ln -sfn "$(python -m pip cache dir)" "$work/home/.cache/pip"

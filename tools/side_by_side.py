@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Run make targets side by side, two at a time, and end with a summary.
+"""Run make targets two at a time, and print a summary at the end.
 
 Usage: side_by_side.py TARGET...
 
-A target's output goes to build/logs/TARGET.log, and is shown when the target has failed. Exits with 1 if any has.
+A target's output goes to build/logs/TARGET.log, and is printed if the target fails. Exits with 1 if any fails.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PYTEST_CLOSING_LINE = re.compile(r"=+ .*\d+ \w+.* in [\d.]+s.* =+")
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a target ended."""
+    """The result of a target."""
 
     target: str
     failed: bool
@@ -36,12 +36,12 @@ class Outcome:
         return f"{'FAILED' if self.failed else 'ok':<6} {self.seconds:4.0f} s  {self.target}"
 
     def pytest_closing_lines(self) -> list[str]:
-        """The lines with which pytest counts what it ran."""
+        """Return the lines in which pytest counts the tests."""
         return [line for line in self.output.splitlines() if PYTEST_CLOSING_LINE.fullmatch(line)]
 
 
 def run(target: str) -> Outcome:
-    """Run one target to its end."""
+    """Run one target."""
     started = time.monotonic()
     with (LOGS / f"{target}.log").open("w+", encoding="utf-8", errors="replace") as log:
         command = ["make", "--no-print-directory", target]
@@ -51,7 +51,7 @@ def run(target: str) -> Outcome:
 
 
 def main() -> None:
-    """Run all targets and exit."""
+    """Run all targets, print the summary and exit."""
     LOGS.mkdir(parents=True, exist_ok=True)
     outcomes = []
     with ThreadPoolExecutor(max_workers=2) as pool:

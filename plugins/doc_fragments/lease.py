@@ -14,44 +14,45 @@ class ModuleDocFragment:
 options:
   state:
     description:
-      - V(present) gives every learner a URL that works. A lease that is current is reused; otherwise a URL is issued.
-      - V(absent) forgets the leases, so that the next run issues new URLs. The service has no call that revokes a
-        URL, so those that were handed out work until they expire. The module warns about them.
-      - What is forgotten are exactly the leases that the same arguments would give with V(present), so a lease for
-        another application or session context stays. With O(lab) and no learner named, all leases of the lab are.
+      - V(present) returns a URL that works for everybody who is listed. A reusable lease is reused; otherwise a URL is
+        issued.
+      - V(absent) releases the leases, which removes the URLs from the store, so that the next run issues new ones. The
+        service cannot revoke a URL, so URLs that were given out work until they expire. The module warns about them.
+      - The leases that are released are exactly those that the same arguments would return with V(present), so a lease
+        for another application or session context is kept. With O(lab) and nobody listed, all leases of the lab are.
     type: str
     choices: [present, absent]
     default: present
   lab:
     description:
-      - A label that is stored with each lease, such as the name of the class.
-      - With O(state=absent), and no learner named, all leases of this lab on the given target are forgotten.
+      - A label to store with each lease, such as the name of the lab.
+      - With O(state=absent) and nobody listed, all leases of this lab on the given target are released.
     type: str
   force:
     description:
-      - Issue a new URL, or create a new stream, even where a lease is current.
-      - What was issued before works until it expires.
+      - Issue a new URL, or create a new stream, even if a lease is reusable.
+      - The previous one works until it expires.
     type: bool
     default: false
   purge:
     description:
-      - With O(state=absent), remove the records of the leases altogether. For a learner who is named without an
-        application and a session context, these are all leases on the given target, whatever they open.
-      - Otherwise what is no secret is kept until 30 days after the URL expired. This is who got a URL and when, and the
-        SHA-256 of the URL or the id of the stream.
+      - With O(state=absent), also remove the records of the leases. For somebody who is listed without an application
+        and a session context, these are all leases on the given target, whatever they open.
+      - Otherwise the part of a record that is not secret is kept until 30 days after the URL expired. It says who got a
+        URL and when, and has the SHA-256 hash of the URL or the id of the stream.
     type: bool
     default: false
   concurrency:
     description:
-      - How many calls to make at once, from 1 to 64.
+      - How many calls to make at the same time, from 1 to 64.
     type: int
     default: 16
   return_urls:
     description:
-      - Whether the result carries the URLs.
+      - Whether to return the URLs.
       - A streaming URL is a password. Set C(no_log) on a task that returns URLs.
-      - With V(false), what was issued is only remembered, for tasks that use the same lease store. So it cannot be
-        combined with O(lease_store=none).
+      - With V(false), what was issued is only stored, for tasks that use the same lease store. So it cannot be combined
+        with O(lease_store=none).
     type: bool
     default: true
 """
@@ -60,19 +61,19 @@ options:
 options:
   lease_store:
     description:
-      - Where leases are remembered.
-      - V(sqlite:///PATH) is a file on the host that the task runs on, with mode 0600 in a folder of mode 0700. A
+      - Where to store leases.
+      - V(sqlite:///PATH) is a file on the host that the task runs on, with mode 0600 in a directory with mode 0700. A
         leading V(~) stands for the home of the user that the task runs as.
-      - V(dynamodb://TABLE) is a table in DynamoDB, for controllers, AWX jobs and pipelines that share a lab. TABLE is
-        its name or its ARN. The playbook C(labstream.aws.lease_table) creates one. Parameters may follow, as in
+      - V(dynamodb://TABLE) is a DynamoDB table, for controllers, AWX jobs and pipelines that share a lab. TABLE is its
+        name or its ARN. The playbook C(labstream.aws.lease_table) creates one. Parameters may follow, as in
         V(dynamodb://labstream-leases?region=eu-central-1&profile=labs).
-      - The parameter C(region) is by default that of the ARN or else of the task. C(profile) names a profile to use
+      - The parameter C(region) defaults to that of the ARN or else of the task. C(profile) names a profile to use
         instead of the task's credentials. C(endpoint_url) is an endpoint of DynamoDB. The task's O(endpoint_url) is
-        never asked for the table.
-      - V(none) remembers nothing, so every run issues new URLs, and nothing can be reused or handed out later.
+        never used for the table.
+      - With V(none), leases are not stored, so every run issues new URLs, and nothing can be reused or handed out
+        later.
       - If not given, the environment variable E(LABSTREAM_LEASE_STORE) on that host is used.
-      - In a job of AWX, where E(JOB_ID) is set, the default is refused, since that file would be thrown away with the
-        job.
+      - In an AWX job, where E(JOB_ID) is set, the default is rejected, since that file would be deleted with the job.
     type: str
     default: sqlite:///~/.ansible/labstream/leases.sqlite3
 """

@@ -8,40 +8,41 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: appstream_streaming_url
 version_added: 0.1.0
-short_description: Give learners streaming URLs of AppStream 2.0 (WorkSpaces Applications)
+short_description: Create streaming URLs for AppStream 2.0 users
 description:
-  - Gives one learner, or a whole class in one task, URLs that open a streaming session on a stack and fleet.
-  - AppStream creates a new URL at every call and lists none. So this module remembers each URL as a lease in
-    O(lease_store), and reuses it as long as it is good enough. A second run changes nothing.
+  - Creates URLs that open a streaming session on an AppStream 2.0 (WorkSpaces Applications) stack and fleet, for one
+    user or for all users of a lab in one task.
+  - AppStream creates a new URL at every call and lists none. So this module stores each URL as a lease in
+    O(lease_store), and reuses it as long as it is valid for the time asked for. A second run changes nothing.
   - Stack, fleet, their association and the fleet's state are checked before the first URL is issued, also in check
     mode.
-  - AWS calls the service "Amazon WorkSpaces Applications" today. Its API is still named C(appstream).
+  - AWS has renamed the service to Amazon WorkSpaces Applications. Its API is still named C(appstream).
 author:
   - labstream.aws contributors (@labstream)
 options:
   stack_name:
     description:
-      - The stack that the learners use.
+      - The name of the stack.
     type: str
     required: true
   fleet_name:
     description:
-      - The fleet that is associated with the stack.
+      - The name of the fleet, which must be associated with the stack.
     type: str
     required: true
   user_id:
     description:
-      - The one learner to serve, by the id that AppStream knows them by.
-      - 2 to 32 characters out of letters, digits and V(_+=,.@-). The service takes others too, but their URL fails in
-        the browser, so this module refuses them. The filter P(labstream.aws.appstream_user_id#filter) makes a valid id
+      - The id of a single user.
+      - 2 to 32 characters out of letters, digits and V(_+=,.@-). The service accepts others too, but their URL fails in
+        the browser, so this module rejects them. The filter P(labstream.aws.appstream_user_id#filter) makes a valid id
         out of an e-mail address or a name.
-      - The id is the key of the learner's home folder, and each id that is used in a month costs a user fee. Keep it
-        the same from class to class.
+      - The id is the key of the user's home folder, and each id that is used in a month costs a user fee. Keep it the
+        same from lab to lab.
       - Mutually exclusive with O(users). One of them is required, unless O(state=absent) and O(lab) is set.
     type: str
   users:
     description:
-      - The learners to serve, as many as you like. This is much faster than a loop over the module.
+      - The users, as many as you like. This is much faster than a loop over the module.
       - Mutually exclusive with O(user_id).
     type: list
     elements: dict
@@ -51,56 +52,68 @@ options:
           - As O(user_id).
         type: str
         required: true
+      id:
+        description:
+          - What identifies the learner in your roster, returned unchanged. It is not sent to AWS and not stored.
+        type: str
+      name:
+        description:
+          - The learner's name, returned unchanged. It is not sent to AWS and not stored.
+        type: str
+      email:
+        description:
+          - The learner's e-mail address, returned unchanged. It is not sent to AWS and not stored.
+        type: str
       application_id:
         description:
-          - The application to start for this learner, instead of O(application_id).
+          - The application to start for this user, instead of O(application_id).
         type: str
       session_context:
         description:
-          - What the applications of this learner are told, instead of O(session_context).
+          - The session context of this user, instead of O(session_context).
         type: str
   application_id:
     description:
       - The name of the application to start. V(Desktop) is the desktop, on a fleet that shows one.
-      - By default the learner chooses.
+      - By default the user chooses.
     type: str
   session_context:
     description:
       - A text that applications find in the environment variable E(APPSTREAM_SESSION_CONTEXT), such as a course id.
-      - Learners can see and change it in their URL. Put no secret into it.
+      - Users can see and change it in their URL. Do not put a secret into it.
     type: str
   validity:
     description:
-      - For how many seconds a URL works after it was issued, from 1 to 604800 (7 days).
+      - The number of seconds that a URL is valid after it was issued, from 1 to 604800 (7 days).
       - 60 if neither this nor O(valid_until) is given, as in the API.
       - A lease that was issued for another validity is not reused.
       - Mutually exclusive with O(valid_until).
     type: int
   valid_until:
     description:
-      - The moment until which the URLs must work, such as the end of the class, as ISO 8601 with an offset from UTC.
-      - Each validity is computed when the URL is issued, so a later run for the same moment changes nothing. The URL
+      - The time until which the URLs must be valid, such as the end of the lab, as ISO 8601 with an offset from UTC.
+      - Each validity is computed when the URL is issued, so a later run for the same time changes nothing. The URL
         works a few seconds longer, since not all servers of the service have the same clock.
-      - If it is more than 7 days off, URLs are issued for 7 days, and RV(renew_before) says when to run again.
+      - If it is more than 7 days away, URLs are issued for 7 days, and RV(renew_before) says when to run again.
       - Mutually exclusive with O(validity).
     type: str
   min_remaining:
     description:
-      - With O(validity), a lease is reused only if its URL works for at least this many seconds more. By default a
+      - With O(validity), a lease is reused only if its URL is valid for at least this many more seconds. By default a
         tenth of O(validity), at most 900. Must be less than O(validity).
-      - With O(valid_until) only that moment counts, unless it is more than 7 days off. Then a lease is reused if its
-        URL works for at least this many seconds more, by default one day.
+      - With O(valid_until) only that time counts, unless it is more than 7 days away. Then a lease is reused if its URL
+        is valid for at least this many more seconds, by default one day.
     type: int
 attributes:
   check_mode:
     support: full
     details:
-      - Everything but issuing and remembering is done. RV(streaming_urls[].streaming_url) and
-        RV(streaming_urls[].expires) are V(null) for a URL that would be issued.
+      - Everything but issuing and storing is done. RV(streaming_urls[].streaming_url) and RV(streaming_urls[].expires)
+        are V(null) for a URL that would be issued.
   diff_mode:
     support: full
     details:
-      - Shows learners and when their URLs expire, never a URL.
+      - Shows users and when their URLs expire, never a URL.
   idempotent:
     support: partial
     details:
@@ -126,13 +139,15 @@ extends_documentation_fragment:
 EXAMPLES = r"""
 # Note: These examples set neither authentication details nor the region, see the AWS Guide for details.
 
-- name: Give a class its URLs until the end of the lesson
+- name: Create URLs that are valid until the end of a lab
   labstream.aws.appstream_streaming_url:
     stack_name: cad-course
     fleet_name: cad-fleet
     users:
       - user_id: anna
+        email: anna@example.org
       - user_id: ben
+        email: ben@example.org
         session_context: unit-7
     valid_until: "2026-11-21T17:00:00+01:00"
     lab: cad-2026-11-21
@@ -141,13 +156,13 @@ EXAMPLES = r"""
 
 - name: Send each learner their URL
   community.general.mail:
-    to: "{{ item.user_id }}@example.org"
+    to: "{{ item.email }}"
     subject: Your desktop for today
     body: "It works until {{ item.expires }}: {{ item.streaming_url }}"
   loop: "{{ lab_urls.streaming_urls }}"
   no_log: true # a streaming URL is a password
 
-- name: Issue and remember URLs, and show none of them
+- name: Issue and store URLs without returning them
   labstream.aws.appstream_streaming_url:
     stack_name: cad-course
     fleet_name: cad-fleet
@@ -155,7 +170,7 @@ EXAMPLES = r"""
     validity: 28800
     return_urls: false
 
-- name: A new URL for one learner, whose old one was passed around
+- name: Create a new URL for one user whose previous one has leaked
   labstream.aws.appstream_streaming_url:
     stack_name: cad-course
     fleet_name: cad-fleet
@@ -165,7 +180,7 @@ EXAMPLES = r"""
   register: new_url
   no_log: true # a streaming URL is a password
 
-- name: Forget all URLs of a class
+- name: Release all URLs of a lab
   labstream.aws.appstream_streaming_url:
     stack_name: cad-course
     fleet_name: cad-fleet
@@ -176,53 +191,90 @@ EXAMPLES = r"""
 RETURN = r"""
 streaming_urls:
   description:
-    - What each learner got, in the order in which they were asked for. Empty with O(state=absent).
-    - In a failed result every URL is V(null). What was issued is remembered, and the next run returns it.
+    - The URLs, in the order in which they were asked for. Empty with O(state=absent).
+    - In a failed result every URL is V(null). What was issued is stored, and the next run returns it.
   returned: always
   type: list
   elements: dict
   contains:
+    id:
+      description: The O(users[].id) that was given. V(null) if none.
+      type: str
+      returned: always
+      sample: "4711"
+    name:
+      description: The O(users[].name) that was given. V(null) if none.
+      type: str
+      returned: always
+      sample: Anna Example
+    email:
+      description: The O(users[].email) that was given. V(null) if none.
+      type: str
+      returned: always
+      sample: anna@example.org
     user_id:
-      description: The learner.
+      description: The user.
       type: str
       returned: always
       sample: anna
-    streaming_url:
-      description:
-        - The URL. It is a password.
-        - V(null) if it would be issued (check mode) or could not be issued, and wherever O(return_urls=false) or the
-          task failed.
-      type: str
-      returned: always
-      sample: https://appstream2.eu-central-1.aws.amazon.com/authenticate?parameters=EXAMPLE
-    expires:
-      description: Until when the URL works, in UTC. V(null) if there is none.
-      type: str
-      returned: always
-      sample: "2026-11-21T16:00:00Z"
     application_id:
       description: The application that the URL opens. V(null) if none.
       type: str
       returned: always
       sample: Desktop
     session_context:
-      description: The session context that the URL carries. V(null) if none.
+      description: The session context of the URL. V(null) if none.
       type: str
       returned: always
       sample: unit-7
+    streaming_url:
+      description:
+        - The URL. It is a password.
+        - V(null) if it would be issued (check mode) or could not be issued, and always if O(return_urls=false) or the
+          task failed.
+      type: str
+      returned: always
+      sample: https://appstream2.eu-central-1.aws.amazon.com/authenticate?parameters=EXAMPLE
+    expires:
+      description: When the URL expires, in UTC. V(null) if there is none.
+      type: str
+      returned: always
+      sample: "2026-11-21T16:00:00Z"
     issued:
       description: Whether this run issued the URL, or would issue it in check mode.
       type: bool
       returned: always
       sample: true
+    lease:
+      description:
+        - The key of the lease, the same in every run. M(labstream.aws.streaming_handout) finds the URL by it.
+        - It is opaque, and has neither the URL nor the session context.
+      type: str
+      returned: always
+      sample: lease1.WyJhcHBzdHJlYW18RVhBTVBMRSIsImFubmEiLCIiXQ
 failures:
-  description: The learners that got no URL, and why.
+  description: The users that got no URL, and why.
   returned: always
   type: list
   elements: dict
   contains:
+    id:
+      description: The O(users[].id) that was given. V(null) if none.
+      type: str
+      returned: always
+      sample: "4712"
+    name:
+      description: The O(users[].name) that was given. V(null) if none.
+      type: str
+      returned: always
+      sample: Ben Example
+    email:
+      description: The O(users[].email) that was given. V(null) if none.
+      type: str
+      returned: always
+      sample: ben@example.org
     user_id:
-      description: The learner.
+      description: The user.
       type: str
       returned: always
       sample: ben
@@ -242,7 +294,7 @@ failures:
       returned: always
       sample: ResourceNotAvailableException
     message:
-      description: One sentence.
+      description: The reason.
       type: str
       returned: always
       sample: "Failed to create a streaming URL: ResourceNotAvailableException: no capacity."
@@ -252,7 +304,7 @@ summary:
   type: dict
   contains:
     requested:
-      description: How many URLs, or leases to forget, were asked for.
+      description: How many URLs, or leases to release, were asked for.
       type: int
       returned: always
       sample: 30
@@ -267,24 +319,24 @@ summary:
       returned: always
       sample: 27
     failed:
-      description: How many learners got no URL.
+      description: How many users got no URL.
       type: int
       returned: always
       sample: 1
-    forgotten:
-      description: How many leases were forgotten, or would be in check mode.
+    released:
+      description: How many leases were released, or would be in check mode.
       type: int
       returned: always
       sample: 0
     earliest_expiry:
-      description: When the first of the URLs stops working, in UTC.
+      description: When the first of the URLs expires, in UTC. V(null) if there is none.
       type: str
       returned: always
       sample: "2026-11-21T16:00:00Z"
 renew_before:
   description:
-    - The moment before which to run again, in UTC, if O(valid_until) is too far off for one URL to last.
-    - Else V(null).
+    - The time before which to run again, in UTC, if O(valid_until) is too far away for one URL to last.
+    - Otherwise V(null).
   returned: always
   type: str
   sample: "2026-11-28T16:00:00Z"
@@ -305,7 +357,7 @@ region:
   sample: eu-central-1
 scope:
   description:
-    - The part of the lease store that holds the leases of this stack and fleet. Other modules find the URLs by it.
+    - The part of the lease store that has the leases of this stack and fleet.
     - V(null) if the task failed before it was known.
   returned: always
   type: str
@@ -318,8 +370,8 @@ ansible_facts:
   contains:
     appstream_streaming_urls:
       description:
-        - The learners of this task by user id. For each a list with one entry per application and session context.
-        - An entry is one of RV(streaming_urls) without its URL.
+        - The users of this task by user id. For each a list with one entry per application and session context.
+        - An entry is one of RV(streaming_urls) without URL, id, name and email.
       type: dict
       returned: always
       sample:
@@ -327,17 +379,17 @@ ansible_facts:
           - application_id: null
             expires: "2026-11-21T16:00:00Z"
             issued: true
+            lease: lease1.WyJhcHBzdHJlYW18RVhBTVBMRSIsImFubmEiLCIiXQ
             session_context: unit-7
             user_id: anna
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.iam import get_aws_account_info
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import api as appstream
-from ansible_collections.labstream.aws.plugins.module_utils._appstream import validation as appstream_limits
+from ansible_collections.labstream.aws.plugins.module_utils._appstream import validation
 from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
     lease_argument_spec,
     parse_timestamp,
@@ -348,13 +400,19 @@ from ansible_collections.labstream.aws.plugins.module_utils._errors import Inval
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import (
     Lease,
     LeaseKey,
-    ReusePolicy,
+    UrlGrant,
     build_purpose,
     is_text,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._leases.module import end_absent, end_present
+from ansible_collections.labstream.aws.plugins.module_utils._leases.module import (
+    LeaseTask,
+    Row,
+    build_fact,
+    identity_argument_spec,
+)
+from ansible_collections.labstream.aws.plugins.module_utils._leases.reuse import ReusePolicy
 from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import Outcome
-from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import LeaseStore
+from ansible_collections.labstream.aws.plugins.module_utils._leases.scope import Scope
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import open_lease_store
 from ansible_collections.labstream.aws.plugins.module_utils._leases.summary import NO_SUMMARY
 from ansible_collections.labstream.aws.plugins.module_utils._leases.url_issuer import UrlIssuer
@@ -362,9 +420,12 @@ from ansible_collections.labstream.aws.plugins.module_utils._module import Labst
 from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
 
 FACT = "appstream_streaming_urls"
+URL = "streaming_url"
 
-# The options that say whom URLs are for.
-WHO = ("user_id", "users")
+# The options that say who gets URLs.
+HOLDER_OPTIONS = ("user_id", "users")
+# The options that are for all users, and that an entry of users may have too; with the API's parameters.
+PURPOSE_OPTIONS = {"application_id": "ApplicationId", "session_context": "SessionContext"}
 
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False,
@@ -380,80 +441,60 @@ EMPTY_RESULT: dict[str, Any] = dict(
 )
 
 
-@dataclass(frozen=True)
-class Request:
-    """One URL that is asked for."""
-
-    user_id: str
-    application_id: str | None
-    session_context: str | None
-
-    def key(self, scope: str) -> LeaseKey:
-        """Where its lease is found."""
-        return LeaseKey(scope, self.user_id, build_purpose(self.application_id, self.session_context))
-
-    @property
-    def parameters(self) -> dict[str, str]:
-        """Its part of the parameters of CreateStreamingURL."""
-        optional = {"ApplicationId": self.application_id, "SessionContext": self.session_context}
-        return {"UserId": self.user_id, **{name: value for name, value in optional.items() if value is not None}}
-
-
-def parse_requests(params: dict[str, Any]) -> list[Request]:
-    """The URLs that the arguments ask for, checked.
+def parse_rows(params: dict[str, Any]) -> list[Row]:
+    """Return the URLs that the arguments ask for.
 
     Raises:
-        InvalidOption: naming the value.
+        InvalidOption: Names the value.
     """
     if params["users"] == []:
-        raise InvalidOption("users is empty: name at least one learner.")
+        raise InvalidOption("users is empty: name at least one user.")
     users = params["users"] or ([{"user_id": params["user_id"]}] if params["user_id"] is not None else [])
-    entries: dict[Request, int] = {}
+    numbers: dict[tuple[str, str], int] = {}
+    rows = []
     for number, user in enumerate(users, start=1):
-        purpose = {}
-        for option in ("application_id", "session_context"):
-            value = user.get(option)
-            purpose[option] = params[option] if value is None else value
-            if purpose[option] == "":
+        opens = {}
+        for option in PURPOSE_OPTIONS:
+            value = opens[option] = params[option] if user.get(option) is None else user[option]
+            if value == "":
                 raise InvalidOption(f"{option} of {quote(user['user_id'])} is empty: leave it out, or give it a value.")
-            if purpose[option] is not None and not is_text(purpose[option]):
+            if value is not None and not is_text(value):
                 raise InvalidOption(
-                    f"{option} of {quote(user['user_id'])} is {quote(purpose[option])}, which is no text of Unicode: "
-                    "correct it."
+                    f"{option} of {quote(user['user_id'])} is {quote(value)}, which has an unpaired surrogate: correct "
+                    "it."
                 )
-        appstream_limits.validate_user_id(user["user_id"])
-        request = Request(user["user_id"], **purpose)
-        if request in entries:
+        validation.validate_user_id(user["user_id"])
+        row = Row.build("user_id", user, build_purpose(**opens), **opens)
+        first = numbers.setdefault((row.holder, row.purpose), number)
+        if first != number:
             raise InvalidOption(
-                f"Entries {entries[request]} and {number} of users are both {request.user_id!r}, with the same "
-                "application_id and session_context: remove one, or give them different user ids."
+                f"Entries {first} and {number} of users are both {row.holder!r}, with the same application_id and "
+                "session_context: remove one, or give them different user ids."
             )
-        entries[request] = number
-    return list(entries)
+        rows.append(row)
+    return rows
 
 
 def build_policy(params: dict[str, Any]) -> ReusePolicy:
-    """How long the URLs must be good, checked.
+    """Return how long the URLs must be valid.
 
     Raises:
-        InvalidOption: naming the value.
+        InvalidOption: Names the value.
     """
     if params["valid_until"] is not None:
         valid_until = parse_timestamp("valid_until", params["valid_until"])
-        return ReusePolicy(
-            appstream_limits.MAX_VALIDITY, valid_until=valid_until, min_remaining=params["min_remaining"]
-        )
-    validity = appstream_limits.DEFAULT_VALIDITY if params["validity"] is None else params["validity"]
-    appstream_limits.validate_validity(validity)
-    return ReusePolicy(appstream_limits.MAX_VALIDITY, validity=validity, min_remaining=params["min_remaining"])
+        return ReusePolicy(validation.MAX_VALIDITY, valid_until=valid_until, min_remaining=params["min_remaining"])
+    validity = validation.DEFAULT_VALIDITY if params["validity"] is None else params["validity"]
+    validation.validate_validity(validity)
+    return ReusePolicy(validation.MAX_VALIDITY, validity=validity, min_remaining=params["min_remaining"])
 
 
 def describe_target(module: LabstreamAWSModule, client: Any) -> appstream.Target:
-    """The stack and fleet, looked up; to issue URLs for them also checked. Their names go into the result.
+    """Return the stack and fleet; to issue URLs for them, also check them.
 
     Raises:
-        AnsibleAppStreamError: a call failed.
-        NotReady: nothing can be streamed from them.
+        AnsibleAppStreamError: A call failed.
+        NotReady: Nothing can be streamed from them.
     """
     target = appstream.Target.look_up(client, module.params["stack_name"], module.params["fleet_name"])
     if module.params["state"] == "present":
@@ -461,120 +502,103 @@ def describe_target(module: LabstreamAWSModule, client: Any) -> appstream.Target
     elif target.stack is None and target.fleet is None:
         account, partition = get_aws_account_info(module)
         target = target.in_account(account, partition)
-    module.result.update(
-        stack_arn=target.stack_arn,
-        fleet_arn=target.fleet_arn,
-        region=target.region,
-        scope=f"appstream|{endpoint_host(client)}|{target.stack_arn}|{target.fleet_arn}",
-    )
     return target
 
 
-def present(
-    module: LabstreamAWSModule,
-    client: Any,
-    clock: ServiceClock,
-    store: LeaseStore,
-    requests: list[Request],
-    need: ReusePolicy,
-) -> None:
-    """Give every request its URL."""
-    target = describe_target(module, client)
-    need.validity_at(clock.now())  # refuses a moment that has passed, in check mode too
-    by_key = {request.key(module.result["scope"]): request for request in requests}
+def build_issuer(task: LeaseTask, client: Any, target: appstream.Target, policy: ReusePolicy) -> UrlIssuer:
+    """Return what issues the URLs of the task."""
+    params = task.module.params
 
     def issue(key: LeaseKey) -> Lease:
-        now = clock.now()
+        row, now = task.rows[key], task.now()
         url, expires = appstream.create_streaming_url(
             client,
             StackName=target.stack_name,
             FleetName=target.fleet_name,
-            Validity=need.validity_at(now),
-            **by_key[key].parameters,
+            Validity=policy.validity_at(now),
+            **build_parameters(row),
         )
-        return Lease.of_url(key, url, issued=now, expires=expires, validity=need.validity, lab=module.params["lab"])
+        return Lease(
+            key=key,
+            grant=UrlGrant.build(url),
+            issued=now,
+            expires=expires,
+            purpose=row.purpose,
+            validity=policy.validity,
+            lab=params["lab"],
+        )
 
-    issuer = UrlIssuer(
-        store=store,
+    return UrlIssuer(
+        store=task.store,
         issue=issue,
-        now=clock.now,
-        need=need,
+        now=task.now,
+        policy=policy,
         not_before=target.created,
-        concurrency=module.params["concurrency"],
-        force=module.params["force"],
-    )
-    existing = store.read(by_key.keys(), now=clock.now())
-    outcomes = issuer.hand_out(list(by_key), existing, module.check_mode)
-
-    failed = any(outcome.failure for outcome in outcomes)
-    show_urls = module.params["return_urls"] and not failed
-    entries = [build_entry(by_key[outcome.key], outcome) for outcome in outcomes]
-    renew_before = need.renew_before([outcome.lease for outcome in outcomes if outcome.lease])
-    end_present(
-        module,
-        outcomes,
-        streaming_urls=[
-            dict(entry, streaming_url=outcome.lease.url if show_urls and outcome.lease else None)
-            for entry, outcome in zip(entries, outcomes, strict=True)
-        ],
-        failures=[
-            dict(asdict(by_key[outcome.key]), **outcome.failure._asdict()) for outcome in outcomes if outcome.failure
-        ],
-        renew_before=renew_before and to_iso8601(renew_before),
-        ansible_facts={FACT: by_user_id(entries)},
-    )
-    if renew_before:
-        module.warn(
-            f"valid_until is more than 7 days off, and no URL lasts that long: run again within the last day before "
-            f"{to_iso8601(renew_before)}, or once valid_until is less than 7 days off."
-        )
-
-
-def absent(
-    module: LabstreamAWSModule, client: Any, clock: ServiceClock, store: LeaseStore, requests: list[Request]
-) -> None:
-    """Forget the leases of the requests, or of the lab if there are none."""
-    describe_target(module, client)
-    scope = module.result["scope"]
-    end_absent(module, clock, store, scope, {request.key(scope) for request in requests})
-
-
-def build_entry(request: Request, outcome: Outcome) -> dict[str, Any]:
-    """What a request got, without the URL."""
-    return dict(
-        asdict(request),
-        expires=to_iso8601(outcome.lease.expires) if outcome.lease else None,
-        issued=outcome.issued,
+        concurrency=params["concurrency"],
+        force=params["force"],
     )
 
 
-def by_user_id(entries: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """The entries of each user, of whom one may have several: one per application and session context."""
+def build_parameters(row: Row) -> dict[str, Any]:
+    """Return the parameters of CreateStreamingURL that are the row's."""
+    opens = {name: row.values[option] for option, name in PURPOSE_OPTIONS.items()}
+    return {"UserId": row.holder, **{name: value for name, value in opens.items() if value is not None}}
+
+
+def describe_outcome(outcome: Outcome) -> dict[str, Any]:
+    """Return what an entry of the result says of an outcome."""
+    lease = outcome.lease
+    return {URL: lease and lease.url, "expires": lease and to_iso8601(lease.expires)}
+
+
+def build_facts(entries: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Return the entries of each user, who may have several: one for each application and session context."""
     users: dict[str, list[dict[str, Any]]] = {}
     for entry in entries:
-        users.setdefault(entry["user_id"], []).append(entry)
+        users.setdefault(entry["user_id"], []).append(build_fact(entry, URL))
     return users
 
 
 def run(module: LabstreamAWSModule) -> None:
-    """Check the arguments before any call is made, then do what they ask for."""
-    params = module.params
-    appstream_limits.validate_name("stack_name", params["stack_name"])
-    appstream_limits.validate_name("fleet_name", params["fleet_name"])
-    validate_lease_arguments(params, WHO)
-    requests = parse_requests(params)
-    need = build_policy(params)
-    with open_lease_store(module, create=params["state"] == "present") as store:
-        client = build_client(module, appstream.SERVICE, params["concurrency"])
-        clock = ServiceClock(client)
-        if params["state"] == "present":
-            present(module, client, clock, store, requests, need)
-        else:
-            absent(module, client, clock, store, requests)
+    """Validate the arguments before any call is made, then issue or release."""
+    params, result = module.params, module.result
+    validation.validate_name("stack_name", params["stack_name"])
+    validation.validate_name("fleet_name", params["fleet_name"])
+    validate_lease_arguments(params, HOLDER_OPTIONS)
+    rows, policy = parse_rows(params), build_policy(params)
+    client = build_client(module, appstream.SERVICE, params["concurrency"])
+    now = ServiceClock(client).now
+    with open_lease_store(module, now=now, create=params["state"] == "present") as store:
+        target = describe_target(module, client)
+        arns = (str(target.stack_arn), str(target.fleet_arn))
+        scope = Scope(appstream.SERVICE, endpoint_host(client), arns).to_text()
+        result.update(stack_arn=arns[0], fleet_arn=arns[1], region=target.region, scope=scope)
+        task = LeaseTask(module, store, now, scope, rows)
+        if params["state"] == "absent":
+            leases = task.find_to_release()
+            result.update(changed=bool(leases))
+            result.update(task.release(leases))
+            return
+        policy.validity_at(now())  # Rejects a time that has passed, in check mode too.
+        outcomes = task.issue(build_issuer(task, client, target, policy))
+    shared, entries = task.build_result(outcomes, describe_outcome, URL)
+    renew_before = policy.renew_before(outcome.lease for outcome in outcomes if outcome.lease)
+    result.update(
+        shared,
+        streaming_urls=entries,
+        renew_before=renew_before and to_iso8601(renew_before),
+        ansible_facts={FACT: build_facts(entries)},
+    )
+    task.finish(outcomes)
+    if renew_before:
+        module.warn(
+            f"valid_until is more than 7 days away, and no URL lasts that long: run again within the last day before "
+            f"{to_iso8601(renew_before)}, or when valid_until is less than 7 days away."
+        )
 
 
 def main() -> None:
-    """The module."""
+    """Run the module."""
     module = LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(
@@ -586,8 +610,8 @@ def main() -> None:
                 elements="dict",
                 options=dict(
                     user_id=dict(type="str", required=True),
-                    application_id=dict(type="str"),
-                    session_context=dict(type="str"),
+                    **{option: dict(type="str") for option in PURPOSE_OPTIONS},
+                    **identity_argument_spec(),
                 ),
             ),
             application_id=dict(type="str"),
@@ -596,8 +620,11 @@ def main() -> None:
             valid_until=dict(type="str"),
             **lease_argument_spec(),
         ),
-        mutually_exclusive=[WHO, ("validity", "valid_until")],
-        required_if=[("state", "present", WHO, True), ("state", "absent", (*WHO, "lab"), True)],
+        mutually_exclusive=[HOLDER_OPTIONS, ("validity", "valid_until")],
+        required_if=[
+            ("state", "present", HOLDER_OPTIONS, True),
+            ("state", "absent", (*HOLDER_OPTIONS, "lab"), True),
+        ],
         supports_check_mode=True,
     )
     module.run(run)

@@ -8,21 +8,21 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: nimble_session_stream
 version_added: 0.1.0
-short_description: Give sessions of Nimble Studio (closed by AWS) streams with URLs
+short_description: Create streams for Nimble Studio sessions (API closed by AWS)
 description:
   - AWS has closed the API of Nimble Studio. Cloud studios ended in June 2024, and the AWS SDKs dropped their clients in
-    October 2024. So this module is of use only with another endpoint that speaks the API, given in O(endpoint_url). It
-    brings the description of the service along, so any current boto3 will do.
-  - For labs on AWS, use M(labstream.aws.appstream_streaming_url). A class moves there by giving each learner a user id
+    October 2024. So this module is of use only with another endpoint that implements the API, given in O(endpoint_url).
+    It includes the description of the service, so any current boto3 can be used.
+  - For labs on AWS, use M(labstream.aws.appstream_streaming_url). A lab moves there by giving each learner a user id
     in place of a session, and O(labstream.aws.appstream_streaming_url#module:validity) in place of
     O(expiration_in_seconds).
   - Without O(endpoint_url), AWS's own endpoint is tried once, with a timeout of 5 seconds, before anything else.
-  - Gives one session, or the sessions of a whole class in one task, streams that a browser opens.
-  - The service creates a stream at every call and lists none. So this module remembers each stream as a lease in
-    O(lease_store), and reuses it as long as the service says that it is V(READY) and it is good enough. A second run
-    changes nothing. The lease holds the stream's id and no URL.
+  - Creates streams that a browser opens, for one session or for all sessions of a lab in one task.
+  - The service creates a stream at every call and lists none. So this module stores each stream as a lease in
+    O(lease_store), and reuses it as long as the service says that it is V(READY) and it is valid for the time asked
+    for. A second run changes nothing. The lease has the stream's id and no URL.
   - Before a stream is created, a random token is stored. A run that was interrupted, or that runs beside another, uses
-    the same token, and the service then gives it the same stream.
+    the same token, and the service then returns the same stream.
 author:
   - labstream.aws contributors (@labstream)
 options:
@@ -33,53 +33,80 @@ options:
     required: true
   session_id:
     description:
-      - The one session to serve.
-      - Mutually exclusive with O(session_ids). One of them is required, unless O(state=absent) and O(lab) is set.
+      - The id of a single session.
+      - Mutually exclusive with O(session_ids) and O(sessions). One of them is required, unless O(state=absent) and
+        O(lab) is set.
     type: str
   session_ids:
     description:
-      - The sessions to serve, as many as you like. This is much faster than a loop over the module.
-      - Mutually exclusive with O(session_id).
+      - The ids of the sessions, as many as you like. This is much faster than a loop over the module.
+      - Mutually exclusive with O(session_id) and O(sessions).
     type: list
     elements: str
+  sessions:
+    description:
+      - The sessions, as O(session_ids), with what identifies their learners.
+      - Mutually exclusive with O(session_id) and O(session_ids).
+    type: list
+    elements: dict
+    suboptions:
+      session_id:
+        description:
+          - The id of the session.
+        type: str
+        required: true
+      id:
+        description:
+          - What identifies the learner in your roster, returned unchanged. It is not sent to the service and not
+            stored.
+        type: str
+      name:
+        description:
+          - The learner's name, returned unchanged. It is not sent to the service and not stored.
+        type: str
+      email:
+        description:
+          - The learner's e-mail address, returned unchanged. It is not sent to the service and not stored.
+        type: str
   expiration_in_seconds:
     description:
-      - For how many seconds a stream works after it was created, from 60 to 3600.
-      - A lease of a stream that was created for another time is not reused.
+      - The number of seconds that a stream is valid after it was created, from 60 to 3600.
+      - A lease of a stream that was created with another value is not reused.
     type: int
     default: 3600
   client_token:
     description:
       - The token to create the stream with, 1 to 64 printable ASCII characters. By default it is random.
-      - The service gives the same stream for the same token, also one that was forgotten. So give another token once
-        that stream is gone, or is not to be used any more.
-      - A lease that is current is reused, whatever its token was.
+      - The service returns the same stream for the same token, also one that was released. So give another token once
+        that stream no longer exists, or is not to be used any more.
+      - A reusable lease is reused, whatever its token was.
       - Only with O(session_id), and not with O(force=true).
     type: str
   wait:
     description:
-      - Whether to wait until each stream is V(READY). Only then has it a URL.
-      - With V(false), a new stream is returned as it is, which is usually V(CREATE_IN_PROGRESS). The next run goes on
+      - Whether to wait until each stream is V(READY). Only then does it have a URL.
+      - With V(false), a new stream is returned as it is, which is usually V(CREATE_IN_PROGRESS). The next run continues
         with the same stream.
     type: bool
     default: true
   wait_timeout:
     description:
-      - For how many seconds to wait for each stream, from 1 to 3600, counted from when it was created or found.
-      - A stream that is not V(READY) by then makes the task fail. It is remembered, and the next run waits on for it.
+      - The number of seconds to wait for each stream, from 1 to 3600, counted from when it was created or found.
+      - A stream that is not V(READY) by then makes the task fail. It is stored, and the next run continues to wait for
+        it.
     type: int
     default: 150
   min_remaining:
     description:
-      - A lease is reused only if its stream works for at least this many seconds more. By default a tenth of
+      - A lease is reused only if its stream is valid for at least this many more seconds. By default a tenth of
         O(expiration_in_seconds). Must be less than O(expiration_in_seconds).
     type: int
 attributes:
   check_mode:
     support: full
     details:
-      - Everything but creating and remembering is done. A session without a current lease is looked up, and fails
-        unless it is V(READY), as it would if the stream were created. What is not known yet is V(null) in RV(streams).
+      - Everything but creating and storing is done. A session without a reusable lease is described, and fails unless
+        it is V(READY), as it would if the stream were created. What is not known yet is V(null) in RV(streams).
   diff_mode:
     support: full
     details:
@@ -109,26 +136,28 @@ extends_documentation_fragment:
 EXAMPLES = r"""
 # Note: These examples set neither authentication details nor the region, see the AWS Guide for details.
 
-- name: Give the sessions of a class their streams
+- name: Create streams for the sessions of a lab
   labstream.aws.nimble_session_stream:
     endpoint_url: https://studio.example.org
     studio_id: us-west-2-example
-    session_ids:
-      - session-anna
-      - session-ben
+    sessions:
+      - session_id: session-anna
+        email: anna@example.org
+      - session_id: session-ben
+        email: ben@example.org
     lab: painting-2026-11-21
   register: lab_streams
   no_log: true # the URL of a stream is a password
 
 - name: Send each learner their URL
   community.general.mail:
-    to: "{{ item.owned_by }}@example.org"
+    to: "{{ item.email }}"
     subject: Your desktop for the next hour
     body: "It works until {{ item.expires_at }}: {{ item.url }}"
   loop: "{{ lab_streams.streams }}"
   no_log: true # the URL of a stream is a password
 
-- name: Begin to create streams, and show no URL
+- name: Begin to create streams without returning URLs
   labstream.aws.nimble_session_stream:
     endpoint_url: https://studio.example.org
     studio_id: us-west-2-example
@@ -136,7 +165,7 @@ EXAMPLES = r"""
     wait: false
     return_urls: false
 
-- name: One stream for each build of a pipeline
+- name: Create one stream for each build of a pipeline
   labstream.aws.nimble_session_stream:
     endpoint_url: https://studio.example.org
     studio_id: us-west-2-example
@@ -146,7 +175,7 @@ EXAMPLES = r"""
   register: stream
   no_log: true # the URL of a stream is a password
 
-- name: Forget all streams of a class
+- name: Release all streams of a lab
   labstream.aws.nimble_session_stream:
     endpoint_url: https://studio.example.org
     studio_id: us-west-2-example
@@ -157,13 +186,28 @@ EXAMPLES = r"""
 RETURN = r"""
 streams:
   description:
-    - What each session got, in the order in which they were asked for. Empty with O(state=absent).
-    - In a failed result every URL is V(null). What was created is remembered, unless O(lease_store=none), and the next
-      run returns it.
+    - The streams, in the order in which they were asked for. Empty with O(state=absent).
+    - In a failed result every URL is V(null). What was created is stored, unless O(lease_store=none), and the next run
+      returns it.
   returned: always
   type: list
   elements: dict
   contains:
+    id:
+      description: The O(sessions[].id) that was given. V(null) if none.
+      type: str
+      returned: always
+      sample: "4711"
+    name:
+      description: The O(sessions[].name) that was given. V(null) if none.
+      type: str
+      returned: always
+      sample: Anna Example
+    email:
+      description: The O(sessions[].email) that was given. V(null) if none.
+      type: str
+      returned: always
+      sample: anna@example.org
     session_id:
       description: The session.
       type: str
@@ -175,7 +219,7 @@ streams:
       returned: always
       sample: stream-0123456789
     state:
-      description: What the service said last of the stream. V(null) if there is none.
+      description: The last state that the service returned of the stream. V(null) if there is none.
       type: str
       returned: always
       sample: READY
@@ -187,7 +231,7 @@ streams:
     url:
       description:
         - The stream's URL. It is a password.
-        - V(null) if the stream is not V(READY), and wherever O(return_urls=false) or the task failed.
+        - V(null) if the stream is not V(READY), and always if O(return_urls=false) or the task failed.
       type: str
       returned: always
       sample: https://studio.example.org/authenticate?parameters=EXAMPLE
@@ -197,12 +241,12 @@ streams:
       returned: always
       sample: "2026-11-21T15:00:00Z"
     created_by:
-      description: Who created the stream, as the service says it. V(null) if it does not, or there is no stream.
+      description: Who created the stream. V(null) if the service does not say, or there is no stream.
       type: str
       returned: always
       sample: arn:aws:iam::123456789012:user/instructor
     expires_at:
-      description: Until when the stream's URL works, in UTC. V(null) if there is none.
+      description: When the stream expires, in UTC. V(null) if there is none.
       type: str
       returned: always
       sample: "2026-11-21T16:00:00Z"
@@ -216,12 +260,34 @@ streams:
       type: bool
       returned: always
       sample: true
+    lease:
+      description:
+        - The key of the lease, the same in every run. M(labstream.aws.streaming_handout) finds the stream by it.
+        - It is opaque.
+      type: str
+      returned: always
+      sample: lease1.WyJuaW1ibGV8RVhBTVBMRSIsInNlc3Npb24tYW5uYSIsIiJd
 failures:
   description: The sessions that got no stream, and why.
   returned: always
   type: list
   elements: dict
   contains:
+    id:
+      description: The O(sessions[].id) that was given. V(null) if none.
+      type: str
+      returned: always
+      sample: "4712"
+    name:
+      description: The O(sessions[].name) that was given. V(null) if none.
+      type: str
+      returned: always
+      sample: Ben Example
+    email:
+      description: The O(sessions[].email) that was given. V(null) if none.
+      type: str
+      returned: always
+      sample: ben@example.org
     session_id:
       description: The session.
       type: str
@@ -233,7 +299,7 @@ failures:
       returned: always
       sample: NotReady
     message:
-      description: One sentence.
+      description: The reason.
       type: str
       returned: always
       sample: "Session 'session-ben' does not exist in studio 'us-west-2-example': check both ids."
@@ -243,7 +309,7 @@ summary:
   type: dict
   contains:
     requested:
-      description: How many streams, or leases to forget, were asked for.
+      description: How many streams, or leases to release, were asked for.
       type: int
       returned: always
       sample: 30
@@ -262,20 +328,20 @@ summary:
       type: int
       returned: always
       sample: 1
-    forgotten:
-      description: How many leases were forgotten, or would be in check mode.
+    released:
+      description: How many leases were released, or would be in check mode.
       type: int
       returned: always
       sample: 0
     earliest_expiry:
-      description: When the first of the streams expires, in UTC.
+      description: When the first of the streams expires, in UTC. V(null) if there is none.
       type: str
       returned: always
       sample: "2026-11-21T16:00:00Z"
 studio_arn:
   description:
-    - The studio's ARN. V(null) if the task failed before it was known, or if the studio is gone and nothing is
-      remembered of it.
+    - The studio's ARN. V(null) if the task failed before it was known, or if the studio no longer exists and
+      nothing is stored of it.
   returned: always
   type: str
   sample: arn:aws:nimble:us-west-2:123456789012:studio/us-west-2-example
@@ -286,7 +352,7 @@ region:
   sample: us-west-2
 scope:
   description:
-    - The part of the lease store that holds the leases of this studio. V(null) as RV(studio_arn).
+    - The part of the lease store that has the leases of this studio. V(null) as RV(studio_arn).
   returned: always
   type: str
   sample: nimble|studio.example.org|arn:aws:nimble:us-west-2:123456789012:studio/us-west-2-example
@@ -296,7 +362,8 @@ ansible_facts:
   type: dict
   contains:
     nimble_session_streams:
-      description: The sessions of this task by their ids. An entry is one of RV(streams) without its URL.
+      description:
+        - The sessions of this task by their ids. An entry is one of RV(streams) without URL, id, name and email.
       type: dict
       returned: always
       sample:
@@ -305,6 +372,7 @@ ansible_facts:
           created_by: arn:aws:iam::123456789012:user/instructor
           expires_at: "2026-11-21T16:00:00Z"
           issued: true
+          lease: lease1.WyJuaW1ibGV8RVhBTVBMRSIsInNlc3Npb24tYW5uYSIsIiJd
           owned_by: anna
           session_id: session-anna
           state: READY
@@ -319,25 +387,32 @@ from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
     lease_argument_spec,
     validate_lease_arguments,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._client import ServiceClock, endpoint_host
+from ansible_collections.labstream.aws.plugins.module_utils._client import ServiceClock
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption
-from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import LeaseKey, ReusePolicy
-from ansible_collections.labstream.aws.plugins.module_utils._leases.module import end_absent, end_present
+from ansible_collections.labstream.aws.plugins.module_utils._leases.module import (
+    LeaseTask,
+    Row,
+    build_fact,
+    identity_argument_spec,
+)
 from ansible_collections.labstream.aws.plugins.module_utils._leases.resource_issuer import ResourceIssuer
+from ansible_collections.labstream.aws.plugins.module_utils._leases.reuse import ReusePolicy
 from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import Outcome
+from ansible_collections.labstream.aws.plugins.module_utils._leases.scope import Scope
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import LeaseStore
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import open_lease_store
 from ansible_collections.labstream.aws.plugins.module_utils._leases.summary import NO_SUMMARY
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 from ansible_collections.labstream.aws.plugins.module_utils._nimble import api as nimble
-from ansible_collections.labstream.aws.plugins.module_utils._nimble import validation as nimble_limits
+from ansible_collections.labstream.aws.plugins.module_utils._nimble import streams, validation
 from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
 
 FACT = "nimble_session_streams"
+URL = "url"
 MAX_WAIT = 3600
 
-# The options that say whom URLs are for.
-WHO = ("session_id", "session_ids")
+# The options that say which sessions get streams.
+HOLDER_OPTIONS = ("session_id", "session_ids", "sessions")
 
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False,
@@ -351,87 +426,73 @@ EMPTY_RESULT: dict[str, Any] = dict(
 )
 
 
-def sessions_of(params: dict[str, Any]) -> list[str]:
-    """The sessions that the arguments ask for, checked; none where a lab is to be forgotten.
+def parse_rows(params: dict[str, Any]) -> list[Row]:
+    """Return the sessions that the arguments ask for; none where a lab is to be released.
 
     Raises:
-        InvalidOption: naming the value.
+        InvalidOption: Names the value.
     """
-    nimble_limits.validate_id("studio_id", params["studio_id"])
+    validation.validate_id("studio_id", params["studio_id"])
     if params["session_id"] is not None:
-        nimble_limits.validate_id("session_id", params["session_id"])
-        return [params["session_id"]]
-    if params["session_ids"] is None:
-        return []
-    nimble_limits.validate_session_ids("session_ids", params["session_ids"])
-    return params["session_ids"]
+        validation.validate_id("session_id", params["session_id"])
+        return [Row.build("session_id", {"session_id": params["session_id"]})]
+    for option in ("session_ids", "sessions"):
+        if params[option] is not None:
+            sessions = [each if isinstance(each, dict) else {"session_id": each} for each in params[option]]
+            validation.validate_session_ids(option, [session["session_id"] for session in sessions])
+            return [Row.build("session_id", session) for session in sessions]
+    return []
 
 
 def build_policy(params: dict[str, Any]) -> ReusePolicy:
-    """How long the streams must be good, and how they are asked for, checked.
+    """Return how long the streams must be valid.
 
     Raises:
-        InvalidOption: naming the value.
+        InvalidOption: Names the value of this or of another option that says how streams are created.
     """
-    nimble_limits.validate_expiration(params["expiration_in_seconds"])
+    validation.validate_expiration(params["expiration_in_seconds"])
     if not 1 <= params["wait_timeout"] <= MAX_WAIT:
         raise InvalidOption(f"wait_timeout is {params['wait_timeout']}, but it must be from 1 to {MAX_WAIT} seconds.")
     if params["client_token"] is not None:
-        nimble_limits.validate_client_token(params["client_token"])
+        validation.validate_client_token(params["client_token"])
         if params["session_id"] is None:
             raise InvalidOption("client_token is only for session_id: give one session, or leave client_token out.")
         if params["force"]:
             raise InvalidOption(
-                "client_token and force=true contradict each other, since the service gives the same stream for the "
+                "client_token and force=true contradict each other, since the service returns the same stream for the "
                 "same token: leave one of them out."
             )
     return ReusePolicy(
-        nimble_limits.MAX_EXPIRATION,
+        validation.MAX_EXPIRATION,
         validity=params["expiration_in_seconds"],
         min_remaining=params["min_remaining"],
     )
 
 
-def scope_of(module: LabstreamAWSModule, client: Any, clock: ServiceClock, store: LeaseStore) -> str:
-    """The part of the lease store that is the studio's, which goes into the result; empty if nobody can tell any more.
+def find_scope(module: LabstreamAWSModule, client: Any, store: LeaseStore) -> Scope | None:
+    """Return the scope of the studio's leases; None if the studio was deleted and none of its leases are stored.
 
     Raises:
-        AnsibleNimbleError: the call failed.
-        NotReady: there is no such studio, but streams are asked for.
+        AnsibleNimbleError: The call failed.
+        NotReady: There is no such studio, but streams are asked for.
     """
-    studio_id, region = module.params["studio_id"], client.meta.region_name
-    module.result.update(region=region)
+    studio_id = module.params["studio_id"]
     arn = nimble.get_studio_arn(client, studio_id)
     if arn is not None:
-        scope = f"nimble|{endpoint_host(client)}|{arn}"
-    elif module.params["state"] == "present":
+        return streams.build_scope(client, arn)
+    if module.params["state"] == "present":
         raise nimble.missing_studio(client, studio_id)
-    else:
-        # The studio was deleted. If leases of it are left, their scope tells the account that nobody else knows.
-        begin, end = f"nimble|{endpoint_host(client)}|arn:", f":studio/{studio_id}"
-        left = {key.scope for key in store.find(None, now=clock.now())}
-        of_studio = [scope for scope in sorted(left) if scope.startswith(begin) and scope.endswith(end)]
-        scope = next((scope for scope in of_studio if f":nimble:{region}:" in scope), "")
-    module.result.update(studio_arn=scope.rpartition("|")[2] or None, scope=scope or None)
-    return scope
+    return streams.find_deleted_studio(client, studio_id, store)
 
 
-def present(
-    module: LabstreamAWSModule,
-    client: Any,
-    clock: ServiceClock,
-    store: LeaseStore,
-    sessions: list[str],
-    need: ReusePolicy,
-) -> None:
-    """Give every session its stream."""
-    params = module.params
-    scope = scope_of(module, client, clock, store)
-    issuer = ResourceIssuer(
-        store=store,
-        service=nimble.StudioStreams(client, params["studio_id"], params["expiration_in_seconds"]),
-        now=clock.now,
-        need=need,
+def build_issuer(task: LeaseTask, client: Any, policy: ReusePolicy) -> ResourceIssuer:
+    """Return what creates the streams of the task."""
+    params = task.module.params
+    return ResourceIssuer(
+        store=task.store,
+        service=streams.StudioStreams(client, params["studio_id"], params["expiration_in_seconds"]),
+        now=task.now,
+        policy=policy,
         concurrency=params["concurrency"],
         wait=params["wait"],
         wait_timeout=params["wait_timeout"],
@@ -439,92 +500,77 @@ def present(
         force=params["force"],
         lab=params["lab"],
     )
-    keys = [build_key(scope, session_id) for session_id in sessions]
-    outcomes = issuer.hand_out(keys, store.read(keys, now=clock.now()), module.check_mode)
-
-    failed = any(outcome.failure for outcome in outcomes)
-    show_urls = params["return_urls"] and not failed
-    entries = [build_entry(outcome) for outcome in outcomes]
-    end_present(
-        module,
-        outcomes,
-        streams=[
-            dict(entry, url=outcome.stream.url if show_urls and outcome.stream else None)
-            for entry, outcome in zip(entries, outcomes, strict=True)
-        ],
-        failures=[
-            dict(session_id=outcome.key.seat, **outcome.failure._asdict()) for outcome in outcomes if outcome.failure
-        ],
-        ansible_facts={FACT: {entry["session_id"]: entry for entry in entries}},
-    )
 
 
-def absent(
-    module: LabstreamAWSModule, client: Any, clock: ServiceClock, store: LeaseStore, sessions: list[str]
-) -> None:
-    """Forget the leases of the sessions, or of the lab if there are none."""
-    scope = scope_of(module, client, clock, store)
-    end_absent(module, clock, store, scope, {build_key(scope, session_id) for session_id in sessions})
-
-
-def build_key(scope: str, session_id: str) -> LeaseKey:
-    """Where the session's lease is found. A stream opens its session, and has no other purpose."""
-    return LeaseKey(scope, session_id, purpose="")
-
-
-def build_entry(outcome: Outcome) -> dict[str, Any]:
-    """What a session got, without the URL."""
-    stream = outcome.stream
+def describe_outcome(outcome: Outcome) -> dict[str, Any]:
+    """Return what an entry of the result says of an outcome."""
+    stream = outcome.resource
     expires = (stream and stream.expires_at) or (outcome.lease and outcome.lease.expires)
     return dict(
-        session_id=outcome.key.seat,
         stream_id=stream and stream.stream_id,
         state=stream and stream.state,
         status_code=stream and stream.status_code,
+        url=stream and stream.url,
         created_at=to_text(stream and stream.created_at),
         created_by=stream and stream.created_by,
         expires_at=to_text(expires),
         owned_by=stream and stream.owned_by,
-        issued=outcome.issued,
     )
 
 
 def to_text(when: datetime | None) -> str | None:
-    """The moment as results tell it."""
+    """Return a timestamp for the result."""
     return to_iso8601(when) if when else None
 
 
 def run(module: LabstreamAWSModule) -> None:
-    """Check the arguments before any call is made, then do what they ask for."""
-    params = module.params
-    validate_lease_arguments(params, WHO)
-    sessions = sessions_of(params)
-    need = build_policy(params)
+    """Validate the arguments before any call is made, then create or release."""
+    params, result = module.params, module.result
+    validate_lease_arguments(params, HOLDER_OPTIONS)
+    rows, policy = parse_rows(params), build_policy(params)
     client = nimble.build_nimble_client(module, params["studio_id"], params["concurrency"])
-    clock = ServiceClock(client)
-    with open_lease_store(module, create=params["state"] == "present") as store:
-        if params["state"] == "present":
-            present(module, client, clock, store, sessions, need)
-        else:
-            absent(module, client, clock, store, sessions)
+    now = ServiceClock(client).now
+    with open_lease_store(module, now=now, create=params["state"] == "present") as store:
+        result.update(region=client.meta.region_name)
+        scope = find_scope(module, client, store)
+        result.update(studio_arn=scope and scope.arns[0], scope=scope and scope.to_text())
+        task = LeaseTask(module, store, now, scope.to_text() if scope else "", rows)
+        if params["state"] == "absent":
+            leases = task.find_to_release()
+            result.update(changed=bool(leases))
+            result.update(task.release(leases))
+            return
+        outcomes = task.issue(build_issuer(task, client, policy))
+    shared, entries = task.build_result(outcomes, describe_outcome, URL)
+    facts = {entry["session_id"]: build_fact(entry, URL) for entry in entries}
+    result.update(shared, streams=entries, ansible_facts={FACT: facts})
+    task.finish(outcomes)
 
 
 def main() -> None:
-    """The module."""
+    """Run the module."""
     module = LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(
             studio_id=dict(type="str", required=True),
             session_id=dict(type="str"),
             session_ids=dict(type="list", elements="str"),
+            sessions=dict(
+                type="list",
+                elements="dict",
+                options=dict(session_id=dict(type="str", required=True), **identity_argument_spec()),
+            ),
             expiration_in_seconds=dict(type="int", default=3600),
             client_token=dict(type="str", no_log=False),
             wait=dict(type="bool", default=True),
             wait_timeout=dict(type="int", default=150),
             **lease_argument_spec(),
         ),
-        mutually_exclusive=[WHO],
-        required_if=[("state", "present", WHO, True), ("state", "absent", (*WHO, "lab"), True)],
+        mutually_exclusive=[HOLDER_OPTIONS],
+        required_if=[
+            ("state", "present", HOLDER_OPTIONS, True),
+            ("state", "absent", (*HOLDER_OPTIONS, "lab"), True),
+        ],
         supports_check_mode=True,
     )
     module.run(run)

@@ -8,128 +8,133 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: streaming_handout
 version_added: 0.1.0
-short_description: Write the streaming URLs of a class for hand-out, to pages or to a file
+short_description: Write streaming URLs from the lease store to web pages and CSV files
 description:
-  - Reads the streaming URLs of the given seats from the lease store, and writes them for hand-out with mode 0600, as a
-    CSV file, as one web page per learner, or both. It also writes a table of all seats for the instructor.
-  - The store must be the one that the URLs were issued with. If that is a file, run this module on the same host and
-    as the same user. The options to connect to AWS are for a store in DynamoDB, and for seats of Nimble Studio.
-  - No URL passes through Ansible, so neither the task nor what it registers needs C(no_log), but with
+  - Reads the streaming URLs of the given seats from the lease store and writes them to files with mode 0600. These are
+    a CSV file, a web page for each learner, or both. It can also write an overview of all seats for the instructor.
+  - The lease store must be the one that the URLs were issued with. If that is a file, run this module on the same host
+    and as the same user. The connection options are for a store in DynamoDB, and for seats of Nimble Studio.
+  - No URL passes through Ansible. So neither the task nor its registered result needs C(no_log), unless
     O(return_pages=true).
-  - All files of a class are written in one task. A file is replaced in one step, and only if its content or its mode
-    changes.
+  - One task writes all files of a lab. A file is replaced atomically, and only if its content or its mode changes.
 author:
   - labstream.aws contributors (@labstream)
 options:
   state:
     description:
-      - V(present) writes the hand-outs.
-      - V(absent) ends the class. All pages of O(lab), also of learners who are not in O(seats), are replaced by one
-        that says so, since their addresses were mailed. O(dest) and O(links) are removed. O(overview) is written once
-        more. The leases are left alone.
+      - V(present) writes the handouts.
+      - V(absent) ends the lab. All pages of O(lab), including those of learners who are not in O(seats), are replaced
+        by one that says so, because learners have their addresses. O(urls_csv) and O(links_csv) are removed.
+        O(overview_html) is written once more. Leases are not changed.
     type: str
     choices: [present, absent]
     default: present
   seats:
     description:
       - The seats to write, in this order, such as those that the role P(labstream.aws.appstream_lab#role) publishes.
-      - Each is a dict with C(scope) and C(seat), and with C(application_id) and C(session_context) if the URL has them.
-        C(learner), C(name) and C(email) are copied to the files. Other keys are left alone.
-      - What identifies a learner, and with that the page, is C(learner), or C(seat) if that is missing. With a higher
-        C(generation), a whole number, the learner gets a page with another name, and the page before says so. It never
-        comes to life again. A seat with a lower generation, or with none, keeps the page that the learner has.
-      - The URLs of seats of Nimble Studio are never stored, so the service is asked for them. Such a seat needs its
-        C(studio_id), and O(region) and O(endpoint_url) must be those of the studio.
-      - With O(allow_missing=true), C(scope) and C(seat) may be missing too. What the learner's page showed before is
-        shown again.
-      - Required with O(state=present).
+        The entries of RV(labstream.aws.appstream_streaming_url#module:streaming_urls) and
+        RV(labstream.aws.nimble_session_stream#module:streams) can be given, too.
+      - Each seat is a dict with the keys C(lease) and, optionally, C(id), C(name), C(email) and C(generation). Other
+        keys are ignored.
+      - C(lease) says which lease the URL belongs to. It may be null in check mode only, for a URL that has not been
+        issued yet. With O(allow_missing=true), it may also be missing, as in a row of a roster. The page of such a
+        learner keeps showing the same lease as before.
+      - C(id) identifies the learner, and therefore the page. By default, it is the user id or session id of the lease.
+      - C(generation) is an integer. If it increases, the learner gets another page, and the previous one says so for
+        good. A seat with a lower generation, or without one, keeps the learner's current page.
+      - URLs of Nimble Studio are never stored, so they are requested from the service. O(region) and O(endpoint_url)
+        must be those of the studio.
+      - Required if O(state=present).
     type: list
     elements: dict
-  dest:
+  urls_csv:
     description:
-      - A CSV file with the URLs. Its folder must exist.
-      - Its columns are V(learner), V(name), V(email), V(seat), V(expires) and V(streaming_url).
-      - A cell that a spreadsheet would take for a formula gets an apostrophe in front.
-      - At least one of O(dest), O(pages) and O(overview) is required.
+      - The path of a CSV file for the URLs. Its folder must exist.
+      - Its columns are V(id), V(name), V(email), V(holder), V(expires) and V(streaming_url). The holder is the user id
+        or the session id.
+      - A cell that a spreadsheet would run as a formula gets an apostrophe in front.
+      - At least one of O(urls_csv), O(pages_dir) and O(overview_html) is required.
     type: path
-  pages:
+  pages_dir:
     description:
-      - A folder of this class alone, for one web page per learner. It is made with mode 0700 if it is missing. The
-        folder above it must exist. The other files must not be in it, since it is there to be published.
-      - A page has a button that opens the learner's URL, and tells until when it works. It needs no other file.
-      - Its name is a random one that nobody can guess. It is remembered in O(lease_store), so it stays the same for the
-        learner of this O(lab), on whatever host the task runs. So what is mailed to a learner is the address of the
-        page, and never a streaming URL.
+      - The path of a folder for the web pages of the learners. It must be for this lab only, since it is meant to be
+        published, so the other files cannot be in it. It is created with mode 0700 if it is missing; its parent folder
+        must exist.
+      - A page has a button that opens the learner's URL, and shows until when it works. It needs no other file.
+      - Its name is random and cannot be guessed. It is stored in O(lease_store), so it stays the same for each learner
+        of O(lab), whichever host the task runs on. Send learners the address of their page, never a streaming URL.
     type: path
-  overview:
+  overview_html:
     description:
-      - A web page for the instructor, with a table of the seats, what became of their URLs and until when they work. It
-        has no URL and no page's name in it.
-      - Learners of O(lab) whom an earlier task has written are in it too, after those of O(seats), without their names.
+      - The path of a web page for the instructor, with a table of all seats, and of the status and expiry of their
+        URLs. It contains neither URLs nor names of pages.
+      - Learners of O(lab) who were in an earlier task but are not in O(seats) are listed last, without their names.
     type: path
-  links:
+  links_csv:
     description:
-      - A CSV file of what to mail. Its columns are V(learner), V(name), V(email) and V(page), which is the address of
-        the page if O(base_url) is given, and its file's name otherwise. Its folder must exist.
-      - Requires O(pages).
+      - The path of a CSV file for sending learners the addresses of their pages. Its folder must exist.
+      - Its columns are V(id), V(name), V(email) and V(page). The latter is the address of the page if O(base_url) is
+        given, and the name of its file otherwise.
+      - Requires O(pages_dir).
     type: path
   base_url:
     description:
-      - The address at which the folder O(pages) is published, such as V(https://labs.example.org/cad).
+      - The URL that O(pages_dir) is published at, such as V(https://labs.example.org/cad).
     type: str
   return_pages:
     description:
-      - Whether the result has the names of the pages. Whoever knows one gets to the URL, so set C(no_log) on the task.
+      - Whether to return the addresses of the pages. Whoever knows an address can open the learner's lab, so set
+        C(no_log) on the task.
     type: bool
     default: false
   lab:
     description:
-      - The name of the class, as the URLs were issued for. Required with O(pages), with O(overview) and with
-        O(state=absent).
+      - The name of the lab, as given when the URLs were issued.
+      - Required if O(pages_dir) or O(overview_html) is given, and if O(state=absent).
     type: str
   title:
     description:
-      - The title of the pages. By default O(lab).
+      - The title of the pages. By default, it is O(lab).
     type: str
   contact:
     description:
-      - Whom learners ask for help, as the pages say it. By default V(your instructor).
+      - Whom the pages tell learners to ask for help. By default, it is V(your instructor).
     type: str
   starts_at:
     description:
-      - When the class starts, for the pages to tell, as ISO 8601 with an offset from UTC.
+      - When the lab starts, for the pages to show, as an ISO 8601 timestamp with an offset from UTC.
     type: str
   ends_at:
     description:
-      - When the class ends, for the pages to tell, as ISO 8601 with an offset from UTC.
+      - When the lab ends, for the pages to show, as an ISO 8601 timestamp with an offset from UTC.
     type: str
   allow_missing:
     description:
-      - Whether seats may have no URL. Their pages then say that the lab is not ready yet, and when the class starts,
-        and look for the URL by themselves. So pages can be made, and their addresses mailed, days ahead.
-      - Otherwise the task fails if a seat has none, and writes nothing.
+      - Whether seats may have no URL yet. Their pages then say that the lab is not ready and when it starts, and show
+        the button as soon as there is a URL. So pages can be created, and their addresses sent, days ahead.
+      - Otherwise, the task fails if a seat has no URL, and writes nothing.
     type: bool
     default: false
   purge:
     description:
-      - With O(state=absent), forget the names of the pages too. Else they are remembered for up to 150 days after the
-        class or the last task, whichever is later, and with them who the learners are.
+      - With O(state=absent), also remove the names of the pages from the lease store. Otherwise they, and the ids of
+        the learners, are kept for up to 150 days after the lab or the last task, whichever is later.
     type: bool
     default: false
 attributes:
   check_mode:
     support: full
     details:
-      - A seat whose URL would have been issued before this task is taken as one that changes a file.
-      - A learner's first page gets its name in the real run only.
+      - If a seat's URL would have been issued before this task, the task reports a change.
+      - A learner's first page gets its name in a real run only.
   diff_mode:
     support: none
     details:
-      - The files consist of URLs.
+      - The files contain URLs.
   idempotent:
     support: full
     details:
-      - A URL that has expired since changes the O(overview).
+      - A URL that has expired since the last run changes O(overview_html).
 seealso:
   - module: labstream.aws.appstream_streaming_url
   - module: labstream.aws.nimble_session_stream
@@ -143,51 +148,51 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Give the class its URLs
+- name: Issue the URLs of a lab
   ansible.builtin.include_role:
     name: labstream.aws.appstream_lab
 
-- name: Write them to a file for the instructor
+- name: Write the URLs to a file for the instructor
   labstream.aws.streaming_handout:
-    dest: /srv/labs/cad-2026-11-21.csv
+    urls_csv: /srv/labs/cad-2026-11-21.csv
     seats: "{{ appstream_lab_seats }}"
 
-- name: Write a page for each learner, and what to mail
+- name: Write a page for each learner, and a list of their addresses
   labstream.aws.streaming_handout:
     lab: cad-2026-11-21
     title: Computer-aided design
     starts_at: "2026-11-21T13:00:00+01:00"
     ends_at: "2026-11-21T17:00:00+01:00"
-    pages: /srv/labs/cad-2026-11-21
+    pages_dir: /srv/labs/cad-2026-11-21
     base_url: https://labs.example.org/cad-2026-11-21
-    links: /srv/labs/cad-2026-11-21-links.csv
-    overview: /srv/labs/cad-2026-11-21.html
+    links_csv: /srv/labs/cad-2026-11-21-links.csv
+    overview_html: /srv/labs/cad-2026-11-21.html
     seats: "{{ appstream_lab_seats }}"
 
-- name: Make the pages days ahead, of the roster alone
+- name: Write the pages days ahead, from the roster alone
   labstream.aws.streaming_handout:
     lab: cad-2026-11-21
     starts_at: "2026-11-21T13:00:00+01:00"
-    pages: /srv/labs/cad-2026-11-21
+    pages_dir: /srv/labs/cad-2026-11-21
     allow_missing: true
     seats: "{{ lookup('ansible.builtin.file', 'participants.csv') | labstream.aws.roster }}"
 
-- name: Have all pages say that the class has ended
+- name: End the lab
   labstream.aws.streaming_handout:
     lab: cad-2026-11-21
-    pages: /srv/labs/cad-2026-11-21
-    links: /srv/labs/cad-2026-11-21-links.csv
+    pages_dir: /srv/labs/cad-2026-11-21
+    links_csv: /srv/labs/cad-2026-11-21-links.csv
     state: absent
 """
 
 RETURN = r"""
-dest:
-  description: The CSV file. V(null) if none was asked for.
+urls_csv:
+  description: The absolute path of the CSV file. V(null) if O(urls_csv) is not given.
   returned: always
   type: str
   sample: /srv/labs/cad-2026-11-21.csv
 summary:
-  description: The task in numbers.
+  description: The numbers of seats and files.
   returned: always
   type: dict
   contains:
@@ -208,8 +213,8 @@ summary:
       sample: 32
 missing:
   description:
-    - The seats that have no URL in the lease store. If there is any, and not O(allow_missing=true), the task fails and
-      leaves the files alone.
+    - The user ids or session ids of the seats without a URL in the lease store, or the learners' ids if these are not
+      known. If there are any, the task fails and writes nothing, unless O(allow_missing=true).
   returned: always
   type: list
   elements: str
@@ -221,23 +226,22 @@ pages:
   type: list
   elements: dict
   contains:
-    learner:
-      description: What identifies the learner.
+    id:
+      description: The id of the learner.
       type: str
       sample: anna
     page:
       description:
-        - The address of the page, or the name of its file without O(base_url).
-        - V(null) in check mode if it has none yet.
+        - The address of the page, or the name of its file if O(base_url) is not given.
+        - V(null) in check mode if the learner has no page yet.
       type: str
       sample: https://labs.example.org/cad-2026-11-21/0f3d5c1b7a9e4826b1c0d2e4f6a8b9c7.html
 """
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace as replaced
 from datetime import datetime, timezone
 from typing import Any
 
@@ -249,14 +253,25 @@ from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
     validate_lab,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, quote
+from ansible_collections.labstream.aws.plugins.module_utils._failures import Failure, format_failures
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.files import (
     HandoutError,
     validate_path,
     write_files,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._handouts.handout import Handout, Seat, parse_seat
-from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages import LabClass, is_web_address
+from ansible_collections.labstream.aws.plugins.module_utils._handouts.handout import (
+    Handout,
+    Seat,
+    build_link,
+    parse_seat,
+)
+from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages import (
+    LabDetails,
+    StreamingLink,
+    is_web_url,
+)
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import Lease, LeaseKey
+from ansible_collections.labstream.aws.plugins.module_utils._leases.scope import Scope
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import CONCURRENCY, open_lease_store
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.api import (
@@ -266,62 +281,54 @@ from ansible_collections.labstream.aws.plugins.module_utils._nimble.api import (
 from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
 
 EMPTY_RESULT: dict[str, Any] = dict(
-    changed=False, dest=None, missing=[], summary=dict(requested=0, missing=0, written=0)
+    changed=False, missing=[], summary=dict(requested=0, missing=0, written=0), urls_csv=None
 )
-PATHS = ("dest", "links", "overview", "pages")
+PATHS = ("urls_csv", "links_csv", "overview_html", "pages_dir")
 
 
-def with_urls_of_streams(
-    module: LabstreamAWSModule, seats: Iterable[Seat], leases: Mapping[LeaseKey, Lease], now: datetime
-) -> dict[LeaseKey, Lease]:
-    """The leases, those of streams of Nimble Studio with the URLs that the service tells.
+def get_stream_links(
+    module: LabstreamAWSModule, leases: Sequence[Lease], now: datetime
+) -> dict[LeaseKey, StreamingLink | None]:
+    """Return the links that Nimble Studio has for those of the leases that are of streams; None for one without a URL.
 
     Raises:
-        LabstreamError: a seat has no studio, the options do not say how to connect, or a call failed.
+        LabstreamError: the options do not say how to connect, or a call failed.
     """
-    asked = {
-        seat.key: seat.told.get("studio_id")
-        for seat in seats
-        if seat.key and (lease := leases.get(seat.key)) and lease.stream_id and lease.is_valid_at(now)
-    }
-    if not asked:
-        return dict(leases)
-    for key, studio_id in asked.items():
-        if not isinstance(studio_id, str) or not studio_id:
-            raise InvalidOption(
-                f"Seat {quote(key.seat)} of Nimble Studio has no studio_id: pass on the seats as the role nimble_lab "
-                "publishes them."
-            )
-    client = build_nimble_client(module, str(next(iter(asked.values()))), CONCURRENCY)
+    streams = [lease for lease in leases if lease.resource_id]
+    if not streams:
+        return {}
+    studio_ids = {lease.key: Scope.parse(lease.key.scope).names[0] for lease in streams}
+    client = build_nimble_client(module, studio_ids[streams[0].key], CONCURRENCY)
 
-    def lease_of(key: LeaseKey) -> Lease:
-        lease = leases[key]
-        stream = get_streaming_session_stream(client, str(asked[key]), key.seat, str(lease.stream_id))
+    def get_link(lease: Lease) -> StreamingLink | None:
+        key = lease.key
+        stream = get_streaming_session_stream(client, studio_ids[key], key.holder, str(lease.resource_id))
         expires = (stream and stream.expires_at) or lease.expires
-        if stream is None or stream.url is None or expires <= now:
-            return replaced(lease, stream_id=None)
-        return replaced(lease, url=stream.url, expires=expires)
+        return build_link(key, stream.url, expires) if stream and stream.url and expires > now else None
 
     with ThreadPoolExecutor(CONCURRENCY) as executor:
-        return {**leases, **dict(zip(asked, executor.map(lease_of, asked), strict=True))}
+        return dict(zip(studio_ids, executor.map(get_link, streams), strict=True))
 
 
-def build_lab(params: Mapping[str, Any]) -> LabClass:
-    """What the pages tell of the class.
+def build_lab(params: Mapping[str, Any]) -> LabDetails:
+    """Return the details that the pages show.
 
     Raises:
-        InvalidOption: a moment is none, or the class ends before it starts.
+        InvalidOption: a timestamp is not valid, or the lab ends before it starts.
     """
-    starts, ends = (parse_timestamp(name, params[name]) if params[name] else None for name in ("starts_at", "ends_at"))
-    if starts and ends and ends <= starts:
+    starts_at, ends_at = (
+        parse_timestamp(name, params[name]) if params[name] else None for name in ("starts_at", "ends_at")
+    )
+    if starts_at and ends_at and ends_at <= starts_at:
         raise InvalidOption(
-            f"ends_at is {to_iso8601(ends)}, which is not after starts_at, {to_iso8601(starts)}: correct one of them."
+            f"ends_at is {to_iso8601(ends_at)}, which is not after starts_at, {to_iso8601(starts_at)}: correct one of "
+            "them."
         )
-    return LabClass(params["title"] or params["lab"] or "", starts, ends, params["contact"])
+    return LabDetails(params["title"] or params["lab"] or "", starts_at, ends_at, params["contact"])
 
 
 def validate_arguments(params: Mapping[str, Any], seats: Sequence[Seat]) -> None:
-    """Refuse what the argument spec cannot.
+    """Reject what the argument spec cannot.
 
     Raises:
         InvalidOption: naming the value.
@@ -329,37 +336,37 @@ def validate_arguments(params: Mapping[str, Any], seats: Sequence[Seat]) -> None
     base_url = params["base_url"]
     validate_lab(params["lab"])
     validate_given(params, ["seats" if params["state"] == "present" else "lab"])
-    validate_given(params, ["dest", "pages", "overview"])
-    if base_url is not None and not is_web_address(base_url):
+    validate_given(params, ["urls_csv", "pages_dir", "overview_html"])
+    if base_url is not None and not is_web_url(base_url):
         raise InvalidOption(
-            f"base_url is {quote(base_url)}, but it must be an address of the web: let it start with https:// or http://."
+            f"base_url is {quote(base_url)}, but it must be a URL that starts with https:// or http://."
         )
     if params["purge"] and params["state"] == "present":
         raise InvalidOption("purge is only for state=absent: set that too, or leave purge out.")
     validate_paths({option: os.path.abspath(params[option]) for option in PATHS if params[option]})
-    if not params["pages"] and not params["overview"]:
+    if not params["pages_dir"] and not params["overview_html"]:
         return
-    counts = Counter(seat.place.learner for seat in seats)
-    twice, count = next(iter(counts.most_common(1)), ("", 0))
+    counts = Counter(seat.learner_id for seat in seats)
+    learner_id, count = next(iter(counts.most_common(1)), ("", 0))
     if count > 1:
         raise InvalidOption(
-            f"Several seats are those of the learner {quote(twice)}, who has one page in a lab: give them to tasks of "
-            "their own, each with another lab."
+            f"Several seats belong to the learner {quote(learner_id)}, who has one page in a lab: write them in "
+            "separate tasks, each with another lab."
         )
 
 
 def validate_paths(paths: Mapping[str, str]) -> None:
-    """Refuse files in each other's place, or in the folder that is there to be published.
+    """Reject equal paths, and files in the folder that is meant to be published.
 
     Raises:
         InvalidOption: naming the option.
     """
-    taken: dict[str, str] = {}
+    options: dict[str, str] = {}
     for option, path in paths.items():
-        if path in taken:
-            raise InvalidOption(f"{option} and {taken[path]} are both {quote(path)}: name a place for each.")
-        taken[path] = option
-        if "pages" in paths and option != "pages" and path.startswith(os.path.join(paths["pages"], "")):
+        if path in options:
+            raise InvalidOption(f"{option} and {options[path]} are both {quote(path)}: give each its own path.")
+        options[path] = option
+        if "pages_dir" in paths and option != "pages_dir" and path.startswith(os.path.join(paths["pages_dir"], "")):
             raise InvalidOption(
                 f"{option} is {quote(path)}, in the folder of the pages, which learners can read once it is published: "
                 "name another folder."
@@ -367,79 +374,82 @@ def validate_paths(paths: Mapping[str, str]) -> None:
 
 
 def run(module: LabstreamAWSModule) -> None:
-    """Bring the files up to date.
+    """Write the files that are not up to date.
 
     Raises:
-        LabstreamError: an option is wrong, a seat is no seat or has no URL, the store or a file cannot be used.
+        LabstreamError: an option or a seat is not valid, a seat has no URL, the store or a file cannot be used.
     """
     params, result = module.params, module.result
     given = params["seats"] or []
     summary = dict(requested=len(given), missing=0, written=0)
-    result.update(dest=params["dest"] and os.path.abspath(params["dest"]), summary=summary)
+    result.update(urls_csv=params["urls_csv"] and os.path.abspath(params["urls_csv"]), summary=summary)
     validate_has_lease_store(params["lease_store"])
     is_present = params["state"] == "present"
-    # In check mode, an earlier task only predicted these.
-    foreseen = module.check_mode and any(seat.get("issued") and seat.get("expires") is None for seat in given)
-    foreseen = foreseen and is_present
-    may_lack_key = params["allow_missing"] or foreseen or not is_present
-    seats = [parse_seat(seat, may_lack_key=may_lack_key) for seat in given]
+    # In check mode, an earlier task only predicted the URLs of these.
+    is_predicted = (
+        is_present and module.check_mode and any(seat.get("issued") and not seat.get("expires") for seat in given)
+    )
+    may_lack_lease = params["allow_missing"] or is_predicted or not is_present
+    seats = [parse_seat(seat, may_lack_lease=may_lack_lease) for seat in given]
     validate_arguments(params, seats)
     for option in PATHS:
         if params[option]:
-            validate_path(os.path.abspath(params[option]), is_folder=option == "pages")
+            validate_path(os.path.abspath(params[option]), is_folder=option == "pages_dir")
     lab, now = build_lab(params), datetime.now(timezone.utc)
-    names_pages = is_present and bool(params["pages"] or params["overview"])
-    with open_lease_store(module, create=names_pages) as store:
+    names_pages = is_present and bool(params["pages_dir"] or params["overview_html"])
+    with open_lease_store(module, create=names_pages, now=lambda: now) as store:
         handout = Handout(params, lab, store, seats, now)
-        pages = handout.known
-        if foreseen:
+        records = handout.records
+        if is_predicted:
             result["changed"] = True
         else:
+            links: dict[LeaseKey, StreamingLink | None] = {}
             if is_present:
-                handout.leases = with_urls_of_streams(module, handout.seats, handout.leases, now)
-                reject_missing(module, handout.missing())
+                links |= handout.get_stored_links()
+                links |= get_stream_links(module, handout.get_valid_leases(), now)
+                result["missing"] = handout.find_missing(links)
+                summary["missing"] = len(result["missing"])
+                reject_missing(params, result["missing"])
             if names_pages:
-                pages = handout.remember(check_mode=module.check_mode)
-            for _file in write_files(handout.files(pages), check_mode=module.check_mode):
+                records = handout.remember(check_mode=module.check_mode)
+            for _file in write_files(handout.build_files(records, links), check_mode=module.check_mode):
                 summary["written"] += 1
                 result["changed"] = True
-        if params["purge"] and handout.known:
+        if params["purge"] and handout.records:
             result["changed"] = True
             if not module.check_mode:
                 handout.purge()
-    if params["return_pages"] and is_present and params["pages"]:
-        result["pages"] = handout.addresses(handout.known if module.check_mode else pages)
+    if params["return_pages"] and is_present and params["pages_dir"]:
+        result["pages"] = handout.get_pages(handout.records if module.check_mode else records)
 
 
-def reject_missing(module: LabstreamAWSModule, missing: list[str]) -> None:
-    """Tell the seats without a URL.
+def reject_missing(params: Mapping[str, Any], missing: Sequence[str]) -> None:
+    """Reject seats without a URL, unless they are allowed.
 
     Raises:
-        HandoutError: there are some, and there may be none.
+        HandoutError: naming them.
     """
-    summary = module.result["summary"]
-    module.result.update(missing=missing)
-    summary["missing"] = len(missing)
-    if missing and not module.params["allow_missing"]:
-        named = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
-        raise HandoutError(
-            f"The lease store {module.params['lease_store']} has no working URL for {len(missing)} of "
-            f"{summary['requested']} seats ({named}): issue them first, with this lease_store; if it is a file, on "
-            "this host and as this user."
+    if missing and not params["allow_missing"]:
+        reason = Failure(
+            HandoutError.code,
+            f"the lease store {params['lease_store']} has no valid URL: issue it first, with the same lease_store; if "
+            "that is a file, on this host and as this user",
         )
+        failures = format_failures([(name, reason) for name in missing])
+        raise HandoutError(f"{len(missing)} of {len(params['seats'])} seats have no URL: {failures}.")
 
 
 def main() -> None:
-    """The module."""
+    """Run the module."""
     module = LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(
             state=dict(type="str", choices=["present", "absent"], default="present"),
             seats=dict(type="list", elements="dict"),
-            dest=dict(type="path"),
-            pages=dict(type="path"),
-            overview=dict(type="path"),
-            links=dict(type="path"),
+            urls_csv=dict(type="path"),
+            pages_dir=dict(type="path"),
+            overview_html=dict(type="path"),
+            links_csv=dict(type="path"),
             base_url=dict(type="str"),
             return_pages=dict(type="bool", default=False),
             lab=dict(type="str"),
@@ -451,9 +461,9 @@ def main() -> None:
             purge=dict(type="bool", default=False),
             **store_argument_spec(),
         ),
-        required_one_of=[("dest", "pages", "overview")],
+        required_one_of=[("urls_csv", "pages_dir", "overview_html")],
         required_if=[("state", "present", ("seats",)), ("state", "absent", ("lab",))],
-        required_by=dict(pages=("lab",), overview=("lab",), links=("pages",)),
+        required_by=dict(pages_dir=("lab",), overview_html=("lab",), links_csv=("pages_dir",)),
         supports_check_mode=True,
     )
     module.run(run)

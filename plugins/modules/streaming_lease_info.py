@@ -8,25 +8,24 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: streaming_lease_info
 version_added: 0.1.0
-short_description: Look at the leases of streaming URLs
+short_description: Gather information about leases of streaming URLs
 description:
-  - Tells from the lease store who has a streaming URL, for what and until when. Nothing is issued.
-  - Given a URL, tells whose it is, also when it has expired or was forgotten. It is found by its SHA-256.
-  - Without options that select, all leases of the store are told. In DynamoDB, this and a search without O(scope)
+  - Returns from the lease store who has a streaming URL, for what and until when. Nothing is issued.
+  - Given a URL, returns whose it is, also when it has expired or was released. It is found by its SHA-256 hash.
+  - Without options that select, all leases of the store are returned. In DynamoDB, this and a search without O(scope)
     read the whole table.
-  - The names of hand-out pages, which the store remembers too, are not told.
-  - It asks neither AppStream nor Nimble Studio. What still works is judged by the clock of the host of this task.
+  - It calls neither AppStream nor Nimble Studio. Whether a URL still works is judged by the clock of the host that the
+    task runs on.
 author:
   - labstream.aws contributors (@labstream)
 options:
   scope:
     description:
-      - Only leases of this scope, as the modules that issue return it. It stands for a stack and fleet, or for a
-        studio.
+      - Only leases of this scope, as modules return it. It stands for a stack and fleet, or for a studio.
     type: str
-  seats:
+  holders:
     description:
-      - Only leases of these seats. A seat is a user id of AppStream or a session of Nimble Studio.
+      - Only leases of these holders. A holder is a user id of AppStream or a session of Nimble Studio.
     type: list
     elements: str
   lab:
@@ -35,11 +34,11 @@ options:
     type: str
   min_remaining:
     description:
-      - Only leases whose URL works for at least this many seconds more. V(1) leaves out all that do not work any more.
+      - Only leases whose URL works for at least this many more seconds. V(1) excludes all that do not work any more.
     type: int
   max_remaining:
     description:
-      - Only leases whose URL works for at most this many seconds more, such as those to be renewed soon.
+      - Only leases whose URL works for at most this many more seconds, such as those to be renewed soon.
     type: int
   streaming_url:
     description:
@@ -49,12 +48,12 @@ options:
     type: str
   url_sha256:
     description:
-      - Only the lease of the URL with this SHA-256, in hexadecimal.
+      - Only the lease of the URL with this SHA-256 hash, in hexadecimal.
       - Never give the URL itself here. That is what O(streaming_url) is for, which is kept out of logs.
     type: str
   return_urls:
     description:
-      - Whether the result carries the URLs that still work. A URL is a password, so set C(no_log) on the task then.
+      - Whether to return the URLs that still work. A URL is a password, so set C(no_log) on the task then.
     type: bool
     default: false
 attributes:
@@ -84,23 +83,23 @@ extends_documentation_fragment:
 EXAMPLES = r"""
 # Note: These examples set neither authentication details nor the region, see the AWS Guide for details.
 
-- name: Look who has a URL for the class that works for five minutes more
+- name: List who has a URL for the lab that works for five more minutes
   labstream.aws.streaming_lease_info:
     lease_store: dynamodb://labstream-leases
     lab: cad-2026-11-21
     min_remaining: 300
-  register: class_leases
+  register: lab_leases
 
-- name: Say whose URL was found in a chat
+- name: Find whose URL was posted in a chat
   labstream.aws.streaming_lease_info:
     streaming_url: "{{ found_url }}"
   register: found
-  # found.leases[0].seat is the learner
+  # found.leases[0].holder is the user id
 
-- name: Find all that is stored of a learner
+- name: Find all that is stored about a learner
   labstream.aws.streaming_lease_info:
-    seats: [anna]
-  register: of_anna
+    holders: [anna]
+  register: leases_of_anna
 
 - name: Remove it, on one stack and fleet
   labstream.aws.appstream_streaming_url:
@@ -113,11 +112,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 leases:
-  description: The leases, ordered by scope, seat and purpose.
+  description: The leases, ordered by scope, holder and purpose.
   returned: always
   type: list
   elements: dict
   contains:
+    lease:
+      description: The key of the lease, as the modules that issue return it.
+      type: str
+      returned: always
+      sample: lease1.WyJhcHBzdHJlYW18RVhBTVBMRSIsImFubmEiLCIiXQ
     provider:
       description: V(appstream) or V(nimble).
       type: str
@@ -129,8 +133,8 @@ leases:
       returned: always
       sample: >-
         appstream|appstream2.eu-central-1.amazonaws.com|arn:aws:appstream:eu-central-1:123456789012:stack/cad-course|arn:aws:appstream:eu-central-1:123456789012:fleet/cad-fleet
-    seat:
-      description: The user id, or the session of Nimble Studio.
+    holder:
+      description: The user id of AppStream, or the session of Nimble Studio.
       type: str
       returned: always
       sample: anna
@@ -140,7 +144,7 @@ leases:
       returned: always
       sample: Desktop
     session_context:
-      description: The session context that the URL carries. V(null) if none.
+      description: The session context of the URL. V(null) if none.
       type: str
       returned: always
       sample: unit-7
@@ -150,29 +154,30 @@ leases:
       returned: always
       sample: cad-2026-11-21
     issued:
-      description: When the URL was issued, in UTC; while RV(leases[].stream_id) is to come, when its creation began.
+      description:
+        - When the URL was issued, in UTC; while RV(leases[].stream_id) is not known yet, when its creation began.
       type: str
       returned: always
       sample: "2026-11-21T13:00:00Z"
     expires:
-      description: Until when the URL works, in UTC.
+      description: When the URL expires, in UTC.
       type: str
       returned: always
       sample: "2026-11-21T16:00:00Z"
     remaining:
       description:
-        - For how many seconds the URL works from now on. 0 if it has expired.
-        - A URL that was forgotten works until it expires, since the service cannot revoke it.
+        - How many more seconds the URL works. 0 if it has expired.
+        - A URL that was released works until it expires, since the service cannot revoke it.
       type: int
       returned: always
       sample: 9000
-    forgotten:
-      description: When the lease was forgotten, in UTC. V(null) if it was not.
+    released_at:
+      description: When the lease was released, in UTC. V(null) if it was not.
       type: str
       returned: always
       sample: null
     url_sha256:
-      description: The SHA-256 of the URL. V(null) for Nimble Studio.
+      description: The SHA-256 hash of the URL. V(null) for Nimble Studio.
       type: str
       returned: always
       sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
@@ -183,8 +188,8 @@ leases:
       sample: null
     streaming_url:
       description:
-        - The URL, with O(return_urls=true), if it still works and was not forgotten. It is a password.
-        - Else V(null), and always for Nimble Studio.
+        - The URL, with O(return_urls=true), if it still works and was not released. It is a password.
+        - Otherwise V(null), and always for Nimble Studio.
       type: str
       returned: always
       sample: null
@@ -203,13 +208,13 @@ summary:
       type: int
       returned: always
       sample: 28
-    forgotten:
-      description: How many of them were forgotten.
+    released:
+      description: How many of them were released.
       type: int
       returned: always
       sample: 1
     earliest_expiry:
-      description: When the first of those that still work stops working, in UTC. V(null) if none works.
+      description: When the first of those that still work expires, in UTC. V(null) if none works.
       type: str
       returned: always
       sample: "2026-11-21T16:00:00Z"
@@ -225,71 +230,72 @@ from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
     validate_has_lease_store,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, quote
-from ansible_collections.labstream.aws.plugins.module_utils._labs.learners import is_page
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import (
     Lease,
     is_key_part,
     parse_purpose,
-    url_sha256,
+    to_sha256,
 )
+from ansible_collections.labstream.aws.plugins.module_utils._leases.scope import Scope
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import open_lease_store
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
 
 EMPTY_RESULT: dict[str, Any] = dict(
-    changed=False, leases=[], summary=dict(leases=0, working=0, forgotten=0, earliest_expiry=None)
+    changed=False, leases=[], summary=dict(leases=0, working=0, released=0, earliest_expiry=None)
 )
 SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
-def remaining(lease: Lease, now: datetime) -> int:
-    """For how many seconds from ``now`` on the lease's URL works. That of an intent is still to be created."""
-    return 0 if lease.is_intent else max(0, int((lease.expires - now).total_seconds()))
+def get_remaining(lease: Lease, now: datetime) -> int:
+    """Return for how many seconds from ``now`` on the lease's URL works; 0 while its resource is to be created."""
+    return 0 if lease.is_pending else max(0, int((lease.expires - now).total_seconds()))
 
 
 def is_selected(lease: Lease, params: dict[str, Any], sha256: str | None, now: datetime) -> bool:
-    """Whether the options select the lease."""
-    least, most, left = params["min_remaining"], params["max_remaining"], remaining(lease, now)
+    """Return whether the options select the lease."""
+    least, most, remaining = params["min_remaining"], params["max_remaining"], get_remaining(lease, now)
     return (
-        (params["seats"] is None or lease.key.seat in params["seats"])
+        (params["holders"] is None or lease.key.holder in params["holders"])
         and (params["lab"] is None or lease.lab == params["lab"])
-        and (least is None or left >= least)
-        and (most is None or left <= most)
+        and (least is None or remaining >= least)
+        and (most is None or remaining <= most)
         and (sha256 is None or lease.url_sha256 == sha256)
     )
 
 
 def parse_sha256(params: dict[str, Any]) -> str | None:
-    """The hash of the URL that is looked for, None if any will do.
+    """Return the hash of the URL whose lease is asked for, None for any.
 
     Raises:
-        InvalidOption: what is given as a hash is none.
+        InvalidOption: What is given as a hash is not one.
     """
     url, sha256 = params["streaming_url"], params["url_sha256"]
     if url is not None:
         if not url.strip():
             raise InvalidOption("streaming_url is empty: give the URL, or leave it out.")
-        return url_sha256(url.strip())
+        return to_sha256(url.strip())
     if sha256 is None:
         return None
     if not SHA256.fullmatch(sha256.strip().lower()):
         # It is not quoted, since it may be the URL.
         raise InvalidOption(
-            "url_sha256 is no SHA-256: give its 64 hexadecimal digits, or give the URL itself as streaming_url."
+            "url_sha256 is not a SHA-256 hash: give its 64 hexadecimal digits, or give the URL itself as streaming_url."
         )
     return sha256.strip().lower()
 
 
 def validate_selection(params: dict[str, Any]) -> None:
-    """Refuse what no lease can meet.
+    """Reject what selects no lease.
 
     Raises:
-        InvalidOption: naming the values.
+        InvalidOption: Names the values.
     """
     scope = params["scope"]
     if scope is not None and not is_key_part("scope", scope):
         raise InvalidOption(
-            f"scope is {quote(scope)}, which is none: give the scope that a module has returned, or leave it out."
+            f"scope is {quote(scope)}, which is not a scope: give the scope that a module has returned, or leave it "
+            "out."
         )
     least, most = params["min_remaining"], params["max_remaining"]
     for option, value in (("min_remaining", least), ("max_remaining", most)):
@@ -300,31 +306,32 @@ def validate_selection(params: dict[str, Any]) -> None:
 
 
 def build_entry(lease: Lease, now: datetime, return_urls: bool) -> dict[str, Any]:
-    """A lease as the result tells it."""
+    """Return a lease for the result."""
     return dict(
-        provider=lease.key.scope.partition("|")[0],
+        lease=lease.key.to_text(),
+        provider=Scope.parse(lease.key.scope).provider,
         scope=lease.key.scope,
-        seat=lease.key.seat,
-        **parse_purpose(lease.key.purpose),
+        holder=lease.key.holder,
+        **parse_purpose(lease.purpose),
         lab=lease.lab,
         issued=to_iso8601(lease.issued),
         expires=to_iso8601(lease.expires),
-        remaining=remaining(lease, now),
-        forgotten=lease.forgotten and to_iso8601(lease.forgotten),
+        remaining=get_remaining(lease, now),
+        released_at=lease.released_at and to_iso8601(lease.released_at),
         url_sha256=lease.url_sha256,
-        stream_id=lease.stream_id,
+        stream_id=lease.resource_id,
         streaming_url=lease.url if return_urls else None,
     )
 
 
 def build_summary(leases: Sequence[Lease], now: datetime) -> dict[str, Any]:
-    """The leases in numbers."""
-    working = [lease for lease in leases if remaining(lease, now) > 0]
+    """Return the leases in numbers."""
+    working = [lease for lease in leases if get_remaining(lease, now) > 0]
     earliest_expiry = min((lease.expires for lease in working), default=None)
     return dict(
         leases=len(leases),
         working=len(working),
-        forgotten=sum(lease.forgotten is not None for lease in leases),
+        released=sum(lease.released_at is not None for lease in leases),
         earliest_expiry=earliest_expiry and to_iso8601(earliest_expiry),
     )
 
@@ -336,22 +343,21 @@ def run(module: LabstreamAWSModule) -> None:
     validate_selection(params)
     sha256 = parse_sha256(params)
     now = datetime.now(timezone.utc)
-    with open_lease_store(module, create=False) as store:
-        existing = store.find(params["scope"], now=now)
-    asked_for = (existing[key] for key in sorted(existing) if not is_page(key))
-    leases = [lease for lease in asked_for if is_selected(lease, params, sha256, now)]
+    with open_lease_store(module, now=lambda: now, create=False) as store:
+        existing = store.find(params["scope"])
+    leases = [existing[key] for key in sorted(existing) if is_selected(existing[key], params, sha256, now)]
     module.result.update(
         leases=[build_entry(lease, now, params["return_urls"]) for lease in leases], summary=build_summary(leases, now)
     )
 
 
 def main() -> None:
-    """The module."""
+    """Run the module."""
     module = LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(
             scope=dict(type="str"),
-            seats=dict(type="list", elements="str"),
+            holders=dict(type="list", elements="str"),
             lab=dict(type="str"),
             min_remaining=dict(type="int"),
             max_remaining=dict(type="int"),

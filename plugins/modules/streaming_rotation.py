@@ -8,12 +8,12 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: streaming_rotation
 version_added: 0.1.0
-short_description: Remember which learners of a class need another user id and page
+short_description: Rotate learners of a lab whose links have leaked
 description:
-  - A streaming URL cannot be revoked. When the wrong person has opened the link of a learner, the learner needs another
-    user id, so that nobody shares the session, and another page.
-  - This module counts and remembers in O(lease_store) how often that was, as the learner's generation. It calls neither
-    AppStream nor Nimble Studio. The filter P(labstream.aws.rotated_learners#filter) makes the user ids, and
+  - A streaming URL cannot be revoked. If a learner's link has leaked, the learner needs another user id, so that nobody
+    else can join the session, and another page.
+  - This module counts and stores in O(lease_store) how often that happened, as the learner's generation. It calls
+    neither AppStream nor Nimble Studio. The filter P(labstream.aws.rotated_learners#filter) makes the user ids, and
     M(labstream.aws.streaming_handout) the pages.
   - The role P(labstream.aws.appstream_lab#role) does all of it.
 author:
@@ -21,13 +21,13 @@ author:
 options:
   lab:
     description:
-      - The name of the class, as the URLs are issued for. A learner's generation is one of this class.
+      - The name of the lab, as URLs are issued for it. Generations are counted for each lab.
     type: str
     required: true
   rotate:
     description:
-      - What identifies the learners who get the next generation, as the hand-outs have it. By default, nobody does, and
-        it is only told who was given one before.
+      - The ids of the learners who get the next generation, as in the handouts. By default nobody does, and the
+        generations are only returned.
     type: list
     elements: str
     default: []
@@ -41,8 +41,8 @@ attributes:
     details:
       - Not with O(rotate). Each task gives those learners another generation, so give it once.
 notes:
-  - A generation is remembered for up to 150 days after the last task of this class, as the names of pages are, and
-    forgotten with them by O(labstream.aws.streaming_handout#module:purge).
+  - A generation is stored for up to 150 days after the last task of this lab, as the names of pages are, and removed
+    with them by O(labstream.aws.streaming_handout#module:purge).
 seealso:
   - module: labstream.aws.streaming_handout
   - plugin: labstream.aws.rotated_learners
@@ -59,17 +59,17 @@ extends_documentation_fragment:
 EXAMPLES = r"""
 # Note: These examples set neither authentication details nor the region, see the AWS Guide for details.
 
-- name: Remember that the wrong person had the link of a learner
+- name: Rotate a learner whose link has leaked
   labstream.aws.streaming_rotation:
     lab: cad-2026-11-21
     rotate: [anna@example.org]
 
-- name: Look who was given another user id before
+- name: Get the generations of the lab
   labstream.aws.streaming_rotation:
     lab: cad-2026-11-21
   register: rotation
 
-- name: Make the user ids of the class
+- name: Make the user ids of the lab
   ansible.builtin.set_fact:
     learners: "{{ lookup('ansible.builtin.file', 'participants.csv') | labstream.aws.roster
       | labstream.aws.rotated_learners(rotation.generations) }}"
@@ -78,7 +78,7 @@ EXAMPLES = r"""
 RETURN = r"""
 generations:
   description:
-    - The generation of each learner of the class who was ever given one, which is 1 or higher. All others have 0.
+    - The generation of each learner of the lab who was ever rotated, which is 1 or higher. All others have 0.
     - In check mode, as they would be.
   returned: always
   type: dict
@@ -101,8 +101,12 @@ from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
     validate_has_lease_store,
     validate_lab,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._handouts.handout import parse_seat
-from ansible_collections.labstream.aws.plugins.module_utils._labs.learners import find_pages, latest_places, rotate
+from ansible_collections.labstream.aws.plugins.module_utils._labs.learners import (
+    find_learners,
+    get_latest_keys,
+    rotate_learners,
+    validate_learner_id,
+)
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import NoLeaseStore
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import open_lease_store
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
@@ -111,32 +115,35 @@ EMPTY_RESULT: dict[str, Any] = dict(changed=False, generations={}, rotated=[])
 
 
 def run(module: LabstreamAWSModule) -> None:
-    """Count, and tell the generations.
+    """Rotate learners, and return the generations.
 
     Raises:
-        LabstreamError: an option is wrong, or the store cannot be used.
+        LabstreamError: An option is wrong, or the store cannot be used.
     """
     lab, result = module.params["lab"], module.result
     validate_lab(lab)
     validate_has_lease_store(module.params["lease_store"])
-    learners = [parse_seat(dict(learner=name), may_lack_key=True).place.learner for name in module.params["rotate"]]
-    learners = list(dict.fromkeys(learners))
+    learner_ids = list(dict.fromkeys(module.params["rotate"]))
+    for learner_id in learner_ids:
+        validate_learner_id(learner_id)
     now = datetime.now(timezone.utc)
-    with open_lease_store(module, create=bool(learners)) as store:
-        known = find_pages(store, lab, now=now)
-        if learners:
+    with open_lease_store(module, now=lambda: now, create=bool(learner_ids)) as store:
+        existing = find_learners(store, lab)
+        if learner_ids:
             store.check()
         writable = NoLeaseStore() if module.check_mode else store
-        generations = rotate(writable, lab, known, learners, now=now)
-    result.update(changed=bool(learners), generations=generations, rotated=learners)
+        generations = rotate_learners(writable, lab, existing, learner_ids, now)
+    result.update(changed=bool(learner_ids), generations=generations, rotated=learner_ids)
     if module._diff:
-        latest = latest_places(known)
-        before = {learner: latest[learner].generation if learner in latest else 0 for learner in generations}
+        latest = get_latest_keys(existing)
+        before = {
+            learner_id: latest[learner_id].generation if learner_id in latest else 0 for learner_id in generations
+        }
         result["diff"] = dict(before=before, after=generations)
 
 
 def main() -> None:
-    """The module."""
+    """Run the module."""
     module = LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(

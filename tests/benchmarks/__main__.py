@@ -15,16 +15,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tests.benchmarks import breakdown, handouts, issuing, machine, reusing, streams, throttling
+from tests.benchmarks import handouts, issuing, machine, reusing, streams, throttling
 from tests.benchmarks.goals import Goal, table_of_goals
 from tests.benchmarks.measuring import NEWEST, OLDEST, Bench
 from tests.benchmarks.sizes import FULL, SMALL, Sizes
 from tests.simulator.control import Simulator
 from tests.tables import Table, write
 
-ROOMS = {
-    room.__name__.rpartition(".")[2]: room for room in (issuing, reusing, throttling, handouts, breakdown, streams)
-}
+ROOMS = {room.__name__.rpartition(".")[2]: room for room in (issuing, reusing, throttling, handouts, streams)}
 # Those that have goals.
 JUDGED = ("issuing", "reusing", "throttling", "handouts")
 # Tables about all rooms.

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hand-outs of a class: a page for each learner, the lists and the overview, in one task."""
+"""Handouts of a lab: a page for each learner, the lists and the overview, in one task."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LONGEST = 3
 
 
 class Writing:
-    """The task that writes the hand-outs of a class, which has its URLs."""
+    """The task that writes the handouts of a lab that has its URLs."""
 
     def __init__(self, bench: Bench, learners: int) -> None:
         bench.lab()
@@ -24,31 +24,30 @@ class Writing:
         self._home = bench.home()
         issued = bench.module(our_task(learners, return_urls=False), self._home)
         self._seats = [
-            {"learner": entry["user_id"], "name": "A Learner", "seat": entry["user_id"], "scope": issued["scope"]}
-            for entry in issued["streaming_urls"]
+            {"id": entry["user_id"], "name": "A Learner", "lease": entry["lease"]} for entry in issued["streaming_urls"]
         ]
         self._folder = self._home
         # Files, in each round.
         self.written: dict[str, list[int]] = {EMPTY: [0], FIRST: [], AGAIN: []}
 
     def first(self) -> Measured:
-        """Into an empty folder, under the name of another class."""
+        """Write into an empty folder, for another lab."""
         self._folder = self._bench.home()
         return self._write(FIRST)
 
     def again(self) -> Measured:
-        """Into the folder of the first run."""
+        """Write into the folder of the first run."""
         return self._write(AGAIN)
 
     def _write(self, name: str) -> Measured:
         before, folder = self._files(), self._folder
         arguments = {
             "lab": folder.name,
-            "pages": f"{folder}/pages",
-            "links": f"{folder}/links.csv",
-            "dest": f"{folder}/urls.csv",
-            "overview": f"{folder}/overview.html",
-            "base_url": "https://labs.example.org/class",
+            "pages_dir": f"{folder}/pages",
+            "links_csv": f"{folder}/links.csv",
+            "urls_csv": f"{folder}/urls.csv",
+            "overview_html": f"{folder}/overview.html",
+            "base_url": "https://labs.example.org/lab",
             "starts_at": "2030-11-21T13:00:00+01:00",
             "seats": self._seats,
         }
@@ -73,7 +72,7 @@ def measure(bench: Bench, sizes: Sizes) -> tuple[list[Table], list[Goal]]:
         figures = [one.wall - empty.wall, one.wall, one.cpu, round(one.peak), max(writing.written[name])]
         rows.append([name, *map(number, figures)])
     header = ["Playbook", "Seconds of the task", "In all", "CPU s", "MB", "Files written"]
-    what = f"Hand-outs of {sizes.a_class} learners"
+    what = f"Handouts of {sizes.a_class} learners"
     return [Table("handouts", header, rows)], [
         Goal(f"{what}: the task", LONGEST, rounds.each(lambda one: one[FIRST].wall - one[EMPTY].wall), " s"),
         Goal(f"{what}, run again: files written in any round", 0, [max(writing.written[AGAIN])]),

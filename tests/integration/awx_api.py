@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""As much of AWX's REST API as examples/awx/setup.yml calls, with AWX's own rules for what it refuses.
+"""The part of AWX's REST API that examples/awx/setup.yml calls, with AWX's rules for surveys and schedules.
 
     with AwxApi() as awx:
         run_playbook("setup.yml", environment={"CONTROLLER_HOST": awx.url, "CONTROLLER_OAUTH_TOKEN": awx.token})
@@ -34,8 +34,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 }
 
 
-class Refused(Exception):
-    """What AWX answers with status 400."""
+class Rejected(Exception):
+    """A request that AWX answers with status 400."""
 
 
 class AwxApi:
@@ -93,12 +93,9 @@ class AwxApi:
         if sub:
             ids = self._associated.setdefault(path, [])
             if method == "POST":
-                (ids.remove if body.get("disassociate") else ids.append)(body["id"])
+                ids.append(body["id"])
                 return 204, None
             return 200, _listed([each for each in self.objects(sub) if each["id"] in ids])
-        if method == "PATCH":
-            self._check(collection, {**one, **body})
-            one.update(body)
         return 200, _shown(one)
 
     def _create(self, collection: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -130,14 +127,14 @@ class AwxApi:
     def _check(self, collection: str, body: dict[str, Any]) -> None:
         if collection == "schedules":
             if not RRULE.fullmatch(body["rrule"]):
-                raise Refused(f"no rrule that AWX takes: {body['rrule']}")
+                raise Rejected(f"not a valid rrule: {body['rrule']}")
             (template,) = [each for each in self.objects("job_templates") if each["id"] == body["unified_job_template"]]
             if errors := survey_errors(template["survey_spec"], body["extra_data"]):
-                raise Refused(str(errors))
+                raise Rejected(str(errors))
 
 
 def survey_errors(survey: dict[str, Any], answers: dict[str, Any]) -> list[str]:
-    """What AWX would refuse in the answers to a survey, when a job is launched or scheduled with them."""
+    """Return what AWX would reject in the answers to a survey, when a job is launched or scheduled with them."""
     questions = {question["variable"]: question for question in survey["spec"]}
     errors = [f"{variable} is not asked" for variable in answers if variable not in questions]
     for variable, question in questions.items():
@@ -145,38 +142,32 @@ def survey_errors(survey: dict[str, Any], answers: dict[str, Any]) -> list[str]:
         if answer is None:
             errors += [f"{variable} is missing"] * question["required"]
         elif not isinstance(answer, str):
-            errors.append(f"{variable} is no text")
+            errors.append(f"{variable} is not text")
         elif question["type"] == "multiplechoice":
-            errors += [f"{variable} is no choice"] * (answer not in question["choices"])
+            errors += [f"{variable} is not a choice"] * (answer not in question["choices"])
         else:
             errors += [f"{variable} is outside its limits"] * (not question["min"] <= len(answer) <= question["max"])
     return errors
 
 
 def check_survey(survey: dict[str, Any]) -> None:
-    """Raise Refused for a survey that AWX would not take."""
-    if not (isinstance(survey.get("name"), str) and isinstance(survey.get("description"), str) and survey.get("spec")):
-        raise Refused("a survey has a name, a description and questions")
+    """Raise Rejected for a survey that AWX would not accept."""
     variables = [question["variable"] for question in survey["spec"]]
     if len(set(variables)) != len(variables):
-        raise Refused("two questions have one variable")
+        raise Rejected("two questions have the same variable")
     for question in survey["spec"]:
-        asked = {field: type(question.get(field)) for field in ("variable", "question_name", "type", "required")}
-        if asked != {"variable": str, "question_name": str, "type": str, "required": bool}:
-            raise Refused(f"a question lacks a field, or has one of another type: {asked}")
+        fields = {field: type(question.get(field)) for field in ("variable", "question_name", "type", "required")}
+        if fields != {"variable": str, "question_name": str, "type": str, "required": bool}:
+            raise Rejected(f"a question lacks a field, or has one of another type: {fields}")
         if question["type"] not in TYPES:
-            raise Refused(f"no type of questions: {question['type']}")
-        if not all(isinstance(question.get(limit), int | None) for limit in ("min", "max")):
-            raise Refused("a limit is not a whole number")
-        if question["type"] == "multiplechoice" and "choices" not in question:
-            raise Refused(f"no choices: {question['variable']}")
+            raise Rejected(f"not a type of question: {question['type']}")
         default = question.get("default", "")
         if not isinstance(default, str) or default not in question.get("choices", [default]):
-            raise Refused(f"the default is no text or no choice: {default!r}")
+            raise Rejected(f"the default is not text or not a choice: {default!r}")
 
 
 def _shown(one: dict[str, Any]) -> dict[str, Any]:
-    """An object as AWX shows it: without secrets, and with its survey elsewhere."""
+    """Return an object as AWX shows it: without secrets and survey."""
     inputs = {name: "$encrypted$" if name in SECRET_INPUTS else text for name, text in one.get("inputs", {}).items()}
     shown = {**one, "inputs": inputs} if "inputs" in one else dict(one)
     shown.pop("survey_spec", None)
@@ -198,7 +189,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             try:
                 status, reply = self.awx.answer(self.command, url.path, dict(parse_qsl(url.query)), body)
-            except Refused as error:
+            except Rejected as error:
                 status, reply = 400, {"error": str(error)}
         data = b"" if reply is None else json.dumps(reply).encode()
         self.send_response(status)
@@ -208,7 +199,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    do_POST = do_PATCH = do_GET
+    do_POST = do_GET
 
     def log_message(self, *arguments: object) -> None:
         pass

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.integration.lease_stores import LeaseTable
-from tests.integration.running import FLEET, STACK, STREAM_MODULE, STUDIO, Ansible, ModuleServer, Run, Task
+from tests.integration.running import FLEET, STACK, STREAM_MODULE, STUDIO, Ansible, Run, Task
 from tests.simulator.control import Simulator
 
 
@@ -26,7 +26,7 @@ def simulator_process() -> Iterator[Simulator]:
 
 @pytest.fixture
 def simulator(simulator_process: Simulator) -> Simulator:
-    """The simulator, with nothing in it."""
+    """The simulator, empty."""
     simulator_process.reset()
     return simulator_process
 
@@ -47,13 +47,13 @@ def studio(simulator: Simulator) -> Simulator:
 
 @pytest.fixture
 def table(simulator: Simulator) -> LeaseTable:
-    """A DynamoDB table for leases in the simulator, where no lease is in."""
+    """An empty DynamoDB table for leases in the simulator."""
     return LeaseTable.create(simulator)
 
 
 @pytest.fixture
 def lease_table(table: LeaseTable) -> str:
-    """That table as the option ``lease_store`` names it."""
+    """The table's address for the option ``lease_store``."""
     return table.url
 
 
@@ -65,18 +65,10 @@ def home(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def module_server() -> Iterator[ModuleServer]:
-    """The process that ``call_module`` runs modules in."""
-    server = ModuleServer()
-    yield server
-    server.stop()
-
-
 @pytest.fixture
-def ansible(home: Path, simulator: Simulator, module_server: ModuleServer) -> Ansible:
+def ansible(home: Path, simulator: Simulator) -> Ansible:
     """Ansible in that home folder, with the environment that points it at the simulator."""
-    return Ansible(home, simulator.environment(), module_server)
+    return Ansible(home, simulator.environment())
 
 
 @pytest.fixture
@@ -87,7 +79,7 @@ def run_playbook(ansible: Ansible) -> Callable[..., Run]:
 
 @pytest.fixture
 def run_tasks(ansible: Ansible) -> Callable[..., Run]:
-    """Run tasks in one playbook, each also if one before it failed: see ``Ansible.run_tasks``."""
+    """Run tasks in one playbook, even after one has failed: see ``Ansible.run_tasks``."""
     return ansible.run_tasks
 
 
@@ -99,7 +91,7 @@ def run_module(ansible: Ansible) -> Callable[..., tuple[Task, Run]]:
 
 @pytest.fixture
 def call_module(ansible: Ansible) -> Callable[..., Task]:
-    """Run a module's file without Ansible around it: see ``Ansible.call_module``."""
+    """Run a module's file without ansible-playbook: see ``Ansible.call_module``."""
     return ansible.call_module
 
 
@@ -111,5 +103,5 @@ def call_stream_module(call_module: Callable[..., Task]) -> Callable[..., Task]:
 
 @pytest.fixture
 def users() -> Callable[[int], list[dict[str, Any]]]:
-    """``users(30)`` are thirty learners, as the module's option takes them."""
+    """``users(30)`` are thirty learners for the module's option."""
     return lambda number: [{"user_id": f"learner-{position:03}"} for position in range(1, number + 1)]

@@ -17,11 +17,11 @@ from boto3.dynamodb.types import TypeDeserializer
 from tests.simulator.control import Simulator
 
 TABLE = "labstream-leases"
-KEYS = {"scope": "HASH", "seat": "RANGE"}
+KEYS = {"scope": "HASH", "holder": "RANGE"}
 DAYS_KEPT = 30
 # What every lease of a URL has, and what some have.
-ALWAYS = {"scope", "seat", "lease_id", "url_sha256", "issued", "expires", "delete_after"}
-SOMETIMES = {"url", "validity", "lab", "forgotten", "purpose"}
+ALWAYS = {"kind", "scope", "holder", "lease_id", "url_sha256", "issued", "expires", "delete_after"}
+SOMETIMES = {"url", "validity", "lab", "released_at", "purpose", "purpose_sha256"}
 
 
 class Store(Protocol):
@@ -31,7 +31,7 @@ class Store(Protocol):
     def url(self) -> str: ...
 
     def urls(self) -> dict[str, str]:
-        """The streaming URLs that it holds, by seat; AssertionError if the store is damaged."""
+        """The streaming URLs that it holds, by holder; AssertionError if the store is damaged."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class LeaseFile:
             assert check == [("ok",)], check
             if not database.execute("SELECT name FROM sqlite_master").fetchall():
                 return {}
-            return dict(database.execute("SELECT seat, url FROM lease WHERE url IS NOT NULL"))
+            return dict(database.execute("SELECT holder, url FROM lease WHERE url IS NOT NULL"))
 
 
 @dataclass(frozen=True)
@@ -92,13 +92,13 @@ class LeaseTable:
         for lease in leases:
             assert lease.keys() >= ALWAYS, sorted(ALWAYS - lease.keys())
             assert lease.keys() <= ALWAYS | SOMETIMES, sorted(lease.keys() - ALWAYS - SOMETIMES)
-            assert ("url" in lease) is not ("forgotten" in lease), lease["seat"]
+            assert ("url" in lease) is not ("released_at" in lease), lease["holder"]
             if "url" in lease:
-                assert hashlib.sha256(lease["url"].encode()).hexdigest() == lease["url_sha256"], lease["seat"]
-            assert lease["issued"] < lease["expires"], lease["seat"]
-            assert lease["delete_after"] - lease["expires"] == DAYS_KEPT * 24 * 60 * 60, lease["seat"]
+                assert hashlib.sha256(lease["url"].encode()).hexdigest() == lease["url_sha256"], lease["holder"]
+            assert lease["issued"] < lease["expires"], lease["holder"]
+            assert lease["delete_after"] - lease["expires"] == DAYS_KEPT * 24 * 60 * 60, lease["holder"]
         return leases
 
     def urls(self) -> dict[str, str]:
         """See ``Store``."""
-        return {lease["seat"]: lease["url"] for lease in self.leases() if "url" in lease}
+        return {lease["holder"]: lease["url"] for lease in self.leases() if "url" in lease}

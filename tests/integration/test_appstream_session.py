@@ -22,6 +22,17 @@ ALL_TYPES = ["API", "SAML", "USERPOOL", "AWS_AD"]
 CallModule = Callable[..., Task]
 
 
+@pytest.fixture
+def call_module(call_module: CallModule) -> CallModule:
+    """``call_module`` of all tests, with the state, which is required."""
+
+    def call(args: dict[str, Any], *, module: str, **options: Any) -> Task:
+        state = {"state": "expired"} if module == EXPIRE else {}
+        return call_module({**state, **args}, module=module, **options)
+
+    return call
+
+
 def come_in(simulator: Simulator, users: Iterable[str], stack: str = STACK) -> list[str]:
     """Give each user a streaming URL and open it; the URLs."""
     appstream = simulator.client("appstream")
@@ -108,7 +119,7 @@ def test_a_learner_who_opens_a_url_is_shown_connected(lab: Simulator, call_modul
     assert url.partition("parameters=")[2] not in json.dumps(looked.result)
 
 
-def test_a_session_is_told_with_all_that_the_service_says(simulator: Simulator, call_module: CallModule) -> None:
+def test_a_session_is_reported_with_all_that_the_service_says(simulator: Simulator, call_module: CallModule) -> None:
     network = {"EniId": "eni-1", "EniPrivateIpAddress": "10.0.1.17"}
     whole = {
         "Id": "s-1",
@@ -161,7 +172,7 @@ def test_only_what_is_asked_for_is_listed(lab: Simulator, call_module: CallModul
     assert listed(user_id="anna") == [("anna", STACK), ("anna", "cad-evening")]
 
 
-def test_a_large_class_is_listed_over_all_pages_and_ended_side_by_side(
+def test_a_large_lab_is_listed_over_all_pages_and_ended_side_by_side(
     simulator: Simulator, call_module: CallModule
 ) -> None:
     simulator.seed_lab(STACK, FLEET, instances=60)
@@ -184,13 +195,14 @@ def test_a_large_class_is_listed_over_all_pages_and_ended_side_by_side(
 
 
 @pytest.mark.parametrize("missing", ["stack", "fleet"])
-def test_of_a_stack_or_fleet_that_does_not_exist_one_sentence_tells(
+def test_a_stack_or_fleet_that_does_not_exist_is_named(
     lab: Simulator, call_module: CallModule, missing: str
 ) -> None:
     args = {**LAB, f"{missing}_name": "nowhere"}
     sentence = (
-        f"{missing.capitalize()} 'nowhere' does not exist in region us-east-1: check {missing}_name, region and whose "
-        "credentials these are."
+        f"{missing.capitalize()} 'nowhere' does not exist in region us-east-1: check {missing}_name and region, "
+        f"and that "
+        "the credentials belong to the right account."
     )
 
     looked = call_module(args, module=INFO)
@@ -212,7 +224,7 @@ def test_of_a_stack_or_fleet_that_does_not_exist_one_sentence_tells(
 # Ending
 
 
-def test_the_sessions_of_a_class_are_ended_once_and_no_others(lab: Simulator, call_module: CallModule) -> None:
+def test_the_sessions_of_a_lab_are_ended_once_and_no_others(lab: Simulator, call_module: CallModule) -> None:
     lab.client("appstream").create_stack(Name="cad-evening")
     lab.client("appstream").associate_fleet(StackName="cad-evening", FleetName=FLEET)
     urls = come_in(lab, ["anna", "ben", "other"]) + come_in(lab, ["anna"], "cad-evening")
@@ -310,7 +322,7 @@ def test_a_session_that_the_service_still_lists_as_expired_is_unchanged(
     [
         (
             "AccessDeniedException",
-            "the credentials may not do appstream:ExpireSession (struck): allow this action on all",
+            "the credentials are not authorized to perform appstream:ExpireSession (struck): allow this action on all",
         ),
         ("OperationNotPermittedException", "OperationNotPermittedException: struck"),
     ],
@@ -358,7 +370,7 @@ def test_a_dropped_connection_and_a_session_that_has_ended_meanwhile_are_no_fail
 
 
 @pytest.mark.parametrize("operation", ["DescribeStacks", "DescribeFleets", "DescribeSessions", "ListAssociatedStacks"])
-def test_a_look_that_is_denied_names_the_action_and_ends_nothing(
+def test_a_poll_that_is_denied_names_the_action_and_ends_nothing(
     lab: Simulator, call_module: CallModule, operation: str
 ) -> None:
     come_in(lab, ["anna"])
@@ -371,13 +383,13 @@ def test_a_look_that_is_denied_names_the_action_and_ends_nothing(
 
     for task in tasks:
         assert task.failed
-        assert f"the credentials may not do appstream:{operation}" in task.msg
+        assert f"the credentials are not authorized to perform appstream:{operation}" in task.msg
         assert (task.result["sessions"], task.changed) == ([], False)
         assert "Traceback" not in json.dumps(task.result)
     assert lab.calls("ExpireSession") == []
 
 
-def test_a_reply_that_is_none_of_the_service_is_told_in_one_sentence(
+def test_a_response_that_is_not_one_of_the_service_is_reported_in_one_message(
     simulator: Simulator, call_module: CallModule
 ) -> None:
     with server_that_answers(reply_with({"Id": "s-1", "State": "ACTIVE"})) as endpoint_url:
@@ -385,12 +397,12 @@ def test_a_reply_that_is_none_of_the_service_is_told_in_one_sentence(
             task = call_module({**LAB, **options, "endpoint_url": endpoint_url}, module=module)
             assert task.failed
             assert task.msg == (
-                "Failed to list the sessions of the stack and fleet: the reply cannot be read: look whether "
-                "endpoint_url names a server that speaks this API."
+                "Failed to list the sessions of the stack and fleet: the response could not be parsed: check that "
+                "endpoint_url points to a server that implements this API."
             )
 
 
-def test_what_cannot_be_right_is_refused_before_any_call(simulator: Simulator, call_module: CallModule) -> None:
+def test_what_cannot_be_right_is_rejected_before_any_call(simulator: Simulator, call_module: CallModule) -> None:
     who = {"user_id": "anna"}
     cases = [
         (INFO, {"stack_name": "a b"}, "stack_name is 'a b', but a name has"),
@@ -402,8 +414,9 @@ def test_what_cannot_be_right_is_refused_before_any_call(simulator: Simulator, c
         (EXPIRE, {"stack_name": "a b", **who}, "stack_name is 'a b', but a name has"),
         (EXPIRE, {"fleet_name": "", **who}, "fleet_name is '', but a name has"),
         (EXPIRE, {"concurrency": 65, **who}, "concurrency is 65, but it must be from 1 to 64."),
+        (EXPIRE, {"state": None, **who}, "value of state must be one of: expired"),
         (EXPIRE, {}, "one of the following is required: user_id, user_ids, session_id, session_ids"),
-        (EXPIRE, {"user_id": None}, "Give one of user_id, user_ids, session_id and session_ids: null is no value."),
+        (EXPIRE, {"user_id": None}, "Give one of user_id, user_ids, session_id and session_ids: null is not a value."),
         (EXPIRE, {"session_id": "s-1", **who}, "parameters are mutually exclusive: user_id|user_ids|session_id|"),
         (EXPIRE, {"user_id": "x" * 129}, "user_id is 'xxx"),
         (EXPIRE, {"user_ids": []}, "user_ids is empty: name at least one."),

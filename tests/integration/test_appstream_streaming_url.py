@@ -70,7 +70,7 @@ def test_one_learner_gets_a_url_that_opens_their_session(
         "issued": 1,
         "reused": 0,
         "failed": 0,
-        "forgotten": 0,
+        "released": 0,
         "earliest_expiry": entry["expires"],
     }
     assert "WARNING" not in run.printed
@@ -349,12 +349,55 @@ def test_regions_and_accounts_share_no_lease(lab: Simulator, call_module: Callab
     assert reused(region, call_module({**ANNA, "region": "eu-west-1"}))
 
 
+# Rows
+
+
+IDENTITY = {"id": "4711", "name": "Anna Example", "email": "anna@example.org"}
+
+
+def test_the_identity_of_a_row_is_returned_and_goes_nowhere_else(
+    lab: Simulator, call_module: Callable[..., Task], home: Path
+) -> None:
+    # Given a user with an identity, and one for whom the service issues nothing.
+    lab.add_fault(
+        operation="CreateStreamingURL",
+        parameters={"UserId": "ben"},
+        error={"code": "ResourceNotAvailableException", "message": "No capacity."},
+    )
+    anna = {"user_id": "anna", **IDENTITY}
+    args = {**ARGS, "validity": 3600}
+
+    # When URLs are issued, then the identity is in the result.
+    task = call_module({**args, "users": [anna]}, diff=True)
+    [entry] = task.result["streaming_urls"]
+    assert {name: entry[name] for name in IDENTITY} == IDENTITY
+    failed = call_module({**args, "users": [{**anna, "user_id": "ben"}]}, diff=True)
+    [failure] = failed.result["failures"]
+    assert {name: failure[name] for name in IDENTITY} == IDENTITY
+
+    # And neither in facts, texts, diffs and calls nor in the store.
+    elsewhere = [task.result["ansible_facts"], task.result["diff"], failed.result["ansible_facts"], failed.msg]
+    elsewhere += [call["parameters"] for call in lab.calls()]
+    for value in IDENTITY.values():
+        assert value not in json.dumps(elsewhere)
+        assert value.encode() not in (home / STORE).read_bytes()
+
+    # And it plays no part in reuse: with another one, the same lease is returned.
+    again = call_module({**args, "users": [{**anna, "id": "4712"}]})
+    assert reused(task, again)
+    assert again.result["streaming_urls"][0]["id"] == "4712"
+    assert again.result["streaming_urls"][0]["lease"] == entry["lease"]
+
+
 # Check mode and diff mode
 
 
 @pytest.mark.core
 def test_check_mode_predicts_and_leaves_nothing_behind(
-    lab: Simulator, run_module: Callable[..., tuple[Task, Run]], home: Path
+    lab: Simulator,
+    run_module: Callable[..., tuple[Task, Run]],
+    call_module: Callable[..., Task],
+    home: Path,
 ) -> None:
     predicted, run = run_module(ANNA, check=True)
 
@@ -362,12 +405,16 @@ def test_check_mode_predicts_and_leaves_nothing_behind(
     assert run.changed == 1
     assert predicted.result["streaming_urls"] == [
         {
+            "id": None,
+            "name": None,
+            "email": None,
             "user_id": "anna",
             "application_id": None,
             "session_context": None,
             "streaming_url": None,
             "expires": None,
             "issued": True,
+            "lease": call_module(ANNA, check=True).result["streaming_urls"][0]["lease"],
         }
     ]
     assert issued_by(lab) == 0
@@ -453,9 +500,9 @@ def test_facts_hold_no_url_even_where_the_result_does(lab: Simulator, call_modul
     task = call_module(ANNA)
 
     [entry] = task.result["streaming_urls"]
-    facts = task.result["ansible_facts"]
+    facts, hidden = task.result["ansible_facts"], ("id", "name", "email", "streaming_url")
     assert facts == {
-        "appstream_streaming_urls": {"anna": [{name: entry[name] for name in entry if name != "streaming_url"}]}
+        "appstream_streaming_urls": {"anna": [{name: entry[name] for name in entry if name not in hidden}]}
     }
 
 
@@ -480,7 +527,7 @@ def test_without_a_store_every_run_issues_and_says_so(
     first, second = (call_module({**ANNA, "lease_store": "none"}) for _number in range(2))
 
     assert not reused(first, second)
-    assert "nothing is remembered" in first.warnings
+    assert "leases are not stored" in first.warnings
     assert not (home / ".ansible/labstream").exists()
     assert call_module({**ANNA, "lease_store": "none"}, check=True).changed
 
@@ -515,8 +562,8 @@ def test_absent_forgets_warns_and_the_next_run_issues_anew(lab: Simulator, run_t
     assert [task.changed for task in run.tasks] == [True, True, False, True], run.printed
     absent = run.task("absent")
     assert absent.result["streaming_urls"] == []
-    assert absent.result["summary"]["forgotten"] == 1
-    assert "1 forgotten streaming URL" in absent.warnings
+    assert absent.result["summary"]["released"] == 1
+    assert "1 released streaming URL" in absent.warnings
     assert run.task("present").result["streaming_urls"][0]["expires"] in absent.warnings
     assert run.task("absent again").warnings == ""
     assert run.task("present").urls != run.task("present again").urls
@@ -536,19 +583,19 @@ def test_absent_by_lab_forgets_that_lab_only(
     for result in (predicted.result, done.result):
         result.pop("invocation", None)
     assert predicted.result == done.result
-    assert done.result["summary"]["forgotten"] == 3
+    assert done.result["summary"]["released"] == 3
     assert done.result["diff"]["before"] == {
         entry["user_id"]: entry["expires"] for entry in monday.result["streaming_urls"]
     }
     assert done.result["diff"]["after"] == {}
-    assert "3 forgotten streaming URLs" in done.warnings
+    assert "3 released streaming URLs" in done.warnings
     assert reused(tuesday, call_module({**ANNA, "lab": "tuesday"}))
     assert not call_module(absent).changed
 
     # And a seat that tuesday has taken over since is tuesday's.
     taken_over = {**ARGS, "users": users(1), "validity": 3600, "lab": "tuesday"}
     taken = call_module(taken_over)
-    assert call_module({**absent, "purge": True}).result["summary"]["forgotten"] == 2
+    assert call_module({**absent, "purge": True}).result["summary"]["released"] == 2
     assert reused(taken, call_module(taken_over))
 
 

@@ -63,8 +63,8 @@ REFUSED_VALUES = {
     "valid_until without an offset": Case(
         until("2099-01-01T12:00:00"), ("'2099-01-01T12:00:00'", "no offset", EXAMPLE_TIME)
     ),
-    "valid_until is no time": Case(until("at five"), ("'at five'", "no ISO 8601 time", EXAMPLE_TIME)),
-    "valid_until is an unquoted 17:00": Case(until("1020"), ("'1020'", "no ISO 8601 time", EXAMPLE_TIME)),
+    "valid_until is no time": Case(until("at five"), ("'at five'", "not a valid ISO 8601 timestamp", EXAMPLE_TIME)),
+    "valid_until is an unquoted 17:00": Case(until("1020"), ("'1020'", "not a valid ISO 8601 timestamp", EXAMPLE_TIME)),
     "empty valid_until": Case(until(""), ("valid_until is ''", EXAMPLE_TIME)),
     "min_remaining above the validity": Case(
         {**ANNA, "min_remaining": 3600}, ("min_remaining is 3600", "less than", "3600 seconds")
@@ -158,7 +158,7 @@ REFUSED_BY_ANSIBLE = {
     ),
     "a learner without a user id": Case({**ARGS, "users": [{"application_id": "cad"}]}, ("user_id", "users")),
     # What ansible-core stumbles over, and does not refuse.
-    "half a character": Case({**ANNA, "lab": "a\ud800"}, ("'a\\ud800'", "half a character", "correct it")),
+    "half a character": Case({**ANNA, "lab": "a\ud800"}, ("'a\\ud800'", "unpaired surrogate", "correct it")),
     "an infinite number": Case(
         {**ANNA, "concurrency": "inf"}, ("a number that cannot be read", "Infinity", "correct it")
     ),

@@ -22,9 +22,6 @@ from tests.benchmarks.goals import Goal, table_of_goals
 from tests.benchmarks.issuing import Figures, extrapolated
 from tests.benchmarks.measuring import NEWEST, Bench, Measured
 from tests.benchmarks.sizes import SMALL, Sizes
-from tests.chaos.classes import SERVICES
-from tests.chaos.faults import Found
-from tests.chaos.rooms import ROOMS as ROOMS_OF_CHAOS
 from tests.integration.running import Ansible
 from tests.simulator.control import CHECKOUT, Simulator
 from tests.tables import Table, names_in, write
@@ -62,12 +59,6 @@ class BenchInHaste(Bench):
         return done.result
 
 
-def of_chaos() -> set[str]:
-    """The names of the tables that ``make chaos`` writes into the same page."""
-    nothing = {"at-once": [], "kills": [], "faults": [Found(service.name, []) for service in SERVICES.values()]}
-    return {"chaos"} | {table.name for room, tables_of in ROOMS_OF_CHAOS.items() for table in tables_of(nothing[room])}
-
-
 def test_every_table_is_measured_and_has_its_place_in_the_guide(
     ansible: Ansible, simulator: Simulator, tmp_path: Path
 ) -> None:
@@ -78,7 +69,7 @@ def test_every_table_is_measured_and_has_its_place_in_the_guide(
 
     # At full size, the calls take time in one of two tables.
     names = {table.name for table in tables} | {"issuing_100_ms"}
-    assert sorted(names | of_chaos()) == sorted(names_in(PAGE))
+    assert sorted(names) == sorted(names_in(PAGE))
     assert all(str(table) in page.read_text() for table in tables)
     assert all(table.rows for table in tables)
 

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections import Counter
 from collections.abc import Callable
@@ -17,9 +16,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import LeaseKey
 
 from tests.integration.lease_stores import TABLE, LeaseTable
-from tests.integration.running import FLEET, MODULE, STACK, STREAM_MODULE, STUDIO, Ansible, ModuleServer, Run, Task
+from tests.integration.running import FLEET, MODULE, STACK, STREAM_MODULE, STUDIO, Ansible, Run, Task
 from tests.simulator.control import Simulator
 
 HANDOUT = "labstream.aws.streaming_handout"
@@ -48,11 +48,11 @@ def call(call_module: CallModule, lease_table: str) -> CallModule:
 
 
 @pytest.fixture
-def elsewhere(tmp_path: Path, simulator: Simulator, module_server: ModuleServer) -> Ansible:
+def elsewhere(tmp_path: Path, simulator: Simulator) -> Ansible:
     """Ansible in another fresh home, as the next job or pipeline has it."""
     home = tmp_path / "elsewhere" / "home"
     home.mkdir(parents=True)
-    return Ansible(home, simulator.environment(), module_server)
+    return Ansible(home, simulator.environment())
 
 
 def urls_by_user(task: Task) -> dict[str, str | None]:
@@ -135,7 +135,7 @@ def test_check_mode_predicts_and_leaves_the_table_as_it_is(
     assert [task.changed for task in tasks] == [True] * 4
     assert predicted.urls == [*table.urls().values(), None, None]
     assert [task.result["summary"]["issued"] for task in tasks] == [2, 3, 0, 0]
-    assert [task.result["summary"]["forgotten"] for task in tasks] == [0, 0, 3, 3]
+    assert [task.result["summary"]["released"] for task in tasks] == [0, 0, 3, 3]
     done = call({**ARGS, "users": users(5)})
     assert {**done.result["summary"], "earliest_expiry": None} == {
         **predicted.result["summary"],
@@ -172,7 +172,7 @@ def test_a_thousand_learners_are_read_in_hundreds(
 ) -> None:
     call({**ARGS, "user_id": "learner-001"})
     [item] = table.items()
-    others = [{**item, "seat": {"S": user["user_id"]}} for user in users(1000)]
+    others = [{**item, "holder": {"S": user["user_id"]}} for user in users(1000)]
     for start in range(0, 1000, 25):
         requests = [{"PutRequest": {"Item": other}} for other in others[start : start + 25]]
         table.client.batch_write_item(RequestItems={TABLE: requests})
@@ -194,9 +194,9 @@ def test_absent_wipes_the_url_and_purge_the_record(lab: Simulator, call: CallMod
     forgotten, again = (call({**ANNA, "state": "absent"}) for _number in range(2))
 
     assert (forgotten.changed, again.changed) == (True, False)
-    assert "1 forgotten streaming URL" in forgotten.warnings
+    assert "1 released streaming URL" in forgotten.warnings
     [lease] = table.leases()
-    assert lease["seat"] == "anna"
+    assert lease["holder"] == "anna"
     assert url not in json.dumps(table.items())
 
     purged, nothing = (call({**ANNA, "state": "absent", "purge": True}) for _number in range(2))
@@ -213,7 +213,7 @@ def test_absent_by_lab_forgets_that_lab_only(lab: Simulator, call: CallModule, t
 
     first, second = call(monday), call(monday)
 
-    assert [task.result["summary"]["forgotten"] for task in (first, second)] == [3, 0]
+    assert [task.result["summary"]["released"] for task in (first, second)] == [3, 0]
     assert table.urls() == urls_by_user(tuesday)
     assert not call({**ANNA, "lab": "tuesday"}).changed
 
@@ -229,9 +229,9 @@ def test_purge_of_a_learner_removes_whatever_they_had_a_url_for(
     forgotten = call(gone)
     purged = call({**gone, "purge": True})
 
-    assert forgotten.result["summary"]["forgotten"] == 1, "the purpose that is named, which is none"
-    assert purged.result["summary"]["forgotten"] == 3
-    assert [lease["seat"] for lease in table.leases()] == ["ann", "ben"]
+    assert forgotten.result["summary"]["released"] == 1, "the purpose that is named, which is none"
+    assert purged.result["summary"]["released"] == 3
+    assert [lease["holder"] for lease in table.leases()] == ["ann", "ben"]
 
 
 def test_purge_of_one_purpose_leaves_the_others(lab: Simulator, call: CallModule, table: LeaseTable) -> None:
@@ -240,8 +240,8 @@ def test_purge_of_one_purpose_leaves_the_others(lab: Simulator, call: CallModule
 
     purged = call({**ARGS, "users": both[1:], "state": "absent", "purge": True})
 
-    assert purged.result["summary"]["forgotten"] == 1
-    assert [lease["seat"] for lease in table.leases()] == ["anna"]
+    assert purged.result["summary"]["released"] == 1
+    assert [lease["holder"] for lease in table.leases()] == ["anna"]
 
 
 def test_purge_leaves_the_learner_of_another_fleet(lab: Simulator, call: CallModule, table: LeaseTable) -> None:
@@ -267,7 +267,7 @@ def test_streams_are_remembered_in_the_table_without_their_urls(
     assert (first.changed, second.changed) == (True, False)
     assert stream_ids(second) == stream_ids(first)
     assert len(studio.streams()) == 2
-    assert [item["stream_id"]["S"] for item in table.items()] == stream_ids(first)
+    assert [item["resource_id"]["S"] for item in table.items()] == stream_ids(first)
     assert not any(url in json.dumps(table.items()) for url in studio.streaming_urls())
 
 
@@ -284,7 +284,7 @@ def test_a_run_that_could_not_remember_its_streams_leaves_them_to_the_next(
 
     assert not again.failed, again.msg
     assert len(studio.streams()) == 2
-    assert [item["stream_id"]["S"] for item in table.items()] == stream_ids(again)
+    assert [item["resource_id"]["S"] for item in table.items()] == stream_ids(again)
 
 
 def test_streams_are_forgotten_and_purged_also_where_the_studio_is_gone(
@@ -302,33 +302,7 @@ def test_streams_are_forgotten_and_purged_also_where_the_studio_is_gone(
     assert [task.result.get("msg") for task in tasks] == [None] * 4
     assert [task.changed for task in tasks] == [True, False, True, False]
     [item] = table.items()
-    assert (item["seat"]["S"], "forgotten" in item) == ("seat-01", True)
-
-
-def test_a_hand_out_is_written_from_the_table(
-    lab: Simulator, call: CallModule, elsewhere: Ansible, table: LeaseTable
-) -> None:
-    issued = call({**ARGS, "users": [{"user_id": "anna"}, {"user_id": "ben", "session_context": "unit-7"}]})
-    seats = [
-        {
-            "scope": issued.result["scope"],
-            "seat": entry["user_id"],
-            "application_id": entry["application_id"],
-            "session_context": entry["session_context"],
-        }
-        for entry in issued.result["streaming_urls"]
-    ]
-    dest = elsewhere.home / "class.csv"
-    args = {"dest": str(dest), "seats": seats, "lease_store": table.url}
-
-    first, second = (elsewhere.call_module(args, module=HANDOUT) for _number in range(2))
-
-    assert [task.result.get("msg") for task in (first, second)] == [None] * 2
-    assert (first.changed, second.changed) == (True, False)
-    with dest.open(newline="", encoding="utf-8") as file:
-        assert [row["streaming_url"] for row in csv.DictReader(file)] == issued.urls
-    call({**ANNA, "state": "absent"})
-    assert "1 of 2 seats (anna)" in elsewhere.call_module(args, module=HANDOUT).msg
+    assert (item["holder"]["S"], "released_at" in item) == ("seat-01", True)
 
 
 # A table that cannot be used
@@ -363,7 +337,7 @@ def throttled_at_once(table: LeaseTable, simulator: Simulator) -> None:
 
 
 MISSING = (no_table, ("ResourceNotFoundException", "labstream.aws.lease_table"))
-DENIED = (denied, ("the credentials may not do dynamodb:PutItem", "User: teacher is not authorized"))
+DENIED = (denied, ("the credentials are not authorized to perform dynamodb:PutItem", "User: teacher is not authorized"))
 UNUSABLE = {
     "no table": (MODULE, ANNA, *MISSING),
     "no table for streams": (STREAM_MODULE, SEATS, *MISSING),
@@ -407,7 +381,7 @@ def test_a_table_that_cannot_be_used_is_refused_before_anything_is_issued(
     ("module", "args"),
     [
         ("labstream.aws.streaming_rotation", {"lab": "monday", "rotate": ["anna"]}),
-        (HANDOUT, {"lab": "monday", "pages": "pages", "seats": [{"learner": "anna"}], "allow_missing": True}),
+        (HANDOUT, {"lab": "monday", "pages_dir": "pages", "seats": [{"id": "anna"}], "allow_missing": True}),
     ],
     ids=["rotation", "pages"],
 )
@@ -432,9 +406,9 @@ def test_who_remembers_more_than_leases_is_told_too_and_in_check_mode(
     [
         (MODULE, {**ANNA, "state": "absent"}),
         (STREAM_MODULE, {**SEATS, "state": "absent"}),
-        (HANDOUT, {"dest": "class.csv", "seats": [{"scope": "appstream|example", "seat": "anna"}]}),
+        (HANDOUT, {"urls_csv": "urls.csv", "seats": [{"lease": LeaseKey("appstream|example", "anna").to_text()}]}),
     ],
-    ids=["absent", "absent streams", "hand-out"],
+    ids=["absent", "absent streams", "handout"],
 )
 def test_who_only_reads_is_told_of_a_missing_table_too(
     lab: Simulator, studio: Simulator, call: CallModule, table: LeaseTable, module: str, args: dict[str, Any]
@@ -655,7 +629,7 @@ def test_without_its_profile_the_table_of_another_account_is_not_found(
     task = call_module({**ANNA, "lease_store": f"dynamodb://{TABLE}"})
 
     assert task.failed
-    assert "whose credentials these are" in task.msg
+    assert "the credentials belong to the right account" in task.msg
     assert lab.streaming_urls() == []
 
 
@@ -692,7 +666,7 @@ def test_regions_and_accounts_share_a_table_and_no_lease(
         task.result["scope"]: task.urls for task in first
     }
     forgotten = call_module({**args, "state": "absent", "purge": True}, environment=accounts.environment)
-    assert forgotten.result["summary"]["forgotten"] == 1
+    assert forgotten.result["summary"]["released"] == 1
     assert len(table.items()) == 2
 
 

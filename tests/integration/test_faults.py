@@ -79,7 +79,7 @@ def test_one_refused_learner_costs_the_others_nothing(
         "issued": 1,
         "reused": 29,
         "failed": 0,
-        "forgotten": 0,
+        "released": 0,
         "earliest_expiry": None,
     }
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Learners' pages in a real browser: what the button opens, when it opens nothing, and who is asked for what."""
+"""Learners' pages in a real browser: what the button opens, when it opens nothing, and which requests are sent."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages import (
-    LabClass,
-    LearnersLink,
+    LabDetails,
     OverviewRow,
-    ended_page,
-    learner_page,
-    overview_page,
+    StreamingLink,
+    build_ended_page,
+    build_learner_page,
+    build_overview_page,
 )
 
 from tests.integration.browser import CHROMIUM, Browser, started_browser
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: apt-get install chromium)")
 
-LAB = LabClass("Computer-aided design", contact="Carla Example")
+LAB = LabDetails("Computer-aided design", contact="Carla Example")
 PAGE = "/0123456789abcdef.html"
-# The button of the page, as a learner without a mouse gets to it.
+# Press the button with the keyboard.
 ENTER = ("Tab", "Enter")
 SESSION_PAGE = '<title>session</title><link rel="icon" href="data:,">'
 
 
 class Site:
-    """A web server with one learner's page, and sessions below /session/. It notes who asks for what.
+    """A web server with a learner's page, and sessions below /session/. It records paths and referrers of requests.
 
     ``page`` is None while the server is broken. Its clock is ``ahead`` of the browser's.
     """
@@ -45,7 +45,7 @@ class Site:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                site.asked.append((self.path, self.headers.get("Referer")))
+                site.requests.append((self.path, self.headers.get("Referer")))
                 page = site.page if self.path == PAGE else SESSION_PAGE
                 body = (page or "broken").encode()
                 self.send_response_only(503 if page is None else 200)
@@ -65,31 +65,31 @@ class Site:
     def clear(self) -> None:
         self.page: str | None = ""
         self.ahead = timedelta()
-        self.asked: list[tuple[str, str | None]] = []
+        self.requests: list[tuple[str, str | None]] = []
 
-    def learners(self, session: str | None, *, minutes: float = 60, lab: LabClass = LAB) -> str:
-        """A page for that session, whose URL expires in so many minutes; a page without a URL if there is none."""
+    def learner_page(self, session: str | None, *, minutes: float = 60, lab: LabDetails = LAB) -> str:
+        """Return a page whose URL opens the session and expires after ``minutes``; without a session, it has no URL."""
         expires = (datetime.now(UTC) + timedelta(minutes=minutes)).replace(microsecond=0)
-        link = LearnersLink(f"{self.address}/session/{session}?a=1&b=2", expires) if session else None
-        return learner_page(lab, "Anna Example", link)
+        link = StreamingLink(f"{self.address}/session/{session}?a=1&b=2", expires) if session else None
+        return build_learner_page(lab, "Anna Example", link)
 
     def sessions(self) -> list[str]:
-        """The sessions that were opened."""
+        """Return the sessions that were opened."""
         return [
-            path.partition("?")[0].rpartition("/")[2] for path, _referer in self.asked if path.startswith("/session")
+            path.partition("?")[0].rpartition("/")[2] for path, _referer in self.requests if path.startswith("/session")
         ]
 
 
 @pytest.fixture(scope="module")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """One browser for all tests: it takes longer to start than any of them."""
+    """A browser for all tests, because it takes longer to start than any of them."""
     with started_browser(tmp_path_factory.mktemp("browser") / "profile") as browser:
         yield browser
 
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Site]:
-    """One server for all tests, since a browser takes another process for the page of another server."""
+    """A server for all tests, because a browser starts another process for the pages of another server."""
     site = Site()
     thread = threading.Thread(target=site.server.serve_forever, args=(0.02,))
     thread.start()
@@ -101,17 +101,17 @@ def served() -> Iterator[Site]:
 
 @pytest.fixture
 def site(served: Site) -> Site:
-    """The server, with nothing on it, which nobody has asked for anything."""
+    """The server without a page and without requests."""
     served.clear()
     return served
 
 
 @pytest.fixture
 def browser(started: Browser, site: Site) -> Iterator[Browser]:
-    """The browser. No page may make its console complain, as of a policy that a page violates."""
+    """The browser. Pages must cause no console errors, such as a violated policy."""
     yield started
     assert [error for error in started.errors if "503" not in error] == []
-    # A page that is left asks for nothing any more.
+    # A page that has been left sends no more requests.
     started.open(f"{site.address}/left")
 
 
@@ -124,20 +124,20 @@ def open_page(browser: Browser, site: Site) -> Callable[[str], None]:
     return open_page
 
 
-def lands_in(browser: Browser, site: Site, session: str) -> None:
+def assert_opened(browser: Browser, site: Site, session: str) -> None:
     browser.wait_for("document.title === 'session'")
     assert site.sessions() == [session]
 
 
-def becomes_visible(browser: Browser) -> None:
-    """What a browser tells a page whose tab is looked at again."""
+def make_visible(browser: Browser) -> None:
+    """Send the event that a page gets when its tab is selected again."""
     browser.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
 
-def test_a_learner_opens_the_lab_by_the_keyboard_and_the_session_learns_nothing_of_the_page(
+def test_the_keyboard_opens_the_lab_and_the_session_gets_no_referrer(
     browser: Browser, site: Site, open_page: Callable[[str], None]
 ) -> None:
-    open_page(site.learners("one", minutes=211.5))
+    open_page(site.learner_page("one", minutes=211.5))
     assert "3 hours 31 minutes left" in browser.text()
     assert "GMT+9" in browser.text("p > time")
     assert browser.text("#status") == ""
@@ -145,110 +145,110 @@ def test_a_learner_opens_the_lab_by_the_keyboard_and_the_session_learns_nothing_
 
     browser.press(*ENTER)
 
-    lands_in(browser, site, "one")
-    assert [path for path, _referer in site.asked[:2]] == [PAGE, PAGE]
-    assert site.asked[2:] == [("/session/one?a=1&b=2", None)]
+    assert_opened(browser, site, "one")
+    assert [path for path, _referer in site.requests[:2]] == [PAGE, PAGE]
+    assert site.requests[2:] == [("/session/one?a=1&b=2", None)]
 
 
 @pytest.mark.parametrize("minutes", [60, 0.001, -60])
-def test_a_tab_that_was_open_before_the_url_was_renewed_opens_the_new_one(
+def test_a_tab_that_is_older_than_the_url_opens_the_new_url(
     browser: Browser, site: Site, open_page: Callable[[str], None], minutes: float
 ) -> None:
-    open_page(site.learners("old", minutes=minutes))
-    site.page = site.learners("new")
+    open_page(site.learner_page("old", minutes=minutes))
+    site.page = site.learner_page("new")
     browser.press(*ENTER)
-    lands_in(browser, site, "new")
+    assert_opened(browser, site, "new")
 
 
-def test_a_url_that_has_expired_is_not_opened_and_not_there_to_be_opened(
+def test_an_expired_url_is_neither_opened_nor_in_the_link(
     browser: Browser, site: Site, open_page: Callable[[str], None]
 ) -> None:
-    open_page(site.learners("dead", minutes=-60))
+    open_page(site.learner_page("dead", minutes=-60))
     assert browser.text("#open") == "Check again"
     assert "The button has expired." in browser.text()
     assert browser.evaluate("document.getElementById('open').href") == site.url
 
     browser.press(*ENTER)
 
-    browser.wait_for("document.getElementById('status').textContent.startsWith('Your lab is not open now.')")
+    browser.wait_for("document.getElementById('status').textContent.startsWith('Your lab is not available right now.')")
     assert site.sessions() == []
 
 
-def test_while_its_server_is_away_a_page_opens_the_url_that_it_has_unless_that_has_expired(
+def test_without_its_server_a_page_opens_the_url_that_it_has_unless_that_has_expired(
     browser: Browser, site: Site, open_page: Callable[[str], None]
 ) -> None:
-    open_page(site.learners("dead", minutes=-60))
+    open_page(site.learner_page("dead", minutes=-60))
     site.page = None
     browser.press(*ENTER)
-    browser.wait_for("document.getElementById('status').textContent.startsWith('This page could not be')")
+    browser.wait_for("document.getElementById('status').textContent.startsWith('This page could not be refreshed.')")
     assert site.sessions() == []
 
-    open_page(site.learners("one"))
+    open_page(site.learner_page("one"))
     site.page = None
     browser.press(*ENTER)
-    lands_in(browser, site, "one")
+    assert_opened(browser, site, "one")
 
 
-def test_the_clock_that_counts_is_the_servers(browser: Browser, site: Site, open_page: Callable[[str], None]) -> None:
+def test_the_servers_clock_decides(browser: Browser, site: Site, open_page: Callable[[str], None]) -> None:
     """By the browser's clock, which is two hours ahead, the URL has expired."""
     site.ahead = timedelta(hours=-2)
-    open_page(site.learners("one", minutes=-60))
+    open_page(site.learner_page("one", minutes=-60))
     browser.press(*ENTER)
-    lands_in(browser, site, "one")
+    assert_opened(browser, site, "one")
 
 
-def test_a_page_that_waits_gets_its_button_by_itself(
+def test_a_waiting_page_gets_its_button_automatically(
     browser: Browser, site: Site, open_page: Callable[[str], None]
 ) -> None:
     starts = datetime.now(UTC).replace(microsecond=0) + timedelta(days=2, minutes=1)
-    lab = LabClass("Computer-aided design", starts=starts)
-    open_page(site.learners(None, lab=lab))
+    lab = LabDetails("Computer-aided design", starts_at=starts)
+    open_page(site.learner_page(None, lab=lab))
     assert "Starts in 2 days 0 hours" in browser.text()
 
-    site.page = site.learners("one", lab=lab)
-    becomes_visible(browser)
+    site.page = site.learner_page("one", lab=lab)
+    make_visible(browser)
 
     browser.wait_for("document.getElementById('open')")
     browser.press(*ENTER)
-    lands_in(browser, site, "one")
+    assert_opened(browser, site, "one")
 
 
 @pytest.mark.parametrize("pressed", [True, False])
-def test_a_tab_that_outlives_its_class_says_that_it_has_ended(
+def test_a_tab_that_is_open_after_the_lab_says_that_it_has_ended(
     browser: Browser, site: Site, open_page: Callable[[str], None], pressed: bool
 ) -> None:
-    open_page(site.learners("one"))
-    site.page = ended_page(LAB)
+    open_page(site.learner_page("one"))
+    site.page = build_ended_page(LAB)
     if pressed:
         browser.press(*ENTER)
     else:
-        becomes_visible(browser)
-    browser.wait_for("document.body?.innerText?.includes('The class has ended.')")
+        make_visible(browser)
+    browser.wait_for("document.body?.innerText?.includes('The lab has ended.')")
     assert site.sessions() == []
 
 
 def test_a_page_works_as_a_file(browser: Browser, site: Site, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
-    page.write_text(site.learners("dead", minutes=-60))
+    page.write_text(site.learner_page("dead", minutes=-60))
     browser.open(page.as_uri())
     browser.press(*ENTER)
     browser.wait_for("document.getElementById('status').textContent !== ''")
-    browser.errors.clear()  # A browser says so if a file asks for itself.
+    browser.errors.clear()  # A browser reports that a file fetches itself.
 
-    page.write_text(site.learners("one"))
+    page.write_text(site.learner_page("one"))
     browser.open(page.as_uri())
     browser.press(*ENTER)
-    lands_in(browser, site, "one")
+    assert_opened(browser, site, "one")
     browser.errors.clear()
 
 
 def test_a_page_works_without_its_script(browser: Browser, site: Site, open_page: Callable[[str], None]) -> None:
     browser.call("Emulation.setScriptExecutionDisabled", value=True)
     try:
-        open_page(site.learners("one"))
+        open_page(site.learner_page("one"))
         assert "UTC" in browser.text("p > time")
         browser.press(*ENTER)
-        lands_in(browser, site, "one")
+        assert_opened(browser, site, "one")
     finally:
         browser.call("Emulation.setScriptExecutionDisabled", value=False)
 
@@ -256,31 +256,31 @@ def test_a_page_works_without_its_script(browser: Browser, site: Site, open_page
 def test_a_hostile_name_runs_nothing(browser: Browser, site: Site, open_page: Callable[[str], None]) -> None:
     name = "</script><script>document.title='pwned'</script><img src=x onerror=\"document.title='pwned'\">"
     now = datetime.now(UTC)
-    row = OverviewRow(name, name, name, "working", now + timedelta(hours=1), now)
-    link = LearnersLink(f"{site.address}/session/one", now + timedelta(hours=1))
-    for page in (learner_page(LAB, name, link), overview_page(LAB, [row], ended=False)):
+    row = OverviewRow(name, name, name, "valid", now + timedelta(hours=1), now)
+    link = StreamingLink(f"{site.address}/session/one", now + timedelta(hours=1))
+    for page in (build_learner_page(LAB, name, link), build_overview_page(LAB, [row], ended=False)):
         open_page(page)
         assert browser.evaluate("document.title") == LAB.title
         assert name in browser.text()
 
 
-def test_the_overview_tells_what_has_expired_since(
+def test_the_overview_shows_what_has_expired_since(
     browser: Browser, site: Site, open_page: Callable[[str], None]
 ) -> None:
     now = datetime.now(UTC)
-    rows = [OverviewRow(str(hours), "", "", "working", now + timedelta(hours=hours), now) for hours in (-1, 1)]
-    open_page(overview_page(LAB, rows, ended=False))
-    assert "works: 1, expired: 1" in browser.text()
+    rows = [OverviewRow(str(hours), "", "", "valid", now + timedelta(hours=hours), now) for hours in (-1, 1)]
+    open_page(build_overview_page(LAB, rows, ended=False))
+    assert "valid: 1, expired: 1" in browser.text()
     assert "Asia/Tokyo" in browser.text()
 
 
 def test_no_page_is_wider_than_the_screen(browser: Browser, site: Site, open_page: Callable[[str], None]) -> None:
     now = datetime.now(UTC)
-    long = LabClass("Computer-aided-design-and-manufacturing" * 3, now, now + timedelta(hours=4), "x" * 90)
+    long = LabDetails("Computer-aided-design-and-manufacturing" * 3, now, now + timedelta(hours=4), "x" * 90)
     try:
         for page in (
-            learner_page(long, "x" * 200, LearnersLink(f"{site.address}/session/one", now + timedelta(hours=1))),
-            overview_page(long, [OverviewRow("x" * 60, "x" * 60, "x" * 60, "none")], ended=False),
+            build_learner_page(long, "x" * 200, StreamingLink(f"{site.address}/session/one", now + timedelta(hours=1))),
+            build_overview_page(long, [OverviewRow("x" * 60, "x" * 60, "x" * 60, "none")], ended=False),
         ):
             open_page(page)
             for width in (320, 390, 1280):

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Rosters and API answers of somebody who means harm: no template is evaluated, and nothing is too long to be told.
 
-What hostile names do to hand-outs is told in test_handout_pages.py and test_streaming_handout.py.
+What hostile names do to handouts is in the unit tests of streaming_handout.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import LeaseKey
 from hypothesis import given, note
 from hypothesis import strategies as st
 
@@ -88,7 +89,7 @@ def write_csv(path: Path, learners: list[dict[str, str]]) -> None:
 
 def published(run: Run, name: str) -> list[dict[str, Any]]:
     """The facts of the role, each time that it ran."""
-    return [task.result["ansible_facts"] for task in run.tasks if task.name == f"{name} : Publish the facts"]
+    return [task.result["ansible_facts"] for task in run.tasks if task.name == f"{name} : Publish the results"]
 
 
 def role(name: str, **variables: Any) -> dict[str, Any]:
@@ -111,16 +112,16 @@ def test_no_text_from_a_roster_or_a_service_is_ever_evaluated(
         error = {"code": "AccessDeniedException", "message": trap.text(operation)}
         lab.add_fault(operation=operation, parameters=selected, error=error)
     anna = {
-        "learner": trap.text("learner"),
+        "id": trap.text("learner"),
         "name": trap.text("name"),
         "email": f"{trap.word('email')}@example.org",
         "session_context": trap.text("session_context"),
         "application_id": trap.text("application_id"),
     }
-    others = [{"learner": f"other-{number}", "name": name} for number, name in enumerate(NO_TEMPLATES)]
-    write_csv(home / "roster.csv", [anna, {"learner": "ben"}, *others])
-    write_csv(home / "bad.csv", [{"learner": "anna", "email": trap.text("bad")}])
-    owner = {"learner": trap.text("owner"), "name": trap.text("name")}
+    others = [{"id": f"other-{number}", "name": name} for number, name in enumerate(NO_TEMPLATES)]
+    write_csv(home / "roster.csv", [anna, {"id": "ben"}, *others])
+    write_csv(home / "bad.csv", [{"id": "anna", "email": trap.text("bad")}])
+    owner = {"id": trap.text("owner"), "name": trap.text("name")}
     answers = {
         "appstream_lab_name": trap.text("lab"),
         "appstream_lab_stack_name": STACK,
@@ -128,11 +129,11 @@ def test_no_text_from_a_roster_or_a_service_is_ever_evaluated(
         "appstream_lab_validity": 3600,
         "nimble_lab_name": trap.text("lab"),
         "nimble_lab_studio_id": STUDIO,
-        "nimble_lab_learners": [owner, {"learner": "ben"}],
+        "nimble_lab_learners": [owner, {"id": "ben"}],
         "lab_handout_title": trap.text("title"),
         "lab_handout_contact": trap.text("contact"),
-        "lab_handout_pages": str(home / "pages"),
-        "lab_handout_csv": str(home / "urls.csv"),
+        "lab_handout_pages_dir": str(home / "pages"),
+        "lab_handout_urls_csv": str(home / "urls.csv"),
     }
     (home / "answers.yml").write_text("".join(f"{name}: {unsafe(value)}\n" for name, value in answers.items()))
     tasks = [
@@ -153,13 +154,16 @@ def test_no_text_from_a_roster_or_a_service_is_ever_evaluated(
     [seat] = studied["nimble_lab_seats"]
     assert {field: seat[field] for field in owner} == owner
     first, *rest = taught["appstream_lab_seats"]
-    assert {field: first[field] for field in anna} == anna
+    assert {field: first[field] for field in ("id", "name", "email")} == {
+        field: anna[field] for field in ("id", "name", "email")
+    }
     assert [seat["name"] for seat in rest] == NO_TEMPLATES
     summary = taught["appstream_lab_summary"]
     assert summary["lab"] == trap.text("lab")
     assert trap.text("fleet") in summary["warnings"][0]
     assert trap.text("CreateStreamingURL") in summary["message"]
-    assert trap.text("CreateStreamingURL") in run.task("Fail for that reason").msg
+    failures = [task for task in run.tasks if task.name == "labstream.aws.lab_results : Fail if a step failed"]
+    assert trap.text("CreateStreamingURL") in failures[-1].msg
     assert trap.text(CREATE_STREAM) in studied["nimble_lab_summary"]["message"]
     assert refused["appstream_lab_summary"]["message"] == (
         f"Roster line 2, column 'email': {trap.text('bad')!r} is not an e-mail address."
@@ -186,13 +190,13 @@ SPAMMED = {
         MODULE,
         {**TARGET, "user_id": "anna"},
         "1 of 1 got no streaming URL: anna: Failed to create a streaming URL: OperationNotPermittedException: spam",
-        "spam. Mend what is named, then run again.",
+        "spam. Fix the problem, then run again.",
     ),
     "Nimble Studio": (
         {"service": "nimble", "operation": "GetStreamingSession"},
         "nimble_session",
         {"studio_id": STUDIO, "session_ids": ["s1"]},
-        "1 of 1 sessions are neither ready nor starting: s1: Failed to look the session up: OperationNotPermitted",
+        "1 of 1 sessions are neither ready nor starting: s1: Failed to get the session: OperationNotPermitted",
         "spam.",
     ),
     "DynamoDB": (
@@ -206,7 +210,7 @@ SPAMMED = {
 
 
 @pytest.mark.parametrize(("fault", "module", "args", "begin", "end"), SPAMMED.values(), ids=SPAMMED)
-def test_of_an_error_of_ten_megabytes_a_readable_sentence_is_left(
+def test_of_an_error_of_ten_megabytes_a_readable_message_is_left(
     lab: Simulator,
     call_module: Callable[..., Task],
     fault: dict[str, str],
@@ -221,7 +225,7 @@ def test_of_an_error_of_ten_megabytes_a_readable_sentence_is_left(
     check_is_cut(call_module(args, module=module), begin, end)
 
 
-def test_of_a_fleets_error_of_ten_megabytes_a_readable_sentence_is_left(
+def test_of_a_fleets_error_of_ten_megabytes_a_readable_message_is_left(
     lab: Simulator, call_module: Callable[..., Task]
 ) -> None:
     lab.change_fleet(FLEET, FleetErrors=[{"ErrorCode": "IGW_NOT_ATTACHED", "ErrorMessage": SPAM}])
@@ -258,7 +262,9 @@ def test_a_url_that_opens_nowhere_is_no_url(call_module: Callable[..., Task], ho
         )
 
     # Then it fails, and remembers no URL.
-    unreadable = "the reply cannot be read: look whether endpoint_url names a server that speaks this API. Mend what"
+    unreadable = (
+        "the response could not be parsed: check that endpoint_url points to a server that implements this API. Fix the"
+    )
     check_is_cut(asked, f"1 of 1 got no streaming URL: anna: Failed to create a streaming URL: {unreadable}", "again.")
     check_is_cut(streamed, f"1 of 1 got no streaming URL: s1: Failed to create a stream: {unreadable}", "again.")
     assert LeaseFile(home / ".ansible/labstream/leases.sqlite3").urls() == {}
@@ -294,7 +300,7 @@ NIMBLE_REPLY = {
     "stream": {**STREAM_REPLY, "expiresAt": "2096-11-21T16:00:00Z"},
 }
 LEASE_REPLY = {
-    **{name: {"S": name} for name in ("scope", "seat", "lease_id", "lab", "url_sha256")},
+    **{name: {"S": name} for name in ("scope", "holder", "lease_id", "lab", "url_sha256")},
     "url": {"S": "https://example.org/"},
     **{name: {"N": when} for name, when in (("issued", "1"), ("expires", "4000000000"))},
 }
@@ -304,27 +310,27 @@ TABLE_REPLY = {
         "TableStatus": "ACTIVE",
         "BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"},
         "DeletionProtectionEnabled": True,
-        "KeySchema": [{"AttributeName": "scope", "KeyType": "HASH"}, {"AttributeName": "seat", "KeyType": "RANGE"}],
-        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in ("scope", "seat")],
+        "KeySchema": [{"AttributeName": "scope", "KeyType": "HASH"}, {"AttributeName": "holder", "KeyType": "RANGE"}],
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in ("scope", "holder")],
     },
     "TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": "delete_after"},
     "Tags": [{"Key": "course", "Value": "cad"}],
     "Items": [LEASE_REPLY],
     "Responses": {"leases": [LEASE_REPLY]},
 }
-SEAT = {"scope": "scope", "seat": "seat", "learner": "anna"}
+SEAT = {"lease": LeaseKey("scope", "holder").to_text(), "id": "anna"}
 WHO, STREAMED = {**TARGET, "user_id": "anna"}, {"studio_id": STUDIO, "session_id": "s1", "wait_timeout": 1}
 # To each module, the reply that has all that it asks for.
 ASKING: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "appstream_fleet": (APPSTREAM_REPLY, {"name": FLEET, "desired_instances": 1, "wait_timeout": 1}),
     "appstream_fleet_info": (APPSTREAM_REPLY, {}),
-    "appstream_session": (APPSTREAM_REPLY, WHO),
+    "appstream_session": (APPSTREAM_REPLY, {**WHO, "state": "expired"}),
     "appstream_session_info": (APPSTREAM_REPLY, TARGET),
     "appstream_streaming_url": (APPSTREAM_REPLY, {**WHO, "force": True}),
     "nimble_session": (NIMBLE_REPLY, {"studio_id": STUDIO, "session_ids": ["s1"]}),
     "nimble_session_info": (NIMBLE_REPLY, {"studio_id": STUDIO}),
     "nimble_session_stream": (NIMBLE_REPLY, {**STREAMED, "force": True}),
-    "streaming_handout": (TABLE_REPLY, {"seats": [SEAT], "dest": "urls.csv", "lease_store": "dynamodb://leases"}),
+    "streaming_handout": (TABLE_REPLY, {"seats": [SEAT], "urls_csv": "urls.csv", "lease_store": "dynamodb://leases"}),
     "streaming_lease_info": (TABLE_REPLY, {"lease_store": "dynamodb://leases"}),
     "streaming_lease_table": (TABLE_REPLY, {"name": "leases", "tags": {"course": "cad"}}),
     "streaming_rotation": (
@@ -339,7 +345,7 @@ def test_each_module_that_asks_a_service_is_here() -> None:
 
 
 @pytest.mark.parametrize("module", ASKING)
-def test_no_reply_of_a_service_gives_a_traceback(call_module: Callable[..., Task], module: str) -> None:
+def test_no_response_of_a_service_gives_a_traceback(call_module: Callable[..., Task], module: str) -> None:
     good, args = ASKING[module]
     reply = json.dumps(good).encode()
     with server_that_answers(lambda path: reply) as address:
@@ -355,6 +361,7 @@ def test_no_reply_of_a_service_gives_a_traceback(call_module: Callable[..., Task
             reply = json.dumps(told).encode()
             task = call_module({**args, "aws_config": ONCE}, module=module, environment=service, check=check)
             assert "Traceback" not in str(task.result)
+            assert "internal error" not in str(task.result)
             if task.failed:
                 assert len(task.msg.splitlines()) == 1
                 assert len(task.msg) < MOST_TOLD

@@ -42,7 +42,7 @@ def call(call_module: CallModule) -> CallModule:
 
 
 def make_table(
-    simulator: Simulator, *, keys: tuple[str, ...] = ("scope", "seat"), type_: str = "S", **more: Any
+    simulator: Simulator, *, keys: tuple[str, ...] = ("scope", "holder"), type_: str = "S", **more: Any
 ) -> Any:
     """A table that nobody has prepared for leases but for its keys; a client of DynamoDB."""
     dynamodb = simulator.client("dynamodb")
@@ -93,11 +93,11 @@ def test_a_table_is_predicted_created_and_then_left_alone(simulator: Simulator, 
     table = dynamodb.describe_table(TableName=NAME)["Table"]
     assert table["KeySchema"] == [
         {"AttributeName": "scope", "KeyType": "HASH"},
-        {"AttributeName": "seat", "KeyType": "RANGE"},
+        {"AttributeName": "holder", "KeyType": "RANGE"},
     ]
     assert {each["AttributeName"]: each["AttributeType"] for each in table["AttributeDefinitions"]} == {
         "scope": "S",
-        "seat": "S",
+        "holder": "S",
     }
     assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
     assert "SSEDescription" not in table, "the key that AWS owns is the default"
@@ -189,7 +189,7 @@ def test_another_key_is_asked_for(simulator: Simulator, call: CallModule) -> Non
         ({"kms_key_id": ""}, "kms_key_id is '', but"),
     ],
 )
-def test_what_cannot_be_right_is_refused_before_any_call(
+def test_what_cannot_be_right_is_rejected_before_any_call(
     simulator: Simulator, call: CallModule, args: dict[str, Any], sentence: str
 ) -> None:
     task = call(**args)
@@ -207,11 +207,11 @@ def test_what_cannot_be_right_is_refused_before_any_call(
     [
         ({"keys": ("id",)}, "id (HASH, S)"),
         ({"keys": ("scope",)}, "scope (HASH, S)"),
-        ({"keys": ("seat", "scope")}, "seat (HASH, S) and scope (RANGE, S)"),
-        ({"type_": "B"}, "scope (HASH, B) and seat (RANGE, B)"),
+        ({"keys": ("holder", "scope")}, "holder (HASH, S) and scope (RANGE, S)"),
+        ({"type_": "B"}, "scope (HASH, B) and holder (RANGE, B)"),
     ],
 )
-def test_a_table_with_other_keys_is_refused(
+def test_a_table_with_other_keys_is_rejected(
     simulator: Simulator, call: CallModule, table: dict[str, Any], told_key: str, check: bool
 ) -> None:
     make_table(simulator, **table)
@@ -220,14 +220,15 @@ def test_a_table_with_other_keys_is_refused(
 
     assert task.failed
     assert task.msg == (
-        f"Table {NAME!r} cannot hold leases, since it has the key {told_key}, and leases need scope (HASH, S) and seat "
+        f"Table {NAME!r} cannot hold leases, since it has the key {told_key}, and leases need scope (HASH, S) "
+        f"and holder "
         "(RANGE, S): name another table."
     )
     assert changing_calls(simulator) == ["CreateTable"]
 
 
 @pytest.mark.parametrize("check", [True, False])
-def test_a_table_whose_items_expire_otherwise_is_refused(simulator: Simulator, call: CallModule, check: bool) -> None:
+def test_a_table_whose_items_expire_otherwise_is_rejected(simulator: Simulator, call: CallModule, check: bool) -> None:
     dynamodb = make_table(simulator)
     other = {"Enabled": True, "AttributeName": "ends"}
     dynamodb.update_time_to_live(TableName=NAME, TimeToLiveSpecification=other)
@@ -267,7 +268,7 @@ def test_a_time_to_live_that_is_set_already_is_no_failure(simulator: Simulator, 
     assert [made["error_code"] for made in simulator.calls("UpdateTimeToLive")] == [None, "ValidationException"]
 
 
-def test_another_refusal_to_set_the_time_to_live_is_a_failure(simulator: Simulator, call: CallModule) -> None:
+def test_another_rejection_to_set_the_time_to_live_is_a_failure(simulator: Simulator, call: CallModule) -> None:
     too_often = {"code": "ValidationException", "message": "Time to live has been modified multiple times"}
     simulator.add_fault(operation="UpdateTimeToLive", error=too_often)
 
@@ -278,7 +279,7 @@ def test_another_refusal_to_set_the_time_to_live_is_a_failure(simulator: Simulat
 
 
 @pytest.mark.parametrize("operation", ["DescribeTable", "CreateTable", "DescribeTimeToLive", "UpdateTimeToLive"])
-def test_a_call_that_fails_is_one_sentence_that_names_the_table(
+def test_a_call_that_fails_is_one_message_that_names_the_table(
     simulator: Simulator, call: CallModule, operation: str
 ) -> None:
     error = {"code": "LimitExceededException", "message": "Too much at once."}
@@ -294,7 +295,7 @@ def test_a_call_that_fails_is_one_sentence_that_names_the_table(
     assert (call().failed, call().changed) == (False, False), "the next run goes on from there"
 
 
-def test_what_is_no_reply_of_dynamodb_is_one_sentence(simulator: Simulator, call: CallModule) -> None:
+def test_what_is_no_response_of_dynamodb_is_one_message(simulator: Simulator, call: CallModule) -> None:
     task = call(endpoint_url=f"{simulator.endpoint_url}/_simulator/calls?", aws_config=ONCE)
 
     assert task.failed

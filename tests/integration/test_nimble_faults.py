@@ -52,7 +52,7 @@ def stored(home: Path) -> dict[str, str | None]:
     """The streams in the store, None where there is an intent only; AssertionError if the file is damaged."""
     with closing(sqlite3.connect(home / STORE)) as database:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        return dict(database.execute("SELECT seat, stream_id FROM lease"))
+        return dict(database.execute("SELECT holder, resource_id FROM lease"))
 
 
 # The service refuses
@@ -60,7 +60,8 @@ def stored(home: Path) -> dict[str, str | None]:
 # The API's errors, and what of its own the sentence adds. The service's words are in brackets.
 ERRORS = {
     "AccessDeniedException": (
-        "the credentials may not do nimble:{operation} (No): allow this action on this studio and its sessions in "
+        "the credentials are not authorized to perform nimble:{operation} (No): allow this action on this "
+        "studio and its sessions in "
         "their IAM policy, or correct the names and the region if they are wrong."
     ),
     "ConflictException": (
@@ -68,11 +69,11 @@ ERRORS = {
     ),
     "InternalServerErrorException": "InternalServerErrorException (No): the service failed, so run again later.",
     "ResourceNotFoundException": (
-        "ResourceNotFoundException (No): correct studio_id, the session's id and the region, or look whose credentials "
-        "these are."
+        "ResourceNotFoundException (No): correct studio_id, the session's id and the region, or check that the "
+        "credentials belong to the right account."
     ),
     "ServiceQuotaExceededException": (
-        "ServiceQuotaExceededException (No): delete what is not needed any more or have the quota raised, then run "
+        "ServiceQuotaExceededException (No): delete what is no longer needed, or request a quota increase, then run "
         "again."
     ),
     "ThrottlingException": "ThrottlingException (No): lower concurrency, then run again.",
@@ -131,7 +132,7 @@ def test_an_error_in_looking_at_a_stream_is_told_and_the_stream_is_kept(
     failed = call_stream_module(args)
 
     assert {failure["session_id"]: failure["message"] for failure in failed.result["failures"]} == {
-        code: f"Failed to look the stream up: {ERRORS[code].format(operation=LOOK)}" for code in codes
+        code: f"Failed to get the stream: {ERRORS[code].format(operation=LOOK)}" for code in codes
     }
     simulator.clear_faults()
     assert streams_of(call_stream_module(args)) == streams_of(begun) == created(simulator)
@@ -149,7 +150,7 @@ def test_an_error_in_looking_the_studio_up_fails_the_task_once(
     if code == "ResourceNotFoundException":
         assert task.msg.startswith("Studio 'studio-1' does not exist in region us-east-1: ")
     else:
-        assert task.msg == f"Failed to look the studio up: {ERRORS[code].format(operation='GetStudio')}"
+        assert task.msg == f"Failed to get the studio: {ERRORS[code].format(operation='GetStudio')}"
     assert task.result["failures"] == []
     assert len(studio.calls()) == 1
     assert stored(home) == {}
@@ -304,7 +305,7 @@ def test_a_stream_of_a_lost_reply_that_was_forgotten_is_never_given_again(
     absent = call_stream_module({**SEAT, "state": "absent"})
     present = call_stream_module(SEAT)
 
-    assert (absent.changed, absent.result["summary"]["forgotten"]) == (True, 1)
+    assert (absent.changed, absent.result["summary"]["released"]) == (True, 1)
     assert present.changed
     assert streams_of(present)["seat-01"] != forgotten
     assert len(studio.streams("seat-01")) == 2
@@ -332,7 +333,7 @@ def test_an_endpoint_where_nobody_listens(call_stream_module: CallModule) -> Non
 
     assert task.failed
     assert nowhere in task.msg
-    assert "look at the network, and whether region and endpoint_url are right" in task.msg
+    assert "check the network, and whether region and endpoint_url are correct" in task.msg
     assert "\n" not in task.msg
     assert "Traceback" not in str(task.result)
 
@@ -369,8 +370,8 @@ def test_a_reply_that_is_none_of_the_services_is_told_and_not_quoted(
 
     [failure] = task.result["failures"]
     assert failure["message"] == (
-        "Failed to create a stream: the reply cannot be read: look whether endpoint_url names a server that speaks "
-        "this API."
+        "Failed to create a stream: the response could not be parsed: check that endpoint_url points to a server "
+        "that implements this API."
     )
     assert "PORTAL" not in str(task.result)
     assert "Traceback" not in str(task.result)
@@ -400,8 +401,8 @@ def test_a_server_that_is_no_nimble_studio(call_stream_module: CallModule) -> No
         task = call_stream_module({**SEAT, "endpoint_url": address, "aws_config": ONE_ATTEMPT}, verbosity=3)
 
     assert task.msg == (
-        "Failed to look the studio up: the reply cannot be read: look whether endpoint_url names a server that speaks "
-        "this API."
+        "Failed to get the studio: the response could not be parsed: check that endpoint_url points to a server "
+        "that implements this API."
     )
     assert "PORTAL" not in str(task.result)
 

@@ -22,13 +22,13 @@ CallModule = Callable[..., Task]
 # States in which a session can neither stream nor be started, and what then helps.
 CURES = {
     "CREATE_IN_PROGRESS": "wait until it is READY",
-    "CREATE_FAILED": "mend the cause and replace it with a new session (CreateStreamingSession)",
-    "DELETE_IN_PROGRESS": "name another session, or make a new one (CreateStreamingSession)",
-    "DELETED": "name another session, or make a new one (CreateStreamingSession)",
-    "DELETE_FAILED": "name another session, or make a new one (CreateStreamingSession)",
+    "CREATE_FAILED": "fix the cause and replace it with a new session (CreateStreamingSession)",
+    "DELETE_IN_PROGRESS": "name another session, or create a new one (CreateStreamingSession)",
+    "DELETED": "name another session, or create a new one (CreateStreamingSession)",
+    "DELETE_FAILED": "name another session, or create a new one (CreateStreamingSession)",
     "STOP_IN_PROGRESS": "wait until it is STOPPED, start it",
-    "STOP_FAILED": "stop it once more (StopStreamingSession) or replace it",
-    "START_FAILED": "mend the cause and start it once more (StartStreamingSession), or replace it",
+    "STOP_FAILED": "stop it again (StopStreamingSession) or replace it",
+    "START_FAILED": "fix the cause and start it again (StartStreamingSession), or replace it",
 }
 
 
@@ -120,13 +120,13 @@ def test_sessions_that_cannot_be_started_fail_one_by_one_and_the_others_go_on(
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
-        ("ServiceQuotaExceededException", "delete what is not needed any more or have the quota raised"),
-        ("AccessDeniedException", "the credentials may not do nimble:StartStreamingSession"),
+        ("ServiceQuotaExceededException", "delete what is no longer needed, or request a quota increase"),
+        ("AccessDeniedException", "the credentials are not authorized to perform nimble:StartStreamingSession"),
         ("ValidationException", "correct what it names"),
         ("ConflictException", "another operation is in progress"),
     ],
 )
-def test_a_refused_start_is_the_failure_of_that_session(
+def test_a_rejected_start_is_the_failure_of_that_session(
     simulator: Simulator, call_module: CallModule, error: str, sentence: str
 ) -> None:
     sessions = ["seat-1", "seat-2", "seat-3"]
@@ -167,7 +167,7 @@ def test_of_two_runs_at_once_one_starts_and_neither_fails(simulator: Simulator, 
         assert {each["state"] for each in task.result["sessions"]} <= {"START_IN_PROGRESS", "READY"}
 
 
-def test_what_cannot_be_right_is_refused_before_any_call(simulator: Simulator, call_module: CallModule) -> None:
+def test_what_cannot_be_right_is_rejected_before_any_call(simulator: Simulator, call_module: CallModule) -> None:
     simulator.seed_studio(STUDIO, ["seat-1"])
     cases = [
         ({"studio_id": "a b"}, "studio_id is 'a b', but an id is text of 1 to 256 characters without spaces"),
@@ -200,8 +200,8 @@ def test_the_studio_is_asked_for_first(simulator: Simulator, call_module: CallMo
     for module, nothing in empty.items():
         missing = call_module(of_studio("seat-1"), module=module)
         assert missing.msg == (
-            "Studio 'studio-1' does not exist in region us-east-1: check studio_id, region, endpoint_url and whose "
-            "credentials these are."
+            "Studio 'studio-1' does not exist in region us-east-1: check studio_id, region and "
+            "endpoint_url, and that the credentials belong to the right account."
         )
         expected = {**nothing, "changed": False, "failed": True, "studio_arn": None, "region": None}
         assert {key: missing.result[key] for key in expected} == expected
@@ -209,11 +209,13 @@ def test_the_studio_is_asked_for_first(simulator: Simulator, call_module: CallMo
         simulator.add_fault(service="nimble", operation="GetStudio", error={"code": "AccessDeniedException"})
         denied = call_module(of_studio("seat-1"), module=module)
         simulator.clear_faults()
-        assert denied.msg.startswith("Failed to look the studio up: the credentials may not do nimble:GetStudio")
+        assert denied.msg.startswith(
+            "Failed to get the studio: the credentials are not authorized to perform nimble:GetStudio"
+        )
     assert {call["operation"] for call in simulator.calls(service="nimble")} == {"GetStudio"}
 
 
-def test_without_another_endpoint_one_sentence_says_that_aws_has_closed_the_api(call_module: CallModule) -> None:
+def test_without_another_endpoint_one_message_says_that_aws_has_closed_the_api(call_module: CallModule) -> None:
     # Nothing listens there, so no call leaves this machine.
     proxy = {"AWS_URL": "", "AWS_ENDPOINT_URL": "", "HTTPS_PROXY": "http://127.0.0.1:9"}
     for module in (START, INFO):
@@ -275,7 +277,7 @@ def test_all_pages_of_a_studio_are_listed_or_what_somebody_owns_or_made(
     assert nothing.result["summary"] == {"requested": 0, "states": {}}
 
 
-def test_a_session_that_is_missing_is_named_and_the_others_are_told(
+def test_a_session_that_is_missing_is_named_and_the_others_are_reported(
     simulator: Simulator, call_module: CallModule
 ) -> None:
     simulator.seed_studio(STUDIO, ["seat-1"])
@@ -293,7 +295,7 @@ def test_a_session_that_is_missing_is_named_and_the_others_are_told(
     assert many.result["summary"] == {"requested": 7, "states": {"READY": 1}}
 
 
-def test_a_look_that_fails_tells_why(simulator: Simulator, call_module: CallModule) -> None:
+def test_a_call_that_fails_says_why(simulator: Simulator, call_module: CallModule) -> None:
     simulator.seed_studio(STUDIO, ["seat-1", "seat-2"])
     for operation, args in {
         "GetStreamingSession": of_studio("seat-1", "seat-2"),
@@ -302,6 +304,6 @@ def test_a_look_that_fails_tells_why(simulator: Simulator, call_module: CallModu
         simulator.add_fault(operation=operation, error={"code": "AccessDeniedException"})
         task = call_module(args, module=INFO)
         assert task.failed
-        assert f"the credentials may not do nimble:{operation}" in task.msg
+        assert f"the credentials are not authorized to perform nimble:{operation}" in task.msg
         assert (task.result["sessions"], task.result["studio_arn"]) == ([], ARN)
         assert "Traceback" not in json.dumps(task.result)

@@ -28,7 +28,7 @@ SEAT = {**ARGS, "session_id": "seat-01"}
 ARN = f"arn:aws:nimble:us-east-1:{ACCOUNT}:studio/{STUDIO}"
 STORE = ".ansible/labstream/leases.sqlite3"
 ONE_ATTEMPT = {"retries": {"total_max_attempts": 1}}
-GIVEN_UP = "run again, and a new stream is created; if that fails too, look at the session."
+AGAIN = "run again to create another one; if that fails too, check '{}'."
 
 CallModule = Callable[..., Task]
 
@@ -91,6 +91,7 @@ def test_one_session_gets_a_stream_whose_url_opens_it(
     assert (status, "anna" in page) == (200, True)
     assert 3590 < seconds_left(entry["expires_at"]) <= 3600
     assert entry == {
+        **dict.fromkeys(("id", "name", "email")),
         "session_id": "seat-01",
         "stream_id": stream["streamId"],
         "state": "READY",
@@ -101,7 +102,9 @@ def test_one_session_gets_a_stream_whose_url_opens_it(
         "expires_at": stream["expiresAt"][:19] + "Z",
         "owned_by": "anna",
         "issued": True,
+        "lease": entry["lease"],
     }
+    assert entry["lease"].startswith("lease1.")
     told = {name: task.result[name] for name in ("failures", "summary", "studio_arn", "region", "scope")}
     assert told == {
         "failures": [],
@@ -110,7 +113,7 @@ def test_one_session_gets_a_stream_whose_url_opens_it(
             "issued": 1,
             "reused": 0,
             "failed": 0,
-            "forgotten": 0,
+            "released": 0,
             "earliest_expiry": entry["expires_at"],
         },
         "studio_arn": ARN,
@@ -237,7 +240,7 @@ def test_a_stream_that_takes_too_long_is_waited_for_by_the_next_run(
     [stream] = studio.streams()
     assert reasons(failed) == {
         "seat-01": f"Stream '{stream['streamId']}' of session 'seat-01' is still CREATE_IN_PROGRESS after 1 "
-        "seconds: raise wait_timeout, or run again to wait on for the remembered stream."
+        "seconds: raise wait_timeout, or run again to continue waiting for it."
     }
     assert reasons(failed)["seat-01"].rstrip(".") in failed.msg
     assert stream_ids(failed) == [stream["streamId"]]
@@ -280,12 +283,12 @@ def test_a_stream_that_will_never_be_ready_fails_its_session_at_once_and_no_othe
     entries = entries_of(failed)
     assert {seat: (entries[seat]["state"], entries[seat]["status_code"]) for seat in bad} == bad
     assert reasons(failed) == {
-        seat: f"Stream '{entries[seat]['stream_id']}' of session '{seat}' is {BAD_ENDS[end]}: {GIVEN_UP}"
+        seat: f"Stream '{entries[seat]['stream_id']}' of session '{seat}' is {BAD_ENDS[end]}: {AGAIN.format(seat)}"
         for seat, end in bad.items()
     }
     assert {failure["code"] for failure in failed.result["failures"]} == {"NotReady"}
     assert failed.msg.startswith("5 of 6 got no streaming URL: seat-0: Stream ")
-    assert "The others are remembered" in failed.msg
+    assert "The others are stored" in failed.msg
     assert set(urls(failed)) == {None}
     assert Counter(stream["sessionId"] for stream in simulator.streams()) == dict.fromkeys(args["session_ids"], 1)
 
@@ -305,9 +308,9 @@ START = (
     "start it (StartStreamingSession by labstream.aws.nimble_session, or nimble_lab_start_sessions of the role "
     "labstream.aws.nimble_lab)"
 )
-NEW_SESSION = "name another session, or make a new one (CreateStreamingSession)"
-MEND = "mend the cause and replace it with a new session (CreateStreamingSession)"
-MEND_START = "mend the cause and start it once more (StartStreamingSession), or replace it"
+NEW_SESSION = "name another session, or create a new one (CreateStreamingSession)"
+MEND = "fix the cause and replace it with a new session (CreateStreamingSession)"
+MEND_START = "fix the cause and start it again (StartStreamingSession), or replace it"
 NOT_READY = {
     ("STOPPED", "STREAMING_SESSION_STOPPED"): ("", f"{START}, wait until it is READY"),
     ("START_IN_PROGRESS", "STREAMING_SESSION_START_IN_PROGRESS"): ("", "wait until it is READY"),
@@ -322,9 +325,9 @@ NOT_READY = {
     ("DELETE_FAILED", "INTERNAL_ERROR"): ("the service failed", NEW_SESSION),
     ("STOP_FAILED", "INTERNAL_ERROR"): (
         "the service failed",
-        "stop it once more (StopStreamingSession) or replace it",
+        "stop it again (StopStreamingSession) or replace it",
     ),
-    ("START_FAILED", "INSUFFICIENT_CAPACITY"): ("AWS has no machine of this instance type free", MEND_START),
+    ("START_FAILED", "INSUFFICIENT_CAPACITY"): ("AWS has no capacity for this instance type", MEND_START),
     ("START_FAILED", "INITIALIZATION_SCRIPT_ERROR"): (
         "an initialization script of its launch profile failed",
         MEND_START,
@@ -332,7 +335,7 @@ NOT_READY = {
     ("START_FAILED", "NETWORK_CONNECTION_ERROR"): ("the session's machine cannot be reached", MEND_START),
     ("CREATE_FAILED", "ACTIVE_DIRECTORY_DOMAIN_JOIN_ERROR"): ("its machine could not join the domain", MEND),
     ("CREATE_FAILED", "DECRYPT_STREAMING_IMAGE_ERROR"): ("its streaming image could not be decrypted", MEND),
-    ("CREATE_FAILED", "NETWORK_INTERFACE_ERROR"): ("its network interface could not be made", MEND),
+    ("CREATE_FAILED", "NETWORK_INTERFACE_ERROR"): ("its network interface could not be created", MEND),
     ("CREATE_FAILED", "AMI_VALIDATION_ERROR"): ("its streaming image is not valid", MEND),
 }
 
@@ -379,7 +382,7 @@ def test_a_session_that_is_not_ready_costs_the_others_nothing(
         "issued": 2,
         "reused": 0,
         "failed": 1,
-        "forgotten": 0,
+        "released": 0,
         "earliest_expiry": None,
     }
 
@@ -572,14 +575,37 @@ def test_a_token_whose_stream_is_gone_must_be_changed(studio: Simulator, call_st
 
     assert reasons(failed) == {
         "seat-01": f"Stream '{stream['streamId']}' of session 'seat-01' is DELETED (STREAM_DELETED: it was deleted or "
-        "has expired), and the service may give the same stream for client_token='build-1' again: use another token, "
-        "or leave it out."
+        "has expired), and the service may return it again for client_token='build-1': use another token, or leave it "
+        "out."
     }
     assert len(studio.streams()) == 1
     for options in ({"client_token": "build-2"}, {"client_token": None, "force": True}):
         other = call_stream_module({**SEAT, **options, "wait": False})
         assert (other.failed, other.changed) == (False, True), other.result.get("msg")
     assert len(studio.streams()) == 3
+
+
+def test_the_identity_of_a_session_is_returned_in_streams_and_failures(
+    studio: Simulator, call_stream_module: CallModule
+) -> None:
+    identity = {"id": "4711", "name": "Anna Example", "email": "anna@example.org"}
+    sessions = [{"session_id": "seat-01", **identity}, {"session_id": "unknown", **identity}, {"session_id": "seat-02"}]
+
+    task = call_stream_module({**ARGS, "sessions": sessions, "wait": False})
+
+    assert [entry["session_id"] for entry in task.result["streams"]] == ["seat-01", "unknown", "seat-02"]
+    [failure] = task.result["failures"]
+    for entry in (*task.result["streams"][:2], failure):
+        assert {name: entry[name] for name in identity} == identity
+    assert {task.result["streams"][2][name] for name in identity} == {None}
+    assert not [value for value in identity.values() if value in task.msg + str(task.result["ansible_facts"])]
+
+    # And a run for the same sessions by their ids reuses the streams.
+    again = call_stream_module({**ARGS, "session_ids": ["seat-01", "seat-02"], "wait": False})
+    assert not again.changed
+    assert [entry["lease"] for entry in again.result["streams"]] == [
+        entry["lease"] for entry in task.result["streams"][::2]
+    ]
 
 
 # Check mode, diff mode, the structure of results
@@ -592,8 +618,12 @@ def test_check_mode_looks_at_the_session_predicts_and_leaves_nothing_behind(
     predicted = call_stream_module(SEAT, check=True)
 
     assert (predicted.failed, predicted.changed) == (False, True), predicted.result.get("msg")
-    unknown = ("stream_id", "state", "status_code", "url", "created_at", "created_by", "expires_at", "owned_by")
-    assert predicted.result["streams"] == [{"session_id": "seat-01", **dict.fromkeys(unknown), "issued": True}]
+    [entry] = predicted.result["streams"]
+    assert {name: value for name, value in entry.items() if value is not None} == {
+        "session_id": "seat-01",
+        "issued": True,
+        "lease": entry["lease"],
+    }
     assert Counter(call["operation"] for call in studio.calls()) == {"GetStudio": 1, "GetStreamingSession": 1}
     assert not (home / ".ansible/labstream").exists()
 
@@ -657,7 +687,7 @@ def test_every_result_has_the_documented_structure(studio: Simulator, call_strea
         "one failed": call_stream_module({**ARGS, "session_ids": ["seat-01", "unknown"]}),
         "refused": call_stream_module({**SEAT, "concurrency": 0}),
         "no studio": call_stream_module({**SEAT, "studio_id": "studio-2"}),
-        "forgotten": call_stream_module({**ARGS, "lab": "monday", "state": "absent"}),
+        "released": call_stream_module({**ARGS, "lab": "monday", "state": "absent"}),
     }
 
     assert results["one failed"].result["streams"][1]["session_id"] == "unknown"
@@ -666,9 +696,9 @@ def test_every_result_has_the_documented_structure(studio: Simulator, call_strea
         always.pop("invocation", None)  # up to ansible-core 2.20
         assert always.pop("changed") in (True, False)
         assert list(misdocumented(documented, always)) == [], name
-        facts = task.result["ansible_facts"]["nimble_session_streams"]
+        facts, hidden = task.result["ansible_facts"]["nimble_session_streams"], ("id", "name", "email", "url")
         assert facts == {
-            entry["session_id"]: {key: value for key, value in entry.items() if key != "url"}
+            entry["session_id"]: {key: value for key, value in entry.items() if key not in hidden}
             for entry in task.result["streams"]
         }, name
 
@@ -684,7 +714,7 @@ def test_without_a_store_every_run_creates_and_says_so(
     first, second = (call_stream_module(args) for _number in range(2))
 
     assert not reused(first, second)
-    assert "nothing is remembered" in first.warnings
+    assert "leases are not stored" in first.warnings
     assert not (home / ".ansible/labstream").exists()
     assert call_stream_module(args, check=True).changed
 
@@ -713,8 +743,8 @@ def test_absent_forgets_warns_and_the_next_run_creates_anew(studio: Simulator, c
     tasks = (present, absent, absent_again, present_again)
     assert [task.changed for task in tasks] == [True, True, False, True]
     assert absent.result["streams"] == []
-    assert absent.result["summary"]["forgotten"] == 1
-    assert "1 forgotten streaming URL works" in absent.warnings
+    assert absent.result["summary"]["released"] == 1
+    assert "1 released streaming URL works" in absent.warnings
     assert present.result["streams"][0]["expires_at"] in absent.warnings
     assert absent_again.warnings == ""
     assert stream_ids(present) != stream_ids(present_again)
@@ -732,12 +762,12 @@ def test_absent_by_lab_forgets_that_lab_only(studio: Simulator, call_stream_modu
     for result in (predicted.result, done.result):
         result.pop("invocation", None)  # up to ansible-core 2.20
     assert predicted.result == done.result
-    assert done.result["summary"]["forgotten"] == 3
+    assert done.result["summary"]["released"] == 3
     assert done.result["diff"] == {
         "before": {entry["session_id"]: entry["expires_at"] for entry in monday.result["streams"]},
         "after": {},
     }
-    assert "3 forgotten streaming URLs" in done.warnings
+    assert "3 released streaming URLs" in done.warnings
     assert reused(first, call_stream_module(tuesday))
     assert not call_stream_module(absent).changed
 
@@ -812,11 +842,12 @@ def test_defaults_of_our_action_group_reach_the_module(studio: Simulator, run_pl
 
 OF_AWS = {"AWS_URL": "", "AWS_ENDPOINT_URL": ""}
 CLOSED = (
-    "AWS has closed the API of Nimble Studio (cloud studios ended in June 2024), and asking "
+    "AWS has closed the API of Nimble Studio (cloud studios ended in June 2024), and calling "
     "nimble.us-east-1.amazonaws.com"
 )
 CURE = (
-    "set endpoint_url to an endpoint that speaks this API, or move the class to labstream.aws.appstream_streaming_url."
+    "set endpoint_url to an endpoint that implements this API, or move the lab to "
+    "labstream.aws.appstream_streaming_url."
 )
 
 

@@ -39,8 +39,8 @@ def test_check_mode_foresees_what_a_run_remembers(call_module: Callable[..., Tas
     ("options", "told"),
     [
         ({"lab": ""}, "lab is ''"),
-        ({"rotate": [""]}, "A learner is ''"),
-        ({"rotate": ["x" * 201]}, "1 to 200 characters"),
+        ({"rotate": [""]}, "The id of a learner is ''"),
+        ({"rotate": ["x" * 201]}, "1 to 200 Unicode characters"),
         ({"lease_store": "none"}, "lease_store is none"),
         ({"lease_store": "mysql://x"}, "lease_store is 'mysql://x'"),
     ],
@@ -64,13 +64,13 @@ def test_a_rotated_learner_has_another_user_id_url_and_page_and_the_wrong_person
         "appstream_lab_manage_fleet": False,
         "appstream_lab_learners": [{"learner": "anna"}, {"learner": "ben"}],
         "appstream_lab_validity": 3600,
-        "lab_handout_pages": str(home / "pages"),
-        "lab_handout_links": str(home / "links.csv"),
+        "lab_handout_pages_dir": str(home / "pages"),
+        "lab_handout_links_csv": str(home / "links.csv"),
     }
 
     def pages() -> dict[str, str]:
         with open(home / "links.csv", newline="", encoding="utf-8") as file:
-            return {row["learner"]: row["page"] for row in csv.DictReader(file)}
+            return {row["id"]: row["page"] for row in csv.DictReader(file)}
 
     def sessions() -> dict[str, str]:
         told = simulator.client("appstream").describe_sessions(StackName=STACK, FleetName=FLEET)["Sessions"]
@@ -103,7 +103,7 @@ def test_a_rotated_learner_has_another_user_id_url_and_page_and_the_wrong_person
     assert 'data-state="moved"' in (home / "pages" / links["anna"]).read_text(encoding="utf-8")
     # What it costs is said, and no URL and no page's name.
     assert "has another user id now, and by that an empty home folder" in rotated.printed
-    assert "1 forgotten streaming URL works until it expires at" in rotated.printed
+    assert "1 released streaming URL works until it expires at" in rotated.printed
     assert not any(secret in rotated.printed for secret in (*simulator.streaming_urls(), *pages().values()))
 
     # When the class is served again without it, then nothing changes.

@@ -1,306 +1,286 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What streaming_handout writes for the instructor, and what it shows to nobody else."""
+"""The handouts of a lab over each lease store, and what the module shows to nobody; its rules have unit tests."""
 
 from __future__ import annotations
 
 import csv
-import stat
+import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.running import FLEET, MODULE, STACK, Ansible, Run, Task, finish_module
+from tests.integration.lease_stores import LeaseTable
+from tests.integration.running import FLEET, MODULE, STACK, STREAM_MODULE, STUDIO, Ansible, Run, Task
 from tests.simulator.control import Simulator
 
 HANDOUT = "labstream.aws.streaming_handout"
-ARGS = {"stack_name": STACK, "fleet_name": FLEET, "validity": 3600}
+ARGS = {"stack_name": STACK, "fleet_name": FLEET, "validity": 3600, "lab": "cad"}
+LEARNERS = ("anna", "ben", "carla")
+BASE_URL = "https://labs.example.org/cad"
 
 
-class Class:
-    """A class that has its URLs, and its hand-out."""
+class Lab:
+    """A lab, its leases in one store, and its handouts in one folder."""
 
-    def __init__(self, call_module: Callable[..., Task], home: Path) -> None:
-        self._call_module = call_module
-        self.dest = home / "class.csv"
-        users = [{"user_id": "anna"}, {"user_id": "ben", "session_context": "unit-7"}, {"user_id": "carla"}]
-        self.issued = call_module({**ARGS, "users": users})
-        self.seats: list[dict[str, Any]] = [
-            {
-                "learner": entry["user_id"].title(),
-                "name": f"{entry['user_id'].title()} Example",
-                "email": f"{entry['user_id']}@example.org",
-                "seat": entry["user_id"],
-                "scope": self.issued.result["scope"],
-                "application_id": entry["application_id"],
-                "session_context": entry["session_context"],
-                "expires": entry["expires"],
-                "issued": entry["issued"],
-            }
-            for entry in self.issued.result["streaming_urls"]
-        ]
+    def __init__(self, ansible: Ansible, lease_store: str | None = None) -> None:
+        self._ansible = ansible
+        self.folder = ansible.home
+        self.lease_store = lease_store or f"sqlite://{self.folder}/.ansible/leases.sqlite3"
+        self.pages_dir, self.overview_html = self.folder / "pages", self.folder / "overview.html"
+        self.links_csv, self.urls_csv = self.folder / "links.csv", self.folder / "urls.csv"
+        self.seats: list[dict[str, Any]] = []
+
+    def issue(self, *learners: str, **args: Any) -> dict[str, str]:
+        """Issue URLs for the learners, and let ``seats`` be the entries without URLs; return the URLs by learner."""
+        users = [{"user_id": learner, **roster_row(learner)} for learner in learners]
+        task = self.call({**ARGS, "users": users, **args}, module=MODULE)
+        assert not task.failed, task.msg
+        self.seats = [{**entry, "streaming_url": None} for entry in task.result["streaming_urls"]]
+        return dict(zip(learners, map(str, task.urls), strict=True))
 
     def write(self, *, check: bool = False, **args: Any) -> Task:
-        args = {"dest": str(self.dest), "seats": self.seats, **args}
-        return self._call_module(args, module=HANDOUT, check=check, verbosity=3)
+        """Write pages, overview and links of ``seats``; options with None are left out."""
+        paths = {name: str(getattr(self, name)) for name in ("pages_dir", "overview_html", "links_csv")}
+        args = {"lab": "cad", "seats": self.seats, "base_url": BASE_URL, **paths, **args}
+        return self.call({name: value for name, value in args.items() if value is not None}, check=check)
+
+    def call(self, args: dict[str, Any], *, module: str = HANDOUT, check: bool = False) -> Task:
+        return self._ansible.call_module(
+            {"lease_store": self.lease_store, **args}, module=module, check=check, diff=True, verbosity=3
+        )
 
     def rows(self) -> list[dict[str, str]]:
-        with self.dest.open(newline="", encoding="utf-8") as file:
+        with self.urls_csv.open(newline="", encoding="utf-8") as file:
             return list(csv.DictReader(file))
+
+    def addresses(self) -> dict[str, str]:
+        """Return the addresses of the pages by learner."""
+        with self.links_csv.open(newline="", encoding="utf-8") as file:
+            return {row["id"]: row["page"] for row in csv.DictReader(file)}
+
+    def urls(self) -> dict[str, str | None]:
+        """Return the URLs that the buttons open by learner; None for a page without a button."""
+        return {learner: url_of(self.page_at(address)) for learner, address in self.addresses().items()}
+
+    def page_at(self, address: str) -> str:
+        assert address.startswith(f"{BASE_URL}/")
+        return (self.pages_dir / address.removeprefix(f"{BASE_URL}/")).read_text()
+
+    def states(self) -> list[str]:
+        return sorted(state_of(page.read_text()) for page in self.pages_dir.iterdir())
+
+
+def roster_row(learner: str) -> dict[str, str]:
+    return {"id": learner, "name": f"{learner.title()} Example", "email": f"{learner}@example.org"}
+
+
+def state_of(page: str) -> str:
+    return re.findall(r'<main id="page"[^>]* data-state="(\w+)"', page)[0]
+
+
+def url_of(page: str) -> str | None:
+    found = re.findall(r'<a id="open"[^>]* href="([^"]*)"', page)
+    return unescape(found[0]) if found else None
+
+
+def snapshot(folder: Path) -> dict[Path, tuple[int, int, int]]:
+    """Return all files with what changes when one is written."""
+    paths = [path for path in folder.rglob("*") if path.is_file() and ".ansible" not in path.parts]
+    return {path: (path.stat().st_ino, path.stat().st_mtime_ns, path.stat().st_mode) for path in paths}
 
 
 @pytest.fixture
-def a_class(lab: Simulator, call_module: Callable[..., Task], home: Path) -> Class:
-    return Class(call_module, home)
+def handouts(simulator: Simulator, ansible: Ansible) -> Lab:
+    """The handouts of a lab with its leases in a file."""
+    return Lab(ansible)
 
 
-def test_the_file_has_a_row_for_each_seat_in_their_order(a_class: Class, lab: Simulator) -> None:
+@pytest.mark.parametrize("store", ["sqlite", "dynamodb"])
+def test_a_lab_keeps_its_pages_from_days_ahead_to_its_end_on_any_host(
+    lab: Simulator, ansible: Ansible, tmp_path: Path, store: str
+) -> None:
+    handouts = Lab(ansible, LeaseTable.create(lab).url if store == "dynamodb" else None)
+
+    # Given a roster days ahead of the lab; check mode names no page, and a run creates pages that wait.
+    ahead = {
+        "seats": [roster_row(learner) for learner in LEARNERS],
+        "allow_missing": True,
+        "starts_at": (datetime.now(UTC) + timedelta(days=3)).isoformat(timespec="seconds"),
+    }
+    predicted = handouts.write(check=True, return_pages=True, **ahead)
+    assert not predicted.failed, predicted.msg
+    assert [entry["page"] for entry in predicted.result["pages"]] == [None] * 3
+    assert snapshot(handouts.folder) == {}
+    created = handouts.write(**ahead)
+    assert not created.failed, created.msg
+    assert created.result["missing"] == list(LEARNERS)
+    assert handouts.states() == ["waiting"] * 3
+    addresses = handouts.addresses()
+
+    # When URLs are issued, then the pages open them, and a second task writes no file.
+    urls = handouts.issue(*LEARNERS)
+    assert handouts.write().result["summary"] == {"requested": 3, "missing": 0, "written": 4}  # and the overview
+    assert (handouts.addresses(), handouts.urls()) == (addresses, urls)
+    before = snapshot(handouts.folder)
+    again = handouts.write()
+    assert (again.changed, again.result["summary"]["written"]) == (False, 0)
+    assert snapshot(handouts.folder) == before
+
+    # When a URL is renewed, and another host writes the pages from the roster alone, then the addresses are the same.
+    home = tmp_path / "elsewhere" / "home"
+    home.mkdir(parents=True)
+    elsewhere = Lab(Ansible(home, lab.environment()), handouts.lease_store)
+    urls |= handouts.issue("anna", force=True)
+    elsewhere.write(**ahead)
+    assert (elsewhere.addresses(), elsewhere.urls()) == (addresses, urls)
+
+    # When a learner gets another user id, then the previous page says that there is another.
+    urls["anna"] = handouts.issue("anna-2")["anna-2"]
+    rotated = handouts.write(seats=[{**handouts.seats[0], **roster_row("anna"), "generation": 1}])
+    assert rotated.result["summary"]["written"] == 4  # both pages, links and overview
+    [address] = handouts.addresses().values()
+    assert address != addresses["anna"]
+    assert handouts.urls() == {"anna": urls["anna"]}
+    assert state_of(handouts.page_at(addresses["anna"])) == "moved"
+
+    # When the lab ends, then all pages say so; and when it is purged, then nobody has a page any more.
+    end = {"state": "absent", "seats": None}
+    assert handouts.write(**end).changed
+    assert handouts.states() == ["ended"] * 4
+    assert not handouts.links_csv.exists()
+    assert [handouts.write(purge=True, overview_html=None, **end).changed for _time in range(2)] == [True, False]
+    handouts.write(**ahead)
+    assert not set(handouts.addresses().values()) & {address, *addresses.values()}
+
+
+def test_the_csv_file_needs_no_call_and_is_private(lab: Simulator, handouts: Lab) -> None:
+    urls = handouts.issue("ben", "anna")
     calls = len(lab.calls())
+    csv_only = {"urls_csv": str(handouts.urls_csv), "pages_dir": None, "overview_html": None, "links_csv": None}
 
-    task = a_class.write()
+    task = handouts.write(**csv_only)
 
-    assert task.changed
-    assert task.result["dest"] == str(a_class.dest)
-    assert task.result["summary"] == {"requested": 3, "missing": 0, "written": 1}
-    assert a_class.rows() == [
-        {
-            "learner": seat["learner"],
-            "name": seat["name"],
-            "email": seat["email"],
-            "seat": seat["seat"],
-            "expires": seat["expires"],
-            "streaming_url": url,
-        }
-        for seat, url in zip(a_class.seats, a_class.issued.urls, strict=True)
-    ]
+    assert task.result["summary"] == {"requested": 2, "missing": 0, "written": 1}
+    assert [row["streaming_url"] for row in handouts.rows()] == list(urls.values())
+    assert snapshot(handouts.folder).keys() == {handouts.urls_csv}
+    assert handouts.urls_csv.stat().st_mode & 0o777 == 0o600
     assert len(lab.calls()) == calls
 
 
-def test_the_file_is_private_and_nothing_else_is_left(a_class: Class, home: Path) -> None:
-    before = set(home.iterdir())
+def test_results_and_the_overview_show_no_url_and_no_page_unless_requested(lab: Simulator, handouts: Lab) -> None:
+    urls = handouts.issue(*LEARNERS)
 
-    a_class.write()
+    result = str(handouts.write().result)
 
-    assert stat.S_IMODE(a_class.dest.stat().st_mode) == 0o600
-    assert set(home.iterdir()) - before == {a_class.dest}
-
-
-def test_a_second_run_leaves_the_file_alone(a_class: Class) -> None:
-    a_class.write()
-    before = a_class.dest.stat()
-
-    assert not a_class.write().changed
-
-    assert (a_class.dest.stat().st_ino, a_class.dest.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    names = [path.name for path in handouts.pages_dir.iterdir()]
+    overview = handouts.overview_html.read_text()
+    for secret in [*urls.values(), *names, *(name.removesuffix(".html") for name in names)]:
+        assert secret not in result
+        assert secret not in overview
+        assert unescape(secret) not in unescape(overview)
+    expected = [{"id": learner, "page": address} for learner, address in handouts.addresses().items()]
+    assert handouts.write(return_pages=True).result["pages"] == expected
 
 
-def test_a_new_url_changes_the_file(a_class: Class, call_module: Callable[..., Task]) -> None:
-    a_class.write()
-    [url] = call_module({**ARGS, "user_id": "anna", "force": True}).urls
+def test_the_urls_of_streams_are_requested_and_written(studio: Simulator, handouts: Lab) -> None:
+    sessions = ["seat-01", "seat-02"]
+    streams = handouts.call({"studio_id": STUDIO, "session_ids": sessions}, module=STREAM_MODULE).result["streams"]
+    handouts.seats = [{"id": f"of {stream['session_id']}", "lease": stream["lease"]} for stream in streams]
+    creates = len(studio.calls("CreateStreamingSessionStream"))
 
-    assert a_class.write().changed
+    task = handouts.write(urls_csv=str(handouts.urls_csv))
 
-    assert a_class.rows()[0]["streaming_url"] == url
-
-
-def test_a_mode_that_shows_the_file_to_others_is_mended(a_class: Class) -> None:
-    a_class.write()
-    a_class.dest.chmod(0o644)
-
-    assert a_class.write(check=True).changed
-    assert a_class.write().changed
-
-    assert stat.S_IMODE(a_class.dest.stat().st_mode) == 0o600
+    assert not task.failed, task.msg
+    urls = [stream["url"] for stream in streams]
+    assert list(handouts.urls().values()) == urls
+    assert [(row["holder"], row["streaming_url"]) for row in handouts.rows()] == list(zip(sessions, urls, strict=True))
+    assert not handouts.write(urls_csv=str(handouts.urls_csv)).changed
+    assert len(studio.calls("CreateStreamingSessionStream")) == creates
 
 
-def test_a_link_is_replaced_not_followed(a_class: Class, home: Path) -> None:
-    other = home / "other.txt"
-    other.write_text("mine\n")
-    a_class.dest.symlink_to(other)
-
-    assert a_class.write().changed
-
-    assert other.read_text() == "mine\n"
-    assert not a_class.dest.is_symlink()
-    assert not a_class.write().changed
-
-
-@pytest.mark.parametrize(
-    ("name", "cell"),
-    [
-        ("Jürgen O'Neil", "Jürgen O'Neil"),
-        ('Anna "Ann", née X', 'Anna "Ann", née X'),
-        ("<script>alert(1)</script>", "<script>alert(1)</script>"),
-        ("two\nlines", "two\nlines"),
-        ('=HYPERLINK("http://example.org")', '\'=HYPERLINK("http://example.org")'),
-        ("+1", "'+1"),
-        ("-1", "'-1"),
-        ("@SUM(A1)", "'@SUM(A1)"),
-        ("\t=1", "'\t=1"),
-        ("\r=1", "'\r'=1"),
-        ("Anna;=1", "Anna;'=1"),
-        ("{{ 7 * 7 }}", "{{ 7 * 7 }}"),
-        ("", ""),
-        (None, ""),
-        (7, "7"),
-    ],
-)
-def test_names_arrive_as_they_are_and_no_formula_runs(a_class: Class, name: object, cell: str) -> None:
-    a_class.seats[0]["name"] = name
-
-    a_class.write()
-
-    assert a_class.rows()[0]["name"] == cell
-    assert len(a_class.rows()) == 3
-
-
-def test_check_mode_tells_and_writes_nothing(a_class: Class) -> None:
-    assert a_class.write(check=True).changed
-    assert not a_class.dest.exists()
-
-    done = a_class.write()
-
-    unchanged = {"changed": False, "summary": {**done.result["summary"], "written": 0}}
-    assert a_class.write(check=True).result == {**done.result, **unchanged}
-
-
-def test_check_mode_foresees_a_url_that_would_be_issued(a_class: Class) -> None:
-    a_class.write()
-    seats = [*a_class.seats, {**a_class.seats[0], "seat": "dora", "issued": True, "expires": None}]
-
-    predicted = a_class.write(check=True, seats=seats)
-
-    assert not predicted.failed, predicted.msg
-    assert predicted.changed
-    assert a_class.write(seats=seats).failed
-
-
-def test_seats_without_a_url_are_named_and_the_file_is_left(a_class: Class) -> None:
-    a_class.write()
-    before = a_class.dest.read_bytes()
-    more = [{**a_class.seats[0], "seat": f"nobody-{number}", "issued": False} for number in range(7)]
-
-    for check in (False, True):
-        task = a_class.write(seats=a_class.seats + more, check=check)
-
-        assert task.failed
-        assert "7 of 10 seats" in task.msg
-        assert "nobody-0" in task.msg
-        assert "anna" not in task.msg
-        assert task.result["missing"] == [seat["seat"] for seat in more]
-        assert task.result["summary"] == {"requested": 10, "missing": 7, "written": 0}
-        assert task.result["changed"] is False
-    assert a_class.dest.read_bytes() == before
-
-
-@pytest.mark.parametrize("gone", ["expired", "forgotten"])
-def test_a_url_that_is_no_more_is_not_handed_out(
-    a_class: Class, lab: Simulator, call_module: Callable[..., Task], gone: str
-) -> None:
-    if gone == "expired":
-        lab.set(clock_offset_seconds=3700)
-        call_module({**ARGS, "user_id": "dora"})  # a write wipes what has expired
-    else:
-        call_module({**ARGS, "user_id": "anna", "state": "absent"})
-
-    task = a_class.write()
-
-    assert task.failed
-    assert "anna" in task.result["missing"]
-    assert not a_class.dest.exists()
-
-
-BAD_ARGUMENTS = {
-    "no such folder": ({"dest": "/nonexistent/class.csv"}, ("/nonexistent/class.csv", "folder")),
-    "a folder": ({"dest": "."}, ("cannot be written", "Name a file")),
-    "a seat without a scope": ({"seats": [{"seat": "anna"}]}, ("has no scope", "appstream_lab_seats")),
-    "a seat without a seat": ({"seats": [{"scope": "x"}]}, ("has no seat", "appstream_lab_seats")),
-    "an unknown kind of store": ({"lease_store": "redis://here"}, ("'redis://here'", "sqlite:///PATH")),
-    "no store": ({"lease_store": "none"}, ("lease_store is none", "name the store")),
-    "a store that does not exist": (
-        {"lease_store": "sqlite:///nonexistent/leases.sqlite3"},
-        ("sqlite:///nonexistent/leases.sqlite3", "has no working URL"),
+BY_ARGUMENT_SPEC: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "nothing to write": (
+        {"pages_dir": None, "overview_html": None, "links_csv": None},
+        ("one of the following is required",),
     ),
+    "pages without a lab": ({"lab": None}, ("lab",)),
+    "links without pages": ({"pages_dir": None}, ("links_csv", "pages_dir")),
+    "no seats": ({"seats": None}, ("state is present", "seats")),
+}
+BY_MODULE: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "two files with one path": (
+        {"links_csv": "x", "urls_csv": "./x"},
+        ("links_csv and urls_csv are both ", "give each its own path"),
+    ),
+    "a seat that is a URL": ({"seats": [{"lease": "https://streaming.example.org/"}]}, ("A lease is not valid",)),
+    "an unknown kind of store": ({"lease_store": "redis://here"}, ("'redis://here'", "sqlite:///PATH")),
 }
 
 
-@pytest.mark.parametrize(("args", "says"), BAD_ARGUMENTS.values(), ids=BAD_ARGUMENTS)
-def test_bad_arguments_get_a_sentence(a_class: Class, args: dict[str, Any], says: tuple[str, ...]) -> None:
-    a_class.write()
-    before = a_class.dest.read_bytes()
+@pytest.mark.parametrize("case", [*BY_ARGUMENT_SPEC, *BY_MODULE])
+def test_invalid_options_are_rejected_in_one_line_in_both_modes(handouts: Lab, case: str) -> None:
+    args, parts = (BY_ARGUMENT_SPEC | BY_MODULE)[case]
+    handouts.overview_html.write_text("unchanged")
 
-    done, predicted = (a_class.write(check=check, **args) for check in (False, True))
+    done, predicted = (handouts.write(check=check, allow_missing=True, **args) for check in (False, True))
 
     assert done.failed
-    for words in says:
-        assert words in done.msg
+    for part in parts:
+        assert part in done.msg
     assert "\n" not in done.msg
     assert "Traceback" not in str(done.result)
-    assert done.result.keys() >= {"changed", "dest", "missing", "summary"}
+    if case in BY_MODULE:
+        assert done.result.keys() >= {"changed", "urls_csv", "missing", "summary"}
     assert predicted.result == done.result
-    assert a_class.dest.read_bytes() == before
+    assert [path.name for path in snapshot(handouts.folder)] == ["overview.html"]
 
 
-def test_a_broken_store_leaves_the_file(a_class: Class, home: Path) -> None:
-    a_class.write()
-    before = a_class.dest.read_bytes()
-    (home / ".ansible/labstream/leases.sqlite3").write_text("My notes.\n" * 1000)
+def test_a_damaged_store_changes_no_file(lab: Simulator, handouts: Lab) -> None:
+    handouts.issue("anna")
+    handouts.write()
+    before = snapshot(handouts.folder)
+    Path(handouts.lease_store.removeprefix("sqlite://")).write_text("My notes.\n" * 1000)
 
-    task = a_class.write()
+    task = handouts.write()
 
     assert task.failed
-    assert "no SQLite file" in task.msg
+    assert "SQLite" in task.msg
     assert "Traceback" not in str(task.result)
-    assert a_class.dest.read_bytes() == before
-
-
-def test_a_folder_that_may_not_be_written_is_refused_in_both_modes(
-    a_class: Class, ansible: Ansible, home: Path
-) -> None:
-    folder = home / "read-only"
-    folder.mkdir(mode=0o500)
-    args = {"dest": str(folder / "class.csv"), "seats": a_class.seats}
-
-    for check in (False, True):
-        task = finish_module(ansible.start_module(args, module=HANDOUT, check=check, may_not_override_modes=True))
-
-        assert task.failed
-        assert str(folder) in task.msg
-        assert "Name a file in a folder" in task.msg
+    assert snapshot(handouts.folder) == before
 
 
 @pytest.mark.core
-def test_a_playbook_that_hands_out_shows_no_url(
+def test_a_playbook_that_writes_handouts_shows_no_url(
     lab: Simulator, run_tasks: Callable[..., Run], home: Path, users: Callable[[int], list[dict[str, Any]]]
 ) -> None:
-    dest = home / "class.csv"
-    seats = "{{ class_seats | default([]) + [{'seat': item.user_id, 'learner': item.user_id, 'scope': issued.scope}] }}"
-    handout = {HANDOUT: {"dest": str(dest), "seats": "{{ class_seats }}"}, "register": "handed_out"}
+    urls_csv = home / "urls.csv"
+    handout = {
+        HANDOUT: {"urls_csv": str(urls_csv), "seats": "{{ issued.streaming_urls }}"},
+        "register": "written",
+    }
     tasks = [
         {"name": "issue", MODULE: {**ARGS, "users": users(3), "return_urls": False}, "register": "issued"},
-        {
-            "name": "make seats",
-            "ansible.builtin.set_fact": {"class_seats": seats},
-            "loop": "{{ issued.streaming_urls }}",
-        },
-        {"name": "hand out", **handout},
-        {"name": "hand out again", **handout},
-        {"name": "show", "ansible.builtin.debug": {"var": "handed_out"}},
-        {"name": "hand out nothing", HANDOUT: {"dest": str(dest), "seats": [{"seat": "anna", "scope": "x"}]}},
+        {"name": "write", **handout},
+        {"name": "write again", **handout},
+        {"name": "show", "ansible.builtin.debug": {"var": "written"}},
+        {"name": "write nothing", HANDOUT: {"urls_csv": str(urls_csv), "seats": [{"id": "anna", "lease": "x"}]}},
     ]
 
     run = run_tasks(tasks, diff=True, verbosity=4)
 
-    assert [run.task(name).changed for name in ("hand out", "hand out again")] == [True, False], run.printed
-    assert run.task("hand out nothing").failed
-    handed_out = dest.read_text()
+    assert [run.task(name).changed for name in ("write", "write again")] == [True, False], run.printed
+    assert run.task("write nothing").failed
+    written = urls_csv.read_text()
     secrets = lab.streaming_urls()
     assert len(secrets) == 3
     for url in secrets:
-        assert url in handed_out
+        assert url in written
         assert url.partition("parameters=")[2] not in run.printed + str(run.tasks)
     assert "Traceback" not in run.printed
     assert "full traceback" not in run.printed

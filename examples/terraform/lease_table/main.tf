@@ -44,7 +44,7 @@ resource "aws_dynamodb_table" "leases" {
   name                        = var.name
   billing_mode                = "PAY_PER_REQUEST"
   hash_key                    = "scope"
-  range_key                   = "seat"
+  range_key                   = "holder"
   deletion_protection_enabled = var.deletion_protection
   tags                        = var.tags
 
@@ -54,7 +54,7 @@ resource "aws_dynamodb_table" "leases" {
   }
 
   attribute {
-    name = "seat"
+    name = "holder"
     type = "S"
   }
 

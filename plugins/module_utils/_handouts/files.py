@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files that hold URLs: private, replaced in one step, and left alone if they are as they are to be.
+# Private to this collection: do not import it from elsewhere, it can change in any release.
+
+"""Files that hold URLs: private, replaced atomically, and left alone if nothing changes.
 
 Pure: knows neither AWS nor Ansible.
 """
@@ -21,21 +23,21 @@ from .._errors import LabstreamError
 
 MODE, FOLDER_MODE = 0o600, 0o700
 MAX_CONCURRENT_WRITES = 16
-# A file under such a name that is so many seconds old was left behind by a run that was killed.
+# A file with this prefix that is older than this was left behind by a run that was killed.
 TEMPORARY = ".labstream-handout-"
-LEFT_BEHIND_AFTER = 3600
-_NAME_ANOTHER = "Name a file in a folder that the user of this task may write to."
+_LEFTOVER_AGE = 3600
+_REMEDY = "Name a file in a folder that the user of this task can write to."
 
 
 class HandoutError(LabstreamError):
-    """A hand-out cannot be made or written."""
+    """A handout cannot be built or written."""
 
     code = "HandoutError"
 
 
 @dataclass(frozen=True)
 class File:
-    """A file as it is to be; it is to be gone if ``content`` is None. Messages call it ``name``, which is no secret."""
+    """The wanted content of a file, None if the file must not exist. Messages show ``name``, which is not a secret."""
 
     path: str = field(repr=False)
     content: bytes | None = field(repr=False)
@@ -43,30 +45,30 @@ class File:
 
 
 def validate_path(path: str, *, is_folder: bool) -> None:
-    """Refuse a file, or a folder for files, that cannot be written. A folder may be missing, but not the one above it.
+    """Reject a file, or a folder for files, that cannot be written. A folder may be missing, but not its parent.
 
     Raises:
         HandoutError: naming it.
     """
     folder = path if is_folder and os.path.lexists(path) else os.path.dirname(path)
     if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
-        raise _unwritten(f"The hand-out {path}", "its folder is missing or read-only")
+        raise _write_error(f"The handout {path}", "its folder is missing or read-only")
 
 
 def write_files(files: Collection[File], *, check_mode: bool) -> Iterator[File]:
-    """Write or remove the files that are not as they are to be; in check mode, only find them.
+    """Write or remove the files that differ from what is wanted; in check mode, only find them.
 
-    Side by side, since a disk takes its time to make a file last, but makes many last in the same time. What runs that
-    were killed have left in the files' folders is removed too.
+    The files are written concurrently, because waiting for the disk takes as long for many files as for one. Temporary
+    files that killed runs have left in the same folders are removed.
 
     Yields:
-        Each of these files, when that is done.
+        Each file that was written or removed, once it is done.
 
     Raises:
-        HandoutError: one of them cannot be written; the others were.
+        HandoutError: a file cannot be written; the others were.
     """
 
-    def is_changed(file: File) -> bool | HandoutError:
+    def ensure(file: File) -> bool | HandoutError:
         try:
             if _is_current(file):
                 return False
@@ -74,13 +76,13 @@ def write_files(files: Collection[File], *, check_mode: bool) -> Iterator[File]:
                 _put(file)
             return True
         except OSError as e:
-            return _unwritten(file.name, str(e.strerror))
-        except ValueError:  # A zero byte, or a half character that no name can have.
-            return _unwritten(file.name, "that is no name of a file")
+            return _write_error(file.name, str(e.strerror))
+        except ValueError:  # A null byte or an unpaired surrogate.
+            return _write_error(file.name, "that is not a valid file name")
 
     failures = []
     with ThreadPoolExecutor(MAX_CONCURRENT_WRITES) as executor:
-        for file, outcome in executor.map(lambda file: (file, is_changed(file)), files):
+        for file, outcome in zip(files, executor.map(ensure, files), strict=True):
             if isinstance(outcome, HandoutError):
                 failures.append(outcome)
             elif outcome:
@@ -93,7 +95,7 @@ def write_files(files: Collection[File], *, check_mode: bool) -> Iterator[File]:
 
 
 def _is_current(file: File) -> bool:
-    """Whether the file has its content and is private, or is not there if it is to be gone."""
+    """Return whether the file has the wanted content and is private, or is absent if it must not exist."""
     try:
         with open(file.path, "rb") as opened:
             return os.fstat(opened.fileno()).st_mode & 0o777 == MODE and opened.read() == file.content
@@ -112,7 +114,7 @@ def _put(file: File) -> None:
 
 
 def _replace(path: str, folder: str, content: bytes) -> None:
-    """Put the content into the file in one step. AnsibleModule.atomic_move would lend a new file the umask's mode."""
+    """Write the content atomically. AnsibleModule.atomic_move would give a new file the mode that the umask allows."""
     descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=TEMPORARY)
     try:
         with os.fdopen(descriptor, "wb") as opened:
@@ -127,14 +129,14 @@ def _replace(path: str, folder: str, content: bytes) -> None:
 
 
 def _remove_leftovers(folder: str) -> None:
-    """What cannot be removed, such as another user's, stays. A folder whose name is none (ValueError) has nothing."""
+    """Remove old temporary files. Those that cannot be removed, such as another user's, stay."""
     with suppress(OSError, ValueError), os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith(TEMPORARY):
                 with suppress(OSError):
-                    if entry.stat(follow_symlinks=False).st_mtime < time.time() - LEFT_BEHIND_AFTER:
+                    if entry.stat(follow_symlinks=False).st_mtime < time.time() - _LEFTOVER_AGE:
                         os.unlink(entry.path)
 
 
-def _unwritten(name: str, why: str) -> HandoutError:
-    return HandoutError(f"{name} cannot be written: {why}. {_NAME_ANOTHER}")
+def _write_error(name: str, reason: str) -> HandoutError:
+    return HandoutError(f"{name} cannot be written: {reason}. {_REMEDY}")

@@ -2,276 +2,304 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The hand-outs of a class: from its seats, and what the lease store knows of them, to the files that are to be.
+# Private to this collection: do not import it from elsewhere, it can change in any release.
+
+"""The handouts of a lab: from its seats, and what the lease store knows about them, to the content of files.
 
 Pure: knows neither AWS nor Ansible, and writes no file.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from dataclasses import replace as replaced
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from .._errors import InvalidOption, quote
 from .._labs.learners import (
-    PageRecord,
-    Place,
-    find_pages,
-    latest_places,
-    purge_pages,
-    remember_pages,
+    LearnerKey,
+    LearnerRecord,
+    find_learners,
+    get_latest_keys,
+    purge_learners,
+    remember_learners,
     validate_generation,
+    validate_learner_id,
 )
-from .._leases.lease import Lease, LeaseKey, build_purpose, is_key_part, is_text
+from .._leases.lease import Lease, LeaseKey
 from .._leases.stores.base import LeaseStore, NoLeaseStore
 from .._time import to_iso8601
-from . import pages as handout_pages
 from .files import File, HandoutError
-from .pages import LabClass, LearnersLink, OverviewRow, csv_text, defused, is_web_address
+from .pages import (
+    LabDetails,
+    OverviewRow,
+    StreamingLink,
+    build_ended_page,
+    build_learner_page,
+    build_moved_page,
+    build_overview_page,
+    is_web_url,
+)
 
-COLUMNS = ("learner", "name", "email", "seat", "expires", "streaming_url")
-LINK_COLUMNS = ("learner", "name", "email", "page")
-# As much as a sort key of DynamoDB holds, whatever is written.
-MAX_LEARNER_LENGTH = 200
+URL_COLUMNS = ("id", "name", "email", "holder", "expires", "streaming_url")
+LINK_COLUMNS = ("id", "name", "email", "page")
+
+# Where a spreadsheet takes a formula to start: at the start of a cell, or of a part of it if semicolons separate cells.
+_FORMULA_START = re.compile(r"^(?=[=+\-@\t\r\n])|(?<=[;\r\n])(?=[=+\-@])", re.ASCII)
+
+# None for a lease whose URL the service no longer has.
+Links = Mapping[LeaseKey, StreamingLink | None]
+Records = Mapping[LearnerKey, LearnerRecord]
 
 
 @dataclass(frozen=True)
 class Seat:
-    """A seat as it was given; ``key`` is None if it does not say where its lease is.
+    """A seat as it was given: a learner, and the lease and its holder as far as they are known."""
 
-    ``reached`` is the generation that its learner has reached before, which no seat takes back: a page that was
-    replaced, since the wrong person has its address, never comes to life again.
-    """
-
-    told: Mapping[str, Any]
-    key: LeaseKey | None
-    reached: int = 0
-
-    @property
-    def name(self) -> str:
-        """How messages name it."""
-        return str(self.told.get("seat") or self.told.get("learner"))
-
-    @property
-    def place(self) -> Place:
-        """Whose page it is.
-
-        Raises:
-            InvalidOption: the learner or the generation is none.
-        """
-        given = self.told.get("learner")
-        learner = str(self.told.get("seat") or "") if given in (None, "") else str(given)
-        if not 0 < len(learner) <= MAX_LEARNER_LENGTH or not is_text(learner):
-            raise InvalidOption(
-                f"A learner is {quote(learner)}, but what identifies a learner has 1 to {MAX_LEARNER_LENGTH} "
-                "characters of Unicode: correct it."
-            )
-        generation = self.told.get("generation") or 0
-        validate_generation(learner, generation)
-        return Place(learner, max(generation, self.reached))
+    learner_id: str
+    name: Any
+    email: Any
+    holder: str
+    lease: LeaseKey | None
+    generation: int
 
 
-def parse_seat(told: Mapping[str, Any], *, may_lack_key: bool) -> Seat:
-    """The seat.
+def parse_seat(given: Mapping[str, Any], *, may_lack_lease: bool) -> Seat:
+    """Return the seat.
 
     Raises:
-        InvalidOption: the seat does not say where its lease is found.
+        InvalidOption: the seat has no lease, or a value is not valid.
     """
-    lacks_key = not told.get("scope") or not told.get("seat")
-    return Seat(told, None if may_lack_key and lacks_key else build_key(told))
+    text = given.get("lease")
+    if text is None and not may_lack_lease:
+        raise InvalidOption(
+            "A seat has no lease: pass on the seats as a role of this collection publishes them, such as "
+            "appstream_lab_seats."
+        )
+    lease = None if text is None else LeaseKey.parse(text)
+    holder = lease.holder if lease else str(given.get("user_id") or given.get("session_id") or "")
+    learner_id = holder if given.get("id") in (None, "") else str(given["id"])
+    validate_learner_id(learner_id)
+    generation = given.get("generation") or 0
+    validate_generation(learner_id, generation)
+    return Seat(learner_id, given.get("name"), given.get("email"), holder, lease, generation)
 
 
-def build_key(seat: Mapping[str, Any]) -> LeaseKey:
-    """Where the seat's lease is found.
+def build_link(key: LeaseKey, url: str, expires: datetime) -> StreamingLink:
+    """Return the link of a lease.
 
     Raises:
-        InvalidOption: the seat does not say.
+        HandoutError: the URL is not a web URL.
     """
-    for name in ("scope", "seat"):
-        value = seat.get(name)
-        if not is_key_part(name, value):
-            lack = f"has the {name} {quote(value)}, which is none" if value else f"has no {name}"
-            raise InvalidOption(
-                f"A seat {lack}: pass on the seats as a role of this collection publishes them, such as "
-                "appstream_lab_seats."
-            )
-    return LeaseKey(seat["scope"], seat["seat"], build_purpose(seat.get("application_id"), seat.get("session_context")))
+    if not is_web_url(url):
+        raise HandoutError(
+            f"The URL of {quote(key.holder)} does not start with https or http: issue a new one with force=true."
+        )
+    return StreamingLink(url, expires)
+
+
+def to_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return the text of a CSV file with a header. What people fill in must have gone through ``escape_formula``."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns)
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def escape_formula(value: Any) -> str:
+    """Return the text of a cell that no spreadsheet runs as a formula."""
+    return _FORMULA_START.sub("'", "" if value is None else str(value))
 
 
 class Handout:
-    """The hand-outs of one task, over an open lease store.
+    """The handouts of one task, over an open lease store.
 
-    ``leases`` are those that the store has; a caller may add to them what only a service tells.
+    Attributes:
+        records: What is stored of the lab's learners, if the handouts need pages.
+        seats: The seats with the generation and the lease of their pages.
+        leases: The stored leases that the handouts show.
 
     Args:
         options: The options of the module streaming_handout.
-        lab: What the pages tell of the class.
-        store: The store.
-        seats: The seats that were given.
-        now: The time.
+        lab: The details that the pages show.
+        store: The lease store.
+        seats: The seats as they were given.
+        now: The current time.
 
     Raises:
-        InvalidOption: a seat is none.
         LeaseStoreError: the store failed.
     """
 
     def __init__(
-        self, options: Mapping[str, Any], lab: LabClass, store: LeaseStore, seats: Sequence[Seat], now: datetime
+        self, options: Mapping[str, Any], lab: LabDetails, store: LeaseStore, seats: Sequence[Seat], now: datetime
     ) -> None:
         self._options, self._lab, self._store, self._now = options, lab, store, now
-        self._ended = options["state"] == "absent"
-        needs_pages = bool(options["pages"] or options["overview"])
-        self.known = find_pages(store, options["lab"], now=now) if needs_pages else {}
-        self._latest = latest_places(self.known)
-        self.seats = [self._settled(seat) for seat in seats] if needs_pages else list(seats)
-        keys = {seat.key for seat in self.seats if seat.key}
-        shown = {page.shows for page in self.known.values() if page.shows} if options["overview"] else set()
-        self.leases: Mapping[LeaseKey, Lease] = store.read(keys | shown, now=now)
+        self._has_ended = options["state"] == "absent"
+        has_pages = bool(options["pages_dir"] or options["overview_html"])
+        self.records: Records = find_learners(store, options["lab"]) if has_pages else {}
+        self._latest = get_latest_keys(self.records)
+        self.seats = [self._with_record(seat) for seat in seats]
+        keys = {seat.lease for seat in self.seats if seat.lease}
+        if options["overview_html"]:
+            keys |= {record.lease for record in self.records.values() if record.lease}
+        self.leases: Mapping[LeaseKey, Lease] = store.read(keys)
 
-    def missing(self) -> list[str]:
-        """The seats that have no URL.
+    def get_valid_leases(self) -> list[Lease]:
+        """Return the leases of the seats that have a URL now, in the store or at the service."""
+        leases = {seat.lease: self.leases.get(seat.lease) for seat in self.seats if seat.lease}
+        return [lease for lease in leases.values() if lease and lease.is_valid_at(self._now)]
+
+    def get_stored_links(self) -> dict[LeaseKey, StreamingLink]:
+        """Return the links of the seats whose URLs are in the store.
 
         Raises:
-            HandoutError: what is remembered is no URL of the web.
+            HandoutError: a stored URL is not a web URL.
         """
-        return [seat.name for seat in self.seats if not self._link(seat)]
+        valid = self.get_valid_leases()
+        return {lease.key: build_link(lease.key, lease.url, lease.expires) for lease in valid if lease.url is not None}
 
-    def remember(self, *, check_mode: bool) -> dict[Place, PageRecord]:
-        """The pages of the seats, which get their names now; in check mode, names that nobody will remember.
+    def find_missing(self, links: Links) -> list[str]:
+        """Return the holders, or else the learners, of the seats without a link."""
+        return [seat.holder or seat.learner_id for seat in self.seats if not _get_link(seat, links)]
+
+    def remember(self, *, check_mode: bool) -> Records:
+        """Return the records of the seats' learners, whose pages get their names now; in check mode, only for now.
 
         Raises:
             LeaseStoreError: the store failed.
         """
-        wanted = {seat.place: seat.key for seat in self.seats}
         self._store.check()
         store = NoLeaseStore() if check_mode else self._store
-        dates = [when for when in (self._lab.starts, self._lab.ends) if when]
-        until = max([self._now.replace(microsecond=0), *dates])
-        return remember_pages(store, self._options["lab"], self.known, wanted, now=self._now, until=until)
+        until = max([self._now, *filter(None, (self._lab.starts_at, self._lab.ends_at))])
+        wanted = {self._get_key(seat): seat.lease for seat in self.seats}
+        return remember_learners(store, self.records, wanted, until)
 
-    def files(self, pages: Mapping[Place, PageRecord]) -> list[File]:
-        """All files that the options ask for."""
+    def build_files(self, records: Records, links: Links) -> list[File]:
+        """Return all files that the options ask for."""
         files: list[File] = []
-        if self._options["pages"]:
-            files += self._ended_pages() if self._ended else self._pages(pages)
-        for option, text in (("dest", self._csv), ("links", self._links)):
-            if self._options[option]:
-                content = None if self._ended else text(pages).encode(errors="replace")
-                files.append(self._file(option, content))
-        if self._options["overview"]:
-            files.append(self._file("overview", self._overview().encode()))
+        if self._options["pages_dir"]:
+            files += self._build_ended_pages() if self._has_ended else self._build_pages(records, links)
+        if self._options["urls_csv"]:
+            files.append(self._build_csv("urls_csv", URL_COLUMNS, self._get_url_rows(links)))
+        if self._options["links_csv"]:
+            files.append(self._build_csv("links_csv", LINK_COLUMNS, self._get_link_rows(records)))
+        if self._options["overview_html"]:
+            overview = build_overview_page(self._lab, self._get_overview_rows(links), ended=self._has_ended)
+            files.append(self._build_file("overview_html", overview))
         return files
 
-    def addresses(self, pages: Mapping[Place, PageRecord]) -> list[dict[str, str | None]]:
-        """Each learner with the address of the page; None for one who is not in ``pages``."""
+    def get_pages(self, records: Records) -> list[dict[str, str | None]]:
+        """Return each learner with the address of the page; None for one without a record."""
+        keys = [self._get_key(seat) for seat in self.seats]
         return [
-            dict(learner=seat.place.learner, page=self._address(pages[seat.place]) if seat.place in pages else None)
-            for seat in self.seats
+            dict(id=key.learner_id, page=self._get_address(records[key]) if key in records else None) for key in keys
         ]
 
     def purge(self) -> None:
-        """Forget the names of all pages of the class.
+        """Remove the records of all learners of the lab.
 
         Raises:
             LeaseStoreError: the store failed.
         """
-        purge_pages(self._store, self.known, now=self._now)
+        purge_learners(self._store, self.records.keys())
 
-    def _settled(self, seat: Seat) -> Seat:
-        """The seat with what is known of its page: one of the roster alone shows what its page showed before."""
-        latest = self._latest.get(seat.place.learner)
-        settled = replaced(seat, reached=latest.generation if latest else 0)
-        page = self.known.get(settled.place)
-        return replaced(settled, key=seat.key or (page.shows if page else None))
+    def _get_key(self, seat: Seat) -> LearnerKey:
+        return LearnerKey(self._options["lab"], seat.learner_id, seat.generation)
 
-    def _lease(self, key: LeaseKey | None) -> Lease | None:
-        return self.leases.get(key) if key else None
+    def _with_record(self, seat: Seat) -> Seat:
+        """Return the seat in the latest generation, and with the lease that its page shows if it was given without one.
 
-    def _link(self, seat: Seat) -> LearnersLink | None:
-        """What the button of the learner's page opens, if anything does."""
-        lease = self._lease(seat.key)
-        if lease is None or lease.url is None or not lease.is_valid_at(self._now):
-            return None
-        if not is_web_address(lease.url):
-            raise HandoutError(
-                f"What the lease store has for seat {quote(lease.key.seat)} is no URL that starts with https or http: "
-                "issue it anew with force=true."
-            )
-        return LearnersLink(lease.url, lease.expires)
+        A page that was replaced because its address leaked is never used again.
+        """
+        latest = self._latest.get(seat.learner_id)
+        seat = replace(seat, generation=max(seat.generation, latest.generation if latest else 0))
+        record = self.records.get(self._get_key(seat))
+        lease = seat.lease or (record.lease if record else None)
+        return replace(seat, lease=lease, holder=lease.holder if lease else seat.holder)
 
-    def _csv(self, _pages: Mapping[Place, PageRecord]) -> str:
-        rows = []
+    def _get_url_rows(self, links: Links) -> Iterable[Mapping[str, Any]]:
         for seat in self.seats:
-            told = {column: defused(seat.told.get(column)) for column in COLUMNS}
-            link = self._link(seat)
-            told.update(expires=to_iso8601(link.expires) if link else "", streaming_url=link.url if link else "")
-            rows.append(told)
-        return csv_text(COLUMNS, rows)
+            link = _get_link(seat, links)
+            yield {
+                **_get_learner_cells(seat),
+                "holder": escape_formula(seat.holder),
+                "expires": to_iso8601(link.expires) if link else "",
+                "streaming_url": link.url if link else "",
+            }
 
-    def _links(self, pages: Mapping[Place, PageRecord]) -> str:
-        rows = []
+    def _get_link_rows(self, records: Records) -> Iterable[Mapping[str, Any]]:
         for seat in self.seats:
-            told = {column: defused(seat.told.get(column)) for column in LINK_COLUMNS}
-            told.update(learner=defused(seat.place.learner), page=self._address(pages[seat.place]))
-            rows.append(told)
-        return csv_text(LINK_COLUMNS, rows)
+            yield {**_get_learner_cells(seat), "page": self._get_address(records[self._get_key(seat)])}
 
-    def _address(self, page: PageRecord) -> str:
-        """What is mailed of the page."""
+    def _get_address(self, record: LearnerRecord) -> str:
         base_url = self._options["base_url"]
-        return f"{base_url.rstrip('/')}/{_file_name(page)}" if base_url else _file_name(page)
+        return f"{base_url.rstrip('/')}/{_get_file_name(record)}" if base_url else _get_file_name(record)
 
-    def _pages(self, pages: Mapping[Place, PageRecord]) -> list[File]:
+    def _build_pages(self, records: Records, links: Links) -> list[File]:
         files = []
         for seat in self.seats:
-            name = str(seat.told.get("name") or seat.place.learner)
-            text = handout_pages.learner_page(self._lab, name, self._link(seat))
-            files.append(self._page(pages[seat.place], text))
-        current = {seat.place.learner: seat.place for seat in self.seats}
-        moved = handout_pages.moved_page(self._lab)
+            text = build_learner_page(self._lab, str(seat.name or seat.learner_id), _get_link(seat, links))
+            files.append(self._build_page(records[self._get_key(seat)], text))
+        moved = build_moved_page(self._lab)
+        generations = {seat.learner_id: seat.generation for seat in self.seats}
         files += [
-            self._page(page, moved)
-            for place, page in self.known.items()
-            if place.learner in current and place != current[place.learner]
+            self._build_page(record, moved)
+            for key, record in self.records.items()
+            if key.generation != generations.get(key.learner_id, key.generation)
         ]
         return files
 
-    def _ended_pages(self) -> list[File]:
-        ended = handout_pages.ended_page(self._lab)
-        return [self._page(page, ended) for page in self.known.values()]
+    def _build_ended_pages(self) -> list[File]:
+        ended = build_ended_page(self._lab)
+        return [self._build_page(record, ended) for record in self.records.values()]
 
-    def _page(self, page: PageRecord, text: str) -> File:
-        folder = os.path.abspath(self._options["pages"])
-        return File(os.path.join(folder, _file_name(page)), text.encode(), f"A page in {folder}")
+    def _build_page(self, record: LearnerRecord, text: str) -> File:
+        folder = os.path.abspath(self._options["pages_dir"])
+        return File(os.path.join(folder, _get_file_name(record)), text.encode(), f"A page in {folder}")
 
-    def _file(self, option: str, content: bytes | None) -> File:
+    def _build_csv(self, option: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> File:
+        return self._build_file(option, None if self._has_ended else to_csv(columns, rows))
+
+    def _build_file(self, option: str, text: str | None) -> File:
         path = os.path.abspath(self._options[option])
-        return File(path, content, f"The hand-out {path}")
+        return File(path, None if text is None else text.encode(errors="replace"), f"The handout {path}")
 
-    def _overview(self) -> str:
-        rows = [
-            self._row(seat.place.learner, seat.told.get("name"), seat.told.get("seat"), seat.key) for seat in self.seats
-        ]
-        present = {seat.place.learner for seat in self.seats}
-        rows += [
-            self._row(learner, None, None, self.known[place].shows)
-            for learner, place in self._latest.items()
-            if learner not in present
-        ]
-        return handout_pages.overview_page(self._lab, rows, ended=self._ended)
+    def _get_overview_rows(self, links: Links) -> list[OverviewRow]:
+        rows = [self._get_overview_row(seat, links) for seat in self.seats]
+        seated = {seat.learner_id for seat in self.seats}
+        for learner_id, key in self._latest.items():
+            if learner_id not in seated:
+                lease = self.records[key].lease
+                seat = Seat(learner_id, None, None, lease.holder if lease else "", lease, key.generation)
+                rows.append(self._get_overview_row(seat, links))
+        return rows
 
-    def _row(self, learner: str, name: Any, seat: Any, key: LeaseKey | None) -> OverviewRow:
-        lease = self._lease(key)
-        row = OverviewRow(learner, str(name or ""), key.seat if key else str(seat or ""), "none")
-        if lease is None or lease.is_intent:
+    def _get_overview_row(self, seat: Seat, links: Links) -> OverviewRow:
+        row = OverviewRow(seat.learner_id, str(seat.name or ""), seat.holder, "none")
+        lease = self.leases.get(seat.lease) if seat.lease else None
+        if lease is None or lease.is_pending:
             return row
-        state = "forgotten" if lease.forgotten else "working" if lease.is_valid_at(self._now) else "expired"
-        return replaced(row, state=state, expires=lease.expires, issued=lease.issued)
+        link = links.get(lease.key)
+        if lease.key in links and link is None:
+            return row
+        status = "released" if lease.released_at else "valid" if lease.is_valid_at(self._now) else "expired"
+        return replace(row, status=status, expires=link.expires if link else lease.expires, issued=lease.issued)
 
 
-def _file_name(page: PageRecord) -> str:
-    return f"{page.token}.html"
+def _get_link(seat: Seat, links: Links) -> StreamingLink | None:
+    return links.get(seat.lease) if seat.lease else None
+
+
+def _get_learner_cells(seat: Seat) -> dict[str, Any]:
+    cells = {"id": seat.learner_id, "name": seat.name, "email": seat.email}
+    return {column: escape_formula(value) for column, value in cells.items()}
+
+
+def _get_file_name(record: LearnerRecord) -> str:
+    return f"{record.page_token}.html"

@@ -1,227 +1,233 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: do not import it from elsewhere, it can change in any release.
 
-"""Which learner's page has which secret name, and whose lease it shows: remembered in the lease store.
+"""The learners of a lab as the lease store remembers them: each with generation, page, and the lease that it shows.
 
-A page's name is a random token, since whoever knows it gets to the learner's URL. Its record is an intent whose
-``client_token`` is that token, in a scope of the class; runs at once agree on it as they agree on intents. Its
-``stream_id`` says which lease the page shows, so that a later run with another roster, or with none, can tell of
-everybody.
-
-When a link came into wrong hands, the learner gets the next generation, which is another page and another user id. So
-these records are also where each learner's generation is remembered. Pure: knows neither AWS nor Ansible.
+A page's name is a random token, since whoever knows it can open the learner's URL; runs at the same time agree on it
+by compare-and-set. The record also has the lease that the page shows, so that a later run with another roster, or with
+none, can report on everybody. If a link has leaked, the learner gets the next generation, which is another page and
+another user id; so the records are also where each learner's generation is stored. Pure: knows neither AWS nor Ansible.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import re
 import secrets
 import uuid
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from .._errors import InvalidOption, LeaseStoreError, quote
-from .._leases.lease import Lease, LeaseKey
+from .._leases.lease import RETENTION, LeaseKey, is_text
 from .._leases.stores.base import LeaseStore, Write
+from .._leases.stores.records import RecordType, Values, find_text, get_datetime, get_text, to_seconds
 
-# A record is kept so long after the class or the last run, whichever is later, and then for the retention of leases.
-KEPT = timedelta(days=120)
-# It is written anew when less is left of that, and not at every run.
+# A record is kept this long after the lab or the last run, whichever is later, and then for the retention of leases.
+LIFETIME = timedelta(days=120)
+# It is renewed when less of that remains, and not at every run.
 RENEWED_BELOW = timedelta(days=60)
 
-# More than anybody needs, and few enough to make a user id for each.
+# More than anybody needs, and few enough to build a user id for each.
 MAX_GENERATION = 1000
+# What fits a sort key of DynamoDB whatever the characters.
+MAX_ID_LENGTH = 200
 
-_SCOPE = "page|"
 _TOKEN = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
-@dataclass(frozen=True)
-class Place:
-    """Whose page it is: a learner's, who gets another page with every ``generation``."""
+class LearnerKey(NamedTuple):
+    """A learner of a lab in one generation. Each generation has another page."""
 
-    learner: str
+    lab: str
+    learner_id: str
     generation: int = 0
 
 
 @dataclass(frozen=True)
-class PageRecord:
-    """What is remembered of a page: the token that it is named by, and the lease that it shows, None if none yet."""
+class LearnerRecord:
+    """What is stored of a learner.
 
-    token: str = dataclasses.field(repr=False)
-    shows: LeaseKey | None
-    record: Lease = dataclasses.field(repr=False)
+    Attributes:
+        key: The lab, the learner and the generation.
+        page_token: The secret name of the page.
+        lease: The key of the lease that the page shows; None if none yet.
+        expires: When the record expires.
+        record_id: What tells it from the records of the same key before and after it.
+    """
+
+    key: LearnerKey
+    page_token: str = field(repr=False)
+    lease: LeaseKey | None
+    expires: datetime
+    record_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def __post_init__(self) -> None:
+        """Reject a token that is not one: it becomes the name of a file.
+
+        Raises:
+            ValueError: It is not a token.
+        """
+        if not _TOKEN.fullmatch(self.page_token):
+            raise ValueError("page_token")
+
+    def visible_at(self, now: datetime) -> LearnerRecord | None:
+        """Return the record, or None once its retention has passed."""
+        return self if self.expires > now - RETENTION else None
 
 
-def validate_generation(learner: str, generation: Any) -> None:
-    """Refuse what is no generation of this learner.
+def _encode(record: LearnerRecord) -> Values:
+    return {
+        "record_id": record.record_id,
+        "page_token": record.page_token,
+        "lease": record.lease and record.lease.to_text(),
+        "expires": to_seconds(record.expires),
+    }
+
+
+def _decode(key: LearnerKey, values: Mapping[str, Any]) -> LearnerRecord:
+    lease = find_text(values, "lease")
+    try:
+        return LearnerRecord(
+            key=LearnerKey(key.lab, key.learner_id, int(key.generation)),
+            page_token=get_text(values, "page_token"),
+            lease=None if lease is None else LeaseKey.parse(lease),
+            expires=get_datetime(values, "expires"),
+            record_id=get_text(values, "record_id"),
+        )
+    except InvalidOption as e:
+        raise ValueError("lease") from e
+
+
+LEARNERS = RecordType(
+    name="learner",
+    key=LearnerKey,
+    key_names=("lab", "learner_id", "generation"),
+    id_name="record_id",
+    names=("page_token", "lease", "expires"),
+    encode=_encode,
+    decode=_decode,
+    scope_prefix="lab|",
+)
+
+
+def validate_learner_id(learner_id: str) -> None:
+    """Reject what does not identify a learner.
 
     Raises:
-        InvalidOption: naming the value.
+        InvalidOption: Names the value.
+    """
+    if not 0 < len(learner_id) <= MAX_ID_LENGTH or not is_text(learner_id):
+        raise InvalidOption(
+            f"The id of a learner is {quote(learner_id)}, but it must have 1 to {MAX_ID_LENGTH} Unicode characters."
+        )
+
+
+def validate_generation(learner_id: str, generation: Any) -> None:
+    """Reject what is not a generation of this learner.
+
+    Raises:
+        InvalidOption: Names the value.
     """
     is_number = isinstance(generation, int) and not isinstance(generation, bool)
     if not is_number or not 0 <= generation <= MAX_GENERATION:
         raise InvalidOption(
-            f"The generation of learner {quote(learner)} is {quote(generation)}, but it must be a whole number from 0 "
-            f"to {MAX_GENERATION}."
+            f"The generation of learner {quote(learner_id)} is {quote(generation)}, but it must be a whole number from "
+            f"0 to {MAX_GENERATION}."
         )
 
 
-def scope_of(lab: str) -> str:
-    """The scope of the records of a class."""
-    return f"{_SCOPE}{lab}"
-
-
-def is_page(key: LeaseKey) -> bool:
-    """Whether the key is one of a page's record, and not of a lease."""
-    return key.scope.startswith(_SCOPE)
-
-
-def find_pages(store: LeaseStore, lab: str, *, now: datetime) -> dict[Place, PageRecord]:
-    """All pages of the class that are remembered.
+def find_learners(store: LeaseStore, lab: str) -> dict[LearnerKey, LearnerRecord]:
+    """Return all records of the lab's learners.
 
     Raises:
-        LeaseStoreError: the store failed, or has a record that was not written here.
+        LeaseStoreError: The store failed, or has a record that is not ours.
     """
-    records = store.find(scope_of(lab), now=now).values()
-    return {_place_of(record): _page_of(record) for record in records if record.forgotten is None}
+    return store.records(LEARNERS).find(lab)
 
 
-def latest_places(known: Mapping[Place, PageRecord]) -> dict[str, Place]:
-    """The latest place of each learner, in the order of their names."""
-    by_generation = sorted(known, key=_by_generation)
-    return {place.learner: place for place in by_generation}
+def get_latest_keys(keys: Iterable[LearnerKey]) -> dict[str, LearnerKey]:
+    """Return each learner's key of the latest generation, by the learner's id, in the order of the ids."""
+    return {key.learner_id: key for key in sorted(keys)}
 
 
-def remember_pages(
+def remember_learners(
     store: LeaseStore,
-    lab: str,
-    known: Mapping[Place, PageRecord],
-    wanted: Mapping[Place, LeaseKey | None],
-    *,
-    now: datetime,
+    existing: Mapping[LearnerKey, LearnerRecord],
+    wanted: Mapping[LearnerKey, LeaseKey | None],
     until: datetime,
-) -> dict[Place, PageRecord]:
-    """Give every place a page, and remember which lease it shows.
+) -> dict[LearnerKey, LearnerRecord]:
+    """Give every learner a page, and remember the lease that it shows.
 
     Args:
         store: The lease store.
-        lab: The name of the class.
-        known: What ``find_pages`` found.
-        wanted: The places, each with the lease that its page shows; None leaves what is known as it is.
-        now: The time.
-        until: The end of the class, or now, if that is later.
+        existing: The records by ``find_learners``.
+        wanted: The learners, each with the lease that the page shows; None leaves what is stored as it is.
+        until: The end of the lab, or now if that is later.
 
     Returns:
-        The pages of the wanted places. If another run was faster, the token is the one of that run.
+        The records of the wanted learners. If another run was faster, the page is the one of that run.
 
     Raises:
-        LeaseStoreError: the store failed.
+        LeaseStoreError: The store failed.
     """
-    pages = {place: known[place] for place in wanted if place in known}
-    writes = []
-    for place, shows in wanted.items():
-        existing = known.get(place)
-        if existing is None:
-            writes.append(Write(_record(_key_of(lab, place), secrets.token_hex(16), shows, now, until, lab), None))
-        elif (shows is not None and shows != existing.shows) or existing.record.expires < until + RENEWED_BELOW:
-            record = _record(
-                existing.record.key, existing.token, shows or existing.shows, existing.record.issued, until, lab
-            )
-            writes.append(Write(record, existing.record.lease_id))
-    for written in store.write(writes, now=now) if writes else ():
+    records = {key: existing[key] for key in wanted if key in existing}
+    changes, expires = [], until.replace(microsecond=0) + LIFETIME
+    for key, lease in wanted.items():
+        known = existing.get(key)
+        if known is None:
+            changes.append(Write(LearnerRecord(key, secrets.token_hex(16), lease, expires), None))
+        elif lease not in (None, known.lease) or known.expires < until + RENEWED_BELOW:
+            renewed = LearnerRecord(key, known.page_token, lease or known.lease, expires)
+            changes.append(Write(renewed, known.record_id))
+    for written in store.records(LEARNERS).write(changes) if changes else ():
         if isinstance(written, LeaseStoreError):
             raise written
         if written is not None:
-            pages[_place_of(written)] = _page_of(written)
-    return pages
+            records[written.key] = written
+    return records
 
 
-def rotate(
-    store: LeaseStore, lab: str, known: Mapping[Place, PageRecord], learners: Collection[str], *, now: datetime
+def rotate_learners(
+    store: LeaseStore,
+    lab: str,
+    existing: Mapping[LearnerKey, LearnerRecord],
+    learner_ids: Collection[str],
+    until: datetime,
 ) -> dict[str, int]:
-    """Give learners their next generation; a learner whom another run gives one at the same time gets that one.
+    """Give learners their next generation; a learner whom another run rotates at the same time gets that one.
 
-    Who was given one before keeps it: their records are renewed like those of pages. A learner whom one roster writes
-    in capitals and another does not has one user id, and so counts as one.
+    Whoever was rotated before keeps the generation: those records are renewed too. A learner whose id one roster has
+    in capitals and another has not has one user id, and so counts as one.
 
     Args:
         store: The lease store.
-        lab: The name of the class.
-        known: What ``find_pages`` found.
-        learners: Who gets the next generation.
-        now: The time.
+        lab: The lab.
+        existing: The records by ``find_learners``.
+        learner_ids: The learners who get the next generation.
+        until: As for ``remember_learners``.
 
     Returns:
-        The generation of each learner who was ever given one, which is 1 or higher.
+        The generation of each learner who was ever rotated, which is 1 or higher.
 
     Raises:
-        LeaseStoreError: the store failed.
+        LeaseStoreError: The store failed.
     """
-    places = {learner: place for learner, place in latest_places(known).items() if place.generation}
-    for learner in learners:
-        alike = (place.generation for place in known if place.learner.casefold() == learner.casefold())
-        places[learner] = Place(learner, max(alike, default=0) + 1)
-    remember_pages(store, lab, known, dict.fromkeys(places.values()), now=now, until=now.replace(microsecond=0))
-    return {learner: place.generation for learner, place in places.items()}
+    keys = {learner_id: key for learner_id, key in get_latest_keys(existing).items() if key.generation}
+    for learner_id in learner_ids:
+        alike = (key.generation for key in existing if key.learner_id.casefold() == learner_id.casefold())
+        keys[learner_id] = LearnerKey(lab, learner_id, max(alike, default=0) + 1)
+    remember_learners(store, existing, dict.fromkeys(keys.values()), until)
+    return {learner_id: key.generation for learner_id, key in keys.items()}
 
 
-def purge_pages(store: LeaseStore, known: Mapping[Place, PageRecord], *, now: datetime) -> None:
-    """Remove the records of the pages."""
-    store.forget([page.record.key for page in known.values()], now=now, purge=True)
+def purge_learners(store: LeaseStore, keys: Collection[LearnerKey]) -> None:
+    """Remove the records of these learners.
 
-
-def _by_generation(place: Place) -> tuple[str, int]:
-    return place.learner, place.generation
-
-
-def _record(key: LeaseKey, token: str, shows: LeaseKey | None, issued: datetime, until: datetime, lab: str) -> Lease:
-    expires = until + KEPT
-    validity = int((expires - issued).total_seconds())
-    record = Lease.intent(key, token, issued=issued, expires=expires, validity=validity, lab=lab)
-    return dataclasses.replace(record, lease_id=uuid.uuid4().hex, stream_id=json.dumps(shows) if shows else None)
-
-
-def _key_of(lab: str, place: Place) -> LeaseKey:
-    generation = json.dumps({"generation": place.generation}) if place.generation else ""
-    return LeaseKey(scope_of(lab), place.learner, generation)
-
-
-def _place_of(record: Lease) -> Place:
-    try:
-        generation = json.loads(record.key.purpose)["generation"] if record.key.purpose else 0
-        return Place(record.key.seat, int(generation))
-    except (LookupError, TypeError, ValueError) as e:
-        raise _foreign(record) from e
-
-
-def _page_of(record: Lease) -> PageRecord:
-    # It becomes a file's name, so nothing else may be in it.
-    if not _TOKEN.fullmatch(record.client_token or ""):
-        raise _foreign(record)
-    return PageRecord(str(record.client_token), _lease_key_of(record), record)
-
-
-def _lease_key_of(record: Lease) -> LeaseKey | None:
-    try:
-        told: Any = json.loads(record.stream_id) if record.stream_id else None
-        if told is None:
-            return None
-        scope, seat, purpose = told
-    except (TypeError, ValueError) as e:
-        raise _foreign(record) from e
-    if not all(isinstance(part, str) for part in (scope, seat, purpose)):
-        raise _foreign(record)
-    return LeaseKey(scope, seat, purpose)
-
-
-def _foreign(record: Lease) -> LeaseStoreError:
-    return LeaseStoreError(
-        f"The lease store has a record of the page of {quote(record.key.seat)} that is none of this collection's: "
-        "remove it, or name another store."
-    )
+    Raises:
+        LeaseStoreError: The store failed.
+    """
+    store.records(LEARNERS).purge(keys)

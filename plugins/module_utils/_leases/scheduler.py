@@ -1,12 +1,13 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: do not import it from elsewhere, it can change in any release.
 
-"""The steps by which a seat gets its URL, and how those of a whole class are taken side by side.
+"""Run the steps of many leases concurrently.
 
-The steps of one seat are a generator: it yields what to do next, is sent what came of it, and returns an Outcome.
+The steps of one lease are a generator: it yields the next step, is sent the result of the step, and returns an Outcome.
 Worker threads only call the service; the main thread alone uses the store, and writes each lease as soon as the call
-that it stems from is back. Knows neither AWS nor Ansible.
+that it stems from has returned. Knows neither AWS nor Ansible nor any service.
 """
 
 from __future__ import annotations
@@ -16,50 +17,46 @@ from collections import deque
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from .._errors import LabstreamError, LeaseStoreError
-from .._nimble.states import Stream
+from .._failures import Failure
 from .lease import Lease, LeaseKey
 from .stores.base import LeaseStore, Replace, Write
 
-# Seconds between rounds of looks: short at first, since most of what is waited for takes no longer.
+# Seconds between polling cycles: short at first, since most of what is polled for takes no longer.
 MIN_DELAY = 0.25
 MAX_DELAY = 5.0
 DELAY_GROWTH = 1.5
 
 
 class Call(NamedTuple):
-    """Call the service. Sent back is what the function returns; what it raises is thrown."""
+    """Call the service. What the function returns is sent back; what it raises is thrown."""
 
     function: Callable[[], Any]
 
 
 class Poll(NamedTuple):
-    """Call the service after a pause, together with all others who look, but at ``deadline`` (monotonic) at the latest.
+    """Call the service in the next polling cycle, together with all others, but by ``deadline`` (monotonic) at latest.
 
-    So waiting holds no place among the calls under way. A round begins once no other call is under way.
+    So waiting takes no place among the calls in flight. A cycle begins once no other call is in flight.
     """
 
     function: Callable[[], Any]
     deadline: float
 
 
-class Failure(NamedTuple):
-    """Why a seat got no URL: one word for programs, one sentence for people."""
-
-    code: str
-    message: str
-
-
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one seat.
+    """The outcome for one key.
 
-    ``lease`` is the lease whose URL the seat has; None if it failed, or would be issued but for check mode.
-    ``held`` is the lease that the store held before. ``issued`` says that this run issued (or would issue) a new one,
-    also if the seat failed after that. ``stream`` is the service's last word on the seat's stream, if it has one.
+    Attributes:
+        key: The key.
+        existing: The lease that the store had before.
+        lease: The lease with the grant; None if it failed, or would be issued but for check mode.
+        issued: Whether this run issued (or would issue) a new one, also if it failed after that.
+        failure: Why it failed.
+        resource: The last description of the resource by the service, if the grant is one.
     """
 
     key: LeaseKey
@@ -67,89 +64,83 @@ class Outcome:
     lease: Lease | None = None
     issued: bool = False
     failure: Failure | None = None
-    stream: Stream | None = None
+    resource: Any = None
 
     def failed(self, error: LabstreamError) -> Outcome:
-        """This outcome, had the seat failed for that reason."""
-        return replace(self, lease=None, failure=Failure(error.code, str(error)))
+        """Return this outcome as it is after that error."""
+        return replace(self, lease=None, failure=Failure.from_error(error))
 
 
-# What is yielded is a Call, a Look, or a change of the store, which is a Write or a Replace. After a change, what is
-# sent back is the lease that the store then holds, if any.
+# What is yielded is a Call, a Poll, or a change of the store, which is a Write or a Replace. After a change, what is
+# sent back is the lease that the store then has, if any.
 Steps = Generator[Any, Any, Outcome]
 
 
 def run_concurrently(
-    steps: Mapping[LeaseKey, Steps],
-    existing: Mapping[LeaseKey, Lease],
-    *,
-    store: LeaseStore,
-    now: Callable[[], datetime],
-    concurrency: int,
+    steps: Mapping[LeaseKey, Steps], existing: Mapping[LeaseKey, Lease], *, store: LeaseStore, concurrency: int
 ) -> dict[LeaseKey, Outcome]:
-    """Take all steps of all seats, with so many calls to the service at once.
+    """Run the steps of all keys, with up to ``concurrency`` calls to the service at the same time.
 
-    A seat whose steps raise LabstreamError has that as its failure; the others go on. Once the store has failed, the
-    service is not called any more, and what needed that fails; what calls under way bring is still written, if it can.
+    Steps that raise LabstreamError fail with that; the others go on. Once the store has failed, no more calls to the
+    service are made, and what needed one fails; what calls in flight return is still written, if possible.
     """
     executor = ThreadPoolExecutor(max_workers=concurrency)
     try:
-        return _Scheduler(steps, existing, store, now, executor, concurrency).to_the_end()
+        # Enough to keep all workers busy, but no more: should the store hang or fail, few URLs are lost.
+        return _Scheduler(steps, existing, store, executor, max_in_flight=2 * concurrency).run()
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
 
 
 class _Scheduler:
-    """Where every seat stands."""
+    """What every key waits for."""
 
     def __init__(
         self,
         steps: Mapping[LeaseKey, Steps],
         existing: Mapping[LeaseKey, Lease],
         store: LeaseStore,
-        now: Callable[[], datetime],
         executor: ThreadPoolExecutor,
-        concurrency: int,
+        *,
+        max_in_flight: int,
     ) -> None:
         self._steps = steps
-        self._held = existing
+        self._existing = existing
         self._store = store
-        self._now = now
         self._executor = executor
-        # Enough to keep all workers busy, but no more: should the store hang or fail, few URLs are lost.
-        self._max_in_flight = 2 * concurrency
+        self._max_in_flight = max_in_flight
         self._outcomes: dict[LeaseKey, Outcome] = {}
         self._to_call: deque[tuple[LeaseKey, Callable[[], Any]]] = deque()
         self._in_flight: dict[Future[Any], LeaseKey] = {}
-        self._to_write: list[tuple[LeaseKey, Write | Replace]] = []
+        self._to_write: list[tuple[LeaseKey, Write[Lease] | Replace[Lease]]] = []
         self._to_poll: list[tuple[LeaseKey, Poll]] = []
-        self._pause = MIN_DELAY
-        self._round_began = time.monotonic()
-        self._given_up: LeaseStoreError | None = None
+        self._delay = MIN_DELAY
+        self._cycle_began = time.monotonic()
+        self._store_error: LeaseStoreError | None = None
 
-    def to_the_end(self) -> dict[LeaseKey, Outcome]:
+    def run(self) -> dict[LeaseKey, Outcome]:
         for key in self._steps:
             self._resume(key)
         while len(self._outcomes) < len(self._steps):
             if self._to_write:
                 self._write()
-            elif self._given_up and (self._to_call or self._to_poll):
-                self._refuse(self._given_up)
+            elif self._store_error and (self._to_call or self._to_poll):
+                self._cancel(self._store_error)
             elif self._to_call or self._in_flight:
                 self._call()
             else:
                 self._poll_when_due()
         return self._outcomes
 
-    def _resume(self, key: LeaseKey, reply: Any = None, error: BaseException | None = None) -> None:
-        """Tell the seat what came of its last step, and note its next."""
+    def _resume(self, key: LeaseKey, result: Any = None, error: BaseException | None = None) -> None:
+        """Send the result of the last step, and queue the next one."""
         steps = self._steps[key]
         try:
-            step = steps.send(reply) if error is None else steps.throw(error)
+            step = steps.send(result) if error is None else steps.throw(error)
         except StopIteration as e:
             self._outcomes[key] = e.value
         except LabstreamError as e:
-            self._outcomes[key] = Outcome(key, self._held.get(key)).failed(e)
+            self._outcomes[key] = Outcome(key, self._existing.get(key)).failed(e)
         else:
             if isinstance(step, (Write, Replace)):
                 self._to_write.append((key, step))
@@ -159,17 +150,17 @@ class _Scheduler:
                 self._to_call.append((key, step.function))
 
     def _write(self) -> None:
-        """What came back at the same time is written at the same time: a store takes long for each write."""
+        """Write together what was returned together: a store takes long for each write."""
         changes, self._to_write = self._to_write, []
-        existing = self._store.write([change for _key, change in changes], now=self._now())
-        for (key, _change), lease in zip(changes, existing, strict=True):
-            if isinstance(lease, LeaseStoreError):
-                self._given_up = LeaseStoreError(f"Given up, since the lease store failed: {lease}")
-                self._resume(key, error=lease)
+        results = self._store.write([change for _key, change in changes])
+        for (key, _change), result in zip(changes, results, strict=True):
+            if isinstance(result, LeaseStoreError):
+                self._store_error = LeaseStoreError(f"Canceled because the lease store failed: {result}")
+                self._resume(key, error=result)
             else:
-                self._resume(key, lease)
-        if self._given_up:
-            self._refuse(self._given_up)
+                self._resume(key, result)
+        if self._store_error:
+            self._cancel(self._store_error)
 
     def _call(self) -> None:
         while self._to_call and len(self._in_flight) < self._max_in_flight:
@@ -181,26 +172,28 @@ class _Scheduler:
             self._resume(key, None if error else call.result(), error)
 
     def _poll_when_due(self) -> None:
-        """Pause, counted from the last round's begin, and let all look who wait to; those whose deadline comes first
-        look alone then, or a class whose creation took long would at its end look anew at every deadline.
+        """Wait for the next cycle, counted from the begin of the last one, and call for all who poll.
+
+        Those whose deadline is earlier are called alone then, or a lab whose creation took long would at its end be
+        polled again at every deadline.
         """
-        round_due = self._round_began + self._pause
-        due = min(round_due, *(look.deadline for _key, look in self._to_poll))
+        cycle_due = self._cycle_began + self._delay
+        due = min(cycle_due, *(poll.deadline for _key, poll in self._to_poll))
         time.sleep(max(0.0, due - time.monotonic()))
         now = max(due, time.monotonic())
         waiting, self._to_poll = self._to_poll, []
-        if now >= round_due:
-            self._pause = min(self._pause * DELAY_GROWTH, MAX_DELAY)
-            self._round_began = now
-        for key, look in waiting:
-            if now >= min(round_due, look.deadline):
-                self._to_call.append((key, look.function))
+        if now >= cycle_due:
+            self._delay = min(self._delay * DELAY_GROWTH, MAX_DELAY)
+            self._cycle_began = now
+        for key, poll in waiting:
+            if now >= min(cycle_due, poll.deadline):
+                self._to_call.append((key, poll.function))
             else:
-                self._to_poll.append((key, look))
+                self._to_poll.append((key, poll))
 
-    def _refuse(self, error: LeaseStoreError) -> None:
-        """Call no more for anybody who wants to: what would come of it could not be remembered."""
-        keys = [key for key, _function in self._to_call] + [key for key, _look in self._to_poll]
+    def _cancel(self, error: LeaseStoreError) -> None:
+        """Make no more calls: what they returned could not be stored."""
+        keys = [key for key, _function in self._to_call] + [key for key, _poll in self._to_poll]
         keys += [self._in_flight.pop(call) for call in list(self._in_flight) if call.cancel()]
         self._to_call.clear()
         self._to_poll.clear()

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What Nimble Studio says of streams and sessions, and what that means. Pure: knows neither AWS nor Ansible.
+# Private to this collection: do not import it from elsewhere, it can change in any release.
+
+"""The states of Nimble Studio's streams and sessions. Pure: knows neither AWS nor Ansible.
 
 Source: the service model of botocore 1.35.47 (StreamingSessionState, StreamingSessionStreamState, their StatusCodes).
 """
@@ -17,17 +19,17 @@ CREATE_IN_PROGRESS = "CREATE_IN_PROGRESS"
 START_IN_PROGRESS = "START_IN_PROGRESS"
 STOPPED = "STOPPED"
 
-# Why, as told by a status code that is not the state once more.
+# What status codes mean that do not only repeat the state.
 _REASONS = {
     "INTERNAL_ERROR": "the service failed",
     "NETWORK_CONNECTION_ERROR": "the session's machine cannot be reached",
     "STREAM_DELETED": "it was deleted or has expired",
     "STREAM_DELETE_IN_PROGRESS": "it is being deleted or has just expired",
-    "INSUFFICIENT_CAPACITY": "AWS has no machine of this instance type free",
+    "INSUFFICIENT_CAPACITY": "AWS has no capacity for this instance type",
     "ACTIVE_DIRECTORY_DOMAIN_JOIN_ERROR": "its machine could not join the domain",
     "INITIALIZATION_SCRIPT_ERROR": "an initialization script of its launch profile failed",
     "DECRYPT_STREAMING_IMAGE_ERROR": "its streaming image could not be decrypted",
-    "NETWORK_INTERFACE_ERROR": "its network interface could not be made",
+    "NETWORK_INTERFACE_ERROR": "its network interface could not be created",
     "AMI_VALIDATION_ERROR": "its streaming image is not valid",
 }
 
@@ -42,11 +44,11 @@ _SESSION_REMEDIES = {
     START_IN_PROGRESS: "wait until it is READY",
     STOPPED: f"{_START}, wait until it is READY",
     "STOP_IN_PROGRESS": f"wait until it is STOPPED, {_START}, wait until it is READY",
-    "STOP_FAILED": "stop it once more (StopStreamingSession) or replace it",
-    "START_FAILED": "mend the cause and start it once more (StartStreamingSession), or replace it",
-    "CREATE_FAILED": "mend the cause and replace it with a new session (CreateStreamingSession)",
+    "STOP_FAILED": "stop it again (StopStreamingSession) or replace it",
+    "START_FAILED": "fix the cause and start it again (StartStreamingSession), or replace it",
+    "CREATE_FAILED": "fix the cause and replace it with a new session (CreateStreamingSession)",
 }
-_REPLACE = "name another session, or make a new one (CreateStreamingSession)"
+_REPLACE = "name another session, or create a new one (CreateStreamingSession)"
 
 
 @dataclass(frozen=True)
@@ -63,19 +65,26 @@ class Stream:
     owned_by: str | None = None
 
     @property
+    def resource_id(self) -> str:
+        """Its id, as leases have it."""
+        return self.stream_id
+
+    @property
     def is_in_progress(self) -> bool:
-        """Whether it may become READY, or has but without its URL."""
+        """Whether it may become READY, or is READY but still without its URL."""
         return self.state == CREATE_IN_PROGRESS or (self.state == READY and self.url is None)
 
     @property
-    def progress(self) -> str:
-        """How far it is, in words."""
-        return "READY without a URL" if self.state == READY else str(self.state)
+    def is_dead(self) -> bool:
+        """Whether it neither is READY nor will be."""
+        return self.state not in (READY, CREATE_IN_PROGRESS)
 
     @property
-    def is_dead(self) -> bool:
-        """Whether it is neither READY nor will be."""
-        return self.state not in (READY, CREATE_IN_PROGRESS)
+    def status(self) -> str:
+        """Its state, for messages."""
+        if self.state == READY and self.url is None:
+            return "READY without a URL"
+        return str(self.state) if self.is_in_progress else describe_state(self.state, self.status_code)
 
 
 def describe_state(state: str | None, status_code: str | None) -> str:
@@ -87,6 +96,6 @@ def describe_state(state: str | None, status_code: str | None) -> str:
 
 
 def session_problem(session_id: str, state: str | None, status_code: str | None) -> str:
-    """One sentence on a session that is not READY."""
+    """Return a message on a session that is not READY."""
     remedy = _SESSION_REMEDIES.get(str(state), _REPLACE)
     return f"Session {session_id!r} is {describe_state(state, status_code)}, not READY: {remedy}, then run again."

@@ -10,8 +10,6 @@ type: notification
 short_description: Write task results to a file, for tests
 description:
   - Appends one line of JSON for each task result, and one for the play recap, to a file.
-  - Has the modules that Ansible packs for a host kept in a folder, from where the next run takes them.
-  - Has the collection's filters loaded once, and not in the process of each task.
 options:
   path:
     description: The file.
@@ -19,19 +17,11 @@ options:
     required: true
     env:
       - name: LABSTREAM_TEST_RESULTS
-  packed:
-    description: The folder for packed modules. None are kept if it is not set.
-    type: path
-    env:
-      - name: LABSTREAM_TEST_PACKED
 """
 
 import json  # noqa: E402
-import os  # noqa: E402
 
-from ansible import constants  # noqa: E402
 from ansible.plugins.callback import CallbackBase  # noqa: E402
-from ansible.plugins.loader import filter_loader  # noqa: E402
 
 
 class CallbackModule(CallbackBase):
@@ -40,12 +30,6 @@ class CallbackModule(CallbackBase):
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "notification"
     CALLBACK_NAME = "task_results"
-
-    def v2_playbook_on_start(self, playbook):
-        filter_loader.get("labstream.aws.roster")  # To find one, Ansible loads all.
-        packed = self.get_option("packed")
-        if packed:
-            os.symlink(packed, os.path.join(constants.DEFAULT_LOCAL_TMP, "ansiballz_cache"))
 
     def v2_runner_on_ok(self, result):
         self._write_task("ok", result)

@@ -1,86 +1,111 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: do not import it from elsewhere, it can change in any release.
 
-"""The lease store: what issuing asks of the memory of leases."""
+"""The lease store: what issuing and handing out ask of the memory of leases and of the learners of a lab."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol
 
 from ..._errors import LeaseStoreError
 from ..lease import Lease, LeaseKey
+from .records import KeyT, RecordT, RecordType
 
 
-class Write(NamedTuple):
-    """Write the lease if its key has none, or one that expired or was forgotten, or the one with id ``expected``."""
+@dataclass(frozen=True)
+class Write(Generic[RecordT]):
+    """Write the record if its key has none, or one that expired or was released, or the one with id ``expected``."""
 
-    lease: Lease
+    record: RecordT
     expected: str | None
 
 
-class Replace(NamedTuple):
-    """Write the lease only over the one with id ``expected``, if its key still has that and it was not forgotten."""
+@dataclass(frozen=True)
+class Replace(Generic[RecordT]):
+    """Write the record only over the one with id ``expected``, if its key still has that and it was not released."""
 
-    lease: Lease
+    record: RecordT
     expected: str
 
 
-class LeaseStore(Protocol):
-    """The memory of leases. What fails is a LeaseStoreError, whose text is one sentence for the user.
+class RecordStore(Protocol[KeyT, RecordT]):
+    """The records of one type. What fails raises LeaseStoreError.
 
-    ``now`` is the service's time. ``read`` and ``find`` tell no URL that has expired then (``Lease.seen_at``).
+    The time is that of the clock that the store is made with. ``read`` and ``find`` return nothing that has passed its
+    retention, and no URL that has expired (``visible_at``).
     """
 
-    def read(self, keys: Collection[LeaseKey], *, now: datetime) -> dict[LeaseKey, Lease]:
-        """The leases of these keys, also the forgotten and, as long as they are kept, the expired ones."""
+    def read(self, keys: Collection[KeyT]) -> dict[KeyT, RecordT]:
+        """Return the records of these keys, also the released and, as long as they are kept, the expired ones."""
 
-    def find(self, scope: str | None, *, now: datetime) -> dict[LeaseKey, Lease]:
-        """All leases of a scope, or of all scopes if that is None."""
+    def find(self, scope: str | None, *, include_old: bool = False) -> dict[KeyT, RecordT]:
+        """Return all records whose keys begin with ``scope``, or all records if that is None.
 
-    def write(self, changes: Sequence[Write | Replace], *, now: datetime) -> list[Lease | LeaseStoreError | None]:
+        With ``include_old``, records that are past their retention are returned too, all as they are stored.
+        """
+
+    def write(self, changes: Sequence[Write[RecordT] | Replace[RecordT]]) -> list[RecordT | LeaseStoreError | None]:
         """Make changes, each of another key, each wholly or not at all; what fails is returned and not raised.
 
         Returns:
-            For each change, in order, the lease that its key then has: the given one, or the one that was in the way,
+            For each change, in order, the record that its key then has: the given one, or the one that was in the way,
             or None if there is none; or why the change failed.
         """
 
-    def forget(self, keys: Collection[LeaseKey], *, now: datetime, purge: bool, lab: str | None = None) -> None:
-        """Wipe the URLs of these leases and mark them forgotten; with ``purge`` remove the records too.
+    def purge(self, keys: Collection[KeyT], *, lab: str | None = None) -> None:
+        """Remove these records. ``lab`` is as for ``release``, as far as the store can compare it in the same step."""
+
+
+class LeaseStore(RecordStore[LeaseKey, Lease], Protocol):
+    """The leases, and by ``records`` what else is stored with them."""
+
+    def release(self, keys: Collection[LeaseKey], *, lab: str | None = None) -> None:
+        """Wipe the URLs of these leases and mark them released.
 
         With ``lab``, a lease is left alone that another run has meanwhile issued for another lab.
         """
 
+    def records(self, record_type: RecordType[KeyT, RecordT]) -> RecordStore[KeyT, RecordT]:
+        """Return the records of another type in this store."""
+
     def check(self) -> None:
-        """Refuse what a later write would stumble over. Called before anything is issued, and in check mode too."""
+        """Reject what a later write would fail with. Called before anything is issued, and in check mode too."""
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Close the store."""
 
 
 class NoLeaseStore:
-    """Remembers nothing, for those whose rules let no secret rest: every run then issues new URLs."""
+    """Stores nothing, for those whose rules let no secret rest: every run then issues new URLs."""
 
-    def read(self, keys: Collection[LeaseKey], *, now: datetime) -> dict[LeaseKey, Lease]:
-        """No lease."""
+    def read(self, keys: Collection[Any]) -> dict[Any, Any]:
+        """Return no record."""
         return {}
 
-    def find(self, scope: str | None, *, now: datetime) -> dict[LeaseKey, Lease]:
-        """No lease."""
+    def find(self, scope: str | None, *, include_old: bool = False) -> dict[Any, Any]:
+        """Return no record."""
         return {}
 
-    def write(self, changes: Sequence[Write | Replace], *, now: datetime) -> list[Lease | LeaseStoreError | None]:
-        """The given leases, as if nobody else issued any and what is expected had been kept."""
-        return [change.lease for change in changes]
+    def write(self, changes: Sequence[Write[Any] | Replace[Any]]) -> list[Any]:
+        """Return the given records, as if nobody else issued any and what is expected had been kept."""
+        return [change.record for change in changes]
 
-    def forget(self, keys: Collection[LeaseKey], *, now: datetime, purge: bool, lab: str | None = None) -> None:
-        """Nothing to do."""
+    def release(self, keys: Collection[LeaseKey], *, lab: str | None = None) -> None:
+        """Do nothing."""
+
+    def purge(self, keys: Collection[Any], *, lab: str | None = None) -> None:
+        """Do nothing."""
+
+    def records(self, record_type: RecordType[Any, Any]) -> NoLeaseStore:
+        """Return this store, which has no record of any type."""
+        return self
 
     def check(self) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
     def close(self) -> None:
-        """Nothing to do."""
+        """Do nothing."""

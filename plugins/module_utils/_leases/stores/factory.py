@@ -1,14 +1,16 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: do not import it from elsewhere, it can change in any release.
 
-"""Opens the lease store that a module's option lease_store names."""
+"""Open the lease store that a module's option lease_store names."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from datetime import datetime
 from typing import Any
 
 from ..._client import build_client
@@ -19,56 +21,56 @@ from .base import LeaseStore, NoLeaseStore
 from .dynamodb import DynamoDBLeaseStore
 from .sqlite import SQLiteLeaseStore
 
-# So many calls at once, for a module that has no option for it.
+# Calls at the same time, for a module that has no option for it.
 CONCURRENCY = 16
 
 
 @contextmanager
-def open_lease_store(module: LabstreamAWSModule, *, create: bool) -> Iterator[LeaseStore]:
-    """The store, ready for use; it is closed at the end of the context.
+def open_lease_store(module: LabstreamAWSModule, *, now: Callable[[], datetime], create: bool) -> Iterator[LeaseStore]:
+    """Open the store; it is closed at the end of the context.
 
     Args:
-        module: Whose options say which store, and how to connect to AWS.
-        create: Create a file that is absent, but not in check mode; else that is an empty store.
+        module: Its options say which store, and how to connect to AWS.
+        now: The clock that leases expire by.
+        create: Create a file that is absent, but not in check mode; otherwise that is an empty store.
 
     Raises:
-        InvalidOption: lease_store names no store.
-        LeaseStoreError: the store cannot be used.
+        InvalidOption: lease_store does not name a store.
+        LeaseStoreError: The store cannot be used.
     """
     address = parse_address(module.params["lease_store"])
-    _refuse_what_is_thrown_away(module)
-    with closing(_opened(module, address, create)) as store:
+    _reject_temporary_file(module)
+    store: LeaseStore
+    if isinstance(address, SQLiteFile):
+        store = SQLiteLeaseStore(address.path, now=now, create=create and not module.check_mode)
+    elif isinstance(address, LeaseTable):
+        concurrency = module.params.get("concurrency", CONCURRENCY)
+        client = _build_table_client(module, address, concurrency)
+        store = DynamoDBLeaseStore(client, address.name, now=now, concurrency=concurrency)
+    else:
+        store = NoLeaseStore()
+    with closing(store):
         yield store
 
 
-def _opened(module: LabstreamAWSModule, address: SQLiteFile | LeaseTable | None, create: bool) -> LeaseStore:
-    if isinstance(address, SQLiteFile):
-        return SQLiteLeaseStore(address.path, create=create and not module.check_mode)
-    if isinstance(address, LeaseTable):
-        return _lease_table(module, address)
-    return NoLeaseStore()
-
-
-def _lease_table(module: LabstreamAWSModule, address: LeaseTable) -> DynamoDBLeaseStore:
-    # Never the module's endpoint_url: an endpoint of the service that issues is none of DynamoDB's.
+def _build_table_client(module: LabstreamAWSModule, address: LeaseTable, concurrency: int) -> Any:
+    # Never the module's endpoint_url: an endpoint of the service that issues is not one of DynamoDB.
     connection: dict[str, Any] = {"endpoint": address.endpoint_url}
     if address.region:
         connection["region"] = address.region
     if address.profile:
-        # Keys that the task has would go before those of the profile.
+        # Otherwise the keys that the task has would have precedence over those of the profile.
         connection.update(profile_name=address.profile, aws_access_key_id=None, aws_secret_access_key=None)
         connection.update(aws_session_token=None)
-    concurrency = module.params.get("concurrency", CONCURRENCY)
-    client = build_client(module, "dynamodb", concurrency, **connection)
-    return DynamoDBLeaseStore(client, address.name, concurrency=concurrency)
+    return build_client(module, "dynamodb", concurrency, **connection)
 
 
-def _refuse_what_is_thrown_away(module: LabstreamAWSModule) -> None:
-    """AWX sets JOB_ID, and throws the container of a job away, with all files that are not mounted."""
+def _reject_temporary_file(module: LabstreamAWSModule) -> None:
+    """Reject the default file in a job of AWX, which sets JOB_ID and deletes the job's container with all its files."""
     job_id = os.environ.get("JOB_ID")
     if job_id and module.params["lease_store"] == DEFAULT_LEASE_STORE:
         raise LeaseStoreError(
-            f"lease_store is the default file {DEFAULT_LEASE_STORE}, but JOB_ID is {job_id}, as in a job of AWX, whose "
-            "files are thrown away at its end, so that the next job would issue every URL anew: set lease_store to "
-            "dynamodb://TABLE, or to sqlite:///PATH in a folder that is mounted."
+            f"lease_store is the default file {DEFAULT_LEASE_STORE}, but JOB_ID is {job_id}, as in an AWX job, whose "
+            "files are deleted when it ends, so the next job would issue every URL again: set lease_store to "
+            "dynamodb://TABLE, or to sqlite:///PATH in a mounted directory."
         )

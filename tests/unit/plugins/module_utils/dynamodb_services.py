@@ -12,8 +12,9 @@ import shutil
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 from unittest.mock import patch
@@ -24,6 +25,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.dynam
 from botocore.config import Config
 
 from tests.simulator.control import CHECKOUT, Simulator
+from tests.unit.plugins.module_utils.support import NOW
 
 REGION = "eu-central-1"
 # One for all clients, since a new one reads megabytes of JSON.
@@ -61,9 +63,9 @@ class DynamoDB:
         waiter.wait(TableName=name, WaiterConfig={"Delay": 0.01, "MaxAttempts": 1000})
         return name
 
-    def store(self, table: str, client: Any = None) -> DynamoDBLeaseStore:
+    def store(self, table: str, client: Any = None, *, now: Callable[[], datetime] = lambda: NOW) -> DynamoDBLeaseStore:
         """The store in that table; by that client, or by the one whose calls are tried once."""
-        return DynamoDBLeaseStore(client or self.client, table, concurrency=16)
+        return DynamoDBLeaseStore(client or self.client, table, now=now, concurrency=16)
 
     def items(self, table: str) -> list[dict[str, Any]]:
         """What is in a table of few items, as it is there."""

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import pickle
 import tempfile
@@ -20,10 +19,13 @@ from ansible_collections.labstream.aws.plugins.module_utils._errors import Lease
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import (
     Lease,
     LeaseKey,
-    ReusePolicy,
-    url_sha256,
+    ResourceGrant,
+    UrlGrant,
+    to_sha256,
 )
+from ansible_collections.labstream.aws.plugins.module_utils._leases.reuse import ReusePolicy
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import LeaseStore, Replace, Write
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.records import LEASES, RecordType, to_dict
 
 NOW = datetime(2026, 11, 21, 8, 0, 0, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=365)
@@ -34,21 +36,34 @@ NOBODY = 65534
 
 
 def after(seconds: float) -> datetime:
-    """The moment so many seconds after NOW."""
+    """The time so many seconds after NOW."""
     return NOW + timedelta(seconds=seconds)
 
 
-def build_key(seat: str = "anna", purpose: str = "", scope: str = SCOPE) -> LeaseKey:
+class StoreClock:
+    """The clock of a store: it stands at NOW until a test sets it."""
+
+    def __init__(self, when: datetime = NOW) -> None:
+        self.when = when
+
+    def __call__(self) -> datetime:
+        return self.when
+
+
+def build_key(holder: str = "anna", purpose: str = "", scope: str = SCOPE) -> LeaseKey:
     """The key of a lease."""
-    return LeaseKey(scope, seat, purpose)
+    return LeaseKey.build(scope, holder, purpose)
 
 
 def lease_of(key: LeaseKey | None = None, *, expires: float = 3600, **fields: Any) -> Lease:
-    """A lease that was issued now, is good for so many seconds and has a URL and an id of its own."""
+    """A lease that was issued now, is valid for so many seconds and has a URL and an id of its own.
+
+    Its ``url`` may be given instead of its grant, as None if it was wiped.
+    """
     lease_id = fields.pop("lease_id", os.urandom(8).hex())
     url = fields.pop("url", f"https://streaming.example.org/?secret={lease_id}")
-    known = dict(url_sha256=url_sha256(url or ""), issued=NOW, validity=None, lab=None, forgotten=None)
-    return Lease(key=key or build_key(), lease_id=lease_id, url=url, expires=after(expires), **{**known, **fields})
+    known = dict(grant=UrlGrant(url, to_sha256(url or "")), issued=NOW)
+    return Lease(key=key or build_key(), lease_id=lease_id, expires=after(expires), **{**known, **fields})
 
 
 def build_policy(**asked: Any) -> ReusePolicy:
@@ -56,87 +71,119 @@ def build_policy(**asked: Any) -> ReusePolicy:
     return ReusePolicy(WEEK, **asked)
 
 
-def intent_of(key: LeaseKey | None = None, *, expires: float = 3600, **fields: Any) -> Lease:
-    """An intent that was stored now, for a stream of an hour."""
-    known = dict(url=None, url_sha256=None, validity=3600, client_token=os.urandom(8).hex())
-    return lease_of(key, expires=expires, **{**known, **fields})
+def resource_lease_of(
+    key: LeaseKey | None = None, *, resource_id: str | None = "stream-1", client_token: str | None = None, **fields: Any
+) -> Lease:
+    """The lease of a resource of an hour."""
+    grant = ResourceGrant(client_token or os.urandom(8).hex(), resource_id)
+    return lease_of(key, **{"grant": grant, "validity": 3600, **fields})
 
 
-def stream_lease_of(key: LeaseKey | None = None, *, stream_id: str = "stream-1", **fields: Any) -> Lease:
-    """The lease of a stream of an hour."""
-    return intent_of(key, stream_id=stream_id, **fields)
+def pending_lease_of(key: LeaseKey | None = None, **fields: Any) -> Lease:
+    """A pending lease that was stored now, for a resource of an hour."""
+    return resource_lease_of(key, resource_id=None, **fields)
 
 
-def compare_and_set(store: LeaseStore, lease: Lease, *, expected: str | None = None, now: datetime = NOW) -> Lease:
-    """What the store holds after a Write; raises what it fails with."""
-    existing = _changed(store, Write(lease, expected), now)
+def compare_and_set(store: LeaseStore, lease: Lease, *, expected: str | None = None) -> Lease:
+    """What the store has after a Write; raises what it fails with."""
+    existing = _changed(store, Write(lease, expected))
     assert existing is not None
     return existing
 
 
-def replace_lease(store: LeaseStore, lease: Lease, *, expected: str, now: datetime = NOW) -> Lease | None:
-    """What the store holds after a Replace; raises what it fails with."""
-    return _changed(store, Replace(lease, expected), now)
+def replace_lease(store: LeaseStore, lease: Lease, *, expected: str) -> Lease | None:
+    """What the store has after a Replace; raises what it fails with."""
+    return _changed(store, Replace(lease, expected))
 
 
-def _changed(store: LeaseStore, change: Write | Replace, now: datetime) -> Lease | None:
-    [existing] = store.write([change], now=now)
+def _changed(store: LeaseStore, change: Write[Lease] | Replace[Lease]) -> Lease | None:
+    [existing] = store.write([change])
     if isinstance(existing, LeaseStoreError):
         raise existing
     return existing
 
 
-class MemoryStore:
-    """A lease store in memory, which counts what it is asked to write and how often it is checked."""
+class MemoryRecords:
+    """The records of one type in memory. A test may override what is done for each change."""
 
-    def __init__(self) -> None:
-        self.leases: dict[LeaseKey, Lease] = {}
+    def __init__(self, record_type: RecordType[Any, Any], now: Callable[[], datetime]) -> None:
+        self.type, self.now = record_type, now
+        self.by_key: dict[Any, Any] = {}
         self.writes = 0
-        self.checks = 0
 
-    def read(self, keys: Collection[LeaseKey], *, now: datetime) -> dict[LeaseKey, Lease]:
-        return {key: lease for key, lease in self.find(None, now=now).items() if key in keys}
+    def read(self, keys: Collection[Any]) -> dict[Any, Any]:
+        return {key: record for key, record in self.find(None).items() if key in keys}
 
-    def find(self, scope: str | None, *, now: datetime) -> dict[LeaseKey, Lease]:
-        seen = (lease.visible_at(now) for key, lease in self.leases.items() if scope in (None, key.scope))
-        return {lease.key: lease for lease in seen if lease}
+    def find(self, scope: str | None, *, include_old: bool = False) -> dict[Any, Any]:
+        records = [record for key, record in self.by_key.items() if scope in (None, key[0])]
+        return to_dict(records, None if include_old else self.now())
 
-    def write(self, changes: Sequence[Write | Replace], *, now: datetime) -> list[Lease | LeaseStoreError | None]:
-        """All or nothing. A test may override what is done for each change: the two methods that follow."""
-        before = dict(self.leases)
+    def write(self, changes: Sequence[Write[Any] | Replace[Any]]) -> list[Any]:
+        """All or nothing."""
+        before = dict(self.by_key)
         try:
             return [
-                self.compare_and_set(change.lease, expected=change.expected, now=now)
+                self.compare_and_set(change.record, expected=change.expected)
                 if isinstance(change, Write)
-                else self.replace(change.lease, expected=change.expected, now=now)
+                else self.replace(change.record, expected=change.expected)
                 for change in changes
             ]
         except LeaseStoreError as e:
-            self.leases = before
+            self.by_key = before
             return [e] * len(changes)
 
-    def compare_and_set(self, lease: Lease, *, expected: str | None, now: datetime) -> Lease:
+    def compare_and_set(self, record: Any, *, expected: str | None) -> Any:
         self.writes += 1
-        existing = self.leases.get(lease.key)
-        if existing is None or existing.lease_id == expected or existing.forgotten or existing.expires <= now:
-            self.leases[lease.key] = lease
-        return self.leases[lease.key]
+        existing = self.by_key.get(record.key)
+        if existing is None or self._id(existing) == expected or self._is_free(existing):
+            self.by_key[record.key] = record
+        return self.by_key[record.key]
 
-    def replace(self, lease: Lease, *, expected: str, now: datetime) -> Lease | None:
+    def replace(self, record: Any, *, expected: str) -> Any:
         self.writes += 1
-        existing = self.leases.get(lease.key)
-        if existing and existing.lease_id == expected and not existing.forgotten:
-            self.leases[lease.key] = lease
-        return self.leases.get(lease.key)
+        existing = self.by_key.get(record.key)
+        if existing and self._id(existing) == expected and not getattr(existing, "released_at", None):
+            self.by_key[record.key] = record
+        return self.by_key.get(record.key)
 
-    def forget(self, keys: Collection[LeaseKey], *, now: datetime, purge: bool, lab: str | None = None) -> None:
+    def purge(self, keys: Collection[Any], *, lab: str | None = None) -> None:
         self.writes += 1
-        existing = {key: self.leases[key] for key in keys if key in self.leases}
-        for key, lease in existing.items():
-            if lab in (None, lease.lab):
-                del self.leases[key]
-                if not purge:
-                    self.leases[key] = dataclasses.replace(lease, url=None, forgotten=now)
+        for key in self._of_lab(keys, lab):
+            del self.by_key[key]
+
+    def _of_lab(self, keys: Collection[Any], lab: str | None) -> list[Any]:
+        return [key for key in keys if key in self.by_key and lab in (None, getattr(self.by_key[key], "lab", lab))]
+
+    def _id(self, record: Any) -> str:
+        return getattr(record, self.type.id_name)
+
+    def _is_free(self, record: Any) -> bool:
+        return bool(getattr(record, "released_at", None)) or record.expires <= self.now()
+
+
+class MemoryStore(MemoryRecords):
+    """A lease store in memory, which counts what it is asked to write and how often it is checked."""
+
+    def __init__(self, now: Callable[[], datetime] = lambda: NOW) -> None:
+        super().__init__(LEASES, now)
+        self.checks = 0
+        self.others: dict[str, MemoryRecords] = {}
+
+    @property
+    def leases(self) -> dict[LeaseKey, Lease]:
+        return self.by_key
+
+    @leases.setter
+    def leases(self, leases: dict[LeaseKey, Lease]) -> None:
+        self.by_key = leases
+
+    def release(self, keys: Collection[LeaseKey], *, lab: str | None = None) -> None:
+        self.writes += 1
+        for key in self._of_lab(keys, lab):
+            self.leases[key] = self.leases[key].released(self.now())
+
+    def records(self, record_type: RecordType[Any, Any]) -> MemoryRecords:
+        return self.others.setdefault(record_type.name, MemoryRecords(record_type, self.now))
 
     def check(self) -> None:
         self.checks += 1

@@ -55,16 +55,16 @@ def test_arguments_within_their_limits_are_taken(arguments):
         ({"lab": "x" * 256}, "lab is 'xxx"),
         ({"lease_store": "leases"}, "lease_store is 'leases', which names no lease store"),
         ({"lease_store": "dynamodb://x"}, "lease_store is 'dynamodb://x', but 'x' is neither the name nor the ARN"),
-        ({"user_id": None}, "Give one of user_id and users: null is no value."),
+        ({"user_id": None}, "Give one of user_id and users: null is not a value."),
         (
             {"user_id": None, "lab": None, "state": "absent"},
-            "Give one of user_id, users and lab: null is no value.",
+            "Give one of user_id, users and lab: null is not a value.",
         ),
         ({"purge": True}, "purge is only for state=absent"),
         ({"lease_store": "none", "return_urls": False}, "lease_store is none and return_urls is false, so nobody"),
     ],
 )
-def test_arguments_beyond_their_limits_are_refused_by_name_and_value(arguments, message):
+def test_arguments_beyond_their_limits_are_rejected_by_name_and_value(arguments, message):
     with pytest.raises(InvalidOption) as refused:
         validate_lease_arguments({**GOOD, **arguments}, WHO)
     assert str(refused.value).startswith(message)
@@ -91,7 +91,7 @@ def test_arguments_beyond_their_limits_are_refused_by_name_and_value(arguments, 
         ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"),
     ],
 )
-def test_a_moment_is_read_and_written_in_utc(text, when):
+def test_a_timestamp_is_parsed_and_written_in_utc(text, when):
     parsed = parse_timestamp("valid_until", text)
     assert parsed.utcoffset() == timedelta(0)
     assert parsed.microsecond == 0
@@ -125,17 +125,17 @@ def test_a_moment_is_read_and_written_in_utc(text, when):
         "0001-01-01T00:00:00+01:00",
     ],
 )
-def test_what_is_no_time_is_refused(text):
+def test_what_is_no_time_is_rejected(text):
     with pytest.raises(InvalidOption) as refused:
         parse_timestamp("valid_until", text)
     message = str(refused.value)
     assert message.startswith(f"valid_until is {quote(text)}, ")
-    assert "which is no ISO 8601 time: " in message or "and there is no such time (" in message
+    assert "which is not a valid ISO 8601 timestamp: " in message or "which does not exist (" in message
     assert message.endswith(": write it like 2026-11-21T17:00:00+01:00.")
 
 
 @pytest.mark.parametrize("text", ["2026-11-21T17:00:00", "2026-11-21 17:00", "2026-11-21T17:00:00.5"])
-def test_a_time_without_offset_is_refused(text):
+def test_a_time_without_offset_is_rejected(text):
     with pytest.raises(InvalidOption) as refused:
         parse_timestamp("ends_at", text)
     assert str(refused.value) == (
@@ -144,11 +144,11 @@ def test_a_time_without_offset_is_refused(text):
 
 
 @pytest.mark.parametrize("text", ["2026-11-21", "2026-11-21Z", "2026-11-21+01:00"])
-def test_a_date_alone_is_refused(text):
+def test_a_date_alone_is_rejected(text):
     with pytest.raises(InvalidOption, match=r"write it like 2026-11-21T17:00:00\+01:00\.$"):
         parse_timestamp("valid_until", text)
 
 
-def test_a_moment_of_another_zone_is_written_in_utc_without_fractions():
+def test_a_datetime_of_another_zone_is_written_in_utc_without_fractions():
     when = datetime(2026, 11, 21, 17, 0, 0, 999_999, tzinfo=timezone(timedelta(hours=1)))
     assert to_iso8601(when) == "2026-11-21T16:00:00Z"

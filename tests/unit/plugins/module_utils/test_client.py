@@ -23,11 +23,11 @@ from ansible_collections.labstream.aws.plugins.module_utils._client import (
     endpoint_host,
     retry_delays,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._errors import LabstreamError
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidResponse, LabstreamError, call
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
-from ansible_collections.labstream.aws.plugins.module_utils._nimble.api import create_client
+from ansible_collections.labstream.aws.plugins.module_utils._nimble.service_loader import ServiceLoader
+from ansible_collections.labstream.aws.plugins.module_utils._nimble.service_model import SERVICE_DESCRIPTION
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError, ResponseStreamingError
-from botocore.parsers import ResponseParserError
 
 pytestmark = pytest.mark.usefixtures("files_of_botocore_are_read_once")
 
@@ -49,7 +49,7 @@ def botocore_client(service="appstream", endpoint_url=None):
 def client_of(module, service, concurrency, **settings):
     """The client that a module has for a service."""
     if service == "nimble":
-        settings["create"] = partial(create_client, module)
+        settings["build_loader"] = partial(ServiceLoader, service, SERVICE_DESCRIPTION)
     return build_client(module, service, concurrency, **settings)
 
 
@@ -84,13 +84,13 @@ def reply(client, operation="DescribeStacks", **headers):
     )
 
 
-def test_until_the_first_reply_this_machine_tells_the_time(client, machine):
+def test_until_the_first_response_the_time_is_that_of_this_machine(client, machine):
     clock = ServiceClock(client)
     assert clock.now() == datetime(2001, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("operation", ["DescribeStacks", "DescribeFleets", "CreateStreamingURL"])
-def test_a_reply_tells_the_time_however_wrong_this_machine_is(client, machine, operation):
+def test_a_response_says_the_time_however_wrong_this_machine_is(client, machine, operation):
     clock = ServiceClock(client)
     reply(client, operation, Date=DATE)
     assert clock.now() == TOLD
@@ -111,7 +111,7 @@ def test_from_there_on_the_seconds_are_counted_and_rounded_down(client, machine,
     assert clock.now() == TOLD + timedelta(seconds=seconds)
 
 
-def test_only_the_first_reply_counts(client, machine):
+def test_only_the_first_response_counts(client, machine):
     """So time never goes back within a task, though replies arrive in any order."""
     clock = ServiceClock(client)
     reply(client, Date=DATE)
@@ -123,7 +123,7 @@ def test_only_the_first_reply_counts(client, machine):
 @pytest.mark.parametrize(
     "headers", [{}, {"Date": ""}, {"Date": "soon"}, {"Date": None}, {"Date": "Sat, 99 Nov 2026 08:00:00 GMT"}]
 )
-def test_a_reply_without_a_readable_date_is_passed_over(client, machine, headers):
+def test_a_response_without_a_readable_date_is_passed_over(client, machine, headers):
     clock = ServiceClock(client)
     reply(client, **headers)
     assert clock.now() == datetime(2001, 1, 1, tzinfo=UTC)
@@ -131,7 +131,7 @@ def test_a_reply_without_a_readable_date_is_passed_over(client, machine, headers
     assert clock.now() == TOLD
 
 
-def test_the_replies_of_another_service_tell_nothing(machine):
+def test_the_responses_of_another_service_say_nothing(machine):
     appstream, sts = botocore_client(), botocore_client("sts")
     clock = ServiceClock(appstream)
     reply(sts, "GetCallerIdentity", Date=DATE)
@@ -150,7 +150,7 @@ def test_the_replies_of_another_service_tell_nothing(machine):
         ("http://user:correct-horse@localhost:5000", "localhost:5000"),
     ],
 )
-def test_the_host_of_an_endpoint_is_a_part_of_the_scope_and_tells_no_password(endpoint_url, host):
+def test_the_host_of_an_endpoint_is_a_part_of_the_scope_and_says_no_password(endpoint_url, host):
     client = SimpleNamespace(meta=SimpleNamespace(endpoint_url=endpoint_url)) if endpoint_url else botocore_client()
     assert endpoint_host(client) == host
 
@@ -344,7 +344,7 @@ BAD_OPTIONS = [
 
 @pytest.mark.parametrize("service", SERVICES)
 @pytest.mark.parametrize(("options", "named"), BAD_OPTIONS)
-def test_options_that_do_not_say_how_to_connect_are_named_in_one_sentence(module_of, service, options, named):
+def test_options_that_do_not_say_how_to_connect_are_named_in_one_message(module_of, service, options, named):
     module = module_of(**{**REGION_AND_KEYS, **options})
     with pytest.raises(LabstreamError) as refused:
         client_of(module, service, 1)
@@ -446,7 +446,7 @@ def test_a_failure_is_retried_with_the_same_token_until_it_has_passed(module_of,
         pytest.param(dict(attempts=2), "standard", False, id="few attempts"),
     ],
 )
-def test_a_client_that_adapts_is_paced_by_a_limiter_of_its_own(module_of, monkeypatch, settings, mode, is_paced):
+def test_a_client_that_adapts_is_rate_limited_by_a_limiter_of_its_own(module_of, monkeypatch, settings, mode, is_paced):
     paced = []
     monkeypatch.setattr(client_utils, "limit_rate", lambda client, by: paced.append((client, by)))
     module = module_of(**REGION_AND_KEYS, aws_config=settings.get("aws_config"))
@@ -504,7 +504,7 @@ def test_an_attempt_with_a_timeout_ends_then(module_of, studio):
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_call_tells_the_service_which_collection_makes_it(module_of, studio, service):
+def test_a_call_says_the_service_which_collection_makes_it(module_of, studio, service):
     studio.replies = [DONE]
     module = module_of(**REGION_AND_KEYS, endpoint_url=studio.url)
     client = client_of(module, service, 1)
@@ -547,12 +547,12 @@ BROKE_OFF = (ResponseStreamingError, ConnectionClosedError)
     [
         pytest.param(wire("Content-Length: 400", body=HALF), BROKE_OFF, id="half a reply"),
         pytest.param(wire("Content-Length: 2", body=""), BROKE_OFF, id="nothing of a reply"),
-        pytest.param(wire("Content-Length: 56", body=HALF), ResponseParserError, id="half a reply as if that were all"),
-        pytest.param(wire(body="<html>Log in to use this network</html>"), ResponseParserError, id="a proxy's page"),
-        pytest.param(wire("Content-Length: 2", body="\xff"), ResponseParserError, id="bytes"),
+        pytest.param(wire("Content-Length: 56", body=HALF), InvalidResponse, id="half a reply as if that were all"),
+        pytest.param(wire(body="<html>Log in to use this network</html>"), InvalidResponse, id="a proxy's page"),
+        pytest.param(wire("Content-Length: 2", body="\xff"), InvalidResponse, id="bytes"),
     ],
 )
-def test_half_a_reply_or_a_page_is_not_taken_for_an_empty_reply(module_of, studio, service, reply, error):
+def test_half_a_response_or_a_page_is_not_taken_for_an_empty_response(module_of, studio, service, reply, error):
     """botocore would: then a lease that DynamoDB never got would be as good as written."""
     assert len(HALF) == 56
     studio.replies = [reply]
@@ -571,9 +571,46 @@ def test_half_a_reply_or_a_page_is_not_taken_for_an_empty_reply(module_of, studi
         pytest.param(wire("Transfer-Encoding: chunked", body="2\r\n{}\r\n0\r\n\r\n"), id="no length"),
     ],
 )
-def test_a_whole_reply_is_none_of_these(module_of, studio, service, reply):
+def test_a_whole_response_is_not_one_of_these(module_of, studio, service, reply):
     studio.replies = [reply]
     assert call_of(module_of, studio, service)()["ResponseMetadata"]["HTTPStatusCode"] == 200
+
+
+STACK = '{"Stacks": [{"Name": %s}]}'
+FLEET = '{"Fleets": [{"Name": "x", "ComputeCapacityStatus": {"Desired": %s}, "CreatedTime": %s}]}'
+
+
+@pytest.mark.parametrize(
+    ("operation", "body"),
+    [
+        ("describe_stacks", STACK % "7"),
+        ("describe_stacks", STACK % '["x"]'),
+        ("describe_stacks", '{"Stacks": [null]}'),
+        ("describe_fleets", FLEET % ('"1"', "1")),
+        ("describe_fleets", FLEET % ("1.5", "1")),
+        ("describe_fleets", FLEET % ("1", "1e99")),
+        ("describe_fleets", '{"Fleets": [{"Tags": 1, "EnableDefaultInternetAccess": "yes"}]}'),
+    ],
+)
+def test_a_member_of_the_wrong_type_is_not_taken_for_a_response(module_of, studio, operation, body):
+    studio.replies = [wire(f"Content-Length: {len(body)}", body=body)]
+    client = client_of(module_of(**REGION_AND_KEYS, endpoint_url=studio.url), "appstream", 1, attempts=1)
+    with pytest.raises(InvalidResponse):
+        call(getattr(client, operation))
+
+
+@pytest.mark.parametrize(
+    ("operation", "body"),
+    [
+        ("describe_stacks", STACK % "null"),
+        ("describe_stacks", '{"Stacks": null, "Unknown": 7}'),
+        ("describe_fleets", FLEET % ("1", "1.5")),
+    ],
+)
+def test_a_member_that_is_missing_or_unknown_is_left_to_the_parsers(module_of, studio, operation, body):
+    studio.replies = [wire(f"Content-Length: {len(body)}", body=body)]
+    client = client_of(module_of(**REGION_AND_KEYS, endpoint_url=studio.url), "appstream", 1, attempts=1)
+    assert call(getattr(client, operation))["ResponseMetadata"]["HTTPStatusCode"] == 200
 
 
 def test_half_of_an_error_is_still_the_error(module_of, studio):

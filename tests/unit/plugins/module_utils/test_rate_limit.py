@@ -42,20 +42,20 @@ class TestSlowingDown:
     def calculator(self):
         return _Calculator(starting_max_rate=0, start_time=BEGUN)
 
-    def test_the_first_refused_call_slows_down_as_botocore_does(self, calculator):
+    def test_the_first_rejected_call_slows_down_as_botocore_does(self, calculator):
         botocores = CubicCalculator(starting_max_rate=0, start_time=BEGUN)
         assert calculator.error_received(20.0, BEGUN + 1) == botocores.error_received(20.0, BEGUN + 1) == 14.0
 
-    def test_calls_that_are_refused_with_it_slow_down_no_further(self, calculator):
+    def test_calls_that_are_rejected_with_it_slow_down_no_further(self, calculator):
         first = calculator.error_received(20.0, BEGUN + 1)
         rates = [calculator.error_received(20.0, BEGUN + 1 + later) for later in (0.0, 0.01, 0.2, 0.49)]
         assert all(first - 1e-9 <= rate < 20.0 for rate in rates)
 
-    def test_a_call_that_is_refused_later_slows_down_again(self, calculator):
+    def test_a_call_that_is_rejected_later_slows_down_again(self, calculator):
         calculator.error_received(20.0, BEGUN + 1)
         assert calculator.error_received(14.0, BEGUN + 1.5) == pytest.approx(9.8)
 
-    def test_without_refused_calls_it_is_as_fast_again_after_some_seconds(self, calculator):
+    def test_without_rejected_calls_it_is_as_fast_again_after_some_seconds(self, calculator):
         calculator.error_received(20.0, BEGUN + 1)
         rates = [calculator.success_received(BEGUN + 1 + later) for later in (0.5, 1.0, 2.0, 3.0, 4.0)]
         assert rates == sorted(rates)
@@ -81,7 +81,7 @@ def test_the_rate_is_that_of_the_last_second(moments, rate):
     assert measured == rate
 
 
-def test_a_class_is_served_at_the_pace_of_the_service_with_few_refused_calls(simulator):
+def test_a_lab_is_served_at_the_pace_of_the_service_with_few_rejected_calls(simulator):
     simulator.seed_lab("course", "course-fleet")
     simulator.add_fault(service="appstream", throttle={"rate": 20, "burst": 20})
     simulator.add_fault(latency_seconds=0.1)

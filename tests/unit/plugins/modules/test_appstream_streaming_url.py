@@ -8,18 +8,20 @@ from datetime import UTC, datetime
 
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption
-from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import ReusePolicy
-from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import Failure, Outcome
-from ansible_collections.labstream.aws.plugins.module_utils._leases.summary import format_holder
+from ansible_collections.labstream.aws.plugins.module_utils._failures import Failure
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import build_purpose
+from ansible_collections.labstream.aws.plugins.module_utils._leases.module import Row
+from ansible_collections.labstream.aws.plugins.module_utils._leases.reuse import ReusePolicy
+from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import Outcome
 from ansible_collections.labstream.aws.plugins.modules.appstream_streaming_url import (
-    Request,
-    build_entry,
+    build_facts,
+    build_parameters,
     build_policy,
-    by_user_id,
-    parse_requests,
+    describe_outcome,
+    parse_rows,
 )
 
-from tests.unit.plugins.module_utils.support import SCOPE, build_key, lease_of
+from tests.unit.plugins.module_utils.support import build_key, lease_of
 
 WEEK = 604_800
 
@@ -35,40 +37,47 @@ def user(user_id, application_id=None, session_context=None):
     return dict(user_id=user_id, application_id=application_id, session_context=session_context)
 
 
+def row(user_id, application_id=None, session_context=None, **identity):
+    """What is asked for by such an entry."""
+    opens = dict(application_id=application_id, session_context=session_context)
+    values = dict(id=None, name=None, email=None, user_id=user_id, **opens) | identity
+    return Row(user_id, values, build_purpose(**opens))
+
+
 @pytest.mark.parametrize(
-    ("given", "requests"),
+    ("given", "rows"),
     [
-        pytest.param(dict(user_id="anna"), [Request("anna", None, None)], id="one user"),
+        pytest.param(dict(user_id="anna"), [row("anna", None, None)], id="one user"),
         pytest.param(
             dict(user_id="anna", application_id="cad", session_context="unit-7"),
-            [Request("anna", "cad", "unit-7")],
+            [row("anna", "cad", "unit-7")],
             id="one user with a purpose",
         ),
         pytest.param(
             dict(users=[user("ben"), user("anna")]),
-            [Request("ben", None, None), Request("anna", None, None)],
+            [row("ben", None, None), row("anna", None, None)],
             id="a class, in its order",
         ),
         pytest.param(
             dict(users=[user("anna"), user("ben", "office"), user("cleo", None, "x")], application_id="cad"),
-            [Request("anna", "cad", None), Request("ben", "office", None), Request("cleo", "cad", "x")],
+            [row("anna", "cad", None), row("ben", "office", None), row("cleo", "cad", "x")],
             id="what an entry leaves out is the class's",
         ),
         pytest.param(
             dict(users=[user("anna", "cad"), user("anna", "office"), user("anna", "cad", "x"), user("Anna", "cad")]),
             [
-                Request("anna", "cad", None),
-                Request("anna", "office", None),
-                Request("anna", "cad", "x"),
-                Request("Anna", "cad", None),
+                row("anna", "cad", None),
+                row("anna", "office", None),
+                row("anna", "cad", "x"),
+                row("Anna", "cad", None),
             ],
             id="one user with several purposes, and one of another case",
         ),
         pytest.param({}, [], id="nobody, for state=absent with a lab"),
     ],
 )
-def test_the_arguments_say_whose_urls_are_asked_for(given, requests):
-    assert parse_requests(params(**given)) == requests
+def test_the_arguments_say_whose_urls_are_asked_for(given, rows):
+    assert parse_rows(params(**given)) == rows
 
 
 TWICE = "with the same application_id and session_context: remove one, or give them different user ids."
@@ -77,7 +86,7 @@ TWICE = "with the same application_id and session_context: remove one, or give t
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        pytest.param(dict(users=[]), "users is empty: name at least one learner.", id="an empty class"),
+        pytest.param(dict(users=[]), "users is empty: name at least one user.", id="an empty class"),
         pytest.param(
             dict(users=[user("anna"), user("ben"), user("anna")]),
             f"Entries 1 and 3 of users are both 'anna', {TWICE}",
@@ -107,7 +116,7 @@ TWICE = "with the same application_id and session_context: remove one, or give t
 )
 def test_a_class_that_cannot_be_served_is_refused(given, sentence):
     with pytest.raises(InvalidOption) as refused:
-        parse_requests(params(**given))
+        parse_rows(params(**given))
     assert str(refused.value) == sentence
 
 
@@ -115,7 +124,7 @@ def test_a_class_that_cannot_be_served_is_refused(given, sentence):
 def test_a_bad_user_id_is_refused_wherever_it_stands(bad):
     for given in (dict(user_id=bad), dict(users=[user(bad)]), dict(users=[user("anna"), user(bad), user("ben")])):
         with pytest.raises(InvalidOption) as refused:
-            parse_requests(params(**given))
+            parse_rows(params(**given))
         assert str(refused.value).startswith(f"user_id is {bad!r} (")
 
 
@@ -133,7 +142,7 @@ def test_a_bad_user_id_is_refused_wherever_it_stands(bad):
         pytest.param(
             dict(valid_until="2026-11-21T17:00:00+01:00", min_remaining=900),
             ReusePolicy(WEEK, valid_until=datetime(2026, 11, 21, 16, tzinfo=UTC), min_remaining=900),
-            id="a moment",
+            id="a point in time",
         ),
     ],
 )
@@ -164,7 +173,7 @@ def test_the_arguments_say_how_long_a_url_must_be_good(given, need):
         ),
         (
             dict(valid_until=""),
-            "valid_until is '', which is no ISO 8601 time: write it like 2026-11-21T17:00:00+01:00.",
+            "valid_until is '', which is not a valid ISO 8601 timestamp: write it like 2026-11-21T17:00:00+01:00.",
         ),
     ],
 )
@@ -175,31 +184,24 @@ def test_a_duration_that_cannot_be_had_is_refused(given, sentence):
 
 
 @pytest.mark.parametrize(
-    ("request_", "parameters", "name"),
+    ("row_", "parameters", "purpose"),
     [
-        (Request("anna", None, None), {"UserId": "anna"}, "anna"),
+        (row("anna", None, None), {"UserId": "anna"}, ""),
         (
-            Request("anna", "cad", "unit-7"),
+            row("anna", "cad", "unit-7"),
             {"UserId": "anna", "ApplicationId": "cad", "SessionContext": "unit-7"},
-            'anna {"application_id":"cad","session_context":"unit-7"}',
+            '{"application_id":"cad","session_context":"unit-7"}',
         ),
         (
-            Request("anna", None, "unit-7"),
+            row("anna", None, "unit-7"),
             {"UserId": "anna", "SessionContext": "unit-7"},
-            'anna {"session_context":"unit-7"}',
+            '{"session_context":"unit-7"}',
         ),
     ],
 )
-def test_the_service_is_asked_for_what_is_given_and_no_more(request_, parameters, name):
-    assert request_.parameters == parameters
-    assert format_holder(request_.key(SCOPE)) == name
-
-
-def test_requests_have_equal_keys_only_if_they_are_equal():
-    requests = [Request(user_id, *purpose) for user_id in ("anna", "ben") for purpose in [(None, None), ("a", None)]]
-    keys = [request.key(scope) for request in requests for scope in ("one", "other")]
-    assert len(set(keys)) == 8
-    assert Request("anna", "a", None).key("one") == Request("anna", "a", None).key("one")
+def test_the_service_is_asked_for_what_is_given_and_no_more(row_, parameters, purpose):
+    assert build_parameters(row_) == parameters
+    assert row_.purpose == purpose
 
 
 @pytest.mark.parametrize(
@@ -215,15 +217,24 @@ def test_requests_have_equal_keys_only_if_they_are_equal():
         pytest.param(Outcome(build_key(), lease_of(), failure=Failure("Odd", "No.")), (None, False), id="none"),
     ],
 )
-def test_an_entry_tells_all_but_the_url(outcome, told):
-    expires, issued = told
-    assert build_entry(Request("anna", "cad", None), outcome) == dict(
-        user_id="anna", application_id="cad", session_context=None, expires=expires, issued=issued
-    )
+def test_an_entry_has_the_url_and_when_it_expires(outcome, told):
+    expires, _issued = told
+    assert describe_outcome(outcome) == dict(streaming_url=outcome.lease and outcome.lease.url, expires=expires)
+
+
+def test_the_identity_of_a_user_is_passed_through():
+    entry = user("anna") | dict(id="4711", name="Anna Example", email="anna@example.org")
+    [parsed] = parse_rows(params(users=[entry]))
+    assert parsed == row("anna", id="4711", name="Anna Example", email="anna@example.org")
+
+
+def test_users_of_different_identities_with_one_user_id_are_one_user_twice():
+    with pytest.raises(InvalidOption, match=r"^Entries 1 and 2 of users are both 'anna'"):
+        parse_rows(params(users=[user("anna") | dict(id="1"), user("anna") | dict(id="2")]))
 
 
 def test_the_fact_lists_the_entries_of_each_user_in_order():
     entries = [dict(user_id="ben", n=1), dict(user_id="anna", n=2), dict(user_id="ben", n=3)]
-    assert by_user_id(entries) == {"ben": [entries[0], entries[2]], "anna": [entries[1]]}
-    assert list(by_user_id(entries)) == ["ben", "anna"]
-    assert by_user_id([]) == {}
+    assert build_facts(entries) == {"ben": [entries[0], entries[2]], "anna": [entries[1]]}
+    assert list(build_facts(entries)) == ["ben", "anna"]
+    assert build_facts([]) == {}

@@ -8,16 +8,17 @@ from datetime import UTC, datetime
 
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption
-from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import ReusePolicy
-from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import Failure, Outcome
+from ansible_collections.labstream.aws.plugins.module_utils._failures import Failure
+from ansible_collections.labstream.aws.plugins.module_utils._leases.reuse import ReusePolicy
+from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import Outcome
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.states import Stream
 from ansible_collections.labstream.aws.plugins.modules.nimble_session_stream import (
-    build_entry,
     build_policy,
-    sessions_of,
+    describe_outcome,
+    parse_rows,
 )
 
-from tests.unit.plugins.module_utils.support import build_key, lease_of
+from tests.unit.plugins.module_utils.support import build_key, resource_lease_of
 
 HOUR = 3600
 SECRET = "https://streaming.example.org/?secret"
@@ -25,7 +26,7 @@ SECRET = "https://streaming.example.org/?secret"
 
 def params(**given):
     """Arguments of the module, as Ansible hands them over: what is not given has its default, most often None."""
-    names = ("session_id", "session_ids", "client_token", "min_remaining")
+    names = ("session_id", "session_ids", "sessions", "client_token", "min_remaining")
     defaults = dict(studio_id="studio-1", expiration_in_seconds=HOUR, wait_timeout=150, force=False)
     return {**dict.fromkeys(names), **defaults, **given}
 
@@ -37,11 +38,14 @@ def params(**given):
         pytest.param(dict(session_ids=["b", "a", "A"]), ["b", "a", "A"], id="a class, in its order"),
         pytest.param(dict(session_id="a?b#c%2F+"), ["a?b#c%2F+"], id="what a URL gives a meaning to"),
         pytest.param(dict(session_ids=["学生", "..."]), ["学生", "..."], id="what is no path"),
+        pytest.param(dict(sessions=[dict(session_id="b"), dict(session_id="a")]), ["b", "a"], id="a lab with rows"),
         pytest.param({}, [], id="none, for state=absent with a lab"),
     ],
 )
 def test_the_arguments_say_which_sessions_are_asked_for(given, sessions):
-    assert sessions_of(params(**given)) == sessions
+    rows = parse_rows(params(**given))
+    assert [row.holder for row in rows] == sessions
+    assert all(row.values == dict(id=None, name=None, email=None, session_id=row.holder) for row in rows)
 
 
 NO_ID = "but an id is text of 1 to 256 characters without spaces and slashes, and not '.' or '..'."
@@ -62,16 +66,21 @@ NO_ID = "but an id is text of 1 to 256 characters without spaces and slashes, an
 )
 def test_a_class_that_cannot_be_served_is_refused(given, sentence):
     with pytest.raises(InvalidOption) as refused:
-        sessions_of(params(**given))
+        parse_rows(params(**given))
     assert str(refused.value) == sentence
 
 
 @pytest.mark.parametrize("bad", ["", ".", "..", "a b", "a/b", "a\n", "a\u00a0b", "\ud800"])
 def test_a_bad_id_is_refused_wherever_it_stands(bad):
     in_a_list = dict(session_ids=["a", bad, "b"])
-    for given, option in ((dict(session_id=bad), "session_id"), (in_a_list, "Entry 2 of session_ids")):
+    in_rows = dict(sessions=[dict(session_id=each) for each in ("a", bad, "b")])
+    for given, option in (
+        (dict(session_id=bad), "session_id"),
+        (in_a_list, "Entry 2 of session_ids"),
+        (in_rows, "Entry 2 of sessions"),
+    ):
         with pytest.raises(InvalidOption) as refused:
-            sessions_of(params(**given))
+            parse_rows(params(**given))
         assert str(refused.value) == f"{option} is {bad!r}, {NO_ID}"
 
 
@@ -137,7 +146,7 @@ A_TOKEN = "but it must have 1 to 64 printable ASCII characters, and no space at 
         ),
         (
             dict(session_id="a", client_token="x", force=True),
-            "client_token and force=true contradict each other, since the service gives the same stream for the same "
+            "client_token and force=true contradict each other, since the service returns the same stream for the same "
             "token: leave one of them out.",
         ),
     ],
@@ -159,7 +168,6 @@ STREAM = Stream(
     owned_by="anna",
 )
 ALL = dict(
-    session_id="anna",
     stream_id="stream-1",
     state="READY",
     status_code="STREAM_READY",
@@ -167,40 +175,41 @@ ALL = dict(
     created_by="instructor",
     expires_at="2026-11-21T09:30:00Z",
     owned_by="anna",
-    issued=True,
+    url=SECRET,
 )
-NOTHING = {**dict.fromkeys(ALL), "session_id": "anna", "issued": False}
-LEASE = lease_of(url=None, stream_id="stream-1", client_token="t")  # until 09:00
+NOTHING = dict.fromkeys(ALL)
+LEASE = resource_lease_of()  # until 09:00
 
 
 @pytest.mark.parametrize(
     ("outcome", "entry"),
     [
-        pytest.param(Outcome(build_key(), None, LEASE, issued=True, stream=STREAM), ALL, id="a new stream"),
+        pytest.param(Outcome(build_key(), None, LEASE, issued=True, resource=STREAM), ALL, id="a new stream"),
+        pytest.param(Outcome(build_key(), LEASE, LEASE, resource=STREAM), ALL, id="one that was held"),
+        pytest.param(Outcome(build_key(), LEASE, issued=True), NOTHING, id="one that would be created"),
         pytest.param(
-            Outcome(build_key(), LEASE, LEASE, stream=STREAM), {**ALL, "issued": False}, id="one that was held"
-        ),
-        pytest.param(
-            Outcome(build_key(), LEASE, issued=True), {**NOTHING, "issued": True}, id="one that would be created"
-        ),
-        pytest.param(
-            Outcome(build_key(), None, LEASE, issued=True, stream=Stream("stream-1", "READY")),
+            Outcome(build_key(), None, LEASE, issued=True, resource=Stream("stream-1", "READY")),
             {
                 **NOTHING,
                 "stream_id": "stream-1",
                 "state": "READY",
                 "expires_at": "2026-11-21T09:00:00Z",
-                "issued": True,
             },
             id="one of which the service tells little",
         ),
         pytest.param(Outcome(build_key(), None, failure=Failure("Odd", "No.")), NOTHING, id="none"),
         pytest.param(
-            Outcome(build_key(), None, failure=Failure("NotReady", "No."), stream=STREAM),
-            {**ALL, "issued": False},
+            Outcome(build_key(), None, failure=Failure("NotReady", "No."), resource=STREAM),
+            ALL,
             id="one that is not good",
         ),
     ],
 )
-def test_an_entry_tells_all_but_the_url(outcome, entry):
-    assert build_entry(outcome) == entry
+def test_an_entry_has_what_the_service_says_of_the_stream(outcome, entry):
+    assert describe_outcome(outcome) == entry
+
+
+def test_the_identity_of_a_session_is_passed_through():
+    identity = dict(id="4711", name="Anna Example", email="anna@example.org")
+    [row] = parse_rows(params(sessions=[dict(session_id="session-anna", **identity)]))
+    assert row.values == dict(session_id="session-anna", **identity)

@@ -2,445 +2,679 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""The handouts of a lab, task after task: who gets which URL and page, and what is left alone."""
+
 from __future__ import annotations
 
 import csv
-import os
+import re
 import stat
-from contextlib import closing
 from datetime import datetime
+from html import unescape
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, LabstreamError
-from ansible_collections.labstream.aws.plugins.module_utils._handouts.handout import build_key
-from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages import defused
-from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import LeaseKey, build_purpose
-from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.sqlite import SQLiteLeaseStore
+from ansible_collections.labstream.aws.plugins.module_utils._errors import LabstreamError
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import build_purpose
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import open_lease_store
 from ansible_collections.labstream.aws.plugins.modules import streaming_handout
-from ansible_collections.labstream.aws.plugins.modules.streaming_handout import EMPTY_RESULT
 
 from tests.unit.plugins.module_utils.support import (
     NOW,
     SCOPE,
     after,
     as_ordinary_user,
+    build_key,
     compare_and_set,
     lease_of,
+    pending_lease_of,
+    resource_lease_of,
     searchable_folder,
 )
-from tests.unit.plugins.module_utils.support import build_key as lease_key
 
-URL = "https://streaming.example.org/?secret=correct-horse"
-CURE = "Name a file in a folder that the user of this task may write to."
-
-
-def seat(user_id="anna", /, **fields):
-    """A seat as the role publishes it; there is more in it than a hand-out needs."""
-    known = dict(
-        learner=f"{user_id}@example.org",
-        name=user_id.title(),
-        email=f"{user_id}@example.org",
-        seat=user_id,
-        scope=SCOPE,
-        provider="appstream",
-        application_id=None,
-        session_context=None,
-        expires="2026-11-21T09:00:00Z",
-        issued=False,
-    )
-    return {**known, **fields}
+LEARNERS = ("anna", "ben", "carla")
+STARTS_AT = "2026-11-24T13:00:00+01:00"
+PAGE = re.compile(r"[0-9a-f]{32}\.html")
+CSV_ONLY = {"pages_dir": None, "overview_html": None, "links_csv": None}
 
 
-@pytest.fixture
-def store(tmp_path):
-    """A store that holds the URLs of anna and ben."""
-    url = f"sqlite://{tmp_path}/store/leases.sqlite3"
-    remember(url, *(lease_of(lease_key(name), url=f"{URL}-{name}") for name in ("anna", "ben")))
-    return url
+class Lab:
+    """A lab, its leases in a file, and its handouts in one folder."""
 
+    def __init__(self, folder):
+        self.folder = folder
+        self.lease_store = f"sqlite://{folder}/leases.sqlite3"
+        self.pages_dir, self.overview_html = folder / "pages", folder / "overview.html"
+        self.links_csv, self.urls_csv = folder / "links.csv", folder / "urls.csv"
+        self.seats = []
+        self.now = NOW
 
-def opened(store):
-    return closing(SQLiteLeaseStore(store.removeprefix("sqlite://"), create=True))
+    def open_store(self):
+        params = {"lease_store": self.lease_store}
+        return open_lease_store(SimpleNamespace(params=params, check_mode=False), create=True, now=lambda: self.now)
 
+    def issue(self, *holders, **lease):
+        """Issue URLs, which replace those that are stored, and let ``seats`` be theirs; return the URLs by holder."""
+        leases = [lease_of(build_key(holder), **lease) for holder in holders]
+        self.remember(*leases)
+        self.seats = [seat_of(holder) for holder in holders]
+        return dict(zip(holders, (lease.url for lease in leases), strict=True))
 
-def remember(store, *leases, expected=None):
-    with opened(store) as leases_of_store:
-        for lease in leases:
-            assert compare_and_set(leases_of_store, lease, expected=expected) == lease
+    def remember(self, *leases):
+        with self.open_store() as store:
+            existing = store.read([lease.key for lease in leases])
+            for lease in leases:
+                compare_and_set(store, lease, expected=existing[lease.key].lease_id if lease.key in existing else None)
 
+    def release(self, holder):
+        with self.open_store() as store:
+            store.release([build_key(holder)])
 
-@pytest.fixture(autouse=True)
-def clock(monkeypatch):
-    """The clock of this host, which the test moves."""
-    clock = SimpleNamespace(now=NOW)
-
-    class Wall(datetime):
-        @classmethod
-        def now(cls, tz=None):
-            return clock.now.astimezone(tz)
-
-    monkeypatch.setattr(streaming_handout, "datetime", Wall)
-    return clock
-
-
-@pytest.fixture
-def dest(tmp_path):
-    (tmp_path / "out").mkdir()
-    return tmp_path / "out" / "class.csv"
-
-
-def hand_out(dest, store, *seats, check_mode=False):
-    """The result of a task that succeeds."""
-    module = module_of(dest, store, *seats, check_mode=check_mode)
-    streaming_handout.run(module)
-    return module.result
-
-
-def refused(dest, store, *seats, check_mode=False):
-    """Why the task fails, and its result."""
-    module = module_of(dest, store, *seats, check_mode=check_mode)
-    with pytest.raises(LabstreamError) as error:
+    def write(self, *, check=False, **options):
+        """Write pages, overview and links of ``seats``, and whatever the options say; return the result."""
+        module = self.build_module(check, options)
         streaming_handout.run(module)
-    return str(error.value), module.result
+        return module.result
+
+    def fail(self, *, check=False, **options):
+        """Return the message of a task that fails, and its result."""
+        module = self.build_module(check, options)
+        with pytest.raises(LabstreamError) as error:
+            streaming_handout.run(module)
+        return str(error.value), module.result
+
+    def write_csv(self, *seats, **options):
+        return self.write(seats=list(seats), urls_csv=str(self.urls_csv), **CSV_ONLY, **options)
+
+    def fail_csv(self, *seats, **options):
+        return self.fail(seats=list(seats), urls_csv=str(self.urls_csv), **CSV_ONLY, **options)
+
+    def build_module(self, check, options):
+        """Return a module with these options, as far as the task needs it."""
+        unset = ("urls_csv", "base_url", "title", "contact", "starts_at", "ends_at")
+        flags = ("return_pages", "allow_missing", "purge")
+        paths = {name: str(getattr(self, name)) for name in ("pages_dir", "overview_html", "links_csv")}
+        known = dict(state="present", lab="cad", seats=self.seats, lease_store=self.lease_store, **paths)
+        params = dict.fromkeys(unset) | dict.fromkeys(flags, False) | known | options
+        return SimpleNamespace(params=params, check_mode=check, result=dict(streaming_handout.EMPTY_RESULT))
+
+    def rows(self):
+        with self.urls_csv.open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+
+    def addresses(self):
+        """Return the addresses of the pages by learner."""
+        with self.links_csv.open(newline="", encoding="utf-8") as file:
+            return {row["id"]: row["page"] for row in csv.DictReader(file)}
+
+    def page_of(self, learner):
+        return (self.pages_dir / self.addresses()[learner]).read_text()
+
+    def pages(self):
+        return [page.read_text() for page in sorted(self.pages_dir.iterdir())]
+
+    def states(self):
+        return sorted(map(state_of, self.pages()))
+
+    def overview(self):
+        """Return id, holder and status of each row."""
+        lines = re.findall(r"<tr data-status.*?</tr>", self.overview_html.read_text())
+        return [
+            (*re.findall(r"<td><bdi>(.*?)</bdi></td>", line), *re.findall(r'<td class="status">(.*?)</td>', line))
+            for line in lines
+        ]
+
+    def snapshot(self):
+        """Return all files except the store's, with what changes when one is written."""
+        paths = [path for path in self.folder.rglob("*") if path.is_file() and not path.name.startswith("leases.")]
+        return {path: (path.stat().st_ino, path.stat().st_mtime_ns, path.stat().st_mode) for path in paths}
 
 
-def module_of(dest, store, *seats, check_mode=False):
-    """A module with these arguments, as far as the task needs it."""
-    options = ("pages", "overview", "links", "base_url", "lab", "title", "contact", "starts_at", "ends_at")
-    flags = ("return_pages", "allow_missing", "purge")
-    params = dict.fromkeys(options) | dict.fromkeys(flags, False)
-    params.update(state="present", dest=str(dest), seats=list(seats), lease_store=store)
-    return SimpleNamespace(params=params, check_mode=check_mode, result=dict(EMPTY_RESULT))
+def roster_row(learner):
+    return {"id": learner, "name": f"{learner.title()} Example", "email": f"{learner}@example.org"}
 
 
-def numbers(**known):
-    """The summary of a task."""
+def seat_of(holder, /, **fields):
+    """Return a seat as the role publishes it when its URL is new."""
+    lease = build_key(holder).to_text()
+    return {**roster_row(holder), "user_id": holder, "lease": lease, "issued": True, "expires": "soon", **fields}
+
+
+def state_of(page):
+    return re.findall(r'<main id="page"[^>]* data-state="(\w+)"', page)[0]
+
+
+def url_of(page):
+    found = re.findall(r'<a id="open"[^>]* href="([^"]*)"', page)
+    return unescape(found[0]) if found else None
+
+
+def summary(**known):
     return dict(requested=0, missing=0, written=0) | known
 
 
-def rows(dest):
-    with open(dest, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+@pytest.fixture
+def lab(tmp_path, monkeypatch):
+    """A lab whose clock the test sets."""
+    lab = Lab(tmp_path)
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return lab.now.astimezone(tz)
+
+    monkeypatch.setattr(streaming_handout, "datetime", Clock)
+    return lab
 
 
-def mode_of(path):
-    return stat.S_IMODE(path.stat().st_mode)
+# The CSV file with the URLs
 
 
-def test_a_hand_out_has_a_row_for_each_seat_in_the_order_given(dest, store):
-    result = hand_out(dest, store, seat("ben"), seat("anna"))
+def test_the_csv_file_has_a_row_for_each_seat_in_the_order_given(lab):
+    urls = lab.issue("anna", "ben")
 
-    assert result == dict(changed=True, dest=str(dest), missing=[], summary=numbers(requested=2, written=1))
-    assert rows(dest) == [
-        dict(
-            learner=f"{name}@example.org",
-            name=name.title(),
-            email=f"{name}@example.org",
-            seat=name,
-            expires="2026-11-21T09:00:00Z",
-            streaming_url=f"{URL}-{name}",
-        )
-        for name in ("ben", "anna")
+    result = lab.write_csv(seat_of("ben"), seat_of("anna", id="S1"))
+
+    written = dict(changed=True, urls_csv=str(lab.urls_csv), missing=[], summary=summary(requested=2, written=1))
+    assert result == written
+    known = dict(expires="2026-11-21T09:00:00Z")
+    assert lab.rows() == [
+        dict(roster_row("ben"), holder="ben", streaming_url=urls["ben"], **known),
+        dict(roster_row("anna"), id="S1", holder="anna", streaming_url=urls["anna"], **known),
     ]
 
 
-def test_the_url_is_that_of_the_seats_purpose_and_scope(dest, store):
-    # Given leases of one seat for other purposes and of another scope.
-    elsewhere = SCOPE + "-2"
-    remember(
-        store,
-        lease_of(lease_key("anna", build_purpose("cad")), url=f"{URL}-cad"),
-        lease_of(lease_key("anna", build_purpose("cad", "x")), url=f"{URL}-cad-x"),
-        lease_of(lease_key("anna", scope=elsewhere), url=f"{URL}-elsewhere"),
-    )
-
-    # When each is handed out, then each row has its own.
-    hand_out(
-        dest,
-        store,
-        seat(application_id="cad", session_context="x"),
-        seat(scope=elsewhere),
-        seat(application_id="cad"),
-        seat(),
-    )
-    assert [row["streaming_url"].removeprefix(URL) for row in rows(dest)] == ["-cad-x", "-elsewhere", "-cad", "-anna"]
+def test_entries_of_the_modules_that_issue_are_seats(lab):
+    urls = lab.issue("anna")
+    lab.write_csv(dict(id=None, name=None, email=None, user_id="anna", lease=build_key("anna").to_text()))
+    [row] = lab.rows()
+    assert [row[column] for column in ("id", "name", "email", "streaming_url")] == ["anna", "", "", urls["anna"]]
 
 
-def test_the_expiry_is_that_of_the_url_and_not_that_of_the_seat(dest, store):
+def test_the_url_is_that_of_the_lease(lab):
+    """Given leases of one holder for other purposes and of another scope."""
+    purposes = ("", build_purpose("cad"), build_purpose("cad", "x"))
+    keys = [*(build_key("anna", purpose) for purpose in purposes), build_key("anna", scope=f"{SCOPE}-2")]
+    leases = [lease_of(key) for key in keys]
+    lab.remember(*leases)
+
+    lab.write_csv(*(dict(lease=key.to_text()) for key in reversed(keys)))
+
+    assert [row["streaming_url"] for row in lab.rows()] == [lease.url for lease in reversed(leases)]
+
+
+def test_the_expiry_is_that_of_the_stored_lease(lab):
     """Another run may have renewed it since the seat was published."""
-    hand_out(dest, store, seat(expires="2001-01-01T00:00:00Z"))
-    assert rows(dest)[0]["expires"] == "2026-11-21T09:00:00Z"
-
-
-def test_what_a_seat_does_not_tell_is_an_empty_cell(dest, store):
-    hand_out(dest, store, dict(seat="anna", scope=SCOPE, name=None))
-    told = rows(dest)[0]
-    assert (told["learner"], told["name"], told["email"], told["streaming_url"]) == ("", "", "", f"{URL}-anna")
+    lab.issue("anna")
+    lab.write_csv(seat_of("anna", expires="2001-01-01T00:00:00Z"))
+    assert lab.rows()[0]["expires"] == "2026-11-21T09:00:00Z"
 
 
 @pytest.mark.parametrize("name", ["Änna Größe-Ümlaut", "例え", 'Anna "A", Example; esq.', "Anna\nExample", "O'Neill"])
-def test_a_name_comes_back_as_it_was(dest, store, name):
-    hand_out(dest, store, seat(name=name))
-    assert rows(dest)[0]["name"] == name
+def test_a_name_is_written_as_it_is(lab, name):
+    lab.issue("anna")
+    lab.write_csv(seat_of("anna", name=name))
+    assert lab.rows()[0]["name"] == name
 
 
-@pytest.mark.parametrize(
-    ("value", "cell"),
-    [
-        ("=1+1", "'=1+1"),
-        ('=HYPERLINK("https://example.org")', '\'=HYPERLINK("https://example.org")'),
-        ("+49 30 123", "'+49 30 123"),
-        ("-anna", "'-anna"),
-        ("@SUM(A1)", "'@SUM(A1)"),
-        ("\t=1+1", "'\t=1+1"),
-        ("\r=1+1", "'\r'=1+1"),
-        ("\n=1+1", "'\n'=1+1"),
-        ("anna\n-1", "anna\n'-1"),
-        ("anna;=1+1", "anna;'=1+1"),
-        ("anna; ben\r\ncleo;", "anna; ben\r\ncleo;"),
-        ("anna", "anna"),
-        ("anna=ben", "anna=ben"),
-        ("anna@example.org", "anna@example.org"),
-        ("", ""),
-        (None, ""),
-        (7, "7"),
-        (-7, "'-7"),
-        (0, "0"),
-        (False, "False"),
-    ],
-)
-def test_a_cell_that_a_spreadsheet_would_run_is_defused(value, cell):
-    assert defused(value) == cell
+def test_no_cell_that_people_fill_in_is_a_formula_and_the_url_is_unchanged(lab):
+    urls = lab.issue("@anna", url="https://streaming.example.org/?a;=b;-c")
+    lab.write_csv(seat_of("@anna", id="=1", name="+2", email="-3"))
+    [row] = lab.rows()
+    assert [row[column] for column in ("id", "name", "email", "holder")] == ["'=1", "'+2", "'-3", "'@anna"]
+    assert row["streaming_url"] == urls["@anna"]
 
 
-def test_every_cell_that_people_fill_in_is_defused(dest, store):
-    remember(store, lease_of(lease_key("@anna"), url=f"{URL}-at"))
-    hand_out(dest, store, seat("@anna", learner="=1", name="+2", email="-3"))
-    row = rows(dest)[0]
-    assert [row[column] for column in ("learner", "name", "email", "seat")] == ["'=1", "'+2", "'-3", "'@anna"]
-    assert row["streaming_url"] == f"{URL}-at"
+def test_a_new_url_changes_the_csv_file_and_a_second_task_does_not(lab):
+    lab.issue("anna", "ben")
+    lab.write_csv(*lab.seats)
+    before = lab.snapshot()
+    assert not lab.write_csv(*lab.seats)["changed"]
+    assert lab.snapshot() == before
+
+    [new] = lab.issue("anna").values()
+
+    assert lab.write_csv(*lab.seats)["changed"]
+    assert lab.rows()[0]["streaming_url"] == new
 
 
-# The file.
+# The learners' pages
 
 
-@pytest.mark.parametrize("mask", [0o000, 0o022, 0o077])
-def test_the_file_is_private_whatever_the_umask(dest, store, mask):
-    before = os.umask(mask)
-    try:
-        hand_out(dest, store, seat())
-    finally:
-        os.umask(before)
-    assert mode_of(dest) == 0o600
-    assert os.listdir(dest.parent) == ["class.csv"]
+def test_every_learner_gets_a_private_page_with_the_url(lab):
+    urls = lab.issue(*LEARNERS)
+
+    result = lab.write()
+
+    assert result["summary"] == summary(requested=3, written=5)
+    assert {learner: url_of(lab.page_of(learner)) for learner in LEARNERS} == urls
+    for learner in LEARNERS:
+        assert f"{learner.title()} Example" in lab.page_of(learner)
+    assert len({PAGE.fullmatch(path.name) and path.name for path in lab.pages_dir.iterdir()} - {None}) == 3
+    assert stat.S_IMODE(lab.pages_dir.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(mode) for _inode, _time, mode in lab.snapshot().values()} == {0o600}
 
 
-def test_a_second_run_changes_nothing(dest, store):
-    hand_out(dest, store, seat(), seat("ben"))
-    before = dest.stat()
+def test_a_second_task_writes_none_of_500_pages(lab):
+    lab.issue(*(f"learner-{number}" for number in range(500)))
+    assert lab.write()["summary"] == summary(requested=500, written=502)
+    before = lab.snapshot()
 
-    result = hand_out(dest, store, seat(), seat("ben"))
+    again = lab.write()
 
-    assert not result["changed"]
-    assert (dest.stat().st_ino, dest.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
-
-
-@pytest.mark.parametrize("mode", [0o644, 0o640, 0o666, 0o400])
-def test_another_mode_is_repaired(dest, store, mode):
-    hand_out(dest, store, seat())
-    dest.chmod(mode)
-    predicted = hand_out(dest, store, seat(), check_mode=True)
-    assert mode_of(dest) == mode
-    assert predicted == hand_out(dest, store, seat())
-    assert predicted["changed"]
-    assert mode_of(dest) == 0o600
+    assert (again["changed"], again["summary"]["written"]) == (False, 0)
+    assert lab.snapshot() == before
 
 
-def test_a_new_url_is_written_into_the_file(dest, store):
-    hand_out(dest, store, seat())
-    with opened(store) as leases:
-        existing = leases.read([lease_key("anna")], now=NOW)[lease_key("anna")]
-    remember(store, lease_of(lease_key("anna"), url=f"{URL}-new"), expected=existing.lease_id)
+def test_a_new_url_changes_the_page_and_not_its_address(lab):
+    lab.issue(*LEARNERS)
+    lab.write()
+    before, seats = lab.addresses(), lab.seats
+    [new] = lab.issue("anna").values()
 
-    assert hand_out(dest, store, seat())["changed"]
-    assert rows(dest)[0]["streaming_url"] == f"{URL}-new"
+    result = lab.write(seats=seats)
 
-
-def test_the_file_is_replaced_in_one_step(dest, store):
-    """Whoever has opened it reads the old class to its end, and never half of the new one."""
-    hand_out(dest, store, seat())
-    with open(dest, newline="", encoding="utf-8") as reader:
-        header = reader.readline()
-        hand_out(dest, store, seat("ben"))
-        rest = reader.read()
-    assert header.startswith("learner,")
-    assert "Anna" in rest
-    assert "Ben" not in rest
-    assert [row["seat"] for row in rows(dest)] == ["ben"]
+    assert result["summary"]["written"] == 1
+    assert lab.addresses() == before
+    assert url_of(lab.page_of("anna")) == new
 
 
-@pytest.mark.parametrize("broken", ["fsync", "replace"])
-def test_a_write_that_fails_leaves_the_file_as_it_was_and_nothing_beside_it(dest, store, monkeypatch, broken):
-    hand_out(dest, store, seat())
-    before = dest.read_bytes()
+def test_pages_from_the_roster_alone_get_their_urls_later_and_keep_them(lab):
+    roster = [roster_row(learner) for learner in LEARNERS]
+    ahead = lab.write(seats=roster, allow_missing=True, starts_at=STARTS_AT)
+    assert ahead["missing"] == list(LEARNERS)
+    assert lab.states() == ["waiting"] * 3
+    before = lab.addresses()
 
-    def fail(*_args, **_kwargs):
-        raise OSError(28, "No space left on device")
+    urls = lab.issue(*LEARNERS)
+    lab.write(starts_at=STARTS_AT)
+    assert lab.addresses() == before
+    assert {learner: url_of(lab.page_of(learner)) for learner in LEARNERS} == urls
 
-    monkeypatch.setattr(os, broken, fail)
-    message, result = refused(dest, store, seat("ben"))
-
-    assert message == f"The hand-out {dest} cannot be written: No space left on device. {CURE}"
-    assert result == dict(changed=False, dest=str(dest), missing=[], summary=numbers(requested=1))
-    assert dest.read_bytes() == before
-    assert os.listdir(dest.parent) == ["class.csv"]
-
-
-# Check mode.
+    again = lab.write(seats=roster, allow_missing=True, starts_at=STARTS_AT)
+    assert again["missing"] == []
+    assert {learner: url_of(lab.page_of(learner)) for learner in LEARNERS} == urls
 
 
-def test_check_mode_writes_nothing_and_tells_the_same(dest, store):
-    predicted = hand_out(dest, store, seat(), check_mode=True)
-    assert os.listdir(dest.parent) == []
-    assert predicted == hand_out(dest, store, seat())
+def test_a_part_of_the_roster_removes_nobody_from_the_overview_or_the_pages(lab):
+    lab.issue(*LEARNERS)
+    lab.write()
+    pages = lab.pages()
 
-    predicted = hand_out(dest, store, seat(), check_mode=True)
-    assert predicted == hand_out(dest, store, seat())
-    assert not predicted["changed"]
+    lab.write(seats=[seat_of("ben")])
 
-
-def test_check_mode_takes_a_url_that_would_have_been_issued_as_a_change(dest, store):
-    # Given a seat that the task before would have issued a URL for.
-    foreseen = seat("cleo", issued=True, expires=None)
-    result = hand_out(dest, store, seat(), foreseen, check_mode=True)
-    assert result == dict(changed=True, dest=str(dest), missing=[], summary=numbers(requested=2))
-    assert os.listdir(dest.parent) == []
+    assert lab.overview() == [(learner, learner, "Valid") for learner in ("ben", "anna", "carla")]
+    assert lab.pages() == pages
 
 
-# What cannot be handed out.
+def test_an_overview_without_pages_remembers_its_learners_too(lab):
+    lab.issue("anna", "ben")
+    for seats in (lab.seats, lab.seats[1:]):
+        lab.write(seats=seats, pages_dir=None, links_csv=None)
+    assert lab.overview() == [("ben", "ben", "Valid"), ("anna", "anna", "Valid")]
 
 
-def no_url(store, seats):
+def test_labs_do_not_affect_each_other(lab):
+    lab.issue("anna")
+    lab.write()
+    monday = lab.addresses()
+    lab.write(lab="tuesday")
+    assert lab.addresses()["anna"] != monday["anna"]
+
+    lab.write(state="absent", lab="tuesday")
+
+    assert lab.states() == ["ended", "open"]
+
+
+def test_the_previous_page_of_a_rotated_learner_says_that_there_is_another(lab):
+    lab.issue("anna", "ben")
+    lab.write()
+    before = lab.addresses()
+    [new_url] = lab.issue("anna-2").values()
+    rotated = seat_of("anna-2", id="anna", generation=1)
+
+    assert lab.write(seats=[rotated])["summary"]["written"] == 4  # both pages, links and overview
+    assert not lab.write(seats=[rotated])["changed"]
+
+    assert lab.addresses()["anna"] != before["anna"]
+    assert url_of(lab.page_of("anna")) == new_url
+    assert state_of((lab.pages_dir / before["anna"]).read_text()) == "moved"
+    assert state_of((lab.pages_dir / before["ben"]).read_text()) == "open"
+    assert [row[:2] for row in lab.overview()] == [("anna", "anna-2"), ("ben", "ben")]
+
+
+def test_a_replaced_page_is_never_used_again(lab):
+    """Given a second page because the address of the first leaked; when seats of earlier generations are written."""
+    [url] = lab.issue("anna").values()
+    lab.write()
+    before = lab.addresses()
+    lab.write(seats=[seat_of("anna", generation=2)])
+    current = lab.addresses()
+    assert current != before
+
+    for seat in (roster_row("anna"), seat_of("anna", generation=0), seat_of("anna", generation=1)):
+        assert not lab.write(seats=[seat], allow_missing=True)["changed"]
+
+    assert lab.addresses() == current
+    assert url_of(lab.page_of("anna")) == url
+    assert lab.states() == ["moved", "open"]
+
+
+# Streams, whose URLs are not in the store
+
+
+def test_the_urls_of_streams_come_from_the_service(lab, monkeypatch):
+    scope = "nimble|nimble.us-west-2.amazonaws.com|arn:aws:nimble:us-west-2:123456789012:studio/us-west-2-studio"
+    keys = {name: build_key(f"session-{name}", scope=scope) for name in ("ready", "late", "dead", "gone", "busy")}
+    lab.remember(*(resource_lease_of(key, resource_id=f"of-{key.holder}") for key in keys.values()))
+    others = [build_key(f"session-{name}", scope=scope) for name in ("pending", "expired")]
+    lab.remember(pending_lease_of(others[0]), resource_lease_of(others[1], resource_id="x", expires=-1))
+    url = "https://streaming.example.org/?stream"
+    streams = {
+        "ready": SimpleNamespace(url=url, expires_at=None),
+        "late": SimpleNamespace(url=url, expires_at=after(60)),
+        "dead": SimpleNamespace(url=url, expires_at=NOW),
+        "busy": SimpleNamespace(url=None, expires_at=None),
+    }
+    requests = []
+
+    def get_stream(client, studio_id, session_id, stream_id):
+        requests.append((client, studio_id, session_id, stream_id))
+        return streams.get(session_id.removeprefix("session-"))
+
+    monkeypatch.setattr(streaming_handout, "build_nimble_client", lambda _module, studio_id, _count: studio_id)
+    monkeypatch.setattr(streaming_handout, "get_streaming_session_stream", get_stream)
+
+    seats = [dict(lease=key.to_text()) for key in [*keys.values(), *others]]
+    result = lab.write(seats=seats, allow_missing=True, urls_csv=str(lab.urls_csv))
+
+    studio = "us-west-2-studio"
+    assert sorted(requests) == sorted((studio, studio, key.holder, f"of-{key.holder}") for key in keys.values())
+    missing = ("dead", "gone", "busy", "pending", "expired")
+    assert result["missing"] == [f"session-{name}" for name in missing]
+    found = [(row["holder"], row["expires"], row["streaming_url"]) for row in lab.rows() if row["streaming_url"]]
+    assert found == [("session-ready", "2026-11-21T09:00:00Z", url), ("session-late", "2026-11-21T08:01:00Z", url)]
+    assert [row[-1] for row in lab.overview()] == ["Valid"] * 2 + ["No URL yet"] * 4 + ["Expired"]
+
+
+# Seats without a URL
+
+
+def no_url(lab, seats):
     return (
-        f"The lease store {store} has no working URL for {seats}: issue them first, with this lease_store; if it is a "
-        "file, on this host and as this user."
+        f"{seats}: the lease store {lab.lease_store} has no valid URL: issue it first, with the same lease_store; if "
+        "that is a file, on this host and as this user."
     )
 
 
-@pytest.mark.parametrize("check_mode", [False, True])
-def test_seats_without_a_url_are_named_and_the_file_is_left_alone(dest, store, check_mode):
-    hand_out(dest, store, seat())
-    before = dest.read_bytes()
-    remember(store, lease_of(lease_key("dan"), url=None))
+@pytest.mark.parametrize("check", [False, True])
+def test_seats_without_a_url_fail_the_task_and_change_no_file(lab, check):
+    lab.issue("anna")
+    lab.write(urls_csv=str(lab.urls_csv))
+    before = lab.snapshot()
+    lab.remember(lease_of(build_key("dan"), expires=-1))
+    seats = [seat_of("cleo"), seat_of("anna"), seat_of("dan")]
 
-    message, result = refused(dest, store, seat("cleo"), seat(), seat("dan"), check_mode=check_mode)
+    message, result = lab.fail(seats=seats, urls_csv=str(lab.urls_csv), check=check)
 
-    assert message == no_url(store, "2 of 3 seats (cleo, dan)")
+    assert message == no_url(lab, "2 of 3 seats have no URL: cleo, dan")
     assert result == dict(
-        changed=False, dest=str(dest), missing=["cleo", "dan"], summary=numbers(requested=3, missing=2)
+        changed=False,
+        urls_csv=str(lab.urls_csv),
+        missing=["cleo", "dan"],
+        summary=summary(requested=3, missing=2),
     )
-    assert dest.read_bytes() == before
+    assert lab.snapshot() == before
+    lab.write()
+    assert list(lab.addresses()) == ["anna"]
 
 
-def test_of_many_seats_without_a_url_five_are_named(dest, store):
-    seats = [seat(f"learner-{number}") for number in range(7)]
-    message, result = refused(dest, store, *seats)
-    assert message == no_url(store, "7 of 7 seats (learner-0, learner-1, learner-2, learner-3, learner-4, ...)")
-    assert result["missing"] == [each["seat"] for each in seats]
+def test_of_many_seats_without_a_url_five_are_named(lab):
+    seats = [seat_of(f"learner-{number}") for number in range(7)]
+    message, result = lab.fail_csv(*seats)
+    named = "learner-0, learner-1, learner-2, learner-3, learner-4"
+    assert message == no_url(lab, f"7 of 7 seats have no URL: {named} and 2 more")
+    assert result["missing"] == [seat["user_id"] for seat in seats]
 
 
-@pytest.mark.parametrize("check_mode", [False, True])
-@pytest.mark.parametrize("passed", [3600, 3601, 10**8])
-def test_a_url_that_has_expired_is_not_handed_out(dest, store, clock, passed, check_mode):
-    # Given a store that nobody has written to since anna's URL expired, and a URL that lasts.
-    remember(store, lease_of(lease_key("cleo"), url=f"{URL}-cleo", expires=10**9))
-    clock.now = after(3599)
-    assert hand_out(dest, store, seat(), seat("cleo"))["changed"]
-    before = dest.read_bytes()
+@pytest.mark.parametrize("check", [False, True])
+@pytest.mark.parametrize("seconds", [3600, 3601, 10**8])
+def test_an_expired_url_is_not_written(lab, seconds, check):
+    """Given a store that nobody has written to since the URL expired, and a URL that is still valid."""
+    lab.issue("cleo", expires=10**9)
+    lab.issue("anna")
+    seats = [seat_of("anna"), seat_of("cleo")]
+    lab.now = after(3599)
+    assert lab.write_csv(*seats)["changed"]
+    before = lab.snapshot()
 
-    # When her time has come.
-    clock.now = after(passed)
-    message, result = refused(dest, store, seat(), seat("cleo"), check_mode=check_mode)
+    lab.now = after(seconds)
+    message, result = lab.fail_csv(*seats, check=check)
 
-    # Then she is missing, and the file is left as it was.
-    assert message == no_url(store, "1 of 2 seats (anna)")
+    assert message == no_url(lab, "1 of 2 seats have no URL: anna")
     assert (result["missing"], result["changed"]) == (["anna"], False)
-    assert dest.read_bytes() == before
+    assert lab.snapshot() == before
 
 
-def test_a_url_that_was_forgotten_is_not_handed_out(dest, store):
-    with opened(store) as leases:
-        leases.forget([lease_key("ben")], now=NOW, purge=False)
-    assert refused(dest, store, seat(), seat("ben"))[1]["missing"] == ["ben"]
+def test_a_released_url_is_not_written(lab):
+    lab.issue("anna", "ben")
+    lab.write()
+    lab.release("ben")
+
+    assert lab.fail()[1]["missing"] == ["ben"]
+
+    lab.write(allow_missing=True)
+    assert state_of(lab.page_of("ben")) == "waiting"
+    assert lab.overview() == [("anna", "anna", "Valid"), ("ben", "ben", "Released")]
 
 
-def test_without_a_store_nobody_has_a_url(dest, tmp_path):
-    nowhere = f"sqlite://{tmp_path}/nothing/here.sqlite3"
-    assert refused(dest, nowhere, seat())[0] == no_url(nowhere, "1 of 1 seats (anna)")
-    with pytest.raises(InvalidOption, match=r"^lease_store is none, which remembers no URL: name the store"):
-        hand_out(dest, "none", seat())
-    assert os.listdir(dest.parent) == []
-    assert not (tmp_path / "nothing").exists()
+def test_without_a_store_there_are_no_urls(lab):
+    assert lab.fail_csv(seat_of("anna"))[0] == no_url(lab, "1 of 1 seats have no URL: anna")
+    assert list(lab.folder.iterdir()) == []
 
 
-@pytest.mark.parametrize("missing", ["scope", "seat"])
+def test_a_url_that_is_not_a_web_url_is_not_written(lab):
+    lab.issue("anna", url="javascript:alert(1)")
+    message, _result = lab.fail()
+    assert message == "The URL of 'anna' does not start with https or http: issue a new one with force=true."
+    assert lab.snapshot() == {}
+
+
+# Check mode
+
+
+def test_check_mode_names_no_page_and_predicts_what_a_run_does(lab):
+    lab.issue(*LEARNERS)
+
+    predicted = lab.write(check=True, return_pages=True)
+
+    assert [entry["page"] for entry in predicted["pages"]] == [None] * 3
+    assert lab.write(check=True, return_pages=True) == predicted
+    assert lab.snapshot() == {}
+    done = lab.write(return_pages=True)
+    assert done["pages"] == [{"id": learner, "page": lab.addresses()[learner]} for learner in LEARNERS]
+    assert {**predicted, "pages": []} == {**done, "pages": []}
+    unchanged = {"changed": False, "summary": {**done["summary"], "written": 0}}
+    assert lab.write(check=True, return_pages=True) == {**done, **unchanged}
+
+
+def test_check_mode_predicts_a_csv_file(lab):
+    lab.issue("anna")
+    for changed in (True, False):
+        predicted = lab.write_csv(seat_of("anna"), check=True)
+        assert lab.urls_csv.exists() is not changed
+        assert predicted == lab.write_csv(seat_of("anna"))
+        assert predicted["changed"] is changed
+
+
+@pytest.mark.parametrize("lease", [None, build_key("ben").to_text()])
+def test_check_mode_takes_a_url_that_would_have_been_issued_for_a_change(lab, lease):
+    lab.issue("anna")
+    lab.write()
+    predicted = [seat_of("anna"), seat_of("ben", lease=lease, expires=None)]
+
+    result = lab.write(seats=predicted, check=True, return_pages=True)
+
+    assert (result["changed"], result["missing"]) == (True, [])
+    assert result["summary"] == summary(requested=2)
+    assert [entry["page"] for entry in result["pages"]] == [lab.addresses()["anna"], None]
+    assert lab.fail(seats=predicted)[1]["changed"] is False
+
+
+# The end of the lab
+
+
+def test_the_end_of_a_lab_is_on_all_its_pages(lab):
+    lab.issue(*LEARNERS)
+    lab.write(urls_csv=str(lab.urls_csv))
+    before = {path.name for path in lab.pages_dir.iterdir()}
+    end = {"state": "absent", "seats": None, "urls_csv": str(lab.urls_csv)}
+
+    predicted = lab.write(check=True, **end)
+    assert lab.states() == ["open"] * 3
+    done = lab.write(**end)
+
+    assert predicted["summary"] == done["summary"] == summary(written=6)
+    assert predicted["changed"]
+    assert {path.name for path in lab.pages_dir.iterdir()} == before
+    assert lab.states() == ["ended"] * 3
+    assert "Example" not in str(lab.pages())
+    assert not lab.urls_csv.exists()
+    assert not lab.links_csv.exists()
+    assert "The lab has ended." in lab.overview_html.read_text()
+    assert not lab.write(**end)["changed"]
+
+
+def test_a_lab_that_has_ended_can_be_resumed(lab):
+    lab.issue(*LEARNERS)
+    lab.write()
+    before = lab.addresses()
+    lab.write(state="absent", seats=None)
+
+    lab.write()
+
+    assert lab.addresses() == before
+    assert lab.states() == ["open"] * 3
+
+
+def test_purge_removes_the_names_of_the_pages(lab):
+    lab.issue("anna")
+    lab.write()
+    [before] = lab.addresses().values()
+    end = {"state": "absent", "purge": True, "seats": None, "overview_html": None}
+
+    assert lab.write(check=True, **end)["changed"]
+    assert lab.write(**end)["changed"]
+    assert not lab.write(**end)["changed"]
+
+    lab.write()
+    assert lab.addresses()["anna"] != before
+    assert lab.states() == ["ended", "open"]
+
+
+# What goes wrong
+
+
 @pytest.mark.parametrize(
-    ("value", "lack"),
-    [
-        (None, "has no {}"),
-        ("", "has no {}"),
-        (7, "has the {} 7, which is none"),
-        (["x"], "has the {} ['x'], which is none"),
-        ("a\ud800", "has the {} 'a\\ud800', which is none"),
-        ("a" * 3000, f"has the {{}} '{'a' * 37}...{'a' * 38}', which is none"),
-    ],
+    "name", ["</title><script>alert(1)</script>", "../../x", "{{ 7 * 7 }}", "=1+1", "a\x00b\u202ec"]
 )
-def test_a_seat_that_does_not_say_where_its_url_is_found_is_refused(missing, value, lack):
-    with pytest.raises(InvalidOption) as error:
-        build_key(seat(**{missing: value}))
-    assert str(error.value) == (
-        f"A seat {lack.format(missing)}: pass on the seats as a role of this collection publishes them, such as "
-        "appstream_lab_seats."
+def test_hostile_names_stay_text(lab, name):
+    lab.issue("anna")
+    hostile = seat_of("anna", id=name, name=name, email=name)
+
+    lab.write(seats=[hostile], title=name, contact=name)
+
+    for page in [*lab.pages(), lab.overview_html.read_text()]:
+        assert page.count("<script>") == 1
+    assert [bool(PAGE.fullmatch(path.name)) for path in lab.pages_dir.iterdir()] == [True]
+    assert list(lab.addresses()) == [f"'{name}" if name.startswith("=") else name]
+    assert not lab.write(seats=[hostile], title=name, contact=name)["changed"]
+
+
+def test_a_page_that_cannot_be_written_is_reported_without_its_name_and_the_others_are_written(lab):
+    lab.issue("anna", "ben")
+    lab.write()
+    page = lab.pages_dir / lab.addresses()["anna"]
+    page.unlink()
+    page.mkdir()
+
+    message, result = lab.fail(title="New")
+
+    assert message == (
+        f"A page in {lab.pages_dir} cannot be written: Is a directory. Name a file in a folder that the user of this "
+        "task can write to."
     )
+    assert page.stem not in message + str(result)
+    assert result["changed"]
+    assert "<h1><bdi>New</bdi></h1>" in lab.page_of("ben")
 
 
-def test_the_key_of_a_seat_is_that_of_its_lease():
-    assert build_key(seat(application_id="cad", session_context="x")) == LeaseKey(
-        SCOPE, "anna", build_purpose("cad", "x")
-    )
-    assert build_key(dict(seat="anna", scope=SCOPE)) == lease_key("anna")
-
-
-@pytest.mark.parametrize("check_mode", [False, True])
-def test_a_folder_that_is_missing_is_told(tmp_path, store, check_mode):
-    dest = tmp_path / "nowhere" / "class.csv"
-    message, result = refused(dest, store, seat(), check_mode=check_mode)
-    assert message == f"The hand-out {dest} cannot be written: its folder is missing or read-only. {CURE}"
-    assert result["dest"] == str(dest)
-    assert not dest.parent.exists()
-
-
-@pytest.mark.parametrize("check_mode", [False, True])
-def test_a_folder_that_is_read_only_is_told(check_mode):
+@pytest.mark.parametrize("check", [False, True])
+def test_a_read_only_store_fails_the_task_before_a_page_is_written(lab, check):
     with searchable_folder() as folder:
-        folder.chmod(0o555)
-        with pytest.raises(LabstreamError, match="its folder is missing or read-only"):
-            as_ordinary_user(lambda: hand_out(folder / "class.csv", "sqlite:///x", seat(), check_mode=check_mode))
+        folder.chmod(0o777)
+        lab = Lab(folder)
+
+        def write():
+            lab.issue("anna")
+            (folder / "leases.sqlite3").chmod(0o400)
+            lab.write(check=check)
+
+        with pytest.raises(LabstreamError, match="read and write"):
+            as_ordinary_user(write)
+
+        assert (folder / "leases.sqlite3").exists()
+        assert lab.snapshot() == {}
 
 
-@pytest.mark.parametrize("check_mode", [False, True])
-@pytest.mark.parametrize("name", ["a\0b.csv", "a\ud800.csv"])
-def test_what_is_no_name_of_a_file_is_told(dest, store, name, check_mode):
-    path = dest.with_name(name)
-    message, _result = refused(path, store, seat(), check_mode=check_mode)
-    assert message == f"The hand-out {path} cannot be written: that is no name of a file. {CURE}"
-    assert os.listdir(dest.parent) == []
+INVALID_OPTIONS = {
+    "a lab without a name": ({"lab": ""}, ("lab is ''",)),
+    "a start that is not a timestamp": (
+        {"starts_at": "tomorrow"},
+        ("starts_at is 'tomorrow'", "2026-11-21T17:00:00+01:00"),
+    ),
+    "an end without an offset": ({"ends_at": "2026-11-21T17:00:00"}, ("ends_at", "no offset from UTC")),
+    "an end before the start": (
+        {"starts_at": "2026-11-21T17:00:00Z", "ends_at": "2026-11-21T13:00:00Z"},
+        ("ends_at is 2026-11-21T13:00:00Z, which is not after starts_at",),
+    ),
+    "a base_url that is a script": (
+        {"base_url": "javascript:alert(1)"},
+        ("base_url is 'javascript:alert(1)'", "https"),
+    ),
+    "a folder that is a file": (
+        {"pages_dir": "overview.html", "overview_html": None},
+        ("its folder is missing or read-only",),
+    ),
+    "a folder in no folder": ({"pages_dir": "nowhere/pages"}, ("its folder is missing or read-only",)),
+    "purge and present": ({"purge": True}, ("purge is only for state=absent",)),
+    "no store": ({"lease_store": "none"}, ("lease_store is none",)),
+    "a learner with two seats": ({"seats": [{"id": "a"}, {"id": "a"}]}, ("Several seats", "'a'")),
+    "an overview among the pages": (
+        {"overview_html": "pages/index.html"},
+        ("overview_html is ", "in the folder of the pages", "name another folder"),
+    ),
+    "links among the pages": (
+        {"links_csv": "pages/../pages/links.csv"},
+        ("links_csv is ", "in the folder of the pages"),
+    ),
+    "two files with one path": (
+        {"links_csv": "x", "urls_csv": "./x"},
+        ("links_csv and urls_csv are both ", "give each its own path"),
+    ),
+    "a seat with an invalid lease": ({"seats": [{"lease": "x"}]}, ("A lease is not valid",)),
+}
 
 
-@pytest.mark.parametrize("check_mode", [False, True])
-def test_a_folder_in_the_place_of_the_file_is_told(dest, store, check_mode):
-    dest.mkdir()
-    message, result = refused(dest, store, seat(), check_mode=check_mode)
-    assert message == f"The hand-out {dest} cannot be written: Is a directory. {CURE}"
+@pytest.mark.parametrize("check", [False, True])
+@pytest.mark.parametrize(("options", "parts"), INVALID_OPTIONS.values(), ids=INVALID_OPTIONS)
+def test_invalid_options_are_rejected_before_anything_is_written(lab, monkeypatch, options, parts, check):
+    monkeypatch.chdir(lab.folder)
+    lab.overview_html.write_text("unchanged")
+
+    message, result = lab.fail(check=check, allow_missing=True, **options)
+
+    for part in parts:
+        assert part in message
     assert not result["changed"]
+    assert [path.name for path in lab.folder.iterdir()] == ["overview.html"]

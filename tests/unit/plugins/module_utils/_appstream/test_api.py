@@ -14,6 +14,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._appstream.api impor
     describe_fleet,
     describe_stack,
 )
+from ansible_collections.labstream.aws.plugins.module_utils._appstream.errors import AnsibleAppStreamError
 from ansible_collections.labstream.aws.plugins.module_utils._appstream.validation import (
     MAX_VALIDITY,
     validate_name,
@@ -21,7 +22,6 @@ from ansible_collections.labstream.aws.plugins.module_utils._appstream.validatio
     validate_validity,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._errors import (
-    AnsibleAppStreamError,
     InvalidOption,
     LabstreamError,
     NotReady,
@@ -86,7 +86,7 @@ def test_a_user_id_of_the_right_length_and_characters_is_taken(user_id):
         "anna\0",
     ],
 )
-def test_a_user_id_that_would_fail_in_the_browser_is_refused(user_id):
+def test_a_user_id_that_would_fail_in_the_browser_is_rejected(user_id):
     with pytest.raises(InvalidOption) as refused:
         validate_user_id(user_id)
     assert str(refused.value) == (
@@ -106,7 +106,7 @@ def test_a_validity_of_up_to_seven_days_is_taken(validity):
 
 
 @pytest.mark.parametrize("validity", [-604_800, -1, 0, 604_801, 10**12])
-def test_a_validity_that_the_service_does_not_grant_is_refused(validity):
+def test_a_validity_that_the_service_does_not_grant_is_rejected(validity):
     with pytest.raises(InvalidOption) as refused:
         validate_validity(validity)
     assert str(refused.value) == f"validity is {validity}, but it must be from 1 to 604800 seconds (7 days)."
@@ -124,7 +124,7 @@ def test_a_name_that_a_stack_can_have_is_taken(name):
 @pytest.mark.parametrize(
     "name", ["", "-cad", ".cad", "_cad", "cad course", "cad\n", "cäd", "cad/course", "cad:1", "c" * 102, "c" * 1000]
 )
-def test_a_name_that_no_stack_can_have_is_refused(name):
+def test_a_name_that_no_stack_can_have_is_rejected(name):
     with pytest.raises(InvalidOption) as refused:
         validate_name("fleet_name", name)
     assert str(refused.value) == (
@@ -155,14 +155,14 @@ def test_a_running_fleet_of_the_stack_can_stream(ready):
     [
         pytest.param(
             target(stack=None),
-            "Stack 'cad-course' does not exist in region eu-central-1: check stack_name, region and whose credentials "
-            "these are.",
+            "Stack 'cad-course' does not exist in region eu-central-1: check stack_name and region, and that the "
+            "credentials belong to the right account.",
             id="no such stack",
         ),
         pytest.param(
             target(fleet=None),
-            "Fleet 'cad-fleet' does not exist in region eu-central-1: check fleet_name, region and whose credentials "
-            "these are.",
+            "Fleet 'cad-fleet' does not exist in region eu-central-1: check fleet_name and region, and that the "
+            "credentials belong to the right account.",
             id="no such fleet",
         ),
         pytest.param(
@@ -179,8 +179,8 @@ def test_a_running_fleet_of_the_stack_can_stream(ready):
         ),
         pytest.param(
             fleet(DomainJoinInfo={"DirectoryName": "corp.example.org"}),
-            "Fleet 'cad-fleet' is joined to the domain 'corp.example.org', and such a fleet lets nobody in by "
-            "streaming URL: use a fleet that is not joined to a domain, or SAML.",
+            "Fleet 'cad-fleet' is joined to the domain 'corp.example.org', and such a fleet does not accept "
+            "streaming URLs: use a fleet that is not joined to a domain, or SAML.",
             id="joined to a domain",
         ),
         pytest.param(
@@ -202,13 +202,13 @@ def test_a_running_fleet_of_the_stack_can_stream(ready):
         ),
     ],
 )
-def test_a_target_that_cannot_stream_is_refused_with_what_is_wrong_and_what_to_do(unready, sentence):
+def test_a_target_that_cannot_stream_is_rejected_with_what_is_wrong_and_what_to_do(unready, sentence):
     with pytest.raises(NotReady) as refused:
         unready.validate_can_stream()
     assert str(refused.value) == sentence
 
 
-def test_what_must_be_mended_first_is_told_first():
+def test_what_must_be_fixed_first_is_reported_first():
     """A stopped fleet of another stack need not be started, and one that is joined to a domain never."""
     broken = target(
         associated_fleets=[], fleet={**FLEET, "State": "STOPPED", "DomainJoinInfo": {"DirectoryName": "corp"}}
@@ -295,17 +295,17 @@ def test_a_url_comes_with_the_whole_second_before_it_expires():
 @pytest.mark.parametrize(
     "reply", [{}, {"StreamingURL": "https://x"}, {"Expires": CREATED}, {"StreamingURL": "", "Expires": CREATED}]
 )
-def test_a_reply_without_a_url_is_no_success(reply):
+def test_a_response_without_a_url_is_no_success(reply):
     with pytest.raises(NotReady) as refused:
         create_streaming_url(Replies(reply))
-    assert str(refused.value) == "Failed to create a streaming URL: the service's reply has none. Run again."
+    assert str(refused.value) == "Failed to create a streaming URL: the response has none. Run again."
 
 
-UNREADABLE = "the reply cannot be read: look whether endpoint_url names a server that speaks this API."
+UNREADABLE = "the response could not be parsed: check that endpoint_url points to a server that implements this API."
 
 
-@pytest.mark.parametrize("url", ["https://x\n", "https://x/\ud800", "https://x/" + "y" * 10_000_000, 7, ["https://x"]])
-def test_what_is_no_url_makes_a_reply_that_cannot_be_read(url):
+@pytest.mark.parametrize("url", ["https://x\n", "https://x/\ud800", "https://x/" + "y" * 10_000_000])
+def test_what_is_no_url_makes_a_response_that_cannot_be_read(url):
     with pytest.raises(AnsibleAppStreamError) as refused:
         create_streaming_url(Replies({"StreamingURL": url, "Expires": CREATED}))
     assert str(refused.value) == f"Failed to create a streaming URL: {UNREADABLE}"
@@ -338,7 +338,7 @@ class Stumbles:
         ClientError({"Error": {"Code": "502", "Message": f"<html>{SECRET}</html>"}}, "DescribeStacks"),
     ],
 )
-def test_a_reply_of_somebody_else_is_told_and_not_quoted(call, error):
+def test_a_response_of_somebody_else_is_reported_and_not_quoted(call, error):
     with pytest.raises(LabstreamError) as refused:
         call(Stumbles(error))
     assert str(refused.value).endswith(f": {UNREADABLE}")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The texts of hand-outs: what is in a page, what can never be, and what hostile names do to it."""
+"""The HTML of the handouts: what a page contains, what it never contains, and what hostile names do to it."""
 
 from __future__ import annotations
 
@@ -14,23 +14,22 @@ from html.parser import HTMLParser
 
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages import (
-    STATES,
-    LabClass,
-    LearnersLink,
+    STATUSES,
+    LabDetails,
     OverviewRow,
-    csv_text,
-    ended_page,
-    is_web_address,
-    learner_page,
-    moved_page,
-    overview_page,
-    shown,
+    StreamingLink,
+    build_ended_page,
+    build_learner_page,
+    build_moved_page,
+    build_overview_page,
+    is_web_url,
+    to_visible,
 )
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-LAB = LabClass("Computer-aided design", NOON, NOON + timedelta(hours=4), "Carla Example")
+LAB = LabDetails("Computer-aided design", NOON, NOON + timedelta(hours=4), "Carla Example")
 URL = "https://streaming.example.org/?secret=correct-horse"
-LINK = LearnersLink(URL, NOON + timedelta(hours=5))
+LINK = StreamingLink(URL, NOON + timedelta(hours=5))
 HOSTILE = [
     "<script>alert(1)</script>",
     "</script><script>alert(1)</script>",
@@ -79,27 +78,27 @@ class Elements(HTMLParser):
 
 
 def row(**fields):
-    known = dict(learner="S1", name="Anna Example", seat="s1", state="working", expires=NOON, issued=NOON)
+    known = dict(learner_id="S1", name="Anna Example", holder="s1", status="valid", expires=NOON, issued=NOON)
     return OverviewRow(**{**known, **fields})
 
 
 def pages_of(lab=LAB, name="Anna Example"):
     """Every kind of page."""
     return {
-        "open": learner_page(lab, name, LINK),
-        "waiting": learner_page(lab, name, None),
-        "ended": ended_page(lab),
-        "moved": moved_page(lab),
-        "overview": overview_page(lab, [row(name=name, learner=name, seat=name)], ended=False),
+        "open": build_learner_page(lab, name, LINK),
+        "waiting": build_learner_page(lab, name, None),
+        "ended": build_ended_page(lab),
+        "moved": build_moved_page(lab),
+        "overview": build_overview_page(lab, [row(name=name, learner_id=name, holder=name)], ended=False),
     }
 
 
 PAGES = pages_of()
 
 
-def test_a_learners_page_says_who_what_when_and_opens_the_url():
-    page = Elements(learner_page(LAB, "Anna Example", LINK))
-    for words in ("Computer-aided design", "Anna Example", "Carla Example", "21 November 2026, 17:00 UTC"):
+def test_a_learners_page_shows_title_name_contact_and_expiry_and_opens_the_url():
+    page = Elements(build_learner_page(LAB, "Anna Example", LINK))
+    for words in ("Computer-aided design", "Anna Example", "Carla Example", "21 Nov 2026, 17:00 UTC"):
         assert words in page.words
     assert page.by_id("open")["href"] == URL
     assert page.by_id("page")["data-state"] == "open"
@@ -107,8 +106,8 @@ def test_a_learners_page_says_who_what_when_and_opens_the_url():
     assert {"datetime": "2026-11-21T17:00:00Z"} in page.of("time")
 
 
-def test_a_page_without_a_url_says_when_the_class_starts_and_looks_again_without_a_script_too():
-    text = learner_page(LAB, "Anna Example", None)
+def test_a_page_without_a_url_shows_when_the_lab_starts_and_reloads_without_a_script_too():
+    text = build_learner_page(LAB, "Anna Example", None)
     page = Elements(text)
     assert page.by_id("page")["data-state"] == "waiting"
     assert page.by_id("page")["data-starts"] == "2026-11-21T12:00:00Z"
@@ -118,23 +117,23 @@ def test_a_page_without_a_url_says_when_the_class_starts_and_looks_again_without
 
 
 @pytest.mark.parametrize(
-    ("lab", "says"),
+    ("lab", "text"),
     [
-        (LabClass("CAD"), ""),
-        (LabClass("CAD", starts=NOON), "The class starts: 21 November 2026, 12:00 UTC"),
-        (LabClass("CAD", ends=NOON), "The class ends: 21 November 2026, 12:00 UTC"),
-        (LAB, "Class: 21 November 2026, 12:00 UTC to 21 November 2026, 16:00 UTC"),
+        (LabDetails("CAD"), ""),
+        (LabDetails("CAD", starts_at=NOON), "Lab starts: 21 Nov 2026, 12:00 UTC"),
+        (LabDetails("CAD", ends_at=NOON), "Lab ends: 21 Nov 2026, 12:00 UTC"),
+        (LAB, "Lab time: 21 Nov 2026, 12:00 UTC to 21 Nov 2026, 16:00 UTC"),
     ],
 )
-def test_the_times_of_the_class_are_told_as_far_as_they_are_known(lab, says):
+def test_the_schedule_is_shown_as_far_as_it_is_known(lab, text):
     for link in (None, LINK):
-        page = Elements(learner_page(lab, "Anna", link))
-        assert says in page.words
-        assert ("Class" in page.words or "The class" in page.words) is bool(says)
+        page = Elements(build_learner_page(lab, "Anna", link))
+        assert text in page.words
+        assert ("Lab " in page.words) is bool(text)
 
 
 @pytest.mark.parametrize("kind", ["ended", "moved"])
-def test_what_a_page_becomes_in_the_end_names_nobody_and_leads_nowhere(kind):
+def test_an_ended_or_moved_page_names_nobody_and_opens_nothing(kind):
     page = Elements(PAGES[kind])
     assert "Anna" not in PAGES[kind]
     assert not page.of("a")
@@ -148,16 +147,16 @@ def test_the_url_is_in_one_attribute_and_nowhere_else():
         assert "correct-horse" not in PAGES[kind]
 
 
-def test_a_url_that_has_html_in_it_is_escaped():
+def test_a_url_with_html_in_it_is_escaped():
     url = "https://streaming.example.org/?a=1&b=2'%22"
-    assert Elements(learner_page(LAB, "Anna", LearnersLink(url, NOON))).by_id("open")["href"] == url
+    assert Elements(build_learner_page(LAB, "Anna", StreamingLink(url, NOON))).by_id("open")["href"] == url
     quoted = 'https://streaming.example.org/?"><script>'
-    page = Elements(learner_page(LAB, "Anna", LearnersLink(quoted, NOON)))
+    page = Elements(build_learner_page(LAB, "Anna", StreamingLink(quoted, NOON)))
     assert page.by_id("open")["href"] == quoted
     assert len(page.of("script")) == 1
 
 
-NO_WEB_ADDRESSES = [
+NOT_WEB_URLS = [
     "javascript:alert(1)",
     "JavaScript:alert(1)",
     " javascript:alert(1)",
@@ -177,34 +176,34 @@ NO_WEB_ADDRESSES = [
 ]
 
 
-@pytest.mark.parametrize("url", NO_WEB_ADDRESSES)
-def test_what_is_no_address_of_the_web_is_never_on_a_page(url):
-    assert not is_web_address(url)
-    with pytest.raises(ValueError, match="no URL of the web"):
-        learner_page(LAB, "Anna", LearnersLink(url, NOON))
+@pytest.mark.parametrize("url", NOT_WEB_URLS)
+def test_a_url_that_is_not_a_web_url_is_never_on_a_page(url):
+    assert not is_web_url(url)
+    with pytest.raises(ValueError, match="not a web URL"):
+        build_learner_page(LAB, "Anna", StreamingLink(url, NOON))
 
 
 @pytest.mark.parametrize("url", [URL, "http://127.0.0.1:5000/x", "HTTPS://EXAMPLE.ORG", "https://example.org:8443/a#b"])
-def test_addresses_of_the_web_are_known(url):
-    assert is_web_address(url)
+def test_web_urls_are_accepted(url):
+    assert is_web_url(url)
 
 
 # Hostile names
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_no_name_changes_what_a_page_consists_of(name):
-    harmless = pages_of(LabClass("x", NOON, NOON, "x"), "x")
-    for kind, page in pages_of(LabClass(name, NOON, NOON, name), name).items():
+def test_no_name_changes_the_elements_of_a_page(name):
+    harmless = pages_of(LabDetails("x", NOON, NOON, "x"), "x")
+    for kind, page in pages_of(LabDetails(name, NOON, NOON, name), name).items():
         elements = Elements(page)
         assert elements.found == Elements(harmless[kind]).found, kind
         assert elements.comments == []
-        assert shown(name) in elements.words
+        assert to_visible(name) in elements.words
         page.encode()
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "visible"),
     [
         ("Anna Example", "Anna Example"),
         ("  Anna\t\n Example ", "Anna Example"),
@@ -220,32 +219,32 @@ def test_no_name_changes_what_a_page_consists_of(name):
         (7, "7"),
     ],
 )
-def test_what_nobody_sees_is_not_shown(text, told):
-    assert shown(text) == told
+def test_invisible_characters_are_dropped(text, visible):
+    assert to_visible(text) == visible
 
 
-def test_a_name_that_reads_from_right_to_left_turns_nothing_around_it():
-    assert "<bdi>مریم</bdi>" in learner_page(LAB, "مریم", LINK)
+def test_a_right_to_left_name_does_not_affect_the_text_around_it():
+    assert "<bdi>مریم</bdi>" in build_learner_page(LAB, "مریم", LINK)
 
 
-# Self-contained, private, readable by all
+# Self-contained, private, accessible
 
 
 @pytest.mark.parametrize("kind", PAGES)
-def test_a_page_asks_nobody_for_anything(kind):
+def test_a_page_loads_nothing(kind):
     page = Elements(PAGES[kind])
     allowed = {URL, "data:,"}
-    told = {
+    links = {
         attributes[name] for _tag, attributes in page.found for name in ("src", "href", "action") if name in attributes
     }
-    assert told <= allowed
+    assert links <= allowed
     assert "@import" not in PAGES[kind]
     assert "url(" not in PAGES[kind]
     assert {"name": "referrer", "content": "no-referrer"} in page.of("meta")
 
 
 @pytest.mark.parametrize("kind", PAGES)
-def test_the_policy_of_a_page_allows_its_own_script_and_style_by_their_hashes(kind):
+def test_the_policy_of_a_page_allows_only_its_own_script_and_style(kind):
     [policy] = [
         str(meta["content"])
         for meta in Elements(PAGES[kind]).of("meta")
@@ -262,7 +261,7 @@ def test_the_policy_of_a_page_allows_its_own_script_and_style_by_their_hashes(ki
 
 
 @pytest.mark.parametrize("kind", PAGES)
-def test_a_page_is_made_for_every_screen_and_reader(kind):
+def test_a_page_suits_every_screen_and_reader(kind):
     page = Elements(PAGES[kind])
     assert page.of("html") == [{"lang": "en"}]
     assert {"name": "viewport", "content": "width=device-width, initial-scale=1"} in page.of("meta")
@@ -271,7 +270,7 @@ def test_a_page_is_made_for_every_screen_and_reader(kind):
     assert ":focus-visible" in PAGES[kind]
 
 
-def test_the_countdown_is_silent_and_what_matters_is_told():
+def test_screen_readers_announce_the_status_and_not_the_countdown():
     for kind in ("open", "waiting"):
         page = Elements(PAGES[kind])
         assert page.by_id("left")["role"] == "timer"
@@ -279,8 +278,8 @@ def test_the_countdown_is_silent_and_what_matters_is_told():
 
 
 @pytest.mark.parametrize("kind", ["open", "waiting"])
-def test_what_will_be_told_has_its_place_before_there_is_anything_to_tell(kind):
-    """A region that is hidden while it is empty is unknown to a screen reader, which then misses its first words."""
+def test_the_status_is_in_the_page_while_it_is_empty(kind):
+    """A screen reader does not know a region that is hidden while empty, and would miss its first announcement."""
     assert '<p id="status" role="status"></p>' in PAGES[kind]
     assert "display: none" not in PAGES[kind]
 
@@ -309,7 +308,7 @@ def luminance(colour):
         ("accent", "card"),
     ],
 )
-def test_colours_have_the_contrast_that_readers_need(text, ground, dark):
+def test_colours_have_enough_contrast(text, ground, dark):
     """WCAG 2.2, 1.4.3."""
     palette = colours(PAGES["open"], dark)
     light, other = sorted((luminance(palette[text]), luminance(palette[ground])), reverse=True)
@@ -324,22 +323,18 @@ def test_equal_input_gives_equal_text(kind):
 # The overview
 
 
-def test_the_overview_has_a_line_for_each_seat_and_counts_them():
-    rows = [row(state=state, name=f"Name of {state}") for state in STATES] + [
-        row(expires=None, issued=None, state="none")
+def test_the_overview_has_a_row_for_each_seat_and_counts_them():
+    rows = [row(status=status, name=f"Name of {status}") for status in STATUSES] + [
+        row(expires=None, issued=None, status="none")
     ]
-    page = Elements(overview_page(LAB, rows, ended=False))
+    page = Elements(build_overview_page(LAB, rows, ended=False))
     assert len(page.of("tr")) == 1 + len(rows)
-    assert "Seats: 5; works: 1, expired: 1, forgotten: 1, no URL yet: 2." in page.words
-    for state, words in STATES.items():
-        assert f"Name of {state}" in page.words
-        assert words in page.words
+    assert "Seats: 5; valid: 1, expired: 1, released: 1, no URL yet: 2." in page.words
+    for status, label in STATUSES.items():
+        assert f"Name of {status}" in page.words
+        assert label in page.words
 
 
-def test_the_overview_says_that_the_class_has_ended():
-    assert "The class has ended." in overview_page(LAB, [], ended=True)
-    assert "The class has ended." not in overview_page(LAB, [], ended=False)
-
-
-def test_a_csv_file_quotes_what_would_break_it():
-    assert csv_text(("a", "b"), [dict(a='x"y', b="1,2")]) == 'a,b\r\n"x""y","1,2"\r\n'
+def test_the_overview_says_that_the_lab_has_ended():
+    assert "The lab has ended." in build_overview_page(LAB, [], ended=True)
+    assert "The lab has ended." not in build_overview_page(LAB, [], ended=False)

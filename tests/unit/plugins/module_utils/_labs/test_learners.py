@@ -2,173 +2,207 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Names of pages: unguessable, the same in every run, agreed on by runs at once."""
+"""The records of a lab's learners: page names are unguessable, the same in every run, agreed on by concurrent runs."""
 
 from __future__ import annotations
 
-import dataclasses
 import re
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils._errors import LeaseStoreError
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, LeaseStoreError
 from ansible_collections.labstream.aws.plugins.module_utils._labs.learners import (
-    KEPT,
+    LIFETIME,
     RENEWED_BELOW,
-    Place,
-    find_pages,
-    latest_places,
-    purge_pages,
-    remember_pages,
-    rotate,
-    scope_of,
+    LearnerKey,
+    LearnerRecord,
+    find_learners,
+    get_latest_keys,
+    purge_learners,
+    remember_learners,
+    rotate_learners,
+    validate_generation,
+    validate_learner_id,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import RETENTION, LeaseKey
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import RETENTION, build_purpose
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.sqlite import SQLiteLeaseStore
 
-from tests.unit.plugins.module_utils.support import NOW, MemoryStore, build_key
+from tests.unit.plugins.module_utils.support import NOW, MemoryRecords, MemoryStore, StoreClock, build_key
 
-ANNA, BEN = Place("anna"), Place("ben")
+ANNA, BEN = LearnerKey("cad", "anna"), LearnerKey("cad", "ben")
 
 
 @pytest.fixture
-def store():
-    return MemoryStore()
+def clock():
+    return StoreClock()
 
 
-def remember(store, wanted, *, lab="cad", now=NOW, until=None, known=None):
+@pytest.fixture
+def store(clock):
+    return MemoryStore(clock)
+
+
+def writes(store):
+    return sum(records.writes for records in store.others.values())
+
+
+def remember(store, wanted, *, lab="cad", until=None, existing=None):
     """What a run does."""
-    known = find_pages(store, lab, now=now) if known is None else known
-    return remember_pages(store, lab, known, wanted, now=now, until=until or now)
+    existing = find_learners(store, lab) if existing is None else existing
+    return remember_learners(store, existing, wanted, until or store.now())
 
 
-def tokens(pages):
-    return {place: page.token for place, page in pages.items()}
+def tokens(records):
+    return {key: record.page_token for key, record in records.items()}
 
 
 def test_a_name_has_128_random_bits_and_no_part_of_the_learners(store):
-    pages = remember(store, {Place(f"anna-{number}"): None for number in range(50)})
-    names = set(tokens(pages).values())
+    records = remember(store, {LearnerKey("cad", f"anna-{number}"): None for number in range(50)})
+    names = set(tokens(records).values())
     assert len(names) == 50
     assert all(re.fullmatch("[0-9a-f]{32}", name) for name in names)
 
 
 def test_a_later_run_finds_the_same_names_and_writes_nothing(store):
     first = remember(store, {ANNA: build_key("anna"), BEN: None})
-    writes = store.writes
+    before = writes(store)
     assert remember(store, {ANNA: build_key("anna"), BEN: None}) == first
-    assert store.writes == writes
+    assert writes(store) == before
 
 
-def test_each_class_and_each_generation_has_a_name_of_its_own(store):
-    pages = [
+def test_each_lab_and_each_generation_has_a_name_of_its_own(store):
+    records = [
         remember(store, {ANNA: None}),
-        remember(store, {ANNA: None}, lab="cad-2"),
-        remember(store, {Place("anna", 1): None}),
-        remember(store, {Place("anna", 2): None}),
+        remember(store, {LearnerKey("cad-2", "anna"): None}, lab="cad-2"),
+        remember(store, {LearnerKey("cad", "anna", 1): None}),
+        remember(store, {LearnerKey("cad", "anna", 2): None}),
     ]
-    assert len({name for found in pages for name in tokens(found).values()}) == 4
-    assert find_pages(store, "cad", now=NOW).keys() == {ANNA, Place("anna", 1), Place("anna", 2)}
+    assert len({name for found in records for name in tokens(found).values()}) == 4
+    assert find_learners(store, "cad").keys() == {ANNA, LearnerKey("cad", "anna", 1), LearnerKey("cad", "anna", 2)}
 
 
-def test_runs_at_once_agree_on_the_name_of_the_faster_one(store):
-    nothing = find_pages(store, "cad", now=NOW)
-    faster = remember(store, {ANNA: build_key("anna")}, known=nothing)
-    slower = remember(store, {ANNA: build_key("anna"), BEN: None}, known=nothing)
+def test_concurrent_runs_agree_on_the_name_of_the_faster_one(store):
+    nothing = find_learners(store, "cad")
+    faster = remember(store, {ANNA: build_key("anna")}, existing=nothing)
+    slower = remember(store, {ANNA: build_key("anna"), BEN: None}, existing=nothing)
     assert slower[ANNA] == faster[ANNA]
-    assert tokens(find_pages(store, "cad", now=NOW)) == tokens(slower)
+    assert tokens(find_learners(store, "cad")) == tokens(slower)
 
 
-def test_what_a_page_shows_is_remembered_and_may_change_without_another_name(store):
+def test_the_lease_that_a_page_shows_is_stored_and_may_change_without_another_name(store):
     first = remember(store, {ANNA: None})[ANNA]
     second = remember(store, {ANNA: build_key("anna")})[ANNA]
     third = remember(store, {ANNA: None})[ANNA]
-    moved = remember(store, {ANNA: build_key("anna-2", "cad")})[ANNA]
-    assert [page.shows for page in (first, second, third)] == [None, build_key("anna"), build_key("anna")]
-    assert moved.shows == build_key("anna-2", "cad")
-    assert {page.token for page in (second, third, moved)} == {first.token}
+    moved = remember(store, {ANNA: build_key("anna-2", build_purpose("cad"))})[ANNA]
+    assert [record.lease for record in (first, second, third)] == [None, build_key("anna"), build_key("anna")]
+    assert moved.lease == build_key("anna-2", build_purpose("cad"))
+    assert {record.page_token for record in (second, third, moved)} == {first.page_token}
 
 
-@pytest.mark.parametrize(("left", "writes"), [(RENEWED_BELOW, 0), (RENEWED_BELOW - timedelta(seconds=1), 1)])
-def test_a_record_is_renewed_only_when_little_is_left_of_it(store, left, writes):
+@pytest.mark.parametrize(("left", "written"), [(RENEWED_BELOW, 0), (RENEWED_BELOW - timedelta(seconds=1), 1)])
+def test_a_record_is_renewed_only_when_little_is_left_of_it(store, clock, left, written):
     first = remember(store, {ANNA: None})
-    before, later = store.writes, NOW + KEPT - left
-    assert tokens(remember(store, {ANNA: None}, now=later)) == tokens(first)
-    assert store.writes - before == writes
-    expires = find_pages(store, "cad", now=later)[ANNA].record.expires
-    assert expires == (later + KEPT if writes else NOW + KEPT)
+    before, clock.when = writes(store), NOW + LIFETIME - left
+    assert tokens(remember(store, {ANNA: None})) == tokens(first)
+    assert writes(store) - before == written
+    expires = find_learners(store, "cad")[ANNA].expires
+    assert expires == (clock.when + LIFETIME if written else NOW + LIFETIME)
 
 
-def test_a_name_lasts_from_a_class_months_ahead_to_long_after_it(store):
-    to_utc = NOW + timedelta(days=300)
-    first = remember(store, {ANNA: None}, until=to_utc)
-    assert tokens(find_pages(store, "cad", now=to_utc + KEPT)) == tokens(first)
+def test_a_name_lasts_from_a_lab_months_ahead_to_long_after_it(store, clock):
+    end = NOW + timedelta(days=300)
+    first = remember(store, {ANNA: None}, until=end)
+    clock.when = end + LIFETIME
+    assert tokens(find_learners(store, "cad")) == tokens(first)
 
 
-def test_a_name_whose_record_has_expired_is_still_used_and_kept_from_then_on(store):
+def test_a_name_whose_record_has_expired_is_still_used_and_kept_from_then_on(store, clock):
     first = remember(store, {ANNA: None})
-    later = NOW + KEPT + RETENTION - timedelta(seconds=1)
-    assert tokens(remember(store, {ANNA: None}, now=later)) == tokens(first)
-    assert find_pages(store, "cad", now=later)[ANNA].record.expires == later + KEPT
+    clock.when = NOW + LIFETIME + RETENTION - timedelta(seconds=1)
+    assert tokens(remember(store, {ANNA: None})) == tokens(first)
+    assert find_learners(store, "cad")[ANNA].expires == clock.when + LIFETIME
 
 
-def test_a_name_that_was_forgotten_is_not_used_again(store):
-    first = remember(store, {ANNA: None})
-    store.forget([first[ANNA].record.key], now=NOW, purge=False)
-    assert find_pages(store, "cad", now=NOW) == {}
-    assert remember(store, {ANNA: None})[ANNA].token != first[ANNA].token
+def test_what_is_purged_is_gone_and_its_name_is_not_used_again(store):
+    first = remember(store, {ANNA: None, BEN: None})
+    purge_learners(store, find_learners(store, "cad"))
+    assert find_learners(store, "cad") == {}
+    assert remember(store, {ANNA: None})[ANNA].page_token != first[ANNA].page_token
 
 
-def test_what_is_purged_is_gone(store):
-    remember(store, {ANNA: None, BEN: None})
-    purge_pages(store, find_pages(store, "cad", now=NOW), now=NOW)
-    assert store.leases == {}
-
-
-def test_a_store_that_fails_fails_the_run():
-    class Full(MemoryStore):
-        def compare_and_set(self, lease, *, expected, now):
+def test_a_store_that_fails_fails_the_run(store):
+    class Full(MemoryRecords):
+        def compare_and_set(self, record, *, expected):
             raise LeaseStoreError("The store is full.")
 
+    store.records = lambda record_type: Full(record_type, store.now)
     with pytest.raises(LeaseStoreError, match="The store is full"):
-        remember(Full(), {ANNA: None})
+        remember(store, {ANNA: None})
+
+
+@pytest.mark.parametrize("token", ["../../etc/passwd", "0" * 31, "0" * 32 + "\n", ""])
+def test_no_other_text_is_the_name_of_a_file(token):
+    with pytest.raises(ValueError, match="page_token"):
+        LearnerRecord(ANNA, token, None, NOW)
 
 
 @pytest.mark.parametrize(
-    "fields",
+    "change",
     [
-        {"client_token": "../../etc/passwd"},
-        {"client_token": "0" * 31},
-        {"client_token": "0" * 32 + "\n"},
-        {"client_token": None},
-        {"stream_id": "stream-1"},
-        {"stream_id": "[1, 2, 3]"},
-        {"stream_id": '["a", "b"]'},
-        {"key": LeaseKey(scope_of("cad"), "anna", '{"application_id":"cad"}')},
-        {"key": LeaseKey(scope_of("cad"), "anna", "no JSON")},
+        "page_token = '../../etc/passwd'",
+        "page_token = 7",
+        "lease = 'stream-1'",
+        "lease = 'lease1.WzEsMiwzXQ'",
+        "expires = 'soon'",
+        "generation = 'x'",
     ],
 )
-def test_a_record_of_somebody_else_names_no_file(store, fields):
-    [record] = [page.record for page in remember(store, {ANNA: None}).values()]
-    store.leases = {record.key: dataclasses.replace(record, **fields)}
-    with pytest.raises(
-        LeaseStoreError, match=r"^The lease store has a record of the page of 'anna' that is none of this"
+def test_a_record_of_somebody_else_is_rejected(tmp_path, change):
+    path = tmp_path / "leases"
+    with closing(SQLiteLeaseStore(str(path), now=lambda: NOW, create=True)) as store:
+        remember(store, {ANNA: build_key("anna")}, until=NOW)
+    with closing(sqlite3.connect(path)) as database:
+        database.execute(f"UPDATE learner SET {change}")
+        database.commit()
+    with (
+        closing(SQLiteLeaseStore(str(path), now=lambda: NOW, create=False)) as store,
+        pytest.raises(LeaseStoreError, match="is damaged"),
     ):
-        find_pages(store, "cad", now=NOW)
+        find_learners(store, "cad")
 
 
-def test_no_name_is_in_what_is_printed_of_a_page(store):
-    page = remember(store, {ANNA: None})[ANNA]
-    assert page.token not in repr(page)
+def test_no_name_is_in_what_is_printed_of_a_record(store):
+    record = remember(store, {ANNA: None})[ANNA]
+    assert record.page_token not in repr(record)
 
 
-# Generations: how often a learner's link came into wrong hands.
+@pytest.mark.parametrize("learner_id", ["a", "🎓" * 200])
+def test_an_id_has_up_to_200_characters(learner_id):
+    validate_learner_id(learner_id)
 
 
-def rotated(store, *learners, lab="cad", now=NOW):
-    return rotate(store, lab, find_pages(store, lab, now=now), learners, now=now)
+@pytest.mark.parametrize("learner_id", ["", "a" * 201, "a\ud800"])
+def test_another_text_does_not_identify_a_learner(learner_id):
+    with pytest.raises(InvalidOption, match=r"^The id of a learner is '.*', but it must have 1 to 200 Unicode"):
+        validate_learner_id(learner_id)
 
 
-def test_every_rotation_gives_a_learner_the_next_generation_and_is_remembered(store):
+@pytest.mark.parametrize("generation", [-1, 1001, True, "1", None, 1.0])
+def test_another_value_is_not_a_generation(generation):
+    with pytest.raises(InvalidOption, match=r"^The generation of learner 'anna' is .*, but it must be a whole number"):
+        validate_generation("anna", generation)
+
+
+# Generations: how often a learner was rotated because a link leaked.
+
+
+def rotated(store, *learner_ids, lab="cad"):
+    return rotate_learners(store, lab, find_learners(store, lab), learner_ids, store.now())
+
+
+def test_every_rotation_gives_a_learner_the_next_generation_and_is_stored(store):
     remember(store, {ANNA: build_key("anna"), BEN: None})
     assert rotated(store) == {}
     assert rotated(store, "anna") == {"anna": 1}
@@ -180,15 +214,15 @@ def test_every_rotation_gives_a_learner_the_next_generation_and_is_remembered(st
 def test_a_rotated_learner_gets_another_page_name(store):
     before = remember(store, {ANNA: None})
     rotated(store, "anna")
-    assert latest_places(find_pages(store, "cad", now=NOW)) == {"anna": Place("anna", 1)}
-    after = remember(store, {Place("anna", 1): None})
-    assert tokens(before)[ANNA] != tokens(after)[Place("anna", 1)]
+    assert get_latest_keys(find_learners(store, "cad")) == {"anna": LearnerKey("cad", "anna", 1)}
+    after = remember(store, {LearnerKey("cad", "anna", 1): None})
+    assert tokens(before)[ANNA] != tokens(after)[LearnerKey("cad", "anna", 1)]
 
 
-def test_two_runs_that_rotate_a_learner_at_once_rotate_once(store):
-    known = find_pages(store, "cad", now=NOW)
-    assert rotate(store, "cad", known, ["anna"], now=NOW) == {"anna": 1}
-    assert rotate(store, "cad", known, ["anna"], now=NOW) == {"anna": 1}
+def test_concurrent_runs_that_rotate_a_learner_rotate_once(store):
+    existing = find_learners(store, "cad")
+    assert rotate_learners(store, "cad", existing, ["anna"], NOW) == {"anna": 1}
+    assert rotate_learners(store, "cad", existing, ["anna"], NOW) == {"anna": 1}
     assert rotated(store) == {"anna": 1}
 
 
@@ -197,10 +231,10 @@ def test_a_learner_written_in_capitals_has_the_generations_of_the_same_one_in_sm
     assert rotated(store, "anna@example.org") == {"Anna@Example.org": 1, "anna@example.org": 2}
 
 
-def test_a_generation_is_kept_as_long_as_runs_of_the_class_ask_for_it(store):
+def test_a_generation_is_kept_as_long_as_runs_of_the_lab_ask_for_it(store, clock):
     rotated(store, "anna")
-    now = NOW
     for _month in range(12):
-        now += timedelta(days=100)
-        assert rotated(store, now=now) == {"anna": 1}
-    assert rotated(store, now=now + KEPT + RETENTION + timedelta(days=1)) == {}
+        clock.when += timedelta(days=100)
+        assert rotated(store) == {"anna": 1}
+    clock.when += LIFETIME + RETENTION + timedelta(days=1)
+    assert rotated(store) == {}

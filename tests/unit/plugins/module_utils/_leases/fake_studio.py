@@ -160,12 +160,16 @@ class StudioCalls:
 
     studio: Studio
     validity: int
+    token_error_code = "ValidationException"
 
     def create(self, key: LeaseKey, client_token: str) -> Stream:
-        return self.studio.create(key.seat, client_token, self.validity)
+        return self.studio.create(key.holder, client_token, self.validity)
 
     def look_up(self, key: LeaseKey, stream_id: str) -> Stream | None:
-        return self.studio.look_up(key.seat, stream_id)
+        return self.studio.look_up(key.holder, stream_id)
 
     def check(self, key: LeaseKey) -> None:
-        self.studio.check(key.seat)
+        self.studio.check(key.holder)
+
+    def describe(self, key: LeaseKey, resource_id: str) -> str:
+        return f"Stream {resource_id!r} of session {key.holder!r}"

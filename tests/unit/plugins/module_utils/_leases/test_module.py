@@ -2,16 +2,18 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which leases a run with state=absent forgets. How modules end is tested through them, against the simulator."""
+"""What modules that issue share: rows, releasing and results. How they end is tested with the simulator too."""
 
 from __future__ import annotations
 
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils._errors import LeaseStoreError
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, LeaseStoreError
+from ansible_collections.labstream.aws.plugins.module_utils._failures import Failure
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import build_purpose
-from ansible_collections.labstream.aws.plugins.module_utils._leases.module import end_absent
+from ansible_collections.labstream.aws.plugins.module_utils._leases.module import LeaseTask, Row, build_fact
+from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import Outcome
 
 from tests.unit.plugins.module_utils.support import DAY, NOW, SCOPE, MemoryStore, build_key, lease_of
 
@@ -27,23 +29,27 @@ LEASES = {
     "ben for cad": lease_of(build_key("ben", CAD), lab="tuesday"),
     "Anna": lease_of(build_key("Anna")),
 }
+ANNA, BEN, CLEO = (Row(holder, {}) for holder in ("anna", "ben", "cleo"))
+ANNA_CAD = Row("anna", {}, CAD)
 
 
-class Clock:
-    """The service's time."""
+def task_of(rows=(), *, scope=SCOPE, store=None, check_mode=False, **params):
+    """A task with these rows and parameters, that notes warnings and the message that it failed with."""
+    params = dict(lab=None, purge=False, return_urls=True, lease_store="sqlite:///x") | params
+    failed: list[str] = []
+    module = SimpleNamespace(params=params, check_mode=check_mode, _diff=True, warnings=[], failed=failed)
+    module.warn = module.warnings.append
+    module.fail_json = lambda *, msg: failed.append(msg)
+    return LeaseTask(module, MemoryStore() if store is None else store, lambda: NOW, scope, rows)
 
-    def now(self):
-        return NOW
 
-
-def absent(keys, *, scope=SCOPE, check_mode=False, store=None, leases=None, result=None, **params):
-    """The module and the store after a run that forgets these keys' leases, or those of the lab."""
-    store, warnings, result = store or MemoryStore(), [], {} if result is None else result
+def absent(rows, *, store=None, leases=None, **options):
+    """The result and the store after a run that releases these rows' leases, or those of the lab."""
+    store = store or MemoryStore()
     store.leases = {lease.key: lease for lease in leases or LEASES.values()}
-    params = dict(lab=None, purge=False) | params
-    module = SimpleNamespace(params=params, check_mode=check_mode, _diff=True, result=result, warn=warnings.append)
-    end_absent(module, Clock(), store, scope, keys)
-    return module, store
+    task = task_of(rows, store=store, **options)
+    found = task.find_to_release()
+    return dict(task.release(found), changed=bool(found)), store
 
 
 def named(keys):
@@ -53,68 +59,68 @@ def named(keys):
 
 
 @pytest.mark.parametrize(
-    ("keys", "forgotten", "purged"),
+    ("rows", "released", "purged"),
     [
         pytest.param(
-            {build_key("anna")},
+            [ANNA],
             {"anna"},
             {"anna", "anna for cad", "anna for office"},
-            id="a seat without a purpose is purged whatever it had a URL for",
+            id="a holder without a purpose is purged whatever it had a URL for",
         ),
-        pytest.param({build_key("anna", CAD)}, {"anna for cad"}, {"anna for cad"}, id="a purpose is meant by name"),
+        pytest.param([ANNA_CAD], {"anna for cad"}, {"anna for cad"}, id="a purpose is meant by name"),
         pytest.param(
-            {build_key("anna", CAD), build_key("ben")},
+            [ANNA_CAD, BEN],
             {"anna for cad", "ben"},
             {"anna for cad", "ben", "ben for cad"},
-            id="each seat is as it is named",
+            id="each holder is as it is named",
         ),
-        pytest.param({build_key("anna", build_purpose("paint"))}, set(), set(), id="a purpose that has no lease"),
-        pytest.param({build_key("cleo")}, set(), set(), id="a seat that has no lease"),
+        pytest.param([Row("anna", {}, build_purpose("paint"))], set(), set(), id="a purpose that has no lease"),
+        pytest.param([CLEO], set(), set(), id="a holder that has no lease"),
     ],
 )
-def test_without_purge_exactly_the_named_leases_are_forgotten_and_with_it_all_of_a_seat_are_removed(
-    keys, forgotten, purged
+def test_without_purge_exactly_the_named_leases_are_released_and_with_it_all_of_a_holder_are_removed(
+    rows, released, purged
 ):
-    # Without purge, when they are forgotten, the records stay.
-    module, store = absent(keys)
-    assert named(key for key, lease in store.leases.items() if lease.forgotten) == forgotten
+    # Without purge, when they are released, the records stay.
+    result, store = absent(rows)
+    assert named(key for key, lease in store.leases.items() if lease.released_at) == released
     assert len(store.leases) == len(LEASES)
-    assert (module.result["changed"], module.result["summary"]["forgotten"]) == (bool(forgotten), len(forgotten))
+    assert (result["changed"], result["summary"]["released"]) == (bool(released), len(released))
 
     # With purge, they are gone.
-    module, store = absent(keys, purge=True)
+    result, store = absent(rows, purge=True)
     assert named(store.leases) == set(LEASES) - purged
-    assert not any(lease.forgotten for lease in store.leases.values())
-    assert (module.result["changed"], module.result["summary"]["forgotten"]) == (bool(purged), len(purged))
+    assert not any(lease.released_at for lease in store.leases.values())
+    assert (result["changed"], result["summary"]["released"]) == (bool(purged), len(purged))
 
 
 @pytest.mark.parametrize("purge", [False, True])
 def test_a_lab_is_that_of_the_scope_whatever_the_purpose(purge):
-    module, store = absent(set(), lab="tuesday", purge=purge)
-    left = named(key for key, lease in store.leases.items() if not lease.forgotten)
+    result, store = absent([], lab="tuesday", purge=purge)
+    left = named(key for key, lease in store.leases.items() if not lease.released_at)
     assert set(LEASES) - left == {"anna for cad", "ben", "ben for cad"}
-    assert module.result["summary"]["requested"] == 3
+    assert result["summary"]["requested"] == 3
 
 
 @pytest.mark.parametrize("purge", [False, True])
-@pytest.mark.parametrize(("keys", "lab"), [({build_key("anna", scope="")}, None), (set(), "monday")])
-def test_of_a_scope_that_nobody_knows_any_more_nothing_is_read_or_forgotten(keys, lab, purge):
+@pytest.mark.parametrize(("rows", "lab"), [([ANNA], None), ([], "monday")])
+def test_of_a_scope_that_nobody_knows_any_more_nothing_is_read_or_released(rows, lab, purge):
     class Unread(MemoryStore):
         """As DynamoDB, which refuses an empty key."""
 
-        def find(self, scope, *, now):
+        def find(self, scope, **options):
             raise AssertionError
 
-    module, store = absent(keys, scope="", store=Unread(), lab=lab, purge=purge)
-    assert not module.result["changed"]
+    result, store = absent(rows, scope="", store=Unread(), lab=lab, purge=purge)
+    assert not result["changed"]
     assert (store.writes, named(store.leases)) == (0, set(LEASES))
 
 
 @pytest.mark.parametrize("purge", [False, True])
-def test_check_mode_tells_the_same_and_forgets_nothing(purge):
-    predicted, store = absent({build_key("anna")}, purge=purge, check_mode=True)
-    done, _store = absent({build_key("anna")}, purge=purge)
-    assert predicted.result == done.result
+def test_check_mode_returns_the_same_and_releases_nothing(purge):
+    predicted, store = absent([ANNA], purge=purge, check_mode=True)
+    done, _store = absent([ANNA], purge=purge)
+    assert predicted == done
     assert (store.writes, named(store.leases)) == (0, set(LEASES))
 
 
@@ -123,33 +129,101 @@ def test_a_purge_also_removes_what_is_past_its_retention():
     store, dead = MemoryStore(), lease_of(lab="monday", expires=-40 * DAY)
     store.leases = {dead.key: dead}
     for purge, left in ((False, {dead.key: dead}), (True, {})):
-        module, store = absent({dead.key}, store=store, leases=[dead], purge=purge)
-        assert module.result["changed"] is purge
+        result, store = absent([ANNA], store=store, leases=[dead], purge=purge)
+        assert result["changed"] is purge
         assert store.leases == left
 
 
 @pytest.mark.parametrize("purge", [False, True])
-def test_a_store_that_fails_may_have_changed_something(purge):
+def test_a_store_that_fails_fails_the_task(purge):
     class Failing(MemoryStore):
-        def forget(self, keys, *, now, purge, lab=None):
+        def release(self, keys, *, lab=None):
             raise LeaseStoreError("The lease store x is full.")
 
+        purge = release
+
     with pytest.raises(LeaseStoreError):
-        absent({build_key("anna")}, purge=purge, store=Failing(), result=(result := {}))
-    assert result == {"changed": True}
+        absent([ANNA], purge=purge, store=Failing())
 
 
 def test_what_another_lab_has_taken_over_meanwhile_is_left_alone():
     class Overtaken(MemoryStore):
-        """Another run issues between the reading and the forgetting."""
+        """Another run issues between the reading and the releasing."""
 
-        def forget(self, keys, **options):
+        def release(self, keys, **options):
             self.leases[build_key("ben")] = taken
-            super().forget(keys, **options)
+            super().release(keys, **options)
 
     taken = lease_of(build_key("ben"), lab="wednesday")
-    _module, store = absent(set(), lab="tuesday", store=Overtaken())
+    _result, store = absent([], lab="tuesday", store=Overtaken())
     assert store.leases[build_key("ben")] == taken
-    # But whoever names a learner means whatever the learner has.
-    _module, store = absent({build_key("ben")}, store=Overtaken())
-    assert store.leases[build_key("ben")].forgotten
+    # But whoever names a holder means whatever the holder has.
+    _result, store = absent([BEN], store=Overtaken())
+    assert store.leases[build_key("ben")].released_at
+
+
+# Rows and results.
+
+URL = "https://streaming.example.org/?secret=swordfish"
+IDENTITY = dict(id="4711", name="Anna Example", email="anna@example.org")
+
+
+def describe(outcome):
+    return dict(url=outcome.lease and outcome.lease.url)
+
+
+def result_of(task, outcomes):
+    return task.build_result(outcomes, describe, "url")
+
+
+def test_an_identity_travels_with_the_row_and_a_row_without_one_has_none():
+    row = Row.build("user_id", dict(user_id="anna", other="x", **IDENTITY), CAD, application_id="cad")
+    assert row == Row("anna", dict(IDENTITY, user_id="anna", application_id="cad"), CAD)
+    assert Row.build("user_id", dict(user_id="anna")).values == dict(id=None, name=None, email=None, user_id="anna")
+
+
+@pytest.mark.parametrize("option", ["id", "name", "email"])
+def test_an_identity_that_is_not_unicode_is_rejected_and_not_quoted(option):
+    with pytest.raises(InvalidOption) as rejected:
+        Row.build("user_id", {"user_id": "anna", option: "Anna Example \ud800"})
+    assert str(rejected.value) == f"{option} of 'anna' has an unpaired surrogate: correct it."
+
+
+def test_entries_and_failures_have_the_identity_and_facts_and_texts_do_not():
+    # Given two rows of one holder, of which one fails.
+    rows = [Row.build("user_id", dict(user_id="anna", **IDENTITY), purpose) for purpose in (CAD, OFFICE)]
+    task = task_of(rows)
+    cad, office = task.rows
+    failed = Outcome(office, None, failure=Failure("NotReady", "It is full."))
+    good = Outcome(cad, None, lease_of(cad, url=URL, purpose=CAD), issued=True)
+
+    # When the result is built.
+    result, entries = result_of(task, [good, failed])
+    task.finish([good, failed])
+
+    # Then each has its row's identity, and its lease's key, which another run has too.
+    assert entries[0] == dict(IDENTITY, user_id="anna", url=None, issued=True, lease=cad.to_text())
+    assert entries[1] == dict(IDENTITY, user_id="anna", url=None, issued=False, lease=office.to_text())
+    assert result["failures"] == [dict(IDENTITY, user_id="anna", code="NotReady", message="It is full.")]
+    fact = build_fact(entries[0], "url")
+    assert fact == dict(user_id="anna", issued=True, lease=cad.to_text())
+    texts = repr([result["diff"], result["summary"], fact, task.module.failed, task.module.warnings])
+    assert not [value for value in IDENTITY.values() if value in texts]
+    assert "swordfish" not in repr([result, entries]) + texts
+
+
+@pytest.mark.parametrize("return_urls", [True, False])
+def test_urls_are_returned_if_they_are_wanted_and_none_failed(return_urls):
+    task = task_of([ANNA], return_urls=return_urls)
+    [key] = task.rows
+    outcome = Outcome(key, None, lease_of(key, url=URL), issued=True)
+    assert result_of(task, [outcome])[1][0]["url"] == (URL if return_urls else None)
+
+
+@pytest.mark.parametrize(("lease_store", "warnings"), [("sqlite:///x", 0), ("none", 1)])
+def test_a_task_without_a_store_warns(lease_store, warnings):
+    task = task_of([ANNA], lease_store=lease_store)
+    [key] = task.rows
+    task.finish([Outcome(key, None, lease_of(key), issued=True)])
+    assert len(task.module.warnings) == warnings
+    assert task.module.failed == []

@@ -17,12 +17,11 @@ import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._errors import LeaseStoreError
 from ansible_collections.labstream.aws.plugins.module_utils._leases import resource_issuer as intents
 from ansible_collections.labstream.aws.plugins.module_utils._leases import scheduler as steps
-from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import ReusePolicy
 from ansible_collections.labstream.aws.plugins.module_utils._leases.resource_issuer import MAX_ATTEMPTS, ResourceIssuer
+from ansible_collections.labstream.aws.plugins.module_utils._leases.reuse import ReusePolicy
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores import sqlite
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import NoLeaseStore, Replace
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.sqlite import SQLiteLeaseStore
-from ansible_collections.labstream.aws.plugins.module_utils._leases.url_issuer import leases_to_release
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.states import CREATE_IN_PROGRESS, READY, Stream
 
 from tests.unit.plugins.module_utils._leases.fake_studio import NEVER, SECRET, Clock, Refused, Studio, StudioCalls
@@ -34,20 +33,20 @@ from tests.unit.plugins.module_utils.support import (
     after,
     build_key,
     compare_and_set,
-    intent_of,
     lease_of,
+    pending_lease_of,
+    resource_lease_of,
     start_child,
-    stream_lease_of,
 )
 
 ANNA = build_key("session-anna")
 CLASS = [build_key(f"session-{number:02}") for number in range(40)]
 
-AGAIN = "run again, and a new stream is created; if that fails too, look at the session."
+AGAIN = "run again to create another one; if that fails too, check 'session-anna'."
 CONFLICT = (
     "LeaseConflict",
-    "Other runs kept replacing the lease of session 'session-anna' while its stream was to be created: let one run at "
-    "a time renew this lab with other options, and run again.",
+    "Other runs kept replacing the lease of 'session-anna' while this one tried to store its own: let one run at a "
+    "time renew this lab with other options, then run again.",
 )
 
 
@@ -67,30 +66,33 @@ def studio(clock):
 
 
 @pytest.fixture
-def store():
+def store(clock):
     """An empty store."""
-    return MemoryStore()
+    return MemoryStore(clock.now)
 
 
 @pytest.fixture(params=["memory", "sqlite"])
-def any_store(request, tmp_path):
+def any_store(request, tmp_path, clock):
     """An empty store of each kind."""
-    store = MemoryStore() if request.param == "memory" else SQLiteLeaseStore(str(tmp_path / "leases"), create=True)
+    if request.param == "memory":
+        store = MemoryStore(clock.now)
+    else:
+        store = SQLiteLeaseStore(str(tmp_path / "leases"), now=clock.now, create=True)
     yield store
     store.close()
 
 
 def issuer_of(store, service, *, validity=3600, min_remaining=360, **options):
-    need = ReusePolicy(3600, validity=validity, min_remaining=min_remaining)
-    known = dict(service=service, need=need, concurrency=4)
+    policy = ReusePolicy(3600, validity=validity, min_remaining=min_remaining)
+    known = dict(service=service, policy=policy, concurrency=4)
     return ResourceIssuer(store=store, **{**known, **options})
 
 
 def run(store, studio, keys=CLASS, *, check_mode=False, validity=3600, existing=None, **options):
     """What one run of the module does: read, then hand out."""
     issuer = issuer_of(store, StudioCalls(studio, validity), validity=validity, now=studio.clock.now, **options)
-    existing = store.read(keys, now=studio.clock.now()) if existing is None else existing
-    return issuer.hand_out(keys, existing, check_mode)
+    existing = store.read(keys) if existing is None else existing
+    return issuer.run(keys, existing, check_mode)
 
 
 def run_one(store, studio, **options):
@@ -100,15 +102,13 @@ def run_one(store, studio, **options):
 
 
 def streams_of(outcomes):
-    return [outcome.lease and outcome.lease.stream_id for outcome in outcomes]
+    return [outcome.lease and outcome.lease.resource_id for outcome in outcomes]
 
 
-def absent(store, clock, keys=(ANNA,), *, purge=False):
+def absent(store, keys=(ANNA,), *, purge=False):
     """What a run with state=absent does."""
-    existing = store.read(keys, now=clock.now())
-    store.forget(
-        [lease.key for lease in leases_to_release(existing.values(), purge=purge)], now=clock.now(), purge=purge
-    )
+    leases = store.read(keys).values()
+    (store.purge if purge else store.release)([lease.key for lease in leases if purge or lease.released_at is None])
 
 
 def put(store, lease):
@@ -126,17 +126,17 @@ def test_a_new_class_gets_a_stream_each_in_the_order_asked(any_store, studio):
 
     # Then each has its own new stream, at its place, with its URL.
     assert [outcome.key for outcome in outcomes] == [outcome.lease.key for outcome in outcomes] == keys
-    assert [studio.of_session(key.seat) for key in keys] == [[stream] for stream in streams_of(outcomes)]
+    assert [studio.of_session(key.holder) for key in keys] == [[stream] for stream in streams_of(outcomes)]
     assert all(outcome.issued and outcome.existing is None and outcome.failure is None for outcome in outcomes)
-    assert [outcome.stream for outcome in outcomes] == [studio.described(stream) for stream in streams_of(outcomes)]
-    assert all(outcome.stream.state == READY and SECRET in outcome.stream.url for outcome in outcomes)
+    assert [outcome.resource for outcome in outcomes] == [studio.described(stream) for stream in streams_of(outcomes)]
+    assert all(outcome.resource.state == READY and SECRET in outcome.resource.url for outcome in outcomes)
 
     # And the store holds exactly these, with all that is known of them but no URL.
-    existing = any_store.find(SCOPE, now=NOW)
+    existing = any_store.find(SCOPE)
     assert existing == {outcome.key: outcome.lease for outcome in outcomes}
     assert {(lease.url, lease.url_sha256) for lease in existing.values()} == {(None, None)}
     assert {(lease.issued, lease.expires) for lease in existing.values()} == {(NOW, after(3600))}
-    assert {(lease.validity, lease.lab, lease.forgotten) for lease in existing.values()} == {(3600, "painting", None)}
+    assert {(lease.validity, lease.lab, lease.released_at) for lease in existing.values()} == {(3600, "painting", None)}
     assert len({lease.client_token for lease in existing.values()}) == len(CLASS)
     assert all(len(lease.client_token) == 32 for lease in existing.values())
 
@@ -151,12 +151,12 @@ def test_before_a_stream_is_created_its_token_is_stored(store, studio):
             return super().create(key, client_token)
 
     # When streams are created.
-    issuer_of(store, Noting(studio, 3600), now=studio.clock.now, lab="painting").hand_out(CLASS, {}, False)
+    issuer_of(store, Noting(studio, 3600), now=studio.clock.now, lab="painting").run(CLASS, {}, False)
 
     # Then an intent with the token was there each time, for as long as the stream would work.
     assert len(seen) == len(CLASS)
     for client_token, intent in seen:
-        assert intent.is_intent
+        assert intent.is_pending
         assert (intent.client_token, intent.validity, intent.lab) == (client_token, 3600, "painting")
         assert (intent.issued, intent.expires) == (NOW, after(3600))
 
@@ -170,10 +170,10 @@ def test_a_second_run_looks_at_all_and_changes_nothing(any_store, studio):
     assert streams_of(second) == streams_of(first)
     assert not any(outcome.issued for outcome in second)
     assert [outcome.existing for outcome in second] == [outcome.lease for outcome in second]
-    assert all(SECRET in outcome.stream.url for outcome in second)
-    assert studio.asked_for("look_up") == [key.seat for key in CLASS]
+    assert all(SECRET in outcome.resource.url for outcome in second)
+    assert studio.asked_for("look_up") == [key.holder for key in CLASS]
     assert len(studio.asked) == len(CLASS)
-    assert any_store.find(SCOPE, now=NOW) == {outcome.key: outcome.lease for outcome in first}
+    assert any_store.find(SCOPE) == {outcome.key: outcome.lease for outcome in first}
 
 
 def test_a_second_run_writes_nothing(store, studio):
@@ -186,7 +186,7 @@ def test_a_second_run_writes_nothing(store, studio):
 def test_only_what_is_missing_is_created(store, studio):
     # Given a class that two sessions were added to, and of whose streams one was deleted.
     first = run(store, studio, CLASS[:38])
-    studio.end(first[7].lease.stream_id, "DELETED", "STREAM_DELETED")
+    studio.end(first[7].lease.resource_id, "DELETED", "STREAM_DELETED")
 
     outcomes = run(store, studio)
 
@@ -202,7 +202,7 @@ def test_nobody_is_asked_when_nobody_is_to_be_served(store, studio):
 
 def test_one_refused_session_of_forty_costs_the_others_nothing(any_store, studio):
     # Given a service that refuses one of the class.
-    studio.refusals[CLASS[11].seat] = "The session is not READY."
+    studio.refusals[CLASS[11].holder] = "The session is not READY."
 
     # When streams are handed out.
     outcomes = run(any_store, studio)
@@ -210,12 +210,12 @@ def test_one_refused_session_of_forty_costs_the_others_nothing(any_store, studio
     # Then that one's failure says why, and 39 have streams, which are stored.
     [failed] = [outcome for outcome in outcomes if outcome.failure]
     assert (failed.key, *failed.failure) == (CLASS[11], "Refused", "The session is not READY.")
-    assert (failed.lease, failed.issued, failed.stream) == (None, False, None)
+    assert (failed.lease, failed.issued, failed.resource) == (None, False, None)
     assert len(studio.streams) == 39
 
     # And once the service takes it, only that one is created, with the token that is there.
     studio.refusals.clear()
-    intent = any_store.find(SCOPE, now=NOW)[CLASS[11]]
+    intent = any_store.find(SCOPE)[CLASS[11]]
     again = run(any_store, studio)
     assert [outcome.key for outcome in again if outcome.issued] == [CLASS[11]]
     assert again[11].lease.client_token == intent.client_token
@@ -259,9 +259,9 @@ def test_a_stream_is_reused_while_enough_time_is_left(any_store, clock, passed, 
 
     # Then it is returned if it is good enough, else a new one is.
     assert second.issued is not reused
-    assert (second.lease.stream_id == first.lease.stream_id) is reused
+    assert (second.lease.resource_id == first.lease.resource_id) is reused
     assert second.existing == first.lease
-    assert any_store.find(SCOPE, now=NOW) == {ANNA: second.lease}
+    assert any_store.find(SCOPE) == {ANNA: second.lease}
     assert second.lease.expires == after(3600 if reused else 3600 + passed)
 
 
@@ -275,7 +275,7 @@ def test_the_service_knows_better_than_the_store_when_a_stream_ends(store, studi
 
     run_one(store, studio)
     issuer = issuer_of(store, Sooner(studio, 3600), now=studio.clock.now)
-    [outcome] = issuer.hand_out([ANNA], store.read([ANNA], now=studio.clock.now()), False)
+    [outcome] = issuer.run([ANNA], store.read([ANNA]), False)
     assert outcome.issued is not reused
     assert len(studio.streams) == (1 if reused else 2)
 
@@ -285,7 +285,7 @@ def test_a_stream_that_was_created_for_another_time_is_not_reused(store, studio,
     first = run_one(store, studio, validity=created, min_remaining=0)
     second = run_one(store, studio, validity=asked, min_remaining=0)
     assert second.issued
-    assert second.lease.stream_id != first.lease.stream_id
+    assert second.lease.resource_id != first.lease.resource_id
     assert (second.lease.validity, second.lease.expires) == (asked, after(asked))
     # What is known not to do is not looked at.
     assert studio.asked_for("look_up") == []
@@ -295,7 +295,7 @@ def test_a_stream_that_is_gone_is_replaced(any_store, studio):
     first = run_one(any_store, studio)
     studio.end("stream-1", None)
     second = run_one(any_store, studio)
-    assert (first.lease.stream_id, second.lease.stream_id) == ("stream-1", "stream-2")
+    assert (first.lease.resource_id, second.lease.resource_id) == ("stream-1", "stream-2")
     assert second.issued
     assert first.lease.client_token != second.lease.client_token
 
@@ -332,7 +332,7 @@ def test_a_dead_stream_that_was_remembered_is_replaced(store, studio, state, sta
 
     outcome = run_one(store, studio)
 
-    assert (outcome.lease.stream_id, outcome.issued, outcome.failure) == ("stream-2", True, None)
+    assert (outcome.lease.resource_id, outcome.issued, outcome.failure) == ("stream-2", True, None)
     assert store.leases == {ANNA: outcome.lease}
     assert [call for call, _session, _argument in studio.asked] == ["create", "look_up", "create"]
 
@@ -340,14 +340,14 @@ def test_a_dead_stream_that_was_remembered_is_replaced(store, studio, state, sta
 @dead_streams
 def test_a_dead_stream_that_comes_of_another_runs_intent_is_replaced(store, studio, state, status_code):
     # Given a run that was killed after its stream was created, and a stream that is dead meanwhile.
-    intent = intent_of(ANNA)
+    intent = pending_lease_of(ANNA)
     put(store, intent)
-    studio.create(ANNA.seat, intent.client_token, 3600)
+    studio.create(ANNA.holder, intent.client_token, 3600)
     studio.end("stream-1", state, status_code)
 
     # When the next run gets it for the same token, then that run begins anew.
     outcome = run_one(store, studio)
-    assert (outcome.lease.stream_id, outcome.issued, outcome.failure) == ("stream-2", True, None)
+    assert (outcome.lease.resource_id, outcome.issued, outcome.failure) == ("stream-2", True, None)
     assert outcome.lease.client_token != intent.client_token
     assert store.leases == {ANNA: outcome.lease}
 
@@ -366,16 +366,16 @@ def test_a_dead_stream_of_the_runs_own_making_is_told(store, studio, state, stat
 
     # When a stream is created, then the sentence says what it is and what to do.
     issuer = issuer_of(store, Failing(studio, 3600), now=studio.clock.now, wait=wait)
-    [outcome] = issuer.hand_out([ANNA], {}, False)
+    [outcome] = issuer.run([ANNA], {}, False)
     assert outcome.failure == (
         "NotReady",
         f"Stream 'stream-1' of session 'session-anna' is {state}{MEANINGS[status_code]}: {AGAIN}",
     )
     assert (outcome.lease, outcome.issued) == (None, True)
-    assert (outcome.stream.stream_id, outcome.stream.state) == ("stream-1", state)
+    assert (outcome.resource.stream_id, outcome.resource.state) == ("stream-1", state)
 
     # And run again, a new stream is created.
-    assert run_one(store, studio).lease.stream_id == "stream-2"
+    assert run_one(store, studio).lease.resource_id == "stream-2"
 
 
 @dead_streams
@@ -413,7 +413,7 @@ def test_a_stream_that_fails_while_a_later_run_waits_for_it_is_replaced(store, s
     outcome = run_one(store, studio)
 
     # Then that one creates another, and waits for it.
-    assert (outcome.lease.stream_id, outcome.stream.state, outcome.issued) == ("stream-2", READY, True)
+    assert (outcome.lease.resource_id, outcome.resource.state, outcome.issued) == ("stream-2", READY, True)
 
 
 def test_a_stream_that_ends_too_soon_once_it_would_be_ready_is_replaced_as_soon_as_that_is_known(store, studio, clock):
@@ -423,7 +423,7 @@ def test_a_stream_that_ends_too_soon_once_it_would_be_ready_is_replaced_as_soon_
 
     # When a run waits for it, then it does not wait longer than for 10 s and a pause, and another for the new one.
     outcome = run_one(store, studio, min_remaining=3590)
-    assert (outcome.lease.stream_id, outcome.issued) == ("stream-2", True)
+    assert (outcome.lease.resource_id, outcome.issued) == ("stream-2", True)
     assert 110 < clock.passed <= 110 + 2 * steps.MAX_DELAY
 
 
@@ -436,8 +436,8 @@ def test_a_stream_that_is_gone_while_it_is_waited_for_is_told(store, studio, clo
 
     clock.sleep = lose
     outcome = run_one(store, studio)
-    assert outcome.failure.message == f"Stream 'stream-1' of session 'session-anna' is gone: {AGAIN}"
-    assert outcome.stream is None
+    assert outcome.failure.message == f"Stream 'stream-1' of session 'session-anna' no longer exists: {AGAIN}"
+    assert outcome.resource is None
 
 
 @pytest.mark.parametrize("status_code", MEANINGS)
@@ -446,7 +446,7 @@ def test_a_stream_that_is_ready_is_good_whatever_its_status_code(store, studio, 
     run_one(store, studio)
     studio.end("stream-1", READY, status_code)
     outcome = run_one(store, studio, wait=wait)
-    assert (outcome.lease.stream_id, outcome.issued) == ("stream-1", False)
+    assert (outcome.lease.resource_id, outcome.issued) == ("stream-1", False)
 
 
 def test_a_service_that_grants_less_than_was_asked_is_taken_as_it_is(store, studio):
@@ -457,7 +457,7 @@ def test_a_service_that_grants_less_than_was_asked_is_taken_as_it_is(store, stud
             return dataclasses.replace(super().create(key, client_token), expires_at=after(60))
 
     issuer = issuer_of(store, Stingy(studio, 3600), now=studio.clock.now)
-    [outcome] = issuer.hand_out([ANNA], {}, False)
+    [outcome] = issuer.run([ANNA], {}, False)
     assert (outcome.issued, outcome.lease.expires, len(studio.streams)) == (True, after(60), 1)
 
 
@@ -469,7 +469,7 @@ def test_a_new_stream_that_has_already_expired_is_no_stream(store, studio, expir
             return dataclasses.replace(stream, state=READY, url="https://x.example.org/", expires_at=after(expires))
 
     issuer = issuer_of(store, Stale(studio, 3600), now=studio.clock.now)
-    [outcome] = issuer.hand_out([ANNA], {}, False)
+    [outcome] = issuer.run([ANNA], {}, False)
     assert outcome.failure.message.startswith("Stream 'stream-1' of session 'session-anna' expired at 2026-11-21T0")
     assert outcome.failure.message.endswith(AGAIN)
     assert len(studio.streams) == 1
@@ -488,18 +488,18 @@ def test_a_stream_that_is_ready_is_waited_for_until_it_has_a_url(store, studio, 
             return stream if clock.passed >= 12 else dataclasses.replace(stream, url=None)
 
     late = Late(studio, 3600)
-    [early] = issuer_of(store, late, now=clock.now, wait_timeout=3).hand_out([ANNA], {}, False)
-    [outcome] = issuer_of(store, late, now=clock.now).hand_out([ANNA], store.read([ANNA], now=clock.now()), False)
+    [early] = issuer_of(store, late, now=clock.now, wait_timeout=3).run([ANNA], {}, False)
+    [outcome] = issuer_of(store, late, now=clock.now).run([ANNA], store.read([ANNA]), False)
     assert "is still READY without a URL after 3 seconds" in early.failure.message
     assert (outcome.failure, outcome.issued, len(studio.streams)) == (None, False, 1)
-    assert SECRET in outcome.stream.url
+    assert SECRET in outcome.resource.url
 
 
 def test_a_stream_is_waited_for_until_it_is_ready(any_store, studio, clock):
     studio.ready_after = 12
     outcome = run_one(any_store, studio)
-    assert (outcome.stream.state, outcome.issued) == (READY, True)
-    assert SECRET in outcome.stream.url
+    assert (outcome.resource.state, outcome.issued) == (READY, True)
+    assert SECRET in outcome.resource.url
     assert 12 <= clock.passed <= 12 + steps.MAX_DELAY
 
 
@@ -508,17 +508,17 @@ def test_without_waiting_a_stream_is_returned_as_it_is_and_the_next_run_picks_it
     # Given a run that does not wait.
     studio.ready_after = 30
     first = run_one(any_store, studio, wait=False)
-    assert (first.stream.state, first.stream.url, first.issued) == (CREATE_IN_PROGRESS, None, True)
+    assert (first.resource.state, first.resource.url, first.issued) == (CREATE_IN_PROGRESS, None, True)
     assert clock.slept == []
 
     # When others do not wait either, then they see the same stream.
     for _look in range(looks):
         again = run_one(any_store, studio, wait=False)
-        assert (again.lease, again.issued, again.stream.state) == (first.lease, False, CREATE_IN_PROGRESS)
+        assert (again.lease, again.issued, again.resource.state) == (first.lease, False, CREATE_IN_PROGRESS)
 
     # And the next one that waits returns it when it is READY.
     last = run_one(any_store, studio)
-    assert (last.lease, last.issued, last.stream.state) == (first.lease, False, READY)
+    assert (last.lease, last.issued, last.resource.state) == (first.lease, False, READY)
     assert studio.streams == ["stream-1"]
 
 
@@ -536,19 +536,19 @@ def test_a_stream_that_takes_too_long_is_told_and_stays_remembered(store, studio
     assert outcome.failure == (
         "NotReady",
         f"Stream 'stream-1' of session 'session-anna' is still CREATE_IN_PROGRESS after {told} seconds: "
-        "raise wait_timeout, or run again to wait on for the remembered stream.",
+        "raise wait_timeout, or run again to continue waiting for it.",
     )
-    assert (outcome.lease, outcome.issued, outcome.stream.state) == (None, not is_held, CREATE_IN_PROGRESS)
+    assert (outcome.lease, outcome.issued, outcome.resource.state) == (None, not is_held, CREATE_IN_PROGRESS)
 
     # And the next run goes on waiting for the same.
     again = run_one(store, studio, wait_timeout=300)
-    assert (again.lease.stream_id, again.issued, again.stream.state) == ("stream-1", False, READY)
+    assert (again.lease.resource_id, again.issued, again.resource.state) == ("stream-1", False, READY)
     assert studio.streams == ["stream-1"]
 
 
 def test_what_is_ready_at_the_last_moment_is_good(store, studio, clock):
     studio.ready_after = 150
-    assert run_one(store, studio, wait_timeout=150).stream.state == READY
+    assert run_one(store, studio, wait_timeout=150).resource.state == READY
     assert clock.passed == 150
 
 
@@ -558,10 +558,10 @@ def test_a_call_that_fails_while_waiting_is_told_with_the_stream_which_stays_rem
             raise LeaseStoreError("Any error will do.")
 
     studio.ready_after = 5
-    [outcome] = issuer_of(store, Broken(studio, 3600), now=clock.now).hand_out([ANNA], {}, False)
+    [outcome] = issuer_of(store, Broken(studio, 3600), now=clock.now).run([ANNA], {}, False)
     assert outcome.failure.message == "Any error will do."
-    assert outcome.stream.stream_id == "stream-1"
-    assert run_one(store, studio).lease.stream_id == "stream-1"
+    assert outcome.resource.stream_id == "stream-1"
+    assert run_one(store, studio).lease.resource_id == "stream-1"
 
 
 @pytest.mark.parametrize("concurrency", [1, 3, 16])
@@ -580,7 +580,7 @@ def test_waiting_holds_no_place_among_the_calls_under_way(store, studio, concurr
         {"create"},
         *[{"look_up"}] * (len(rounds) - 1),
     ]
-    assert all({session for _call, session, _argument in each} == {key.seat for key in keys} for each in rounds)
+    assert all({session for _call, session, _argument in each} == {key.holder for key in keys} for each in rounds)
     assert len(rounds) > 5
 
 
@@ -588,7 +588,7 @@ def test_waiting_holds_no_place_among_the_calls_under_way(store, studio, concurr
 def test_a_class_waits_side_by_side_and_not_stream_by_stream(store, studio, clock, concurrency):
     studio.ready_after = 10
     outcomes = run(store, studio, concurrency=concurrency)
-    assert {outcome.stream.state for outcome in outcomes} == {READY}
+    assert {outcome.resource.state for outcome in outcomes} == {READY}
     assert 10 <= clock.passed <= 10 + steps.MAX_DELAY
 
 
@@ -601,12 +601,12 @@ def test_force_creates_although_all_are_current_and_each_time_anew(any_store, st
     third = run(any_store, studio, force=True)
     assert all(outcome.issued and not outcome.failure for outcome in second + third)
     assert len({*streams_of(first), *streams_of(second), *streams_of(third)}) == len(studio.streams) == 120
-    assert any_store.find(SCOPE, now=NOW) == {outcome.key: outcome.lease for outcome in third}
+    assert any_store.find(SCOPE) == {outcome.key: outcome.lease for outcome in third}
     assert studio.asked_for("look_up") == []
 
 
 def test_force_adopts_no_intent(store, studio):
-    intent = intent_of(ANNA)
+    intent = pending_lease_of(ANNA)
     put(store, intent)
     outcome = run_one(store, studio, force=True)
     assert outcome.issued
@@ -621,7 +621,7 @@ def test_force_while_another_run_takes_up_the_new_intent_returns_that_stream_as_
     forced = run_one(store, studio, force=True)
 
     # Then both return the one stream, and to both it is new.
-    assert [forced.lease.stream_id, others[0].lease.stream_id] == ["stream-1", "stream-1"]
+    assert [forced.lease.resource_id, others[0].lease.resource_id] == ["stream-1", "stream-1"]
     assert forced.issued
     assert others[0].issued
 
@@ -656,20 +656,18 @@ def test_a_new_token_replaces_a_dead_stream(store, studio, first_token):
     run_one(store, studio, client_token=first_token)
     studio.end("stream-1", "DELETED")
     outcome = run_one(store, studio, client_token="build-7")
-    assert (outcome.lease.stream_id, outcome.lease.client_token, outcome.issued) == ("stream-2", "build-7", True)
+    assert (outcome.lease.resource_id, outcome.lease.client_token, outcome.issued) == ("stream-2", "build-7", True)
 
 
 def test_a_run_without_a_token_replaces_the_dead_stream_of_one(store, studio):
     run_one(store, studio, client_token="build-7")
     studio.end("stream-1", "DELETED")
     outcome = run_one(store, studio)
-    assert (outcome.lease.stream_id, outcome.issued) == ("stream-2", True)
+    assert (outcome.lease.resource_id, outcome.issued) == ("stream-2", True)
     assert outcome.lease.client_token != "build-7"
 
 
-NO_NEW = (
-    ", and the service may give the same stream for client_token='build-7' again: use another token, or leave it out."
-)
+NO_NEW = ", and the service may return it again for client_token='build-7': use another token, or leave it out."
 
 
 @pytest.mark.parametrize(
@@ -677,7 +675,7 @@ NO_NEW = (
     [
         (("DELETED", "STREAM_DELETED"), "is DELETED (STREAM_DELETED: it was deleted or has expired)"),
         (("CREATE_FAILED", "INTERNAL_ERROR"), "is CREATE_FAILED (INTERNAL_ERROR: the service failed)"),
-        ((None,), "is gone"),
+        ((None,), "no longer exists"),
     ],
 )
 @pytest.mark.parametrize("check_mode", [False, True])
@@ -699,32 +697,32 @@ def test_a_token_for_which_the_service_gives_a_stream_that_ends_too_soon_is_refu
     if first:
         run_one(store, studio, **first)
     else:
-        studio.create(ANNA.seat, "build-7", 3600)
+        studio.create(ANNA.holder, "build-7", 3600)
     clock.passed += 3500
 
     outcome = run_one(store, studio, client_token="build-7")
 
     assert outcome.failure == (
         "NotReady",
-        "Stream 'stream-1' of session 'session-anna' works until 2026-11-21T09:00:00Z only, which is sooner than was "
-        f"asked for{NO_NEW}",
+        "Stream 'stream-1' of session 'session-anna' works only until 2026-11-21T09:00:00Z, which is earlier than "
+        f"was asked for{NO_NEW}",
     )
     # And another token helps, as none does.
-    assert run_one(store, studio, client_token="build-8").lease.stream_id == "stream-2"
+    assert run_one(store, studio, client_token="build-8").lease.resource_id == "stream-2"
 
 
 def test_a_token_for_which_the_service_gives_a_dead_stream_is_refused(store, studio):
-    studio.create(ANNA.seat, "build-7", 3600)
+    studio.create(ANNA.holder, "build-7", 3600)
     studio.end("stream-1", "DELETED")
     outcome = run_one(store, studio, client_token="build-7")
     assert outcome.failure.message == f"Stream 'stream-1' of session 'session-anna' is DELETED{NO_NEW}"
-    assert run_one(store, studio).lease.stream_id == "stream-2"
+    assert run_one(store, studio).lease.resource_id == "stream-2"
 
 
 def test_a_token_for_which_there_is_a_good_stream_already_gives_that(store, studio):
-    studio.create(ANNA.seat, "build-7", 3600)
+    studio.create(ANNA.holder, "build-7", 3600)
     outcome = run_one(store, studio, client_token="build-7")
-    assert (outcome.lease.stream_id, outcome.issued) == ("stream-1", True)
+    assert (outcome.lease.resource_id, outcome.issued) == ("stream-1", True)
 
 
 def test_a_token_that_was_used_for_another_time_is_refused_and_who_leaves_it_out_gets_a_stream(store, studio):
@@ -736,7 +734,7 @@ def test_a_token_that_was_used_for_another_time_is_refused_and_who_leaves_it_out
 
     # When it is left out, then the intent that has been left with it stands in nobody's way.
     outcome = run_one(store, studio, **half)
-    assert (outcome.lease.stream_id, outcome.issued) == ("stream-2", True)
+    assert (outcome.lease.resource_id, outcome.issued) == ("stream-2", True)
     assert outcome.lease.client_token != "build-7"
     assert store.leases == {ANNA: outcome.lease}
 
@@ -750,10 +748,10 @@ def test_an_intent_is_given_up_once_at_most_and_only_if_its_token_is_refused(sto
             error.code = code
             raise error
 
-    tokens, intent = [], intent_of(ANNA)
+    tokens, intent = [], pending_lease_of(ANNA)
     put(store, intent)
     issuer = issuer_of(store, Refusing(studio, 3600), now=studio.clock.now)
-    [outcome] = issuer.hand_out([ANNA], store.read([ANNA], now=studio.clock.now()), False)
+    [outcome] = issuer.run([ANNA], store.read([ANNA]), False)
     assert outcome.failure == (code, "No.")
     assert tokens[0] == intent.client_token
     assert len(tokens) == (2 if code == "ValidationException" else 1)
@@ -769,7 +767,7 @@ def test_an_intent_is_given_up_once_at_most_and_only_if_its_token_is_refused(sto
         pytest.param(dict(expires=1), dict(min_remaining=0), True, id="for a second more"),
         pytest.param(dict(expires=0), dict(min_remaining=0), False, id="expires now"),
         pytest.param(dict(expires=-1), {}, False, id="expired"),
-        pytest.param(dict(forgotten=after(-5)), {}, False, id="forgotten"),
+        pytest.param(dict(released_at=after(-5)), {}, False, id="forgotten"),
         pytest.param(dict(validity=1800), {}, False, id="for another time"),
         pytest.param({}, dict(validity=1800, min_remaining=0), False, id="another time is asked for"),
         pytest.param({}, dict(force=True), False, id="forced"),
@@ -784,40 +782,40 @@ def test_an_intent_that_has_not_expired_is_adopted_by_those_who_ask_for_the_same
     any_store, studio, intent, options, adopted
 ):
     # Given what a run has left that was killed before its stream was created.
-    left = intent_of(ANNA, **intent)
+    left = pending_lease_of(ANNA, **intent)
     put(any_store, left)
 
     # When the next run hands out.
     outcome = run_one(any_store, studio, **options)
 
     # Then it creates with that token, or with its own.
-    assert (outcome.lease.stream_id, outcome.issued, outcome.failure) == ("stream-1", True, None)
+    assert (outcome.lease.resource_id, outcome.issued, outcome.failure) == ("stream-1", True, None)
     assert (outcome.lease.client_token == left.client_token) is adopted
     assert outcome.lease.lab == (left.lab if adopted else options.get("lab"))
-    assert any_store.find(SCOPE, now=NOW) == {ANNA: outcome.lease}
+    assert any_store.find(SCOPE) == {ANNA: outcome.lease}
 
 
 def test_an_adopted_intent_whose_stream_ends_too_soon_is_replaced(store, studio, clock):
     # Given a run that was killed almost an hour ago.
-    intent = intent_of(ANNA)
+    intent = pending_lease_of(ANNA)
     put(store, intent)
-    studio.create(ANNA.seat, intent.client_token, 3600)
+    studio.create(ANNA.holder, intent.client_token, 3600)
     clock.passed += 3500
 
     # When the next one gets its stream, then that is not good enough.
     outcome = run_one(store, studio)
-    assert (outcome.lease.stream_id, outcome.issued) == ("stream-2", True)
+    assert (outcome.lease.resource_id, outcome.issued) == ("stream-2", True)
     assert outcome.lease.expires == after(3500 + 3600)
 
 
 def test_an_adopted_intent_that_the_service_has_forgotten_gives_a_new_stream(store, clock):
     studio = Studio(clock, window=10)
-    intent = intent_of(ANNA)
+    intent = pending_lease_of(ANNA)
     put(store, intent)
-    studio.create(ANNA.seat, intent.client_token, 3600)
+    studio.create(ANNA.holder, intent.client_token, 3600)
     clock.passed += 3500
     outcome = run_one(store, studio)
-    assert (outcome.lease.stream_id, outcome.lease.expires) == ("stream-2", after(3500 + 3600))
+    assert (outcome.lease.resource_id, outcome.lease.expires) == ("stream-2", after(3500 + 3600))
     assert outcome.lease.client_token == intent.client_token
 
 
@@ -829,9 +827,9 @@ def test_check_mode_tells_the_same_and_neither_creates_nor_writes(store, studio,
     # Given a class: a quarter has good streams, one dead ones, one was left as intents, and one has nothing.
     run(store, studio, CLASS[:20])
     for key in CLASS[10:20]:
-        studio.end(store.leases[key].stream_id, "DELETED")
+        studio.end(store.leases[key].resource_id, "DELETED")
     for key in CLASS[20:30]:
-        put(store, intent_of(key))
+        put(store, pending_lease_of(key))
     before = dict(store.leases)
     studio.asked.clear()
     store.writes = 0
@@ -839,7 +837,7 @@ def test_check_mode_tells_the_same_and_neither_creates_nor_writes(store, studio,
     # When it is predicted what would be, and then done.
     predicted = run(store, studio, check_mode=True, force=force)
     assert (store.writes, store.leases, studio.asked_for("create")) == (0, before, [])
-    assert sorted(studio.asked_for("check")) == [key.seat for key in (CLASS if force else CLASS[10:])]
+    assert sorted(studio.asked_for("check")) == [key.holder for key in (CLASS if force else CLASS[10:])]
     done = run(store, studio, force=force)
 
     # Then the same is created and reused; what would be created is not known yet.
@@ -853,10 +851,10 @@ def test_check_mode_tells_the_same_and_neither_creates_nor_writes(store, studio,
 def test_what_fails_in_check_mode_fails_for_real(store, studio, check_mode):
     # Given a session that has no stream and gets none, one that has a good one, and one whose stream never is READY.
     run(store, studio, CLASS[1:2])
-    studio.refusals = {key.seat: "The session is STOPPED." for key in CLASS[:2]}
+    studio.refusals = {key.holder: "The session is STOPPED." for key in CLASS[:2]}
     studio.ready_after = NEVER
     run(store, studio, CLASS[2:3], wait=False)
-    studio.end(store.leases[CLASS[1]].stream_id, READY)
+    studio.end(store.leases[CLASS[1]].resource_id, READY)
 
     outcomes = run(store, studio, CLASS[:3], check_mode=check_mode, wait_timeout=5)
 
@@ -864,7 +862,7 @@ def test_what_fails_in_check_mode_fails_for_real(store, studio, check_mode):
         "The session is STOPPED.",
         None,
         "Stream 'stream-2' of session 'session-02' is still CREATE_IN_PROGRESS after 5 seconds: "
-        "raise wait_timeout, or run again to wait on for the remembered stream.",
+        "raise wait_timeout, or run again to continue waiting for it.",
     ]
     assert [outcome.issued for outcome in outcomes] == [False] * 3
 
@@ -881,13 +879,13 @@ class MeddledStore(MemoryStore):
         self.before_completion = []
         self._is_meddling = False
 
-    def compare_and_set(self, lease, *, expected, now):
+    def compare_and_set(self, lease, *, expected):
         self._meddle(self.before_begin)
-        return super().compare_and_set(lease, expected=expected, now=now)
+        return super().compare_and_set(lease, expected=expected)
 
-    def replace(self, lease, *, expected, now):
+    def replace(self, lease, *, expected):
         self._meddle(self.before_completion)
-        return super().replace(lease, expected=expected, now=now)
+        return super().replace(lease, expected=expected)
 
     def _meddle(self, waiting):
         if waiting and not self._is_meddling:
@@ -897,20 +895,20 @@ class MeddledStore(MemoryStore):
 
 
 @pytest.mark.parametrize("window", [0, NEVER])
-@pytest.mark.parametrize("existing", [None, stream_lease_of(ANNA, expires=-1), intent_of(ANNA, expires=-1)])
+@pytest.mark.parametrize("existing", [None, resource_lease_of(ANNA, expires=-1), pending_lease_of(ANNA, expires=-1)])
 def test_who_finds_that_another_run_has_begun_uses_its_token(clock, existing, window):
     # Given another run that stores its intent just before this one does.
-    store, studio, intent = MeddledStore(), Studio(clock, window=window), intent_of(ANNA)
+    store, studio, intent = MeddledStore(), Studio(clock, window=window), pending_lease_of(ANNA)
     if existing:
         put(store, existing)
-    store.before_begin.append(lambda: store.compare_and_set(intent, expected=existing and existing.lease_id, now=NOW))
+    store.before_begin.append(lambda: store.compare_and_set(intent, expected=existing and existing.lease_id))
 
     # When this one goes on.
     outcome = run_one(store, studio)
 
     # Then it creates with the other's token; as it was faster to the end, the stream is its.
     assert studio.asked == [("create", "session-anna", intent.client_token)]
-    assert (outcome.lease.stream_id, outcome.lease.client_token) == ("stream-1", intent.client_token)
+    assert (outcome.lease.resource_id, outcome.lease.client_token) == ("stream-1", intent.client_token)
     assert outcome.issued
     assert store.leases == {ANNA: outcome.lease}
 
@@ -922,7 +920,7 @@ def test_who_finds_that_another_run_is_done_returns_its_stream(studio):
     outcome = run_one(store, studio)
 
     assert (outcome.lease, outcome.issued, outcome.existing) == (others[0].lease, False, None)
-    assert SECRET in outcome.stream.url
+    assert SECRET in outcome.resource.url
     assert studio.streams == ["stream-1"]
 
 
@@ -933,7 +931,7 @@ def test_who_comes_second_returns_the_stream_that_is_stored(clock, adopted, wind
     # Given an intent, of this run or of one that was killed, that another run completes while this one creates.
     store, studio, others = MeddledStore(), Studio(clock, window=window), []
     if adopted:
-        put(store, intent_of(ANNA))
+        put(store, pending_lease_of(ANNA))
     store.before_completion.append(lambda: others.append(run_one(store, studio)))
 
     # When this one is done.
@@ -943,7 +941,7 @@ def test_who_comes_second_returns_the_stream_that_is_stored(clock, adopted, wind
     assert (outcome.lease, outcome.issued) == (others[0].lease, False)
     assert others[0].issued
     assert store.leases == {ANNA: outcome.lease}
-    assert outcome.stream.stream_id == outcome.lease.stream_id
+    assert outcome.resource.stream_id == outcome.lease.resource_id
     assert len(studio.streams) == created
     # It looks at the other's only if it is not the one it knows.
     assert len(studio.asked_for("look_up")) == created - 1
@@ -955,7 +953,7 @@ def test_who_comes_second_returns_the_stream_that_is_stored(clock, adopted, wind
         (dict(state="DELETED", status_code=None), "is DELETED"),
         (
             dict(expires_at=after(60)),
-            "works until 2026-11-21T08:01:00Z only, which is sooner than was asked for",
+            "works only until 2026-11-21T08:01:00Z, which is earlier than was asked for",
         ),
     ],
     ids=["dead", "too short"],
@@ -971,7 +969,7 @@ def test_who_comes_second_to_a_stream_that_is_not_good_enough_says_so(clock, end
     store.before_completion.append(lambda: run_one(store, studio))
 
     # When this run, which has begun an intent already, looks at that, then it begins no other.
-    [outcome] = issuer_of(store, Ending(studio, 3600), now=clock.now).hand_out([ANNA], {}, False)
+    [outcome] = issuer_of(store, Ending(studio, 3600), now=clock.now).run([ANNA], {}, False)
     assert outcome.failure.message == f"Stream 'stream-2' of session 'session-anna' {problem}: {AGAIN}"
     assert len(studio.streams) == 2
 
@@ -980,27 +978,27 @@ def test_who_comes_second_to_a_stream_that_is_not_good_enough_says_so(clock, end
 def test_what_is_forgotten_while_it_is_created_is_returned_and_not_remembered(clock, studio, purge):
     # Given a run whose intent is forgotten while its stream is created.
     store = MeddledStore()
-    store.before_completion.append(lambda: absent(store, clock, purge=purge))
+    store.before_completion.append(lambda: absent(store, purge=purge))
 
     # When it ends, then it returns what was asked of it.
     outcome = run_one(store, studio)
-    assert (outcome.lease.stream_id, outcome.issued) == ("stream-1", True)
-    assert not any(lease.stream_id for lease in store.leases.values())
+    assert (outcome.lease.resource_id, outcome.issued) == ("stream-1", True)
+    assert not any(lease.resource_id for lease in store.leases.values())
 
     # And no later run returns that.
-    assert run_one(store, studio).lease.stream_id == "stream-2"
+    assert run_one(store, studio).lease.resource_id == "stream-2"
 
 
 @pytest.mark.parametrize("purge", [False, True])
 def test_an_adopted_intent_that_is_forgotten_meanwhile_is_replaced(clock, studio, purge):
     """Another run may have returned the same stream before it was forgotten."""
     store = MeddledStore()
-    put(store, intent_of(ANNA))
-    store.before_completion.append(lambda: absent(store, clock, purge=purge))
+    put(store, pending_lease_of(ANNA))
+    store.before_completion.append(lambda: absent(store, purge=purge))
 
     outcome = run_one(store, studio)
 
-    assert (outcome.lease.stream_id, outcome.issued) == ("stream-2", True)
+    assert (outcome.lease.resource_id, outcome.issued) == ("stream-2", True)
     assert store.leases == {ANNA: outcome.lease}
 
 
@@ -1010,11 +1008,11 @@ def test_a_stream_that_is_forgotten_is_not_revived_by_a_run_that_is_late(clock, 
     # Given a late run, and another that has completed the same intent, returned its stream, and had it forgotten.
     store = MeddledStore()
     if adopted:
-        put(store, intent_of(ANNA))
+        put(store, pending_lease_of(ANNA))
 
     def others():
-        assert run_one(store, studio).lease.stream_id == "stream-1"
-        absent(store, clock, purge=purge)
+        assert run_one(store, studio).lease.resource_id == "stream-1"
+        absent(store, purge=purge)
 
     store.before_completion.append(others)
 
@@ -1022,15 +1020,15 @@ def test_a_stream_that_is_forgotten_is_not_revived_by_a_run_that_is_late(clock, 
     late = run_one(store, studio)
 
     # Then what was forgotten is in no lease, and no later run returns it.
-    assert "stream-1" not in [lease.stream_id for lease in store.leases.values() if not lease.forgotten]
-    assert late.lease.stream_id == ("stream-2" if adopted else "stream-1")
-    assert run_one(store, studio).lease.stream_id == "stream-2"
+    assert "stream-1" not in [lease.resource_id for lease in store.leases.values() if not lease.released_at]
+    assert late.lease.resource_id == ("stream-2" if adopted else "stream-1")
+    assert run_one(store, studio).lease.resource_id == "stream-2"
 
 
 @pytest.mark.parametrize("purge", [False, True])
 def test_after_absent_present_gives_new_streams(any_store, studio, clock, purge):
     first = run(any_store, studio)
-    absent(any_store, clock, CLASS, purge=purge)
+    absent(any_store, CLASS, purge=purge)
     second = run(any_store, studio)
     assert all(outcome.issued for outcome in second)
     assert set(streams_of(first)).isdisjoint(streams_of(second))
@@ -1047,17 +1045,17 @@ def test_a_run_with_other_options_takes_over_and_both_return_what_they_asked_for
     outcome = run_one(store, studio)
 
     # Then each returns its own, and the store has the later one.
-    assert (outcome.lease.stream_id, outcome.lease.validity, outcome.issued) == ("stream-1", 3600, True)
-    assert (others[0].lease.stream_id, others[0].lease.validity, others[0].issued) == ("stream-2", 1800, True)
+    assert (outcome.lease.resource_id, outcome.lease.validity, outcome.issued) == ("stream-1", 3600, True)
+    assert (others[0].lease.resource_id, others[0].lease.validity, others[0].issued) == ("stream-2", 1800, True)
     assert store.leases == {ANNA: others[0].lease}
 
 
 def test_an_adopted_intent_that_a_run_with_other_options_has_replaced_is_given_up(studio):
     store = MeddledStore()
-    put(store, intent_of(ANNA))
+    put(store, pending_lease_of(ANNA))
     store.before_completion.append(lambda: run_one(store, studio, validity=1800))
     outcome = run_one(store, studio)
-    assert (outcome.lease.stream_id, outcome.lease.validity, outcome.issued) == ("stream-3", 3600, True)
+    assert (outcome.lease.resource_id, outcome.lease.validity, outcome.issued) == ("stream-3", 3600, True)
     assert store.leases == {ANNA: outcome.lease}
 
 
@@ -1066,22 +1064,22 @@ def test_a_run_whose_intent_a_forced_one_replaces_returns_the_forced_stream(stud
     store.before_completion.append(lambda: others.append(run_one(store, studio, force=True)))
     outcome = run_one(store, studio)
     assert (outcome.lease, outcome.issued) == (others[0].lease, False)
-    assert (outcome.lease.stream_id, outcome.stream.stream_id) == ("stream-2", "stream-2")
+    assert (outcome.lease.resource_id, outcome.resource.stream_id) == ("stream-2", "stream-2")
 
 
 def test_a_run_whose_intent_another_replaces_takes_that_up(studio):
-    store, intent = MeddledStore(), intent_of(ANNA)
+    store, intent = MeddledStore(), pending_lease_of(ANNA)
     store.before_completion.append(lambda: store.leases.update({ANNA: intent}))
     outcome = run_one(store, studio)
     assert outcome.lease.client_token == intent.client_token
-    assert (outcome.lease.stream_id, outcome.issued) == ("stream-2", True)
+    assert (outcome.lease.resource_id, outcome.issued) == ("stream-2", True)
 
 
 def test_two_forced_runs_each_return_a_new_stream(studio):
     store, others = MeddledStore(), []
     store.before_completion.append(lambda: others.append(run_one(store, studio, force=True)))
     outcome = run_one(store, studio, force=True)
-    assert (outcome.lease.stream_id, others[0].lease.stream_id) == ("stream-1", "stream-2")
+    assert (outcome.lease.resource_id, others[0].lease.resource_id) == ("stream-1", "stream-2")
     assert outcome.issued
     assert others[0].issued
 
@@ -1091,13 +1089,13 @@ def test_a_forced_run_writes_over_intents_that_others_store_meanwhile(studio, ri
     # Given others who store an intent just before each of so many writes of a forced run.
     store = MeddledStore()
     for _rival in range(rivals):
-        store.before_begin.append(lambda: store.leases.update({ANNA: intent_of(ANNA)}))
+        store.before_begin.append(lambda: store.leases.update({ANNA: pending_lease_of(ANNA)}))
 
     outcome = run_one(store, studio, force=True)
 
     # Then it tries again, as long as a try is left to create in.
     if rivals < MAX_ATTEMPTS - 1:
-        assert (outcome.lease.stream_id, outcome.issued) == ("stream-1", True)
+        assert (outcome.lease.resource_id, outcome.issued) == ("stream-1", True)
         assert store.writes == rivals + 2
     else:
         assert outcome.failure == CONFLICT
@@ -1108,8 +1106,8 @@ def test_a_forced_run_writes_over_intents_that_others_store_meanwhile(studio, ri
 def test_a_run_that_always_comes_too_late_creates_no_more_often_than_it_tries(studio):
     # Given a forced run that stores an intent just before each completion of this one.
     store = MeddledStore()
-    put(store, intent_of(ANNA))
-    store.before_completion.extend([lambda: store.leases.update({ANNA: intent_of(ANNA)})] * 100)
+    put(store, pending_lease_of(ANNA))
+    store.before_completion.extend([lambda: store.leases.update({ANNA: pending_lease_of(ANNA)})] * 100)
 
     # When this one hands out, then it takes up one intent after the other, and gives up after six.
     outcome = run_one(store, studio)
@@ -1129,13 +1127,13 @@ class FailingStore(MemoryStore):
         super().__init__()
         self.fails_at = fails_at
 
-    def compare_and_set(self, lease, *, expected, now):
+    def compare_and_set(self, lease, *, expected):
         self._fail()
-        return super().compare_and_set(lease, expected=expected, now=now)
+        return super().compare_and_set(lease, expected=expected)
 
-    def replace(self, lease, *, expected, now):
+    def replace(self, lease, *, expected):
         self._fail()
-        return super().replace(lease, expected=expected, now=now)
+        return super().replace(lease, expected=expected)
 
     def _fail(self):
         if self.writes + 1 == self.fails_at:
@@ -1170,15 +1168,15 @@ def test_a_store_that_cannot_take_a_stream_ends_the_run_and_the_next_one_picks_u
     good = [outcome for outcome in outcomes if outcome.lease]
     assert [outcome.key for outcome in outcomes] == CLASS
     assert {outcome.key: outcome.lease for outcome in good} == {
-        key: lease for key, lease in store.leases.items() if lease.stream_id
+        key: lease for key, lease in store.leases.items() if lease.resource_id
     }
     failures = collections.Counter(outcome.failure for outcome in outcomes if outcome.failure)
     lost = failures[("LeaseStoreError", "The lease store x is full.")]
-    given_up = failures[("LeaseStoreError", "Given up, since the lease store failed: The lease store x is full.")]
+    given_up = failures[("LeaseStoreError", "Canceled because the lease store failed: The lease store x is full.")]
     assert 1 <= lost <= 2 * concurrency
     assert len(good) + lost + given_up == len(CLASS)
     # What was to be remembered is named at least.
-    assert sum(outcome.stream is not None for outcome in outcomes) == len(good) + lost
+    assert sum(outcome.resource is not None for outcome in outcomes) == len(good) + lost
 
     # And only what was to be written together is lost: what was being created is remembered, but nothing more is begun.
     created = len(studio.streams)
@@ -1195,9 +1193,11 @@ def test_a_store_that_cannot_take_a_stream_ends_the_run_and_the_next_one_picks_u
 def test_a_store_that_breaks_while_others_wait_gives_those_up_with_their_streams(studio):
     # Given a session whose stream is waited for, and another whose stream is dead and is to be replaced.
     store = FailingStore(1)
-    store.leases = {key: stream_lease_of(key, stream_id=f"stream-{number}") for number, key in enumerate(CLASS[:2], 1)}
+    store.leases = {
+        key: resource_lease_of(key, resource_id=f"stream-{number}") for number, key in enumerate(CLASS[:2], 1)
+    }
     for key in CLASS[:2]:
-        studio.create(key.seat, store.leases[key].client_token, 3600)
+        studio.create(key.holder, store.leases[key].client_token, 3600)
     studio.end("stream-1", CREATE_IN_PROGRESS)
     studio.end("stream-2", "DELETED")
 
@@ -1206,8 +1206,8 @@ def test_a_store_that_breaks_while_others_wait_gives_those_up_with_their_streams
 
     # Then both say so, with what is known of their streams.
     assert replaced.failure.message == "The lease store x is full."
-    assert waiting.failure.message == "Given up, since the lease store failed: The lease store x is full."
-    assert (waiting.stream.stream_id, waiting.lease) == ("stream-1", None)
+    assert waiting.failure.message == "Canceled because the lease store failed: The lease store x is full."
+    assert (waiting.resource.stream_id, waiting.lease) == ("stream-1", None)
 
 
 # Processes.
@@ -1223,7 +1223,7 @@ class SharedStudio:
         self.dies("before the work", key)
         time.sleep(0.001)
         with open(self.path, "a", encoding="utf-8") as calls:
-            calls.write(f"{key.seat} {client_token}\n")
+            calls.write(f"{key.holder} {client_token}\n")
         self.dies("after the work", key)
         return self.look_up(key, f"stream-of-{client_token}")
 
@@ -1232,6 +1232,9 @@ class SharedStudio:
 
     def check(self, key):
         pass
+
+    def describe(self, key, stream_id):
+        return f"Stream {stream_id!r}"
 
     def streams(self):
         """By session, the streams that were created."""
@@ -1244,11 +1247,11 @@ class SharedStudio:
 
 def run_on(path, service, **options):
     """A run with a SQLite file of its own, as in a process of its own."""
-    store = SQLiteLeaseStore(str(path), create=True)
+    store = SQLiteLeaseStore(str(path), now=lambda: NOW, create=True)
     issuer = issuer_of(store, service, now=lambda: NOW, **options)
-    outcomes = issuer.hand_out(CLASS, store.read(CLASS, now=NOW), False)
+    outcomes = issuer.run(CLASS, store.read(CLASS), False)
     store.close()
-    return [(outcome.lease.stream_id, outcome.issued) for outcome in outcomes]
+    return [(outcome.lease.resource_id, outcome.issued) for outcome in outcomes]
 
 
 @pytest.mark.parametrize("when", ["before the work", "after the work", "before it is stored"])
@@ -1269,14 +1272,14 @@ def test_killed_and_run_again_there_is_one_stream_for_each_session(tmp_path, whe
     def killed():
         killer = Killer()
         studio.dies = killer
-        changed = sqlite._changed
+        make = sqlite.SQLiteLeaseStore._make
 
-        def dying(database, change, now):
+        def dying(store, database, change, times):
             if isinstance(change, Replace):
-                killer("before it is stored", change.lease.key)
-            return changed(database, change, now)
+                killer("before it is stored", change.record.key)
+            return make(store, database, change, times)
 
-        sqlite._changed = dying
+        sqlite.SQLiteLeaseStore._make = dying
         run_on(path, studio)
 
     for _kill in range(kills):
@@ -1285,7 +1288,7 @@ def test_killed_and_run_again_there_is_one_stream_for_each_session(tmp_path, whe
 
     # When it is run again, then each session has one stream: the one that is returned.
     results = run_on(path, studio)
-    assert studio.streams() == {key.seat: {stream} for key, (stream, _issued) in zip(CLASS, results, strict=True)}
+    assert studio.streams() == {key.holder: {stream} for key, (stream, _issued) in zip(CLASS, results, strict=True)}
     # And run once more, nothing is issued.
     assert run_on(path, studio) == [(stream, False) for stream, _issued in results]
 
@@ -1309,7 +1312,7 @@ def test_four_processes_at_once_create_one_stream_for_each_session(tmp_path):
 
     # Then there are 40 streams, all return the same, and each was issued by exactly one of them.
     streams = [stream for stream, _issued in results[0]]
-    assert studio.streams() == {key.seat: {stream} for key, stream in zip(CLASS, streams, strict=True)}
+    assert studio.streams() == {key.holder: {stream} for key, stream in zip(CLASS, streams, strict=True)}
     assert all([stream for stream, _issued in result] == streams for result in results)
     assert [sum(result[number][1] for result in results) for number in range(40)] == [1] * 40
 
@@ -1321,7 +1324,7 @@ def test_nothing_that_is_printed_or_stored_shows_a_url(tmp_path, clock, studio):
     # Given runs that issue, reuse, lose a race, time out and fail.
     path, meddled = tmp_path / "leases", MeddledStore()
     meddled.before_completion.append(lambda: run_one(meddled, studio))
-    store = SQLiteLeaseStore(str(path), create=True)
+    store = SQLiteLeaseStore(str(path), now=lambda: NOW, create=True)
     outcomes = [
         *run(store, studio, CLASS[:3]),
         *run(store, studio, CLASS[:3]),
@@ -1333,9 +1336,9 @@ def test_nothing_that_is_printed_or_stored_shows_a_url(tmp_path, clock, studio):
     store.close()
 
     # Then URLs are where they belong, and nowhere else.
-    assert sum(outcome.stream.url is not None for outcome in outcomes) == 8
+    assert sum(outcome.resource.url is not None for outcome in outcomes) == 8
     assert sum(outcome.failure is not None for outcome in outcomes) == 2
-    printed = [repr(outcomes), str(outcomes), f"{[outcome.stream for outcome in outcomes]}", repr(meddled.leases)]
+    printed = [repr(outcomes), str(outcomes), f"{[outcome.resource for outcome in outcomes]}", repr(meddled.leases)]
     assert not [text for text in printed if SECRET in text or "https" in text]
     assert "stream-1" in printed[0]
     assert SECRET.encode() not in path.read_bytes()

@@ -2,525 +2,418 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The protocol of intents in thousands of random schedules: runs race, are killed, lose replies, force and forget.
+"""The protocol of pending leases as a state machine: runs race, are killed, lose replies, force, release and purge.
 
-A schedule takes one step of one run at a time. The steps are those of the real code; store, service and clock are in
-memory. A schedule is known by its number: one that breaks a rule is printed, and can be played again.
+Each run is the real ResourceIssuer in a thread of its own, which stops before every call to the store or the service,
+until a rule lets it go on. So one thread runs at a time, in an order that hypothesis chooses and can repeat.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import random
-from contextlib import suppress
-from dataclasses import dataclass, field
+import threading
+from unittest import mock
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils._errors import LabstreamError
-from ansible_collections.labstream.aws.plugins.module_utils._leases import resource_issuer as intents
-from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import ReusePolicy
+from ansible_collections.labstream.aws.plugins.module_utils._leases import resource_issuer, scheduler
 from ansible_collections.labstream.aws.plugins.module_utils._leases.resource_issuer import MAX_ATTEMPTS, ResourceIssuer
-from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import Call, Poll
+from ansible_collections.labstream.aws.plugins.module_utils._leases.reuse import ReusePolicy
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.states import READY
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
+from tests.strategies import MANY
 from tests.unit.plugins.module_utils._leases.fake_studio import NEVER, UNLIMITED, Clock, Studio
 from tests.unit.plugins.module_utils.support import MemoryStore, build_key
 
 KEY = build_key("session-anna")
-# In seconds. All that happens in a schedule takes less than a stream is good for, unless the clock jumps.
+# In seconds. Unless the clock jumps, everything in a schedule takes less time than a stream is valid.
 VALIDITY, OTHER_VALIDITY, MIN_REMAINING = 3600, 1800, 360
 WAIT_TIMEOUT = 120
 SHORT_WINDOW = 10
-PAUSE = 5
+MAX_ACTIVE = 4
+PATIENCE = 30
 
 ENDS = [("DELETED", "STREAM_DELETED"), ("CREATE_FAILED", "INTERNAL_ERROR"), ("DELETE_IN_PROGRESS", None), (None, None)]
+# What may happen in a schedule besides races. The strictest rules hold where little may.
+FEATURES = [
+    {"kills", "lost replies"},
+    {"kills", "lost replies", "hangs"},
+    {"forces"},
+    {"forces", "kills", "lost replies", "deaths"},
+    {"forces", "other options", "jumps"},
+    {"other options", "kills", "lost replies"},
+    {"releases"},
+    {"releases", "kills", "lost replies", "forces"},
+    {"deaths", "jumps", "hangs"},
+    {"kills", "lost replies", "forces", "other options", "releases", "deaths", "jumps", "hangs"},
+]
+OPTIONS = [
+    {},
+    {"wait": False},
+    {"force": True},
+    {"validity": OTHER_VALIDITY},
+    {"validity": OTHER_VALIDITY, "force": True, "wait": False},
+    {"check_mode": True},
+]
 
 
-class Violation(Exception):
-    """A schedule has broken a rule."""
+class Killed(BaseException):
+    """The run was killed."""
 
 
-@dataclass
-class Rules:
-    """What may happen in a schedule besides races."""
+class Run:
+    """One run for one session, which is also the store and the service that its ResourceIssuer is given."""
 
-    window: float
-    tells_expiry: bool = True
-    kills: bool = False
-    lost_replies: bool = False
-    forces: bool = False
-    other_options: bool = False
-    forgets: bool = False
-    deaths: bool = False
-    jumps: bool = False
-    hangs: bool = False
-    time_passes: bool = True
-
-    @classmethod
-    def by(cls, chance):
-        """Chance decides; now and then all is quiet, so that the strictest rules are tried too."""
-        flags = ("forces", "other_options", "forgets", "deaths", "jumps", "hangs")
-        quiet = chance.random() < 0.3
-        return cls(
-            window=chance.choice([0, SHORT_WINDOW, UNLIMITED]),
-            tells_expiry=chance.random() < 0.8,
-            kills=chance.random() < 0.6,
-            lost_replies=chance.random() < 0.6,
-            **{flag: not quiet and chance.random() < 0.4 for flag in flags},
-        )
+    def __init__(self, machine, *, validity=VALIDITY, force=False, wait=True, check_mode=False):
+        self.machine, self.validity, self.force, self.check_mode = machine, validity, force, check_mode
+        self.policy = ReusePolicy(VALIDITY, validity=validity, min_remaining=MIN_REMAINING)
+        self.wait = wait
+        # Indexes in the log.
+        self.began = len(machine.log)
+        self.ended = 0
+        self.is_over = self.killed = False
+        self.is_alone = not machine.active
+        self.outcome = self.error = None
+        # What it did: the tokens that it stored, how often it had a stream created, what the service said last and
+        # when, and for its last lease of a stream, whether that was stored, or what the store held instead.
+        self.tokens = set()
+        self.creates = 0
+        self.last_reply = ()
+        self.stored = False
+        self.found = None
+        self._loses_reply = False
+        self._may_go_on, self._stopped = threading.Semaphore(0), threading.Semaphore(0)
+        self._thread = threading.Thread(target=self._main, daemon=True)
+        self._thread.start()
 
     @property
-    def all_alike(self):
-        """Whether all runs ask for the same, and nobody forgets."""
-        return not (self.forces or self.other_options or self.forgets)
+    def stream_id(self):
+        """The stream that this run has returned, if any."""
+        return self.outcome.lease.resource_id if self.outcome and self.outcome.lease else None
 
-    @property
-    def streams_live(self):
-        return not (self.deaths or self.jumps)
+    def kill(self):
+        """Let it end where it has stopped."""
+        self.killed = True
+        self.go_on()
+
+    def go_on(self, *, loses_reply=False):
+        """Let it go on to its next call or its end, perhaps without the reply to the call where it has stopped."""
+        self._loses_reply = loses_reply
+        self._may_go_on.release()
+        assert self._stopped.acquire(timeout=PATIENCE), "the run hangs"
+        if self.error:
+            raise self.error
+
+    def _main(self):
+        self._may_go_on.acquire()
+        machine = self.machine
+        try:
+            issuer = ResourceIssuer(
+                store=self,
+                service=self,
+                now=machine.clock.now,
+                policy=self.policy,
+                concurrency=1,
+                wait=self.wait,
+                wait_timeout=WAIT_TIMEOUT,
+                force=self.force,
+            )
+            existing = machine.store.read([KEY])
+            [self.outcome] = issuer.run([KEY], existing, self.check_mode)
+        except Killed:
+            pass
+        except BaseException as e:
+            self.error = e
+        self.is_over = True
+        self.ended = machine.note(self, "ends", self.stream_id, self.outcome and self.outcome.failure)
+        self._stopped.release()
+
+    def _stop(self):
+        if not self.killed:
+            self._stopped.release()
+            self._may_go_on.acquire()
+        if self.killed:
+            raise Killed
+
+    # The store
+
+    def check(self, *_key):
+        """The store can be written, and a stream could be created."""
+
+    def write(self, changes):
+        self._stop()
+        [change] = changes
+        machine, lease = self.machine, change.record
+        results = machine.store.write(changes)
+        won = results[0] is not None and results[0].lease_id == lease.lease_id
+        index = machine.note(self, "writes", lease.client_token, lease.resource_id, won)
+        if not lease.is_pending:
+            self.stored, self.found = won, results[0]
+        elif won:
+            self.tokens.add(lease.client_token)
+            machine.stored_at.setdefault(lease.client_token, index)
+        return results
+
+    # The service
+
+    token_error_code = "ValidationException"
+
+    def describe(self, _key, stream_id):
+        return f"Stream {stream_id!r}"
+
+    def create(self, key, client_token):
+        self.creates += 1
+        return self._ask("create", lambda: self.machine.studio.create(key.holder, client_token, self.validity))
+
+    def look_up(self, key, stream_id):
+        return self._ask("look_up", lambda: self.machine.studio.look_up(key.holder, stream_id))
+
+    def _ask(self, call, ask):
+        self._stop()
+        while True:
+            stream, now = ask(), self.machine.clock.now()
+            self.machine.note(self, call, stream and (stream.stream_id, stream.state))
+            if not self._loses_reply:
+                self.last_reply = (stream, now)
+                return stream
+            self._stop()  # and then the call is made again
 
 
-class World:
-    """A store, a service, and what has happened."""
+class Schedules(RuleBasedStateMachine):
+    """A store, a service, and runs in any order."""
 
-    def __init__(self, chance, clock, rules, store):
-        self.chance, self.clock, self.rules, self.store = chance, clock, rules, store
-        ready_after = chance.choice([0, 0, 3, 20, NEVER] if rules.hangs else [0, 0, 3, 20])
-        self.studio = Studio(clock, window=rules.window, ready_after=ready_after, tells_expiry=rules.tells_expiry)
-        self.log = []
-        # When, in entries of the log, an intent with this token was stored, and when somebody's forgetting was done.
-        self.stored = {}
-        self.forgettings = []
-        self.runs = []
+    new_store = MemoryStore
+
+    @initialize(
+        window=st.sampled_from([0, SHORT_WINDOW, UNLIMITED]),
+        ready_after=st.sampled_from([0, 3, 20, NEVER]),
+        tells_expiry=st.booleans(),
+        features=st.sampled_from(FEATURES),
+        first=st.sampled_from(OPTIONS),
+        second=st.sampled_from(OPTIONS),
+    )
+    def begin(self, window, ready_after, tells_expiry, features, first, second):
+        self.features, self.window = features, window
+        ready_after = 20 if ready_after == NEVER and "hangs" not in features else ready_after
+        self.clock = Clock()
+        self.store = self.new_store(self.clock.now)
+        self.studio = Studio(self.clock, window=window, ready_after=ready_after, tells_expiry=tells_expiry)
+        self.log, self.runs, self.active, self.reading = [], [], [], []
+        # Where in the log a pending lease with this token was stored, and where something was released.
+        self.stored_at, self.releases = {}, []
+        self._patches = [mock.patch.object(module, "time", self.clock) for module in (resource_issuer, scheduler)]
+        for patch in self._patches:
+            patch.start()
+        self.run_begins(first)
+        self.run_begins(second)
 
     def note(self, who, *what):
         self.log.append((who, *what))
         return len(self.log)
 
-    def must(self, holds, rule):
-        if not holds:
-            raise Violation("\n".join([rule, repr(self.rules), *map(repr, self.log)]))
+    def start(self, **options):
+        run = Run(self, **options)
+        for other in self.active:
+            other.is_alone = False
+        self.runs.append(run)
+        self.active.append(run)
+        return run
 
-    def returned_before(self, when):
-        """The streams that were returned by then."""
-        return {run.stream_id for run in self.runs if run.stream_id and run.ended <= when}
-
-    def token_of(self, stream_id):
-        return self.studio.created[stream_id][1].client_token
-
-    def check_store(self):
-        lease = self.store.leases.get(KEY)
-        if not lease or lease.forgotten:
-            return
-        for when in self.forgettings:
-            self.must(
-                lease.stream_id not in self.returned_before(when),
-                "A stream that was returned before a forgetting is stored again.",
-            )
-            self.must(self.stored[lease.client_token] > when, "What was stored before a forgetting is stored again.")
-
-
-@dataclass(eq=False)
-class Run:
-    """A run of the module for one session, which takes one step at a time."""
-
-    world: World
-    name: str
-    validity: int = VALIDITY
-    force: bool = False
-    wait: bool = True
-    check_mode: bool = False
-    is_alone: bool = False
-    # When, in entries of the log.
-    began: int = 0
-    ended: int = 0
-    killed: bool = False
-    outcome: object = None
-    # What it did: the tokens that it stored, how often it had a stream created, what it saw last and when, and for the
-    # last lease that it was to remember, whether it did and what it found.
-    tokens: set = field(default_factory=set)
-    creates: int = 0
-    last_look: tuple = ()
-    remembered: bool = False
-    found: object = None
-    _steps: object = None
-    _command: object = None
-    _reply: tuple = ()
-
-    @property
-    def need(self):
-        return ReusePolicy(VALIDITY, validity=self.validity, min_remaining=MIN_REMAINING)
-
-    @property
-    def is_over(self):
-        return self.killed or self.outcome is not None
-
-    @property
-    def stream_id(self):
-        """The stream that this run has returned, if it has."""
-        return self.outcome.lease.stream_id if self.outcome and self.outcome.lease else None
-
-    def kill(self):
-        self.killed = True
-        self.world.note(self.name, "killed")
-
-    def step(self):
-        if self._steps is None:
-            self._begin()
-        elif isinstance(self._command, (Call, Poll)):
-            self._take_call()
-        else:
-            self._resume(self._write())
-
-    def _begin(self):
-        world = self.world
-        options = ("validity", "force", "wait", "check_mode")
-        self.began = world.note(self.name, "begins", {option: getattr(self, option) for option in options})
-        issuer = ResourceIssuer(
-            store=world.store,
-            service=self,
-            now=world.clock.now,
-            need=self.need,
-            concurrency=1,
-            wait=self.wait,
-            wait_timeout=WAIT_TIMEOUT,
-            force=self.force,
-        )
-        self._steps = intents._Seat(issuer, KEY, world.store.read([KEY], now=world.clock.now()).get(KEY)).steps(
-            self.check_mode
-        )
-        self._resume(None)
-
-    def _resume(self, reply, error=None):
-        try:
-            self._command = self._steps.send(reply) if error is None else self._steps.throw(error)
-        except StopIteration as e:
-            self.outcome = e.value
-            self.ended = self.world.note(self.name, "ends", self.stream_id, self.outcome.issued, self.outcome.failure)
-        else:
-            if isinstance(self._command, Call) and self._command.function.func.__name__ == "create":
-                self.creates += 1
-
-    def _write(self):
-        command, world = self._command, self.world
-        [existing] = world.store.write([command], now=world.clock.now())
-        won = existing is not None and existing.lease_id == command.lease.lease_id
-        when = world.note(self.name, type(command).__name__, won, command.lease.client_token, command.lease.stream_id)
-        if not command.lease.is_intent:
-            self.remembered, self.found = won, existing
-        elif won:
-            self.tokens.add(command.lease.client_token)
-            world.stored.setdefault(command.lease.client_token, when)
-        world.check_store()
-        return existing
-
-    def _take_call(self):
-        """The service works; its reply arrives at a later step, or is lost, and then the call is made again."""
-        if self._reply:
-            (reply, error), self._reply = self._reply, ()
-            self._resume(reply, error)
-            return
-        if isinstance(self._command, Poll):
-            self.world.clock.sleep(PAUSE)
-        try:
-            self._reply = (self._command.function(), None)
-        except LabstreamError as e:
-            self._reply = (None, e)
-        if self.world.rules.lost_replies and self.world.chance.random() < 0.1:
-            self._reply = ()
-
-    # As the service of this run:
-
-    def create(self, key, client_token):
-        return self._looked("create", self.world.studio.create(key.seat, client_token, self.validity))
-
-    def look_up(self, key, stream_id):
-        return self._looked("look_up", self.world.studio.look_up(key.seat, stream_id))
-
-    def check(self, key):
-        pass
-
-    def _looked(self, call, stream):
-        now = self.world.clock.now()
-        self.world.note(self.name, call, stream and (stream.stream_id, stream.state), f"at {now:%H:%M:%S}")
-        self.last_look = (stream, now)
-        return stream
-
-
-@dataclass(eq=False)
-class Forgetting:
-    """A run with state=absent."""
-
-    world: World
-    name: str
-    purge: bool
-    killed: bool = False
-    is_over: bool = False
-    _read: bool = False
-    _touched: bool = False
-
-    def kill(self):
-        self.killed = self.is_over = True
-
-    def step(self):
-        world = self.world
-        if not self._read:
-            existing = world.store.read([KEY], now=world.clock.now()).get(KEY)
-            self._read, self._touched = True, bool(existing and (self.purge or not existing.forgotten))
-            return
-        self.is_over = True
-        if self._touched:
-            world.store.forget([KEY], now=world.clock.now(), purge=self.purge)
-            world.forgettings.append(world.note(self.name, "forgets", f"{self.purge=}"))
-            world.check_store()
-
-
-def check_run(world, run):
-    """The rules that hold for what every run does, whatever happens around it."""
-    must, outcome = world.must, run.outcome
-    must(len(run.tokens) <= 1, "A run stores one intent at most.")
-    # Since it tries so often, and a try has one call to create at most.
-    must(run.creates <= MAX_ATTEMPTS, "A run creates as often as it tries, at most.")
-    must(run.creates <= 2 or not run.is_alone, "A run that is alone creates twice at most.")
-    must(not run.check_mode or not (run.tokens or run.creates or run.found), "Check mode creates and writes nothing.")
-    if run.stream_id is None:
-        told = outcome and outcome.failure and outcome.failure.code
-        must(not told or told in ("NotReady", "LeaseConflict"), "A run fails for want of a good stream, or of peace.")
-        return
-    stream, looked = run.last_look
-    must(stream is not None and stream.stream_id == run.stream_id, "What is returned was looked at last.")
-    must(outcome.stream == stream, "The outcome has the service's last word.")
-    must(stream.state == READY or (not run.wait and stream.is_in_progress), "What is returned is not dead.")
-    must(outcome.lease.validity == run.validity, "What is returned was created for the time that was asked for.")
-    remaining = ((stream.expires_at or outcome.lease.expires) - looked).total_seconds()
-    is_fresh = outcome.lease.client_token in run.tokens
-    must(is_fresh or remaining >= MIN_REMAINING, "What is returned is good for what was asked, or as new as can be.")
-    for when in world.forgettings:
-        if when < run.began:
-            must(run.stream_id not in world.returned_before(when), "Nothing that was forgotten is returned.")
-            must(world.stored[world.token_of(run.stream_id)] > when, "Nor what comes of an intent from before.")
-    if run.force:
-        must(outcome.issued, "What a forced run returns is issued.")
-        must(run.stream_id not in world.returned_before(run.began), "What a forced run returns is new.")
-    if outcome.issued and not run.remembered:
-        found, now = run.found, world.clock.now()
-        is_promising = found and not found.forgotten and found.expires > now and found.validity == run.validity
-        if is_promising and not found.is_intent:
-            is_promising = run.need.accepts(found, now)
-        must(is_fresh or not run.is_alone, "A run issues what it began.")
-        must(run.force or not is_promising, "A run issues what is not remembered only if nothing better is.")
-    elif outcome.issued:
-        others = [other for other in world.runs if other.stream_id == run.stream_id and other.outcome.issued]
-        must([other for other in others if other.remembered] == [run], "One run remembers a stream and issues it.")
-
-
-def check_all(world):
-    """The rules that hold for all runs together that ask alike, while their streams live and nobody forgets."""
-    must, rules, good = world.must, world.rules, [run for run in world.runs if run.stream_id]
-    if not rules.all_alike or not rules.streams_live:
-        return
-    existing = world.store.leases.get(KEY)
-    must(
-        {run.stream_id for run in good} <= {existing and existing.stream_id},
-        "All return the same stream, which is stored.",
-    )
-    must(all(run.creates <= 1 for run in world.runs), "Each creates once at most.")
-    must(sum(run.outcome.issued for run in good) <= 1, "One of them issues it, at most.")
-    if not rules.hangs:
-        must(not any(run.outcome and run.outcome.failure for run in world.runs), "None of them fails.")
-    if rules.window == UNLIMITED:
-        must(len(world.studio.streams) <= 1, "However often runs are killed, there is one stream.")
-        must(len(world.studio.streams) == 1 or not good, "And it is there when a run ends well.")
-
-
-def let_something_happen(world):
-    """Time passes, a little or, if it may, much; or a stream ends."""
-    chance, rules, streams = world.chance, world.rules, world.studio.streams
-    if rules.jumps and chance.random() < 0.3:
-        seconds = chance.choice([60, 1500, 3200, 3600, 7200])
-    else:
-        seconds = chance.choice([1, 2, 8])
-    world.clock.sleep(seconds)
-    world.note("clock", seconds)
-    if rules.deaths and streams and chance.random() < 0.5:
-        stream_id, end = chance.choice(streams), chance.choice(ENDS)
-        world.studio.end(stream_id, *end)
-        world.note(stream_id, "ends as", end)
-
-
-def new_run(world, name):
-    chance, rules = world.chance, world.rules
-    if rules.forgets and chance.random() < 0.3:
-        return Forgetting(world, name, purge=chance.random() < 0.5)
-    return Run(
-        world,
-        name,
-        validity=OTHER_VALIDITY if rules.other_options and chance.random() < 0.4 else VALIDITY,
-        force=rules.forces and chance.random() < 0.4,
-        wait=chance.random() < 0.7,
-        check_mode=chance.random() < 0.1,
-    )
-
-
-def take_steps(world, *runs):
-    """Take the steps of these runs in any order, until all are over."""
-    chance, rules, going = world.chance, world.rules, list(runs)
-    world.runs.extend(run for run in runs if isinstance(run, Run))
-    while going:
-        run = chance.choice(going)
-        if rules.kills and chance.random() < 0.05:
-            run.kill()
-        elif rules.time_passes and chance.random() < 0.05:
-            let_something_happen(world)
-        else:
-            run.step()
+    def take_step(self, run, **options):
+        run.go_on(**options)
         if run.is_over:
-            going.remove(run)
-            if isinstance(run, Run):
-                run.is_alone = len(runs) == 1
-                check_run(world, run)
+            self.active.remove(run)
+            self.check_run(run)
 
+    def finish(self, run):
+        while not run.is_over:
+            self.take_step(run)
+        return run
 
-def play(number, clock, store):
-    """Play the schedule of that number.
+    # What can happen
 
-    Raises:
-        Violation: A rule was broken.
-    """
-    chance = random.Random(number)
-    world = World(chance, clock, Rules.by(chance), store)
-    # Two to four runs side by side, then some one after the other.
-    take_steps(world, *(new_run(world, name) for name in "abcd"[: chance.randint(2, 4)]))
-    for name in "efgh"[: chance.randint(0, 4)]:
-        take_steps(world, new_run(world, name))
-    check_all(world)
-    check_end(world)
-    return world
+    @precondition(lambda self: len(self.active) < MAX_ACTIVE)
+    @rule(options=st.sampled_from(OPTIONS))
+    def run_begins(self, options):
+        needs = {"force": "forces", "validity": "other options"}
+        self.start(**{name: value for name, value in options.items() if needs.get(name, "") in {"", *self.features}})
 
+    @precondition(lambda self: self.active)
+    @rule(number=st.integers(0, MAX_ACTIVE - 1), steps=st.integers(1, 4))
+    def run_goes_on(self, number, steps):
+        run = self.active[number % len(self.active)]
+        for _step in range(steps):
+            if not run.is_over:
+                self.take_step(run)
 
-def check_end(world):
-    """The rules that hold whatever has happened, once nothing goes wrong any more."""
-    world.studio.ready_after = 0
-    world.rules = dataclasses.replace(world.rules, kills=False, time_passes=False)
-    predicted, run, again = Run(world, "predicted", check_mode=True), Run(world, "last"), Run(world, "again")
-    for each in (predicted, run, again):
-        take_steps(world, each)
-    world.must(run.stream_id, "A run ends well.")
-    world.must(predicted.outcome.issued == run.outcome.issued, "It ends as predicted.")
-    world.must(again.stream_id == run.stream_id and not again.outcome.issued, "The next run returns the same.")
-    world.must(not again.tokens and not again.creates, "And changes nothing.")
+    @precondition(lambda self: self.active and "lost replies" in self.features)
+    @rule(number=st.integers(0, MAX_ACTIVE - 1))
+    def reply_is_lost(self, number):
+        self.take_step(self.active[number % len(self.active)], loses_reply=True)
 
+    @precondition(lambda self: self.active and "kills" in self.features)
+    @rule(number=st.integers(0, MAX_ACTIVE - 1))
+    def run_is_killed(self, number):
+        run = self.active.pop(number % len(self.active))
+        run.kill()
+        self.check_run(run)
 
-SCHEDULES = 2000
-PARTS = 6
+    @precondition(lambda self: "releases" in self.features)
+    @rule(purge=st.booleans())
+    def release_begins(self, purge):
+        existing = self.store.read([KEY]).get(KEY)
+        if existing and (purge or not existing.released_at):
+            self.reading.append(purge)
 
+    @precondition(lambda self: self.reading)
+    @rule()
+    def release_ends(self):
+        purge = self.reading.pop()
+        (self.store.purge if purge else self.store.release)([KEY])
+        self.releases.append(self.note("somebody", "purges" if purge else "releases"))
 
-@pytest.fixture
-def clock(monkeypatch):
-    """The clock of all schedules, which is the one that waiting goes by too."""
-    clock = Clock()
-    monkeypatch.setattr(intents, "time", clock)
-    return clock
+    @rule(seconds=st.sampled_from([1, 2, 8, 60, 1500, 3200, 3600, 7200]))
+    def time_passes(self, seconds):
+        self.clock.sleep(seconds if "jumps" in self.features else min(seconds, 8))
 
+    @precondition(lambda self: "deaths" in self.features and self.studio.streams)
+    @rule(number=st.integers(0, 9), end=st.sampled_from(ENDS))
+    def stream_ends(self, number, end):
+        self.studio.end(self.studio.streams[number % len(self.studio.streams)], *end)
 
-@pytest.mark.parametrize("part", range(PARTS))
-def test_in_all_schedules_all_rules_hold(clock, part):
-    for number in range(part, SCHEDULES, PARTS):
+    # What must be true
+
+    def returned_before(self, index):
+        return {run.stream_id for run in self.runs if run.stream_id and run.ended <= index}
+
+    @invariant()
+    def nothing_released_is_stored_again(self):
+        lease = self.store.leases.get(KEY)
+        if not lease or lease.released_at:
+            return
+        for index in self.releases:
+            assert lease.resource_id not in self.returned_before(index), "A stream returned before a release is stored."
+            assert self.stored_at[lease.client_token] > index, "A token stored before a release is stored again."
+
+    def check_run(self, run):
+        """What holds for every run, whatever happens around it."""
+        outcome, policy = run.outcome, run.policy
+        assert len(run.tokens) <= 1, "A run stores one pending lease at most."
+        assert run.creates <= MAX_ATTEMPTS, "A run creates once in each attempt, at most."
+        assert run.creates <= 2 or not run.is_alone, "A run that is alone creates twice at most."
+        assert not run.check_mode or not (run.tokens or run.creates or run.found), "Check mode only reads."
+        if run.stream_id is None:
+            code = outcome and outcome.failure and outcome.failure.code
+            assert code in (None, "NotReady", "LeaseConflict"), "A run fails only for these reasons."
+            return
+        stream, seen = run.last_reply
+        assert stream is not None, "What is returned exists."
+        assert stream.stream_id == run.stream_id, "What is returned was looked up last."
+        assert outcome.resource == stream, "The outcome has the latest description."
+        assert stream.state == READY or (not run.wait and stream.is_in_progress), "What is returned is not dead."
+        assert outcome.lease.validity == run.validity, "What is returned was created for the requested time."
+        remaining = ((stream.expires_at or outcome.lease.expires) - seen).total_seconds()
+        is_fresh = outcome.lease.client_token in run.tokens
+        assert is_fresh or remaining >= MIN_REMAINING, "What is returned is valid as long as requested, or new."
+        for index in self.releases:
+            if index < run.began:
+                token = self.studio.created[run.stream_id][1].client_token
+                assert run.stream_id not in self.returned_before(index), "Nothing released is returned."
+                assert self.stored_at[token] > index, "Nothing of a token from before a release is returned."
+        if run.force:
+            assert outcome.issued, "What a forced run returns is issued."
+            assert run.stream_id not in self.returned_before(run.began), "What a forced run returns is new."
+        if outcome.issued and not run.stored:
+            found, now = run.found, self.clock.now()
+            is_better = found and not found.released_at and found.expires > now and found.validity == run.validity
+            if is_better and not found.is_pending:
+                is_better = policy.accepts(found, now)
+            assert is_fresh or not run.is_alone, "A run issues what it began."
+            assert run.force or not is_better, "A run issues what is not stored only if nothing better is."
+        elif outcome.issued:
+            same = [other for other in self.runs if other.stream_id == run.stream_id and other.outcome.issued]
+            assert [other for other in same if other.stored] == [run], "One run stores a stream and issues it."
+
+    def check_all(self):
+        """What holds for all runs that ask for the same, while streams live and nobody releases."""
+        if self.features & {"forces", "other options", "releases", "deaths", "jumps"}:
+            return
+        good, lease = [run for run in self.runs if run.stream_id], self.store.leases.get(KEY)
+        assert {run.stream_id for run in good} <= {lease and lease.resource_id}, "All return the stream that is stored."
+        assert all(run.creates <= 1 for run in self.runs), "Each creates once at most."
+        assert sum(run.outcome.issued for run in good) <= 1, "One of them issues it, at most."
+        if "hangs" not in self.features:
+            assert not any(run.outcome and run.outcome.failure for run in self.runs), "None of them fails."
+        if self.window == UNLIMITED:
+            assert len(self.studio.streams) <= 1, "However often runs are killed, there is one stream."
+
+    def check_end(self):
+        """What holds whatever has happened, once nothing goes wrong any more."""
+        self.studio.ready_after = 0
+        predicted = self.finish(self.start(check_mode=True))
+        run, again = self.finish(self.start()), self.finish(self.start())
+        assert run.stream_id, "A run succeeds."
+        assert predicted.outcome.issued == run.outcome.issued, "Check mode predicts it."
+        assert again.stream_id == run.stream_id, "The next run returns the same."
+        assert (again.outcome.issued, again.tokens, again.creates) == (False, set(), 0), "And changes nothing."
+
+    def teardown(self):
+        if not hasattr(self, "runs"):
+            return
         try:
-            play(number, clock, MemoryStore())
-        except Exception as e:
-            pytest.fail(f"Schedule {number}: {type(e).__name__}: {e}")
+            while self.active:
+                self.finish(self.active[0])
+            self.check_all()
+            self.check_end()
+        finally:
+            for run in self.active:
+                run.kill()
+            for patch in self._patches:
+                patch.stop()
 
 
-# What is a little simpler breaks a rule, and the model finds out.
+SETTINGS = settings(
+    max_examples=5000 if MANY else 200,
+    stateful_step_count=40,
+    derandomize=not MANY,
+    phases=[Phase.generate, Phase.shrink] if MANY else [Phase.generate],
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+
+
+def test_in_all_schedules_all_rules_hold():
+    run_state_machine_as_test(Schedules, settings=SETTINGS)
 
 
 class RevivingStore(MemoryStore):
-    """Remembers a stream also when its intent was forgotten meanwhile."""
+    """Stores a stream also if its pending lease was released meanwhile."""
 
-    def replace(self, lease, *, expected, now):
-        return self.compare_and_set(lease, expected=expected, now=now)
+    def replace(self, record, *, expected):
+        return self.compare_and_set(record, expected=expected)
 
 
 class LateStore(MemoryStore):
-    """Remembers whichever stream comes last."""
+    """Stores whichever stream comes last."""
 
-    def replace(self, lease, *, expected, now):
-        self.leases[lease.key] = lease
-        return lease
-
-
-class DerivedToken(intents._Seat):
-    """Uses a token that follows from what is stored, instead of a random one."""
-
-    def _begin(self):
-        begin = super()._begin()
-        write = begin.send(None)
-        token = f"after {self._record.stream_id if self._record else None}"
-        existing = yield write._replace(lease=dataclasses.replace(write.lease, client_token=token))
-        with suppress(StopIteration):
-            begin.send(existing)
+    def replace(self, record, *, expected):
+        self.leases[record.key] = record
+        return record
 
 
-class NoAdoption(intents._Seat):
-    """Uses an intent only if it has stored it itself."""
+@pytest.mark.parametrize("store", [RevivingStore, LateStore])
+def test_a_store_that_does_not_compare_breaks_a_rule(store):
+    """Otherwise these tests could not fail."""
+    broken = type("Broken", (Schedules,), {"new_store": store})
 
-    def _promising_record(self):
-        record = super()._promising_record()
-        return record if record and (self._is_own or not record.is_intent) else None
-
-
-class BlindTrust(intents._Seat):
-    """Returns what is stored, whatever the service says of it."""
-
-    def _problem(self, lease):
-        return None
-
-
-class LateForce(intents._Seat):
-    """Takes up what another run has just begun, though it is forced."""
-
-    def _begin(self):
-        yield from super()._begin()
-        self._is_own = True
-
-
-class NoWinner(intents._Seat):
-    """Returns the stream that it has created, though another is stored."""
-
-    def _create(self, intent):
-        lease, issued = yield from super()._create(intent)
-        return lease or intent.of_stream(self._stream.stream_id, self._stream.expires_at), issued or not lease
-
-
-class ManyIntents(intents._Seat):
-    """Begins anew as often as its own streams are dead."""
-
-    _has_begun = property(lambda self: False, lambda self, value: None)
-
-
-@pytest.mark.parametrize(
-    ("wrong", "rule"),
-    [
-        (RevivingStore, "A stream that was returned before a forgetting is stored again."),
-        (LateStore, "One run remembers a stream and issues it."),
-        (DerivedToken, "What was stored before a forgetting is stored again."),
-        (NoAdoption, "However often runs are killed, there is one stream."),
-        (BlindTrust, "What is returned is not dead."),
-        (LateForce, "What a forced run returns is issued."),
-        (NoWinner, "A run issues what is not remembered only if nothing better is."),
-        (ManyIntents, "A run stores one intent at most."),
-    ],
-)
-def test_what_is_simpler_breaks_a_rule(clock, monkeypatch, wrong, rule):
-    store = wrong if issubclass(wrong, MemoryStore) else MemoryStore
-    if issubclass(wrong, intents._Seat):
-        monkeypatch.setattr(intents, "_Seat", wrong)
-    broken = set()
-    for number in range(SCHEDULES):
-        try:
-            play(number, clock, store())
-        except Violation as e:
-            broken.add(str(e).partition("\n")[0])
-        if rule in broken:
-            return
-    pytest.fail(f"In {SCHEDULES} schedules, only these were broken: {broken}")
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(broken, settings=SETTINGS)

@@ -12,12 +12,12 @@ from functools import partial
 
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._errors import LeaseStoreError, NotReady
+from ansible_collections.labstream.aws.plugins.module_utils._failures import Failure
 from ansible_collections.labstream.aws.plugins.module_utils._leases import scheduler as steps
 from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import (
     MAX_DELAY,
     MIN_DELAY,
     Call,
-    Failure,
     Outcome,
     Poll,
     Replace,
@@ -26,7 +26,13 @@ from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler im
 )
 
 from tests.unit.plugins.module_utils._leases.fake_studio import Clock
-from tests.unit.plugins.module_utils.support import NOW, MemoryStore, build_key, intent_of, lease_of, stream_lease_of
+from tests.unit.plugins.module_utils.support import (
+    MemoryStore,
+    build_key,
+    lease_of,
+    pending_lease_of,
+    resource_lease_of,
+)
 
 ANNA, BEN, CLEO = build_key("anna"), build_key("ben"), build_key("cleo")
 
@@ -40,9 +46,7 @@ def clock(monkeypatch):
 
 def take(all_steps, *, existing=None, store=None, concurrency=2):
     """The outcomes when these steps are taken, which are given by key."""
-    return run_concurrently(
-        all_steps, existing or {}, store=store or MemoryStore(), now=lambda: NOW, concurrency=concurrency
-    )
+    return run_concurrently(all_steps, existing or {}, store=store or MemoryStore(), concurrency=concurrency)
 
 
 class Looks:
@@ -87,8 +91,8 @@ def test_after_a_write_what_is_stored_is_sent():
     mine, theirs, other = lease_of(ANNA), lease_of(BEN), lease_of(BEN)
     store = MemoryStore()
     store.leases[BEN] = theirs
-    intent = intent_of(CLEO)
-    stream = stream_lease_of(CLEO)
+    intent = pending_lease_of(CLEO)
+    stream = resource_lease_of(CLEO)
     told = []
 
     def seat():
@@ -131,9 +135,9 @@ def test_what_comes_back_together_is_written_together():
     batches = []
 
     class Batching(MemoryStore):
-        def write(self, changes, *, now):
-            batches.append([change.lease.key for change in changes])
-            return super().write(changes, now=now)
+        def write(self, changes):
+            batches.append([change.record.key for change in changes])
+            return super().write(changes)
 
     def seat(key):
         yield Write(lease_of(key), None)
@@ -145,7 +149,7 @@ def test_what_comes_back_together_is_written_together():
 
 # A store that fails.
 
-GIVEN_UP = ("LeaseStoreError", "Given up, since the lease store failed: The disk is full.")
+CANCELED = ("LeaseStoreError", "Canceled because the lease store failed: The disk is full.")
 FULL = ("LeaseStoreError", "The disk is full.")
 
 
@@ -156,14 +160,14 @@ class FailingStore(MemoryStore):
         super().__init__()
         self.times, self.keys = times, keys
 
-    def write(self, changes, *, now):
+    def write(self, changes):
         existing = []
         self.times -= 1
         for change in changes:
-            if self.times >= 0 and (self.keys is None or change.lease.key in self.keys):
+            if self.times >= 0 and (self.keys is None or change.record.key in self.keys):
                 existing.append(LeaseStoreError("The disk is full."))
             else:
-                existing += super().write([change], now=now)
+                existing += super().write([change])
         return existing
 
 
@@ -174,7 +178,7 @@ class Class:
     """
 
     def __init__(self):
-        self.calls, self.begun, self.given_up = [], threading.Semaphore(0), threading.Event()
+        self.calls, self.begun, self.canceled = [], threading.Semaphore(0), threading.Event()
 
     def of(self, key, step=None, *, remember=True):
         try:
@@ -186,8 +190,8 @@ class Class:
             if step:
                 yield step
         except LeaseStoreError as e:
-            if (e.code, str(e)) == GIVEN_UP:
-                self.given_up.set()
+            if (e.code, str(e)) == CANCELED:
+                self.canceled.set()
             raise
         return Outcome(key, None, lease, issued=True)
 
@@ -195,7 +199,7 @@ class Class:
         self.calls.append(key)
         if key != ANNA:
             self.begun.release()
-            assert self.given_up.wait(10)
+            assert self.canceled.wait(10)
         return lease_of(key)
 
 
@@ -214,7 +218,7 @@ def test_once_the_store_has_failed_no_call_is_begun_but_what_was_under_way_is_st
 
     # Then nobody else is called for, whether a worker was to come to it or not.
     assert sorted(seats.calls) == [ANNA, BEN, CLEO]
-    assert [outcomes[key].failure for key in keys] == [FULL, *[of_what_was_under_way] * 2, *[GIVEN_UP] * 3]
+    assert [outcomes[key].failure for key in keys] == [FULL, *[of_what_was_under_way] * 2, *[CANCELED] * 3]
     # And what the two calls have brought is remembered, if it can be.
     assert store.leases == {key: outcome.lease for key, outcome in outcomes.items() if outcome.lease}
     assert len(store.leases) == (2 if of_what_was_under_way is None else 0)
@@ -242,7 +246,7 @@ def test_what_comes_back_after_the_store_failed_leads_to_no_further_call(clock, 
 
     # Then the two fail, without a pause; what was to be remembered is.
     assert set(store.leases) == ({BEN, CLEO} if remember else set())
-    assert [outcomes[key].failure for key in (ANNA, BEN, CLEO, dan)] == [FULL, GIVEN_UP, GIVEN_UP, GIVEN_UP]
+    assert [outcomes[key].failure for key in (ANNA, BEN, CLEO, dan)] == [FULL, CANCELED, CANCELED, CANCELED]
     assert clock.slept == []
 
 
@@ -274,7 +278,7 @@ def test_a_write_that_fails_for_one_seat_fails_that_seat_and_who_still_needs_the
         ANNA: Outcome(ANNA, None, leases[ANNA], issued=True),
         BEN: Outcome(BEN, None, failure=Failure(*FULL)),
         CLEO: Outcome(CLEO, None, better, issued=True),
-        dan: Outcome(dan, None, failure=Failure(*GIVEN_UP)),
+        dan: Outcome(dan, None, failure=Failure(*CANCELED)),
     }
     assert store.leases == {ANNA: leases[ANNA], CLEO: better, dan: leases[dan]}
 
@@ -299,8 +303,8 @@ def test_when_the_store_fails_all_steps_are_told_and_may_say_what_they_know():
     )
     assert {key: outcome.failure for key, outcome in outcomes.items()} == {
         ANNA: FULL,
-        BEN: GIVEN_UP,
-        CLEO: GIVEN_UP,
+        BEN: CANCELED,
+        CLEO: CANCELED,
     }
     assert outcomes[CLEO].existing == existing
 

@@ -14,14 +14,10 @@ from datetime import timedelta
 
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._errors import LeaseStoreError, NotReady
-from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import Lease
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import Lease, UrlGrant
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import NoLeaseStore
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.sqlite import SQLiteLeaseStore
-from ansible_collections.labstream.aws.plugins.module_utils._leases.url_issuer import (
-    OVERWRITES,
-    UrlIssuer,
-    leases_to_release,
-)
+from ansible_collections.labstream.aws.plugins.module_utils._leases.url_issuer import MAX_OVERWRITES, UrlIssuer
 
 from tests.unit.plugins.module_utils.support import (
     LONG_AGO,
@@ -44,8 +40,8 @@ MINUTE = build_policy(validity=60)
 class Service:
     """Issues URLs, and notes for whom and how many calls were under way at once."""
 
-    def __init__(self, need=HOUR, *, clock=lambda: NOW, takes=0.0, refuses=()):
-        self.need, self.clock, self.takes, self.refuses = need, clock, takes, refuses
+    def __init__(self, policy=HOUR, *, clock=lambda: NOW, takes=0.0, refuses=()):
+        self.policy, self.clock, self.takes, self.refuses = policy, clock, takes, refuses
         self.asked, self.at_once, self.most_at_once = [], 0, 0
         self.lock = threading.Lock()
 
@@ -58,23 +54,23 @@ class Service:
         with self.lock:
             self.at_once -= 1
         if key in self.refuses:
-            raise NotReady(f"No URL for {key.seat}.")
+            raise NotReady(f"No URL for {key.holder}.")
         now = self.clock()
-        validity = self.need.validity_at(now)
+        validity = self.policy.validity_at(now)
         expires = now + timedelta(seconds=validity)
         url = f"https://streaming.example.org/?secret={os.urandom(16).hex()}"
-        return Lease.of_url(key, url, issued=now, expires=expires, validity=self.need.validity, lab=None)
+        return Lease(key, UrlGrant.build(url), issued=now, expires=expires, validity=self.policy.validity)
 
 
 def issuer_of(store, service, **fields):
-    known = dict(issue=service.issue, now=service.clock, need=service.need, not_before=LONG_AGO, concurrency=4)
+    known = dict(issue=service.issue, now=service.clock, policy=service.policy, not_before=LONG_AGO, concurrency=4)
     return UrlIssuer(store=store, **{**known, **fields})
 
 
 def run(store, service, keys=CLASS, *, check_mode=False, **fields):
-    """What one run of a module does: read, then hand out."""
-    existing = store.read(keys, now=service.clock())
-    return issuer_of(store, service, **fields).hand_out(keys, existing, check_mode)
+    """What one run of a module does: read, then issue."""
+    existing = store.read(keys)
+    return issuer_of(store, service, **fields).run(keys, existing, check_mode)
 
 
 def urls_of(outcomes):
@@ -85,7 +81,7 @@ def test_a_new_class_gets_a_url_each_in_the_order_asked():
     # Given an empty store and a service that answers in any order.
     store, service = MemoryStore(), Service(takes=0.001)
 
-    # When URLs are handed out to learners in an order of their own.
+    # When URLs are issued to learners in an order of their own.
     keys = random.Random(1).sample(CLASS, len(CLASS))
     outcomes = run(store, service, keys)
 
@@ -212,7 +208,7 @@ def test_one_refused_learner_of_thirty_costs_the_others_nothing():
     # Given a service that refuses one of the class.
     store, service = MemoryStore(), Service(refuses=[CLASS[11]])
 
-    # When URLs are handed out.
+    # When URLs are issued.
     outcomes = run(store, service)
 
     # Then that one's failure says why, and 29 have URLs, which are stored.
@@ -253,8 +249,8 @@ def test_each_lease_is_stored_as_soon_as_it_is_issued():
             stored.append(len(store.leases))
         return service.issue(key)
 
-    # When URLs are handed out, then all others were stored by then.
-    outcomes = issuer_of(store, service, issue=issue).hand_out(CLASS, {}, False)
+    # When URLs are issued, then all others were stored by then.
+    outcomes = issuer_of(store, service, issue=issue).run(CLASS, {}, False)
     assert stored == [29]
     assert all(outcome.issued for outcome in outcomes)
 
@@ -271,15 +267,15 @@ def test_a_run_that_is_killed_loses_only_what_was_under_way(tmp_path):
                 os.kill(os.getpid(), signal.SIGKILL)
             return service.issue(key)
 
-        store = SQLiteLeaseStore(path, create=True)
-        issuer_of(store, service, issue=issue, concurrency=1).hand_out(CLASS, {}, False)
+        store = SQLiteLeaseStore(path, now=lambda: NOW, create=True)
+        issuer_of(store, service, issue=issue, concurrency=1).run(CLASS, {}, False)
 
     with pytest.raises(EOFError):
         start_child(killed)()
 
     # When the next run serves the class.
-    store, service = SQLiteLeaseStore(path, create=True), Service()
-    existing = store.read(CLASS, now=NOW)
+    store, service = SQLiteLeaseStore(path, now=lambda: NOW, create=True), Service()
+    existing = store.read(CLASS)
     outcomes = run(store, service)
 
     # Then it issues only what the killed one had not stored: two calls at most are waiting at concurrency 1.
@@ -295,12 +291,12 @@ class FailingStore(MemoryStore):
         super().__init__()
         self.fails_at, self.slow = fails_at, slow
 
-    def compare_and_set(self, lease, *, expected, now):
+    def compare_and_set(self, lease, *, expected):
         if self.writes + 1 == self.fails_at:
             self.writes += 1
             time.sleep(self.slow)
             raise LeaseStoreError("The lease store x is full.")
-        return super().compare_and_set(lease, expected=expected, now=now)
+        return super().compare_and_set(lease, expected=expected)
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
@@ -310,10 +306,10 @@ def test_a_store_that_fails_in_mid_run_ends_the_issuing(concurrency, slow):
     # Given a store that fails at its ninth write.
     store, service = FailingStore(9, slow), Service(takes=0.001)
 
-    # When URLs are handed out.
+    # When URLs are issued.
     outcomes = run(store, service, concurrency=concurrency)
 
-    # Then what was stored is handed out, and all others are named as failed, in the order asked.
+    # Then what was stored is issued, and all others are named as failed, in the order asked.
     stored = [outcome for outcome in outcomes if outcome.lease]
     failed = [outcome for outcome in outcomes if outcome.failure]
     assert [outcome.key for outcome in outcomes] == CLASS
@@ -326,9 +322,9 @@ def test_a_store_that_fails_in_mid_run_ends_the_issuing(concurrency, slow):
     lost = failures[("LeaseStoreError", "The lease store x is full.")]
     # What is lost was issued all the same.
     assert sum(outcome.issued for outcome in failed) == lost
-    given_up = failures[("LeaseStoreError", "Given up, since the lease store failed: The lease store x is full.")]
+    canceled = failures[("LeaseStoreError", "Canceled because the lease store failed: The lease store x is full.")]
     assert 1 <= lost <= 2 * concurrency
-    assert len(stored) + lost + given_up == 30
+    assert len(stored) + lost + canceled == 30
     assert len(service.asked) == len(stored) + lost
 
     # And no more URLs were issued than what was stored, under way or about to be stored.
@@ -352,8 +348,8 @@ def test_what_comes_after_the_store_failed_is_a_refusal_with_its_reason_or_a_url
             begun.wait(10)
         return service.issue(key)
 
-    # When both get their URLs; then what comes for the second is told, or handed out.
-    first, second = issuer_of(store, service, issue=issue, concurrency=2).hand_out(CLASS[:2], {}, False)
+    # When both get their URLs; then what comes for the second is told, or issued.
+    first, second = issuer_of(store, service, issue=issue, concurrency=2).run(CLASS[:2], {}, False)
     assert first.failure == ("LeaseStoreError", "The lease store x is full.")
     if refused:
         assert second.failure == ("NotReady", "No URL for learner-01.")
@@ -372,7 +368,7 @@ def test_an_unforeseen_error_ends_the_run_at_once_and_keeps_what_is_stored():
         return service.issue(key)
 
     with pytest.raises(ZeroDivisionError):
-        issuer_of(store, service, issue=issue, concurrency=1).hand_out(CLASS, {}, False)
+        issuer_of(store, service, issue=issue, concurrency=1).run(CLASS, {}, False)
     # At most what came back together with the error is lost.
     assert 9 <= len(store.leases) <= 10
     assert len(service.asked) <= 12
@@ -389,17 +385,17 @@ def test_without_a_store_every_run_issues():
 
 
 @pytest.mark.parametrize("existing", [None, lease_of(validity=3600, expires=-1), lease_of(validity=3600, expires=300)])
-def test_two_runs_with_equal_needs_return_the_same_url(existing):
+def test_two_runs_with_equal_policies_return_the_same_url(existing):
     # Given two runs that read the same state.
     store, service = MemoryStore(), Service()
     if existing:
         store.leases[existing.key] = existing
-    seen = store.read([build_key()], now=NOW)
+    seen = store.read([build_key()])
     issuer = issuer_of(store, service)
 
     # When both issue.
-    winner = issuer.hand_out([build_key()], seen, False)[0]
-    loser = issuer.hand_out([build_key()], seen, False)[0]
+    winner = issuer.run([build_key()], seen, False)[0]
+    loser = issuer.run([build_key()], seen, False)[0]
 
     # Then the second drops its own URL, which nobody has seen, and returns the first's; it says that it issued none.
     assert len(service.asked) == 2
@@ -425,11 +421,11 @@ def test_two_runs_with_equal_needs_return_the_same_url(existing):
         pytest.param(HOUR, build_policy(validity=3600, min_remaining=3599), True, id="less must remain"),
     ],
 )
-def test_two_runs_with_different_needs_each_return_a_url_good_enough_for_them(first, second, shared):
+def test_two_runs_with_different_policies_each_return_a_url_good_enough_for_them(first, second, shared):
     store = MemoryStore()
     services = [Service(first), Service(second)]
 
-    one, other = (issuer_of(store, service).hand_out([build_key()], {}, False)[0] for service in services)
+    one, other = (issuer_of(store, service).run([build_key()], {}, False)[0] for service in services)
 
     assert first.accepts(one.lease, NOW)
     assert second.accepts(other.lease, NOW)
@@ -440,17 +436,17 @@ def test_two_runs_with_different_needs_each_return_a_url_good_enough_for_them(fi
 
 def test_a_forced_run_writes_over_the_winner():
     store, service = MemoryStore(), Service()
-    winner = issuer_of(store, service).hand_out([build_key()], {}, False)[0]
-    forced = issuer_of(store, service, force=True).hand_out([build_key()], {}, False)[0]
+    winner = issuer_of(store, service).run([build_key()], {}, False)[0]
+    forced = issuer_of(store, service, force=True).run([build_key()], {}, False)[0]
     assert forced.issued
     assert forced.lease != winner.lease
     assert store.leases[build_key()] == forced.lease
 
 
 def test_a_winner_that_belongs_to_a_deleted_stack_is_written_over():
-    store, service = MemoryStore(), Service(clock=lambda: after(10))
+    store, service = MemoryStore(lambda: after(10)), Service(clock=lambda: after(10))
     store.leases[build_key()] = lease_of(validity=3600)
-    outcome = issuer_of(store, service, not_before=after(5)).hand_out([build_key()], {}, False)[0]
+    outcome = issuer_of(store, service, not_before=after(5)).run([build_key()], {}, False)[0]
     assert outcome.issued
 
 
@@ -461,14 +457,14 @@ class ContestedStore(MemoryStore):
         super().__init__()
         self.rivals = rivals
 
-    def compare_and_set(self, lease, *, expected, now):
+    def compare_and_set(self, lease, *, expected):
         if self.rivals:
             self.rivals -= 1
             self.leases[lease.key] = lease_of(lease.key, validity=60, expires=60)
-        return super().compare_and_set(lease, expected=expected, now=now)
+        return super().compare_and_set(lease, expected=expected)
 
 
-@pytest.mark.parametrize("rivals", range(OVERWRITES + 1))
+@pytest.mark.parametrize("rivals", range(MAX_OVERWRITES + 1))
 def test_a_winner_not_good_enough_is_written_over_up_to_three_times(rivals):
     store, service = ContestedStore(rivals), Service()
     outcome = run(store, service, [build_key()])[0]
@@ -487,23 +483,23 @@ def test_a_winner_that_is_replaced_again_and_again_is_a_conflict():
     outcome = run(store, service, [build_key()])[0]
 
     # Then we try once, write over three times, and then say so; the rival's lease stands.
-    assert OVERWRITES == 3
+    assert MAX_OVERWRITES == 3
     assert store.writes == 4
     assert outcome.lease is None
     assert outcome.failure == (
         "LeaseConflict",
-        "Other runs kept replacing the lease of seat 'anna' while its new URL was to be remembered: let one run at a "
-        "time renew this lab with other options, and run again.",
+        "Other runs kept replacing the lease of 'anna' while this one tried to store its own: let one run at a time "
+        "renew this lab with other options, then run again.",
     )
     assert store.leases[build_key()].validity == 60
 
 
 def test_a_conflict_on_one_seat_costs_the_others_nothing():
     class ContestedSeat(MemoryStore):
-        def compare_and_set(self, lease, *, expected, now):
+        def compare_and_set(self, lease, *, expected):
             if lease.key == CLASS[3]:
                 self.leases[lease.key] = lease_of(lease.key, validity=60, expires=60)
-            return super().compare_and_set(lease, expected=expected, now=now)
+            return super().compare_and_set(lease, expected=expected)
 
     outcomes = run(ContestedSeat(), Service())
     assert [outcome.failure.code for outcome in outcomes if outcome.failure] == ["LeaseConflict"]
@@ -518,7 +514,7 @@ def test_eight_processes_hand_forty_learners_the_same_urls(tmp_path):
     def class_run():
         os.close(writing)
         os.read(reading, 1)
-        store = SQLiteLeaseStore(path, create=True)
+        store = SQLiteLeaseStore(path, now=lambda: NOW, create=True)
         outcomes = run(store, Service(takes=0.002), keys, concurrency=8)
         return [(outcome.lease.url, outcome.issued) for outcome in outcomes]
 
@@ -530,7 +526,7 @@ def test_eight_processes_hand_forty_learners_the_same_urls(tmp_path):
     results = [result() for result in runs]
 
     # Then all return the same URLs, those that the store holds; and each was issued by exactly one of them.
-    leases = SQLiteLeaseStore(path, create=False).find(SCOPE, now=NOW)
+    leases = SQLiteLeaseStore(path, now=lambda: NOW, create=False).find(SCOPE)
     stored = [leases[key].url for key in keys]
     assert len(leases) == len(set(stored)) == 40
     for result in results:
@@ -585,20 +581,20 @@ class SteppedStore:
     def __init__(self, store, turns):
         self.store, self.turns = store, turns
 
-    def read(self, keys, *, now):
+    def read(self, keys):
         self.turns.step()
-        return self.store.read(keys, now=now)
+        return self.store.read(keys)
 
-    def write(self, changes, *, now):
+    def write(self, changes):
         self.turns.step()
-        return self.store.write(changes, now=now)
+        return self.store.write(changes)
 
     def check(self):
         self.store.check()
 
 
-def play(chance, needs):
-    """Runs with these needs, side by side in a random order of steps, over a store in a random state.
+def play(chance, policies):
+    """Runs with these policies, side by side in a random order of steps, over a store in a random state.
 
     Returns the store, the outcomes and the number of URLs that were issued.
     """
@@ -606,12 +602,12 @@ def play(chance, needs):
     before = chance.choice([None, lease_of(validity=3600, expires=1), lease_of(validity=60), lease_of(url=None)])
     if before:
         store.leases[before.key] = before
-    outcomes, services = [None] * len(needs), [Service(need) for need in needs]
+    outcomes, services = [None] * len(policies), [Service(policy) for policy in policies]
 
     def one_run(number):
         outcomes[number] = run(SteppedStore(store, turns), services[number], [build_key()], concurrency=1)[0]
 
-    turns.start([lambda number=number: one_run(number) for number in range(len(needs))])
+    turns.start([lambda number=number: one_run(number) for number in range(len(policies))])
     return store, outcomes, sum(len(service.asked) for service in services)
 
 
@@ -625,7 +621,7 @@ NEEDS = [
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_in_any_order_runs_with_equal_needs_return_the_same_url(seed):
+def test_in_any_order_runs_with_equal_policies_return_the_same_url(seed):
     chance = random.Random(seed)
     for _number in range(250):
         store, outcomes, issued = play(chance, [chance.choice(NEEDS)] * chance.choice([2, 3]))
@@ -637,20 +633,13 @@ def test_in_any_order_runs_with_equal_needs_return_the_same_url(seed):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_in_any_order_runs_with_different_needs_return_urls_good_for_what_each_asked(seed):
+def test_in_any_order_runs_with_different_policies_return_urls_good_for_what_each_asked(seed):
     chance = random.Random(seed)
     for _number in range(250):
-        needs = [chance.choice(NEEDS) for _number in range(chance.choice([2, 3]))]
-        store, outcomes, issued = play(chance, needs)
+        policies = [chance.choice(NEEDS) for _number in range(chance.choice([2, 3]))]
+        store, outcomes, issued = play(chance, policies)
         # With three runs, nobody is written over more than twice, so there is no conflict.
-        for need, outcome in zip(needs, outcomes, strict=True):
-            assert need.accepts(outcome.lease, NOW)
+        for policy, outcome in zip(policies, outcomes, strict=True):
+            assert policy.accepts(outcome.lease, NOW)
         assert store.leases[build_key()] in [outcome.lease for outcome in outcomes]
         assert issued <= len(outcomes)
-
-
-def test_what_was_forgotten_counts_only_if_its_record_is_to_go():
-    working, dead = lease_of(CLASS[0]), lease_of(CLASS[1], expires=-1)
-    forgotten = lease_of(CLASS[2], url=None, forgotten=NOW)
-    assert leases_to_release([working, dead, forgotten], purge=False) == [working, dead]
-    assert leases_to_release([working, dead, forgotten], purge=True) == [working, dead, forgotten]

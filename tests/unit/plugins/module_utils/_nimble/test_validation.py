@@ -29,7 +29,7 @@ def test_an_expiration_from_a_minute_to_an_hour_is_taken(seconds):
 
 
 @pytest.mark.parametrize("seconds", [-3600, -1, 0, 1, 59, 3601, 7200, 604_800])
-def test_any_other_expiration_is_refused(seconds):
+def test_any_other_expiration_is_rejected(seconds):
     assert refusal(validate_expiration, seconds) == (
         f"expiration_in_seconds is {seconds}, but it must be from 60 to 3600 (one hour)."
     )
@@ -57,7 +57,7 @@ def test_a_token_of_1_to_64_plain_characters_is_taken(token):
         pytest.param(" ", "' '", 1, id="a space alone"),
     ],
 )
-def test_any_other_token_is_refused(token, told, length):
+def test_any_other_token_is_rejected(token, told, length):
     assert refusal(validate_client_token, token) == (
         f"client_token is {told} (length {length}), but it must have 1 to 64 printable ASCII characters, and no space "
         "at its ends."
@@ -93,7 +93,7 @@ def test_an_id_that_is_one_part_of_a_path_is_taken(value):
     ],
 )
 @pytest.mark.parametrize("option", ["studio_id", "session_id"])
-def test_an_id_that_would_lead_elsewhere_is_refused(option, value, told):
+def test_an_id_that_would_lead_elsewhere_is_rejected(option, value, told):
     assert refusal(validate_id, option, value) == (f"{option} is {told}, but {NO_ID}")
 
 
@@ -117,5 +117,5 @@ def test_sessions_that_differ_are_taken(session_ids):
         ),
     ],
 )
-def test_sessions_are_refused_by_name(session_ids, sentence):
+def test_sessions_are_rejected_by_name(session_ids, sentence):
     assert refusal(validate_session_ids, "session_ids", session_ids) == sentence

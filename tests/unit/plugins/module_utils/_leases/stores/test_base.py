@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import RETENTION
+from ansible_collections.labstream.aws.plugins.module_utils._labs.learners import LEARNERS, LearnerKey, LearnerRecord
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import RETENTION, LeaseKey, build_purpose
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import NoLeaseStore, Replace, Write
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.sqlite import SQLiteLeaseStore
 
@@ -19,13 +20,14 @@ from tests.unit.plugins.module_utils.support import (
     DAY,
     NOW,
     SCOPE,
+    StoreClock,
     after,
     build_key,
     compare_and_set,
-    intent_of,
     lease_of,
+    pending_lease_of,
     replace_lease,
-    stream_lease_of,
+    resource_lease_of,
 )
 
 
@@ -48,13 +50,19 @@ STORES = {
 }
 
 
+@pytest.fixture
+def clock():
+    """The clock of all stores of a test."""
+    return StoreClock()
+
+
 @pytest.fixture(params=STORES.values(), ids=STORES.keys())
-def opened(request):
-    """Opens the store; every call opens the same leases anew, as another run does."""
+def opened(request, clock):
+    """Opens the store; every call opens the same leases again, as another run does."""
     open_store, stores = request.param(request), []
 
     def open_it():
-        stores.append(open_store())
+        stores.append(open_store(now=clock))
         return stores[-1]
 
     yield open_it
@@ -68,29 +76,33 @@ def store(opened):
     return opened()
 
 
-def write(store, *leases, expected=None, now=NOW):
+def write(store, *leases, expected=None):
     """Write the leases; the store must take them."""
-    assert store.write([Write(lease, expected) for lease in leases], now=now) == list(leases)
+    assert store.write([Write(lease, expected) for lease in leases]) == list(leases)
 
 
-def find(store, scope=SCOPE, *, now=NOW):
-    """All leases of a scope. Who asks for their keys must be told the same."""
-    found = store.find(scope, now=now)
-    assert store.read(found.keys(), now=now) == found
+def find(store, scope=SCOPE):
+    """All leases of a scope. Reading their keys must return the same."""
+    found = store.find(scope)
+    assert store.read(found.keys()) == found
     return found
 
 
-def touch(store, now):
-    """A write that concerns no lease that a test looks at."""
-    write(store, lease_of(build_key(scope="other"), expires=10**9), now=now)
+def touch(store):
+    """A write that concerns no lease that a test reads."""
+    write(store, lease_of(build_key(scope="other"), expires=10**9))
 
 
-def read_one(store, *, now=NOW):
-    """The lease of the key that most tests use, or None. Who asks for all leases must be told the same."""
-    existing = store.read([build_key()], now=now)
+def read_one(store):
+    """The lease of the key that most tests use, or None. Finding all leases must return the same."""
+    existing = store.read([build_key()])
     assert existing.keys() <= {build_key()}
-    assert store.find(SCOPE, now=now).get(build_key()) == existing.get(build_key())
+    assert store.find(SCOPE).get(build_key()) == existing.get(build_key())
     return existing.get(build_key())
+
+
+def release_or_purge(store, keys, *, purge, lab=None):
+    (store.purge if purge else store.release)(keys, lab=lab)
 
 
 def test_a_new_store_has_no_leases(store):
@@ -103,15 +115,23 @@ def test_a_new_store_has_no_leases(store):
         pytest.param(lease_of(validity=60, lab="cad"), id="all fields"),
         pytest.param(lease_of(), id="only what must be"),
         pytest.param(lease_of(validity=0, lab=""), id="what is nothing but is not null"),
-        pytest.param(lease_of(build_key("änna@例え.jp", '{"a":"ü"}', "s|'\";--%_"), lab="Übung № 7 🎓"), id="unicode"),
+        pytest.param(
+            lease_of(build_key("änna@例え.jp", '{"a":"ü"}', "s|'\";--%_"), purpose='{"a":"ü"}', lab="Übung № 7 🎓"),
+            id="unicode",
+        ),
         pytest.param(lease_of(build_key("a\nb\tc"), lab="two\nlines"), id="control characters"),
         pytest.param(lease_of(url="https://streaming.example.org/?x=" + "ü" * 100_000), id="a URL of 200 KB"),
-        pytest.param(lease_of(build_key("s" * 900, "p" * 5000)), id="a long seat and a longer purpose"),
+        pytest.param(
+            lease_of(build_key("s" * 900, "p" * 5000), purpose="p" * 5000), id="a long holder and a longer purpose"
+        ),
         pytest.param(lease_of(url=None), id="no URL"),
-        pytest.param(lease_of(forgotten=after(-5), url=None), id="forgotten"),
-        pytest.param(intent_of(lab="cad"), id="an intent"),
-        pytest.param(intent_of(client_token="x" * 64, forgotten=NOW), id="an intent with the longest token, forgotten"),
-        pytest.param(stream_lease_of(stream_id="stream-ü", client_token="a b"), id="a stream"),
+        pytest.param(lease_of(released_at=after(-5), url=None), id="released"),
+        pytest.param(pending_lease_of(lab="cad"), id="a pending lease"),
+        pytest.param(
+            pending_lease_of(client_token="x" * 64, released_at=NOW),
+            id="a pending lease with the longest token, released",
+        ),
+        pytest.param(resource_lease_of(resource_id="stream-ü", client_token="a b"), id="a resource"),
         pytest.param(lease_of(expires=7_000 * 365 * DAY), id="far in the future"),
         pytest.param(lease_of(issued=datetime(1969, 7, 20, tzinfo=UTC)), id="before the epoch"),
     ],
@@ -121,7 +141,7 @@ def test_a_lease_comes_back_as_it_was_written(opened, lease):
     assert find(opened(), lease.key.scope) == {lease.key: lease}
 
 
-def test_moments_of_other_zones_come_back_in_utc(store):
+def test_timestamps_of_other_zones_come_back_in_utc(store):
     eastern = timezone(timedelta(hours=-5))
     write(store, dataclasses.replace(lease_of(lease_id="x"), issued=NOW.astimezone(eastern)))
     assert read_one(store) == lease_of(lease_id="x")
@@ -159,8 +179,8 @@ def test_only_the_leases_that_are_asked_for_are_read(store):
     ]
     write(store, *leases)
     asked = [leases[0].key, leases[3].key, build_key("nobody"), build_key(scope="nowhere")]
-    assert store.read(asked, now=NOW) == {lease.key: lease for lease in (leases[0], leases[3])}
-    assert store.read([], now=NOW) == {}
+    assert store.read(asked) == {lease.key: lease for lease in (leases[0], leases[3])}
+    assert store.read([]) == {}
 
 
 @pytest.mark.parametrize(
@@ -178,10 +198,10 @@ def test_leases_of_different_keys_never_disturb_each_other(store, other):
     mine, others = lease_of(), lease_of(other)
     write(store, mine, others)
 
-    # When one is replaced and then forgotten.
+    # When one is replaced and then released.
     newer = lease_of()
     write(store, newer, expected=mine.lease_id)
-    store.forget([newer.key], now=NOW, purge=True)
+    store.purge([newer.key])
 
     # Then the other is as it was.
     assert find(store, other.scope)[other] == others
@@ -204,8 +224,8 @@ THERE = lease_of(lease_id="there")
         pytest.param(lease_of(expires=1), None, False, id="it expires in a second"),
         pytest.param(lease_of(expires=0), None, True, id="it expires now"),
         pytest.param(lease_of(expires=-1), "old", True, id="it has expired"),
-        pytest.param(lease_of(expires=3600, forgotten=NOW, url=None), None, True, id="it was forgotten"),
-        pytest.param(lease_of(expires=3600, forgotten=NOW, url=None), "old", True, id="it was forgotten since"),
+        pytest.param(lease_of(expires=3600, released_at=NOW, url=None), None, True, id="it was released"),
+        pytest.param(lease_of(expires=3600, released_at=NOW, url=None), "old", True, id="it was released since"),
     ],
 )
 def test_a_lease_is_written_unless_another_run_wrote_one_that_lives(opened, there, expected, written):
@@ -248,7 +268,7 @@ def test_of_two_writers_the_second_learns_of_the_first(opened):
 @pytest.mark.parametrize("seats", [0, 1, 30])
 def test_what_is_written_at_once_is_there_after_it(opened, seats):
     leases = [lease_of(build_key(f"learner-{number}")) for number in range(seats)]
-    assert opened().write([Write(lease, None) for lease in leases], now=NOW) == leases
+    assert opened().write([Write(lease, None) for lease in leases]) == leases
     assert find(opened()) == {lease.key: lease for lease in leases}
 
 
@@ -257,7 +277,7 @@ def test_each_change_has_its_own_outcome_in_order(opened):
     there = {
         seat: lease_of(build_key(seat), lease_id=seat) for seat in ("mine", "expired", "theirs", "intent", "taken")
     }
-    there["expired"] = dataclasses.replace(there["expired"], expires=after(-1), url=None)
+    there["expired"] = dataclasses.replace(there["expired"], expires=after(-1)).without_url()
     write(opened(), *there.values())
 
     # When some changes can be made, and others cannot, since another run was faster.
@@ -273,23 +293,23 @@ def test_each_change_has_its_own_outcome_in_order(opened):
         Replace(lease("intent"), "intent"),
         Write(lease("expired"), None),
     ]
-    outcomes = opened().write(changes, now=NOW)
+    outcomes = opened().write(changes)
 
     # Then each tells what is there now.
-    [_theirs, mine, _taken, new, _gone, intent, expired] = [change.lease for change in changes]
+    [_theirs, mine, _taken, new, _gone, intent, expired] = [change.record for change in changes]
     assert outcomes == [there["theirs"], mine, there["taken"], new, None, intent, expired]
     assert find(opened()) == {lease.key: lease for lease in outcomes if lease}
 
 
 def test_a_new_lease_keeps_nothing_of_the_one_before(store):
-    write(store, lease_of(lab="cad", validity=60, forgotten=NOW, url=None))
+    write(store, lease_of(lab="cad", validity=60, released_at=NOW, url=None))
     plain = lease_of()
     write(store, plain)
     assert read_one(store) == plain
 
 
-def test_a_lease_of_a_url_keeps_nothing_of_a_stream(store):
-    write(store, stream_lease_of(lease_id="x"))
+def test_a_lease_of_a_url_keeps_nothing_of_a_resource(store):
+    write(store, resource_lease_of(lease_id="x"))
     plain = lease_of()
     write(store, plain, expected="x")
     assert read_one(store) == plain
@@ -301,21 +321,23 @@ def test_a_lease_of_a_url_keeps_nothing_of_a_stream(store):
 @pytest.mark.parametrize(
     ("there", "written"),
     [
-        pytest.param(intent_of(lease_id="there"), True, id="what was written is still there"),
+        pytest.param(pending_lease_of(lease_id="there"), True, id="what was written is still there"),
         pytest.param(None, False, id="it was purged"),
-        pytest.param(intent_of(lease_id="another"), False, id="it was replaced"),
-        pytest.param(intent_of(lease_id="another", expires=-1), False, id="it was replaced, and that has expired"),
-        pytest.param(stream_lease_of(lease_id="another"), False, id="another run was faster"),
-        pytest.param(intent_of(lease_id="there", forgotten=NOW), False, id="it was forgotten"),
-        pytest.param(intent_of(lease_id="another", forgotten=NOW), False, id="it was replaced and forgotten"),
-        pytest.param(intent_of(lease_id="there", expires=0), True, id="it has expired, but is there"),
-        pytest.param(intent_of(lease_id="there", expires=-DAY), True, id="it has long expired, but is there"),
+        pytest.param(pending_lease_of(lease_id="another"), False, id="it was replaced"),
+        pytest.param(
+            pending_lease_of(lease_id="another", expires=-1), False, id="it was replaced, and that has expired"
+        ),
+        pytest.param(resource_lease_of(lease_id="another"), False, id="another run was faster"),
+        pytest.param(pending_lease_of(lease_id="there", released_at=NOW), False, id="it was released"),
+        pytest.param(pending_lease_of(lease_id="another", released_at=NOW), False, id="it was replaced and released"),
+        pytest.param(pending_lease_of(lease_id="there", expires=0), True, id="it has expired, but is there"),
+        pytest.param(pending_lease_of(lease_id="there", expires=-DAY), True, id="it has long expired, but is there"),
     ],
 )
-def test_a_lease_is_replaced_only_if_it_is_there_and_was_not_forgotten(opened, there, written):
+def test_a_lease_is_replaced_only_if_it_is_there_and_was_not_released(opened, there, written):
     if there:
         write(opened(), there)
-    stream = stream_lease_of(lease_id="mine", lab="mine")
+    stream = resource_lease_of(lease_id="mine", lab="mine")
 
     existing = replace_lease(opened(), stream, expected="there")
 
@@ -325,107 +347,112 @@ def test_a_lease_is_replaced_only_if_it_is_there_and_was_not_forgotten(opened, t
 
 @pytest.mark.parametrize("other", [build_key("ben"), build_key(purpose="x"), build_key(scope=SCOPE + "-2")])
 def test_replacing_leaves_the_leases_of_other_keys_alone(store, other):
-    intent, others = intent_of(lease_id="the same"), intent_of(other, lease_id="the same")
-    write(store, intent, others)
-    stream = stream_lease_of()
+    pending, others = pending_lease_of(lease_id="the same"), pending_lease_of(other, lease_id="the same")
+    write(store, pending, others)
+    stream = resource_lease_of()
     assert replace_lease(store, stream, expected="the same") == stream
     assert (read_one(store), find(store, other.scope)[other]) == (stream, others)
 
 
 def test_a_lease_replaced_again_is_told(store):
     """A call that is repeated since its reply was lost sees its own work."""
-    write(store, intent_of(lease_id="there"))
-    stream = stream_lease_of()
+    write(store, pending_lease_of(lease_id="there"))
+    stream = resource_lease_of()
     for _time in range(2):
         assert replace_lease(store, stream, expected="there") == stream
 
 
 def test_of_two_who_replace_the_second_learns_of_the_first(opened):
-    first, second, intent = opened(), opened(), intent_of()
-    write(first, intent)
-    winner, late = stream_lease_of(stream_id="stream-1"), stream_lease_of(stream_id="stream-2")
-    assert replace_lease(first, winner, expected=intent.lease_id) == winner
-    assert replace_lease(second, late, expected=intent.lease_id) == winner
+    first, second, pending = opened(), opened(), pending_lease_of()
+    write(first, pending)
+    winner, late = resource_lease_of(resource_id="stream-1"), resource_lease_of(resource_id="stream-2")
+    assert replace_lease(first, winner, expected=pending.lease_id) == winner
+    assert replace_lease(second, late, expected=pending.lease_id) == winner
     assert read_one(opened()) == winner
 
 
 @pytest.mark.parametrize("purge", [False, True])
-def test_what_was_forgotten_meanwhile_is_not_revived(opened, purge):
-    first, second, intent = opened(), opened(), intent_of()
-    write(first, intent)
-    second.forget([intent.key], now=after(5), purge=purge)
-    forgotten = None if purge else dataclasses.replace(intent, forgotten=after(5))
-    assert replace_lease(first, stream_lease_of(), expected=intent.lease_id, now=after(6)) == forgotten
-    assert read_one(opened()) == forgotten
+def test_what_was_released_meanwhile_is_not_revived(opened, clock, purge):
+    first, second, pending = opened(), opened(), pending_lease_of()
+    write(first, pending)
+    clock.when = after(5)
+    release_or_purge(second, [pending.key], purge=purge)
+    released = None if purge else pending.released(after(5))
+    clock.when = after(6)
+    assert replace_lease(first, resource_lease_of(), expected=pending.lease_id) == released
+    assert read_one(opened()) == released
 
 
-# Forgetting.
+# Releasing.
 
 
-def test_forgetting_wipes_the_url_and_keeps_the_rest(opened):
+def test_releasing_wipes_the_url_and_keeps_the_rest(opened, clock):
     lease = lease_of(validity=60, lab="cad")
     write(opened(), lease)
 
-    opened().forget([lease.key], now=after(5), purge=False)
+    clock.when = after(5)
+    opened().release([lease.key])
 
-    assert read_one(opened()) == dataclasses.replace(lease, url=None, forgotten=after(5))
+    assert read_one(opened()) == lease.released(after(5))
 
 
-@pytest.mark.parametrize("lease", [intent_of(), stream_lease_of()])
-def test_forgetting_marks_intents_and_streams_too(opened, lease):
+@pytest.mark.parametrize("lease", [pending_lease_of(), resource_lease_of()])
+def test_releasing_marks_pending_leases_and_resources_too(opened, clock, lease):
     write(opened(), lease)
-    opened().forget([lease.key], now=after(5), purge=False)
-    assert read_one(opened()) == dataclasses.replace(lease, forgotten=after(5))
+    clock.when = after(5)
+    opened().release([lease.key])
+    assert read_one(opened()) == lease.released(after(5))
     # And then a new one may take the place.
-    write(opened(), intent_of())
+    write(opened(), pending_lease_of())
 
 
 def test_purging_removes_the_record(opened):
     lease, other = lease_of(), lease_of(build_key("ben"))
     write(opened(), lease, other)
 
-    opened().forget([lease.key], now=NOW, purge=True)
+    opened().purge([lease.key])
 
     assert find(opened()) == {other.key: other}
 
 
 @pytest.mark.parametrize("purge", [False, True])
-def test_forgetting_what_is_not_there_is_harmless(store, purge):
+def test_releasing_what_is_not_there_is_harmless(store, purge):
     lease = lease_of()
     write(store, lease)
-    store.forget([build_key("nobody"), build_key(scope="nowhere")], now=NOW, purge=purge)
-    store.forget([], now=NOW, purge=purge)
+    release_or_purge(store, [build_key("nobody"), build_key(scope="nowhere")], purge=purge)
+    release_or_purge(store, [], purge=purge)
     assert find(store) == {lease.key: lease}
     assert find(store, "nowhere") == {}
 
 
 @pytest.mark.parametrize("purge", [False, True])
-def test_a_class_is_forgotten_at_once(store, purge):
+def test_a_class_is_released_at_once(store, purge):
     leases = [lease_of(build_key(f"learner-{number}")) for number in range(30)]
     write(store, *leases)
-    store.forget([lease.key for lease in leases], now=NOW, purge=purge)
+    release_or_purge(store, [lease.key for lease in leases], purge=purge)
     existing = find(store)
     assert len(existing) == (0 if purge else 30)
     assert all(lease.url is None for lease in existing.values())
 
 
-def test_with_a_lab_what_another_lab_has_taken_over_is_left_alone(store):
+def test_with_a_lab_what_another_lab_has_taken_over_is_left_alone(store, clock):
     # Given a lease of a lab, and one that another lab has taken over while the first is being ended.
     mine, taken = lease_of(lab="morning"), lease_of(build_key("ben"), lab="afternoon")
     write(store, mine, taken)
 
-    store.forget([mine.key, taken.key, build_key("nobody")], now=after(5), purge=False, lab="morning")
+    clock.when = after(5)
+    store.release([mine.key, taken.key, build_key("nobody")], lab="morning")
 
-    assert store.find(SCOPE, now=NOW) == {
-        mine.key: dataclasses.replace(mine, url=None, forgotten=after(5)),
+    assert store.find(SCOPE) == {
+        mine.key: mine.released(after(5)),
         taken.key: taken,
     }
 
 
-def test_a_forgotten_record_can_be_purged(store):
+def test_a_released_record_can_be_purged(store):
     write(store, lease_of())
-    store.forget([build_key()], now=NOW, purge=False)
-    store.forget([build_key()], now=NOW, purge=True)
+    store.release([build_key()])
+    store.purge([build_key()])
     assert find(store) == {}
 
 
@@ -434,44 +461,54 @@ def test_a_forgotten_record_can_be_purged(store):
 
 @pytest.mark.parametrize(("later", "kept"), [(3599, True), (3600, False), (3601, False)])
 @pytest.mark.parametrize("written_to", [False, True])
-def test_a_url_that_has_expired_is_not_read_any_more(opened, later, kept, written_to):
+def test_a_url_that_has_expired_is_not_read_any_more(opened, clock, later, kept, written_to):
     # Given a lease for an hour.
     lease = lease_of()
     write(opened(), lease)
 
     # When it is read later, whether or not something else has been written meanwhile.
+    clock.when = after(later)
     if written_to:
-        touch(opened(), after(later))
-    existing = read_one(opened(), now=after(later))
+        touch(opened())
+    existing = read_one(opened())
 
     # Then the URL is gone if it expired, and the rest is kept.
     assert existing.url == (lease.url if kept else None)
-    assert dataclasses.replace(existing, url=lease.url) == lease
+    assert dataclasses.replace(existing, grant=lease.grant) == lease
+    assert existing.url_sha256 == lease.url_sha256
 
 
-def test_whoever_forgets_others_leaves_it_unforgotten(store):
-    write(store, lease_of(lease_id="x"))
-    store.forget([build_key("nobody")], now=after(3600), purge=False)
-    assert read_one(store, now=after(3600)) == lease_of(
-        lease_id="x", url=None, url_sha256=lease_of(lease_id="x").url_sha256
-    )
+def test_whoever_releases_others_leaves_it_unreleased(store, clock):
+    lease = lease_of()
+    write(store, lease)
+    clock.when = after(3600)
+    store.release([build_key("nobody")])
+    assert read_one(store) == lease.without_url()
 
 
-@pytest.mark.parametrize("forgotten", [False, True])
+@pytest.mark.parametrize("released", [False, True])
 @pytest.mark.parametrize("written_to", [False, True])
 @pytest.mark.parametrize(("later", "kept"), [(-1, True), (0, False), (1, False)])
-def test_the_rest_is_dropped_30_days_after_the_url_expired(store, later, kept, forgotten, written_to):
+def test_the_rest_is_dropped_30_days_after_the_url_expired(store, clock, later, kept, released, written_to):
     write(store, lease_of())
-    if forgotten:
-        store.forget([build_key()], now=NOW, purge=False)
+    if released:
+        store.release([build_key()])
     assert timedelta(days=30) == RETENTION
-    end = after(3600 + 30 * DAY + later)
+    clock.when = after(3600 + 30 * DAY + later)
 
     if written_to:
-        touch(store, end)
+        touch(store)
 
-    assert (read_one(store, now=end) is not None) is kept
-    assert (build_key() in store.find(None, now=end)) is kept
+    assert (read_one(store) is not None) is kept
+    assert (build_key() in store.find(None)) is kept
+
+
+def test_what_is_past_its_retention_can_be_found_as_it_is_stored(store, clock):
+    lease = lease_of()
+    write(store, lease)
+    clock.when = after(3600 + 30 * DAY)
+    assert store.find(SCOPE) == {}
+    assert store.find(SCOPE, include_old=True) == {lease.key: lease}
 
 
 def test_a_lease_that_is_dead_when_it_is_written_is_returned_all_the_same(store):
@@ -481,15 +518,96 @@ def test_a_lease_that_is_dead_when_it_is_written_is_returned_all_the_same(store)
         assert compare_and_set(store, lease) == lease
 
 
+# Records of another type, by the example of a lab's learners.
+
+ANNA = LearnerKey("cad", "anna")
+TOKEN = "0123456789abcdef" * 2
+
+
+def learner_of(key=ANNA, *, expires=3600, lease=None, **fields):
+    """A record with an id of its own."""
+    return LearnerRecord(key, TOKEN, lease, after(expires), **fields)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        pytest.param(learner_of(), id="no lease"),
+        pytest.param(learner_of(lease=build_key("anna", build_purpose("cad"))), id="a lease"),
+        pytest.param(learner_of(LearnerKey("cad", "anna", 1000)), id="a generation"),
+        pytest.param(learner_of(LearnerKey("Übung № 7 | 🎓", "🎓" * 200)), id="unicode"),
+        pytest.param(learner_of(LearnerKey("cad", "anna 0", 0)), id="a name like a sort key"),
+        pytest.param(learner_of(lease=LeaseKey("s" * 2048, "h" * 900, "0" * 64)), id="the longest key"),
+    ],
+)
+def test_a_record_of_another_type_comes_back_as_it_was_written(opened, record):
+    assert opened().records(LEARNERS).write([Write(record, None)]) == [record]
+    assert opened().records(LEARNERS).find(record.key.lab) == {record.key: record}
+    assert opened().records(LEARNERS).read([record.key, LearnerKey("cad", "nobody")]) == {record.key: record}
+
+
+def test_records_of_two_types_never_disturb_each_other(store):
+    # Given a lease and a record that are named alike.
+    learners = store.records(LEARNERS)
+    lease, record = lease_of(LeaseKey("cad", "anna")), learner_of()
+    write(store, lease)
+    assert learners.write([Write(record, None)]) == [record]
+
+    # Then each is found among those of its type alone.
+    assert find(store, "cad") == find(store, None) == {lease.key: lease}
+    assert learners.find("cad") == learners.find(None) == {record.key: record}
+
+    # And what is done to one is not done to the other.
+    store.release([lease.key])
+    assert learners.find("cad") == {record.key: record}
+    store.purge([lease.key])
+    assert (find(store, None), learners.find("cad")) == ({}, {record.key: record})
+    learners.purge([record.key])
+    assert learners.find("cad") == {}
+
+
+THERE_TOO = learner_of(record_id="there")
+
+
+@pytest.mark.parametrize(
+    ("there", "expected", "written"),
+    [
+        (None, None, True),
+        (THERE_TOO, "there", True),
+        (THERE_TOO, None, False),
+        (THERE_TOO, "old", False),
+        (learner_of(expires=0), None, True),
+    ],
+)
+def test_a_record_of_another_type_is_written_on_the_same_condition(opened, there, expected, written):
+    if there:
+        opened().records(LEARNERS).write([Write(there, None)])
+    mine = learner_of(record_id="mine", lease=build_key())
+    assert opened().records(LEARNERS).write([Write(mine, expected)]) == [mine if written else there]
+    assert opened().records(LEARNERS).find("cad") == {ANNA: mine if written else there}
+
+
+@pytest.mark.parametrize("written_to", [False, True])
+@pytest.mark.parametrize(("later", "kept"), [(-1, True), (0, False)])
+def test_a_record_of_another_type_is_dropped_30_days_after_it_expired(store, clock, later, kept, written_to):
+    store.records(LEARNERS).write([Write(learner_of(), None)])
+    clock.when = after(3600 + 30 * DAY + later)
+    if written_to:
+        touch(store)
+    assert (ANNA in store.records(LEARNERS).find("cad")) is kept
+
+
 # No store.
 
 
-def test_none_remembers_nothing():
+def test_none_stores_nothing():
     store = NoLeaseStore()
-    lease, stream = lease_of(), stream_lease_of()
+    lease, resource = lease_of(), resource_lease_of()
     write(store, lease)
     write(store, lease_of(), expected="whatever")
-    assert replace_lease(store, stream, expected="gone") == stream
-    assert store.read([lease.key], now=NOW) == store.find(SCOPE, now=NOW) == store.find(None, now=NOW) == {}
-    store.forget([lease.key], now=NOW, purge=True)
+    assert replace_lease(store, resource, expected="gone") == resource
+    assert store.read([lease.key]) == store.find(SCOPE) == store.find(None) == {}
+    assert store.records(LEARNERS).write([Write(learner_of(record_id="x"), None)]) == [learner_of(record_id="x")]
+    store.release([lease.key])
+    store.purge([lease.key])
     store.close()

@@ -6,14 +6,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import threading
 import time
 import traceback
 from contextlib import closing
-from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
@@ -28,13 +26,14 @@ from tests.unit.plugins.module_utils.support import (
     DAY,
     NOW,
     SCOPE,
+    StoreClock,
     after,
     build_key,
     compare_and_set,
-    intent_of,
     lease_of,
+    pending_lease_of,
     replace_lease,
-    stream_lease_of,
+    resource_lease_of,
 )
 
 SERVICES = ("moto", "dynalite")
@@ -44,15 +43,15 @@ URL = f"https://streaming.example.org/?secret={SECRET}"
 # How sentences begin and end.
 READING, WRITING = "Failed to read the lease table '{table}': ", "Failed to write to the lease table '{table}': "
 DESCRIBING = "Failed to describe the table '{table}': "
-FORGETTING = "Failed to forget a lease in the lease table '{table}': "
+RELEASING = "Failed to release a lease in the lease table '{table}': "
 PURGING = "Failed to purge leases from the lease table '{table}': "
 DENIED = (
     ": allow this action on the lease table in their IAM policy, or correct the names and the region if they are wrong."
 )
-LESS = ": have the table billed on demand, or lower concurrency, then run again."
+LESS = ": switch the table to on-demand billing, or lower concurrency, then run again."
 MISSING = (
-    ": create it by the playbook labstream.aws.lease_table, or correct its name and its region, and look whose "
-    "credentials these are."
+    ": create it with the playbook labstream.aws.lease_table, or correct its name and region, and check that the "
+    "credentials belong to the right account."
 )
 
 
@@ -127,14 +126,16 @@ def do_nothing():
 
 def test_an_item_holds_all_that_is_known_of_a_lease_and_when_it_may_go(moto, table, store):
     purpose = '{"application_id":"cad"}'
-    lease = lease_of(build_key(purpose=purpose), lease_id="x", url=URL, validity=60, lab="cad")
+    lease = lease_of(build_key(purpose=purpose), purpose=purpose, lease_id="x", url=URL, validity=60, lab="cad")
     compare_and_set(store, lease)
     issued = int(NOW.timestamp())
     assert moto.items(table) == [
         {
             "scope": {"S": SCOPE},
-            "seat": {"S": f"anna {hashlib.sha256(purpose.encode()).hexdigest()}"},
+            "kind": {"S": "lease"},
+            "holder": {"S": f"anna {hashlib.sha256(purpose.encode()).hexdigest()}"},
             "purpose": {"S": purpose},
+            "purpose_sha256": {"S": hashlib.sha256(purpose.encode()).hexdigest()},
             "lease_id": {"S": "x"},
             "url": {"S": URL},
             "url_sha256": {"S": hashlib.sha256(URL.encode()).hexdigest()},
@@ -151,50 +152,52 @@ def test_an_item_holds_all_that_is_known_of_a_lease_and_when_it_may_go(moto, tab
     ("lease", "names"),
     [
         (lease_of(), {"url", "url_sha256"}),
-        (lease_of(url=None, forgotten=NOW), {"url_sha256", "forgotten"}),
-        (intent_of(url_sha256=None), {"validity", "client_token"}),
-        (stream_lease_of(url_sha256=None), {"validity", "client_token", "stream_id"}),
+        (lease_of(url=None, released_at=NOW), {"url_sha256", "released_at"}),
+        (pending_lease_of(), {"validity", "client_token"}),
+        (resource_lease_of(), {"validity", "client_token", "resource_id"}),
     ],
-    ids=["a URL", "forgotten", "an intent", "a stream"],
+    ids=["a URL", "released", "pending", "a resource"],
 )
 def test_an_item_leaves_out_what_there_is_not(service, lease, names):
     table = service.create_table()
     with closing(service.store(table)) as store:
         compare_and_set(store, lease)
     [item] = service.items(table)
-    assert item.keys() == {"scope", "seat", "lease_id", "issued", "expires", "delete_after"} | names
+    assert item.keys() == {"kind", "scope", "holder", "lease_id", "issued", "expires", "delete_after"} | names
 
 
 def test_an_item_of_a_forgotten_lease_has_no_url_and_goes_when_it_would_have(service):
-    table = service.create_table()
-    with closing(service.store(table)) as store:
+    table, clock = service.create_table(), StoreClock()
+    with closing(service.store(table, now=clock)) as store:
         compare_and_set(store, lease_of(url=URL))
+        clock.when = after(5)
         [before] = service.items(table)
-        store.forget([build_key()], now=after(5), purge=False)
+        store.release([build_key()])
     [item] = service.items(table)
     before.pop("url")
-    assert item == {**before, "forgotten": {"N": str(int(after(5).timestamp()))}}
+    assert item == {**before, "released_at": {"N": str(int(after(5).timestamp()))}}
 
 
 def test_what_nobody_has_deleted_in_time_is_not_read_but_can_be_written_over(service):
     """DynamoDB deletes an item up to days after its time to live has ended."""
     # Given a lease that is past its retention.
-    table, end = service.create_table(), after(3600 + 30 * DAY)
-    with closing(service.store(table)) as store:
+    table, clock = service.create_table(), StoreClock()
+    with closing(service.store(table, now=clock)) as store:
         compare_and_set(store, lease_of())
         assert service.items(table)
 
         # Then nobody reads it, and another takes its place.
-        assert store.read([build_key()], now=end) == store.find(SCOPE, now=end) == store.find(None, now=end) == {}
+        clock.when = after(3600 + 30 * DAY)
+        assert store.read([build_key()]) == store.find(SCOPE) == store.find(None) == {}
         new = lease_of(expires=40 * DAY)
-        assert compare_and_set(store, new, now=end) == new
+        assert compare_and_set(store, new) == new
 
 
 @pytest.mark.parametrize("purge", [False, True])
 def test_forgetting_what_is_not_there_leaves_no_item_behind(service, purge):
     table = service.create_table()
     with closing(service.store(table)) as store:
-        store.forget([build_key("nobody")], now=NOW, purge=purge)
+        (store.purge if purge else store.release)([build_key("nobody")])
     assert service.items(table) == []
 
 
@@ -215,19 +218,19 @@ def test_forgetting_what_is_not_there_leaves_no_item_behind(service, purge):
 )
 def test_an_item_that_is_no_lease_is_told_and_left_alone(moto, table, store, attributes):
     # Given a table in which somebody has put something else.
-    item = {"scope": {"S": SCOPE}, "seat": {"S": "anna"}, **attributes}
+    item = {"scope": {"S": SCOPE}, "holder": {"S": "anna"}, **attributes}
     moto.client.put_item(TableName=table, Item=item)
 
     # Then everybody who reads it is told so.
     sentence = (
-        f"The table '{table}' has an item that is no lease, with the key '{SCOPE} anna': remove that, or name "
+        f"The table '{table}' has an item that is not a lease, with the key '{SCOPE} anna': remove it, or name "
         "another table in lease_store."
     )
     for read in (
-        lambda: store.read([build_key()], now=NOW),
-        lambda: store.find(SCOPE, now=NOW),
-        lambda: store.find(None, now=NOW),
-        lambda: replace_lease(store, stream_lease_of(), expected="old"),
+        lambda: store.read([build_key()]),
+        lambda: store.find(SCOPE),
+        lambda: store.find(None),
+        lambda: replace_lease(store, resource_lease_of(), expected="old"),
     ):
         with pytest.raises(LeaseStoreError) as refused:
             read()
@@ -242,11 +245,11 @@ def test_a_lease_is_written_by_a_call_and_a_thousand_are_read_by_ten(simulator, 
     # Given leases for some of a thousand seats.
     keys = [build_key(f"learner-{number}") for number in range(1000)]
     leases = [lease_of(key) for key in keys[::5]]
-    assert store.write([Write(lease, None) for lease in leases], now=NOW) == leases
+    assert store.write([Write(lease, None) for lease in leases]) == leases
     assert operations(simulator) == ["PutItem"] * 200
 
     # When those of all seats are read.
-    assert store.read(keys, now=NOW) == {lease.key: lease for lease in leases}
+    assert store.read(keys) == {lease.key: lease for lease in leases}
 
     # Then this takes ten calls, which see every write that was made before.
     assert operations(simulator)[200:] == ["BatchGetItem"] * 10
@@ -258,13 +261,13 @@ def test_a_lease_is_written_by_a_call_and_a_thousand_are_read_by_ten(simulator, 
 
 @pytest.mark.parametrize(("keys", "calls"), [(0, 0), (1, 1), (100, 1), (101, 2)])
 def test_a_call_reads_a_hundred_leases(simulator, store, keys, calls):
-    assert store.read([build_key(f"learner-{number}") for number in range(keys)], now=NOW) == {}
+    assert store.read([build_key(f"learner-{number}") for number in range(keys)]) == {}
     assert operations(simulator) == ["BatchGetItem"] * calls
 
 
 @pytest.mark.parametrize(("keys", "calls"), [(0, 0), (1, 1), (25, 1), (26, 2)])
 def test_a_call_purges_25_leases(simulator, store, keys, calls):
-    store.forget([build_key(f"learner-{number}") for number in range(keys)], now=NOW, purge=True)
+    store.purge([build_key(f"learner-{number}") for number in range(keys)])
     assert operations(simulator) == ["BatchWriteItem"] * calls
 
 
@@ -274,11 +277,11 @@ def test_all_pages_of_a_long_list_are_read(service, scope, operation):
     client = service.new_client()
     leases = [lease_of(build_key(f"learner-{number}"), url=URL + "x" * 300_000) for number in range(4)]
     with closing(service.store(service.create_table(), client)) as store:
-        store.write([Write(lease, None) for lease in leases], now=NOW)
+        store.write([Write(lease, None) for lease in leases])
         calls = recorded(client)
 
         # Then several calls, which see every write that was made before, read them all.
-        assert store.find(scope, now=NOW) == {lease.key: lease for lease in leases}
+        assert store.find(scope) == {lease.key: lease for lease in leases}
     assert len(calls) > 1
     assert {name for name, _parameters in calls} == {operation}
     assert all(parameters["ConsistentRead"] for _name, parameters in calls)
@@ -292,7 +295,7 @@ def test_who_is_late_learns_of_the_winner_by_the_same_call_or_else_by_a_consiste
     with closing(service.store(service.create_table(), client)) as store:
         compare_and_set(store, winner)
         calls = recorded(client)
-        assert store.write([change(lease_of(), "old")], now=NOW) == [winner]
+        assert store.write([change(lease_of(), "old")]) == [winner]
     assert [name for name, _parameters in calls] == ["PutItem"] + ["GetItem"] * looks
     assert all(parameters["ConsistentRead"] for _name, parameters in calls[1:])
 
@@ -302,12 +305,12 @@ def test_a_lease_that_is_purged_while_it_is_looked_at_does_not_hold_up_a_write(d
     table, client = dynalite.create_table(), dynalite.new_client()
     with closing(dynalite.store(table)) as other, closing(dynalite.store(table, client)) as store:
         compare_and_set(other, lease_of())
-        before_attempts(client, "GetItem", lambda: other.forget([build_key()], now=NOW, purge=True))
+        before_attempts(client, "GetItem", lambda: other.purge([build_key()]))
 
         # Then the write is made after all.
         mine = lease_of()
         assert compare_and_set(store, mine) == mine
-        assert other.read([build_key()], now=NOW) == {build_key(): mine}
+        assert other.read([build_key()]) == {build_key(): mine}
 
 
 def test_a_lease_that_keeps_coming_and_going_ends_the_write(dynalite):
@@ -315,15 +318,15 @@ def test_a_lease_that_keeps_coming_and_going_ends_the_write(dynalite):
     table, client = dynalite.create_table(), dynalite.new_client()
     with closing(dynalite.store(table)) as other, closing(dynalite.store(table, client)) as store:
         before_attempts(client, "PutItem", *[lambda: compare_and_set(other, lease_of())] * 10)
-        before_attempts(client, "GetItem", *[lambda: other.forget([build_key()], now=NOW, purge=True)] * 10)
+        before_attempts(client, "GetItem", *[lambda: other.purge([build_key()])] * 10)
         calls = recorded(client)
 
         # Then it gives up after three tries.
         with pytest.raises(LeaseStoreError) as refused:
             compare_and_set(store, lease_of())
     assert str(refused.value) == (
-        f"The lease of seat 'anna' in the table '{table}' kept appearing and being purged while it was to be written: "
-        "let one run at a time use this lab, and run again."
+        f"Other runs kept writing and purging the record of 'anna' in the table '{table}' while it was being written: "
+        "let one run at a time use this lab, then run again."
     )
     assert [name for name, _parameters in calls] == ["PutItem", "GetItem"] * 3
 
@@ -332,24 +335,24 @@ def test_a_lease_that_keeps_coming_and_going_ends_the_write(dynalite):
 
 
 @pytest.mark.parametrize("drop", ["before", "after"])
-@pytest.mark.parametrize("there", [None, lease_of(lease_id="old"), lease_of(expires=-1), lease_of(forgotten=NOW)])
+@pytest.mark.parametrize("there", [None, lease_of(lease_id="old"), lease_of(expires=-1), lease_of(released_at=NOW)])
 def test_a_write_whose_reply_is_lost_is_made_once(simulator, patient, pauses, there, drop):
     if there:
         compare_and_set(patient, there)
     simulator.add_fault(operation="PutItem", drop=drop, times=1)
     mine = lease_of()
     assert compare_and_set(patient, mine, expected="old") == mine
-    assert patient.find(None, now=NOW) == {mine.key: mine}
+    assert patient.find(None) == {mine.key: mine}
     assert simulator.calls("PutItem")[-2]["faults"] == ["drop"]
 
 
 @pytest.mark.parametrize("drop", ["before", "after"])
 def test_a_replacement_whose_reply_is_lost_is_made_once(simulator, patient, pauses, drop):
-    intent, stream = intent_of(), stream_lease_of()
+    intent, stream = pending_lease_of(), resource_lease_of()
     compare_and_set(patient, intent)
     simulator.add_fault(operation="PutItem", drop=drop, times=1)
     assert replace_lease(patient, stream, expected=intent.lease_id) == stream
-    assert patient.find(None, now=NOW) == {stream.key: stream}
+    assert patient.find(None) == {stream.key: stream}
 
 
 @pytest.mark.parametrize("purge", [False, True])
@@ -358,9 +361,9 @@ def test_a_lease_is_forgotten_though_the_reply_is_lost(simulator, patient, pause
     lease = lease_of()
     compare_and_set(patient, lease)
     simulator.add_fault(operation="BatchWriteItem" if purge else "UpdateItem", drop=drop, times=1)
-    patient.forget([lease.key], now=NOW, purge=purge)
-    forgotten = {} if purge else {lease.key: dataclasses.replace(lease, url=None, forgotten=NOW)}
-    assert patient.read([lease.key], now=NOW) == forgotten
+    (patient.purge if purge else patient.release)([lease.key])
+    released = {} if purge else {lease.key: lease.released(NOW)}
+    assert patient.read([lease.key]) == released
 
 
 @pytest.mark.parametrize("there", [None, lease_of(lease_id="old")])
@@ -372,15 +375,15 @@ def test_a_write_that_is_repeated_does_not_revive_what_was_forgotten_meanwhile(
         compare_and_set(store, there)
     simulator.add_fault(operation="PutItem", drop="after", times=1)
     mine, client = lease_of(url=URL), moto.new_client(attempts=3)
-    before_attempts(client, "PutItem", do_nothing, lambda: store.forget([mine.key], now=after(1), purge=False))
+    before_attempts(client, "PutItem", do_nothing, lambda: store.release([mine.key]))
 
     # When it is repeated.
     with closing(moto.store(table, client)) as writer:
         existing = compare_and_set(writer, mine, expected="old")
 
     # Then the lease stays forgotten, and the writer is told so.
-    assert existing == dataclasses.replace(mine, url=None, forgotten=after(1))
-    assert store.read([mine.key], now=NOW) == {mine.key: existing}
+    assert existing == mine.released(NOW)
+    assert store.read([mine.key]) == {mine.key: existing}
 
 
 def test_a_write_that_is_repeated_does_not_undo_what_another_run_wrote_meanwhile(simulator, moto, table, store, pauses):
@@ -389,7 +392,7 @@ def test_a_write_that_is_repeated_does_not_undo_what_another_run_wrote_meanwhile
     before_attempts(client, "PutItem", do_nothing, lambda: compare_and_set(store, theirs, expected=mine.lease_id))
     with closing(moto.store(table, client)) as writer:
         assert compare_and_set(writer, mine, expected="old") == theirs
-    assert store.read([mine.key], now=NOW) == {mine.key: theirs}
+    assert store.read([mine.key]) == {mine.key: theirs}
 
 
 # What is wrong with a table.
@@ -410,16 +413,16 @@ def test_a_check_of_a_good_table_writes_nothing(service):
         pytest.param([("scope", "HASH", "S")], "scope (HASH, S)", id="no sort key"),
         pytest.param([("id", "HASH", "S")], "id (HASH, S)", id="another table"),
         pytest.param(
-            [("Scope", "HASH", "S"), ("Seat", "RANGE", "S")], "Scope (HASH, S) and Seat (RANGE, S)", id="case"
+            [("Scope", "HASH", "S"), ("Holder", "RANGE", "S")], "Scope (HASH, S) and Holder (RANGE, S)", id="case"
         ),
         pytest.param(
-            [("scope", "HASH", "N"), ("seat", "RANGE", "S")], "scope (HASH, N) and seat (RANGE, S)", id="N, S"
+            [("scope", "HASH", "N"), ("holder", "RANGE", "S")], "scope (HASH, N) and holder (RANGE, S)", id="N, S"
         ),
         pytest.param(
-            [("scope", "HASH", "S"), ("seat", "RANGE", "B")], "scope (HASH, S) and seat (RANGE, B)", id="S, B"
+            [("scope", "HASH", "S"), ("holder", "RANGE", "B")], "scope (HASH, S) and holder (RANGE, B)", id="S, B"
         ),
         pytest.param(
-            [("seat", "HASH", "S"), ("scope", "RANGE", "S")], "seat (HASH, S) and scope (RANGE, S)", id="swap"
+            [("holder", "HASH", "S"), ("scope", "RANGE", "S")], "holder (HASH, S) and scope (RANGE, S)", id="swap"
         ),
     ],
 )
@@ -428,15 +431,15 @@ def test_a_table_with_other_keys_is_refused(service, keys, told):
     with closing(service.store(table)) as store, pytest.raises(LeaseStoreError) as refused:
         store.check()
     assert str(refused.value) == (
-        f"The table '{table}' cannot hold leases, since it has the key {told}, and leases need scope (HASH, S) and "
-        "seat (RANGE, S): name another table in lease_store, such as one made by the playbook "
+        f"The table '{table}' cannot hold leases because it has the key {told}, and leases need scope (HASH, S) and "
+        "holder (RANGE, S): name another table in lease_store, such as one created by the playbook "
         "labstream.aws.lease_table."
     )
 
 
 @pytest.mark.parametrize(
     "use",
-    [lambda store: store.read([build_key()], now=NOW), lambda store: store.find(SCOPE, now=NOW)],
+    [lambda store: store.read([build_key()]), lambda store: store.find(SCOPE)],
     ids=["read", "find"],
 )
 @pytest.mark.parametrize("may_describe", [True, False])
@@ -455,11 +458,11 @@ def test_of_a_table_with_other_keys_that_is_read_the_cure_is_told(dynalite, use,
     with closing(dynalite.store(table, client)) as store:
         sentence = refused(use, store)
     if may_describe:
-        assert sentence.startswith(f"The table '{table}' cannot hold leases, since it has the key id (HASH, S), and ")
-        assert sentence.endswith("such as one made by the playbook labstream.aws.lease_table.")
+        assert sentence.startswith(f"The table '{table}' cannot hold leases because it has the key id (HASH, S), and ")
+        assert sentence.endswith("such as one created by the playbook labstream.aws.lease_table.")
     else:
         assert sentence.startswith(f"{READING.format(table=table)}ValidationException: ")
-        assert sentence.endswith(": look whether this is a table that the playbook labstream.aws.lease_table makes.")
+        assert sentence.endswith(": check that the table was created by the playbook labstream.aws.lease_table.")
 
 
 # Every call that a store makes: how its sentence begins, and what makes it.
@@ -467,11 +470,11 @@ USES = {
     "DescribeTable": (DESCRIBING, lambda store: store.check()),
     "PutItem": (WRITING, lambda store: compare_and_set(store, lease_of(url=URL))),
     "GetItem": (READING, lambda store: replace_lease(store, lease_of(url=URL), expected="gone")),
-    "BatchGetItem": (READING, lambda store: store.read([build_key()], now=NOW)),
-    "Query": (READING, lambda store: store.find(SCOPE, now=NOW)),
-    "Scan": (READING, lambda store: store.find(None, now=NOW)),
-    "UpdateItem": (FORGETTING, lambda store: store.forget([build_key()], now=NOW, purge=False)),
-    "BatchWriteItem": (PURGING, lambda store: store.forget([build_key()], now=NOW, purge=True)),
+    "BatchGetItem": (READING, lambda store: store.read([build_key()])),
+    "Query": (READING, lambda store: store.find(SCOPE)),
+    "Scan": (READING, lambda store: store.find(None)),
+    "UpdateItem": (RELEASING, lambda store: store.release([build_key()])),
+    "BatchWriteItem": (PURGING, lambda store: store.purge([build_key()])),
 }
 every_use = pytest.mark.parametrize(
     ("operation", "begin", "use"), [(name, *use) for name, use in USES.items()], ids=USES
@@ -532,13 +535,15 @@ def test_an_action_that_is_not_allowed_is_named(teacher, table, operation, begin
     use(teacher(USES))
     sentence = refused(use, teacher(USES.keys() - {operation}))
     action = f"dynamodb:{operation}"
-    assert sentence.startswith(f"{begin.format(table=table)}the credentials may not do {action} (")
+    assert sentence.startswith(f"{begin.format(table=table)}the credentials are not authorized to perform {action} (")
     assert sentence.endswith(f"){DENIED}")
 
 
 def test_a_check_finds_that_writing_is_not_allowed(teacher, table):
     sentence = refused(lambda store: store.check(), teacher(USES.keys() - {"PutItem"}))
-    assert sentence.startswith(f"{WRITING.format(table=table)}the credentials may not do dynamodb:PutItem (")
+    assert sentence.startswith(
+        f"{WRITING.format(table=table)}the credentials are not authorized to perform dynamodb:PutItem ("
+    )
 
 
 THROTTLES = ["ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException"]
@@ -566,7 +571,7 @@ def test_of_many_changes_only_those_that_are_refused_fail(simulator, table, stor
     leases = [lease_of(build_key(f"learner-{number}"), url=URL) for number in range(10)]
 
     # When all are written at once.
-    outcomes = store.write([Write(lease, None) for lease in leases], now=NOW)
+    outcomes = store.write([Write(lease, None) for lease in leases])
 
     # Then each tells how it went, and what it says is so.
     failed = [outcome for outcome in outcomes if isinstance(outcome, LeaseStoreError)]
@@ -575,7 +580,7 @@ def test_of_many_changes_only_those_that_are_refused_fail(simulator, table, stor
     assert {str(error) for error in failed} == {sentence}
     written = [lease for lease, outcome in zip(leases, outcomes, strict=True) if outcome == lease]
     assert len(written) == 7
-    assert store.find(SCOPE, now=NOW) == {lease.key: lease for lease in written}
+    assert store.find(SCOPE) == {lease.key: lease for lease in written}
 
 
 @every_use
@@ -592,7 +597,7 @@ def test_a_connection_that_breaks_off_is_told(simulator, moto, table, store, ope
     simulator.add_fault(service="dynamodb", operation=operation, drop="after")
     sentence = refused(use, store)
     assert sentence.startswith(f"{begin.format(table=table)}Connection was closed before")
-    assert sentence.endswith(": look at the network, and whether region and endpoint_url are right.")
+    assert sentence.endswith(": check the network, and whether region and endpoint_url are correct.")
 
 
 def test_nobody_at_the_endpoint_is_told():
@@ -602,8 +607,8 @@ def test_nobody_at_the_endpoint_is_told():
         for operation, (begin, use) in USES.items():
             first = (WRITING if operation == "GetItem" else begin).format(table="leases")
             assert refused(use, store) == (
-                f'{first}Could not connect to the endpoint URL: "{nobody.endpoint_url}/": look at the network, and '
-                "whether region and endpoint_url are right."
+                f'{first}Could not connect to the endpoint URL: "{nobody.endpoint_url}/": check the network, and '
+                "whether region and endpoint_url are correct."
             )
 
 
@@ -611,7 +616,7 @@ def test_a_lease_that_is_too_large_for_an_item_is_told_without_its_url(service):
     table = service.create_table()
     with closing(service.store(table)) as store:
         small = lease_of(build_key("ben"))
-        [error, existing] = store.write([Write(lease_of(url=URL + "x" * 500_000), None), Write(small, None)], now=NOW)
+        [error, existing] = store.write([Write(lease_of(url=URL + "x" * 500_000), None), Write(small, None)])
     assert existing == small
     assert SECRET not in "".join(traceback.format_exception(error)) + repr(error)
     assert str(error) == (
@@ -622,19 +627,19 @@ def test_a_lease_that_is_too_large_for_an_item_is_told_without_its_url(service):
 def test_the_lease_that_is_in_the_way_is_in_no_error(moto, table, store):
     """A reply that refuses a write holds the item; what cannot be read of it is told without its URL."""
     compare_and_set(store, lease_of(url=URL))
-    key = {"scope": {"S": SCOPE}, "seat": {"S": "anna"}}
+    key = {"scope": {"S": SCOPE}, "holder": {"S": "anna"}}
     moto.client.update_item(TableName=table, Key=key, UpdateExpression="REMOVE issued")
     sentence = refused(lambda store: compare_and_set(store, lease_of()), store)
-    assert sentence.startswith(f"The table '{table}' has an item that is no lease, with the key '{SCOPE} anna'")
+    assert sentence.startswith(f"The table '{table}' has an item that is not a lease, with the key '{SCOPE} anna'")
 
 
 @pytest.mark.parametrize(
     ("reply", "read"),
     [
-        (b'{"welcome": "to another service"}', lambda store: store.read([build_key()], now=NOW)),
-        (b'{"Responses": {"leases": [null]}}', lambda store: store.read([build_key()], now=NOW)),
-        (b'{"welcome": "to another service"}', lambda store: store.find(SCOPE, now=NOW)),
-        (b'{"Items": null}', lambda store: store.find(None, now=NOW)),
+        (b'{"welcome": "to another service"}', lambda store: store.read([build_key()])),
+        (b'{"Responses": {"leases": [null]}}', lambda store: store.read([build_key()])),
+        (b'{"welcome": "to another service"}', lambda store: store.find(SCOPE)),
+        (b'{"Items": null}', lambda store: store.find(None)),
     ],
 )
 def test_a_reply_that_is_none_of_dynamodbs_is_told(moto, table, reply, read):
@@ -643,7 +648,7 @@ def test_a_reply_that_is_none_of_dynamodbs_is_told(moto, table, reply, read):
         with closing(store), pytest.raises(LeaseStoreError) as told:
             read(store)
     assert str(told.value) == READING.format(table=table) + (
-        "the reply cannot be read: look whether endpoint_url names a server that speaks this API."
+        "the response could not be parsed: check that endpoint_url points to a server that implements this API."
     )
 
 
@@ -722,15 +727,15 @@ def test_what_is_left_unprocessed_is_asked_for_again(
 ):
     # Given leases, and a service that does not do all at once.
     leases = [lease_of(build_key(f"learner-{number}")) for number in range(5)]
-    store.write([Write(lease, None) for lease in leases], now=NOW)
+    store.write([Write(lease, None) for lease in leases])
     keys, busy.does = [lease.key for lease in leases], list(does)
 
     # When they are read or purged.
     if purge:
-        busy_store.forget(keys, now=NOW, purge=True)
+        busy_store.purge(keys)
         assert moto.items(table) == []
     else:
-        assert busy_store.read(keys, now=NOW) == {lease.key: lease for lease in leases}
+        assert busy_store.read(keys) == {lease.key: lease for lease in leases}
 
     # Then it is asked again for what it has left, after ever longer pauses, and for consistent reads every time.
     assert busy.asked == asked
@@ -742,11 +747,11 @@ def test_what_is_left_unprocessed_is_asked_for_again(
 @pytest.mark.parametrize("purge", [False, True])
 def test_a_service_that_stays_busy_is_told(table, busy, busy_store, pauses, does, purge):
     keys, busy.does = [build_key(f"learner-{number}") for number in range(5)], list(does)
-    use = busy_store.read if not purge else partial(busy_store.forget, purge=True)
+    use = busy_store.purge if purge else busy_store.read
     with pytest.raises(LeaseStoreError) as told:
-        use(keys, now=NOW)
+        use(keys)
     assert str(told.value) == (
-        f"DynamoDB is too busy with the lease table '{table}': have the table billed on demand, or run again later."
+        f"DynamoDB is too busy with the lease table '{table}': use on-demand billing for the table, or run again later."
     )
     assert len(busy.asked) == 4
 
@@ -760,8 +765,8 @@ def test_a_table_may_be_named_by_its_arn(simulator, moto, table):
     with closing(moto.store(arn)) as by_arn, closing(moto.store(table)) as by_name:
         by_arn.check()
         compare_and_set(by_arn, lease)
-        assert by_arn.find(SCOPE, now=NOW) == by_name.find(SCOPE, now=NOW) == {lease.key: lease}
-        assert by_arn.find(None, now=NOW) == {lease.key: lease}
-        assert by_arn.read([lease.key], now=NOW) == {lease.key: lease}
-        by_arn.forget([lease.key], now=NOW, purge=True)
-        assert by_name.find(None, now=NOW) == {}
+        assert by_arn.find(SCOPE) == by_name.find(SCOPE) == {lease.key: lease}
+        assert by_arn.find(None) == {lease.key: lease}
+        assert by_arn.read([lease.key]) == {lease.key: lease}
+        by_arn.purge([lease.key])
+        assert by_name.find(None) == {}

@@ -6,13 +6,10 @@ from __future__ import annotations
 
 import boto3
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils._errors import (
-    AnsibleLeaseTableError,
-    InvalidOption,
-    LeaseStoreError,
-)
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, LeaseStoreError
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores import dynamodb_table as lease_table
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.address import LeaseTable, parse_address
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.dynamodb_table import AnsibleLeaseTableError
 from botocore.stub import Stubber
 
 NAME = "leases"
@@ -62,12 +59,12 @@ def described(status="ACTIVE", **more):
             "TableArn": ARN,
             "TableStatus": status,
             "AttributeDefinitions": [
-                {"AttributeName": "seat", "AttributeType": "S"},
+                {"AttributeName": "holder", "AttributeType": "S"},
                 {"AttributeName": "scope", "AttributeType": "S"},
             ],
             "KeySchema": [
                 {"AttributeName": "scope", "KeyType": "HASH"},
-                {"AttributeName": "seat", "KeyType": "RANGE"},
+                {"AttributeName": "holder", "KeyType": "RANGE"},
             ],
             **more,
         }
@@ -112,7 +109,7 @@ def test_no_table_is_not_waited_for(clock, dynamodb):
     assert clock.pauses == []
 
 
-def test_a_new_table_is_waited_for_although_dynamodb_does_not_tell_of_it_yet(clock, dynamodb):
+def test_a_new_table_is_waited_for_although_dynamodb_does_not_describe_it_yet(clock, dynamodb):
     told_one_after_another(dynamodb, None, "CREATING", "ACTIVE")
 
     assert lease_table.wait_until_active(dynamodb, NAME).arn == ARN
@@ -131,7 +128,7 @@ def test_waiting_ends_after_five_minutes(clock, dynamodb):
 
 
 @pytest.mark.parametrize("status", ["DELETING", "INACCESSIBLE_ENCRYPTION_CREDENTIALS", "ARCHIVED"])
-def test_a_table_that_will_not_become_active_is_refused_at_once(clock, dynamodb, status):
+def test_a_table_that_will_not_become_active_is_rejected_at_once(clock, dynamodb, status):
     told_one_after_another(dynamodb, status, status)
 
     with pytest.raises(LeaseStoreError, match=f"Table 'leases' is {status}, so it cannot hold leases: "):
@@ -149,7 +146,7 @@ def test_a_table_that_will_not_become_active_is_refused_at_once(clock, dynamodb,
         ("DISABLED", "ends", None),
     ],
 )
-def test_the_time_to_live_is_told(dynamodb, status, attribute, told):
+def test_the_time_to_live_is_reported(dynamodb, status, attribute, told):
     time_to_live(dynamodb, status, attribute)
 
     settings = lease_table.get_settings(dynamodb, NAME, table(), with_tags=False)
@@ -169,12 +166,12 @@ def test_the_time_to_live_is_told(dynamodb, status, attribute, told):
         (
             "DISABLING",
             "ends",
-            "The time to live of table 'leases' is being switched off, which takes an hour: run again",
+            "The time to live of table 'leases' is being disabled, which takes an hour: run again",
         ),
-        ("DISABLING", "delete_after", "The time to live of table 'leases' is being switched off, which takes an hour:"),
+        ("DISABLING", "delete_after", "The time to live of table 'leases' is being disabled, which takes an hour:"),
     ],
 )
-def test_a_time_to_live_that_cannot_be_set_is_refused(dynamodb, status, attribute, sentence):
+def test_a_time_to_live_that_cannot_be_set_is_rejected(dynamodb, status, attribute, sentence):
     time_to_live(dynamodb, status, attribute)
 
     with pytest.raises(LeaseStoreError) as error:
@@ -209,12 +206,12 @@ def test_a_table_is_read(dynamodb, members, fields):
 
 
 @pytest.mark.parametrize("missing", ["TableArn", "TableStatus", "AttributeDefinitions"])
-def test_a_reply_without_what_each_table_has_cannot_be_read(dynamodb, missing):
+def test_a_response_without_what_each_table_has_cannot_be_read(dynamodb, missing):
     reply = described()
     del reply["Table"][missing]
     dynamodb.replies.add_response("describe_table", reply)
 
-    with pytest.raises(AnsibleLeaseTableError, match="Failed to describe the table: the reply cannot be read"):
+    with pytest.raises(AnsibleLeaseTableError, match="Failed to describe the table: the response could not be parsed"):
         lease_table.describe_table(dynamodb, TableName=NAME)
 
 
@@ -256,7 +253,7 @@ def test_keys_are_given_by_id_or_arn(key):
 
 
 @pytest.mark.parametrize("key", ["", "alias/labs", KEY_ARN.replace("key/", "alias/"), f"{KEY_ID}\n", "a b", "é"])
-def test_other_keys_are_refused(key):
+def test_other_keys_are_rejected(key):
     with pytest.raises(InvalidOption, match=r"^kms_key_id is "):
         lease_table.validate_kms_key_id(key)
 
@@ -280,7 +277,7 @@ def test_tags_that_a_table_can_have_are_taken(tags):
         ({str(number): "" for number in range(51)}, "tags has 51 tags, but a table has at most 50."),
     ],
 )
-def test_tags_that_no_table_can_have_are_refused_by_name(tags, sentence):
+def test_tags_that_no_table_can_have_are_rejected_by_name(tags, sentence):
     with pytest.raises(InvalidOption) as refused:
         lease_table.validate_tags(tags)
     assert str(refused.value).startswith(sentence)

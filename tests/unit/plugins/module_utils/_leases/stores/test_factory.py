@@ -63,7 +63,7 @@ def module_of(home, monkeypatch):
 
 
 def test_none_opens_a_store_that_remembers_nothing(module_of):
-    with open_lease_store(module_of(lease_store="none"), create=True) as store:
+    with open_lease_store(module_of(lease_store="none"), now=lambda: NOW, create=True) as store:
         assert isinstance(store, NoLeaseStore)
 
 
@@ -92,14 +92,14 @@ def test_a_url_of_sqlite_names_a_file(tmp_path, module_of, lease_store, path):
     options = {"lease_store": lease_store.replace("{tmp}", str(tmp_path))} if lease_store else {}
 
     # When a lease is written to the store of that URL.
-    with open_lease_store(module_of(**options), create=True) as store:
+    with open_lease_store(module_of(**options), now=lambda: NOW, create=True) as store:
         assert isinstance(store, SQLiteLeaseStore)
         compare_and_set(store, lease_of(lease_id="x"))
 
     # Then that file and no other holds it, and the same URL reads it.
     assert [file for file in tmp_path.rglob("*") if file.is_file()] == [tmp_path / path]
-    with open_lease_store(module_of(**options), create=False) as store:
-        assert store.read([build_key()], now=NOW) == {build_key(): lease_of(lease_id="x")}
+    with open_lease_store(module_of(**options), now=lambda: NOW, create=False) as store:
+        assert store.read([build_key()]) == {build_key(): lease_of(lease_id="x")}
 
 
 @pytest.mark.parametrize(
@@ -109,8 +109,8 @@ def test_a_url_of_sqlite_names_a_file(tmp_path, module_of, lease_store, path):
 def test_a_file_is_created_for_whom_it_is_to_be_and_not_in_check_mode(tmp_path, module_of, create, check_mode, created):
     path = tmp_path / "leases.sqlite3"
     module = module_of(lease_store=f"sqlite://{path}", _ansible_check_mode=check_mode)
-    with open_lease_store(module, create=create) as store:
-        assert store.find(None, now=NOW) == {}
+    with open_lease_store(module, now=lambda: NOW, create=create) as store:
+        assert store.find(None) == {}
     assert path.exists() is created
 
 
@@ -121,7 +121,7 @@ def test_a_file_is_created_for_whom_it_is_to_be_and_not_in_check_mode(tmp_path, 
     [
         (
             "sqlite:///~nosuchuser/leases.sqlite3",
-            "The lease store ~nosuchuser/leases.sqlite3 has no home folder to lie in: name an absolute path in "
+            "The lease store ~nosuchuser/leases.sqlite3 has no home directory to be in: name an absolute path in "
             "lease_store.",
         ),
         (
@@ -133,7 +133,10 @@ def test_a_file_is_created_for_whom_it_is_to_be_and_not_in_check_mode(tmp_path, 
 )
 def test_what_cannot_be_opened_is_refused_by_everybody(module_of, lease_store, sentence, create, check_mode):
     module = module_of(lease_store=lease_store, _ansible_check_mode=check_mode)
-    with pytest.raises((InvalidOption, LeaseStoreError)) as refused, open_lease_store(module, create=create):
+    with (
+        pytest.raises((InvalidOption, LeaseStoreError)) as refused,
+        open_lease_store(module, now=lambda: NOW, create=create),
+    ):
         pytest.fail("It is open.")
     assert str(refused.value) == sentence
 
@@ -145,12 +148,15 @@ def test_what_cannot_be_opened_is_refused_by_everybody(module_of, lease_store, s
 @pytest.mark.parametrize("options", [{}, {"lease_store": DEFAULT_LEASE_STORE}], ids=["left out", "named"])
 def test_the_default_file_is_refused_in_a_job_of_awx(module_of, home, monkeypatch, options, create):
     monkeypatch.setenv("JOB_ID", "4711")
-    with pytest.raises(LeaseStoreError) as refused, open_lease_store(module_of(**options), create=create):
+    with (
+        pytest.raises(LeaseStoreError) as refused,
+        open_lease_store(module_of(**options), now=lambda: NOW, create=create),
+    ):
         pytest.fail("It is open.")
     assert str(refused.value) == (
-        "lease_store is the default file sqlite:///~/.ansible/labstream/leases.sqlite3, but JOB_ID is 4711, as in a "
-        "job of AWX, whose files are thrown away at its end, so that the next job would issue every URL anew: set "
-        "lease_store to dynamodb://TABLE, or to sqlite:///PATH in a folder that is mounted."
+        "lease_store is the default file sqlite:///~/.ansible/labstream/leases.sqlite3, but JOB_ID is 4711, as in an "
+        "AWX job, whose files are deleted when it ends, so the next job would issue every URL again: set lease_store "
+        "to dynamodb://TABLE, or to sqlite:///PATH in a mounted directory."
     )
     assert list(home.iterdir()) == []
 
@@ -162,7 +168,7 @@ def test_another_store_is_not_refused_there(module_of, monkeypatch, lease_store,
     options = {"lease_store": lease_store}
     if by_environment:
         monkeypatch.setenv("LABSTREAM_LEASE_STORE", options.pop("lease_store"))
-    with open_lease_store(module_of(region=REGION, **options), create=False):
+    with open_lease_store(module_of(region=REGION, **options), now=lambda: NOW, create=False):
         pass
 
 
@@ -170,7 +176,7 @@ def test_another_store_is_not_refused_there(module_of, monkeypatch, lease_store,
 def test_the_default_file_is_for_everybody_else(module_of, home, monkeypatch, job_id):
     if job_id is not None:
         monkeypatch.setenv("JOB_ID", job_id)
-    with open_lease_store(module_of(), create=True) as store:
+    with open_lease_store(module_of(), now=lambda: NOW, create=True) as store:
         compare_and_set(store, lease_of())
     assert (home / ".ansible" / "labstream" / "leases.sqlite3").exists()
 
@@ -219,10 +225,10 @@ def reached(module_of, simulator):
     def look(options, table="leases", **parameters):
         query = "&".join(f"{name}={value}" for name, value in parameters.items())
         url = f"dynamodb://{table}?endpoint_url={simulator.endpoint_url}&{query}".rstrip("&")
-        with open_lease_store(module_of(lease_store=url, **options), create=False) as store:
+        with open_lease_store(module_of(lease_store=url, **options), now=lambda: NOW, create=False) as store:
             assert simulator.calls(service="dynamodb") == []  # Who issues nothing is not checked.
             with pytest.raises(LeaseStoreError, match="ResourceNotFoundException"):
-                store.find(SCOPE, now=NOW)
+                store.find(SCOPE)
         [call] = simulator.calls(service="dynamodb")
         return call["region"], call["account"]
 
@@ -292,9 +298,9 @@ def test_an_endpoint_of_the_service_that_issues_is_none_of_the_store(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     module = module_of(lease_store=lease_store, region=REGION, **options)
-    with open_lease_store(module, create=False) as store:
+    with open_lease_store(module, now=lambda: NOW, create=False) as store:
         assert isinstance(store, DynamoDBLeaseStore)
-        assert endpoint_host(store._client) == host
+        assert endpoint_host(store._table.client) == host
 
 
 @pytest.mark.parametrize(("concurrency", "connections"), [(None, 16), (7, 7)])
@@ -302,9 +308,9 @@ def test_there_are_as_many_connections_as_calls_at_once(module_of, concurrency, 
     options = {} if concurrency is None else {"concurrency": concurrency}
     spec = {"concurrency": {"type": "int"}} if options else {}
     module = module_of(argument_spec=spec, region=REGION, lease_store="dynamodb://leases", **options)
-    with open_lease_store(module, create=False) as store:
-        assert store._client.meta.config.max_pool_connections == connections
-        assert store._executor._max_workers == connections
+    with open_lease_store(module, now=lambda: NOW, create=False) as store:
+        assert store._table.client.meta.config.max_pool_connections == connections
+        assert store._table._executor._max_workers == connections
 
 
 @pytest.mark.parametrize(
@@ -317,13 +323,15 @@ def test_there_are_as_many_connections_as_calls_at_once(module_of, concurrency, 
 )
 def test_a_table_that_cannot_be_reached_is_told_in_one_sentence(module_of, options, parameters, told):
     module = module_of(**{"region": REGION, **options}, lease_store=f"dynamodb://leases{parameters}")
-    with pytest.raises(LabstreamError, match=told) as refused, open_lease_store(module, create=False):
+    with pytest.raises(LabstreamError, match=told) as refused, open_lease_store(module, now=lambda: NOW, create=False):
         pytest.fail("It is open.")
     assert "\n" not in str(refused.value)
 
 
 def test_the_store_is_closed_at_the_end(module_of):
-    with open_lease_store(module_of(region=REGION, lease_store="dynamodb://leases"), create=False) as store:
+    with open_lease_store(
+        module_of(region=REGION, lease_store="dynamodb://leases"), now=lambda: NOW, create=False
+    ) as store:
         pass
     with pytest.raises(RuntimeError, match="shutdown"):
-        store.read([build_key()], now=NOW)
+        store.read([build_key()])

@@ -41,18 +41,16 @@ from tests.unit.plugins.module_utils.support import (
     lease_of,
     searchable_folder,
     start_child,
-    stream_lease_of,
 )
 
 SECRET = "correct-horse-battery-staple"
 URL = f"https://streaming.example.org/?secret={SECRET}"
 
-DAMAGED = "is damaged: restore it from a copy, or move it away to start with no lease."
-FOREIGN = "is no SQLite file: name another file in lease_store, or move this one away to start with no lease."
-LOCKED = "is locked by another process: let that one end, then run again."
+DAMAGED = "is damaged: restore it from a backup, or move it away to start without leases."
+FOREIGN = "is not a SQLite database: name another file in lease_store, or move this one away to start without leases."
+LOCKED = "is locked by another process: wait until that ends, then run again."
 NO_RIGHT = (
-    "cannot be used, since user id {uid} may not {needed}: give that user the right, or name another file in "
-    "lease_store."
+    "cannot be used because user id {uid} is not allowed to {needed}: allow it, or name another file in lease_store."
 )
 MOVED = "is read-only or was moved away while in use: make it writable for user id {uid}, then run again."
 
@@ -64,8 +62,8 @@ def path():
         yield folder / "leases.sqlite3"
 
 
-def opened(path, *, create=True, busy_timeout=5.0):
-    return closing(SQLiteLeaseStore(str(path), create=create, busy_timeout=busy_timeout))
+def opened(path, *, create=True, busy_timeout=5.0, now=NOW):
+    return closing(SQLiteLeaseStore(str(path), now=lambda: now, create=create, busy_timeout=busy_timeout))
 
 
 def filled(path, *leases):
@@ -85,7 +83,7 @@ def write(path, *, create=True, busy_timeout=5.0):
 def read(path):
     """Open the store to look only, and read."""
     with opened(path, create=False) as store:
-        return store.find(SCOPE, now=NOW)
+        return store.find(SCOPE)
 
 
 def mode_of(path):
@@ -141,7 +139,7 @@ def test_the_journal_is_private_too_and_does_not_stay(path):
             modes.update((file.name, mode_of(file)) for file in path.parent.iterdir())
             yield build_key("ben")
 
-        store.forget(keys(), now=NOW, purge=True)
+        store.purge(keys())
 
         # Then the journal beside the file is as private as the file, and is gone afterwards.
         assert modes == {"leases.sqlite3": 0o600, "leases.sqlite3-journal": 0o600}
@@ -152,8 +150,8 @@ def test_no_file_stays_beside_it_after_reading(path):
     filled(path)
     read(path)
     with opened(path) as store:
-        store.find(SCOPE, now=NOW)
-        store.read([build_key()], now=NOW)
+        store.find(SCOPE)
+        store.read([build_key()])
         assert [file.name for file in path.parent.iterdir()] == ["leases.sqlite3"]
 
 
@@ -162,7 +160,7 @@ def test_no_file_stays_beside_it_after_reading(path):
 def test_a_file_that_others_can_use_is_refused(path, mode, create):
     filled(path).chmod(mode)
     with (
-        refused(path, f"has mode 0{mode:o}, so that others can use it: run chmod 0600 on it."),
+        refused(path, f"has mode 0{mode:o}, so other users can access it: run chmod 0600 on it."),
         opened(path, create=create),
     ):
         pass
@@ -172,30 +170,30 @@ def test_a_file_that_others_can_use_is_refused(path, mode, create):
 # No trace of a URL stays.
 
 
-def write_over(store, leases):
+def overwrite(store, leases):
     for lease in leases:
         compare_and_set(store, lease_of(lease.key, url="https://new"), expected=lease.lease_id)
 
 
 @pytest.mark.parametrize("length", [0, 100, 3000, 20_000])
 @pytest.mark.parametrize(
-    "wipe",
+    ("wipe", "now"),
     [
-        pytest.param(write_over, id="replaced"),
-        pytest.param(lambda store, leases: store.forget([x.key for x in leases], now=NOW, purge=False), id="forgotten"),
-        pytest.param(lambda store, leases: store.forget([x.key for x in leases], now=NOW, purge=True), id="purged"),
-        pytest.param(lambda store, _leases: store.forget([], now=after(3600), purge=False), id="expired"),
-        pytest.param(lambda store, _leases: store.forget([], now=after(10**8), purge=False), id="dropped"),
+        pytest.param(overwrite, NOW, id="replaced"),
+        pytest.param(lambda store, leases: store.release([x.key for x in leases]), NOW, id="released"),
+        pytest.param(lambda store, leases: store.purge([x.key for x in leases]), NOW, id="purged"),
+        pytest.param(lambda store, _leases: store.release([]), after(3600), id="expired"),
+        pytest.param(lambda store, _leases: store.release([]), after(10**8), id="dropped"),
     ],
 )
-def test_the_bytes_of_a_wiped_url_are_no_longer_in_the_file(path, wipe, length):
+def test_the_bytes_of_a_wiped_url_are_no_longer_in_the_file(path, wipe, now, length):
     # Given many leases with URLs, so that pages of the file are split and overflow.
     leases = [lease_of(build_key(f"learner-{number}"), url=URL + "x" * length) for number in range(25)]
     filled(path, *leases)
     assert SECRET.encode() in path.read_bytes()
 
     # When they are wiped.
-    with opened(path) as store:
+    with opened(path, now=now) as store:
         wipe(store, leases)
 
     # Then their bytes are gone, from the file and from what lies beside it.
@@ -265,14 +263,16 @@ def make_text(path):
         pytest.param(lambda path: foreign(path, "PRAGMA application_id = 7"), ANOTHER, id="an id of another"),
         pytest.param(lambda path: foreign(path, "PRAGMA user_version = 1"), ANOTHER, id="a version of another"),
         pytest.param(lambda path: set_version(filled(path), SCHEMA_VERSION + 1), NEWER, id="a newer schema"),
-        pytest.param(os.mkdir, "is no regular file: name a file in lease_store.", id="a folder"),
-        pytest.param(os.mkfifo, "is no regular file: name a file in lease_store.", id="a pipe"),
+        pytest.param(os.mkdir, "is not a regular file: name a file in lease_store.", id="a folder"),
+        pytest.param(os.mkfifo, "is not a regular file: name a file in lease_store.", id="a pipe"),
         pytest.param(
-            lambda path: path.symlink_to("nowhere"), "is no regular file: name a file in lease_store.", id="a dead link"
+            lambda path: path.symlink_to("nowhere"),
+            "is not a regular file: name a file in lease_store.",
+            id="a dead link",
         ),
         pytest.param(
             lambda path: path.symlink_to(path.name),
-            "is no regular file: name a file in lease_store.",
+            "is not a regular file: name a file in lease_store.",
             id="a link to itself",
         ),
     ],
@@ -311,9 +311,9 @@ def test_a_damaged_file_is_refused_and_left_as_it_was(path, damage):
     keys = [build_key(f"learner-{number:02}") for number in range(30)]
     for create in (False, True):
         with refused(path, DAMAGED), opened(path, create=create) as store:
-            store.find(SCOPE, now=NOW)
+            store.find(SCOPE)
         with refused(path, DAMAGED), opened(path, create=create) as store:
-            store.read(keys, now=NOW)
+            store.read(keys)
     assert path.read_bytes() == before
 
 
@@ -329,7 +329,7 @@ def test_whatever_bytes_are_damaged_there_is_a_sentence_or_an_answer(path):
         said = None
         try:
             with opened(path) as store:
-                store.find(SCOPE, now=NOW)
+                store.find(SCOPE)
                 compare_and_set(store, lease_of(build_key("learner-07")))
         except LeaseStoreError as e:
             said = str(e)
@@ -375,219 +375,38 @@ def another_run(path):
 
 def test_two_runs_may_create_the_store_at_once(path, monkeypatch, another_run):
     # Given a run that finds no schema, and another run that is faster to create one.
-    write_files = sqlite._bring_up_to_date
+    create_schema = sqlite._create_schema
 
     def slower(database):
         another_run.go()
         another_run.ended()
-        write_files(database)
+        create_schema(database)
 
-    monkeypatch.setattr(sqlite, "_bring_up_to_date", slower)
+    monkeypatch.setattr(sqlite, "_create_schema", slower)
 
     # When it goes on, then it uses the other's.
     with opened(path) as store:
-        assert list(store.find(SCOPE, now=NOW)) == [build_key("ben")]
+        assert list(store.find(SCOPE)) == [build_key("ben")]
 
 
 def test_a_store_that_is_just_being_created_is_not_taken_for_one_of_another_program(path, monkeypatch, another_run):
     # Given a run that has read a part of an empty file's header, when another one begins to create the store.
     path.touch(mode=0o600)
-    pragma = sqlite._pragma
+    pragma = sqlite._get_pragma
 
     def slower(database, name):
         value = pragma(database, name)
-        monkeypatch.setattr(sqlite, "_pragma", pragma)
+        monkeypatch.setattr(sqlite, "_get_pragma", pragma)
         another_run.go()
         time.sleep(0.2)
         return value
 
-    monkeypatch.setattr(sqlite, "_pragma", slower)
+    monkeypatch.setattr(sqlite, "_get_pragma", slower)
 
     # When it reads on, then it sees the file as it was, and later as it has become.
     with opened(path, create=False) as store:
         another_run.ended()
-        assert list(store.find(SCOPE, now=NOW)) == [build_key("ben")]
-
-
-# A file from before there were streams.
-
-SCHEMA_1 = """
-CREATE TABLE lease (
-    scope TEXT NOT NULL,
-    seat TEXT NOT NULL,
-    purpose TEXT NOT NULL,
-    lease_id TEXT NOT NULL,
-    url TEXT,
-    url_sha256 TEXT NOT NULL,
-    issued INTEGER NOT NULL,
-    expires INTEGER NOT NULL,
-    validity INTEGER,
-    lab TEXT,
-    forgotten INTEGER,
-    PRIMARY KEY (scope, seat, purpose)
-) WITHOUT ROWID;
-CREATE INDEX lease_with_url ON lease (expires) WHERE url IS NOT NULL;
-CREATE INDEX lease_by_expiry ON lease (expires);
-PRAGMA application_id = 1280529490;
-PRAGMA user_version = 1;
-"""
-OLD_LEASES = (
-    lease_of(build_key("anna"), lease_id="a", url=URL, validity=3600, lab="cad"),
-    lease_of(build_key("ben", '{"application_id":"cad"}'), lease_id="b", url=None, expires=-60),
-    lease_of(build_key("cleo"), lease_id="c", url=None, forgotten=after(-5)),
-)
-
-
-def of_schema_1(path, leases=OLD_LEASES):
-    """A file as it was made by schema 1, with these leases."""
-    with closing(sqlite3.connect(path)) as database:
-        database.executescript(SCHEMA_1)
-        for lease in leases:
-            moments = [when and int(when.timestamp()) for when in (lease.issued, lease.expires, lease.forgotten)]
-            issued, expires, forgotten = moments
-            row = (*lease.key, lease.lease_id, lease.url, lease.url_sha256, issued, expires, lease.validity, lease.lab)
-            database.execute("INSERT INTO lease VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*row, forgotten))
-        database.commit()
-    path.chmod(0o600)
-    return path
-
-
-def described(path):
-    """What SQLite knows of the file: its version, whether it is sound, and how tables and indexes are made."""
-    with closing(sqlite3.connect(path)) as database:
-        [(version,)] = database.execute("PRAGMA user_version").fetchall()
-        [(sound,)] = database.execute("PRAGMA integrity_check").fetchall()
-        return version, sound, sorted(database.execute("SELECT type, name, tbl_name, sql FROM sqlite_master"))
-
-
-@pytest.mark.parametrize("create", [True, False])
-def test_a_file_of_schema_1_is_brought_up_to_date_by_whoever_opens_it(path, create):
-    # Given a file of schema 1, and how a new one is made.
-    of_schema_1(path)
-    new = filled(path.parent / "new")
-
-    # When it is opened, to write or to look only.
-    with opened(path, create=create) as store:
-        leases = store.find(SCOPE, now=NOW)
-
-    # Then all leases are there as they were, and the file is made like a new one, with its indexes.
-    assert leases == {lease.key: lease for lease in OLD_LEASES}
-    assert described(path) == described(new)
-    assert described(path)[:2] == (2, "ok")
-    assert [name for _type, name, _table, _sql in described(path)[2]] == ["lease_by_expiry", "lease_with_url", "lease"]
-    assert mode_of(path) == 0o600
-    assert sorted(os.listdir(path.parent)) == ["leases.sqlite3", "new"]
-
-    # And it takes streams, and changes no more when it is opened again.
-    stream = stream_lease_of(build_key("session"))
-    with opened(path, create=create) as store:
-        assert compare_and_set(store, stream) == stream
-    before = path.read_bytes()
-    assert read(path)[stream.key] == stream
-    assert path.read_bytes() == before
-
-
-def test_an_empty_file_of_schema_1_is_brought_up_to_date_too(path):
-    of_schema_1(path, [])
-    assert read(path) == {}
-    assert described(path)[:2] == (2, "ok")
-
-
-@pytest.mark.parametrize("create", [True, False])
-def test_no_bytes_of_a_url_stay_behind_when_a_file_is_brought_up_to_date_and_the_url_is_wiped(path, create):
-    # Given a file of schema 1 of many pages.
-    leases = [lease_of(build_key(f"learner-{number:02}"), url=URL + "x" * 3000) for number in range(25)]
-    of_schema_1(path, leases)
-
-    # When it is brought up to date, and then its URLs expire.
-    with opened(path, create=create) as store:
-        assert store.find(SCOPE, now=NOW) == {lease.key: lease for lease in leases}
-        assert path.read_bytes().count(SECRET.encode()) == 25
-        store.forget([], now=after(3600), purge=False)
-
-    # Then their bytes are gone.
-    assert SECRET.encode() not in path.read_bytes()
-
-
-@pytest.mark.parametrize("statement", ["lease_with_url", "lease_by_expiry"])
-def test_the_indexes_of_a_file_that_was_brought_up_to_date_are_used(path, statement):
-    of_schema_1(path)
-    read(path)
-    wanted = {"lease_with_url": "url IS NOT NULL AND expires <= 5", "lease_by_expiry": "expires <= 5"}[statement]
-    with closing(sqlite3.connect(path)) as database:
-        plan = database.execute(f"EXPLAIN QUERY PLAN SELECT lease_id FROM lease WHERE {wanted}").fetchall()
-    assert statement in str(plan)
-
-
-@pytest.mark.parametrize("create", [True, False])
-def test_two_runs_may_bring_a_file_up_to_date_at_once(path, monkeypatch, another_run, create):
-    # Given a run that finds schema 1, and another run that is faster.
-    of_schema_1(path)
-    write_files = sqlite._bring_up_to_date
-
-    def slower(database):
-        another_run.go()
-        another_run.ended()
-        write_files(database)
-
-    monkeypatch.setattr(sqlite, "_bring_up_to_date", slower)
-
-    # When it goes on, then it finds all leases, and what the other has written.
-    with opened(path, create=create) as store:
-        assert set(store.find(SCOPE, now=NOW)) == {*(lease.key for lease in OLD_LEASES), build_key("ben")}
-    assert described(path)[:2] == (2, "ok")
-
-
-def test_a_run_that_is_killed_while_it_brings_a_file_up_to_date_leaves_it_as_it_was(path):
-    # Given a file of many pages, and a run with so little memory that it writes pages before it commits.
-    leases = [lease_of(build_key(f"learner-{number:02}"), url=URL + "x" * 2000) for number in range(40)]
-    before = of_schema_1(path, leases).read_bytes()
-
-    def killed():
-        last = sqlite._UPGRADE_1[-1]
-
-        class Dying(sqlite3.Connection):
-            def execute(self, statement, *values):
-                if statement == last:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                result = super().execute(statement, *values)
-                if statement == "BEGIN IMMEDIATE":
-                    super().execute("PRAGMA cache_size = 1")
-                return result
-
-        connect = sqlite3.connect
-        sqlite3.connect = lambda *args, **options: connect(*args, **options, factory=Dying)
-        read(path)
-
-    # When it is killed before the last statement, the file is half written and the journal lies beside it.
-    with pytest.raises(EOFError):
-        in_child(killed)
-    assert path.read_bytes() != before
-    assert path.with_name("leases.sqlite3-journal").exists()
-
-    # Then whoever comes next finds what was before, and brings it up to date.
-    assert read(path) == {lease.key: lease for lease in leases}
-    assert described(path)[:2] == (2, "ok")
-    assert os.listdir(path.parent) == [path.name]
-
-
-def test_a_file_that_cannot_be_brought_up_to_date_for_want_of_room_stays_as_it_was(path):
-    leases = [lease_of(build_key(f"learner-{number:02}"), url=URL + "x" * 2000) for number in range(40)]
-    before = of_schema_1(path, leases).read_bytes()
-    with pytest.raises(LeaseStoreError) as error:
-        with_room(len(before) + 8192, lambda: read(path))
-    assert str(error.value) in (f"The lease store {path} {CANNOT_GROW}", f"The lease store {path} {IO_ERROR}")
-    assert with_room(10**9, lambda: len(read(path))) == 40
-
-
-def test_a_file_that_another_holds_is_not_brought_up_to_date_but_told(path):
-    before = of_schema_1(path).read_bytes()
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        with refused(path, LOCKED), opened(path, create=False, busy_timeout=0.05):
-            pass
-        other.execute("ROLLBACK")
-    assert path.read_bytes() == before
+        assert list(store.find(SCOPE)) == [build_key("ben")]
 
 
 def test_a_link_to_a_file_is_followed(path):
@@ -606,7 +425,7 @@ def test_looking_creates_nothing(path):
     new = path.parent / "new" / "folder" / "leases.sqlite3"
     assert read(path) == read(new) == {}
     with opened(new, create=False) as store:
-        assert store.read([build_key()], now=NOW) == {}
+        assert store.read([build_key()]) == {}
     assert os.listdir(path.parent) == []
 
 
@@ -628,7 +447,7 @@ def test_who_looks_may_forget(path):
     """state=absent creates no store, but forgets in one that is there."""
     filled(path)
     with opened(path, create=False) as store:
-        store.forget([build_key()], now=NOW, purge=True)
+        store.purge([build_key()])
     assert read(path) == {}
 
 
@@ -721,7 +540,7 @@ def test_a_file_of_another_user_is_refused(path, use):
 def test_a_path_through_a_file_is_refused(path, use):
     path.write_text("")
     below = path / "new" / "leases.sqlite3"
-    with refused(below, f"cannot be created, since {path} is no folder: name another path."):
+    with refused(below, f"cannot be created because {path} is not a directory: name another path."):
         use(below)
 
 
@@ -734,12 +553,12 @@ def test_a_name_that_is_too_long_is_refused(path, create):
 
 
 def test_half_a_character_is_told(path):
-    sentence = "holds no text with half characters of Unicode: correct it."
+    sentence = "cannot hold text with an unpaired surrogate: correct the text."
     with opened(path) as store:
         with refused(path, sentence):
-            store.find("\ud800", now=NOW)
+            store.find("\ud800")
         with refused(path, sentence):
-            store.read([build_key("\ud800")], now=NOW)
+            store.read([build_key("\ud800")])
 
 
 # A disk that is full, a file that is held, a file that goes away: all in the middle of a run.
@@ -756,8 +575,8 @@ def with_room(room, function):
     return in_child(limited)
 
 
-CANNOT_GROW = "cannot be written, since its disk is full: make room, then run again."
-IO_ERROR = "cannot be read or written (disk I/O error): look at its disk and its quota, then run again."
+CANNOT_GROW = "cannot be written because the disk is full: free up space, then run again."
+IO_ERROR = "cannot be read or written (disk I/O error): check the disk and its quota, then run again."
 
 
 def test_a_disk_that_fills_up_ends_the_run_and_keeps_what_is_stored(path):
@@ -777,12 +596,12 @@ def test_a_disk_that_fills_up_ends_the_run_and_keeps_what_is_stored(path):
                 store=store,
                 issue=issue,
                 now=lambda: NOW,
-                need=build_policy(validity=3600),
+                policy=build_policy(validity=3600),
                 not_before=LONG_AGO,
                 concurrency=2,
             )
             keys = [build_key(f"learner-{number:02}") for number in range(50)]
-            return [(outcome.key, outcome.failure) for outcome in issuer.hand_out(keys, {}, False)], service_calls
+            return [(outcome.key, outcome.failure) for outcome in issuer.run(keys, {}, False)], service_calls
 
     # When a class is to be remembered in it.
     outcomes, service_calls = with_room(before + 10 * 4096, run)
@@ -912,13 +731,13 @@ def test_a_run_that_is_killed_in_a_transaction_leaves_what_was_before(path):
 
     def killed():
         with opened(path) as store:
-            store._database.execute("PRAGMA cache_size = 1")
+            store._file._database.execute("PRAGMA cache_size = 1")
 
             def keys():
                 yield from leases
                 os.kill(os.getpid(), signal.SIGKILL)
 
-            store.forget(keys(), now=NOW, purge=True)
+            store.purge(keys())
 
     # When it is killed, the file is half written and the journal lies beside it.
     with pytest.raises(EOFError):
@@ -978,14 +797,14 @@ def test_a_failed_write_is_undone_and_the_next_one_works(path):
             raise ZeroDivisionError
 
         with pytest.raises(ZeroDivisionError):
-            store.forget(keys(), now=NOW, purge=True)
-        assert list(store.find(SCOPE, now=NOW)) == [build_key()]
-        store.forget([build_key()], now=NOW, purge=True)
-        assert store.find(SCOPE, now=NOW) == {}
+            store.purge(keys())
+        assert list(store.find(SCOPE)) == [build_key()]
+        store.purge([build_key()])
+        assert store.find(SCOPE) == {}
 
 
 def test_closing_twice_is_harmless(path):
-    store = SQLiteLeaseStore(str(path), create=True)
+    store = SQLiteLeaseStore(str(path), now=lambda: NOW, create=True)
     store.close()
     store.close()
 
@@ -1013,19 +832,20 @@ SEATS = ("anna", "ben", "cleo")
 def test_changes_that_are_written_together_are_one_transaction(path):
     """So a disk is waited for once."""
     # Given a run that writes, and another that reads before each of its changes.
-    store, other = SQLiteLeaseStore(str(path), create=True), SQLiteLeaseStore(str(path), create=False)
+    store, other = (
+        SQLiteLeaseStore(str(path), now=lambda: NOW, create=True),
+        SQLiteLeaseStore(str(path), now=lambda: NOW, create=False),
+    )
     leases, seen = [lease_of(build_key(seat)) for seat in SEATS], []
     with closing(store), closing(other):
-        changes = Watched(
-            [Write(lease, None) for lease in leases], lambda: seen.append(len(other.find(SCOPE, now=NOW)))
-        )
+        changes = Watched([Write(lease, None) for lease in leases], lambda: seen.append(len(other.find(SCOPE))))
 
         # When three leases are written together.
-        assert store.write(changes, now=NOW) == leases
+        assert store.write(changes) == leases
 
         # Then nobody sees one of them before all are there.
         assert seen == [0, 0, 0]
-        assert other.find(SCOPE, now=NOW) == {lease.key: lease for lease in leases}
+        assert other.find(SCOPE) == {lease.key: lease for lease in leases}
 
 
 def test_what_fails_one_of_the_changes_fails_all_that_are_written_together_and_is_told_for_each(path):
@@ -1034,7 +854,7 @@ def test_what_fails_one_of_the_changes_fails_all_that_are_written_together_and_i
     filled(path, anna)
     spoil_record(
         path,
-        "CREATE TRIGGER refuses_ben BEFORE INSERT ON lease WHEN new.seat = 'ben' "
+        "CREATE TRIGGER refuses_ben BEFORE INSERT ON lease WHEN new.holder = 'ben' "
         "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END",
     )
     with opened(path) as store:
@@ -1044,16 +864,16 @@ def test_what_fails_one_of_the_changes_fails_all_that_are_written_together_and_i
             Write(lease_of(build_key("ben"), url=URL), None),
             Write(lease_of(build_key("cleo"), url=URL), None),
         ]
-        told = store.write(changes, now=NOW)
+        told = store.write(changes)
 
         # Then each is told the same, and all is as it was before.
         assert [(type(error), str(error)) for error in told] == [
             (LeaseStoreError, f"The lease store {path} {CANNOT_GROW}")
         ] * 3
-        assert store.find(SCOPE, now=NOW) == {anna.key: anna}
+        assert store.find(SCOPE) == {anna.key: anna}
 
         # And without him, it works.
-        assert store.write([changes[0], changes[2]], now=NOW) == [changes[0].lease, changes[2].lease]
+        assert store.write([changes[0], changes[2]]) == [changes[0].record, changes[2].record]
     assert set(read(path)) == {build_key("anna"), build_key("cleo")}
 
 
@@ -1072,7 +892,7 @@ def test_leases_that_are_read_together_are_of_one_moment(path):
                 refusals.append(str(e))
 
         # When they are read together.
-        leases = store.read(Watched(keys, change_all), now=NOW)
+        leases = store.read(Watched(keys, change_all))
 
     # Then the other comes before or after, but not in between.
     assert [lease.lab for lease in leases.values()] == ["a", "a", "a"]

@@ -1,0 +1,47 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: do not import it from elsewhere, it can change in any release.
+
+"""Failures of single entries of a task, and their text in the message of the task."""
+
+from __future__ import annotations
+
+import itertools
+import textwrap
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ._errors import LabstreamError
+
+# A message shows this many reasons, and this many names for each. The result lists all.
+MAX_SHOWN = 5
+# A session context may be long.
+MAX_NAME_LENGTH = 80
+
+
+class Failure(NamedTuple):
+    """Why the task failed for one entry: a word for programs, a message for people."""
+
+    code: str
+    message: str
+
+    @classmethod
+    def from_error(cls, error: LabstreamError) -> Failure:
+        """Return the failure that the error is for the entry that it was raised for."""
+        return cls(error.code, str(error))
+
+
+def format_failures(failures: Sequence[tuple[str, Failure]]) -> str:
+    """Return the reasons of the failures, each after the names of those that have it, without a full stop."""
+    names_by_reason: dict[str, list[str]] = {}
+    for name, failure in failures:
+        names_by_reason.setdefault(failure.message.rstrip("."), []).append(name)
+    shown = itertools.islice(names_by_reason.items(), MAX_SHOWN)
+    text = "; ".join(f"{_format_names(names)}: {reason}" for reason, names in shown)
+    return f"{text}; and more, see failures" if len(names_by_reason) > MAX_SHOWN else text
+
+
+def _format_names(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MAX_SHOWN} more" if len(names) > MAX_SHOWN else ""
+    return ", ".join(textwrap.shorten(name, MAX_NAME_LENGTH, placeholder="...") for name in names[:MAX_SHOWN]) + more

@@ -1,0 +1,210 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The two services that the runs ask, and what must be true of them and of the lease store whatever happened.
+
+The *grant* of a holder is what the lease store remembers: the URL of AppStream, and the id of a Nimble Studio stream.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from boto3.dynamodb.types import TypeDeserializer
+
+from tests.integration.lease_stores import LeaseFile, LeaseTable, Store
+from tests.integration.running import FLEET, MODULE, STACK, STREAM_MODULE, STUDIO, Task
+from tests.simulator.control import Simulator
+
+VALIDITY = 3600
+# Enough for every URL to be opened.
+INSTANCES = 10_000
+DAYS_KEPT = 30
+
+
+@dataclass(frozen=True)
+class StoredLease:
+    """A lease with a grant as a store holds it; ``expires`` in seconds since the epoch."""
+
+    grant: str
+    expires: int
+
+
+class Service(Protocol):
+    """A service, and the module that asks it."""
+
+    name: str
+    module: str
+    issues: str  # the operation that issues
+    # Whether the next run finds what a run was granted that it did not hear of, or could not store.
+    finds_again: bool
+
+    def seed(self, simulator: Simulator, holders: Sequence[str]) -> None:
+        """Create what these holders need."""
+
+    def arguments(self, holders: Sequence[str], store: Store) -> dict[str, Any]:
+        """Return the arguments of the module."""
+
+    def grants(self, task: Task) -> dict[str, str | None]:
+        """Return the grants in a result."""
+
+    def urls(self, task: Task) -> dict[str, str]:
+        """Return the URLs in a successful result."""
+
+    def issued(self, simulator: Simulator) -> list[str]:
+        """Return all grants so far."""
+
+    def find_wrong(self, simulator: Simulator, leases: Mapping[str, StoredLease], clock_offset: float) -> list[str]:
+        """Describe each lease that differs from what the service has."""
+
+
+class AppStream:
+    """AppStream issues another URL at every call, and returns none again."""
+
+    name = "AppStream"
+    module = MODULE
+    issues = "CreateStreamingURL"
+    finds_again = False
+
+    def seed(self, simulator: Simulator, holders: Sequence[str]) -> None:
+        simulator.seed_lab(STACK, FLEET, instances=INSTANCES)
+
+    def arguments(self, holders: Sequence[str], store: Store) -> dict[str, Any]:
+        users = [{"user_id": holder} for holder in holders]
+        target = {"stack_name": STACK, "fleet_name": FLEET, "validity": VALIDITY}
+        return {**target, "users": users, "lease_store": store.url}
+
+    def grants(self, task: Task) -> dict[str, str | None]:
+        return {entry["user_id"]: entry["streaming_url"] for entry in task.result["streaming_urls"]}
+
+    def urls(self, task: Task) -> dict[str, str]:
+        return {entry["user_id"]: entry["streaming_url"] for entry in task.result["streaming_urls"]}
+
+    def issued(self, simulator: Simulator) -> list[str]:
+        return simulator.streaming_urls()
+
+    def find_wrong(self, simulator: Simulator, leases: Mapping[str, StoredLease], clock_offset: float) -> list[str]:
+        # The latest call for each holder: a run that repeats a call has not heard of what the first one issued.
+        calls = {
+            call["parameters"]["UserId"]: (call["started"], call["finished"])
+            for call in sorted(simulator.calls(self.issues), key=lambda call: call["started"])
+            if call["done"]
+        }
+
+        def is_right(holder: str, lease: StoredLease) -> bool:
+            issued = lease.expires - VALIDITY - clock_offset
+            if holder not in calls:
+                return False
+            started, finished = calls[holder]
+            # The service rounds to milliseconds; whole seconds are stored, rounded down.
+            return started - 1 <= issued <= finished + 0.001 and opens(simulator, lease.grant, holder)
+
+        return [
+            f"{holder}: {lease.expires}, issued in {calls.get(holder)}"
+            for holder, lease in leases.items()
+            if not is_right(holder, lease)
+        ]
+
+
+class Nimble:
+    """Nimble Studio returns the same stream for the same token, and the URL of a stream as often as it is asked."""
+
+    name = "Nimble"
+    module = STREAM_MODULE
+    issues = "CreateStreamingSessionStream"
+    finds_again = True
+
+    def seed(self, simulator: Simulator, holders: Sequence[str]) -> None:
+        simulator.seed_studio(STUDIO, holders)
+
+    def arguments(self, holders: Sequence[str], store: Store) -> dict[str, Any]:
+        target = {"studio_id": STUDIO, "expiration_in_seconds": VALIDITY}
+        return {**target, "session_ids": list(holders), "lease_store": store.url}
+
+    def grants(self, task: Task) -> dict[str, str | None]:
+        return {entry["session_id"]: entry["stream_id"] for entry in task.result["streams"]}
+
+    def urls(self, task: Task) -> dict[str, str]:
+        return {entry["session_id"]: entry["url"] for entry in task.result["streams"]}
+
+    def issued(self, simulator: Simulator) -> list[str]:
+        return [stream["streamId"] for stream in simulator.streams()]
+
+    def find_wrong(self, simulator: Simulator, leases: Mapping[str, StoredLease], clock_offset: float) -> list[str]:
+        streams = {stream["streamId"]: stream for stream in simulator.streams()}
+
+        def is_right(holder: str, lease: StoredLease) -> bool:
+            stream = streams.get(lease.grant)
+            return bool(stream) and (holder, lease.expires) == (stream["sessionId"], _to_epoch(stream["expiresAt"]))
+
+        return [
+            f"{holder}: {lease.expires}, and {streams.get(lease.grant)}"
+            for holder, lease in leases.items()
+            if not is_right(holder, lease)
+        ]
+
+
+SERVICES: dict[str, Service] = {"appstream": AppStream(), "nimble": Nimble()}
+
+
+def get_holders(first: int, count: int) -> list[str]:
+    """Return user ids or session ids, numbered from ``first``."""
+    return [f"holder-{number:05}" for number in range(first, first + count)]
+
+
+def get_leases(store: Store) -> dict[str, StoredLease]:
+    """Return the leases that have a grant, none if the store is gone; AssertionError if the store is damaged."""
+    found = {}
+    for row in _get_rows(store):
+        url, grant = row.get("url"), row.get("url") or row.get("resource_id")
+        assert row["issued"] < row["expires"], row["holder"]
+        assert not url or hashlib.sha256(url.encode()).hexdigest() == row["url_sha256"], row["holder"]
+        assert row.get("delete_after", 0) in (0, row["expires"] + DAYS_KEPT * 24 * 60 * 60), row["holder"]
+        if grant:
+            found[row["holder"]] = StoredLease(grant, int(row["expires"]))
+    return found
+
+
+def get_stored(store: Store) -> dict[str, str]:
+    """Return the grant of each holder as the store has it."""
+    return {holder: lease.grant for holder, lease in get_leases(store).items()}
+
+
+def opens(simulator: Simulator, url: str, holder: str) -> bool:
+    """Return whether the URL opens the session of that holder."""
+    status, page = simulator.open(url)
+    return status == 200 and holder in page
+
+
+def _get_rows(store: Store) -> list[dict[str, Any]]:
+    if isinstance(store, LeaseTable):
+        return _get_items(store)
+    assert isinstance(store, LeaseFile)
+    if not store.path.exists():
+        return []
+    with closing(sqlite3.connect(store.path, timeout=30)) as database:
+        database.row_factory = sqlite3.Row
+        check = [row[0] for row in database.execute("PRAGMA integrity_check")]
+        assert check == ["ok"], check
+        if not database.execute("SELECT name FROM sqlite_master").fetchall():
+            return []
+        return [dict(row) for row in database.execute("SELECT * FROM lease")]
+
+
+def _get_items(table: LeaseTable) -> list[dict[str, Any]]:
+    plain = TypeDeserializer().deserialize
+    try:
+        items = table.items()
+    except table.client.exceptions.ResourceNotFoundException:
+        return []
+    return [{name: plain(value) for name, value in item.items()} for item in items]
+
+
+def _to_epoch(timestamp: str) -> int:
+    return int(datetime.fromisoformat(timestamp).timestamp())
