@@ -188,13 +188,8 @@ def test_an_end_that_yaml_reads_as_a_datetime_or_a_number(
     assert [get_summary(each)["outcome"] for each in published] == ["ok", "failed"], run.printed
     [error] = [task.msg for task in run.tasks if task.name == FAILURE and task.failed]
     assert error == (
-<<<<<<< HEAD
-        "appstream_lab_ends_at: The time is the number 1020, which is how YAML reads an unquoted time: write '"
-        "17:00' in quotes."
-=======
         "appstream_lab_ends_at: The time is the number 1020, which is how YAML reads an unquoted time: write '17:00' "
         "in quotes."
->>>>>>> refs/heads/roles
     )
 
 
