@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What every run does for a session. How runs go together in any order, see test_intents_model."""
+"""What every run does for a session. How runs go together in any order, see test_resource_issuer_model."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ import time
 
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._errors import LeaseStoreError
-from ansible_collections.labstream.aws.plugins.module_utils._leases import resource_issuer as intents
-from ansible_collections.labstream.aws.plugins.module_utils._leases import scheduler as steps
+from ansible_collections.labstream.aws.plugins.module_utils._leases import resource_issuer, scheduler
 from ansible_collections.labstream.aws.plugins.module_utils._leases.resource_issuer import MAX_ATTEMPTS, ResourceIssuer
 from ansible_collections.labstream.aws.plugins.module_utils._leases.reuse import ReusePolicy
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores import sqlite
@@ -54,8 +53,8 @@ CONFLICT = (
 def clock(monkeypatch):
     """The time of the service, and that which waiting goes by."""
     clock = Clock()
-    monkeypatch.setattr(intents, "time", clock)
-    monkeypatch.setattr(steps, "time", clock)
+    monkeypatch.setattr(resource_issuer, "time", clock)
+    monkeypatch.setattr(scheduler, "time", clock)
     return clock
 
 
@@ -153,12 +152,12 @@ def test_before_a_stream_is_created_its_token_is_stored(store, studio):
     # When streams are created.
     issuer_of(store, Noting(studio, 3600), now=studio.clock.now, lab="painting").run(CLASS, {}, False)
 
-    # Then an intent with the token was there each time, for as long as the stream would work.
+    # Then a pending lease with the token was there each time, for as long as the stream would work.
     assert len(seen) == len(CLASS)
-    for client_token, intent in seen:
-        assert intent.is_pending
-        assert (intent.client_token, intent.validity, intent.lab) == (client_token, 3600, "painting")
-        assert (intent.issued, intent.expires) == (NOW, after(3600))
+    for client_token, pending in seen:
+        assert pending.is_pending
+        assert (pending.client_token, pending.validity, pending.lab) == (client_token, 3600, "painting")
+        assert (pending.issued, pending.expires) == (NOW, after(3600))
 
 
 def test_a_second_run_looks_at_all_and_changes_nothing(any_store, studio):
@@ -215,10 +214,10 @@ def test_one_refused_session_of_forty_costs_the_others_nothing(any_store, studio
 
     # And once the service takes it, only that one is created, with the token that is there.
     studio.refusals.clear()
-    intent = any_store.find(SCOPE)[CLASS[11]]
+    pending = any_store.find(SCOPE)[CLASS[11]]
     again = run(any_store, studio)
     assert [outcome.key for outcome in again if outcome.issued] == [CLASS[11]]
-    assert again[11].lease.client_token == intent.client_token
+    assert again[11].lease.client_token == pending.client_token
     assert [stream for stream in streams_of(again) if stream != streams_of(again)[11]] == [
         stream for stream in streams_of(outcomes) if stream
     ]
@@ -338,17 +337,17 @@ def test_a_dead_stream_that_was_remembered_is_replaced(store, studio, state, sta
 
 
 @dead_streams
-def test_a_dead_stream_that_comes_of_another_runs_intent_is_replaced(store, studio, state, status_code):
+def test_a_dead_stream_that_comes_of_another_runs_pending_lease_is_replaced(store, studio, state, status_code):
     # Given a run that was killed after its stream was created, and a stream that is dead meanwhile.
-    intent = pending_lease_of(ANNA)
-    put(store, intent)
-    studio.create(ANNA.holder, intent.client_token, 3600)
+    pending = pending_lease_of(ANNA)
+    put(store, pending)
+    studio.create(ANNA.holder, pending.client_token, 3600)
     studio.end("stream-1", state, status_code)
 
     # When the next run gets it for the same token, then that run begins anew.
     outcome = run_one(store, studio)
     assert (outcome.lease.resource_id, outcome.issued, outcome.failure) == ("stream-2", True, None)
-    assert outcome.lease.client_token != intent.client_token
+    assert outcome.lease.client_token != pending.client_token
     assert store.leases == {ANNA: outcome.lease}
 
 
@@ -424,7 +423,7 @@ def test_a_stream_that_ends_too_soon_once_it_would_be_ready_is_replaced_as_soon_
     # When a run waits for it, then it does not wait longer than for 10 s and a pause, and another for the new one.
     outcome = run_one(store, studio, min_remaining=3590)
     assert (outcome.lease.resource_id, outcome.issued) == ("stream-2", True)
-    assert 110 < clock.passed <= 110 + 2 * steps.MAX_DELAY
+    assert 110 < clock.passed <= 110 + 2 * scheduler.MAX_DELAY
 
 
 def test_a_stream_that_is_gone_while_it_is_waited_for_is_told(store, studio, clock):
@@ -500,7 +499,7 @@ def test_a_stream_is_waited_for_until_it_is_ready(any_store, studio, clock):
     outcome = run_one(any_store, studio)
     assert (outcome.resource.state, outcome.issued) == (READY, True)
     assert SECRET in outcome.resource.url
-    assert 12 <= clock.passed <= 12 + steps.MAX_DELAY
+    assert 12 <= clock.passed <= 12 + scheduler.MAX_DELAY
 
 
 @pytest.mark.parametrize("looks", [0, 1, 2])
@@ -589,7 +588,7 @@ def test_a_class_waits_side_by_side_and_not_stream_by_stream(store, studio, cloc
     studio.ready_after = 10
     outcomes = run(store, studio, concurrency=concurrency)
     assert {outcome.resource.state for outcome in outcomes} == {READY}
-    assert 10 <= clock.passed <= 10 + steps.MAX_DELAY
+    assert 10 <= clock.passed <= 10 + scheduler.MAX_DELAY
 
 
 # Force.
@@ -605,15 +604,15 @@ def test_force_creates_although_all_are_current_and_each_time_anew(any_store, st
     assert studio.asked_for("look_up") == []
 
 
-def test_force_adopts_no_intent(store, studio):
-    intent = pending_lease_of(ANNA)
-    put(store, intent)
+def test_force_adopts_no_pending_lease(store, studio):
+    pending = pending_lease_of(ANNA)
+    put(store, pending)
     outcome = run_one(store, studio, force=True)
     assert outcome.issued
-    assert outcome.lease.client_token != intent.client_token
+    assert outcome.lease.client_token != pending.client_token
 
 
-def test_force_while_another_run_takes_up_the_new_intent_returns_that_stream_as_issued(studio):
+def test_force_while_another_run_takes_up_the_new_pending_lease_returns_that_stream_as_issued(studio):
     # Given a forced run, beside which another completes what it has begun.
     store, others = MeddledStore(), []
     store.before_completion.append(lambda: others.append(run_one(store, studio)))
@@ -732,7 +731,7 @@ def test_a_token_that_was_used_for_another_time_is_refused_and_who_leaves_it_out
     refused = run_one(store, studio, client_token="build-7", **half)
     assert refused.failure == ("ValidationException", "The token was used with other parameters.")
 
-    # When it is left out, then the intent that has been left with it stands in nobody's way.
+    # When it is left out, then the pending lease that has been left with it stands in nobody's way.
     outcome = run_one(store, studio, **half)
     assert (outcome.lease.resource_id, outcome.issued) == ("stream-2", True)
     assert outcome.lease.client_token != "build-7"
@@ -740,7 +739,7 @@ def test_a_token_that_was_used_for_another_time_is_refused_and_who_leaves_it_out
 
 
 @pytest.mark.parametrize("code", ["ValidationException", "ConflictException"])
-def test_an_intent_is_given_up_once_at_most_and_only_if_its_token_is_refused(store, studio, code):
+def test_an_pending_lease_is_canceled_once_at_most_and_only_if_its_token_is_refused(store, studio, code):
     class Refusing(StudioCalls):
         def create(self, key, client_token):
             tokens.append(client_token)
@@ -748,12 +747,12 @@ def test_an_intent_is_given_up_once_at_most_and_only_if_its_token_is_refused(sto
             error.code = code
             raise error
 
-    tokens, intent = [], pending_lease_of(ANNA)
-    put(store, intent)
+    tokens, pending = [], pending_lease_of(ANNA)
+    put(store, pending)
     issuer = issuer_of(store, Refusing(studio, 3600), now=studio.clock.now)
     [outcome] = issuer.run([ANNA], store.read([ANNA]), False)
     assert outcome.failure == (code, "No.")
-    assert tokens[0] == intent.client_token
+    assert tokens[0] == pending.client_token
     assert len(tokens) == (2 if code == "ValidationException" else 1)
 
 
@@ -761,13 +760,13 @@ def test_an_intent_is_given_up_once_at_most_and_only_if_its_token_is_refused(sto
 
 
 @pytest.mark.parametrize(
-    ("intent", "options", "adopted"),
+    ("pending", "options", "adopted"),
     [
         pytest.param({}, {}, True, id="of an hour, as asked for"),
         pytest.param(dict(expires=1), dict(min_remaining=0), True, id="for a second more"),
         pytest.param(dict(expires=0), dict(min_remaining=0), False, id="expires now"),
         pytest.param(dict(expires=-1), {}, False, id="expired"),
-        pytest.param(dict(released_at=after(-5)), {}, False, id="forgotten"),
+        pytest.param(dict(released_at=after(-5)), {}, False, id="released"),
         pytest.param(dict(validity=1800), {}, False, id="for another time"),
         pytest.param({}, dict(validity=1800, min_remaining=0), False, id="another time is asked for"),
         pytest.param({}, dict(force=True), False, id="forced"),
@@ -778,11 +777,11 @@ def test_an_intent_is_given_up_once_at_most_and_only_if_its_token_is_refused(sto
         pytest.param({}, dict(min_remaining=3599), True, id="whatever must remain"),
     ],
 )
-def test_an_intent_that_has_not_expired_is_adopted_by_those_who_ask_for_the_same(
-    any_store, studio, intent, options, adopted
+def test_an_pending_lease_that_has_not_expired_is_adopted_by_those_who_ask_for_the_same(
+    any_store, studio, pending, options, adopted
 ):
     # Given what a run has left that was killed before its stream was created.
-    left = pending_lease_of(ANNA, **intent)
+    left = pending_lease_of(ANNA, **pending)
     put(any_store, left)
 
     # When the next run hands out.
@@ -795,11 +794,11 @@ def test_an_intent_that_has_not_expired_is_adopted_by_those_who_ask_for_the_same
     assert any_store.find(SCOPE) == {ANNA: outcome.lease}
 
 
-def test_an_adopted_intent_whose_stream_ends_too_soon_is_replaced(store, studio, clock):
+def test_an_adopted_pending_lease_whose_stream_ends_too_soon_is_replaced(store, studio, clock):
     # Given a run that was killed almost an hour ago.
-    intent = pending_lease_of(ANNA)
-    put(store, intent)
-    studio.create(ANNA.holder, intent.client_token, 3600)
+    pending = pending_lease_of(ANNA)
+    put(store, pending)
+    studio.create(ANNA.holder, pending.client_token, 3600)
     clock.passed += 3500
 
     # When the next one gets its stream, then that is not good enough.
@@ -808,15 +807,15 @@ def test_an_adopted_intent_whose_stream_ends_too_soon_is_replaced(store, studio,
     assert outcome.lease.expires == after(3500 + 3600)
 
 
-def test_an_adopted_intent_that_the_service_has_forgotten_gives_a_new_stream(store, clock):
+def test_an_adopted_pending_lease_that_the_service_has_released_gives_a_new_stream(store, clock):
     studio = Studio(clock, window=10)
-    intent = pending_lease_of(ANNA)
-    put(store, intent)
-    studio.create(ANNA.holder, intent.client_token, 3600)
+    pending = pending_lease_of(ANNA)
+    put(store, pending)
+    studio.create(ANNA.holder, pending.client_token, 3600)
     clock.passed += 3500
     outcome = run_one(store, studio)
     assert (outcome.lease.resource_id, outcome.lease.expires) == ("stream-2", after(3500 + 3600))
-    assert outcome.lease.client_token == intent.client_token
+    assert outcome.lease.client_token == pending.client_token
 
 
 # Check mode.
@@ -824,7 +823,7 @@ def test_an_adopted_intent_that_the_service_has_forgotten_gives_a_new_stream(sto
 
 @pytest.mark.parametrize("force", [False, True])
 def test_check_mode_tells_the_same_and_neither_creates_nor_writes(store, studio, force):
-    # Given a class: a quarter has good streams, one dead ones, one was left as intents, and one has nothing.
+    # Given a class: a quarter has good streams, one dead ones, one was left as pending leases, and one has nothing.
     run(store, studio, CLASS[:20])
     for key in CLASS[10:20]:
         studio.end(store.leases[key].resource_id, "DELETED")
@@ -871,7 +870,7 @@ def test_what_fails_in_check_mode_fails_for_real(store, studio, check_mode):
 
 
 class MeddledStore(MemoryStore):
-    """A store in which something happens just before an intent is to be stored, or a stream to be remembered."""
+    """A store in which something happens just before a pending lease is to be stored, or a stream to be remembered."""
 
     def __init__(self):
         super().__init__()
@@ -897,18 +896,18 @@ class MeddledStore(MemoryStore):
 @pytest.mark.parametrize("window", [0, NEVER])
 @pytest.mark.parametrize("existing", [None, resource_lease_of(ANNA, expires=-1), pending_lease_of(ANNA, expires=-1)])
 def test_who_finds_that_another_run_has_begun_uses_its_token(clock, existing, window):
-    # Given another run that stores its intent just before this one does.
-    store, studio, intent = MeddledStore(), Studio(clock, window=window), pending_lease_of(ANNA)
+    # Given another run that stores its pending lease just before this one does.
+    store, studio, pending = MeddledStore(), Studio(clock, window=window), pending_lease_of(ANNA)
     if existing:
         put(store, existing)
-    store.before_begin.append(lambda: store.compare_and_set(intent, expected=existing and existing.lease_id))
+    store.before_begin.append(lambda: store.compare_and_set(pending, expected=existing and existing.lease_id))
 
     # When this one goes on.
     outcome = run_one(store, studio)
 
     # Then it creates with the other's token; as it was faster to the end, the stream is its.
-    assert studio.asked == [("create", "session-anna", intent.client_token)]
-    assert (outcome.lease.resource_id, outcome.lease.client_token) == ("stream-1", intent.client_token)
+    assert studio.asked == [("create", "session-anna", pending.client_token)]
+    assert (outcome.lease.resource_id, outcome.lease.client_token) == ("stream-1", pending.client_token)
     assert outcome.issued
     assert store.leases == {ANNA: outcome.lease}
 
@@ -928,7 +927,7 @@ def test_who_finds_that_another_run_is_done_returns_its_stream(studio):
 @pytest.mark.parametrize(("window", "created"), [(NEVER, 1), (0, 2)])
 def test_who_comes_second_returns_the_stream_that_is_stored(clock, adopted, window, created):
     """And where the service gives every call a new stream, drops its own."""
-    # Given an intent, of this run or of one that was killed, that another run completes while this one creates.
+    # Given a pending lease, of this run or of one that was killed, that another run completes while this one creates.
     store, studio, others = MeddledStore(), Studio(clock, window=window), []
     if adopted:
         put(store, pending_lease_of(ANNA))
@@ -968,15 +967,15 @@ def test_who_comes_second_to_a_stream_that_is_not_good_enough_says_so(clock, end
 
     store.before_completion.append(lambda: run_one(store, studio))
 
-    # When this run, which has begun an intent already, looks at that, then it begins no other.
+    # When this run, which has begun a pending lease already, looks at that, then it begins no other.
     [outcome] = issuer_of(store, Ending(studio, 3600), now=clock.now).run([ANNA], {}, False)
     assert outcome.failure.message == f"Stream 'stream-2' of session 'session-anna' {problem}: {AGAIN}"
     assert len(studio.streams) == 2
 
 
 @pytest.mark.parametrize("purge", [False, True])
-def test_what_is_forgotten_while_it_is_created_is_returned_and_not_remembered(clock, studio, purge):
-    # Given a run whose intent is forgotten while its stream is created.
+def test_what_is_released_while_it_is_created_is_returned_and_not_remembered(clock, studio, purge):
+    # Given a run whose pending lease is released while its stream is created.
     store = MeddledStore()
     store.before_completion.append(lambda: absent(store, purge=purge))
 
@@ -990,8 +989,8 @@ def test_what_is_forgotten_while_it_is_created_is_returned_and_not_remembered(cl
 
 
 @pytest.mark.parametrize("purge", [False, True])
-def test_an_adopted_intent_that_is_forgotten_meanwhile_is_replaced(clock, studio, purge):
-    """Another run may have returned the same stream before it was forgotten."""
+def test_an_adopted_pending_lease_that_is_released_meanwhile_is_replaced(clock, studio, purge):
+    """Another run may have returned the same stream before it was released."""
     store = MeddledStore()
     put(store, pending_lease_of(ANNA))
     store.before_completion.append(lambda: absent(store, purge=purge))
@@ -1004,8 +1003,8 @@ def test_an_adopted_intent_that_is_forgotten_meanwhile_is_replaced(clock, studio
 
 @pytest.mark.parametrize("purge", [False, True])
 @pytest.mark.parametrize("adopted", [False, True])
-def test_a_stream_that_is_forgotten_is_not_revived_by_a_run_that_is_late(clock, studio, purge, adopted):
-    # Given a late run, and another that has completed the same intent, returned its stream, and had it forgotten.
+def test_a_stream_that_is_released_is_not_revived_by_a_run_that_is_late(clock, studio, purge, adopted):
+    # Given a late run, and another that has completed the same pending lease, returned its stream, and had it released.
     store = MeddledStore()
     if adopted:
         put(store, pending_lease_of(ANNA))
@@ -1019,7 +1018,7 @@ def test_a_stream_that_is_forgotten_is_not_revived_by_a_run_that_is_late(clock, 
     # When the late one comes to its end.
     late = run_one(store, studio)
 
-    # Then what was forgotten is in no lease, and no later run returns it.
+    # Then what was released is in no lease, and no later run returns it.
     assert "stream-1" not in [lease.resource_id for lease in store.leases.values() if not lease.released_at]
     assert late.lease.resource_id == ("stream-2" if adopted else "stream-1")
     assert run_one(store, studio).lease.resource_id == "stream-2"
@@ -1038,7 +1037,7 @@ def test_after_absent_present_gives_new_streams(any_store, studio, clock, purge)
 
 
 def test_a_run_with_other_options_takes_over_and_both_return_what_they_asked_for(studio):
-    # Given a run whose intent one with other options replaces while its stream is created.
+    # Given a run whose pending lease one with other options replaces while its stream is created.
     store, others = MeddledStore(), []
     store.before_completion.append(lambda: others.append(run_one(store, studio, validity=1800)))
 
@@ -1050,7 +1049,7 @@ def test_a_run_with_other_options_takes_over_and_both_return_what_they_asked_for
     assert store.leases == {ANNA: others[0].lease}
 
 
-def test_an_adopted_intent_that_a_run_with_other_options_has_replaced_is_given_up(studio):
+def test_an_adopted_pending_lease_that_a_run_with_other_options_has_replaced_is_canceled(studio):
     store = MeddledStore()
     put(store, pending_lease_of(ANNA))
     store.before_completion.append(lambda: run_one(store, studio, validity=1800))
@@ -1059,7 +1058,7 @@ def test_an_adopted_intent_that_a_run_with_other_options_has_replaced_is_given_u
     assert store.leases == {ANNA: outcome.lease}
 
 
-def test_a_run_whose_intent_a_forced_one_replaces_returns_the_forced_stream(studio):
+def test_a_run_whose_pending_lease_a_forced_one_replaces_returns_the_forced_stream(studio):
     store, others = MeddledStore(), []
     store.before_completion.append(lambda: others.append(run_one(store, studio, force=True)))
     outcome = run_one(store, studio)
@@ -1067,11 +1066,11 @@ def test_a_run_whose_intent_a_forced_one_replaces_returns_the_forced_stream(stud
     assert (outcome.lease.resource_id, outcome.resource.stream_id) == ("stream-2", "stream-2")
 
 
-def test_a_run_whose_intent_another_replaces_takes_that_up(studio):
-    store, intent = MeddledStore(), pending_lease_of(ANNA)
-    store.before_completion.append(lambda: store.leases.update({ANNA: intent}))
+def test_a_run_whose_pending_lease_another_replaces_takes_that_up(studio):
+    store, pending = MeddledStore(), pending_lease_of(ANNA)
+    store.before_completion.append(lambda: store.leases.update({ANNA: pending}))
     outcome = run_one(store, studio)
-    assert outcome.lease.client_token == intent.client_token
+    assert outcome.lease.client_token == pending.client_token
     assert (outcome.lease.resource_id, outcome.issued) == ("stream-2", True)
 
 
@@ -1085,8 +1084,8 @@ def test_two_forced_runs_each_return_a_new_stream(studio):
 
 
 @pytest.mark.parametrize("rivals", range(MAX_ATTEMPTS + 1))
-def test_a_forced_run_writes_over_intents_that_others_store_meanwhile(studio, rivals):
-    # Given others who store an intent just before each of so many writes of a forced run.
+def test_a_forced_run_writes_over_pending_leases_that_others_store_meanwhile(studio, rivals):
+    # Given others who store a pending lease just before each of so many writes of a forced run.
     store = MeddledStore()
     for _rival in range(rivals):
         store.before_begin.append(lambda: store.leases.update({ANNA: pending_lease_of(ANNA)}))
@@ -1104,12 +1103,12 @@ def test_a_forced_run_writes_over_intents_that_others_store_meanwhile(studio, ri
 
 
 def test_a_run_that_always_comes_too_late_creates_no_more_often_than_it_tries(studio):
-    # Given a forced run that stores an intent just before each completion of this one.
+    # Given a forced run that stores a pending lease just before each completion of this one.
     store = MeddledStore()
     put(store, pending_lease_of(ANNA))
     store.before_completion.extend([lambda: store.leases.update({ANNA: pending_lease_of(ANNA)})] * 100)
 
-    # When this one hands out, then it takes up one intent after the other, and gives up after six.
+    # When this one hands out, then it takes up one pending lease after the other, and gives up after six.
     outcome = run_one(store, studio)
     assert MAX_ATTEMPTS == 6
     assert outcome.failure == CONFLICT
@@ -1148,8 +1147,8 @@ def test_a_store_that_may_not_be_written_is_told_before_anything_is_asked_and_in
     assert studio.asked == []
 
 
-def test_a_store_that_cannot_take_the_intents_costs_no_stream(studio):
-    # Given a store that fails at the ninth of the intents, which are written together.
+def test_a_store_that_cannot_take_the_pending_leases_costs_no_stream(studio):
+    # Given a store that fails at the ninth of the pending leases, which are written together.
     store = FailingStore(9)
     outcomes = run(store, studio)
     assert {outcome.failure for outcome in outcomes} == {("LeaseStoreError", "The lease store x is full.")}
@@ -1158,7 +1157,7 @@ def test_a_store_that_cannot_take_the_intents_costs_no_stream(studio):
 
 @pytest.mark.parametrize("concurrency", [1, 4])
 def test_a_store_that_cannot_take_a_stream_ends_the_run_and_the_next_one_picks_up_what_was_created(studio, concurrency):
-    # Given a store that takes the intents and eight streams.
+    # Given a store that takes the pending leases and eight streams.
     store = FailingStore(len(CLASS) + 9)
 
     # When streams are handed out.
@@ -1172,9 +1171,9 @@ def test_a_store_that_cannot_take_a_stream_ends_the_run_and_the_next_one_picks_u
     }
     failures = collections.Counter(outcome.failure for outcome in outcomes if outcome.failure)
     lost = failures[("LeaseStoreError", "The lease store x is full.")]
-    given_up = failures[("LeaseStoreError", "Canceled because the lease store failed: The lease store x is full.")]
+    canceled = failures[("LeaseStoreError", "Canceled because the lease store failed: The lease store x is full.")]
     assert 1 <= lost <= 2 * concurrency
-    assert len(good) + lost + given_up == len(CLASS)
+    assert len(good) + lost + canceled == len(CLASS)
     # What was to be remembered is named at least.
     assert sum(outcome.resource is not None for outcome in outcomes) == len(good) + lost
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How the steps of many seats are taken side by side. What they are for is in test_issuing and test_intents."""
+"""How steps run concurrently. What they are for is in test_url_issuer and test_resource_issuer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from functools import partial
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._errors import LeaseStoreError, NotReady
 from ansible_collections.labstream.aws.plugins.module_utils._failures import Failure
-from ansible_collections.labstream.aws.plugins.module_utils._leases import scheduler as steps
+from ansible_collections.labstream.aws.plugins.module_utils._leases import scheduler
 from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import (
     MAX_DELAY,
     MIN_DELAY,
@@ -40,7 +40,7 @@ ANNA, BEN, CLEO = build_key("anna"), build_key("ben"), build_key("cleo")
 @pytest.fixture(autouse=True)
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(steps, "time", clock)
+    monkeypatch.setattr(scheduler, "time", clock)
     return clock
 
 
@@ -91,7 +91,7 @@ def test_after_a_write_what_is_stored_is_sent():
     mine, theirs, other = lease_of(ANNA), lease_of(BEN), lease_of(BEN)
     store = MemoryStore()
     store.leases[BEN] = theirs
-    intent = pending_lease_of(CLEO)
+    pending = pending_lease_of(CLEO)
     stream = resource_lease_of(CLEO)
     told = []
 
@@ -99,14 +99,14 @@ def test_after_a_write_what_is_stored_is_sent():
         told.append((yield Write(mine, None)))
         told.append((yield Write(other, None)))
         told.append((yield Write(other, theirs.lease_id)))
-        told.append((yield Replace(stream, intent.lease_id)))
-        store.leases[CLEO] = intent
+        told.append((yield Replace(stream, pending.lease_id)))
+        store.leases[CLEO] = pending
         told.append((yield Replace(stream, "another")))
-        told.append((yield Replace(stream, intent.lease_id)))
+        told.append((yield Replace(stream, pending.lease_id)))
         return Outcome(ANNA, None)
 
     take({ANNA: seat()}, store=store)
-    assert told == [mine, theirs, other, None, intent, stream]
+    assert told == [mine, theirs, other, None, pending, stream]
     assert store.leases == {ANNA: mine, BEN: other, CLEO: stream}
 
 
@@ -250,7 +250,7 @@ def test_what_comes_back_after_the_store_failed_leads_to_no_further_call(clock, 
     assert clock.slept == []
 
 
-def test_a_write_that_fails_for_one_seat_fails_that_seat_and_who_still_needs_the_service():
+def test_a_write_that_fails_for_one_key_fails_that_key_and_who_still_needs_the_service():
     """As in a store that takes each change by itself."""
     # Given a store that fails for BEN only, and seats whose writes come together; the others' next steps differ.
     store, dan = FailingStore(1, [BEN]), build_key("dan")
@@ -309,10 +309,10 @@ def test_when_the_store_fails_all_steps_are_told_and_may_say_what_they_know():
     assert outcomes[CLEO].existing == existing
 
 
-# Rounds of looks.
+# Polling cycles.
 
 
-def test_pauses_grow_from_the_first_to_the_longest(clock):
+def test_delays_grow_from_the_first_to_the_longest(clock):
     looks = Looks(clock)
     take({ANNA: looks.of(ANNA, 12)})
     assert clock.slept == pytest.approx(
@@ -322,14 +322,14 @@ def test_pauses_grow_from_the_first_to_the_longest(clock):
     assert len(looks.seen[ANNA]) == 12
 
 
-def test_all_who_wait_look_in_the_same_round(clock):
+def test_all_who_poll_are_called_in_the_same_cycle(clock):
     looks = Looks(clock)
     take({key: looks.of(key, 5) for key in (ANNA, BEN, CLEO)}, concurrency=1)
     assert looks.seen[ANNA] == looks.seen[BEN] == looks.seen[CLEO]
     assert len(clock.slept) == 5
 
 
-def test_a_pause_is_counted_from_the_begin_of_the_last_round(clock):
+def test_a_pause_is_counted_from_the_begin_of_the_last_cycle(clock):
     """A class whose looks take longer than the pause looks without any."""
     looks = Looks(clock)
     looks.takes = 0.3
@@ -353,7 +353,7 @@ def test_the_first_pause_is_counted_from_the_begin_of_all(clock):
     assert looks.seen[ANNA] == [3.0]
 
 
-def test_all_calls_are_done_before_anybody_looks(clock):
+def test_all_calls_are_done_before_anybody_polls(clock):
     looks, calls = Looks(clock), []
 
     def calls_often():
@@ -390,7 +390,7 @@ def test_a_deadline_is_no_concern_of_the_others(clock):
     assert looks.seen[BEN] == pytest.approx([0.25, 0.625, 1.1875, 2.03125])
 
 
-def test_many_deadlines_cost_each_seat_one_look_more(clock):
+def test_many_deadlines_cost_each_key_one_call_more(clock):
     """As they are when a class took long to create: each has its own, and all would look at each of them."""
     looks = Looks(clock)
 

@@ -494,14 +494,14 @@ def test_a_winner_that_is_replaced_again_and_again_is_a_conflict():
     assert store.leases[build_key()].validity == 60
 
 
-def test_a_conflict_on_one_seat_costs_the_others_nothing():
-    class ContestedSeat(MemoryStore):
+def test_a_conflict_on_one_key_costs_the_others_nothing():
+    class ContestedKey(MemoryStore):
         def compare_and_set(self, lease, *, expected):
             if lease.key == CLASS[3]:
                 self.leases[lease.key] = lease_of(lease.key, validity=60, expires=60)
             return super().compare_and_set(lease, expected=expected)
 
-    outcomes = run(ContestedSeat(), Service())
+    outcomes = run(ContestedKey(), Service())
     assert [outcome.failure.code for outcome in outcomes if outcome.failure] == ["LeaseConflict"]
     assert sum(outcome.issued for outcome in outcomes) == 29
 

@@ -38,6 +38,7 @@ from tests.unit.plugins.module_utils.support import (
 
 SERVICES = ("moto", "dynalite")
 SECRET = "correct-horse-battery-staple"
+HASH = {"url_sha256": {"S": "0" * 64}}
 URL = f"https://streaming.example.org/?secret={SECRET}"
 
 # How sentences begin and end.
@@ -166,7 +167,7 @@ def test_an_item_leaves_out_what_there_is_not(service, lease, names):
     assert item.keys() == {"kind", "scope", "holder", "lease_id", "issued", "expires", "delete_after"} | names
 
 
-def test_an_item_of_a_forgotten_lease_has_no_url_and_goes_when_it_would_have(service):
+def test_an_item_of_a_released_lease_has_no_url_and_goes_when_it_would_have(service):
     table, clock = service.create_table(), StoreClock()
     with closing(service.store(table, now=clock)) as store:
         compare_and_set(store, lease_of(url=URL))
@@ -194,7 +195,7 @@ def test_what_nobody_has_deleted_in_time_is_not_read_but_can_be_written_over(ser
 
 
 @pytest.mark.parametrize("purge", [False, True])
-def test_forgetting_what_is_not_there_leaves_no_item_behind(service, purge):
+def test_releasing_what_is_not_there_leaves_no_item_behind(service, purge):
     table = service.create_table()
     with closing(service.store(table)) as store:
         (store.purge if purge else store.release)([build_key("nobody")])
@@ -205,18 +206,20 @@ def test_forgetting_what_is_not_there_leaves_no_item_behind(service, purge):
     "attributes",
     [
         pytest.param({}, id="only keys"),
-        pytest.param({"lease_id": {"S": "x"}, "issued": {"N": "1"}}, id="no expiry"),
-        pytest.param({"lease_id": {"S": "x"}, "issued": {"N": "1"}, "expires": {"S": "soon"}}, id="text"),
-        pytest.param({"lease_id": {"S": "x"}, "issued": {"N": "1"}, "expires": {"N": "9" * 16}}, id="no year"),
+        pytest.param({**HASH, "lease_id": {"S": "x"}, "issued": {"N": "1"}}, id="no expiry"),
+        pytest.param({**HASH, "lease_id": {"S": "x"}, "issued": {"N": "1"}, "expires": {"S": "soon"}}, id="text"),
+        pytest.param({**HASH, "lease_id": {"S": "x"}, "issued": {"N": "1"}, "expires": {"N": "9" * 16}}, id="no year"),
         pytest.param(
-            {"lease_id": {"S": "x"}, "issued": {"N": "1"}, "expires": {"N": "1"}, "lab": {"L": []}},
+            {**HASH, "lease_id": {"S": "x"}, "issued": {"N": "1"}, "expires": {"N": "1"}, "lab": {"L": []}},
             id="a list for text",
         ),
-        pytest.param({"lease_id": {"N": "1"}, "issued": {"N": "1"}, "expires": {"N": "1"}}, id="a number for a text"),
-        pytest.param({"purpose": {"N": "1"}, "issued": {"NULL": True}, "expires": {"N": "1"}}, id="null"),
+        pytest.param(
+            {**HASH, "lease_id": {"N": "1"}, "issued": {"N": "1"}, "expires": {"N": "1"}}, id="a number for a text"
+        ),
+        pytest.param({**HASH, "purpose": {"N": "1"}, "issued": {"NULL": True}, "expires": {"N": "1"}}, id="null"),
     ],
 )
-def test_an_item_that_is_no_lease_is_told_and_left_alone(moto, table, store, attributes):
+def test_an_item_that_is_not_a_lease_is_reported_and_left_alone(moto, table, store, attributes):
     # Given a table in which somebody has put something else.
     item = {"scope": {"S": SCOPE}, "holder": {"S": "anna"}, **attributes}
     moto.client.put_item(TableName=table, Item=item)
@@ -357,7 +360,7 @@ def test_a_replacement_whose_reply_is_lost_is_made_once(simulator, patient, paus
 
 @pytest.mark.parametrize("purge", [False, True])
 @pytest.mark.parametrize("drop", ["before", "after"])
-def test_a_lease_is_forgotten_though_the_reply_is_lost(simulator, patient, pauses, drop, purge):
+def test_a_lease_is_released_though_the_reply_is_lost(simulator, patient, pauses, drop, purge):
     lease = lease_of()
     compare_and_set(patient, lease)
     simulator.add_fault(operation="BatchWriteItem" if purge else "UpdateItem", drop=drop, times=1)
@@ -367,10 +370,10 @@ def test_a_lease_is_forgotten_though_the_reply_is_lost(simulator, patient, pause
 
 
 @pytest.mark.parametrize("there", [None, lease_of(lease_id="old")])
-def test_a_write_that_is_repeated_does_not_revive_what_was_forgotten_meanwhile(
+def test_a_write_that_is_repeated_does_not_revive_what_was_released_meanwhile(
     simulator, moto, table, store, pauses, there
 ):
-    # Given a write whose reply is lost, and another run that has the lease forgotten before it is repeated.
+    # Given a write whose reply is lost, and another run that has the lease released before it is repeated.
     if there:
         compare_and_set(store, there)
     simulator.add_fault(operation="PutItem", drop="after", times=1)
@@ -381,7 +384,7 @@ def test_a_write_that_is_repeated_does_not_revive_what_was_forgotten_meanwhile(
     with closing(moto.store(table, client)) as writer:
         existing = compare_and_set(writer, mine, expected="old")
 
-    # Then the lease stays forgotten, and the writer is told so.
+    # Then the lease stays released, and the writer gets it.
     assert existing == mine.released(NOW)
     assert store.read([mine.key]) == {mine.key: existing}
 
