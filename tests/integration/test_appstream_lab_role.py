@@ -186,14 +186,10 @@ def test_an_end_that_yaml_reads_as_a_datetime_or_a_number(
 
     published = [task for task in run.tasks if task.name == f"{ROLE} : Publish the results"]
     assert [get_summary(each)["outcome"] for each in published] == ["ok", "failed"], run.printed
-    [error] = [
-        task.msg
-        for task in run.tasks
-        if task.name == FAILURE and task.failed
-    ]
+    [error] = [task.msg for task in run.tasks if task.name == FAILURE and task.failed]
     assert error == (
-        "appstream_lab_ends_at: The time is the number 1020, which is how YAML reads an unquoted time: write '17:00' in "
-        "quotes."
+        "appstream_lab_ends_at: The time is the number 1020, which is how YAML reads an unquoted time: write '17:00' "
+        "in quotes."
     )
 
 
@@ -463,7 +459,10 @@ def test_unknown_variables_are_warnings_and_misspelled_options_are_errors(
     assert run.returncode == 0, run.printed
     ends = ["of_loop", "of_include", "of_play", "of_register", "of_set_fact"]
     assert [get_summary(each)["warnings"] for each in published] == [
-        [f"appstream_lab_{end} is not an option of the role appstream_lab, so it has no effect." for end in sorted(each)]
+        [
+            f"appstream_lab_{end} is not an option of the role appstream_lab, so it has no effect."
+            for end in sorted(each)
+        ]
         for each in (ends, ends[2:], ends[2:])
     ]
     assert [get_summary(each)["message"] for each in published[1:]] == [

@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import yaml
 
-from tests.integration.awx_api import AwxApi, survey_errors
+from tests.integration.awx_api import AwxApi, Refused, check_survey, survey_errors
 from tests.integration.lease_stores import LeaseTable
 from tests.integration.running import CHECKOUT, COLLECTIONS, FLEET, STACK, VENV, Run, clean_environment
 from tests.simulator.control import Simulator
@@ -30,11 +30,11 @@ EXAMPLE = CHECKOUT / "examples/awx"
 SURVEYS = yaml.safe_load((EXAMPLE / "surveys.yml").read_text(encoding="utf-8"))
 VARIABLES = yaml.safe_load((EXAMPLE / "vars.yml").read_text(encoding="utf-8"))
 REGION = VARIABLES["awx_region"]
-QUESTIONS = {"class.yml": "awx_class_questions", "end_class.yml": "awx_end_class_questions"}
+QUESTIONS = {"start_lab.yml": "awx_start_lab_questions", "end_lab.yml": "awx_end_lab_questions"}
 # As a browser sends what was pasted into a text area.
 ROSTER = "Name,Email\r\nAnna Example,anna@example.org\r\nBen {{ 1 // 0 }},ben@example.org\r\n"
 # What setup.yml gives to the job templates.
-PAGES = {"class_pages_bucket": "lab-pages", "class_pages_prefix": "pages", "class_pages_region": REGION}
+PAGES = {"lab_pages_bucket": "lab-pages", "lab_pages_prefix": "pages", "lab_pages_region": REGION}
 NEEDS_AWX = pytest.mark.skipif(
     not (COLLECTIONS / "ansible_collections/awx/awx").is_dir(),
     reason="awx.awx is not in the release of the package ansible that goes with this Python",
@@ -132,32 +132,32 @@ def controller(tmp_path: Path, lab: Simulator) -> Controller:
 
 @pytest.fixture
 def end_answers(table: LeaseTable) -> dict[str, str]:
-    """The answers that end a class, and leave the fleet alone."""
+    """The answers that end a lab, and leave the fleet alone."""
     (store,) = VARIABLES["awx_lease_stores"]
     return {
-        "class_name": "cad-course",
-        "class_stack": STACK,
-        "class_fleet": FLEET,
-        "class_region": REGION,
-        "class_lease_store": store.replace("{{ awx_region }}", REGION),
-        "class_manage_fleet": "no",
-        "class_end_sessions": "no",
-        "class_purge": "no",
+        "lab_name": "cad-course",
+        "lab_stack": STACK,
+        "lab_fleet": FLEET,
+        "lab_region": REGION,
+        "lab_lease_store": store.replace("{{ awx_region }}", REGION),
+        "lab_manage_fleet": "no",
+        "lab_end_sessions": "no",
+        "lab_purge": "no",
     }
 
 
 @pytest.fixture
 def answers(end_answers: dict[str, str]) -> dict[str, str]:
-    """The answers for that class, of two learners whose roster was pasted. Its end is far off, whenever this runs."""
-    given = {name: answer for name, answer in end_answers.items() if name not in ("class_end_sessions", "class_purge")}
+    """The answers for that lab, of two learners whose roster was pasted. Its end is far off, whenever this runs."""
+    given = {name: answer for name, answer in end_answers.items() if name not in ("lab_end_sessions", "lab_purge")}
     zone = VARIABLES["awx_timezone"]
     end = "23:00" if datetime.now(ZoneInfo(zone)).hour < 12 else "11:00"
     own = {
-        "class_roster": ROSTER,
-        "class_starts_at": "",
-        "class_ends_at": end,
-        "class_timezone": zone,
-        "class_rotate": "",
+        "lab_roster": ROSTER,
+        "lab_starts_at": "",
+        "lab_ends_at": end,
+        "lab_timezone": zone,
+        "lab_rotate": "",
     }
     return {**given, **own}
 
@@ -182,7 +182,7 @@ def hand_out(lab: Simulator, home: Path, roster: str, answers: Mapping[str, str]
     examples = shutil.copytree(CHECKOUT / "examples", home / "streaming-labs")
     (examples / "awx/participants.csv").write_text(roster)
     finished = subprocess.run(
-        ["bash", "-euc", handout_command(with_pages=with_pages).replace("17:00", answers["class_ends_at"])],
+        ["bash", "-euc", handout_command(with_pages=with_pages).replace("17:00", answers["lab_ends_at"])],
         cwd=examples / "awx",
         env=environment_in(home, **lab.environment()),
         stdin=subprocess.DEVNULL,
@@ -202,7 +202,7 @@ def secrets_of(urls: list[str]) -> list[str]:
     return secrets
 
 
-def test_jobs_share_their_leases_by_the_table_and_leave_no_url_behind(
+def test_jobs_share_their_leases_in_the_table_and_leave_no_url_behind(
     lab: Simulator,
     table: LeaseTable,
     controller: Controller,
@@ -214,12 +214,12 @@ def test_jobs_share_their_leases_by_the_table_and_leave_no_url_behind(
     s3.create_bucket(Bucket="rosters")
     s3.put_object(Bucket="rosters", Key="courses/cad.csv", Body=ROSTER.encode())
 
-    first = controller.launch("class.yml", answers)
-    second = controller.launch("class.yml", {**answers, "class_roster": "s3://rosters/courses/cad.csv\r\n"})
+    first = controller.launch("start_lab.yml", answers)
+    second = controller.launch("start_lab.yml", {**answers, "lab_roster": "s3://rosters/courses/cad.csv\r\n"})
     urls = table.urls()
     # Somebody has joined the course.
     hand_out(lab, home, f"{ROSTER}Cleo Example,cleo@example.org\r\n", answers)
-    end = controller.launch("end_class.yml", end_answers)
+    end = controller.launch("end_lab.yml", end_answers)
 
     assert (first.status, first.changed) == ("successful", 1), first.stdout
     assert {name: first.summary[name] for name in ("outcome", "lab", "requested", "issued", "reused")} == {
@@ -236,7 +236,7 @@ def test_jobs_share_their_leases_by_the_table_and_leave_no_url_behind(
     issued = lab.streaming_urls()
     assert (len(urls), [url in handout for url in issued]) == (2, [True, True, True])
     assert set(urls.values()) < set(issued)
-    assert (end.status, end.summary["forgotten"], table.urls()) == ("successful", 3, {}), end.stdout
+    assert (end.status, end.summary["released"], table.urls()) == ("successful", 3, {}), end.stdout
 
     secrets = secrets_of(issued)
     assert files_with(secrets, controller.folder) == []
@@ -246,10 +246,10 @@ def test_jobs_share_their_leases_by_the_table_and_leave_no_url_behind(
     assert files_with(secrets, controller.folder) == [event]
 
 
-def test_a_job_without_a_shared_store_issues_nothing_and_names_the_cure(
+def test_a_job_without_a_shared_store_issues_nothing_and_says_what_to_do(
     lab: Simulator, controller: Controller, answers: dict[str, str]
 ) -> None:
-    job = controller.launch("class.yml", {**answers, "class_lease_store": ""})
+    job = controller.launch("start_lab.yml", {**answers, "lab_lease_store": ""})
 
     assert (job.status, job.summary["outcome"]) == ("failed", "failed")
     assert "set lease_store to dynamodb://TABLE" in job.summary["message"]
@@ -257,12 +257,12 @@ def test_a_job_without_a_shared_store_issues_nothing_and_names_the_cure(
     assert lab.calls("CreateStreamingURL") == []
 
 
-def test_a_job_that_fails_before_the_lab_day_begins_tells_why_in_its_artifact(
+def test_a_job_that_fails_before_the_lab_starts_has_the_reason_in_its_artifact(
     lab: Simulator, controller: Controller, answers: dict[str, str]
 ) -> None:
     lab.client("s3").create_bucket(Bucket="rosters")
 
-    job = controller.launch("class.yml", {**answers, "class_roster": "s3://rosters/no-such.csv"})
+    job = controller.launch("start_lab.yml", {**answers, "lab_roster": "s3://rosters/no-such.csv"})
 
     assert job.status == "failed"
     assert {**job.summary, "message": ""} == {"lab": "cad-course", "outcome": "failed", "message": "", "handout": None}
@@ -276,7 +276,7 @@ def test_a_job_that_fails_before_the_lab_day_begins_tells_why_in_its_artifact(
     not (COLLECTIONS / "ansible_collections/community/aws").is_dir(),
     reason="the collection community.aws, which uploads pages, is not installed",
 )
-def test_a_lab_day_from_a_stopped_fleet_to_its_end_with_pages_in_a_bucket(
+def test_a_lab_from_a_stopped_fleet_to_its_end_with_pages_in_a_bucket(
     lab: Simulator,
     table: LeaseTable,
     controller: Controller,
@@ -294,8 +294,8 @@ def test_a_lab_day_from_a_stopped_fleet_to_its_end_with_pages_in_a_bucket(
         return {f"https://labs.example.org/{key}": html.unescape(body) for key, body in zip(keys, bodies, strict=True)}
 
     # When the bucket is missing, then the learners have their URLs, and the artifact says what they do not have.
-    answers = {**answers, "class_manage_fleet": "yes"}
-    without_bucket = controller.launch("class.yml", answers, PAGES)
+    answers = {**answers, "lab_manage_fleet": "yes"}
+    without_bucket = controller.launch("start_lab.yml", answers, PAGES)
     assert (without_bucket.status, without_bucket.summary["outcome"]) == ("failed", "partial"), without_bucket.stdout
     assert (without_bucket.summary["issued"], without_bucket.summary["handout"]) == (2, None)
     for said in ("Streaming URLs issued: 2", "cannot be published to the bucket lab-pages"):
@@ -304,7 +304,7 @@ def test_a_lab_day_from_a_stopped_fleet_to_its_end_with_pages_in_a_bucket(
 
     # When it is there, then each learner has a page.
     s3.create_bucket(Bucket="lab-pages", CreateBucketConfiguration={"LocationConstraint": REGION})
-    start = controller.launch("class.yml", answers, PAGES)
+    start = controller.launch("start_lab.yml", answers, PAGES)
     assert start.status == "successful", start.stdout
     assert (start.summary["issued"], start.summary["reused"], start.summary["handout"]["requested"]) == (0, 2, 2)
     urls = lab.streaming_urls()
@@ -314,12 +314,12 @@ def test_a_lab_day_from_a_stopped_fleet_to_its_end_with_pages_in_a_bucket(
     hand_out(lab, home, ROSTER, answers, with_pages=True)
     assert set(re.findall(r"https://labs\S+", (home / "links.csv").read_text())) == set(pages())
 
-    # When the class ends, then nobody is in, the pages say so, and nothing is remembered.
+    # When the lab ends, then there is no session, the pages say so, and nothing is stored.
     lab.open(urls[0])
-    end_answers = {**end_answers, "class_manage_fleet": "yes", "class_end_sessions": "yes", "class_purge": "yes"}
-    end = controller.launch("end_class.yml", end_answers, PAGES)
+    end_answers = {**end_answers, "lab_manage_fleet": "yes", "lab_end_sessions": "yes", "lab_purge": "yes"}
+    end = controller.launch("end_lab.yml", end_answers, PAGES)
     assert (end.status, end.summary["outcome"]) == ("successful", "ok"), end.stdout
-    assert (end.summary["expired"], end.summary["forgotten"], end.summary["fleet"]["state"]) == (1, 2, "STOPPED")
+    assert (end.summary["expired"], end.summary["released"], end.summary["fleet"]["state"]) == (1, 2, "STOPPED")
     assert appstream.describe_fleets(Names=[FLEET])["Fleets"][0]["State"] == "STOPPED"
     assert [('data-state="ended"' in page, [url in page for url in urls]) for page in pages().values()] == [
         (True, [False, False])
@@ -332,25 +332,25 @@ def test_a_lab_day_from_a_stopped_fleet_to_its_end_with_pages_in_a_bucket(
 
 @pytest.mark.long
 @pytest.mark.parametrize("playbook", ["start_lab", "end_lab"])
-def test_a_lab_day_whose_variables_are_refused_tells_so_and_nothing_of_the_lab_before(
+def test_a_lab_with_invalid_variables_publishes_that_and_nothing_of_the_previous_lab(
     run_playbook: Callable[..., Run], playbook: str
 ) -> None:
     before = {
-        "name": "The day of another lab",
+        "name": "Another lab",
         "hosts": "localhost",
         "gather_facts": False,
         "tasks": [
             {
                 "ansible.builtin.set_fact": {
-                    "appstream_lab_seats": [{"seat": "eve"}],
+                    "appstream_lab_seats": [{"id": "eve"}],
                     "appstream_lab_summary": {"issued": 1},
                 }
             }
         ],
     }
-    day = {"ansible.builtin.import_playbook": f"labstream.aws.{playbook}", "vars": {"appstream_lab_name": "monday"}}
+    lab = {"ansible.builtin.import_playbook": f"labstream.aws.{playbook}", "vars": {"appstream_lab_name": "monday"}}
 
-    run = run_playbook([before, day])
+    run = run_playbook([before, lab])
 
     (published,) = [task.result["ansible_stats"]["data"] for task in run.tasks if "ansible_stats" in task.result]
     summary = published["lab_summary"]
@@ -370,7 +370,7 @@ def awx() -> Iterator[AwxApi]:
 def run_setup(awx: AwxApi, home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run setup.yml."""
     return subprocess.run(
-        [VENV / "bin/ansible-playbook", EXAMPLE / "setup.yml"],
+        [VENV / "bin/python", Path(__file__).with_name("awx_playbook.py"), EXAMPLE / "setup.yml"],
         env=environment_in(home, CONTROLLER_HOST=awx.url, CONTROLLER_OAUTH_TOKEN=awx.token, **environment),
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -389,7 +389,7 @@ def set_up(awx: AwxApi, home: Path, **environment: str) -> dict[str, int]:
 
 
 @NEEDS_AWX
-def test_setup_makes_all_that_the_jobs_need_and_again_changes_nothing(awx: AwxApi, home: Path) -> None:
+def test_setup_creates_all_that_the_jobs_need_and_again_changes_nothing(awx: AwxApi, home: Path) -> None:
     first = set_up(awx, home, AWS_ACCESS_KEY_ID="AKIAEXAMPLE", AWS_SECRET_ACCESS_KEY="only-awx-knows")
     (schedule,) = awx.objects("schedules")
     assert f":{datetime.now():%Y%m%d}T073000 " in schedule["rrule"]
@@ -402,8 +402,8 @@ def test_setup_makes_all_that_the_jobs_need_and_again_changes_nothing(awx: AwxAp
     assert (first["changed"], second["changed"], awx.writes) == (8, 0, [])
     templates = {template["name"]: template for template in awx.objects("job_templates")}
     assert {name: template["playbook"] for name, template in templates.items()} == {
-        "Give a class its streaming URLs": "class.yml",
-        "End a class": "end_class.yml",
+        "Start a lab": "start_lab.yml",
+        "End a lab": "end_lab.yml",
     }
     for name in templates:
         assert awx.associated("job_templates", name, "credentials") == ["Streaming labs"]
@@ -416,19 +416,38 @@ def test_setup_makes_all_that_the_jobs_need_and_again_changes_nothing(awx: AwxAp
         "ansible_python_interpreter": "{{ ansible_playbook_python }}",
     }
     assert awx.objects("inventories")[0]["id"] == host["inventory"]
-    survey = templates["Give a class its streaming URLs"]["survey_spec"]
+    survey = templates["Start a lab"]["survey_spec"]
     assert survey_errors(survey, schedule["extra_data"]) == []
-    assert survey_errors(survey, {**schedule["extra_data"], "class_name": "", "class_pages_bucket": "mine"}) == [
-        "class_pages_bucket is not asked",
-        "class_name is outside its limits",
+    assert survey_errors(survey, {**schedule["extra_data"], "lab_name": "", "lab_pages_bucket": "mine"}) == [
+        "lab_pages_bucket is not asked",
+        "lab_name is outside its limits",
     ]
 
 
 @NEEDS_AWX
-def test_keys_that_expire_are_refused_before_anything_is_made(awx: AwxApi, home: Path) -> None:
+def test_keys_that_expire_are_rejected_before_anything_is_created(awx: AwxApi, home: Path) -> None:
     keys = {"AWS_ACCESS_KEY_ID": "ASIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "session"}
 
     finished = run_setup(awx, home, **keys)
 
     assert (finished.returncode, awx.writes) == (2, [])
     assert "AWS_SESSION_TOKEN is set, so the AWS keys in the environment expire" in finished.stdout + finished.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"choices": None}, "no choices: colour"),
+        ({"default": "green"}, "the default is no text or no choice: 'green'"),
+        ({"type": "colour"}, "no type of questions: colour"),
+    ],
+    ids=["no choices", "default is none of them", "unknown type"],
+)
+def test_the_stand_in_rejects_a_survey_that_awx_rejects(change: dict[str, Any], error: str) -> None:
+    asked = {"variable": "colour", "question_name": "Colour", "type": "multiplechoice", "required": True}
+    question = {**asked, "choices": ["red", "blue"], "default": "red"}
+    changed = {name: given for name, given in {**question, **change}.items() if given is not None}
+
+    check_survey({"name": "Paint", "description": "", "spec": [question]})
+    with pytest.raises(Refused, match=re.escape(error)):
+        check_survey({"name": "Paint", "description": "", "spec": [changed]})

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The role nimble_lab: from learners and sessions to seats and a summary, in all that a class can come to."""
+"""The role nimble_lab: from learners and sessions to seats and a summary."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.integration.running import CHECKOUT, Ansible, Run, Task
 from tests.simulator.control import Simulator
@@ -22,7 +21,8 @@ PLAYBOOK = ROLE = "labstream.aws.nimble_lab"
 STREAM = "labstream.aws.nimble_session_stream"
 STUDIO = "studio-1"
 STORE = ".ansible/labstream/leases.sqlite3"
-LOOK = f"{ROLE} : Wait until the sessions that are starting are ready"
+POLL = f"{ROLE} : Wait until the sessions are ready"
+FAILURE = "labstream.aws.lab_results : Fail if a step failed"
 RunPlaybook = Callable[..., Run]
 
 
@@ -33,10 +33,10 @@ def variables(**options: Any) -> dict[str, Any]:
 
 
 def learners(*names: str) -> list[dict[str, str]]:
-    return [{"learner": name} for name in names]
+    return [{"id": name} for name in names]
 
 
-def served(lab: Mapping[str, Any]) -> dict[str, Any]:
+def include(lab: Mapping[str, Any]) -> dict[str, Any]:
     """A task that runs the role, and lets the play go on when it fails."""
     return {
         "block": [{"ansible.builtin.include_role": {"name": ROLE}, "vars": dict(lab)}],
@@ -45,8 +45,8 @@ def served(lab: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def published_in(run: Run) -> list[Task]:
-    """What the role published, each time that it ran."""
-    published = [task for task in run.tasks if task.name == f"{ROLE} : Publish the facts"]
+    """Return what the role published, each time that it ran."""
+    published = [task for task in run.tasks if task.name == f"{ROLE} : Publish the results"]
     assert {task.status for task in published} == {"ok"}, run.printed
     return published
 
@@ -55,20 +55,20 @@ def seats_of(published: Task) -> list[dict[str, Any]]:
     return published.result["ansible_facts"]["nimble_lab_seats"]
 
 
-def build_summary(published: Task) -> dict[str, Any]:
+def get_summary(published: Task) -> dict[str, Any]:
     return published.result["ansible_facts"]["nimble_lab_summary"]
 
 
 def count_states(published: Task) -> tuple[str, int, int, int, int]:
-    """Outcome, started, issued, reused, forgotten."""
-    summary = build_summary(published)
-    return tuple(summary[each] for each in ("outcome", "started", "issued", "reused", "forgotten"))
+    """Outcome, started, issued, reused, released."""
+    summary = get_summary(published)
+    return tuple(summary[each] for each in ("outcome", "started", "issued", "reused", "released"))
 
 
 def failures_of(published: Task) -> dict[str, tuple[str | None, str]]:
-    """Session and sentence of each learner who got no stream."""
-    failures = build_summary(published)["failures"]
-    return {failure["learner"]: (failure["session_id"], failure["message"]) for failure in failures}
+    """Return session and message of each learner who got no stream."""
+    failures = get_summary(published)["failures"]
+    return {failure["id"]: (failure["session_id"], failure["message"]) for failure in failures}
 
 
 def files_with(simulator: Simulator, folder: Path) -> list[Path]:
@@ -81,10 +81,10 @@ def files_with(simulator: Simulator, folder: Path) -> list[Path]:
 
 
 @pytest.mark.core
-def test_stopped_sessions_are_started_with_visible_looks_as_check_mode_has_said(
+def test_stopped_sessions_are_started_with_a_line_for_each_poll_as_check_mode_predicts(
     simulator: Simulator, run_playbook: RunPlaybook, home: Path, tmp_path: Path
 ) -> None:
-    simulator.set(page_size=1, session_starting_seconds=4, stream_creating_seconds=0.3)
+    simulator.set(page_size=1, session_starting_seconds=6, stream_creating_seconds=0.3)
     simulator.seed_studio(
         STUDIO,
         [
@@ -102,7 +102,7 @@ def test_stopped_sessions_are_started_with_visible_looks_as_check_mode_has_said(
         roster="roster.csv",
         sessions={"S1": "seat-1", "S9": "seat-9"},
         start_sessions=True,
-        start_timeout=9,
+        start_timeout=6,
         summary_path=str(summary_path),
         region="",
         endpoint_url="",
@@ -116,33 +116,33 @@ def test_stopped_sessions_are_started_with_visible_looks_as_check_mode_has_said(
     assert not simulator.calls("CreateStreamingSessionStream")
     assert not (home / STORE).exists()
     assert not summary_path.exists()
-    foreseen = predicted.task(f"{ROLE} : Publish the facts")
-    assert build_summary(foreseen)["message"] == (
+    prediction = predicted.task(f"{ROLE} : Publish the results")
+    assert get_summary(prediction)["message"] == (
         "Learners: 3. Sessions to be started: 2. Streams to be created: 3, reused: 0."
     )
 
     first = run_playbook(PLAYBOOK, extra_vars=lab, diff=True, verbosity=3)
 
     assert (first.returncode, first.changed) == (0, 2), first.printed
-    assert f"FAILED - RETRYING: [localhost]: {LOOK.partition(' : ')[2]} (9 retries left)." in first.stdout
-    published = first.task(f"{ROLE} : Publish the facts")
+    assert f"FAILED - RETRYING: [localhost]: {POLL.partition(' : ')[2]} (1 retries left)." in first.stdout
+    published = first.task(f"{ROLE} : Publish the results")
     chloe, anna, ben = seats_of(published)
     assert chloe == {
-        "learner": "S3",
+        "id": "S3",
         "name": "Chloé {{ 7*7 }}",
         "email": None,
-        "seat": "seat-3",
+        "session_id": "seat-3",
         "provider": "nimble",
-        "scope": chloe["scope"],
+        "lease": chloe["lease"],
         "studio_id": STUDIO,
         "region": "us-east-1",
         "expires": chloe["expires"],
         "issued": True,
     }
-    assert chloe["scope"].startswith("nimble|127.0.0.1")
-    assert (anna["seat"], anna["name"], anna["email"]) == ("seat-1", "Anna Example", "anna@example.org")
-    assert (ben["seat"], ben["name"]) == ("seat-2", None)
-    assert build_summary(published) == {
+    assert len({chloe["lease"], anna["lease"], ben["lease"], None}) == 4
+    assert (anna["session_id"], anna["name"], anna["email"]) == ("seat-1", "Anna Example", "anna@example.org")
+    assert (ben["session_id"], ben["name"]) == ("seat-2", None)
+    assert get_summary(published) == {
         "outcome": "ok",
         "state": "present",
         "lab": "monday",
@@ -151,19 +151,21 @@ def test_stopped_sessions_are_started_with_visible_looks_as_check_mode_has_said(
         "issued": 3,
         "reused": 0,
         "failed": 0,
-        "forgotten": 0,
-        "earliest_expiry": build_summary(published)["earliest_expiry"],
+        "released": 0,
+        "earliest_expiry": get_summary(published)["earliest_expiry"],
         "failures": [],
+        "warnings": [],
         "message": "Learners: 3. Sessions started: 2. Streams created: 3, reused: 0.",
     }
-    assert build_summary(published)["earliest_expiry"] in {seat["expires"] for seat in seats_of(published)}
-    assert json.loads(summary_path.read_text()) == build_summary(published)
+    assert get_summary(published)["earliest_expiry"] in {seat["expires"] for seat in seats_of(published)}
+    assert json.loads(summary_path.read_text()) == get_summary(published)
     assert stat.S_IMODE(summary_path.stat().st_mode) == 0o640
-    # Check mode said the same, but for what nobody could know.
-    assert seats_of(foreseen) == [{**seat, "expires": None} for seat in seats_of(published)]
-    unknown = {"earliest_expiry": None, "message": build_summary(foreseen)["message"]}
-    assert build_summary(foreseen) == {**build_summary(published), **unknown}
-    # No URL has gone anywhere, not even into the store.
+    # Check mode predicted the same, except for what nobody could know.
+    known = {**chloe, "expires": None}
+    assert seats_of(prediction) == [known, *({**seat, "expires": None, "lease": None} for seat in (anna, ben))]
+    unknown = {"earliest_expiry": None, "message": get_summary(prediction)["message"]}
+    assert get_summary(prediction) == {**get_summary(published), **unknown}
+    # No URL is anywhere, not even in the store.
     assert len(simulator.streaming_urls()) == 3
     (tmp_path / "printed").write_text(first.printed)
     assert files_with(simulator, tmp_path) == []
@@ -174,8 +176,8 @@ def test_stopped_sessions_are_started_with_visible_looks_as_check_mode_has_said(
     assert "WARNING" not in first.printed
 
 
-def test_what_goes_wrong_with_one_learner_costs_no_other_their_stream(simulator: Simulator, ansible: Ansible) -> None:
-    """And what the role's variables say of region and endpoint comes before what the group's defaults say."""
+def test_a_failure_for_one_learner_leaves_the_others_their_streams(simulator: Simulator, ansible: Ansible) -> None:
+    """And the role's variables for region and endpoint come before the defaults of the group."""
     simulator.set(session_starting_seconds=0.5)
     stopped, region = {"state": "STOPPED"}, "eu-central-1"
     simulator.seed_studio(
@@ -215,7 +217,7 @@ def test_what_goes_wrong_with_one_learner_costs_no_other_their_stream(simulator:
     )
 
     def serve(lab: Mapping[str, Any]) -> tuple[Task, Run]:
-        play = {"hosts": "localhost", "gather_facts": False, "tasks": [served(lab)]}
+        play = {"hosts": "localhost", "gather_facts": False, "tasks": [include(lab)]}
         play["module_defaults"] = {"group/labstream.aws.labstream": defaults}
         run = ansible.run_playbook([play], environment=dict.fromkeys(environment, ""))
         [published] = published_in(run)
@@ -223,9 +225,9 @@ def test_what_goes_wrong_with_one_learner_costs_no_other_their_stream(simulator:
 
     published, run = serve(lab)
 
-    assert [(seat["learner"], seat["region"]) for seat in seats_of(published)] == [("anna", region)], run.printed
+    assert [(seat["id"], seat["region"]) for seat in seats_of(published)] == [("anna", region)], run.printed
     assert count_states(published) == ("partial", 3, 1, 0, 0)
-    assert (build_summary(published)["requested"], build_summary(published)["failed"]) == (8, 7)
+    assert (get_summary(published)["requested"], get_summary(published)["failed"]) == (8, 7)
     failures = failures_of(published)
     assert failures.keys() == set(names) - {"anna"}
     assert failures["ben"][0] == "bad"
@@ -234,7 +236,7 @@ def test_what_goes_wrong_with_one_learner_costs_no_other_their_stream(simulator:
     )
     assert failures["chloe"] == (
         "slow",
-        "The session is still START_IN_PROGRESS after 1 seconds (nimble_lab_start_timeout): run again to go on waiting "
+        "The session is still START_IN_PROGRESS after 1 seconds (nimble_lab_start_timeout): run again to keep waiting "
         "for it.",
     )
     assert failures["dora"][0] == "full"
@@ -244,17 +246,17 @@ def test_what_goes_wrong_with_one_learner_costs_no_other_their_stream(simulator:
     assert failures["fritz"] == (
         None,
         "Learner 'fritz' owns 2 sessions ('first' is READY (STREAMING_SESSION_READY), 'second' is READY "
-        "(STREAMING_SESSION_READY)): name one of them in nimble_lab_sessions.",
+        "(STREAMING_SESSION_READY)): name one in nimble_lab_sessions.",
     )
     assert failures["gina"][1].startswith("Learner 'gina' has no session: ")
     assert failures["hans"] == ("nowhere", "Session 'nowhere' does not exist in studio 'studio-1': check both ids.")
-    message = run.task(f"{ROLE} : Fail for the reason that was published").msg
-    assert message == build_summary(published)["message"]
+    message = run.task(FAILURE).msg
+    assert message == get_summary(published)["message"]
     for part in ("'fritz'", "'gina'", "nowhere: ", "full: ", "slow: ", "bad: ", "broken: "):
         assert part in message
     assert "Traceback" not in run.printed
 
-    # Given that what was wrong is mended, but for one session that fails to start.
+    # Given that what was wrong is fixed, except for one session that fails to start.
     simulator.clear_faults()
     for session in ("slow", "full", "broken", "bad"):
         simulator.change_session(STUDIO, session, state="READY", streamOutcome="READY", region=region)
@@ -262,37 +264,37 @@ def test_what_goes_wrong_with_one_learner_costs_no_other_their_stream(simulator:
     own = {"anna": "good", "ben": "bad", "chloe": "slow", "dora": "full", "emil": "broken"}
     sessions = {**own, "fritz": "second", "gina": "first", "hans": "late"}
 
-    mended, run = serve({**lab, **variables(sessions=sessions, start_timeout=600)})
+    fixed, run = serve({**lab, **variables(sessions=sessions, start_timeout=600)})
 
-    # Then it is not waited for, who has a stream keeps it, and the others get theirs.
-    assert count_states(mended) == ("partial", 1, 6, 1, 0), run.printed
-    assert [(seat["learner"], seat["issued"]) for seat in seats_of(mended)] == [
+    # Then the role does not wait for it, who has a stream keeps it, and the others get theirs.
+    assert count_states(fixed) == ("partial", 1, 6, 1, 0), run.printed
+    assert [(seat["id"], seat["issued"]) for seat in seats_of(fixed)] == [
         (name, name != "anna") for name in names if name != "hans"
     ]
-    assert list(failures_of(mended)) == ["hans"]
-    assert "is START_FAILED" in failures_of(mended)["hans"][1]
+    assert list(failures_of(fixed)) == ["hans"]
+    assert "is START_FAILED" in failures_of(fixed)["hans"][1]
     assert len(simulator.streams("good")) == 1
 
 
 NOT_ONE = "Give one of nimble_lab_learners and nimble_lab_roster, or nimble_lab_sessions alone."
 STOPPED = "Session 'seat-9' is STOPPED (STREAMING_SESSION_STOPPED), not READY: start it"
-REFUSED = {
-    "two sources": ({"learners": [], "roster": "learner\nanna\n"}, NOT_ONE),
+REJECTED = {
+    "two sources": ({"learners": [], "roster": "id\nanna\n"}, NOT_ONE),
     "a list for a roster": (
         {"roster": ["anna"]},
-        "nimble_lab_roster is no text: give a list as nimble_lab_learners.",
+        "nimble_lab_roster is not text: give a list as nimble_lab_learners.",
     ),
     "no such roster": ({"roster": "nix.csv"}, "There is no roster "),
-    "a session that is no text": ({"sessions": {"anna": 7}}, "nimble_lab_sessions has 'anna': 7, and 7 is not text"),
+    "a session that is not text": ({"sessions": {"anna": 7}}, "nimble_lab_sessions has 'anna': 7, and 7 is not text"),
     "no such studio": ({"studio_id": "nix", "start_sessions": True}, "Studio 'nix' does not exist in region us-east-1"),
     "a stopped session": ({}, f"1 of 1 got no streaming URL: seat-9: {STOPPED}"),
 }
 
 
-def test_a_map_is_a_roster_failures_are_one_sentence_and_absent_forgets(
+def test_a_mapping_is_a_roster_failures_are_one_message_and_absent_releases(
     simulator: Simulator, ansible: Ansible, home: Path
 ) -> None:
-    """And the group's defaults reach the role."""
+    """And the defaults of the group reach the role."""
     simulator.seed_studio(STUDIO, ["seat-1", "seat-2", {"sessionId": "seat-9", "state": "STOPPED"}])
     environment = simulator.environment()
     defaults = {
@@ -303,37 +305,37 @@ def test_a_map_is_a_roster_failures_are_one_sentence_and_absent_forgets(
     }
     monday = variables(sessions={"anna": "seat-1", "ben": "seat-2"}, expiration_in_seconds=600, min_remaining=10)
     ask = {
-        "name": "ask for the URLs",
+        "name": "get the URLs",
         STREAM: {
             "studio_id": STUDIO,
-            "session_ids": "{{ nimble_lab_seats | map(attribute='seat') | list }}",
+            "session_ids": "{{ nimble_lab_seats | map(attribute='session_id') | list }}",
             "expiration_in_seconds": 600,
         },
     }
     handout = {
-        "name": "hand out",
-        "labstream.aws.streaming_handout": {"dest": str(home / "handout.csv"), "seats": "{{ nimble_lab_seats }}"},
+        "name": "write the handout",
+        "labstream.aws.streaming_handout": {"urls_csv": str(home / "handout.csv"), "seats": "{{ nimble_lab_seats }}"},
     }
     bad = [
         {
             **variables(name="tuesday", sessions={"anna": "seat-9"}),
             **{f"nimble_lab_{option}": value for option, value in case.items()},
         }
-        for case, _sentence in REFUSED.values()
+        for case, _message in REJECTED.values()
     ]
     bad[0]["nimble_lab_summary_path"] = str(home / "summary.json")
     bad[-1]["nimble_lab_summary_path"] = str(home / "nowhere" / "summary.json")
     idle = variables(learners=[], start_sessions=True)
     absent = variables(state="absent")
-    tasks = [served(monday), ask, handout, *(served(lab) for lab in (idle, *bad, absent))]
+    tasks = [include(monday), ask, handout, *(include(lab) for lab in (idle, *bad, absent))]
     play = {"hosts": "localhost", "gather_facts": False, "tasks": tasks}
     play["module_defaults"] = {"group/labstream.aws.labstream": defaults}
 
     run = ansible.run_playbook([play], environment=dict.fromkeys(environment, ""))
 
-    first, nobody, *failed, forgotten = published_in(run)
+    first, nobody, *failed, released = published_in(run)
     assert count_states(first) == ("ok", 0, 2, 0, 0), run.printed
-    assert [(seat["learner"], seat["seat"], seat["name"]) for seat in seats_of(first)] == [
+    assert [(seat["id"], seat["session_id"], seat["name"]) for seat in seats_of(first)] == [
         ("anna", "seat-1", None),
         ("ben", "seat-2", None),
     ]
@@ -341,38 +343,36 @@ def test_a_map_is_a_roster_failures_are_one_sentence_and_absent_forgets(
     created = simulator.calls("CreateStreamingSessionStream")
     assert [call["parameters"]["expirationInSeconds"] for call in created if call["status"] == 200] == [600] * 2
 
-    # The URLs are told again, and only by the service.
-    told = run.task("ask for the URLs")
-    assert not told.changed
-    assert [simulator.open(stream["url"])[0] for stream in told.result["streams"]] == [200, 200]
-    assert run.task("hand out").changed
-    assert all(stream["url"] in (home / "handout.csv").read_text() for stream in told.result["streams"])
+    # Only the service has the URLs.
+    again = run.task("get the URLs")
+    assert not again.changed
+    assert [simulator.open(stream["url"])[0] for stream in again.result["streams"]] == [200, 200]
+    assert run.task("write the handout").changed
+    assert all(stream["url"] in (home / "handout.csv").read_text() for stream in again.result["streams"])
 
-    # A class without learners is nothing to do.
+    # A lab without learners is unchanged.
     assert (count_states(nobody), seats_of(nobody)) == (("unchanged", 0, 0, 0, 0), [])
-    assert build_summary(nobody)["message"] == "There are no learners, so nothing was done: look into the roster."
+    assert get_summary(nobody)["message"] == "There are no learners, so nothing was done: check the roster."
 
-    # A failure is one sentence, in the summary too, and nothing of the lab before is left in that.
-    name = f"{ROLE} : Fail for the reason that was published"
-    reasons = [task.msg for task in run.tasks if task.name == name and task.failed]
-    for case, reason, each in zip(REFUSED, reasons, failed, strict=True):
-        summary = build_summary(each)
-        assert summary["message"].startswith(REFUSED[case][1]), case
+    # A failure is one message, in the summary too, and nothing of the previous lab is left in it.
+    names = (FAILURE, "labstream.aws.lab_results : Fail if the summary cannot be written")
+    reasons = [task.msg for task in run.tasks if task.name in names and task.failed]
+    for case, reason, each in zip(REJECTED, reasons, failed, strict=True):
+        summary = get_summary(each)
+        assert summary["message"].startswith(REJECTED[case][1]), case
         assert reason.startswith(summary["message"])
         assert count_states(each) == ("failed", 0, 0, 0, 0), case
         assert (summary["earliest_expiry"], seats_of(each)) == (None, [])
-    assert json.loads((home / "summary.json").read_text()) == build_summary(failed[0])
+    assert json.loads((home / "summary.json").read_text()) == get_summary(failed[0])
     assert f"The summary cannot be written to {home}/nowhere/summary.json: " in reasons[-1]
     assert "Traceback" not in run.printed
 
-    # Absent forgets what the lab has.
-    assert (count_states(forgotten), seats_of(forgotten)) == (("ok", 0, 0, 0, 2), [])
-    assert build_summary(forgotten)["message"] == (
-        "Leases forgotten: 2. URLs of streams that were told work until they expire."
-    )
+    # Absent releases what the lab has.
+    assert (count_states(released), seats_of(released)) == (("ok", 0, 0, 0, 2), [])
+    assert get_summary(released)["message"] == ("Leases released: 2. URLs of streams work until they expire.")
 
 
-def test_the_playbook_in_the_readme_is_good(simulator: Simulator, run_playbook: RunPlaybook) -> None:
+def test_the_playbook_in_the_readme_works(simulator: Simulator, run_playbook: RunPlaybook) -> None:
     # Given the studio that it names, of whose two sessions one is stopped.
     readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
     [playbook] = [block for block in re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL) if ROLE in block]
@@ -381,17 +381,9 @@ def test_the_playbook_in_the_readme_is_good(simulator: Simulator, run_playbook: 
     playbook = playbook.replace("https://studio.example.org", simulator.endpoint_url)
     elsewhere = dict.fromkeys(("AWS_URL", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION"), "")
 
-    # When it runs, then it goes well, and each session has a stream.
+    # When it runs, then it succeeds, and each session has a stream.
     run = run_playbook(playbook, environment=elsewhere)
     assert run.returncode == 0, run.printed
     assert {stream["sessionId"] for stream in simulator.streams()} == {"session-4711", "session-4712"}
     assert len(simulator.streams()) == 2
     assert not any(url in run.printed for url in simulator.streaming_urls())
-
-
-def test_defaults_are_those_that_the_documentation_names() -> None:
-    role = CHECKOUT / "roles" / "nimble_lab"
-    specs = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
-    documented = {name: option["default"] for name, option in specs.items() if "default" in option}
-
-    assert yaml.safe_load((role / "defaults" / "main.yml").read_text()) == documented
