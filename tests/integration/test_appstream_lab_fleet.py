@@ -277,7 +277,8 @@ def test_too_few_sessions_and_limits_that_are_too_short_are_named_with_the_numbe
     minutes = next(minutes for minutes in range(295, 302) if f" {minutes} minutes" in warned["warnings"][0])
     assert warned["warnings"] == [
         "A session on fleet 'cad-fleet' ends after 120 minutes (MaxUserDurationInSeconds), but the lab lasts "
-        f"{minutes} minutes: raise the limit while the fleet is STOPPED (UpdateFleet), or ask learners to save in time.",
+        f"{minutes} minutes: raise the limit while the fleet is STOPPED (UpdateFleet), or ask learners to save in "
+        "time.",
         "Fleet 'cad-fleet' disconnects learners after 5 minutes without input (IdleDisconnectTimeoutInSeconds), but a "
         "break takes 15 minutes: raise the timeout (UpdateFleet), or set it to 0, which means never.",
         "Fleet 'cad-fleet' ends a session 10 minutes after the learner was disconnected (DisconnectTimeoutInSeconds), "

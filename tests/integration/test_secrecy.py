@@ -137,7 +137,7 @@ def record(ansible: Ansible, home: Path, tmp_path: Path, temporary: Path) -> Cal
     def run(plays: list[dict]) -> Recorded:
         project = tmp_path / "runner" / "project"
         project.mkdir(parents=True)
-        (project / "start_lab.yml").write_text(json.dumps(plays))
+        (project / "class.yml").write_text(json.dumps(plays))
         kept = tmp_path / "kept"
         kept.mkdir()
         (tmp_path / "python").mkdir()
@@ -152,7 +152,7 @@ def record(ansible: Ansible, home: Path, tmp_path: Path, temporary: Path) -> Cal
             "LABSTREAM_TEST_RESULTS": str(tmp_path / "results.jsonl"),
             "TMPDIR": str(temporary),
         }
-        command = [Path(sys.executable).with_name("ansible-runner"), "run", tmp_path / "runner", "-p", "start_lab.yml"]
+        command = [Path(sys.executable).with_name("ansible-runner"), "run", tmp_path / "runner", "-p", "class.yml"]
         with open(tmp_path / "printed", "w+") as output:
             process = subprocess.Popen(
                 [*command, "--ident", "run", "--cmdline", "--diff -vvvv"],
@@ -213,7 +213,7 @@ def test_no_url_is_in_what_a_run_prints_keeps_caches_or_records(
     assert files_with(secrets, temporary) == set()
 
     assert stat.S_IMODE((home / "handout.csv").stat().st_mode) == 0o600
-    assert files_with([KEY], tmp_path) == {tmp_path / "runner" / "project" / "start_lab.yml"}
+    assert files_with([KEY], tmp_path) == {tmp_path / "runner" / "project" / "class.yml"}
     planted = run.artifacts / "job_events" / "planted.json"
     planted.write_text(json.dumps({"stdout": secrets[-1]}))
     assert planted in files_with(secrets, tmp_path)
