@@ -142,7 +142,7 @@ def _describe_insufficient_capacity(results: Result, fleet: Result) -> str | Non
     spare = needed - steps["capacity"]["needed"]
     return (
         f"Fleet '{results['fleet_name']}' is set to have {_count(possible, 'session', 'sessions')} available "
-        f"({fleet['capacity']['available']} now), but {without}{f', and {spare} are to be spare' if spare else ''}: "
+        f"({fleet['capacity']['available']} now), but {without}{f', and {spare} should be spare' if spare else ''}: "
         "raise its capacity, or set appstream_lab_manage_fleet."
     )
 

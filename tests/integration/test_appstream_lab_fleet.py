@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The role appstream_lab around the class: a fleet that is ready and large enough before it, and all ended after it."""
+"""The role appstream_lab and the fleet: ready and large enough before the lab, and stopped after it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def variables(*learners: str, **options: Any) -> dict[str, Any]:
     """The role's variables for a lab "monday" of these learners."""
     lab: dict[str, Any] = {"name": "monday", "stack_name": STACK, "fleet_name": FLEET}
     if learners:
-        lab |= {"learners": [{"learner": learner} for learner in learners]}
+        lab |= {"learners": [{"id": learner} for learner in learners]}
         if "ends_at" not in options:
             lab["validity"] = 3600
     return {f"appstream_lab_{option}": value for option, value in {**lab, **options}.items()}
@@ -44,7 +44,7 @@ def serve(run_playbook: RunPlaybook, *labs: Mapping[str, Any], **options: Any) -
         for lab in labs
     ]
     run = run_playbook([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}], **options)
-    published = [task.result["ansible_facts"] for task in results_of(run, "Publish the facts")]
+    published = [task.result["ansible_facts"] for task in results_of(run, "Publish the results")]
     assert len(published) == len(labs), run.printed
     return published, run
 
@@ -54,9 +54,10 @@ def results_of(run: Run, name: str) -> list[Task]:
     return [task for task in run.tasks if task.name == f"{ROLE} : {name}" and task.status != "skipped"]
 
 
-def reasons(run: Run) -> list[str]:
-    """Why the role failed, each time that it did."""
-    return [task.msg for task in results_of(run, "Fail for the reason that was published") if task.failed]
+def get_failures(run: Run) -> list[str]:
+    """Return why the role failed, each time that it did."""
+    name = "labstream.aws.lab_results : Fail if a step failed"
+    return [task.msg for task in run.tasks if task.name == name and task.failed]
 
 
 def make_stack(simulator: Simulator) -> Any:
@@ -91,8 +92,8 @@ def changing_calls(simulator: Simulator) -> list[str]:
     return [operation for operation in calls_of_role(simulator) if operation in CHANGING]
 
 
-def wait_until_looked(simulator: Simulator, role: Future[Any], times: int, *, after: str | None = None) -> None:
-    """Wait until the role, which runs, has looked at the fleet so many times, after its call of that operation."""
+def wait_until_polled(simulator: Simulator, role: Future[Any], times: int, *, after: str | None = None) -> None:
+    """Wait until the role, which runs, has described the fleet so many times, after its call of that operation."""
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while not role.done():
         calls = calls_of_role(simulator)
@@ -133,10 +134,10 @@ def assert_no_url(simulator: Simulator, text: str) -> None:
     assert not [url for url in simulator.streaming_urls() if url in text or url.partition("=")[2] in text]
 
 
-# Before class.
+# Before the lab
 
 
-def test_a_stopped_fleet_is_started_and_scaled_in_view_and_the_class_gets_its_urls(
+def test_a_stopped_fleet_is_started_and_scaled_with_a_line_for_each_poll_and_the_learners_get_their_urls(
     simulator: Simulator, run_playbook: RunPlaybook
 ) -> None:
     # Given a stopped fleet that is too small.
@@ -148,18 +149,18 @@ def test_a_stopped_fleet_is_started_and_scaled_in_view_and_the_class_gets_its_ur
     )
 
     # When that is predicted,
-    [predicted], foreseen = serve(run_playbook, monday, check=True)
+    [predicted], prediction = serve(run_playbook, monday, check=True)
 
     # then nothing is done, and the seats are those that would be.
     assert changing_calls(simulator) == []
-    assert (foreseen.returncode, foreseen.changed) == (0, 1), foreseen.printed
-    assert "RETRYING" not in foreseen.printed
-    assert [(seat["seat"], seat["issued"], seat["expires"]) for seat in predicted["appstream_lab_seats"]] == [
+    assert (prediction.returncode, prediction.changed) == (0, 1), prediction.printed
+    assert "sessions available" not in prediction.stderr
+    assert [(seat["id"], seat["issued"], seat["expires"]) for seat in predicted["appstream_lab_seats"]] == [
         (learner, True, None) for learner in ("anna", "ben")
     ]
     assert predicted["appstream_lab_summary"]["message"] == (
         "Learners: 2. Streaming URLs to be issued: 2, reused: 0. "
-        "Fleet 'cad-fleet' is to be RUNNING with seats in use: 0, available: 0, desired: 3."
+        "Fleet 'cad-fleet' is to be RUNNING with sessions in use: 0, available: 0, desired: 3."
     )
 
     # When it is done while somebody else is starting the fleet,
@@ -170,22 +171,22 @@ def test_a_stopped_fleet_is_started_and_scaled_in_view_and_the_class_gets_its_ur
     with ThreadPoolExecutor() as others:
         role = others.submit(serve, run_playbook, monday)
         # who stops it after the first look of the wait,
-        wait_until_looked(simulator, role, before + 2)
+        wait_until_polled(simulator, role, before + 2)
         appstream.stop_fleet(Name=FLEET)
         # and tells for a while why its last start has failed, which says nothing of the next,
         simulator.change_fleet(FLEET, StartOutcome="RUNNING", FleetErrors=[NO_ADDRESSES], StartErrors=[NO_ADDRESSES])
         # until it has the seats, after the second wait's first look,
-        wait_until_looked(simulator, role, 2, after="StartFleet")
+        wait_until_polled(simulator, role, 2, after="StartFleet")
         simulator.change_fleet(FLEET, FleetErrors=[])
         simulator.set(instance_provisioning_seconds=0)
         appstream.update_fleet(Name=FLEET, ComputeCapacity={"DesiredInstances": 3})
         [published], run = role.result()
 
-    # then every look prints a line, and the class has its URLs.
+    # then every poll prints a line, and the learners have their URLs.
     assert (run.returncode, run.changed) == (0, 2), run.printed
-    looks = [line for line in run.printed.splitlines() if "RETRYING: " in line]
-    assert any("Wait until the fleet is neither starting nor stopping (" in look for look in looks), run.printed
-    assert any("Wait until the fleet runs and has the seats (" in look for look in looks), run.printed
+    polls = [line for line in run.stderr.splitlines() if line.startswith("[localhost] cad-fleet: ")]
+    assert any(": STARTING, 0 of 3 sessions available" in line for line in polls), run.printed
+    assert any(": RUNNING, 0 of 3 sessions available" in line for line in polls), run.printed
     assert changing_calls(simulator) == ["UpdateFleet", "StartFleet"] + ["CreateStreamingURL"] * 2
     summary = published["appstream_lab_summary"]
     assert (summary["outcome"], summary["issued"], summary["expired"], summary["warnings"]) == ("ok", 2, 0, [])
@@ -197,12 +198,12 @@ def test_a_stopped_fleet_is_started_and_scaled_in_view_and_the_class_gets_its_ur
         "needed": 2,
         "other_sessions": None,
     }
-    for seat, foreseen_seat in zip(published["appstream_lab_seats"], predicted["appstream_lab_seats"], strict=True):
-        assert {**seat, "expires": None, "scope": None} == foreseen_seat
+    for seat, predicted_seat in zip(published["appstream_lab_seats"], predicted["appstream_lab_seats"], strict=True):
+        assert {**seat, "expires": None, "lease": None} == predicted_seat
     assert_no_url(simulator, run.printed + json.dumps(published))
 
 
-def test_a_fleet_that_does_not_start_ends_the_wait_with_a_sentence(
+def test_a_fleet_that_does_not_start_ends_the_wait_with_a_message(
     simulator: Simulator, run_playbook: RunPlaybook
 ) -> None:
     # Given fleets of which one falls back, one is started in vain, and one has been stopping for long.
@@ -224,31 +225,26 @@ def test_a_fleet_that_does_not_start_ends_the_wait_with_a_sentence(
         variables(*learners, fleet_name="is-stopping", manage_fleet=True, fleet_wait_timeout=1),
     )
 
-    assert reasons(run) == [
-        "Fleet 'falls-back' was starting and fell back to STOPPED without an error: look whether the quota of its "
-        "instance type is used up or 0, and whether somebody stopped it, then run again.",
-        "Fleet 'in-vain' is STARTING with errors: SUBNET_HAS_INSUFFICIENT_IP_ADDRESSES (No address is free): give "
-        "the fleet subnets with more free addresses (UpdateFleet), or ask for less, then stop the fleet and start it "
-        "again.",
-        "Fleet 'is-stopping' is still STOPPING after 1 seconds (appstream_lab_fleet_wait_timeout): run again to go on "
-        "waiting for it.",
-    ]
+    falls_back, in_vain, is_stopping = get_failures(run)
+    assert falls_back.startswith("Fleet 'falls-back' was starting and fell back to STOPPED without an error: ")
+    assert in_vain.startswith(
+        "Fleet 'in-vain' is STARTING with errors: SUBNET_HAS_INSUFFICIENT_IP_ADDRESSES (No address"
+    )
+    assert is_stopping.startswith("Fleet 'is-stopping' is still STOPPING after 1 second")
     summaries = [facts["appstream_lab_summary"] for facts in published]
     assert [each["outcome"] for each in summaries] == ["failed"] * 3
-    assert [each["message"] for each in summaries] == reasons(run)
+    assert [each["message"] for each in summaries] == get_failures(run)
     assert [each["fleet"]["state"] for each in summaries] == ["STOPPED", "STARTING", "STOPPING"]
     assert [facts["appstream_lab_seats"] for facts in published] == [[]] * 3
-    # A look after the start may come too early, the second one does not; and the last fleet had one second.
-    assert run.printed.count("RETRYING") == 1 + 0 + 1
     assert changing_calls(simulator) == ["UpdateFleet", "StartFleet"] * 2
     scaled = [call["parameters"]["ComputeCapacity"] for call in simulator.calls("UpdateFleet")]
     assert scaled == [{"DesiredSessions": 3}, {"DesiredInstances": 3}]
 
 
-def test_too_few_seats_and_limits_that_do_not_fit_are_told_with_the_numbers(
+def test_too_few_sessions_and_limits_that_are_too_short_are_named_with_the_numbers(
     simulator: Simulator, run_playbook: RunPlaybook
 ) -> None:
-    # Given three seats, on two of which a learner of the class and somebody else are.
+    # Given three sessions, of which a learner of the lab and somebody else use two.
     limits = {"MaxUserDurationInSeconds": 7200, "DisconnectTimeoutInSeconds": 600}
     appstream = make_stack(simulator)
     make_fleet(appstream, 3, IdleDisconnectTimeoutInSeconds=300, **limits)
@@ -257,7 +253,7 @@ def test_too_few_seats_and_limits_that_do_not_fit_are_told_with_the_numbers(
     simulator.set(instance_provisioning_seconds=1000)
     learners = ("anna", "ben", "chloe")
     now = datetime.now(UTC)
-    # A class of an hour that starts in days fits.
+    # A lab of an hour that starts in days fits.
     starts_at, ends_at = ((now + timedelta(hours=hours)).isoformat(timespec="seconds") for hours in (30, 31))
     five_hours = (now + timedelta(hours=5, minutes=1)).isoformat(timespec="seconds")
 
@@ -268,45 +264,64 @@ def test_too_few_seats_and_limits_that_do_not_fit_are_told_with_the_numbers(
         variables(*learners, on_insufficient_capacity="fail", starts_at="13:00"),
     )
 
-    assert reasons(run) == [
-        "Fleet 'cad-fleet' has seats for 1 more after 1 seconds (appstream_lab_fleet_wait_timeout), but 2 learners "
-        "have no session yet: run again to go on waiting, and look whether a scaling policy or a quota holds it back.",
-        "appstream_lab_starts_at is a time of day, which is another day tomorrow: give it with its date.",
-    ]
-    warned, late, refused = (facts["appstream_lab_summary"] for facts in published)
-    assert [each["outcome"] for each in (warned, late, refused)] == ["ok", "failed", "failed"]
-    assert [each["warnings"] for each in (late, refused)] == [[], []]
+    lacking, time_of_day = get_failures(run)
+    assert lacking.startswith("Fleet 'cad-fleet' has 1 session available after 1 second")
+    assert "but 2 are needed: " in lacking
+    assert time_of_day == (
+        "appstream_lab_starts_at: The time '13:00' means another day tomorrow: give it with its date."
+    )
+    warned, late, rejected = (facts["appstream_lab_summary"] for facts in published)
+    assert [each["outcome"] for each in (warned, late, rejected)] == ["ok", "failed", "failed"]
+    assert [each["warnings"] for each in (late, rejected)] == [[], []]
     # The machine takes its time to get there.
     minutes = next(minutes for minutes in range(295, 302) if f" {minutes} minutes" in warned["warnings"][0])
     assert warned["warnings"] == [
-        "A session on fleet 'cad-fleet' ends after 120 minutes (MaxUserDurationInSeconds), but the class goes on for "
-        f"{minutes} minutes: raise the limit while the fleet is STOPPED (UpdateFleet), or have learners save in time.",
-        "Fleet 'cad-fleet' disconnects learners after 5 minutes without a key or the mouse "
-        "(IdleDisconnectTimeoutInSeconds), but a break takes 15 minutes: raise it (UpdateFleet), or set it to 0, which "
-        "is never.",
-        "Fleet 'cad-fleet' ends the session of a learner who was disconnected for 10 minutes "
-        "(DisconnectTimeoutInSeconds), but a break takes 15 minutes: raise it (UpdateFleet).",
-        "Fleet 'cad-fleet' is set to have seats for 1 more (1 of them available now), but 2 learners have no session "
-        "yet, and seats to spare are 1: raise its capacity, or set appstream_lab_manage_fleet.",
+        "A session on fleet 'cad-fleet' ends after 120 minutes (MaxUserDurationInSeconds), but the lab lasts "
+        f"{minutes} minutes: raise the limit while the fleet is STOPPED (UpdateFleet), or ask learners to save in "
+        "time.",
+        "Fleet 'cad-fleet' disconnects learners after 5 minutes without input (IdleDisconnectTimeoutInSeconds), but a "
+        "break takes 15 minutes: raise the timeout (UpdateFleet), or set it to 0, which means never.",
+        "Fleet 'cad-fleet' ends a session 10 minutes after the learner was disconnected (DisconnectTimeoutInSeconds), "
+        "but a break takes 15 minutes: raise the timeout (UpdateFleet).",
+        "Fleet 'cad-fleet' is set to have 1 session available (1 now), but 2 learners have no session yet, and 1 "
+        "should be spare: raise its capacity, or set appstream_lab_manage_fleet.",
     ]
-    assert [task.msg for task in results_of(run, "Warn of what may go wrong in class")] == [warned["warnings"]]
-    assert [each["fleet"] and each["fleet"]["needed"] for each in (warned, late, refused)] == [2, 2, None]
-    assert [each["issued"] for each in (warned, late, refused)] == [3, 0, 0]
-    assert run.printed.count("RETRYING") == 1
+    assert [each["fleet"] and each["fleet"]["needed"] for each in (warned, late, rejected)] == [2, 2, None]
+    assert [each["issued"] for each in (warned, late, rejected)] == [3, 0, 0]
 
 
-def test_a_step_can_be_done_alone_by_its_tag(lab: Simulator, run_playbook: RunPlaybook) -> None:
-    run = run_playbook(
-        "labstream.aws.appstream_lab",
-        extra_vars=variables("anna", manage_fleet=True, spare_sessions=40, fleet_wait_timeout=5),
-        arguments=["--tags", "urls"],
-    )
+def test_each_tag_alone_does_its_step_and_capacity_changes_nothing(
+    simulator: Simulator, run_playbook: RunPlaybook
+) -> None:
+    make_fleet(make_stack(simulator))
+    simulator.set(fleet_starting_seconds=0, instance_provisioning_seconds=0)
+    present = variables("anna", "ben", manage_fleet=True, rotate=["anna"])
 
-    assert run.returncode == 0, run.printed
-    assert changing_calls(lab) == ["CreateStreamingURL"]
+    def run_tag(tag: str, **options: Any) -> tuple[Run, list[str]]:
+        before = len(changing_calls(simulator))
+        run = run_playbook("labstream.aws.appstream_lab", extra_vars={**present, **options}, arguments=["--tags", tag])
+        return run, changing_calls(simulator)[before:]
+
+    capacity, changed = run_tag("capacity")
+    assert (changed, capacity.changed, state_of_fleet(simulator)) == ([], 0, "STOPPED")
+    assert capacity.returncode == 2
+    assert "is set to have 1 session available (0 now), but 2 learners have no session yet" in capacity.printed
+    assert run_tag("capacity", appstream_lab_on_insufficient_capacity="warn")[0].returncode == 0
+    assert run_tag("rotate")[1] == []
+    urls, changed = run_tag("urls")
+    assert (urls.returncode, changed) == (2, [])
+    assert "STOPPED" in urls.printed
+    absent = {"appstream_lab_state": "absent"}
+    for tag in ("sessions", "leases"):
+        run, changed = run_tag(tag, **absent)
+        assert (run.returncode, changed, state_of_fleet(simulator)) == (0, [], "STOPPED"), run.printed
+    assert run_tag("fleet")[1] == ["UpdateFleet", "StartFleet"]
+    assert state_of_fleet(simulator) == "RUNNING"
+    assert run_tag("urls")[1] == ["CreateStreamingURL"] * 2
+    assert run_tag("fleet", **absent)[1] == ["StopFleet"]
 
 
-# After class.
+# After the lab
 
 
 def test_a_lab_that_ends_takes_its_own_sessions_and_the_last_one_stops_the_fleet(
@@ -328,17 +343,17 @@ def test_a_lab_that_ends_takes_its_own_sessions_and_the_last_one_stops_the_fleet
 
     # then it keeps its leases until it has ended all its sessions and no others, and the fleet stays for these.
     failed, ended = (facts["appstream_lab_summary"] for facts in published)
-    assert (failed["outcome"], failed["expired"], failed["forgotten"]) == ("partial", 1, 0), run.printed
+    assert (failed["outcome"], failed["expired"], failed["released"]) == ("partial", 1, 0), run.printed
     assert [each["code"] for each in failed["failures"]] == ["OperationNotPermittedException"]
-    assert reasons(run)[0].startswith("1 of 2 sessions could not be expired: ")
+    assert get_failures(run)[0].startswith("1 of 2 sessions could not be expired: ")
     assert sessions_of(lab).keys() == {"ben", "chloe", "zoe"}
-    assert (ended["outcome"], ended["expired"], ended["forgotten"]) == ("ok", 1, 3)
+    assert (ended["outcome"], ended["expired"], ended["released"]) == ("ok", 1, 3)
     assert ended["warnings"] == [
-        "1 learner was left in, since a URL of another lab on this stack and fleet works for them: ben."
+        "1 session was not ended, because the user has a valid URL for another lab on this stack and fleet: ben."
     ]
     assert ended["message"] == (
-        "Leases forgotten: 3. Streaming URLs that were handed out work until they expire. Sessions expired: 1. "
-        "Fleet 'cad-fleet' is left RUNNING, since there are other sessions on it: 4."
+        "Leases released: 3. Streaming URLs that learners have work until they expire. Sessions expired: 1. "
+        "Fleet 'cad-fleet' stays RUNNING, because other sessions are on it: 4."
     )
     assert (ended["fleet"]["other_sessions"], state_of_fleet(lab)) == (4, "RUNNING")
 
@@ -347,23 +362,23 @@ def test_a_lab_that_ends_takes_its_own_sessions_and_the_last_one_stops_the_fleet
         appstream.expire_session(SessionId=session)
     before = len(changing_calls(lab))
     end = variables(name="tuesday", state="absent", manage_fleet=True)
-    [predicted], foreseen = serve(run_playbook, end, check=True)
+    [predicted], prediction = serve(run_playbook, end, check=True)
     assert changing_calls(lab)[before:] == []
     gone = variables(state="absent", manage_fleet=True, stack_name="gone", fleet_name="gone")
     published, run = serve(run_playbook, end, gone)
 
-    # then the fleet is stopped. Where nothing is remembered, nothing is done, and that there is no fleet is no failure.
+    # then the fleet is stopped. Where nothing is stored, nothing is done, and a missing fleet is no failure.
     ended, without = (facts["appstream_lab_summary"] for facts in published)
     assert state_of_fleet(lab) == "STOPPED"
     assert ended["message"] == (
-        "Leases forgotten: 2. Streaming URLs that were handed out work until they expire. Sessions expired: 2. "
+        "Leases released: 2. Streaming URLs that learners have work until they expire. Sessions expired: 2. "
         "Fleet 'cad-fleet' is STOPPED."
     ), run.printed
     assert predicted["appstream_lab_summary"]["message"] == (
-        "Leases to be forgotten: 2. Streaming URLs that were handed out work until they expire. "
+        "Leases to be released: 2. Streaming URLs that learners have work until they expire. "
         "Sessions to be expired: 2. Fleet 'cad-fleet' is to be STOPPED."
     )
-    assert (foreseen.changed, run.changed) == (3, 3)
-    assert (without["outcome"], without["expired"], without["forgotten"]) == ("unchanged", 0, 0)
+    assert (prediction.changed, run.changed) == (3, 3)
+    assert (without["outcome"], without["expired"], without["released"]) == ("unchanged", 0, 0)
     assert without["fleet"] is None
-    assert_no_url(lab, run.printed + foreseen.printed + json.dumps(published))
+    assert_no_url(lab, run.printed + prediction.printed + json.dumps(published))

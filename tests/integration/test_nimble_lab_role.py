@@ -240,7 +240,7 @@ def test_a_failure_for_one_learner_leaves_the_others_their_streams(simulator: Si
         "for it.",
     )
     assert failures["dora"][0] == "full"
-    assert "have the quota raised" in failures["dora"][1]
+    assert "request a quota increase" in failures["dora"][1]
     assert failures["emil"][0] == "broken"
     assert "is CREATE_FAILED" in failures["emil"][1]
     assert failures["fritz"] == (

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is there before the lab day: a fleet of one seat that is stopped, where AWS is, and when the class takes place.
+"""Create what the lab needs: a stopped fleet with one session, the AWS configuration, and the times of the lab.
 
 Usage: python -m extensions.molecule.lab.prepare FOLDER STACK FLEET
 
@@ -23,7 +23,7 @@ START_SECONDS = 60
 
 
 def main() -> None:
-    """Make all of it."""
+    """Create all of it."""
     folder, stack, fleet = Path(sys.argv[1]), *sys.argv[2:]
     simulator = Simulator(json.loads(_when_there(folder / "simulator.json"))["endpoint_url"])
     appstream = simulator.client("appstream", REGION)
@@ -37,7 +37,7 @@ def main() -> None:
     )
     appstream.associate_fleet(StackName=stack, FleetName=fleet)
     (folder / "aws.ini").write_text(f"[default]\nregion = {REGION}\nendpoint_url = {simulator.endpoint_url}\n")
-    # The class is going on when the playbook is run again.
+    # The lab has started when the playbook is run again.
     now = datetime.now(timezone.utc).replace(microsecond=0)
     times = {"starts_at": now - timedelta(minutes=5), "ends_at": now + timedelta(hours=4)}
     (folder / "times.json").write_text(json.dumps({name: when.isoformat() for name, when in times.items()}))

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A learner on a lab day, as verify.yml has it run: their page, its button, and where that leads."""
+"""A learner's page, its button, and where that leads; verify.yml runs it."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from tests.simulator.control import Simulator
 
 
 def test_the_button_on_the_mailed_page_leads_by_the_newest_url_into_the_learners_session(tmp_path: Path) -> None:
-    # Given the page that the learner was mailed, with one URL, which is of the last that were issued.
-    simulator, learner = Simulator(os.environ["LAB_DAY_ENDPOINT_URL"]), os.environ["LAB_DAY_LEARNER"]
-    with open(os.environ["LAB_DAY_LINKS"], newline="", encoding="utf-8") as file:
-        pages = {row["learner"]: row["page"] for row in csv.DictReader(file)}
-    page = Path(os.environ["LAB_DAY_PAGES"], pages[learner])
+    # Given the page that was mailed to the learner, with one URL, which is one of the last that were issued.
+    simulator, learner = Simulator(os.environ["LAB_ENDPOINT_URL"]), os.environ["LAB_LEARNER"]
+    with open(os.environ["LAB_LINKS"], newline="", encoding="utf-8") as file:
+        pages = {row["id"]: row["page"] for row in csv.DictReader(file)}
+    page = Path(os.environ["LAB_PAGES"], pages[learner])
     text = html.unescape(page.read_text(encoding="utf-8"))
     issued = simulator.streaming_urls()
     [url] = [url for url in issued if url in text]

@@ -243,8 +243,7 @@ def test_the_fleet_is_as_it_was_described_last():
             1,
             3,
             "Fleet 'cad-fleet' is set to have 2 sessions available (2 now), but 1 learner has no session yet, and 2 "
-            "are to "
-            "be spare: raise its capacity, or set appstream_lab_manage_fleet.",
+            "should be spare: raise its capacity, or set appstream_lab_manage_fleet.",
         ),
     ],
 )
