@@ -61,14 +61,19 @@ def playbook(home: Path) -> list[dict]:
     lab = {"appstream_lab_stack_name": STACK, "appstream_lab_fleet_name": FLEET, "appstream_lab_validity": 3600}
     lab |= {"appstream_lab_summary_path": str(home / "summary.json")}
     opaque = {"appstream_lab_user_id_style": "opaque", "appstream_lab_user_id_key": KEY}
-    monday = {**lab, **opaque, "appstream_lab_name": "monday", "appstream_lab_roster": "learner\nanna\nben\n"}
-    tuesday = {**lab, "appstream_lab_name": "tuesday", "appstream_lab_roster": "learner\nchloe\nrefused\n"}
+    monday = {**lab, **opaque, "appstream_lab_name": "monday", "appstream_lab_roster": "id\nanna\nben\n"}
+    tuesday = {**lab, "appstream_lab_name": "tuesday", "appstream_lab_roster": "id\nchloe\nrefused\n"}
     tasks = [
         {STREAM_MODULE: {**streams, "return_urls": False}},
         {STREAM_MODULE: {**streams, "force": True}, "no_log": True},
         {"block": [{STREAM_MODULE: one_refused}], "rescue": [{debug: {"var": "ansible_failed_result"}}]},
         {**role, "vars": monday},
-        {"labstream.aws.streaming_handout": {"dest": str(home / "handout.csv"), "seats": "{{ appstream_lab_seats }}"}},
+        {
+            "labstream.aws.streaming_handout": {
+                "urls_csv": str(home / "handout.csv"),
+                "seats": "{{ appstream_lab_seats }}",
+            }
+        },
         {"block": [{**role, "vars": tuesday}], "rescue": [{debug: {"msg": "refused"}}]},
         {**role, "vars": {**monday, "appstream_lab_state": "absent"}},
         {debug: {"var": "hostvars[inventory_hostname]"}},
@@ -137,7 +142,7 @@ def record(ansible: Ansible, home: Path, tmp_path: Path, temporary: Path) -> Cal
     def run(plays: list[dict]) -> Recorded:
         project = tmp_path / "runner" / "project"
         project.mkdir(parents=True)
-        (project / "class.yml").write_text(json.dumps(plays))
+        (project / "lab.yml").write_text(json.dumps(plays))
         kept = tmp_path / "kept"
         kept.mkdir()
         (tmp_path / "python").mkdir()
@@ -152,7 +157,7 @@ def record(ansible: Ansible, home: Path, tmp_path: Path, temporary: Path) -> Cal
             "LABSTREAM_TEST_RESULTS": str(tmp_path / "results.jsonl"),
             "TMPDIR": str(temporary),
         }
-        command = [Path(sys.executable).with_name("ansible-runner"), "run", tmp_path / "runner", "-p", "class.yml"]
+        command = [Path(sys.executable).with_name("ansible-runner"), "run", tmp_path / "runner", "-p", "lab.yml"]
         with open(tmp_path / "printed", "w+") as output:
             process = subprocess.Popen(
                 [*command, "--ident", "run", "--cmdline", "--diff -vvvv"],
@@ -201,7 +206,7 @@ def test_no_url_is_in_what_a_run_prints_keeps_caches_or_records(
     assert '"appstream_lab_seats"' in run.printed
     assert "OperationNotPermittedException" in run.printed
     assert "'refused' is STOPPED" in run.printed
-    assert json.loads((home / "summary.json").read_text())["forgotten"] == 2
+    assert json.loads((home / "summary.json").read_text())["released"] == 2
     urls = lab.streaming_urls()
     assert (len(urls), len(lab.streams())) == (7, 4)
     of_streams, secrets = secrets_of(urls[:4]), secrets_of(urls)
@@ -213,7 +218,7 @@ def test_no_url_is_in_what_a_run_prints_keeps_caches_or_records(
     assert files_with(secrets, temporary) == set()
 
     assert stat.S_IMODE((home / "handout.csv").stat().st_mode) == 0o600
-    assert files_with([KEY], tmp_path) == {tmp_path / "runner" / "project" / "class.yml"}
+    assert files_with([KEY], tmp_path) == {tmp_path / "runner" / "project" / "lab.yml"}
     planted = run.artifacts / "job_events" / "planted.json"
     planted.write_text(json.dumps({"stdout": secrets[-1]}))
     assert planted in files_with(secrets, tmp_path)
