@@ -2,13 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The attributes that every module of this collection states."""
+"""The attributes that the modules of this collection document."""
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The descriptions; a module adds C(support) and C(details)."""
+    """The descriptions. Each module adds C(support) and C(details)."""
 
     DOCUMENTATION = r"""
 options: {}

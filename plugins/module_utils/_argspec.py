@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The arguments that our modules share; doc fragment C(lease) documents them."""
+# Private to this collection: do not import it from elsewhere, it can change in any release.
+
+"""The options that our modules share. The doc fragment C(lease) documents those of leases."""
 
 from __future__ import annotations
 
@@ -21,14 +23,14 @@ MAX_LAB_LENGTH = 255
 
 
 def store_argument_spec() -> dict[str, Any]:
-    """The argument spec of a module that opens the lease store."""
+    """Return the argument spec of a module that opens the lease store."""
     return dict(
         lease_store=dict(type="str", default=DEFAULT_LEASE_STORE, fallback=(env_fallback, ["LABSTREAM_LEASE_STORE"])),
     )
 
 
 def lease_argument_spec() -> dict[str, Any]:
-    """The argument spec of a module that issues URLs."""
+    """Return the argument spec of a module that issues URLs."""
     return dict(
         state=dict(type="str", choices=["present", "absent"], default="present"),
         lab=dict(type="str"),
@@ -42,43 +44,41 @@ def lease_argument_spec() -> dict[str, Any]:
 
 
 def validate_concurrency(concurrency: int) -> None:
-    """Refuse what is no number of calls to make at once.
+    """Reject a number of concurrent calls that is too small or too large.
 
     Raises:
-        InvalidOption: naming the value.
+        InvalidOption: names the value.
     """
     if not 1 <= concurrency <= MAX_CONCURRENCY:
         raise InvalidOption(f"concurrency is {concurrency}, but it must be from 1 to {MAX_CONCURRENCY}.")
 
 
 def validate_has_lease_store(lease_store: str) -> None:
-    """Refuse ``none``, for a module that reads what others have issued.
+    """Reject ``none``, for a module that reads what others have issued.
 
     Raises:
-        InvalidOption: naming the value.
+        InvalidOption: names the value.
     """
     if lease_store == NONE:
-        raise InvalidOption(
-            "lease_store is none, which remembers no URL: name the store that the URLs were issued with."
-        )
+        raise InvalidOption("lease_store is none, which stores no URL: name the store that the URLs were issued with.")
 
 
 def validate_given(params: Mapping[str, Any], options: Sequence[str]) -> None:
-    """Refuse that all of these options are null, which the argument spec's requirements take for values.
+    """Reject null for all of these options, which ansible-core takes for values.
 
     Raises:
-        InvalidOption: naming them.
+        InvalidOption: names them.
     """
     if all(params[option] is None for option in options):
         named = " and ".join([", ".join(options[:-1]), options[-1]]) if len(options) > 1 else options[0]
-        raise InvalidOption(f"Give {'one of ' if len(options) > 1 else ''}{named}: null is no value.")
+        raise InvalidOption(f"Give {'one of ' if len(options) > 1 else ''}{named}: null is not a value.")
 
 
 def validate_lab(lab: str | None) -> None:
-    """Refuse what is no name of a lab; None is no lab.
+    """Reject what is not the name of a lab. None is accepted.
 
     Raises:
-        InvalidOption: naming the value.
+        InvalidOption: names the value.
     """
     if lab is not None and not (0 < len(lab) <= MAX_LAB_LENGTH and lab.isprintable()):
         raise InvalidOption(
@@ -87,14 +87,14 @@ def validate_lab(lab: str | None) -> None:
 
 
 def validate_lease_arguments(params: dict[str, Any], who: Sequence[str]) -> None:
-    """Refuse what the argument spec cannot.
+    """Reject what the argument spec cannot reject.
 
     Args:
         params: The module's options.
-        who: Those that say whom the leases are for.
+        who: The options that say whose the leases are.
 
     Raises:
-        InvalidOption: naming the value.
+        InvalidOption: names the value.
     """
     validate_concurrency(params["concurrency"])
     parse_address(params["lease_store"])
@@ -103,25 +103,25 @@ def validate_lease_arguments(params: dict[str, Any], who: Sequence[str]) -> None
     if params["state"] == "present" and params["lease_store"] == NONE and not params["return_urls"]:
         raise InvalidOption(
             "lease_store is none and return_urls is false, so nobody would ever get the URLs: name a lease store, or "
-            "have the URLs returned."
+            "set return_urls."
         )
     if params["purge"] and params["state"] == "present":
         raise InvalidOption("purge is only for state=absent: set that too, or leave purge out.")
 
 
 def parse_timestamp(option: str, text: str) -> datetime:
-    """The moment in UTC that an option's value is: ISO 8601 with an offset, such as ``2026-11-21T17:00:00+01:00``.
+    """Return the datetime in UTC of an option: ISO 8601 with an offset, such as ``2026-11-21T17:00:00+01:00``.
 
     Raises:
-        InvalidOption: the value is no such time; names it.
+        InvalidOption: the value is not a timestamp; names it.
     """
     like = "write it like 2026-11-21T17:00:00+01:00."
     try:
         when = parse_datetime(text)
         if when is None:
-            raise InvalidOption(f"{option} is {quote(text)}, which is no ISO 8601 time: {like}")
+            raise InvalidOption(f"{option} is {quote(text)}, which is not a valid ISO 8601 timestamp: {like}")
         if when.tzinfo is None:
             raise InvalidOption(f"{option} is {quote(text)}, which has no offset from UTC: {like}")
         return when.astimezone(timezone.utc)
     except (ValueError, OverflowError) as e:
-        raise InvalidOption(f"{option} is {quote(text)}, and there is no such time ({e}): {like}") from e
+        raise InvalidOption(f"{option} is {quote(text)}, which does not exist ({e}): {like}") from e

@@ -2,37 +2,70 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Clients of the services, and the service's clock."""
+# Private to this collection: do not import it from elsewhere, it can change in any release.
+
+"""Clients of AWS services, and their responses as results show them."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 try:
+    import boto3.session
+    import botocore.session
     from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ResponseStreamingError
-    from botocore.parsers import ResponseParserError
+    from botocore.exceptions import BotoCoreError, NoRegionError, ResponseStreamingError
 except ImportError:
     pass  # Handled by AnsibleAWSModule.
 
-from ._errors import InvalidOption, quote
+from ansible.module_utils.ansible_release import __version__ as ansible_version
+from ansible.module_utils.common.dict_transformations import camel_dict_to_snake_dict
+from ansible_collections.amazon.aws.plugins.module_utils.botocore import boto3_conn, get_aws_connection_info
+
+from ._errors import InvalidOption, InvalidResponse, quote
 from ._module import LabstreamAWSModule
 from ._rate_limit import build_rate_limiter, limit_rate
+from ._time import datetimes_to_iso8601
+from ._version import COLLECTION_NAME, COLLECTION_VERSION
 
 # How often a call is tried if the user does not say.
 ATTEMPTS = 10
-# In seconds. botocore's minute, so many times, would leave the user without a word for ten.
+# In seconds. With botocore's own 60 and this many attempts, the user would wait ten minutes for a message.
 CONNECT_TIMEOUT = 10
-# How botocore stumbles over its settings, of which it looks at few before it uses them.
-_PARSER_ERRORS = (AttributeError, LookupError, TypeError)
 # In seconds: before the second try, then doubled, up to the longest.
 _MIN_DELAY, _MAX_DELAY = 0.25, 4.0
+# botocore checks few of its settings before it uses them, and then raises one of these.
+_CONFIG_ERRORS = (AttributeError, LookupError, TypeError)
+# How botocore's parsers return the types of its service models.
+_TYPES: Mapping[str, Any] = {
+    "string": str,
+    "integer": int,
+    "long": int,
+    "float": (int, float),
+    "double": (int, float),
+    "boolean": bool,
+    "timestamp": datetime,
+    "structure": dict,
+    "map": dict,
+    "list": list,
+}
+
+
+class _ConnectionOptions:
+    """A module's connection options, as amazon.aws takes them: a failure is raised instead of ending the module."""
+
+    def __init__(self, module: LabstreamAWSModule) -> None:
+        self.params = module.params
+        self._name = module._name
+
+    def fail_json(self, msg: str, **_details: Any) -> None:
+        raise InvalidOption(msg)
 
 
 def build_client(
@@ -40,27 +73,27 @@ def build_client(
     service: str,
     concurrency: int,
     *,
-    create: Callable[..., Any] | None = None,
+    build_loader: Callable[[Any], Any] | None = None,
     attempts: int | None = None,
     timeout: float | None = None,
     **connection: Any,
 ) -> Any:
-    """A botocore client for up to ``concurrency`` calls at once, with all of the retrying that we do.
+    """Build a botocore client for up to ``concurrency`` calls at the same time, with all retries that we make.
 
-    In adaptive mode botocore's standard mode retries, and pacing.py slows down to what the service allows.
-    ``aws_config`` wins over these settings, but not over ``attempts`` and ``timeout``.
+    In adaptive mode, botocore's standard mode retries, and ``_rate_limit`` slows down to what the service allows.
+    ``aws_config`` takes precedence over these settings, but not over ``attempts`` and ``timeout``.
 
     Args:
-        module: Whose options say how to connect.
+        module: The module, for its connection options.
         service: The service's name.
         concurrency: The number of connections that are kept.
-        create: What makes the client if not ``module.client``, as which it is called.
-        attempts: How often each call is tried, at most.
-        timeout: How many seconds connecting may take, and every wait for the reply.
-        connection: What goes before the module's options that say how to connect, as boto3_conn of amazon.aws takes it.
+        build_loader: For a service that botocore does not know: builds a data loader from the session's.
+        attempts: How often each call is tried at most.
+        timeout: How many seconds connecting may take, and each read.
+        connection: Takes precedence over the connection options, as boto3_conn of amazon.aws takes it.
 
     Raises:
-        LabstreamError: the options do not say how to connect, or botocore does not take the user's ``aws_config``.
+        InvalidOption: a connection option or ``aws_config`` is not valid.
     """
     config = Config(
         connect_timeout=CONNECT_TIMEOUT,
@@ -69,32 +102,69 @@ def build_client(
     )
     try:
         config = config.merge(Config(**(module.params["aws_config"] or {})))
-    except (*_PARSER_ERRORS, ValueError, BotoCoreError) as e:
-        raise InvalidOption(f"aws_config is not what botocore takes: {e}. See botocore.config.Config.") from e
-    _check_connection(module.params)
+    except (*_CONFIG_ERRORS, ValueError, BotoCoreError) as e:
+        raise _invalid_config(e) from e
+    _validate_connection(module.params)
     if attempts is not None:
         config = config.merge(Config(retries={"mode": "standard", "total_max_attempts": attempts}))
     if timeout is not None:
         config = config.merge(Config(connect_timeout=timeout, read_timeout=timeout))
-    adapts = (config.retries or {}).get("mode") == "adaptive"
-    limited_by = build_rate_limiter() if adapts else None
-    if limited_by:
+    rate_limiter = build_rate_limiter() if (config.retries or {}).get("mode") == "adaptive" else None
+    if rate_limiter:
         config = config.merge(Config(retries={**config.retries, "mode": "standard"}))
+    options: Any = _ConnectionOptions(module)
+    region, endpoint_url, parameters = get_aws_connection_info(options)
+    parameters = {"region": region, "endpoint": endpoint_url, **parameters, **connection}
+    parameters.pop("aws_config", None)  # It is in config.
     try:
-        client = (create or module.client)(service, config=config, aws_config=None, **connection)
-    except _PARSER_ERRORS as e:
-        raise InvalidOption(f"aws_config is not what botocore takes: {e}. See botocore.config.Config.") from e
-    if limited_by:
-        limit_rate(client, limited_by)
-    client.meta.events.register(f"after-call.{client.meta.service_model.service_id.hyphenize()}", _refuse_unreadable)
+        if build_loader:
+            client = _build_unknown_client(service, build_loader, config=config, **parameters)
+        else:
+            client = boto3_conn(options, conn_type="client", resource=service, config=config, **parameters)
+    except _CONFIG_ERRORS as e:
+        raise _invalid_config(e) from e
+    if rate_limiter:
+        limit_rate(client, rate_limiter)
+    client.meta.events.register(f"after-call.{_event_name(client)}", _validate_response)
     return client
 
 
-def _check_connection(params: Mapping[str, Any]) -> None:
-    """Refuse what no header can carry, which http.client would at every try, and quote; and what is no address.
+def _build_unknown_client(
+    service: str,
+    build_loader: Callable[[Any], Any],
+    *,
+    config: Any,
+    region: str | None,
+    endpoint: str | None,
+    **more: Any,
+) -> Any:
+    """Build a client as boto3_conn does, which cannot be given the description of a service."""
+    user_agent = f"APN/1.0 Ansible/{ansible_version} {COLLECTION_NAME}/{COLLECTION_VERSION}"
+    try:
+        session = botocore.session.Session(profile=more.pop("profile_name", None))
+        session.register_component("data_loader", build_loader(session.get_component("data_loader")))
+        return boto3.session.Session(botocore_session=session).client(
+            service,
+            region_name=region,
+            endpoint_url=endpoint,
+            config=Config(user_agent=user_agent).merge(config),
+            **more,
+        )
+    except NoRegionError as e:
+        raise InvalidOption("No region is given: set region, or AWS_REGION, or the region of the profile.") from e
+    except (ValueError, BotoCoreError) as e:
+        raise InvalidOption(f"Couldn't connect to AWS: {e}") from e
+
+
+def _invalid_config(error: Exception) -> InvalidOption:
+    return InvalidOption(f"aws_config is not valid: {error}. See botocore.config.Config.")
+
+
+def _validate_connection(params: Mapping[str, Any]) -> None:
+    """Reject what no header can carry, which http.client would quote at each attempt, and what is not an address.
 
     Raises:
-        InvalidOption: naming the option, and not the value of a secret.
+        InvalidOption: names the option, and not the value of a secret.
     """
     for option in ("access_key", "secret_key", "session_token"):
         value = params.get(option) or ""
@@ -108,68 +178,111 @@ def _check_connection(params: Mapping[str, Any]) -> None:
     except ValueError:
         host = None
     if not host:
-        raise InvalidOption(f"endpoint_url is {quote(endpoint_url)}, which is no address such as https://example.org.")
+        raise InvalidOption(
+            f"endpoint_url is {quote(endpoint_url)}, which is not an address such as https://example.org."
+        )
 
 
-def _refuse_unreadable(http_response: Any, **_kwargs: Any) -> None:
-    """Refuse what botocore takes for a good reply without members: half of one, or a proxy's page with status 200.
+def _validate_response(http_response: Any, parsed: Any, model: Any, **_kwargs: Any) -> None:
+    """Reject what botocore takes for a response: half of one, a proxy's page, members of the wrong type.
 
-    Else a lease would count as remembered that no store has heard of, and a list that broke off as empty.
+    Otherwise a lease would count as stored that the store never received, and a truncated list as empty.
 
     Raises:
-        ResponseStreamingError: it broke off. As the next one, it quotes nothing of the reply, which may have a URL.
-        ResponseParserError: it is no JSON.
+        ResponseStreamingError: it is incomplete. Like the next one, it quotes nothing of it, which may be a URL.
+        InvalidResponse: it is not JSON, or a member has the wrong type.
     """
     headers, body = http_response.headers, http_response.content
-    if http_response.status_code >= 300 or "cbor" in headers.get("Content-Type", ""):
+    if http_response.status_code >= 300:
         return
-    if headers.get("Content-Length") not in (None, str(len(body))):
-        raise ResponseStreamingError(error="it ended before its Content-Length")
-    try:
-        json.loads(body or "{}")
-    except ValueError:
-        raise ResponseParserError("The reply is no JSON.") from None
+    if "cbor" not in headers.get("Content-Type", ""):
+        if headers.get("Content-Length") not in (None, str(len(body))):
+            raise ResponseStreamingError(error="it ended before its Content-Length")
+        try:
+            json.loads(body or "{}")
+        except ValueError:
+            raise InvalidResponse("not JSON") from None
+    if model.output_shape:
+        _validate_type(parsed, model.output_shape)
+
+
+def _validate_type(value: Any, shape: Any) -> None:
+    """Reject a value that does not have the type of its shape in the service model. A missing member is accepted.
+
+    Raises:
+        InvalidResponse: names the shape.
+    """
+    if not isinstance(value, _TYPES.get(shape.type_name, (object,))):
+        raise InvalidResponse(f"{shape.name} is not a {shape.type_name}")
+    if shape.type_name == "structure":
+        for name, member in shape.members.items():
+            if name in value:
+                _validate_type(value[name], member)
+    elif shape.type_name == "list":
+        for element in value:
+            _validate_type(element, shape.member)
+    elif shape.type_name == "map":
+        for element in value.values():
+            _validate_type(element, shape.value)
+    elif shape.type_name == "timestamp":
+        value.astimezone(timezone.utc)  # raises what ``call`` catches if that is beyond the year 9999
+
+
+def to_facts(members: Mapping[str, Any], *, unchanged: Collection[str] = ()) -> dict[str, Any]:
+    """Return members of a response as results show them: in snake case, datetimes as text.
+
+    Args:
+        members: The members.
+        unchanged: Members whose own members keep their names, such as tags.
+    """
+    facts: dict[str, Any] = camel_dict_to_snake_dict(datetimes_to_iso8601(members), ignore_list=unchanged)
+    return facts
 
 
 def retry_delays(client: Any) -> list[float]:
-    """How many seconds to wait before each further try of what passes, but what botocore does not retry.
+    """Return the seconds to wait before each retry of an error that passes, but that botocore does not retry.
 
-    There are as many tries as botocore makes after other errors.
+    There are as many attempts as botocore makes after other errors.
     """
-    tries = (client.meta.config.retries or {}).get("total_max_attempts", ATTEMPTS)
-    return [min(_MIN_DELAY * 2**number, _MAX_DELAY) for number in range(tries - 1)]
+    attempts = (client.meta.config.retries or {}).get("total_max_attempts", ATTEMPTS)
+    return [min(_MIN_DELAY * 2**number, _MAX_DELAY) for number in range(attempts - 1)]
 
 
 def endpoint_host(client: Any) -> str:
-    """The host, with its port if one is given, that the client calls."""
+    """Return the host that the client calls, with its port if it has one."""
     return urlsplit(client.meta.endpoint_url).netloc.rpartition("@")[2].lower()
 
 
-class ServiceClock:
-    """Now, as the service tells it in the Date header of its replies; this machine's clock until the first reply.
+def _event_name(client: Any) -> str:
+    """Return the name of the client's service in botocore's events."""
+    return client.meta.service_model.service_id.hyphenize()
 
-    A wrong clock here must not make a dead URL look alive.
+
+class ServiceClock:
+    """The time by the Date header of the service's first response; until then, by this machine's clock.
+
+    A wrong local clock must not make an expired URL look valid.
     """
 
     def __init__(self, client: Any) -> None:
-        # What the service told, and this machine's monotonic clock at that time. One value, since threads read it.
-        self._told: tuple[datetime, float] | None = None
-        client.meta.events.register(f"after-call.{client.meta.service_model.service_id.hyphenize()}", self._observe)
+        # The service's time, and this machine's monotonic clock at that time. One value, since threads read it.
+        self._observed: tuple[datetime, float] | None = None
+        client.meta.events.register(f"after-call.{_event_name(client)}", self._observe)
 
     def now(self) -> datetime:
-        """The service's time in UTC, whole seconds, never ahead of the service."""
-        if self._told is None:
+        """Return the service's time in UTC, in whole seconds, never ahead of the service."""
+        if self._observed is None:
             when = datetime.now(timezone.utc)
         else:
-            told, told_at = self._told
-            when = told + timedelta(seconds=time.monotonic() - told_at)
+            observed, observed_at = self._observed
+            when = observed + timedelta(seconds=time.monotonic() - observed_at)
         return when.replace(microsecond=0)
 
     def _observe(self, http_response: Any, **_kwargs: Any) -> None:
-        if self._told is not None:
+        if self._observed is not None:
             return
         try:
-            told = parsedate_to_datetime(http_response.headers["Date"]).astimezone(timezone.utc)
+            when = parsedate_to_datetime(http_response.headers["Date"]).astimezone(timezone.utc)
         except (KeyError, TypeError, ValueError):
             return
-        self._told = (told, time.monotonic())
+        self._observed = (when, time.monotonic())

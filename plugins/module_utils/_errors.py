@@ -2,14 +2,34 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From what botocore raises to one sentence for the user, in the style of amazon.aws's error handlers."""
+# Private to this collection: do not import it from elsewhere, it can change in any release.
+
+"""The errors of this collection, and how the errors of AWS calls become messages.
+
+::
+
+    LabstreamError                  everything that is raised on purpose
+    ├── InvalidOption               an option has a value that is not accepted
+    ├── NotReady                    a stack, fleet, studio or session cannot stream now
+    ├── LeaseStoreError             the lease store cannot be opened, read or written
+    ├── LeaseConflict               other runs kept replacing a lease
+    ├── InvalidResponse             a response is not one of the service's API
+    └── ServiceError                a call failed; also an AnsibleAWSError
+        ├── AnsibleAppStreamError   in _appstream/errors.py
+        ├── AnsibleNimbleError      in _nimble/errors.py
+        └── AnsibleLeaseTableError  in _leases/stores/dynamodb_table.py
+
+``call`` makes an AWS call; the decorators of ``ServiceErrorHandler`` turn what it raises into a ServiceError. Anything
+else that is raised is a bug, which ``_module.py`` reports.
+"""
 
 from __future__ import annotations
 
 import functools
+import inspect
 import reprlib
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 
 try:
     from botocore import exceptions as botocore_exceptions
@@ -17,23 +37,52 @@ try:
 except ImportError:
     pass  # Handled by AnsibleAWSModule.
 
+from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
+
+MAX_MESSAGE_LENGTH = 1500
 
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 80
 
-# So many characters has a sentence at most, whatever a service has said.
-MAX_MESSAGE_LENGTH = 1500
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+_DENIED = {"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"}
+_INVALID_CREDENTIALS = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "MissingAuthenticationTokenException",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
+# AWS also answers with these if the clock that a call was signed by is off by more than five minutes.
+_INVALID_SIGNATURES = {"InvalidSignatureException", "SignatureDoesNotMatch"}
+
+_LATER = "the service failed, so run again later"
+# For any service. The remedies of a service's own class take precedence.
+_REMEDIES = {
+    "InternalFailure": _LATER,
+    "InternalServerError": _LATER,
+    "InternalServerErrorException": _LATER,
+    "ServiceUnavailable": _LATER,
+    "ThrottlingException": "lower concurrency, then run again",
+}
+
+# What botocore's parsers raise over a response that is not one of the service's API.
+_PARSER_ERRORS = (AttributeError, LookupError, OverflowError, RuntimeError, TypeError, ValueError)
 
 
 def quote(value: Any) -> str:
-    """The value as a sentence shows it: quoted, and cut in the middle when it is long."""
+    """Return the value as messages show it: quoted, and shortened in the middle if it is long."""
     return _SHORT.repr(value)
 
 
 def to_message(text: str) -> str:
-    """The text in one line, and without its middle if it is too long: the end says what to do."""
+    """Return the text in one line, shortened in the middle if it is long, since the end says what to do."""
     line = " ".join(text.splitlines())
     half = (MAX_MESSAGE_LENGTH - 5) // 2
     return line if len(line) <= MAX_MESSAGE_LENGTH else f"{line[:half]} ... {line[-half:]}"
@@ -42,7 +91,7 @@ def to_message(text: str) -> str:
 class LabstreamError(Exception):
     """The base of all errors that this collection raises on purpose.
 
-    ``code`` names the kind of error in one word, for a program that reads the result.
+    ``code`` names the kind of error in one word, for programs that read the result.
     """
 
     code = "LabstreamError"
@@ -52,13 +101,13 @@ class LabstreamError(Exception):
 
 
 class InvalidOption(LabstreamError):
-    """An option's value is outside what the service accepts, or contradicts another option."""
+    """An option has a value that the service does not accept, or that contradicts another option."""
 
     code = "InvalidOption"
 
 
 class NotReady(LabstreamError):
-    """A stack, fleet or session is missing or in a state in which it cannot stream."""
+    """A stack, fleet, studio or session is missing or in a state in which it cannot stream."""
 
     code = "NotReady"
 
@@ -75,43 +124,17 @@ class LeaseConflict(LabstreamError):
     code = "LeaseConflict"
 
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
+class InvalidResponse(LabstreamError):
+    """A response is not one of the service's API. The text names what is wrong with it and quotes nothing of it."""
 
-_DENIED = {"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"}
-_REFUSED_CREDENTIALS = {
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "IncompleteSignature",
-    "InvalidClientTokenId",
-    "InvalidSignatureException",
-    "MissingAuthenticationTokenException",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
-}
-# Among these, what AWS also answers if the clock by which a call was signed is off by more than five minutes.
-_REFUSED_SIGNATURES = {"InvalidSignatureException", "SignatureDoesNotMatch"}
-
-_LATER = "the service failed, so run again later"
-_LESS_AT_ONCE = "have the table billed on demand, or lower concurrency, then run again"
-
-# For errors that any service may answer with. What a service's own class says goes first.
-_REMEDIES = {
-    "InternalFailure": _LATER,
-    "InternalServerError": _LATER,
-    "InternalServerErrorException": _LATER,
-    "ServiceUnavailable": _LATER,
-    "ThrottlingException": "lower concurrency, then run again",
-}
-
-# How botocore's parsers, and ours, stumble over what is no reply of the service.
-_PARSER_ERRORS = (AttributeError, LookupError, OverflowError, RuntimeError, TypeError, ValueError)
+    code = "InvalidResponse"
 
 
 class ServiceError(AnsibleAWSError, LabstreamError):
-    """A call to a service that failed. Its text is one sentence; ``code`` is the service's error code.
+    """A call to a service failed. ``code`` is the service's error code.
 
-    A service's own class says by which prefix IAM knows its actions and what they act on, which of them no policy can
-    confine to a resource, and what to do about codes whose message does not tell.
+    The class of a service says which prefix its IAM actions have, which resources they act on, which of them no policy
+    can restrict to a resource, and what to do about errors whose messages do not say so.
     """
 
     iam_prefix: ClassVar[str]
@@ -121,172 +144,156 @@ class ServiceError(AnsibleAWSError, LabstreamError):
 
     def __init__(self, message: str | None = None, exception: Exception | None = None, **kwargs: Any) -> None:
         super().__init__(message=message, exception=exception, **kwargs)
-        self.code = _code_of(exception)
+        self.code = _get_code(exception)
 
     def __str__(self) -> str:
-        return to_message(f"{self.message}: {self._sentence()}")
+        return to_message(f"{self.message}: {self.explain()}")
 
-    def _sentence(self) -> str:
+    def explain(self) -> str:
+        """Return why the call failed and what to do about it."""
         if not isinstance(self.exception, botocore_exceptions.ClientError):
-            return _sentence(self.exception)
-        said = _said(self.exception)
+            return _explain(self.exception)
+        said = self.service_message
         if self.code in _DENIED:
             operation = self.exception.operation_name
             resources = 'all resources ("*")' if operation in self.unconfined else self.resources
             return (
-                f"the credentials may not do {self.iam_prefix}:{operation} ({said}): allow this action on {resources} "
-                "in their IAM policy, or correct the names and the region if they are wrong."
+                f"the credentials are not authorized to perform {self.iam_prefix}:{operation} ({said}): allow this "
+                f"action on {resources} in their IAM policy, or correct the names and the region if they are wrong."
             )
-        if self.code in _REFUSED_CREDENTIALS:
-            correct = (
-                "correct them or this machine's clock" if self.code in _REFUSED_SIGNATURES else "renew or correct them"
+        if self.code in _INVALID_CREDENTIALS:
+            remedy = (
+                "correct them or this machine's clock" if self.code in _INVALID_SIGNATURES else "renew or correct them"
             )
-            return f"AWS does not accept the credentials ({self.code}: {said}): {correct}, then run again."
-        remedy = self.remedies.get(self.code) or _REMEDIES.get(self.code)
-        return f"{self.code} ({said}): {remedy}." if remedy else _ended(f"{self.code}: {said}")
+            return f"AWS does not accept the credentials ({self.code}: {said}): {remedy}, then run again."
+        known_remedy = self.remedies.get(self.code) or _REMEDIES.get(self.code)
+        return f"{self.code} ({said}): {known_remedy}." if known_remedy else _end(f"{self.code}: {said}")
+
+    @property
+    def service_message(self) -> str:
+        """The message of the service's error. Other exceptions have none, or a response of another kind."""
+        is_answer = isinstance(self.exception, botocore_exceptions.ClientError)
+        error = self.exception.response.get("Error", {}) if is_answer else {}
+        return _to_line(error.get("Message") or "no message")
 
 
 class ServiceErrorHandler(AWSErrorHandler):
-    """Decorators for functions that make one call each. A service's own class names its exception."""
+    """Decorators for functions that make one ``call`` each. The class of a service names its exception.
+
+    A description may have placeholders for the function's parameters, as in ``"start the fleet {name!r}"``.
+    """
 
     _CUSTOM_EXCEPTION: type[ServiceError]
 
     @classmethod
+    def _is_missing(cls) -> Any:
+        return is_boto3_error_code("ResourceNotFoundException")
+
+    @classmethod
     def common_error_handler(cls, description: str) -> Callable[[_Function], _Function]:
-        """Raise what botocore raises as the service's exception, also over a reply that is none of the service's."""
-        handled_by_amazon_aws = super().common_error_handler(description)
+        """Raise the service's exception for what botocore raises, and for an InvalidResponse."""
+        handle = super().common_error_handler
 
         def wrapper(func: _Function) -> _Function:
-            @handled_by_amazon_aws
+            signature = inspect.signature(func)
+
             @functools.wraps(func)
             def handler(*args: Any, **kwargs: Any) -> Any:
+                described = description.format_map(signature.bind(*args, **kwargs).arguments)
                 try:
-                    return func(*args, **kwargs)
-                except botocore_exceptions.ClientError as e:
-                    # Of a proxy's page with an error's status, botocore makes that the code, and the page the message.
-                    if _code_of(e).isdigit():
-                        raise cls._unreadable(description, e) from e
-                    raise
-                # The first has none of botocore's base classes; over some pages its parsers stumble like the others.
-                except (ResponseParserError, *_PARSER_ERRORS) as e:
-                    raise cls._unreadable(description, e) from e
+                    return handle(described)(func)(*args, **kwargs)
+                except InvalidResponse as e:
+                    raise cls._CUSTOM_EXCEPTION(f"Failed to {described}", e) from e
 
-            return handler
+            return cast(_Function, handler)
 
         return wrapper
 
     @classmethod
-    def _unreadable(cls, description: str, reason: Exception) -> ServiceError:
-        return cls._CUSTOM_EXCEPTION(f"Failed to {description}", ResponseParserError(type(reason).__name__))
+    def list_error_handler(cls, description: str, default_value: Any = None) -> Callable[[_Function], _Function]:
+        """Do the same, and return the default for what does not exist. The signature stays known, for placeholders."""
+
+        def wrapper(func: _Function) -> _Function:
+            @cls.common_error_handler(description)
+            @functools.wraps(func)
+            def handler(*args: Any, **kwargs: Any) -> Any:
+                try:
+                    return func(*args, **kwargs)
+                except cls._is_missing():
+                    return default_value
+
+            return cast(_Function, handler)
+
+        return wrapper
 
 
-class AnsibleAppStreamError(ServiceError):
-    """A call to AppStream that failed."""
+def call(operation: Callable[..., Any], **parameters: Any) -> Any:
+    """Return the response to an operation of a client, such as ``call(client.describe_fleets, Names=names)``.
 
-    iam_prefix = "appstream"
-    resources = "this stack and fleet"
-    # Those without a resource type in AWS's service authorization reference.
-    unconfined = frozenset({"DescribeFleets", "DescribeStacks", "ExpireSession"})
-    remedies: ClassVar[Mapping[str, str]] = {
-        "ConcurrentModificationException": "something else is changing it, so wait a few minutes, then run again",
-        "InvalidAccountStatusException": "AWS has suspended the account, so ask AWS Support",
-        "InvalidRoleException": "correct the IAM role of the fleet, then run again",
-        "LimitExceededException": "ask for less, or have the quota raised (Service Quotas), then run again",
-        "RequestLimitExceededException": "wait a few minutes, then run again",
-    }
+    Nothing but the call is within the broad ``except``, so that a bug in what reads the response is seen as one.
 
-
-class AppStreamErrorHandler(ServiceErrorHandler):
-    """Decorators for functions that make one AppStream call each."""
-
-    _CUSTOM_EXCEPTION = AnsibleAppStreamError
-
-
-class AnsibleNimbleError(ServiceError):
-    """A call to Nimble Studio that failed."""
-
-    iam_prefix = "nimble"
-    resources = "this studio and its sessions"
-    remedies: ClassVar[Mapping[str, str]] = {
-        "ConflictException": "another operation is in progress, so wait until it is done, then run again",
-        "ResourceNotFoundException": "correct studio_id, the session's id and the region, or look whose credentials "
-        "these are",
-        "ServiceQuotaExceededException": "delete what is not needed any more or have the quota raised, then run again",
-        "ValidationException": "correct what it names; a client_token that has been used with other parameters must be "
-        "changed",
-    }
+    Raises:
+        ClientError: the service answered with an error.
+        BotoCoreError: the call could not be made, or was not answered.
+        InvalidResponse: botocore cannot parse the response.
+    """
+    try:
+        return operation(**parameters)
+    except botocore_exceptions.ClientError as e:
+        # botocore takes the status of a proxy's error page for the code, and the page for the message.
+        if _get_code(e).isdigit():
+            raise InvalidResponse("an error page") from e
+        raise
+    except botocore_exceptions.BotoCoreError:
+        raise
+    except (ResponseParserError, *_PARSER_ERRORS) as e:
+        raise InvalidResponse(type(e).__name__) from e
 
 
-class NimbleErrorHandler(ServiceErrorHandler):
-    """Decorators for functions that make one Nimble Studio call each."""
+def get_member(members: Mapping[str, Any], name: str) -> Any:
+    """Return a member that every response has.
 
-    _CUSTOM_EXCEPTION = AnsibleNimbleError
-
-
-class AnsibleLeaseTableError(ServiceError):
-    """A call to DynamoDB, for the table that leases are remembered in, that failed."""
-
-    iam_prefix = "dynamodb"
-    resources = "the lease table"
-    remedies: ClassVar[Mapping[str, str]] = {
-        "ProvisionedThroughputExceededException": _LESS_AT_ONCE,
-        "RequestLimitExceeded": _LESS_AT_ONCE,
-        "ResourceInUseException": "the table is being changed, so wait until that is done, then run again",
-        "ResourceNotFoundException": "create it by the playbook labstream.aws.lease_table, or correct its name and its "
-        "region, and look whose credentials these are",
-        "ThrottlingException": _LESS_AT_ONCE,
-    }
-
-    def _sentence(self) -> str:
-        said = _said(self.exception) if self.code in _DENIED else ""
-        if "KMS" in said:
-            return f"the credentials may not use the KMS key of the table ({said}): allow that in their IAM policy."
-        return super()._sentence()
+    Raises:
+        InvalidResponse: the member is missing or empty.
+    """
+    value = members.get(name)
+    if value is None or value == "":
+        raise InvalidResponse(f"no {name}")
+    return value
 
 
-class LeaseTableErrorHandler(ServiceErrorHandler):
-    """Decorators for functions that make one DynamoDB call each."""
-
-    _CUSTOM_EXCEPTION = AnsibleLeaseTableError
-
-
-def _code_of(exception: Exception | None) -> str:
+def _get_code(exception: Exception | None) -> str:
     if isinstance(exception, botocore_exceptions.ClientError):
         return exception.response.get("Error", {}).get("Code", "") or type(exception).__name__
     return type(exception).__name__
 
 
-def _said(error: Any) -> str:
-    """What the service says of a botocore ClientError."""
-    return _one_line(error.response.get("Error", {}).get("Message") or "no message")
-
-
-def _sentence(exception: Exception | None) -> str:
-    """What to tell of an exception that is no reply of the service."""
+def _explain(exception: Exception | None) -> str:
+    """Return why a call failed that the service did not answer with an error."""
     if isinstance(exception, (botocore_exceptions.NoCredentialsError, botocore_exceptions.PartialCredentialsError)):
         return (
             "no AWS credentials were found: set profile, or access_key and secret_key, or their environment variables."
         )
-    # The texts of the next two quote the reply, which may hold a streaming URL, and the third a header with a key.
-    if isinstance(exception, ResponseParserError):
-        return "the reply cannot be read: look whether endpoint_url names a server that speaks this API."
+    # The text of the second quotes the response, which may hold a streaming URL, and that of the third a header.
+    if isinstance(exception, InvalidResponse):
+        return "the response could not be parsed: check that endpoint_url points to a server that implements this API."
     if isinstance(exception, botocore_exceptions.ResponseStreamingError):
-        return "the connection broke off within the reply: look at the network, then run again."
+        return "the connection was closed before the response was complete: check the network, then run again."
     reason = exception.kwargs.get("error") if isinstance(exception, botocore_exceptions.HTTPClientError) else None
     if isinstance(reason, ValueError):
         return (
-            "the request cannot be sent: look whether the credentials and endpoint_url have a character that does not "
-            "belong there."
+            "the request cannot be sent: check the credentials and endpoint_url for characters that do not belong "
+            "there."
         )
-    said = _one_line(str(exception))
+    said = _to_line(str(exception))
     if isinstance(exception, (botocore_exceptions.HTTPClientError, botocore_exceptions.ConnectionError)):
-        return f"{said}: look at the network, and whether region and endpoint_url are right."
-    return _ended(said)
+        return f"{said}: check the network, and whether region and endpoint_url are correct."
+    return _end(said)
 
 
-def _one_line(text: str) -> str:
+def _to_line(text: str) -> str:
     return " ".join(text.split()).rstrip(".")
 
 
-def _ended(text: str) -> str:
+def _end(text: str) -> str:
     return text if text.endswith(("?", "!")) else f"{text}."

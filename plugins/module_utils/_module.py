@@ -2,14 +2,18 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The class that our AWS modules are instances of."""
+# Private to this collection: do not import it from elsewhere, it can change in any release.
+
+"""The class of our AWS modules."""
 
 from __future__ import annotations
 
 import json
 import sys
+import traceback
 from collections.abc import Callable
-from typing import Any, NoReturn
+from pathlib import PurePath
+from typing import Any, ClassVar, NoReturn
 
 from ansible_collections.amazon.aws.plugins.module_utils.common import set_collection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
@@ -17,54 +21,65 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 from ._errors import InvalidOption, LabstreamError, quote
 from ._version import COLLECTION_NAME, COLLECTION_VERSION
 
+_COLLECTION_FOLDER = COLLECTION_NAME.replace(".", "/")
+
 
 class LabstreamAWSModule(AnsibleAWSModule):
     """An AnsibleAWSModule whose results have the same structure whether it succeeds or fails.
 
-    ``result`` is what is known so far; it begins with a value that says "nothing" for every key that is documented.
-
     Args:
-        empty_result: That beginning.
-        kwargs: What AnsibleAWSModule takes.
+        empty_result: A value for every documented key of the result, as long as nothing else is known.
+        kwargs: The arguments of AnsibleAWSModule.
+
+    Attributes:
+        result: The result so far. Only the ``run`` of a module file writes to it.
+        reports_bugs: Whether a bug becomes a message. Unit tests unset it, so that they see the exception.
     """
+
+    reports_bugs: ClassVar[bool] = True
 
     def __init__(self, *, empty_result: dict[str, Any], **kwargs: Any) -> None:
         self.result = dict(empty_result)
         set_collection_info(collection_name=COLLECTION_NAME, collection_version=COLLECTION_VERSION)
-        # What ansible-core's own checks of options stumble over. There is no fail_json yet.
-        stumbled = None
+        # ansible-core's own validation raises these. There is no fail_json yet.
+        message = None
         try:
             super().__init__(**kwargs)
         except UnicodeEncodeError as e:
-            stumbled = f"An option is {quote(e.object)}, which has half a character of Unicode: correct it."
+            message = f"An option is {quote(e.object)}, which has an unpaired surrogate: correct it."
         except (OverflowError, ValueError) as e:
-            stumbled = f"An option is a number that cannot be read ({e}): correct it."
-        if stumbled is not None:
-            sys.stdout.write(json.dumps({**self.result, "failed": True, "msg": stumbled}) + "\n")
+            message = f"An option is a number that cannot be read ({e}): correct it."
+        if message is not None:
+            sys.stdout.write(json.dumps({**self.result, "failed": True, "msg": message}) + "\n")
             raise SystemExit(1)
 
     def warn(self, warning: str) -> None:
-        """Warn the user. amazon.aws 10 would pass it to ``exit_json`` once more, which ansible-core deprecates."""
+        """Warn the user. amazon.aws 10 would also pass it to ``exit_json``, which ansible-core deprecates."""
         self._module.warn(warning)
 
     def run(self, task: Callable[[Any], None]) -> NoReturn:
-        """Do the task, and end it with ``result``, or with the sentence of the LabstreamError that it raised."""
-        sentence = None
+        """Run the task, then end with ``result``, and with the message of what it raised if it failed."""
+        message, details = None, {}
         try:
-            self._check_numbers()
+            self._validate_numbers()
             task(self)
         except LabstreamError as e:
-            sentence = str(e)
-        # Not in the handler: ansible-core before 2.19 would show its traceback at -vvv.
-        if sentence is not None:
-            self.fail_json(msg=sentence)
+            message = str(e)
+        except Exception as e:
+            if not self.reports_bugs:
+                raise
+            message, frames = _describe_bug(e)
+            details["frames"] = frames
+        # Outside the handlers: ansible-core before 2.19 would show the traceback, which quotes the exception, at -vvv.
+        if message is not None:
+            self.fail_json(msg=message, **details)
         self.exit_json()
 
-    def _check_numbers(self) -> None:
-        """Refuse what ansible-core takes for a number, and what a service does not: true and false.
+    def _validate_numbers(self) -> None:
+        """Reject true and false, which ansible-core takes for numbers.
 
         Raises:
-            InvalidOption: naming the value.
+            InvalidOption: names the option.
         """
         for option, spec in self._module.argument_spec.items():
             value = self.params[option]
@@ -72,16 +87,28 @@ class LabstreamAWSModule(AnsibleAWSModule):
                 raise InvalidOption(f"{option} is {str(value).lower()}, but it must be a whole number.")
 
     def exit_json(self, **kwargs: Any) -> NoReturn:
-        """End the task well."""
+        """End the task successfully."""
         super().exit_json(**{**self.result, **kwargs})
 
     def fail_json(self, msg: str, **kwargs: Any) -> NoReturn:
-        """End the task with one sentence. A traceback, which amazon.aws adds to some failures, is left out.
-
-        Raises:
-            LabstreamError: for ``run``, where amazon.aws calls this in a handler of its own.
-        """
-        if sys.exc_info()[1] is not None:
-            raise LabstreamError(msg)
-        kwargs.pop("exception", None)
+        """End the task with a message."""
         super().fail_json(msg=msg, **{**self.result, **kwargs})
+
+
+def _describe_bug(exception: Exception) -> tuple[str, list[str]]:
+    """Return a message on a bug, and the frames that led to it for its report, the most recent last.
+
+    The text of the exception, arguments and values of variables are left out, since they may hold a streaming URL.
+    """
+    frames = traceback.extract_tb(exception.__traceback__)
+    lines = [f"{_shorten(frame.filename)}:{frame.lineno}" for frame in frames]
+    ours = [line for line in lines if not line.startswith("...")] or lines
+    message = f"internal error in {COLLECTION_NAME} ({type(exception).__name__} at {ours[-1]}): please report it"
+    return message, [f"{line} {frame.name}" for line, frame in zip(lines, frames, strict=True)]
+
+
+def _shorten(filename: str) -> str:
+    """Return the path of a file in this collection, or the end of another's."""
+    path = PurePath(filename).as_posix()
+    _before, is_ours, inside = path.partition(f"/ansible_collections/{_COLLECTION_FOLDER}/")
+    return inside if is_ours else "/".join(["...", *PurePath(path).parts[-2:]])

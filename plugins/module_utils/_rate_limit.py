@@ -2,11 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How fast a client calls: botocore's rate limiter of the adaptive retry mode, with two parts for many calls at once.
+# Private to this collection: do not import it from elsewhere, it can change in any release.
 
-botocore's own parts slow down anew for each refused call. But calls that are under way together are refused together,
-and a class of 500 then takes a third longer than the service needs for it. They also have no rate until they have
-measured for half a second, so that an early refusal all but stops the class.
+"""The rate of calls: botocore's rate limiter of the adaptive retry mode, with two parts for many concurrent calls.
+
+botocore's own parts slow down again for each throttled call. But calls in flight together are throttled together, and
+a lab of 500 then takes a third longer than the service needs for it. They also have no rate until they have measured
+for half a second, so that early throttling all but stops the lab.
 """
 
 from __future__ import annotations
@@ -22,29 +24,29 @@ try:
     from botocore.retries.standard import RetryEventAdapter, ThrottlingErrorDetector
     from botocore.retries.throttling import CubicCalculator
 except ImportError:
-    Clock = CubicCalculator = object  # limiter() tells.
+    Clock = CubicCalculator = object  # build_rate_limiter returns None.
 
-# In seconds. Calls that are refused within this time of the first are taken for calls that were under way with it.
+# In seconds. Calls throttled within this time of the first are taken for calls that were in flight with it.
 _TOGETHER = 0.5
-# In seconds. Over this time the rate is measured.
-_MEASURED = 1.0
+# In seconds. The rate is measured over this time.
+_WINDOW = 1.0
 
 
 class _Clock(Clock):  # type: ignore[misc]
-    """One that nobody sets: after a step back, botocore's would have every call wait for as long."""
+    """A monotonic clock. When botocore's is set back, every call waits for as long."""
 
     def current_time(self) -> float:
-        """Seconds since some moment."""
+        """Return seconds since an arbitrary point in time."""
         return time.monotonic()
 
 
 class _Calculator(CubicCalculator):  # type: ignore[misc]
-    """botocore's, but slows down once for calls that are refused together."""
+    """botocore's calculator, but it slows down once for calls that are throttled together."""
 
     _slowed_at = float("-inf")
 
     def error_received(self, current_rate: float, timestamp: float) -> float:
-        """The rate after a call was refused, in calls a second."""
+        """Return the rate after a call was throttled, in calls per second."""
         if timestamp < self._slowed_at + _TOGETHER:
             return self.success_received(timestamp)
         self._slowed_at = timestamp
@@ -52,28 +54,27 @@ class _Calculator(CubicCalculator):  # type: ignore[misc]
 
 
 class _Clocker:
-    """Measures the rate from the first call on."""
+    """A clocker that measures the rate from the first call on."""
 
     def __init__(self, clock: Any) -> None:
         self._clock = clock
-        self._moments: deque[float] = deque()
+        self._times: deque[float] = deque()
         self._lock = threading.Lock()
 
     def record(self, amount: int = 1) -> float:
-        """Note as many calls; the rate in calls a second."""
+        """Record as many calls, and return the rate in calls per second."""
         with self._lock:
             now = self._clock.current_time()
-            self._moments.extend([now] * amount)
-            while self._moments[0] < now - _MEASURED:
-                self._moments.popleft()
-            return len(self._moments) / _MEASURED
+            self._times.extend([now] * amount)
+            while self._times[0] < now - _WINDOW:
+                self._times.popleft()
+            return len(self._times) / _WINDOW
 
 
 def build_rate_limiter() -> Any | None:
-    """What slows down a client, which retries in the standard mode, to what its service allows; see ``pace``.
+    """Build what slows down a client in the standard retry mode to what its service allows; see ``limit_rate``.
 
-    Put together as botocore.retries.adaptive does. None if botocore's parts are others than these: its documentation
-    does not name them.
+    Built as botocore.retries.adaptive does. None if botocore has other parts than these, which it does not document.
     """
     try:
         clock = _Clock()
@@ -88,7 +89,7 @@ def build_rate_limiter() -> Any | None:
         return None
 
 
-def limit_rate(client: Any, by: Any) -> None:
-    """Have the client slow down by a limiter of its own."""
-    client.meta.events.register("before-send", by.on_sending_request)
-    client.meta.events.register("needs-retry", by.on_receiving_response)
+def limit_rate(client: Any, rate_limiter: Any) -> None:
+    """Let the rate limiter slow down the client. Each client needs its own."""
+    client.meta.events.register("before-send", rate_limiter.on_sending_request)
+    client.meta.events.register("needs-retry", rate_limiter.on_receiving_response)

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Moments as text: ISO 8601. Pure: knows neither AWS nor Ansible."""
+# Private to this collection: do not import it from elsewhere, it can change in any release.
+
+"""Timestamps: ISO 8601. Pure: knows neither AWS nor Ansible."""
 
 from __future__ import annotations
 
@@ -20,12 +22,12 @@ _DATE_TIME = re.compile(
 
 
 def parse_datetime(text: str) -> datetime | None:
-    """The date-time that the text is, aware if it has an offset, in whole seconds; None if it is none.
+    """Return the datetime of a timestamp in whole seconds, aware if it has an offset; None if the text is not one.
 
-    A part of a second is rounded up, so that nothing is good for less than was asked.
+    Fractions of a second are rounded up, so that nothing is valid for less than requested.
 
     Raises:
-        ValueError: it has the form of a date-time, but there is no such date, time or offset.
+        ValueError: it has the form of a timestamp, but there is no such date, time or offset.
         OverflowError: it is beyond the year 9999.
     """
     parts = _DATE_TIME.fullmatch(text)
@@ -38,7 +40,7 @@ def parse_datetime(text: str) -> datetime | None:
 
 
 def round_up(when: datetime) -> datetime:
-    """The moment in whole seconds, and not before it.
+    """Return the datetime in whole seconds, rounded up.
 
     Raises:
         OverflowError: it is beyond the year 9999.
@@ -47,13 +49,13 @@ def round_up(when: datetime) -> datetime:
 
 
 def to_iso8601(when: datetime) -> str:
-    """An aware moment as ISO 8601 in UTC with whole seconds, such as ``2026-11-21T16:00:00Z``."""
-    # Not strftime, which writes years before 1000 with less than four digits.
+    """Return an aware datetime as a timestamp in UTC with whole seconds, such as ``2026-11-21T16:00:00Z``."""
+    # Not strftime, which writes years before 1000 with fewer than four digits.
     return f"{when.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def datetimes_to_iso8601(members: Mapping[str, Any]) -> dict[str, Any]:
-    """The members of a service's reply, with ``format_moment`` of those that are moments."""
+    """Return the members of a service's response, with datetimes as timestamps."""
     return {member: to_iso8601(value) if isinstance(value, datetime) else value for member, value in members.items()}
 
 

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who we are, as the User-Agent of every call tells the service."""
+# Private to this collection: do not import it from elsewhere, it can change in any release.
+
+"""The name and version of the collection, for the User-Agent of every call."""
 
 from __future__ import annotations
 

@@ -10,73 +10,100 @@ module: appstream_fleet
 version_added: 0.1.0
 short_description: Start, stop and scale a fleet of AppStream 2.0 (WorkSpaces Applications)
 description:
-  - Starts or stops a fleet that exists, and waits until it has done so.
-  - Before it starts a fleet, or while the fleet runs, it can set the capacity. Without O(desired_instances),
-    O(desired_sessions) and O(max_concurrent_sessions), the capacity is left alone.
-  - A start that goes wrong is noticed at the next look, at most 15 seconds later. This is a fleet that tells errors
-    while it is V(STARTING), or that falls back to V(STOPPED). The task then fails and says what helps.
+  - Starts or stops an existing fleet, and waits until it has done so.
+  - Before it starts a fleet, or while the fleet runs, it can set the capacity. Without O(available_sessions),
+    O(desired_instances), O(desired_sessions) and O(max_concurrent_sessions), the capacity is not changed.
+  - A start that fails is detected by the next poll, at most 15 seconds later. This is a fleet that reports errors while
+    it is V(STARTING), or that falls back to V(STOPPED). The task then fails and says what to do.
+  - While it waits, the task prints a line for each poll to stderr. It prints nothing with C(no_log) or C(async).
 author:
   - labstream.aws contributors (@labstream)
 options:
   name:
     description:
-      - The fleet.
+      - The name of the fleet.
     type: str
     required: true
   state:
     description:
       - V(started) makes the fleet V(RUNNING). A fleet that is V(STOPPING) is waited for and then started.
-      - V(stopped) makes it V(STOPPED). This ends all sessions on it, of whatever stack.
+      - V(stopped) makes it V(STOPPED). This ends all sessions on it, of any stack.
     type: str
     choices: [started, stopped]
     default: started
+  available_sessions:
+    description:
+      - How many more sessions must be available, whatever the type of the fleet. For a lab, this is the number of
+        learners who have no session yet.
+      - If the fleet is set to have fewer, it is scaled up. It is never scaled down.
+      - With O(wait), the task waits until the sessions are available. They are the C(available) of
+        RV(fleet.capacity).
+      - Only with O(state=started).
+      - Mutually exclusive with O(desired_instances), O(desired_sessions) and O(max_concurrent_sessions).
+    type: int
+  on_insufficient_capacity:
+    description:
+      - What to do if the fleet is V(RUNNING), but the O(available_sessions) are not there within O(wait_timeout), or
+        new errors of the fleet show that they will not come.
+      - V(fail) fails the task, V(warn) warns. RV(insufficient_capacity) is returned in any case.
+      - Has no effect without O(available_sessions). A fleet that does not become V(RUNNING) is always a failure.
+    type: str
+    choices: [fail, warn, ignore]
+    default: fail
   desired_instances:
     description:
-      - How many instances the fleet is to have, for an Always-On or On-Demand fleet with one session on each instance.
-        So it is the number of seats.
-      - More instances come over ten minutes or more, and instances in use stay until their sessions end.
+      - How many instances the fleet is set to have, for an Always-On or On-Demand fleet with one session on each
+        instance.
+      - New instances take ten minutes or more, and instances in use stay until their sessions end.
       - A scaling policy of the fleet may change the number again.
       - Only with O(state=started).
     type: int
   desired_sessions:
     description:
-      - How many sessions a multi-session fleet is to have room for. The service rounds it up to whole instances.
-      - Otherwise as O(desired_instances).
+      - How many sessions a multi-session fleet is set to have. The service rounds them up to whole instances.
+      - Otherwise like O(desired_instances).
     type: int
   max_concurrent_sessions:
     description:
-      - How many sessions an Elastic fleet allows at the same time. Nothing needs to be provisioned for them.
+      - How many sessions an Elastic fleet allows at the same time. No instances are provisioned for them.
       - Only with O(state=started).
     type: int
   wait:
     description:
-      - Whether to wait until the fleet is V(RUNNING) or V(STOPPED).
-      - A fleet that is V(RUNNING) has not yet got all its instances. M(labstream.aws.appstream_fleet_info) tells when
-        there are enough.
-      - With V(false) and O(state=started), a fleet that is V(STOPPING) is a failure. So is one that is V(STARTING) and
-        must be scaled, since the service takes that from no such fleet.
+      - Whether to wait until the fleet is V(RUNNING) or V(STOPPED), and until the O(available_sessions) are available.
+      - A fleet that is V(RUNNING) does not have all its instances yet.
+      - With V(false) and O(state=started), a fleet that is V(STOPPING) is a failure. So is a fleet that is V(STARTING)
+        and must be scaled, since the service does not accept that.
     type: bool
     default: true
   wait_timeout:
     description:
-      - For how many seconds to wait, at most, from 1 to 86400.
+      - How many seconds to wait at most, from 1 to 86400.
     type: int
     default: 1800
 attributes:
+  action:
+    description: The module has a corresponding action plugin, which runs on the controller.
+    support: full
+  async:
+    description: Supports being run with the C(async) keyword.
+    support: full
+    details:
+      - The module then waits by itself, and prints no progress.
   check_mode:
     support: full
     details:
-      - The fleet is looked at once. The result tells it as it would be if all went well, with O(wait) in the state that
-        it would come to. Instances that are still to come are not counted as there.
+      - The fleet is described once, and the result is predicted. With O(wait), it has the state that the fleet would
+        come to. New instances are not counted as available.
   diff_mode:
     support: full
     details:
-      - Shows the state, and how many seats are desired.
+      - Shows the state, and the desired sessions.
   idempotent:
     support: full
 notes:
-  - Of two tasks that start the same fleet at the same time, both may report a change, since the service does not tell
-    which of them it was.
+  - If two tasks start the same fleet at the same time, both may report a change, since the service does not say which
+    of them started it.
 seealso:
   - module: labstream.aws.appstream_fleet_info
   - module: labstream.aws.appstream_streaming_url
@@ -84,7 +111,7 @@ seealso:
     description: The API operation that starts a fleet.
     link: https://docs.aws.amazon.com/appstream2/latest/APIReference/API_StartFleet.html
   - name: UpdateFleet
-    description: The API operation that scales a fleet, and what may be changed in which state.
+    description: The API operation that scales a fleet, and what can be changed in which state.
     link: https://docs.aws.amazon.com/appstream2/latest/APIReference/API_UpdateFleet.html
 extends_documentation_fragment:
   - labstream.aws.attributes
@@ -97,62 +124,55 @@ extends_documentation_fragment:
 EXAMPLES = r"""
 # Note: These examples set neither authentication details nor the region, see the AWS Guide for details.
 
-- name: Start the fleet with a seat for each of thirty learners
+- name: Ensure that thirty learners can start a session
   labstream.aws.appstream_fleet:
     name: cad-fleet
-    desired_instances: 30
+    available_sessions: 30
 
-- name: Stop the fleet after class, which ends all sessions on it
+- name: Stop the fleet after the lab, which ends all sessions on it
   labstream.aws.appstream_fleet:
     name: cad-fleet
     state: stopped
 
-# Thirty seats in view: start without waiting, then say so at every look.
-- name: Have the fleet started
+- name: Set the fleet to thirty instances, and start it without waiting
   labstream.aws.appstream_fleet:
     name: cad-fleet
     desired_instances: 30
     wait: false
 
-- name: Wait for thirty seats
-  labstream.aws.appstream_fleet_info:
-    names:
-      - cad-fleet
-  register: look
-  until: >-
-    look.fleets[0].state == 'STOPPED'
-    or look.fleets[0].problem is not none
-    or look.fleets[0].capacity.running >= 30
-  failed_when: look.fleets[0].capacity.running < 30
-  retries: 120
-  delay: 15
-
-- name: Have the fleet allow forty sessions, which needs no instances
+- name: Allow forty sessions on an Elastic fleet, which needs no instances
   labstream.aws.appstream_fleet:
     name: elastic-fleet
     max_concurrent_sessions: 40
+
+- name: Start the lab with the sessions that come within ten minutes, and warn if some are missing
+  labstream.aws.appstream_fleet:
+    name: cad-fleet
+    available_sessions: 30
+    wait_timeout: 600
+    on_insufficient_capacity: warn
 """
 
 RETURN = r"""
 fleet:
   description:
-    - The fleet at the last look, with the keys that RV(labstream.aws.appstream_fleet_info#module:fleets) has.
-    - If the task failed before it was looked at, its name, V(null) and no errors.
+    - The fleet at the last poll, with the keys of RV(labstream.aws.appstream_fleet_info#module:fleets).
+    - If the task failed before the fleet was described, its name, V(null) and no errors.
   returned: always
   type: dict
   contains:
     name:
-      description: The fleet.
+      description: The name of the fleet.
       type: str
       returned: always
       sample: cad-fleet
     arn:
-      description: Its ARN.
+      description: The ARN of the fleet.
       type: str
       returned: always
       sample: arn:aws:appstream:eu-central-1:123456789012:fleet/cad-fleet
     state:
-      description: Its state.
+      description: The state of the fleet.
       type: str
       returned: always
       sample: RUNNING
@@ -162,7 +182,7 @@ fleet:
       returned: always
       sample: ON_DEMAND
     capacity:
-      description: Its capacity in seats.
+      description: The capacity of the fleet in sessions.
       type: dict
       returned: always
       sample:
@@ -172,99 +192,86 @@ fleet:
         available: 12
         max_available: 30
     fleet_errors:
-      description: The errors that it tells.
+      description: The errors that the fleet reports.
       type: list
       elements: dict
       returned: always
       sample: []
     problem:
-      description: One sentence on these errors and what helps. V(null) if there are none.
+      description: A message on these errors and what to do about them. V(null) if there are none.
       type: str
       returned: always
       sample: null
+insufficient_capacity:
+  description:
+    - A message on the O(available_sessions) that are missing. V(null) if none are missing.
+  returned: always
+  type: str
+  sample: null
 """
 
-from collections.abc import Mapping
+import time
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import api as appstream
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import fleets as appstream_fleets
-from ansible_collections.labstream.aws.plugins.module_utils._appstream import validation as appstream_limits
-from ansible_collections.labstream.aws.plugins.module_utils._appstream.capacity import KINDS, Scaling
-from ansible_collections.labstream.aws.plugins.module_utils._appstream.fleet_states import RUNNING, STOPPED, Course
+from ansible_collections.labstream.aws.plugins.module_utils._appstream.fleet_states import (
+    ARGUMENT_SPEC,
+    CAPACITY_OPTIONS,
+    RUNNING,
+    Transition,
+    build_fleet_diff,
+)
 from ansible_collections.labstream.aws.plugins.module_utils._client import build_client
-from ansible_collections.labstream.aws.plugins.module_utils._errors import AnsibleAppStreamError, InvalidOption
+from ansible_collections.labstream.aws.plugins.module_utils._errors import NotReady
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 
-MAX_WAIT = 24 * 60 * 60
-
-EMPTY_RESULT: dict[str, Any] = dict(changed=False, fleet=appstream_fleets.empty_facts(None))
-
-
-def build_course(params: dict[str, Any]) -> Course:
-    """Where the arguments lead to.
-
-    Raises:
-        InvalidOption: nowhere.
-    """
-    appstream_limits.validate_name("name", params["name"])
-    if not 1 <= params["wait_timeout"] <= MAX_WAIT:
-        raise InvalidOption(
-            f"wait_timeout is {params['wait_timeout']}, but it must be from 1 to {MAX_WAIT} seconds (one day)."
-        )
-    scaling = Scaling.of(params)
-    if scaling and params["state"] == "stopped":
-        raise InvalidOption(f"{scaling.option} is only for state=started: leave it out, or start the fleet.")
-    return Course({"started": RUNNING, "stopped": STOPPED}[params["state"]], scaling)
+EMPTY_RESULT: dict[str, Any] = dict(
+    changed=False,
+    fleet=appstream_fleets.empty_facts(None),
+    insufficient_capacity=None,
+)
 
 
 def run(module: LabstreamAWSModule) -> None:
-    """Check the arguments before any call is made, then bring the fleet to its state."""
+    """Validate the arguments before the first call, then bring the fleet to its state."""
     params, result = module.params, module.result
-    result["fleet"] = appstream_fleets.empty_facts(params["name"])
-    course = build_course(params)
+    name, wait_timeout = params["name"], params["wait_timeout"] if params["wait"] else None
+    result.update(fleet=appstream_fleets.empty_facts(name))
+    waits = params["wait"] and not module.check_mode
+    transition = Transition.from_options(params, provisioned=waits)
     client = build_client(module, appstream.SERVICE, 1)
-
-    def tell(fleet: Mapping[str, Any]) -> None:
-        if result["fleet"]["state"] is None and course.scaling:
-            warning = course.scaling.warning(fleet)
-            if warning:
-                module.warn(warning)
-        result["fleet"] = appstream_fleets.build_facts(fleet)
-        if module._diff:
-            told = appstream_fleets.build_fleet_diff(fleet)
-            result["diff"] = dict(before=result.get("diff", {}).get("before", told), after=told)
-
+    fleet = (appstream_fleets.PredictedFleet if module.check_mode else appstream_fleets.Fleet)(client, name)
+    began = time.monotonic()
+    first: dict[str, Any] = {}
+    described: dict[str, Any] = {}
     try:
-        appstream_fleets.ensure_state(
-            client,
-            params["name"],
-            course,
-            wait_timeout=params["wait_timeout"] if params["wait"] else None,
-            check_mode=module.check_mode,
-            tell=tell,
-        )
-    except AnsibleAppStreamError as e:
-        e.message = f"{e.message} {params['name']!r}"
-        raise
+        for described in appstream_fleets.ensure_state(fleet, transition, wait_timeout):
+            first = first or described
+            result.update(fleet=appstream_fleets.build_facts(described))
+            if module._diff:
+                result.update(diff=dict(before=build_fleet_diff(first), after=build_fleet_diff(described)))
     finally:
-        result["changed"] = course.changed
-    if result["fleet"]["problem"] and course.goal == RUNNING:
+        result.update(changed=transition.changed)
+        warning = transition.scaling.warning(first) if transition.scaling and first else None
+        if warning:
+            module.warn(warning)
+    shortage = transition.describe_shortage(described, int(time.monotonic() - began) if waits else None)
+    result.update(insufficient_capacity=shortage)
+    if shortage and params["on_insufficient_capacity"] == "fail":
+        raise NotReady(shortage)
+    if shortage and params["on_insufficient_capacity"] == "warn":
+        module.warn(shortage)
+    elif result["fleet"]["problem"] and transition.goal == RUNNING:
         module.warn(result["fleet"]["problem"])
 
 
 def main() -> None:
-    """The module."""
+    """Run the module."""
     module = LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
-        argument_spec=dict(
-            name=dict(type="str", required=True),
-            state=dict(type="str", choices=["started", "stopped"], default="started"),
-            **{option: dict(type="int") for option in KINDS},
-            wait=dict(type="bool", default=True),
-            wait_timeout=dict(type="int", default=1800),
-        ),
-        mutually_exclusive=[tuple(KINDS)],
+        argument_spec=ARGUMENT_SPEC,
+        mutually_exclusive=[CAPACITY_OPTIONS],
         supports_check_mode=True,
     )
     module.run(run)

@@ -8,17 +8,17 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: appstream_fleet_info
 version_added: 0.1.0
-short_description: Look at fleets of AppStream 2.0 (WorkSpaces Applications)
+short_description: Gather information about AppStream 2.0 fleets
 description:
-  - Tells in which states fleets are, what is wrong with them, and how many learners they have room for.
-  - The capacity is told in seats, whatever the type of the fleet.
+  - Returns the states of fleets, their errors and their capacity.
+  - The capacity is in sessions, whatever the type of the fleet.
 author:
   - labstream.aws contributors (@labstream)
 options:
   names:
     description:
-      - The fleets to look at. If one does not exist, the task fails and names it.
-      - Without it, all fleets of the account in the region.
+      - The names of the fleets. If one does not exist, the task fails and names it.
+      - By default, all fleets of the account in the region.
     type: list
     elements: str
 attributes:
@@ -35,7 +35,7 @@ attributes:
 seealso:
   - module: labstream.aws.appstream_fleet
   - name: DescribeFleets
-    description: The API operation that tells of fleets.
+    description: The API operation that describes fleets.
     link: https://docs.aws.amazon.com/appstream2/latest/APIReference/API_DescribeFleets.html
 extends_documentation_fragment:
   - labstream.aws.attributes
@@ -48,22 +48,22 @@ extends_documentation_fragment:
 EXAMPLES = r"""
 # Note: These examples set neither authentication details nor the region, see the AWS Guide for details.
 
-- name: Look at the fleet
+- name: Gather information about one fleet
   labstream.aws.appstream_fleet_info:
     names:
       - cad-fleet
-  register: look
+  register: cad
 
-- name: Fail if there are too few seats for a class of thirty
+- name: Fail if the fleet is too small for thirty learners
   ansible.builtin.assert:
-    that: look.fleets[0].capacity.max_available >= 30
-    fail_msg: "{{ look.fleets[0].capacity.max_available }} seats for 30 learners."
+    that: cad.fleets[0].capacity.max_available >= 30
+    fail_msg: "{{ cad.fleets[0].capacity.max_available }} sessions for 30 learners."
 
-- name: Look at all fleets
+- name: Gather information about all fleets
   labstream.aws.appstream_fleet_info:
   register: all_fleets
 
-- name: Say which of them cost money now
+- name: Show which of them cost money now
   ansible.builtin.debug:
     msg: "{{ all_fleets.fleets | rejectattr('state', 'eq', 'STOPPED') | map(attribute='name') }}"
 """
@@ -71,19 +71,19 @@ EXAMPLES = r"""
 RETURN = r"""
 fleets:
   description:
-    - The fleets, those of O(names) in its order. Besides what is named here, each has all other members that the
-      service tells, in snake case.
+    - The fleets, those of O(names) in its order. Each also has all other members of the service's response, in snake
+      case.
   returned: always
   type: list
   elements: dict
   contains:
     name:
-      description: The fleet.
+      description: The name of the fleet.
       type: str
       returned: always
       sample: cad-fleet
     arn:
-      description: Its ARN.
+      description: The ARN of the fleet.
       type: str
       returned: always
       sample: arn:aws:appstream:eu-central-1:123456789012:fleet/cad-fleet
@@ -103,38 +103,38 @@ fleets:
       returned: always
       sample: stream.standard.medium
     capacity:
-      description: How many learners it has room for, in seats. A seat is one session.
+      description: The capacity of the fleet in sessions.
       type: dict
       returned: always
       contains:
         desired:
           description:
-            - How many seats the fleet is set to have once it runs. Of an Elastic fleet, how many sessions it allows.
+            - How many sessions the fleet is set to have once it runs. An Elastic fleet allows that many.
           type: int
           returned: always
           sample: 30
         running:
           description:
-            - How many seats there are, in use or available. Of an Always-On fleet, instances that run but cannot be
-              used yet may count too.
+            - How many sessions the fleet has now, in use or available. An Always-On fleet may also count those of
+              instances that run but are not available yet.
           type: int
           returned: always
           sample: 14
         in_use:
-          description: How many seats have a session.
+          description: How many sessions are in use.
           type: int
           returned: always
           sample: 2
         available:
           description:
-            - How many learners more can start a session now. An On-Demand fleet takes a minute or two for that, since
-              its free instances are switched off.
+            - How many more sessions can be started now. On an On-Demand fleet this takes a minute or two, since its
+              available instances are stopped.
           type: int
           returned: always
           sample: 12
         max_available:
           description:
-            - How many learners more the fleet has room for as it is set now, once it is V(RUNNING) and has provisioned
+            - How many more sessions can be started without scaling, once the fleet is V(RUNNING) and has provisioned
               all its instances.
           type: int
           returned: always
@@ -155,33 +155,33 @@ fleets:
       returned: always
       sample: 57600
     disconnect_timeout_in_seconds:
-      description: How long a session waits for a learner who was disconnected.
+      description: How long a session is kept for a user who was disconnected.
       type: int
       returned: always
       sample: 900
     idle_disconnect_timeout_in_seconds:
-      description: After what time without a key or the mouse a learner is disconnected. V(0) is never.
+      description: How long a user may be idle before being disconnected. V(0) is forever.
       type: int
       returned: always
       sample: 0
     fleet_errors:
-      description: The errors that the service tells of the fleet.
+      description: The errors that the fleet reports.
       type: list
       elements: dict
       returned: always
       contains:
         error_code:
-          description: The service's code.
+          description: The service's error code.
           type: str
           returned: always
           sample: SUBNET_HAS_INSUFFICIENT_IP_ADDRESSES
         error_message:
-          description: What the service says.
+          description: The service's message.
           type: str
-          returned: if the service tells it
+          returned: if the service returns it
           sample: The subnet has no free addresses.
     problem:
-      description: One sentence on these errors and what helps. V(null) if there are none.
+      description: A message on these errors and what to do about them. V(null) if there are none.
       type: str
       returned: always
       sample: null
@@ -202,7 +202,7 @@ from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import api as appstream
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import fleets as appstream_fleets
-from ansible_collections.labstream.aws.plugins.module_utils._appstream import validation as appstream_limits
+from ansible_collections.labstream.aws.plugins.module_utils._appstream import validation
 from ansible_collections.labstream.aws.plugins.module_utils._client import build_client
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, NotReady
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
@@ -211,21 +211,21 @@ EMPTY_RESULT: dict[str, Any] = dict(changed=False, fleets=[], missing=[])
 
 
 def run(module: LabstreamAWSModule) -> None:
-    """Check the arguments before any call is made, then look."""
+    """Validate the arguments before the first call, then describe the fleets."""
     names = module.params["names"]
     if names == []:
         raise InvalidOption("names is empty: name at least one fleet, or leave it out for all.")
     for name in names or []:
-        appstream_limits.validate_name("An entry of names", name)
+        validation.validate_name("An entry of names", name)
     client = build_client(module, appstream.SERVICE, 1)
 
-    looked_up: list[dict[str, Any] | None] = []
+    found: list[dict[str, Any] | None] = []
     if names is None:
-        looked_up += appstream_fleets.describe_fleets(client) or []
+        found += appstream_fleets.describe_fleets(client) or []
     else:
-        looked_up += appstream_fleets.look_up(client, names)
-    missing = [name for name, fleet in zip(names or [], looked_up, strict=False) if fleet is None]
-    fleets = [appstream_fleets.build_facts(fleet) for fleet in looked_up if fleet is not None]
+        found += appstream_fleets.find_fleets(client, names)
+    missing = [name for name, fleet in zip(names or [], found, strict=False) if fleet is None]
+    fleets = [appstream_fleets.build_facts(fleet) for fleet in found if fleet is not None]
     module.result.update(fleets=fleets, missing=missing)
     if len(missing) == 1:
         raise appstream_fleets.missing_fleet(client, missing[0])
@@ -233,12 +233,12 @@ def run(module: LabstreamAWSModule) -> None:
         named = ", ".join(map(repr, missing[:5])) + (", ..." if len(missing) > 5 else "")
         raise NotReady(
             f"{len(missing)} of {len(names)} fleets do not exist in region {client.meta.region_name} ({named}): check "
-            "their names, region and whose credentials these are."
+            "their names and region, and that the credentials belong to the right account."
         )
 
 
 def main() -> None:
-    """The module."""
+    """Run the module."""
     module = LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(names=dict(type="list", elements="str")),

@@ -8,19 +8,19 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: appstream_session
 version_added: 0.1.0
-short_description: End streaming sessions of AppStream 2.0 (WorkSpaces Applications)
+short_description: Expire AppStream 2.0 streaming sessions
 description:
-  - Ends the streaming sessions of one user, or of a whole class, at once. What was not saved in them is lost.
+  - Ends the streaming sessions of one user, or of a whole lab, immediately. Unsaved work in them is lost.
   - The sessions on the stack and fleet are listed first, and only sessions on that list are ended. So a session on
     another stack or fleet is never touched, whatever O(session_ids) says.
-  - If a session cannot be ended, the others are ended nevertheless, then the task fails.
+  - If a session cannot be ended, the others are still ended, then the task fails.
   - A streaming URL that has not expired opens a new session. It cannot be revoked.
 author:
   - labstream.aws contributors (@labstream)
 options:
   stack_name:
     description:
-      - The stack that the users came in by.
+      - The stack that the users connected through.
     type: str
     required: true
   fleet_name:
@@ -30,29 +30,29 @@ options:
     required: true
   user_id:
     description:
-      - The one user whose session to end.
+      - The user whose session is ended, if it is only one.
       - Exactly one of this, O(user_ids), O(session_id) and O(session_ids) is required.
     type: str
   user_ids:
     description:
-      - The users whose sessions to end, as many as you like. This is much faster than a loop over the module.
-      - A user who has no session is left alone.
+      - The users whose sessions are ended, any number of them. This is much faster than a loop over the module.
+      - A user without a session is not an error.
     type: list
     elements: str
   session_id:
     description:
-      - The one session to end, by the C(id) that M(labstream.aws.appstream_session_info) tells.
+      - The id of the session that is ended, as M(labstream.aws.appstream_session_info) returns it, if it is only one.
     type: str
   session_ids:
     description:
-      - The sessions to end, as many as you like.
-      - A session that is not on the list of the stack and fleet counts as one that has ended. The service has no way
-        to look a session up by its id alone.
+      - The ids of the sessions that are ended, any number of them.
+      - A session that is not listed for the stack and fleet counts as ended. The service cannot look up a session by
+        its id alone.
     type: list
     elements: str
   authentication_type:
     description:
-      - How the users came in. V(API) is by streaming URL. Sessions of other users are not touched.
+      - How the users were authenticated. V(API) is by streaming URL. Sessions of other users are not touched.
     type: str
     choices: [API, SAML, USERPOOL, AWS_AD]
     default: API
@@ -61,29 +61,29 @@ options:
       - V(expired) ends the sessions.
     type: str
     choices: [expired]
-    default: expired
+    required: true
   concurrency:
     description:
-      - How many calls to make at once, from 1 to 64.
+      - How many calls to make at the same time, from 1 to 64.
     type: int
     default: 16
 attributes:
   check_mode:
     support: full
     details:
-      - The sessions are listed as always. One that would be ended is told as V(EXPIRED).
+      - The sessions are listed as usual. One that would be ended is returned as V(EXPIRED).
   diff_mode:
     support: full
     details:
-      - Shows users, sessions and their states.
+      - Shows the users, their sessions and the states.
   idempotent:
     support: full
     details:
-      - A session that is V(EXPIRED) already, or is not there, is no change. If the stack or the fleet does not exist,
-        there is no session either, and a warning says so.
+      - A session that is already V(EXPIRED) or does not exist is not a change. If the stack or the fleet does not
+        exist, there is no session either, and a warning says so.
 notes:
-  - AWS knows no resource for the IAM action C(appstream:ExpireSession), so a policy must allow it on all resources.
-    Whoever may end one session may end all in the account and region.
+  - The IAM action C(appstream:ExpireSession) has no resource type, so a policy must allow it on all resources. Who is
+    allowed to end one session is allowed to end all in the account and region.
 seealso:
   - module: labstream.aws.appstream_session_info
   - module: labstream.aws.appstream_streaming_url
@@ -101,7 +101,7 @@ extends_documentation_fragment:
 EXAMPLES = r"""
 # Note: These examples set neither authentication details nor the region, see the AWS Guide for details.
 
-- name: End the sessions of a class, and no others
+- name: End the sessions of a lab, and no others
   labstream.aws.appstream_session:
     stack_name: cad-course
     fleet_name: cad-fleet
@@ -111,13 +111,13 @@ EXAMPLES = r"""
     state: expired
   register: ended
 
-- name: Look at everybody who is on the fleet
+- name: List all sessions on the fleet
   labstream.aws.appstream_session_info:
     fleet_name: cad-fleet
     authentication_types: [API, SAML, USERPOOL, AWS_AD]
   register: on_fleet
 
-- name: Say who else is on it, also in check mode
+- name: Show who else is on it, also in check mode
   ansible.builtin.debug:
     msg: >-
       {{ on_fleet.sessions | rejectattr('state', 'eq', 'EXPIRED')
@@ -128,35 +128,36 @@ EXAMPLES = r"""
     stack_name: cad-course
     fleet_name: cad-fleet
     session_id: 6aa1fe84-0b11-4c0e-9a2c-d1b7a5b9f0a3
+    state: expired
 """
 
 RETURN = r"""
 sessions:
   description:
-    - The sessions that were asked for, in that order, with what the service said of each before it was ended. Besides
-      what is named here, each has what RV(labstream.aws.appstream_session_info#module:sessions) has.
-    - A user who has no session, and a session that is not there, is an entry in which all else is V(null).
+    - The requested sessions in that order, as the service described them before they were ended. Each also has the
+      other keys of RV(labstream.aws.appstream_session_info#module:sessions).
+    - For a user without a session and for a session that does not exist, there is an entry with V(null) for the rest.
   returned: always
   type: list
   elements: dict
   contains:
     id:
-      description: The session. V(null) if the user has none.
+      description: The id of the session. V(null) if the user has none.
       type: str
       returned: always
       sample: 6aa1fe84-0b11-4c0e-9a2c-d1b7a5b9f0a3
     user_id:
-      description: The user. V(null) if the session is not there.
+      description: The id of the user. V(null) if the session does not exist.
       type: str
       returned: always
       sample: anna
     state:
-      description: The state of the session now, in check mode the one that it would have. V(null) if it is not there.
+      description: The state of the session now, in check mode the predicted one. V(null) if it does not exist.
       type: str
       returned: always
       sample: EXPIRED
     connection_state:
-      description: Whether the user was connected before, V(CONNECTED) or V(NOT_CONNECTED). V(null) if not told.
+      description: Whether the user was connected before, V(CONNECTED) or V(NOT_CONNECTED). V(null) if unknown.
       type: str
       returned: always
       sample: CONNECTED
@@ -172,22 +173,22 @@ failures:
   elements: dict
   contains:
     id:
-      description: The session.
+      description: The id of the session.
       type: str
       returned: always
       sample: 6aa1fe84-0b11-4c0e-9a2c-d1b7a5b9f0a3
     user_id:
-      description: The user.
+      description: The id of the user.
       type: str
       returned: always
       sample: anna
     code:
-      description: The service's error code, or this collection's word for the kind of error.
+      description: The service's error code, or this collection's name for the kind of error.
       type: str
       returned: always
       sample: OperationNotPermittedException
     message:
-      description: One sentence.
+      description: The reason.
       type: str
       returned: always
       sample: "Failed to expire the session: OperationNotPermittedException: not now."
@@ -207,7 +208,7 @@ summary:
       returned: always
       sample: 27
     unchanged:
-      description: How many were V(EXPIRED) already or not there.
+      description: How many were already V(EXPIRED) or did not exist.
       type: int
       returned: always
       sample: 2
@@ -237,7 +238,7 @@ from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import api as appstream
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import sessions as appstream_sessions
-from ansible_collections.labstream.aws.plugins.module_utils._appstream import validation as appstream_limits
+from ansible_collections.labstream.aws.plugins.module_utils._appstream import validation
 from ansible_collections.labstream.aws.plugins.module_utils._argspec import validate_concurrency, validate_given
 from ansible_collections.labstream.aws.plugins.module_utils._client import build_client
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
@@ -246,7 +247,7 @@ EMPTY_RESULT: dict[str, Any] = dict(
     changed=False,
     sessions=[],
     failures=[],
-    summary=appstream_sessions.NOTHING_EXPIRED,
+    summary=appstream_sessions.NO_SUMMARY,
     fleet_arn=None,
     stack_arn=None,
     region=None,
@@ -254,48 +255,50 @@ EMPTY_RESULT: dict[str, Any] = dict(
 
 _USER = ("UserId", appstream_sessions.validate_user_id)
 _SESSION = ("Id", appstream_sessions.validate_session_id)
-# By which member of a session each option names it, and what its values must be.
-CHOICES = {"user_id": _USER, "user_ids": _USER, "session_id": _SESSION, "session_ids": _SESSION}
+# The member of a session that each option selects by, and what validates its values.
+SELECTORS = {"user_id": _USER, "user_ids": _USER, "session_id": _SESSION, "session_ids": _SESSION}
 
 
-def choice_of(params: dict[str, Any]) -> tuple[str, list[str]]:
-    """By which member of a session the arguments name sessions, and the values that they give, checked.
+def parse_selection(params: dict[str, Any]) -> tuple[str, list[str]]:
+    """Return the member of a session that the arguments select by, and its values.
 
     Raises:
-        InvalidOption: naming the value.
+        InvalidOption: names the value.
     """
-    validate_given(params, list(CHOICES))
-    option = next(option for option in CHOICES if params[option] is not None)
-    member, check = CHOICES[option]
+    validate_given(params, list(SELECTORS))
+    option = next(option for option in SELECTORS if params[option] is not None)
+    member, validate = SELECTORS[option]
     value = params[option]
     if isinstance(value, list):
-        appstream_sessions.validate_each(option, value, check)
+        appstream_sessions.validate_each(option, value, validate)
         return member, value
-    check(option, value)
+    validate(option, value)
     return member, [value]
 
 
 def run(module: LabstreamAWSModule) -> None:
-    """Check the arguments before any call is made, then expire what is there."""
-    params = module.params
+    """Validate the arguments before the first call, then expire the sessions that exist."""
+    params, result = module.params, module.result
     stack_name, fleet_name, concurrency = params["stack_name"], params["fleet_name"], params["concurrency"]
     validate_concurrency(concurrency)
-    appstream_limits.validate_name("stack_name", stack_name)
-    appstream_limits.validate_name("fleet_name", fleet_name)
-    member, values = choice_of(params)
+    validation.validate_name("stack_name", stack_name)
+    validation.validate_name("fleet_name", fleet_name)
+    member, values = parse_selection(params)
     client = build_client(module, appstream.SERVICE, concurrency)
+    result.update(region=client.meta.region_name)
 
     listed = []
-    missing = appstream_sessions.look_up(module, client)
+    arns, missing = appstream_sessions.find_fleet_and_stack(client, fleet_name, stack_name)
+    result.update(arns)
     if missing:
         module.warn(f"There is no session to expire. {missing}")
     else:
         listed = appstream_sessions.list_sessions(
             client, fleet_name, [stack_name], [params["authentication_type"]], params["user_id"]
         )
-    sessions = appstream_sessions.chosen(listed, member, values)
+    sessions = appstream_sessions.select_sessions(listed, member, values)
     outcomes = appstream_sessions.expire(client, sessions, concurrency=concurrency, check_mode=module.check_mode)
-    module.result.update(
+    result.update(
         changed=any(outcome.expired for outcome in outcomes),
         sessions=[outcome.facts for outcome in outcomes],
         failures=[
@@ -306,14 +309,14 @@ def run(module: LabstreamAWSModule) -> None:
         summary=appstream_sessions.build_summary(len(values), outcomes),
     )
     if module._diff:
-        module.result["diff"] = appstream_sessions.build_diff(outcomes)
-    failed = appstream_sessions.failure_message(outcomes)
-    if failed:
-        module.fail_json(msg=failed)
+        result.update(diff=appstream_sessions.build_diff(outcomes))
+    message = appstream_sessions.failure_message(outcomes)
+    if message:
+        module.fail_json(msg=message)
 
 
 def main() -> None:
-    """The module."""
+    """Run the module."""
     module = LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(
@@ -324,11 +327,11 @@ def main() -> None:
             session_id=dict(type="str"),
             session_ids=dict(type="list", elements="str"),
             authentication_type=dict(type="str", choices=list(appstream_sessions.AUTHENTICATION_TYPES), default="API"),
-            state=dict(type="str", choices=["expired"], default="expired"),
+            state=dict(type="str", choices=["expired"], required=True),
             concurrency=dict(type="int", default=16),
         ),
-        mutually_exclusive=[tuple(CHOICES)],
-        required_one_of=[tuple(CHOICES)],
+        mutually_exclusive=[tuple(SELECTORS)],
+        required_one_of=[tuple(SELECTORS)],
         supports_check_mode=True,
     )
     module.run(run)

@@ -8,9 +8,9 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: appstream_session_info
 version_added: 0.1.0
-short_description: Look at streaming sessions of AppStream 2.0 (WorkSpaces Applications)
+short_description: Gather information about AppStream 2.0 streaming sessions
 description:
-  - Tells which users have a streaming session on a stack and fleet, and which of them are connected.
+  - Returns which users have a streaming session on a stack and fleet, and which of them are connected.
   - All pages of the service's list are read.
 author:
   - labstream.aws contributors (@labstream)
@@ -31,8 +31,8 @@ options:
     type: str
   authentication_types:
     description:
-      - Only sessions of users who came in this way. V(API) is by streaming URL.
-      - Name all of them to see everybody who is on the fleet.
+      - Only sessions of users who were authenticated in one of these ways. V(API) is by streaming URL.
+      - Name all of them to list every session on the fleet.
     type: list
     elements: str
     choices: [API, SAML, USERPOOL, AWS_AD]
@@ -66,23 +66,23 @@ extends_documentation_fragment:
 EXAMPLES = r"""
 # Note: These examples set neither authentication details nor the region, see the AWS Guide for details.
 
-- name: Look at the sessions of a class
+- name: List the sessions of a lab
   labstream.aws.appstream_session_info:
     stack_name: cad-course
     fleet_name: cad-fleet
-  register: in_class
+  register: lab
 
-- name: Say who is connected
+- name: Show who is connected
   ansible.builtin.debug:
-    msg: "{{ in_class.sessions | selectattr('connection_state', 'eq', 'CONNECTED') | map(attribute='user_id') }}"
+    msg: "{{ lab.sessions | selectattr('connection_state', 'eq', 'CONNECTED') | map(attribute='user_id') }}"
 
-- name: Look at the session of one learner
+- name: Look up the session of one learner
   labstream.aws.appstream_session_info:
     stack_name: cad-course
     fleet_name: cad-fleet
     user_id: anna
 
-- name: Look at everybody who is on the fleet, whatever stack they use and however they came in
+- name: List all sessions on the fleet, of all stacks and authentication types
   labstream.aws.appstream_session_info:
     fleet_name: cad-fleet
     authentication_types: [API, SAML, USERPOOL, AWS_AD]
@@ -92,24 +92,24 @@ EXAMPLES = r"""
 RETURN = r"""
 sessions:
   description:
-    - The sessions, in the order in which the service lists them. Besides what is named here, each has all other members
-      that the service tells, in snake case.
+    - The sessions, in the order in which the service lists them. Each also has all other members of the service's
+      response, in snake case.
   returned: always
   type: list
   elements: dict
   contains:
     id:
-      description: The session. Give it to M(labstream.aws.appstream_session) to end it.
+      description: The id of the session. M(labstream.aws.appstream_session) ends it.
       type: str
       returned: always
       sample: 6aa1fe84-0b11-4c0e-9a2c-d1b7a5b9f0a3
     user_id:
-      description: The user.
+      description: The id of the user.
       type: str
       returned: always
       sample: anna
     stack_name:
-      description: The stack that the user came in by.
+      description: The stack that the user connected through.
       type: str
       returned: always
       sample: cad-course
@@ -124,32 +124,32 @@ sessions:
       returned: always
       sample: ACTIVE
     connection_state:
-      description: Whether the user is connected now, V(CONNECTED) or V(NOT_CONNECTED). V(null) if not told.
+      description: Whether the user is connected now, V(CONNECTED) or V(NOT_CONNECTED). V(null) if unknown.
       type: str
       returned: always
       sample: CONNECTED
     start_time:
-      description: When the user got a streaming instance, in UTC. V(null) if not told.
+      description: When the user got a streaming instance, in UTC. V(null) if unknown.
       type: str
       returned: always
       sample: "2026-11-21T14:02:10Z"
     max_expiration_time:
-      description: When the service will end the session at the latest, in UTC. V(null) if not told.
+      description: When the service ends the session at the latest, in UTC. V(null) if unknown.
       type: str
       returned: always
       sample: "2026-11-22T06:02:10Z"
     authentication_type:
-      description: How the user came in, as in O(authentication_types). V(null) if not told.
+      description: How the user was authenticated, as in O(authentication_types). V(null) if unknown.
       type: str
       returned: always
       sample: API
     instance_id:
-      description: The streaming instance. V(null) if not told.
+      description: The streaming instance. V(null) if unknown.
       type: str
       returned: always
       sample: i-0123456789abcdef0
     network_access_configuration:
-      description: The instance's addresses in the network. V(null) if not told.
+      description: The instance's addresses in the network. V(null) if unknown.
       type: dict
       returned: always
       sample:
@@ -199,7 +199,7 @@ from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import api as appstream
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import sessions as appstream_sessions
-from ansible_collections.labstream.aws.plugins.module_utils._appstream import validation as appstream_limits
+from ansible_collections.labstream.aws.plugins.module_utils._appstream import validation
 from ansible_collections.labstream.aws.plugins.module_utils._client import build_client
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
@@ -215,36 +215,38 @@ EMPTY_RESULT: dict[str, Any] = dict(
 
 
 def run(module: LabstreamAWSModule) -> None:
-    """Check the arguments before any call is made, then look."""
-    params = module.params
+    """Validate the arguments before the first call, then list the sessions."""
+    params, result = module.params, module.result
     fleet_name, stack_name, user_id = params["fleet_name"], params["stack_name"], params["user_id"]
-    appstream_limits.validate_name("fleet_name", fleet_name)
+    validation.validate_name("fleet_name", fleet_name)
     if stack_name is not None:
-        appstream_limits.validate_name("stack_name", stack_name)
+        validation.validate_name("stack_name", stack_name)
     if user_id is not None:
         appstream_sessions.validate_user_id("user_id", user_id)
     authentication_types = list(dict.fromkeys(params["authentication_types"]))
     if not authentication_types:
         raise InvalidOption("authentication_types is empty: name at least one.")
-    client = build_client(module, appstream.SERVICE, appstream_sessions.LISTS_AT_ONCE)
-    missing = appstream_sessions.look_up(module, client)
+    client = build_client(module, appstream.SERVICE, appstream_sessions.MAX_CONCURRENT_LISTS)
+    result.update(region=client.meta.region_name)
+    arns, missing = appstream_sessions.find_fleet_and_stack(client, fleet_name, stack_name)
+    result.update(arns)
     if missing:
         raise missing
 
     stack_names = [stack_name] if stack_name else appstream_sessions.list_associated_stacks(client, fleet_name)
-    found = appstream_sessions.list_sessions(client, fleet_name, stack_names, authentication_types, user_id)
-    module.result.update(
-        sessions=[appstream_sessions.build_facts(session) for session in found],
+    sessions = appstream_sessions.list_sessions(client, fleet_name, stack_names, authentication_types, user_id)
+    result.update(
+        sessions=[appstream_sessions.build_facts(session) for session in sessions],
         summary=dict(
-            found=len(found),
-            states=appstream_sessions.count_states(found, "State"),
-            connection_states=appstream_sessions.count_states(found, "ConnectionState"),
+            found=len(sessions),
+            states=appstream_sessions.count_states(sessions, "State"),
+            connection_states=appstream_sessions.count_states(sessions, "ConnectionState"),
         ),
     )
 
 
 def main() -> None:
-    """The module."""
+    """Run the module."""
     module = LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(

@@ -11,16 +11,15 @@ version_added: 0.1.0
 short_description: Start streaming sessions of Nimble Studio (closed by AWS)
 description:
   - Starts those of the given sessions that are V(STOPPED), all in one task. Those that are V(READY) or
-    V(START_IN_PROGRESS) are left alone.
-  - A session in any other state is a failure that says what to do. The others are started nevertheless, then the task
-    fails.
-  - It waits for nothing. M(labstream.aws.nimble_session_info) tells when the sessions are V(READY).
+    V(START_IN_PROGRESS) are not changed.
+  - A session in any other state is a failure that says what to do. The others are still started, then the task fails.
+  - It does not wait. M(labstream.aws.nimble_session_info) returns when the sessions are V(READY).
 author:
   - labstream.aws contributors (@labstream)
 options:
   session_ids:
     description:
-      - The sessions, as many as you like. This is much faster than a loop over the module.
+      - The ids of the sessions, any number of them. This is much faster than a loop over the module.
     type: list
     elements: str
     required: true
@@ -34,11 +33,11 @@ attributes:
   check_mode:
     support: full
     details:
-      - The sessions are looked up as always. One that would be started is told as V(START_IN_PROGRESS).
+      - The sessions are looked up as usual. One that would be started is returned as V(START_IN_PROGRESS).
   diff_mode:
     support: full
     details:
-      - Shows sessions and their states.
+      - Shows the sessions and their states.
   idempotent:
     support: full
 seealso:
@@ -59,7 +58,7 @@ extends_documentation_fragment:
 EXAMPLES = r"""
 # Note: These examples set neither authentication details nor the region, see the AWS Guide for details.
 
-- name: Start the sessions of a class
+- name: Start the sessions of a lab
   labstream.aws.nimble_session:
     endpoint_url: https://studio.example.org
     studio_id: us-west-2-example
@@ -68,7 +67,7 @@ EXAMPLES = r"""
       - session-ben
     state: started
 
-- name: Wait until they are ready, and say so at every look
+- name: Wait until they are ready
   labstream.aws.nimble_session_info:
     endpoint_url: https://studio.example.org
     studio_id: us-west-2-example
@@ -83,13 +82,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 sessions:
-  description: The sessions in the order of O(session_ids), with what the service said last of each.
+  description: The sessions in the order of O(session_ids), as the service described them last.
   returned: always
   type: list
   elements: dict
   contains:
     session_id:
-      description: The session.
+      description: The id of the session.
       type: str
       returned: always
       sample: session-anna
@@ -120,17 +119,17 @@ failures:
   elements: dict
   contains:
     session_id:
-      description: The session.
+      description: The id of the session.
       type: str
       returned: always
       sample: session-ben
     code:
-      description: The service's error code, or this collection's word for the kind of error.
+      description: The service's error code, or this collection's name for the kind of error.
       type: str
       returned: always
       sample: NotReady
     message:
-      description: One sentence.
+      description: The reason.
       type: str
       returned: always
       sample: "Session 'session-ben' does not exist in studio 'us-west-2-example': check both ids."
@@ -150,7 +149,7 @@ summary:
       returned: always
       sample: 12
     unchanged:
-      description: How many were V(READY) or V(START_IN_PROGRESS) already.
+      description: How many were already V(READY) or V(START_IN_PROGRESS).
       type: int
       returned: always
       sample: 17
@@ -176,31 +175,32 @@ from typing import Any
 from ansible_collections.labstream.aws.plugins.module_utils._argspec import validate_concurrency
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 from ansible_collections.labstream.aws.plugins.module_utils._nimble import sessions as nimble_sessions
-from ansible_collections.labstream.aws.plugins.module_utils._nimble import validation as nimble_limits
+from ansible_collections.labstream.aws.plugins.module_utils._nimble import validation
 
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False,
     sessions=[],
     failures=[],
-    summary=nimble_sessions.NOTHING_STARTED,
+    summary=nimble_sessions.NO_SUMMARY,
     studio_arn=None,
     region=None,
 )
 
 
 def run(module: LabstreamAWSModule) -> None:
-    """Check the arguments before any call is made, then start what is stopped."""
-    params = module.params
+    """Validate the arguments before the first call, then start the sessions that are stopped."""
+    params, result = module.params, module.result
     studio_id, session_ids = params["studio_id"], params["session_ids"]
     validate_concurrency(params["concurrency"])
-    nimble_limits.validate_id("studio_id", studio_id)
-    nimble_limits.validate_session_ids("session_ids", session_ids)
-    client = nimble_sessions.client_of_studio(module)
+    validation.validate_id("studio_id", studio_id)
+    validation.validate_session_ids("session_ids", session_ids)
+    client, studio = nimble_sessions.connect_to_studio(module)
+    result.update(studio)
 
     outcomes = nimble_sessions.start(
         client, studio_id, session_ids, concurrency=params["concurrency"], check_mode=module.check_mode
     )
-    module.result.update(
+    result.update(
         changed=any(outcome.started for outcome in outcomes),
         sessions=[outcome.facts for outcome in outcomes],
         failures=[
@@ -209,14 +209,14 @@ def run(module: LabstreamAWSModule) -> None:
         summary=nimble_sessions.build_summary(outcomes),
     )
     if module._diff:
-        module.result["diff"] = nimble_sessions.build_diff(outcomes)
-    failed = nimble_sessions.failure_message(outcomes)
-    if failed:
-        module.fail_json(msg=failed)
+        result.update(diff=nimble_sessions.build_diff(outcomes))
+    message = nimble_sessions.failure_message(outcomes)
+    if message:
+        module.fail_json(msg=message)
 
 
 def main() -> None:
-    """The module."""
+    """Run the module."""
     module = LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(

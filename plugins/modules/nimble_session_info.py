@@ -8,17 +8,17 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: nimble_session_info
 version_added: 0.1.0
-short_description: Look at streaming sessions of Nimble Studio (closed by AWS)
+short_description: Gather information about Nimble Studio streaming sessions (closed by AWS)
 description:
-  - Tells in which states the streaming sessions of a studio are, and who owns them.
-  - Without O(session_ids), O(owned_by) and O(created_by), all sessions of the studio are listed, those that were
-    deleted too as long as the service lists them.
+  - Returns the states of the streaming sessions of a studio, and who owns them.
+  - Without O(session_ids), O(owned_by) and O(created_by), all sessions of the studio are listed, including deleted ones
+    as long as the service lists them.
 author:
   - labstream.aws contributors (@labstream)
 options:
   session_ids:
     description:
-      - The sessions to look at. If one does not exist, the task fails and names it.
+      - The ids of the sessions. If one does not exist, the task fails and names it.
       - Mutually exclusive with O(owned_by) and O(created_by).
     type: list
     elements: str
@@ -59,17 +59,17 @@ extends_documentation_fragment:
 EXAMPLES = r"""
 # Note: These examples set neither authentication details nor the region, see the AWS Guide for details.
 
-- name: Look at all sessions of the studio
+- name: List all sessions of the studio
   labstream.aws.nimble_session_info:
     endpoint_url: https://studio.example.org
     studio_id: us-west-2-example
   register: sessions
 
-- name: Say which of them are stopped
+- name: Show which of them are stopped
   ansible.builtin.debug:
     msg: "{{ sessions.sessions | selectattr('state', 'eq', 'STOPPED') | map(attribute='session_id') }}"
 
-- name: Wait until two sessions are ready, and say so at every look
+- name: Wait until two sessions are ready
   labstream.aws.nimble_session_info:
     endpoint_url: https://studio.example.org
     studio_id: us-west-2-example
@@ -85,14 +85,14 @@ EXAMPLES = r"""
 RETURN = r"""
 sessions:
   description:
-    - The sessions, those of O(session_ids) in its order. Besides what is named here, each has all other members that
-      the service tells, in snake case.
+    - The sessions, those of O(session_ids) in its order. Each also has all other members of the service's response, in
+      snake case.
   returned: always
   type: list
   elements: dict
   contains:
     session_id:
-      description: The session.
+      description: The id of the session.
       type: str
       returned: always
       sample: session-anna
@@ -122,19 +122,19 @@ sessions:
       returned: always
       sample: "2026-11-21T08:00:00Z"
     started_at:
-      description: When the session was started last, in UTC.
+      description: When the session was last started, in UTC.
       type: str
-      returned: if the service tells it
+      returned: if the service returns it
       sample: "2026-11-21T14:00:00Z"
     stop_at:
-      description: When the service will stop the session, in UTC.
+      description: When the service stops the session, in UTC.
       type: str
-      returned: if the service tells it
+      returned: if the service returns it
       sample: "2026-11-22T01:30:00Z"
     terminate_at:
-      description: When the service will delete the session, in UTC.
+      description: When the service deletes the session, in UTC.
       type: str
-      returned: if the service tells it
+      returned: if the service returns it
       sample: "2026-11-26T01:30:00Z"
 missing:
   description: The O(session_ids) that do not exist. If there is any, the task fails.
@@ -148,7 +148,7 @@ summary:
   type: dict
   contains:
     requested:
-      description: How many sessions were asked for, or without O(session_ids) found.
+      description: How many sessions were requested, or found if O(session_ids) is not set.
       type: int
       returned: always
       sample: 30
@@ -178,7 +178,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._errors import NotRe
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 from ansible_collections.labstream.aws.plugins.module_utils._nimble import api as nimble
 from ansible_collections.labstream.aws.plugins.module_utils._nimble import sessions as nimble_sessions
-from ansible_collections.labstream.aws.plugins.module_utils._nimble import validation as nimble_limits
+from ansible_collections.labstream.aws.plugins.module_utils._nimble import validation
 
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False,
@@ -191,28 +191,29 @@ EMPTY_RESULT: dict[str, Any] = dict(
 
 
 def run(module: LabstreamAWSModule) -> None:
-    """Check the arguments before any call is made, then look."""
-    params = module.params
+    """Validate the arguments before the first call, then look up or list the sessions."""
+    params, result = module.params, module.result
     studio_id, session_ids = params["studio_id"], params["session_ids"]
     validate_concurrency(params["concurrency"])
-    nimble_limits.validate_id("studio_id", studio_id)
+    validation.validate_id("studio_id", studio_id)
     if session_ids is not None:
-        nimble_limits.validate_session_ids("session_ids", session_ids)
-    client = nimble_sessions.client_of_studio(module)
+        validation.validate_session_ids("session_ids", session_ids)
+    client, studio = nimble_sessions.connect_to_studio(module)
+    result.update(studio)
 
     missing: list[str] = []
     if session_ids is None:
-        selection = {"ownedBy": params["owned_by"], "createdBy": params["created_by"]}
-        chosen = {member: value for member, value in selection.items() if value is not None}
-        found = nimble.list_streaming_sessions(client, studio_id, **chosen)
+        members = {"ownedBy": params["owned_by"], "createdBy": params["created_by"]}
+        selection = {member: value for member, value in members.items() if value is not None}
+        sessions = nimble.list_streaming_sessions(client, studio_id, **selection)
     else:
-        looked_up = nimble_sessions.look_up(client, studio_id, session_ids, params["concurrency"])
-        found = [session for session in looked_up if session is not None]
-        missing = [wanted for wanted, session in zip(session_ids, looked_up, strict=True) if session is None]
-    module.result.update(
-        sessions=[nimble_sessions.build_facts(session) for session in found],
+        found = nimble_sessions.find_sessions(client, studio_id, session_ids, params["concurrency"])
+        sessions = [session for session in found if session is not None]
+        missing = [session_id for session_id, session in zip(session_ids, found, strict=True) if session is None]
+    result.update(
+        sessions=[nimble_sessions.build_facts(session) for session in sessions],
         missing=missing,
-        summary=dict(requested=len(found) + len(missing), states=nimble_sessions.count_states(found)),
+        summary=dict(requested=len(sessions) + len(missing), states=nimble_sessions.count_states(sessions)),
     )
     if len(missing) == 1:
         raise nimble.missing_session(studio_id, missing[0])
@@ -225,7 +226,7 @@ def run(module: LabstreamAWSModule) -> None:
 
 
 def main() -> None:
-    """The module."""
+    """Run the module."""
     module = LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(

@@ -8,41 +8,42 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: streaming_lease_table
 version_added: 0.1.0
-short_description: Create the DynamoDB table that leases are shared by
+short_description: Create the DynamoDB table for shared leases
 description:
-  - Creates a DynamoDB table that the other modules of this collection take as
+  - Creates a DynamoDB table that the other modules of this collection accept as
     O(labstream.aws.appstream_streaming_url#module:lease_store), so that controllers, AWX jobs and pipelines
     share their leases.
-  - The table has the keys C(scope) and C(seat), is billed on demand, and deletes a lease 30 days after it expired, by
+  - The table has the keys C(scope) and C(holder), is billed on demand, and deletes a lease 30 days after it expired, by
     the attribute C(delete_after).
-  - A table of that name that has these keys is adopted. What else of it differs is changed, the billing included.
-  - It does not delete a table. Do that by the console, the AWS CLI or Terraform, after switching its deletion
-    protection off.
+  - An existing table of that name with these keys is adopted. Other settings that differ are changed, including the
+    billing mode.
+  - The module does not delete tables. Use the console, the AWS CLI or Terraform, after disabling the deletion
+    protection.
 author:
   - labstream.aws contributors (@labstream)
 options:
   name:
     description:
-      - The table's name, of 3 to 255 of the characters V(a-z), V(A-Z), V(0-9), V(_), V(-) and V(.).
+      - The name of the table, with 3 to 255 of the characters V(a-z), V(A-Z), V(0-9), V(_), V(-) and V(.).
     type: str
     required: true
   kms_key_id:
     description:
-      - The id or the ARN of a KMS key of your own that the table is encrypted with. An alias is refused.
-      - If not given, a new table is encrypted with a key that AWS owns, which costs nothing and needs no permission,
-        and the key of an existing table stays as it is.
-      - With a key of your own, everybody who uses the leases needs permission to use that key too, and KMS bills its
-        use.
+      - The id or the ARN of a customer managed KMS key that encrypts the table. Aliases are not accepted.
+      - By default, a new table is encrypted with a key that AWS owns, which is free and needs no permission, and the
+        key of an existing table is not changed.
+      - With a customer managed key, everyone who uses the leases also needs permission to use that key, and KMS bills
+        its use.
     type: str
   deletion_protection:
     description:
-      - Whether the table is protected from being deleted.
-      - Without its table, a class gets new URLs at the next run, and nobody can tell any more who got which.
+      - Whether the table is protected from deletion.
+      - Without the table, a lab gets new URLs at the next run, and there is no record of who got which URL.
     type: bool
     default: true
   tags:
     description:
-      - Tags of the table. They are added to those that it has, which are changed but never removed.
+      - Tags of the table. They are added to the existing tags, which are changed but never removed.
     type: dict
 attributes:
   check_mode:
@@ -54,10 +55,10 @@ attributes:
   idempotent:
     support: full
 notes:
-  - O(endpoint_url) is one of DynamoDB here. So set that of AppStream on the tasks that issue, and not by E(AWS_URL) or
-    by the defaults of the action group.
-  - There is no option for point-in-time recovery, and it is left as it is. Its backups would keep for 35 days what
-    O(labstream.aws.appstream_streaming_url#module:purge) is to remove, while a lost lease can be issued anew.
+  - O(endpoint_url) is an endpoint of DynamoDB here. So set the one of AppStream on the tasks that issue URLs, and not
+    by E(AWS_URL) or the defaults of the action group.
+  - There is no option for point-in-time recovery, and it is not changed. Its backups would keep for 35 days what
+    O(labstream.aws.appstream_streaming_url#module:purge) removes, while a lost lease can be issued again.
 seealso:
   - module: labstream.aws.appstream_streaming_url
   - module: labstream.aws.streaming_handout
@@ -65,7 +66,7 @@ seealso:
     description: The API operation that creates tables.
     link: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html
   - name: DynamoDB encryption at rest
-    description: The kinds of keys, and what a key of your own must allow.
+    description: The kinds of keys, and what a customer managed key must allow.
     link: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/EncryptionAtRest.html
 extends_documentation_fragment:
   - labstream.aws.attributes
@@ -78,14 +79,14 @@ extends_documentation_fragment:
 EXAMPLES = r"""
 # Note: These examples set neither authentication details nor the region, see the AWS Guide for details.
 
-- name: Have a table for leases
+- name: Create a table for leases
   labstream.aws.streaming_lease_table:
     name: labstream-leases
     tags:
       cost-center: training
   register: lease_table
 
-- name: Give a class its URLs, and remember them there
+- name: Create the URLs of a lab, and store them there
   labstream.aws.appstream_streaming_url:
     stack_name: cad-course
     fleet_name: cad-fleet
@@ -96,7 +97,7 @@ EXAMPLES = r"""
     lease_store: "{{ lease_table.lease_store }}"
     return_urls: false
 
-- name: Encrypt the table with a key of your own
+- name: Encrypt the table with a customer managed key
   labstream.aws.streaming_lease_table:
     name: labstream-leases
     kms_key_id: 1234abcd-12ab-34cd-56ef-1234567890ab
@@ -104,20 +105,20 @@ EXAMPLES = r"""
 
 RETURN = r"""
 name:
-  description: The table's name.
+  description: The name of the table.
   returned: always
   type: str
   sample: labstream-leases
 lease_store:
   description:
-    - What to give as O(labstream.aws.appstream_streaming_url#module:lease_store), also to other modules and to roles.
-    - It has the endpoint in it if O(endpoint_url) is set.
+    - The value for O(labstream.aws.appstream_streaming_url#module:lease_store), also of other modules and of roles.
+    - It contains the endpoint if O(endpoint_url) is set.
     - V(null) if the task failed.
   returned: always
   type: str
   sample: dynamodb://labstream-leases?region=eu-central-1
 table_arn:
-  description: The table's ARN. V(null) if the table does not exist, or the task failed before it was known.
+  description: The ARN of the table. V(null) if the table does not exist, or the task failed before it was known.
   returned: always
   type: str
   sample: arn:aws:dynamodb:eu-central-1:123456789012:table/labstream-leases
@@ -127,16 +128,16 @@ region:
   type: str
   sample: eu-central-1
 created:
-  description: Whether this task created the table, or would have.
+  description: Whether this task created the table, or would create it in check mode.
   returned: always
   type: bool
   sample: true
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._client import build_client
-from ansible_collections.labstream.aws.plugins.module_utils._errors import AnsibleLeaseTableError
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores import dynamodb_table as lease_table
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 
@@ -150,67 +151,60 @@ EMPTY_RESULT: dict[str, Any] = dict(
 )
 
 
-def wanted_settings(params: dict[str, Any]) -> dict[str, Any]:
-    """The settings that the options ask for; what an option leaves alone is not among them."""
-    wanted = dict(
+def build_settings(params: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that the options ask for. What an option leaves alone is not among them."""
+    settings = dict(
         billing_mode=lease_table.ON_DEMAND,
         deletion_protection=params["deletion_protection"],
         time_to_live=lease_table.EXPIRES_BY,
     )
     if params["kms_key_id"] is not None:
-        wanted["kms_key_id"] = params["kms_key_id"]
+        settings["kms_key_id"] = params["kms_key_id"]
     if params["tags"] is not None:
-        wanted["tags"] = {key: str(value) for key, value in params["tags"].items()}
-    return wanted
+        settings["tags"] = {key: str(value) for key, value in params["tags"].items()}
+    return settings
 
 
-def ensure_state(
-    module: LabstreamAWSModule, client: Any, name: str, wanted: dict[str, Any]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Create the table, or change what of its settings is not as wanted.
-
-    Returns:
-        The settings before and after; before is empty if the table is new.
-    """
-    result = module.result
+def ensure_table(client: Any, name: str, wanted: dict[str, Any], check_mode: bool) -> Iterator[dict[str, Any]]:
+    """Create the table, or change the settings that differ, and yield the parts of the result as they become known."""
     table = lease_table.find_table(client, name)
-    if table is None:
-        created = module.check_mode or lease_table.create(client, name, wanted)
-        result.update(changed=created, created=created)
-        if module.check_mode:
-            return {}, wanted
-        table = lease_table.wait_until_active(client, name)
-    result["table_arn"] = table.arn
+    created = table is None and (check_mode or lease_table.create(client, name, wanted))
+    yield dict(changed=created, created=created)
+    if created and check_mode:
+        yield dict(diff=dict(before={}, after=wanted))
+        return
+    table = table or lease_table.wait_until_active(client, name)
+    yield dict(table_arn=table.arn)
     settings = lease_table.get_settings(client, name, table, with_tags="tags" in wanted)
     changes = lease_table.compute_changes(settings, wanted)
     for setting, value in changes.items():
-        if not module.check_mode:
+        if not check_mode:
             lease_table.change(client, name, table, setting, value)
-        result["changed"] = True
-    return ({}, wanted) if result["created"] else (settings, {**settings, **changes})
+        yield dict(changed=True)
+    before, after = ({}, wanted) if created else (settings, {**settings, **changes})
+    yield dict(diff=dict(before=before, after=after))
 
 
 def run(module: LabstreamAWSModule) -> None:
-    """Check the arguments before any call is made, then bring the table about."""
-    params = module.params
-    name = module.result["name"] = params["name"]
+    """Validate the arguments before the first call, then create or change the table."""
+    params, result = module.params, module.result
+    name = params["name"]
+    result.update(name=name)
     lease_table.validate_table_name(name)
     lease_table.validate_kms_key_id(params["kms_key_id"])
     lease_table.validate_tags(params["tags"])
     client = build_client(module, lease_table.SERVICE, 1)
-    region = module.result["region"] = client.meta.region_name
-    try:
-        before, after = ensure_state(module, client, name, wanted_settings(params))
-    except AnsibleLeaseTableError as e:
-        e.message = f"{e.message} {name!r}"
-        raise
-    module.result["lease_store"] = lease_table.lease_store_url(name, region, params["endpoint_url"])
-    if module._diff:
-        module.result["diff"] = dict(before=before, after=after)
+    region = client.meta.region_name
+    result.update(region=region)
+    for known in ensure_table(client, name, build_settings(params), module.check_mode):
+        result.update(known)
+    result.update(lease_store=lease_table.lease_store_url(name, region, params["endpoint_url"]))
+    if not module._diff:
+        result.pop("diff")
 
 
 def main() -> None:
-    """The module."""
+    """Run the module."""
     module = LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.utils.unsafe_proxy import wrap_var
@@ -19,7 +20,14 @@ def as_data(value: Any) -> Any:
     ansible-core before 2.19 would evaluate it once it has passed through a fact. This can go, and
     ``ansible.utils.unsafe_proxy`` with it, when 2.19 is the oldest version that is supported.
     """
-    return wrap_var(value)
+    return wrap_var(_to_plain(value))
+
+
+def _to_plain(value: Any) -> Any:
+    """Return the value without containers of ansible-core's own types, which cannot be copied."""
+    if isinstance(value, Mapping):
+        return {key: _to_plain(each) for key, each in value.items()}
+    return [_to_plain(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 def decrypted(value: Any) -> Any:

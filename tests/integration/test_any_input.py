@@ -19,6 +19,7 @@ from unittest.mock import patch
 
 import pytest
 from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argument_spec
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import LeaseKey
 from botocore.config import Config
 from hypothesis import given, note
 from hypothesis import strategies as st
@@ -30,13 +31,13 @@ from tests.simulator.control import Simulator
 
 MODULES = "ansible_collections.labstream.aws.plugins.modules"
 TARGET = {"stack_name": STACK, "fleet_name": FLEET}
-SEAT = {"scope": "appstream|host|stack|fleet", "seat": "anna", "learner": "anna"}
-FILES = {"pages": "pages", "overview": "overview.html", "links": "links.csv", "dest": "urls.csv"}
+SEAT = {"lease": LeaseKey("appstream|host|stack|fleet", "anna").to_text(), "id": "anna"}
+FILES = {"pages_dir": "pages", "overview_html": "overview.html", "links_csv": "links.csv", "urls_csv": "urls.csv"}
 # What each module needs to do its work, so that another option makes a difference.
 GOOD: dict[str, dict[str, Any]] = {
     "appstream_fleet": {"name": FLEET},
     "appstream_fleet_info": {},
-    "appstream_session": {**TARGET, "user_id": "anna"},
+    "appstream_session": {**TARGET, "user_id": "anna", "state": "expired"},
     "appstream_session_info": TARGET,
     "appstream_streaming_url": {**TARGET, "user_id": "anna"},
     "nimble_session": {"studio_id": STUDIO, "session_ids": ["seat-01"]},

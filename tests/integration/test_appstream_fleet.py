@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -107,12 +108,12 @@ def test_a_fleet_is_started_scaled_and_stopped_and_then_left_alone(simulator: Si
     assert seats(predicted) == (3, 0, 0, 0, 3), "no instance is foreseen that is still to come"
     assert started.result["fleet"].keys() == predicted.result["fleet"].keys() >= NOTHING_KNOWN.keys()
     assert started.result["diff"] == {
-        "before": {"state": "STOPPED", "desired_seats": 2},
-        "after": {"state": "RUNNING", "desired_seats": 3},
+        "before": {"state": "STOPPED", "desired_sessions": 2},
+        "after": {"state": "RUNNING", "desired_sessions": 3},
     }
     assert predicted.result["diff"] == started.result["diff"]
     assert told(stopped) == told(predicted_stop)
-    assert stopped.result["diff"]["after"] == {"state": "STOPPED", "desired_seats": 3}
+    assert stopped.result["diff"]["after"] == {"state": "STOPPED", "desired_sessions": 3}
     assert changing_calls(simulator) == ["UpdateFleet", "StartFleet", "StopFleet"]
 
 
@@ -173,6 +174,60 @@ def test_more_than_default_internet_access_is_for_is_warned_about(simulator: Sim
     make_fleet(simulator, EnableDefaultInternetAccess=True)
     assert "at most 100 instances, and desired_instances 150" in call(desired_instances=150).warnings
     assert call().warnings == ""
+
+
+# With enough capacity.
+
+
+@pytest.mark.parametrize(
+    ("members", "end"),
+    [
+        pytest.param({"FleetType": "ON_DEMAND"}, 9, id="On-Demand"),
+        pytest.param(MULTI_SESSION, 9, id="multi-session"),
+        pytest.param(ELASTIC, 9, id="Elastic"),
+    ],
+)
+def test_fleets_of_every_type_get_the_sessions_that_are_needed_and_are_never_scaled_down(
+    simulator: Simulator, call: CallModule, members: dict[str, Any], end: int
+) -> None:
+    simulator.set(fleet_starting_seconds=0.2, instance_provisioning_seconds=0.1)
+    base = {"InstanceType": "stream.standard.medium", "ImageName": "lab-image"}
+    capacity = {"ComputeCapacity": {"DesiredInstances": 2}}
+    make_fleet(simulator, **(members if members is ELASTIC else {**base, **capacity, **members}))
+
+    predicted = call(available_sessions=9, check=True)
+    started, again, fewer = call(available_sessions=9), call(available_sessions=9), call(available_sessions=1)
+
+    tasks = (predicted, started, again, fewer)
+    assert [task.result.get("msg") for task in tasks] == [None] * 4
+    assert [task.changed for task in tasks] == [True, True, False, False]
+    assert [seats(task)[0] for task in tasks] == [end] * 4
+    assert started.result["fleet"]["capacity"]["available"] >= 9
+    assert [task.result["insufficient_capacity"] for task in tasks] == [None] * 4
+    assert predicted.result["diff"] == started.result["diff"]
+    assert changing_calls(simulator) == ["UpdateFleet", "StartFleet"]
+
+
+SHORT = (
+    "Fleet 'cad-fleet' has 2 sessions available after 1 seconds, but 3 are needed: run again to keep waiting, and "
+    "check whether a scaling policy or a quota limits the fleet."
+)
+
+
+@pytest.mark.parametrize(("how", "failed", "warns"), [("fail", True, False), ("warn", False, True), ("ignore", 0, 0)])
+def test_sessions_that_do_not_come_in_time_are_reported_as_asked(
+    simulator: Simulator, call: CallModule, how: str, failed: bool, warns: bool
+) -> None:
+    make_fleet(simulator).start_fleet(Name=FLEET)
+    simulator.set(instance_provisioning_seconds=60)
+
+    task = call(available_sessions=3, wait_timeout=1, on_insufficient_capacity=how)
+
+    assert re.sub(r"\d+ seconds?", "1 seconds", task.result["insufficient_capacity"]) == SHORT
+    assert task.failed == failed
+    assert (task.result.get("msg") == task.result["insufficient_capacity"]) == failed
+    assert (task.result["insufficient_capacity"] in task.warnings) == warns
+    assert (task.changed, seats(task)) == (True, (3, 2, 0, 2, 3))
 
 
 # Without waiting.
@@ -251,7 +306,7 @@ def test_errors_of_a_starting_fleet_end_the_wait(simulator: Simulator, call: Cal
     simulator.change_fleet(FLEET, StartOutcome="STARTING", StartErrors=[NO_ADDRESSES])
     sentence = (
         "Fleet 'cad-fleet' is STARTING with errors: SUBNET_HAS_INSUFFICIENT_IP_ADDRESSES (No address is free): give "
-        "the fleet subnets with more free addresses (UpdateFleet), or ask for less, then stop the fleet and start it "
+        "the fleet subnets with more free addresses (UpdateFleet), or request less, then stop the fleet and start it "
         "again."
     )
 
@@ -321,8 +376,8 @@ def test_a_wait_has_an_end(simulator: Simulator, call: CallModule, state: str, p
     arrived = {"started": "RUNNING", "stopped": "STOPPED"}[state]
     assert (task.failed, task.changed) == (True, True)
     assert task.msg == (
-        f"Fleet 'cad-fleet' is still {passing} after 1 seconds: wait until it is {arrived} and run again, or give it "
-        "more time by wait_timeout."
+        f"Fleet 'cad-fleet' is still {passing} after 1 seconds: wait until it is {arrived} and run again, or "
+        "increase wait_timeout."
     )
     assert task.result["fleet"]["state"] == passing
     assert task.result["diff"]["after"]["state"] == passing
@@ -353,8 +408,8 @@ def test_a_concurrent_modification_is_tried_again(
 @pytest.mark.parametrize(
     ("code", "says"),
     [
-        ("AccessDeniedException", "the credentials may not do appstream:StartFleet"),
-        ("LimitExceededException", "ask for less, or have the quota raised"),
+        ("AccessDeniedException", "the credentials are not authorized to perform appstream:StartFleet"),
+        ("LimitExceededException", "request less, or a quota increase"),
         ("ConcurrentModificationException", "something else is changing it, so wait a few minutes"),
         ("InvalidRoleException", "correct the IAM role of the fleet"),
         ("OperationNotPermittedException", "OperationNotPermittedException: No."),
@@ -428,6 +483,15 @@ def test_a_reply_that_is_lost_is_no_failure(simulator: Simulator, call: CallModu
             {"state": "stopped", "desired_sessions": 3},
             "desired_sessions is only for state=started: leave it out, or start the fleet.",
         ),
+        ({"available_sessions": -1}, "available_sessions is -1, but it must be from 0 to 2147483647."),
+        (
+            {"state": "stopped", "available_sessions": 3},
+            "available_sessions is only for state=started: leave it out, or start the fleet.",
+        ),
+        (
+            {"max_concurrent_sessions": 1, "available_sessions": 1},
+            "parameters are mutually exclusive: desired_instances|desired_sessions|max_concurrent_sessions|available_s",
+        ),
         (
             {"desired_instances": 1, "desired_sessions": 1},
             "parameters are mutually exclusive: desired_instances|desired_sessions|max_concurrent_sessions",
@@ -442,7 +506,8 @@ def test_what_cannot_be_right_is_refused_before_any_call(
     assert task.msg.startswith(sentence)
     assert simulator.calls(service="appstream") == []
     if "mutually" not in sentence:
-        assert told(task) == {"changed": False, "fleet": {**NOTHING_KNOWN, "name": args.get("name", FLEET)}}
+        fleet = {**NOTHING_KNOWN, "name": args.get("name", FLEET)}
+        assert told(task) == {"changed": False, "fleet": fleet, "insufficient_capacity": None}
 
 
 def test_a_reply_that_is_none_of_the_service_is_told_in_one_sentence(
@@ -453,7 +518,7 @@ def test_a_reply_that_is_none_of_the_service_is_told_in_one_sentence(
         one = call(endpoint_url=endpoint_url)
         many = call_module({"names": [FLEET], "endpoint_url": endpoint_url}, module=INFO)
 
-    why = "the reply cannot be read: look whether endpoint_url names a server that speaks this API."
+    why = "the response could not be parsed: check that endpoint_url points to a server that implements this API."
     assert one.msg == f"Failed to describe the fleet 'cad-fleet': {why}"
     assert many.msg == f"Failed to describe the fleets: {why}"
 
@@ -463,10 +528,10 @@ def test_a_fleet_that_is_not_there_is_named(simulator: Simulator, call: CallModu
     for state in ("started", "stopped"):
         task = call(state=state, check=check)
         assert task.msg == (
-            "Fleet 'cad-fleet' does not exist in region us-east-1: check its name, region and whose credentials these "
-            "are."
+            "Fleet 'cad-fleet' does not exist in region us-east-1: check its name and region, and that the "
+            "credentials belong to the right account."
         )
-        assert told(task) == {"changed": False, "fleet": NOTHING_KNOWN}
+        assert told(task) == {"changed": False, "fleet": NOTHING_KNOWN, "insufficient_capacity": None}
 
 
 # Looking.
@@ -526,7 +591,7 @@ def test_a_fleet_that_is_missing_is_named_and_the_others_are_told(lab: Simulator
     assert [fleet["name"] for fleet in one.result["fleets"]] == [FLEET]
     assert many.msg == (
         "6 of 7 fleets do not exist in region us-east-1 ('nowhere-0', 'nowhere-1', 'nowhere-2', 'nowhere-3', "
-        "'nowhere-4', ...): check their names, region and whose credentials these are."
+        "'nowhere-4', ...): check their names and region, and that the credentials belong to the right account."
     )
     assert len(many.result["missing"]) == 6
 
@@ -542,5 +607,7 @@ def test_a_look_that_cannot_be_is_refused(simulator: Simulator, call_module: Cal
     simulator.add_fault(operation="DescribeFleets", error={"code": "AccessDeniedException"})
     for args in ({}, {"names": [FLEET]}):
         task = call_module(args, module=INFO)
-        assert task.msg.startswith("Failed to describe the fleets: the credentials may not do appstream:DescribeFleets")
+        assert task.msg.startswith(
+            "Failed to describe the fleets: the credentials are not authorized to perform appstream:DescribeFleets"
+        )
         assert told(task) == {"changed": False, "fleets": [], "missing": []}

@@ -22,6 +22,17 @@ ALL_TYPES = ["API", "SAML", "USERPOOL", "AWS_AD"]
 CallModule = Callable[..., Task]
 
 
+@pytest.fixture
+def call_module(call_module: CallModule) -> CallModule:
+    """``call_module`` of all tests, with the state, which is required."""
+
+    def call(args: dict[str, Any], *, module: str, **options: Any) -> Task:
+        state = {"state": "expired"} if module == EXPIRE else {}
+        return call_module({**state, **args}, module=module, **options)
+
+    return call
+
+
 def come_in(simulator: Simulator, users: Iterable[str], stack: str = STACK) -> list[str]:
     """Give each user a streaming URL and open it; the URLs."""
     appstream = simulator.client("appstream")
@@ -189,8 +200,9 @@ def test_of_a_stack_or_fleet_that_does_not_exist_one_sentence_tells(
 ) -> None:
     args = {**LAB, f"{missing}_name": "nowhere"}
     sentence = (
-        f"{missing.capitalize()} 'nowhere' does not exist in region us-east-1: check {missing}_name, region and whose "
-        "credentials these are."
+        f"{missing.capitalize()} 'nowhere' does not exist in region us-east-1: check {missing}_name and region, "
+        f"and that "
+        "the credentials belong to the right account."
     )
 
     looked = call_module(args, module=INFO)
@@ -310,7 +322,7 @@ def test_a_session_that_the_service_still_lists_as_expired_is_unchanged(
     [
         (
             "AccessDeniedException",
-            "the credentials may not do appstream:ExpireSession (struck): allow this action on all",
+            "the credentials are not authorized to perform appstream:ExpireSession (struck): allow this action on all",
         ),
         ("OperationNotPermittedException", "OperationNotPermittedException: struck"),
     ],
@@ -371,7 +383,7 @@ def test_a_look_that_is_denied_names_the_action_and_ends_nothing(
 
     for task in tasks:
         assert task.failed
-        assert f"the credentials may not do appstream:{operation}" in task.msg
+        assert f"the credentials are not authorized to perform appstream:{operation}" in task.msg
         assert (task.result["sessions"], task.changed) == ([], False)
         assert "Traceback" not in json.dumps(task.result)
     assert lab.calls("ExpireSession") == []
@@ -385,8 +397,8 @@ def test_a_reply_that_is_none_of_the_service_is_told_in_one_sentence(
             task = call_module({**LAB, **options, "endpoint_url": endpoint_url}, module=module)
             assert task.failed
             assert task.msg == (
-                "Failed to list the sessions of the stack and fleet: the reply cannot be read: look whether "
-                "endpoint_url names a server that speaks this API."
+                "Failed to list the sessions of the stack and fleet: the response could not be parsed: check that "
+                "endpoint_url points to a server that implements this API."
             )
 
 
@@ -402,8 +414,9 @@ def test_what_cannot_be_right_is_refused_before_any_call(simulator: Simulator, c
         (EXPIRE, {"stack_name": "a b", **who}, "stack_name is 'a b', but a name has"),
         (EXPIRE, {"fleet_name": "", **who}, "fleet_name is '', but a name has"),
         (EXPIRE, {"concurrency": 65, **who}, "concurrency is 65, but it must be from 1 to 64."),
+        (EXPIRE, {"state": None, **who}, "value of state must be one of: expired"),
         (EXPIRE, {}, "one of the following is required: user_id, user_ids, session_id, session_ids"),
-        (EXPIRE, {"user_id": None}, "Give one of user_id, user_ids, session_id and session_ids: null is no value."),
+        (EXPIRE, {"user_id": None}, "Give one of user_id, user_ids, session_id and session_ids: null is not a value."),
         (EXPIRE, {"session_id": "s-1", **who}, "parameters are mutually exclusive: user_id|user_ids|session_id|"),
         (EXPIRE, {"user_id": "x" * 129}, "user_id is 'xxx"),
         (EXPIRE, {"user_ids": []}, "user_ids is empty: name at least one."),

@@ -172,8 +172,8 @@ def handout_command(*, with_pages: bool) -> str:
     """The shell commands of the README that hand URLs out."""
     readme = (EXAMPLE / "README.md").read_text(encoding="utf-8")
     blocks = re.findall(r"(?:^    .*\n)+", readme, re.MULTILINE)
-    (command,) = [block for block in blocks if "lab_handout_csv" in block]
-    (more,) = [block for block in blocks if "lab_handout_links" in block]
+    (command,) = [block for block in blocks if "lab_handout_urls_csv" in block]
+    (more,) = [block for block in blocks if "lab_handout_links_csv" in block]
     return command.rstrip() + (more if with_pages else "")
 
 

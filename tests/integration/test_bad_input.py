@@ -50,7 +50,7 @@ REFUSED_VALUES = {
         {**ARGS, "users": [{"user_id": "anna"}, {"user_id": "ben b"}]}, ("'ben b'", *VALID_CHARACTERS)
     ),
     "validity true": Case({**ANNA, "validity": True}, ("validity is true", "whole number")),
-    "valid_until is an unquoted 17:00": Case(until("1020"), ("'1020'", "no ISO 8601 time", EXAMPLE_TIME)),
+    "valid_until is an unquoted 17:00": Case(until("1020"), ("'1020'", "not a valid ISO 8601 timestamp", EXAMPLE_TIME)),
     "min_remaining above the validity": Case(
         {**ANNA, "min_remaining": 3600}, ("min_remaining is 3600", "less than", "3600 seconds")
     ),
@@ -125,7 +125,7 @@ REFUSED_BY_ANSIBLE = {
         {**ANNA, "valid_until": "2099-01-01T12:00:00Z"}, ("validity|valid_until", "mutually exclusive")
     ),
     # What ansible-core stumbles over, and does not refuse.
-    "half a character": Case({**ANNA, "lab": "a\ud800"}, ("'a\\ud800'", "half a character", "correct it")),
+    "half a character": Case({**ANNA, "lab": "a\ud800"}, ("'a\\ud800'", "unpaired surrogate", "correct it")),
     "an infinite number": Case(
         {**ANNA, "concurrency": "inf"}, ("a number that cannot be read", "Infinity", "correct it")
     ),

@@ -124,10 +124,8 @@ def test_check_mode_predicts_and_leaves_the_table_as_it_is(
     assert [task.result["summary"]["issued"] for task in tasks] == [2, 3, 0, 0]
     assert [task.result["summary"]["released"] for task in tasks] == [0, 0, 3, 3]
     done = call({**ARGS, "users": users(5)})
-    assert {**done.result["summary"], "earliest_expiry": None} == {
-        **predicted.result["summary"],
-        "earliest_expiry": None,
-    }
+    unknown = {"earliest_expiry": None}
+    assert done.result["summary"] | unknown == predicted.result["summary"] | unknown
 
 
 # Forgetting
@@ -192,21 +190,12 @@ def has_keys(*names: str) -> MakeUnusable:
     return make
 
 
-def throttled_at_once(table: LeaseTable, simulator: Simulator) -> None:
-    simulator.add_fault(operation="DescribeTable", error=THROTTLED)
-
-
 MISSING = (no_table, ("ResourceNotFoundException", "labstream.aws.lease_table"))
-DENIED = (denied, ("the credentials may not do dynamodb:PutItem", "User: teacher is not authorized"))
+DENIED = (denied, ("the credentials are not authorized to perform dynamodb:PutItem", "User: teacher is not authorized"))
 UNUSABLE = {
     "no table": (MODULE, ANNA, *MISSING),
-    "no table for streams": (STREAM_MODULE, SEATS, *MISSING),
-    "denied": (MODULE, ANNA, *DENIED),
     "denied for streams": (STREAM_MODULE, SEATS, *DENIED),
-    # The first cannot even be read; the other can, and be written, but the leases of a lab are not found in it.
-    "another table": (MODULE, ANNA, has_keys("id"), ("id (HASH, S)", "scope (HASH, S) and seat (RANGE, S)")),
-    "keys the wrong way round": (MODULE, ANNA, has_keys("seat", "scope"), ("seat (HASH, S) and scope (RANGE, S)",)),
-    "throttled": (MODULE, ANNA, throttled_at_once, ("ProvisionedThroughputExceededException", "lower concurrency")),
+    "another table": (MODULE, ANNA, has_keys("id"), ("id (HASH, S)", "scope (HASH, S) and holder (RANGE, S)")),
 }
 
 
@@ -241,7 +230,7 @@ def test_a_table_that_cannot_be_used_is_refused_before_anything_is_issued(
     ("module", "args"),
     [
         ("labstream.aws.streaming_rotation", {"lab": "monday", "rotate": ["anna"]}),
-        (HANDOUT, {"lab": "monday", "pages": "pages", "seats": [{"learner": "anna"}], "allow_missing": True}),
+        (HANDOUT, {"lab": "monday", "pages_dir": "pages", "seats": [{"id": "anna"}], "allow_missing": True}),
     ],
     ids=["rotation", "pages"],
 )

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Rosters and API answers of somebody who means harm: no template is evaluated, and nothing is too long to be told.
 
-What hostile names do to hand-outs is told in test_handout_pages.py and test_streaming_handout.py.
+What hostile names do to handouts is in the unit tests of streaming_handout.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import LeaseKey
 from hypothesis import given, note
 from hypothesis import strategies as st
 
@@ -131,8 +132,8 @@ def test_no_text_from_a_roster_or_a_service_is_ever_evaluated(
         "nimble_lab_learners": [owner, {"learner": "ben"}],
         "lab_handout_title": trap.text("title"),
         "lab_handout_contact": trap.text("contact"),
-        "lab_handout_pages": str(home / "pages"),
-        "lab_handout_csv": str(home / "urls.csv"),
+        "lab_handout_pages_dir": str(home / "pages"),
+        "lab_handout_urls_csv": str(home / "urls.csv"),
     }
     (home / "answers.yml").write_text("".join(f"{name}: {unsafe(value)}\n" for name, value in answers.items()))
     tasks = [
@@ -192,7 +193,7 @@ SPAMMED = {
         {"service": "nimble", "operation": "GetStreamingSession"},
         "nimble_session",
         {"studio_id": STUDIO, "session_ids": ["s1"]},
-        "1 of 1 sessions are neither ready nor starting: s1: Failed to look the session up: OperationNotPermitted",
+        "1 of 1 sessions are neither ready nor starting: s1: Failed to get the session: OperationNotPermitted",
         "spam.",
     ),
     "DynamoDB": (
@@ -258,7 +259,10 @@ def test_a_url_that_opens_nowhere_is_no_url(call_module: Callable[..., Task], ho
         )
 
     # Then it fails, and remembers no URL.
-    unreadable = "the reply cannot be read: look whether endpoint_url names a server that speaks this API. Mend what"
+    unreadable = (
+        "the response could not be parsed: check that endpoint_url points to a server that implements "
+        "this API. Mend what"
+    )
     check_is_cut(asked, f"1 of 1 got no streaming URL: anna: Failed to create a streaming URL: {unreadable}", "again.")
     check_is_cut(streamed, f"1 of 1 got no streaming URL: s1: Failed to create a stream: {unreadable}", "again.")
     assert LeaseFile(home / ".ansible/labstream/leases.sqlite3").urls() == {}
@@ -312,19 +316,19 @@ TABLE_REPLY = {
     "Items": [LEASE_REPLY],
     "Responses": {"leases": [LEASE_REPLY]},
 }
-SEAT = {"scope": "scope", "seat": "seat", "learner": "anna"}
+SEAT = {"lease": LeaseKey("scope", "holder").to_text(), "id": "anna"}
 WHO, STREAMED = {**TARGET, "user_id": "anna"}, {"studio_id": STUDIO, "session_id": "s1", "wait_timeout": 1}
 # To each module, the reply that has all that it asks for.
 ASKING: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "appstream_fleet": (APPSTREAM_REPLY, {"name": FLEET, "desired_instances": 1, "wait_timeout": 1}),
     "appstream_fleet_info": (APPSTREAM_REPLY, {}),
-    "appstream_session": (APPSTREAM_REPLY, WHO),
+    "appstream_session": (APPSTREAM_REPLY, {**WHO, "state": "expired"}),
     "appstream_session_info": (APPSTREAM_REPLY, TARGET),
     "appstream_streaming_url": (APPSTREAM_REPLY, {**WHO, "force": True}),
     "nimble_session": (NIMBLE_REPLY, {"studio_id": STUDIO, "session_ids": ["s1"]}),
     "nimble_session_info": (NIMBLE_REPLY, {"studio_id": STUDIO}),
     "nimble_session_stream": (NIMBLE_REPLY, {**STREAMED, "force": True}),
-    "streaming_handout": (TABLE_REPLY, {"seats": [SEAT], "dest": "urls.csv", "lease_store": "dynamodb://leases"}),
+    "streaming_handout": (TABLE_REPLY, {"seats": [SEAT], "urls_csv": "urls.csv", "lease_store": "dynamodb://leases"}),
     "streaming_lease_info": (TABLE_REPLY, {"lease_store": "dynamodb://leases"}),
     "streaming_lease_table": (TABLE_REPLY, {"name": "leases", "tags": {"course": "cad"}}),
     "streaming_rotation": (
@@ -355,6 +359,7 @@ def test_no_reply_of_a_service_gives_a_traceback(call_module: Callable[..., Task
             reply = json.dumps(told).encode()
             task = call_module({**args, "aws_config": ONCE}, module=module, environment=service, check=check)
             assert "Traceback" not in str(task.result)
+            assert "internal error" not in str(task.result)
             if task.failed:
                 assert len(task.msg.splitlines()) == 1
                 assert len(task.msg) < MOST_TOLD

@@ -154,7 +154,7 @@ def test_the_error_names_the_action_of_nimble_that_the_policy_lacks(
 
     assert not allowed.failed, allowed.msg
     assert denied.failed
-    assert f"the credentials may not do {action} (" in denied.msg
+    assert f"the credentials are not authorized to perform {action} (" in denied.msg
     assert simulator.streaming_urls() == []
 
 
@@ -179,7 +179,8 @@ NEEDS_OF_TABLE = {
 def test_three_actions_are_enough_to_read(simulator: Simulator, call_as: Callable[..., Task], home: Path) -> None:
     # Given a lease, and somebody who may do no more than the README says of those who only read.
     store = {"lease_store": LeaseTable.create(simulator, region=REGION).url}
-    scope = call_as(BOTH, {**ANNA, **store}).result["scope"]
+    issued = call_as(BOTH, {**ANNA, **store}).result
+    scope = issued["scope"]
     named = re.search(r"To read only, [^.]*enough", (CHECKOUT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     assert named
     reading = copy.deepcopy(LEASES)
@@ -188,17 +189,17 @@ def test_three_actions_are_enough_to_read(simulator: Simulator, call_as: Callabl
 
     # When they look at leases and write hand-outs.
     options = {"region": REGION, **store}
-    hand_out = {"dest": str(home / "class.csv"), "seats": [{"scope": scope, "seat": "anna"}]}
+    handout = {"urls_csv": str(home / "urls.csv"), "seats": issued["streaming_urls"]}
     tasks = [
         call_as(reading, options, module=INFO),
         call_as(reading, {**options, "scope": scope}, module=INFO),
-        call_as(reading, {**options, **hand_out}, module="labstream.aws.streaming_handout"),
+        call_as(reading, {**options, **handout}, module="labstream.aws.streaming_handout"),
     ]
 
     # Then they can, and can do nothing else.
     assert [task.result.get("msg") for task in tasks] == [None] * 3
     assert [task.result["summary"].get("leases") for task in tasks] == [1, 1, None]
-    assert "streaming_url" in (home / "class.csv").read_text()
+    assert "streaming_url" in (home / "urls.csv").read_text()
     both = {**APPSTREAM, "Statement": APPSTREAM["Statement"] + reading["Statement"]}
     assert call_as(both, {**ANNA, **store, "state": "absent"}).failed
 
@@ -222,7 +223,7 @@ def test_the_error_names_the_action_on_the_table_that_the_policy_lacks(
 
     # Then the sentence names it and the table, and nothing was issued; with the action it works.
     assert denied.failed
-    assert f"the credentials may not do {action} (" in denied.msg
+    assert f"the credentials are not authorized to perform {action} (" in denied.msg
     assert f"{TABLE!r}: the credentials" in denied.msg
     assert len(simulator.streaming_urls()) == 1
     allowed = call_as(BOTH, {**args, **store}, module=module)
@@ -267,7 +268,7 @@ def test_the_error_names_the_action_to_make_the_table_that_the_policy_lacks(
     tasks = (as_admin(**options) for options in ({}, {"deletion_protection": False}, {"tags": {"team": "lab"}}))
     task = next(task for task in tasks if task.failed)
 
-    assert f"the credentials may not do {action} (" in task.msg
+    assert f"the credentials are not authorized to perform {action} (" in task.msg
 
 
 # Fleets and sessions.
@@ -282,7 +283,7 @@ NEEDS_OF_DAY = {
     "appstream:DescribeStacks": (SESSION_INFO, TARGET),
     "appstream:DescribeSessions": (SESSION_INFO, TARGET),
     "appstream:ListAssociatedStacks": (SESSION_INFO, {"fleet_name": FLEET, "region": REGION}),
-    "appstream:ExpireSession": ("labstream.aws.appstream_session", {**TARGET, "user_id": "anna"}),
+    "appstream:ExpireSession": ("labstream.aws.appstream_session", {**TARGET, "user_id": "anna", "state": "expired"}),
     "appstream:UpdateFleet": (FLEET_MODULE, {"name": FLEET, "desired_instances": 7, "region": REGION}),
     "appstream:StopFleet": (FLEET_MODULE, {"name": FLEET, "state": "stopped", "region": REGION}),
     "appstream:StartFleet": (FLEET_MODULE, {"name": "stopped", "region": REGION}),
@@ -312,5 +313,5 @@ def test_the_error_names_the_action_on_fleets_and_sessions_that_the_policy_lacks
     allowed = call_as(policy, args, module=module)
 
     assert denied.failed
-    assert f"the credentials may not do {action} (" in denied.msg
+    assert f"the credentials are not authorized to perform {action} (" in denied.msg
     assert not allowed.failed, allowed.msg

@@ -60,7 +60,8 @@ def stored(home: Path) -> dict[str, str | None]:
 # The API's errors, and what of its own the sentence adds. The service's words are in brackets.
 ERRORS = {
     "AccessDeniedException": (
-        "the credentials may not do nimble:{operation} (No): allow this action on this studio and its sessions in "
+        "the credentials are not authorized to perform nimble:{operation} (No): allow this action on this "
+        "studio and its sessions in "
         "their IAM policy, or correct the names and the region if they are wrong."
     ),
     "ConflictException": (
@@ -68,11 +69,11 @@ ERRORS = {
     ),
     "InternalServerErrorException": "InternalServerErrorException (No): the service failed, so run again later.",
     "ResourceNotFoundException": (
-        "ResourceNotFoundException (No): correct studio_id, the session's id and the region, or look whose credentials "
-        "these are."
+        "ResourceNotFoundException (No): correct studio_id, the session's id and the region, or check that the "
+        "credentials belong to the right account."
     ),
     "ServiceQuotaExceededException": (
-        "ServiceQuotaExceededException (No): delete what is not needed any more or have the quota raised, then run "
+        "ServiceQuotaExceededException (No): delete what is no longer needed, or request a quota increase, then run "
         "again."
     ),
     "ThrottlingException": "ThrottlingException (No): lower concurrency, then run again.",
@@ -100,6 +101,7 @@ def test_every_error_of_the_api_is_told_with_what_helps_and_costs_the_others_not
 
     assert failed.result["failures"] == [
         {
+            **dict.fromkeys(("id", "name", "email")),
             "session_id": code,
             "code": code,
             "message": f"Failed to create a stream: {sentence.format(operation=CREATE)}",
@@ -131,7 +133,7 @@ def test_an_error_in_looking_at_a_stream_is_told_and_the_stream_is_kept(
     failed = call_stream_module(args)
 
     assert {failure["session_id"]: failure["message"] for failure in failed.result["failures"]} == {
-        code: f"Failed to look the stream up: {ERRORS[code].format(operation=LOOK)}" for code in codes
+        code: f"Failed to get the stream: {ERRORS[code].format(operation=LOOK)}" for code in codes
     }
     simulator.clear_faults()
     assert streams_of(call_stream_module(args)) == streams_of(begun) == created(simulator)
@@ -149,7 +151,7 @@ def test_an_error_in_looking_the_studio_up_fails_the_task_once(
     if code == "ResourceNotFoundException":
         assert task.msg.startswith("Studio 'studio-1' does not exist in region us-east-1: ")
     else:
-        assert task.msg == f"Failed to look the studio up: {ERRORS[code].format(operation='GetStudio')}"
+        assert task.msg == f"Failed to get the studio: {ERRORS[code].format(operation='GetStudio')}"
     assert task.result["failures"] == []
     assert len(studio.calls()) == 1
     assert stored(home) == {}
@@ -332,7 +334,7 @@ def test_an_endpoint_where_nobody_listens(call_stream_module: CallModule) -> Non
 
     assert task.failed
     assert nowhere in task.msg
-    assert "look at the network, and whether region and endpoint_url are right" in task.msg
+    assert "check the network, and whether region and endpoint_url are correct" in task.msg
     assert "\n" not in task.msg
     assert "Traceback" not in str(task.result)
 
@@ -369,8 +371,8 @@ def test_a_reply_that_is_none_of_the_services_is_told_and_not_quoted(
 
     [failure] = task.result["failures"]
     assert failure["message"] == (
-        "Failed to create a stream: the reply cannot be read: look whether endpoint_url names a server that speaks "
-        "this API."
+        "Failed to create a stream: the response could not be parsed: check that endpoint_url points to a server "
+        "that implements this API."
     )
     assert "PORTAL" not in str(task.result)
     assert "Traceback" not in str(task.result)
@@ -379,7 +381,10 @@ def test_a_reply_that_is_none_of_the_services_is_told_and_not_quoted(
 @pytest.mark.parametrize(
     ("stream", "told"),
     [
-        (b'"state": "DELETED", "url": "https://PORTAL"', "Stream '1' of session 'seat-01' is DELETED: run again, and"),
+        (
+            b'"state": "DELETED", "url": "https://PORTAL"',
+            "Stream '1' of session 'seat-01' is DELETED: run again to create",
+        ),
     ],
 )
 def test_only_what_is_ready_has_a_url(call_stream_module: CallModule, stream: bytes, told: str) -> None:
@@ -400,8 +405,8 @@ def test_a_server_that_is_no_nimble_studio(call_stream_module: CallModule) -> No
         task = call_stream_module({**SEAT, "endpoint_url": address, "aws_config": ONE_ATTEMPT}, verbosity=3)
 
     assert task.msg == (
-        "Failed to look the studio up: the reply cannot be read: look whether endpoint_url names a server that speaks "
-        "this API."
+        "Failed to get the studio: the response could not be parsed: check that endpoint_url points to a server "
+        "that implements this API."
     )
     assert "PORTAL" not in str(task.result)
 
@@ -424,9 +429,9 @@ def take_the_right_to_write(store: Path) -> None:
 @pytest.mark.parametrize(
     ("break_store", "says"),
     [
-        (make_it_text, "is no SQLite file"),
+        (make_it_text, "is not a SQLite database"),
         (open_it_to_others, "0644"),
-        (take_the_right_to_write, "may not read and write"),
+        (take_the_right_to_write, "is not allowed to read and write"),
     ],
 )
 def test_a_store_that_cannot_be_used_is_told_before_any_call(

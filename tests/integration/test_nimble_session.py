@@ -120,8 +120,8 @@ def test_sessions_that_cannot_be_started_fail_one_by_one_and_the_others_go_on(
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
-        ("ServiceQuotaExceededException", "delete what is not needed any more or have the quota raised"),
-        ("AccessDeniedException", "the credentials may not do nimble:StartStreamingSession"),
+        ("ServiceQuotaExceededException", "delete what is no longer needed, or request a quota increase"),
+        ("AccessDeniedException", "the credentials are not authorized to perform nimble:StartStreamingSession"),
         ("ValidationException", "correct what it names"),
         ("ConflictException", "another operation is in progress"),
     ],
@@ -200,8 +200,8 @@ def test_the_studio_is_asked_for_first(simulator: Simulator, call_module: CallMo
     for module, nothing in empty.items():
         missing = call_module(of_studio("seat-1"), module=module)
         assert missing.msg == (
-            "Studio 'studio-1' does not exist in region us-east-1: check studio_id, region, endpoint_url and whose "
-            "credentials these are."
+            "Studio 'studio-1' does not exist in region us-east-1: check studio_id, region and "
+            "endpoint_url, and that the credentials belong to the right account."
         )
         expected = {**nothing, "changed": False, "failed": True, "studio_arn": None, "region": None}
         assert {key: missing.result[key] for key in expected} == expected
@@ -209,7 +209,9 @@ def test_the_studio_is_asked_for_first(simulator: Simulator, call_module: CallMo
         simulator.add_fault(service="nimble", operation="GetStudio", error={"code": "AccessDeniedException"})
         denied = call_module(of_studio("seat-1"), module=module)
         simulator.clear_faults()
-        assert denied.msg.startswith("Failed to look the studio up: the credentials may not do nimble:GetStudio")
+        assert denied.msg.startswith(
+            "Failed to get the studio: the credentials are not authorized to perform nimble:GetStudio"
+        )
     assert {call["operation"] for call in simulator.calls(service="nimble")} == {"GetStudio"}
 
 
@@ -302,6 +304,6 @@ def test_a_look_that_fails_tells_why(simulator: Simulator, call_module: CallModu
         simulator.add_fault(operation=operation, error={"code": "AccessDeniedException"})
         task = call_module(args, module=INFO)
         assert task.failed
-        assert f"the credentials may not do nimble:{operation}" in task.msg
+        assert f"the credentials are not authorized to perform nimble:{operation}" in task.msg
         assert (task.result["sessions"], task.result["studio_arn"]) == ([], ARN)
         assert "Traceback" not in json.dumps(task.result)

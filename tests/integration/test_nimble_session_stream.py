@@ -842,11 +842,12 @@ def test_defaults_of_our_action_group_reach_the_module(studio: Simulator, run_pl
 
 OF_AWS = {"AWS_URL": "", "AWS_ENDPOINT_URL": ""}
 CLOSED = (
-    "AWS has closed the API of Nimble Studio (cloud studios ended in June 2024), and asking "
+    "AWS has closed the API of Nimble Studio (cloud studios ended in June 2024), and calling "
     "nimble.us-east-1.amazonaws.com"
 )
 CURE = (
-    "set endpoint_url to an endpoint that speaks this API, or move the class to labstream.aws.appstream_streaming_url."
+    "set endpoint_url to an endpoint that implements this API, or move the lab to "
+    "labstream.aws.appstream_streaming_url."
 )
 
 

@@ -64,13 +64,13 @@ def test_a_rotated_learner_has_another_user_id_url_and_page_and_the_wrong_person
         "appstream_lab_manage_fleet": False,
         "appstream_lab_learners": [{"learner": "anna"}, {"learner": "ben"}],
         "appstream_lab_validity": 3600,
-        "lab_handout_pages": str(home / "pages"),
-        "lab_handout_links": str(home / "links.csv"),
+        "lab_handout_pages_dir": str(home / "pages"),
+        "lab_handout_links_csv": str(home / "links.csv"),
     }
 
     def pages() -> dict[str, str]:
         with open(home / "links.csv", newline="", encoding="utf-8") as file:
-            return {row["learner"]: row["page"] for row in csv.DictReader(file)}
+            return {row["id"]: row["page"] for row in csv.DictReader(file)}
 
     def sessions() -> dict[str, str]:
         told = simulator.client("appstream").describe_sessions(StackName=STACK, FleetName=FLEET)["Sessions"]

@@ -284,7 +284,7 @@ def test_there_is_a_folder_for_pages_if_they_have_a_bucket_or_are_to_be_forgotte
 @pytest.mark.parametrize("playbook", SURVEYS)
 @pytest.mark.parametrize(("registered", "pages"), [({"path": "/tmp/pages"}, "/tmp/pages"), ({"skipped": True}, "")])
 def test_pages_are_made_where_the_folder_for_them_is(playbook: str, registered: dict[str, Any], pages: str) -> None:
-    template = parameters_of(playbook)["lab_handout_pages"]
+    template = parameters_of(playbook)["lab_handout_pages_dir"]
 
     assert evaluated(template, class_pages_folder=registered) == pages
 

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What AppStream 2.0 (WorkSpaces Applications) is asked: its calls, and the check before the first URL.
+# Private to this collection: do not import it from elsewhere, it can change in any release.
+
+"""AppStream 2.0 (WorkSpaces Applications): calls, and the check before the first URL.
 
 Sources: the service model of botocore, and the API reference of CreateStreamingURL.
 """
@@ -15,80 +17,73 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
-
-from .._errors import AppStreamErrorHandler, NotReady
+from .._errors import InvalidResponse, NotReady, call, get_member
 from .._leases.lease import is_url
+from .errors import AppStreamErrorHandler
 
 SERVICE = "appstream"
 
 
-@AppStreamErrorHandler.common_error_handler("describe the stack")
+@AppStreamErrorHandler.list_error_handler("describe the stack")
 def describe_stack(client: Any, name: str) -> dict[str, Any] | None:
-    """The stack of that name (DescribeStacks), or None."""
-    try:
-        stacks = client.describe_stacks(Names=[name])["Stacks"]
-    except is_boto3_error_code("ResourceNotFoundException"):
-        return None
+    """Return the stack of that name (DescribeStacks), or None."""
+    stacks = get_member(call(client.describe_stacks, Names=[name]), "Stacks")
     return stacks[0] if stacks else None
 
 
-@AppStreamErrorHandler.common_error_handler("describe the fleet")
+@AppStreamErrorHandler.list_error_handler("describe the fleet {name!r}")
 def describe_fleet(client: Any, name: str) -> dict[str, Any] | None:
-    """The fleet of that name (DescribeFleets), or None."""
-    try:
-        fleets = client.describe_fleets(Names=[name])["Fleets"]
-    except is_boto3_error_code("ResourceNotFoundException"):
-        return None
+    """Return the fleet of that name (DescribeFleets), or None."""
+    fleets = get_member(call(client.describe_fleets, Names=[name]), "Fleets")
     return fleets[0] if fleets else None
 
 
-@AppStreamErrorHandler.common_error_handler("list the fleets of the stack")
-def list_associated_fleets(client: Any, stack_name: str) -> list[str]:
-    """The names of the fleets that the stack is associated with (ListAssociatedFleets); none if there is no stack."""
-    paginator = client.get_paginator("list_associated_fleets")
-    try:
-        return paginator.paginate(StackName=stack_name).build_full_result().get("Names", [])
-    except is_boto3_error_code("ResourceNotFoundException"):
-        return []
+@AppStreamErrorHandler.list_error_handler("list the fleets of the stack", ())
+def list_associated_fleets(client: Any, stack_name: str) -> Sequence[str]:
+    """Return the names of the fleets that the stack is associated with (ListAssociatedFleets)."""
+    pages = client.get_paginator("list_associated_fleets").paginate(StackName=stack_name)
+    return call(pages.build_full_result).get("Names", [])
 
 
 @AppStreamErrorHandler.common_error_handler("create a streaming URL")
 def create_streaming_url(client: Any, **parameters: Any) -> tuple[str, datetime]:
-    """A new streaming URL and when it expires, in UTC and rounded down to whole seconds (CreateStreamingURL).
+    """Return a new streaming URL and when it expires, in UTC and rounded down to whole seconds (CreateStreamingURL).
 
     Args:
         client: A client of AppStream.
         parameters: ``StackName``, ``FleetName``, ``UserId``, ``Validity`` and, if wanted, ``ApplicationId`` and
             ``SessionContext``.
+
+    Raises:
+        NotReady: the response has no URL.
+        AnsibleAppStreamError: the call failed.
     """
-    reply = client.create_streaming_url(**parameters)
-    if not reply.get("StreamingURL") or not reply.get("Expires"):
-        raise NotReady("Failed to create a streaming URL: the service's reply has none. Run again.")
-    if not is_url(reply["StreamingURL"]):
-        # It is none of this API's, which is what the error handlers make of a ValueError.
-        raise ValueError("StreamingURL")
-    return reply["StreamingURL"], reply["Expires"].astimezone(timezone.utc).replace(microsecond=0)
+    response = call(client.create_streaming_url, **parameters)
+    if not response.get("StreamingURL") or not response.get("Expires"):
+        raise NotReady("Failed to create a streaming URL: the response has none. Run again.")
+    if not is_url(response["StreamingURL"]):
+        raise InvalidResponse("StreamingURL is not a URL")
+    return response["StreamingURL"], response["Expires"].astimezone(timezone.utc).replace(microsecond=0)
 
 
 def missing(kind: str, name: str, region: str, option: str) -> NotReady:
-    """The error of a stack or fleet that there is not.
+    """Return the error for a stack or fleet that does not exist.
 
     Args:
         kind: "stack" or "fleet".
         name: Its name.
-        region: Where it was looked for.
-        option: The option that gave the name, or how a sentence calls it.
+        region: The region.
+        option: What gave the name, for the message.
     """
     return NotReady(
-        f"{kind.capitalize()} {name!r} does not exist in region {region}: check {option}, region and whose credentials "
-        "these are."
+        f"{kind.capitalize()} {name!r} does not exist in region {region}: check {option} and region, and that the "
+        "credentials belong to the right account."
     )
 
 
 @dataclass(frozen=True)
 class Target:
-    """A stack and a fleet: what URLs are issued for. ``stack`` and ``fleet`` are None where the service has none."""
+    """The stack and fleet that URLs are issued for. ``stack`` and ``fleet`` are None if they do not exist."""
 
     region: str
     stack_name: str
@@ -99,7 +94,7 @@ class Target:
 
     @classmethod
     def look_up(cls, client: Any, stack_name: str, fleet_name: str) -> Target:
-        """Ask for the stack, the fleet and their association, side by side.
+        """Get the stack, the fleet and their association, concurrently.
 
         Raises:
             AnsibleAppStreamError: a call failed.
@@ -112,16 +107,16 @@ class Target:
 
     @property
     def stack_arn(self) -> str | None:
-        """The stack's ARN; where it is gone, the one that it had, told by the fleet's."""
+        """The stack's ARN. If it was deleted, the ARN that it had, by the fleet's."""
         return _arn(self.stack) or _sibling_arn(self.fleet, f"stack/{self.stack_name}")
 
     @property
     def fleet_arn(self) -> str | None:
-        """The fleet's ARN; where it is gone, the one that it had, told by the stack's."""
+        """The fleet's ARN. If it was deleted, the ARN that it had, by the stack's."""
         return _arn(self.fleet) or _sibling_arn(self.stack, f"fleet/{self.fleet_name}")
 
     def in_account(self, account: str, partition: str) -> Target:
-        """This target with the ARNs that a deleted stack and fleet had in that account."""
+        """Return this target with the ARNs that a deleted stack and fleet had in that account."""
         prefix = f"arn:{partition}:appstream:{self.region}:{account}"
         stack, fleet = {"Arn": f"{prefix}:stack/{self.stack_name}"}, {"Arn": f"{prefix}:fleet/{self.fleet_name}"}
         return replace(self, stack=stack, fleet=fleet)
@@ -132,18 +127,18 @@ class Target:
 
         A URL that was issued earlier belongs to a stack or fleet that was deleted.
         """
-        moments = [
+        created = [
             described["CreatedTime"].astimezone(timezone.utc).replace(microsecond=0)
             for described in (self.stack, self.fleet)
             if described and described.get("CreatedTime")
         ]
-        return max(moments, default=datetime.min.replace(tzinfo=timezone.utc))
+        return max(created, default=datetime.min.replace(tzinfo=timezone.utc))
 
     def validate_can_stream(self) -> None:
-        """Refuse a target for which the service issues no URL, or one that fails in the learner's browser.
+        """Reject a target for which the service issues no URL, or one that fails in the learner's browser.
 
         Raises:
-            NotReady: saying what is wrong and what to do.
+            NotReady: says what is wrong and what to do.
         """
         if self.stack is None:
             raise missing("stack", self.stack_name, self.region, "stack_name")
@@ -157,8 +152,8 @@ class Target:
         domain = (self.fleet.get("DomainJoinInfo") or {}).get("DirectoryName")
         if domain:
             raise NotReady(
-                f"Fleet {self.fleet_name!r} is joined to the domain {domain!r}, and such a fleet lets nobody in by "
-                "streaming URL: use a fleet that is not joined to a domain, or SAML."
+                f"Fleet {self.fleet_name!r} is joined to the domain {domain!r}, and such a fleet does not accept "
+                "streaming URLs: use a fleet that is not joined to a domain, or SAML."
             )
         state = self.fleet.get("State")
         if state != "RUNNING":

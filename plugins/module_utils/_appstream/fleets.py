@@ -2,33 +2,30 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""AppStream's fleets: looking at them, and starting, stopping and scaling one, with the waiting.
+# Private to this collection: do not import it from elsewhere, it can change in any release.
 
-botocore's waiters are no use here: they do not look at the errors of a fleet, which may stay STARTING for ever.
+"""AppStream's fleets: describing them, and starting, stopping and scaling one.
+
+botocore's waiters do not check the errors of a fleet, which may stay STARTING forever.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ansible.module_utils.common.dict_transformations import camel_dict_to_snake_dict
-from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
-
-from .._client import retry_delays
-from .._errors import AnsibleAppStreamError, AppStreamErrorHandler, NotReady
-from .._time import datetimes_to_iso8601
+from .._client import retry_delays, to_facts
+from .._errors import NotReady, call, get_member
 from .api import describe_fleet, missing
 from .capacity import Capacity, Scaling, build_capacity
-from .fleet_states import ARRIVAL, RUNNING, STARTING, STOPPING, Course, Step, describe_problem
+from .errors import AnsibleAppStreamError, AppStreamErrorHandler
+from .fleet_states import NEXT_STATES, RUNNING, STARTING, STOPPING, Step, Transition, describe_problem, poll_delays
 
 CONFLICT = "ConcurrentModificationException"
-# In seconds: before the second look, then doubled, up to the longest. A fleet takes ten minutes and more to start.
-_MIN_DELAY, _MAX_DELAY = 0.25, 15.0
 
-# What a result tells of every fleet, whatever the service leaves out.
+# Results have these for every fleet, also if the service leaves them out.
 _ALWAYS = (
     "arn",
     "state",
@@ -45,207 +42,184 @@ _ALWAYS = (
 _NO_CAPACITY = dict.fromkeys(Capacity.__dataclass_fields__)
 
 
-@AppStreamErrorHandler.common_error_handler("describe the fleets")
+@AppStreamErrorHandler.list_error_handler("describe the fleets")
 def describe_fleets(client: Any, names: Sequence[str] | None = None) -> list[dict[str, Any]] | None:
-    """The fleets of these names, without names all (DescribeFleets), all pages; None if one does not exist."""
+    """Return the fleets of these names, by default all (DescribeFleets), all pages; None if one does not exist."""
     selection = {} if names is None else {"Names": list(names)}
-    try:
-        found = client.get_paginator("describe_fleets").paginate(**selection).build_full_result().get("Fleets", [])
-    except is_boto3_error_code("ResourceNotFoundException"):
-        return None
-    return [_readable(fleet) for fleet in found]
+    pages = client.get_paginator("describe_fleets").paginate(**selection)
+    return [_validate_fleet(fleet) for fleet in call(pages.build_full_result).get("Fleets", [])]
 
 
-@AppStreamErrorHandler.common_error_handler("describe the fleet")
-def look_at(client: Any, name: str) -> dict[str, Any] | None:
-    """The fleet of that name (DescribeFleets), or None."""
+@AppStreamErrorHandler.common_error_handler("describe the fleet {name!r}")
+def get_fleet(client: Any, name: str) -> dict[str, Any] | None:
+    """Return the fleet of that name (DescribeFleets), or None."""
     fleet = describe_fleet(client, name)
-    return _readable(fleet) if fleet else None
+    return _validate_fleet(fleet) if fleet else None
 
 
-def _readable(fleet: dict[str, Any]) -> dict[str, Any]:
-    """The fleet, if it has what every fleet has. Else the reply is none of this API's, as the error handlers tell.
-
-    Raises:
-        LookupError: it has not.
-    """
-    build_facts(fleet)
+def _validate_fleet(fleet: dict[str, Any]) -> dict[str, Any]:
+    get_member(fleet, "Name")
+    get_member(fleet, "State")
+    get_member(get_member(fleet, "ComputeCapacityStatus"), "Desired")
     return fleet
 
 
-@AppStreamErrorHandler.common_error_handler("start the fleet")
+@AppStreamErrorHandler.common_error_handler("start the fleet {name!r}")
 def start_fleet(client: Any, name: str) -> None:
-    """Have the fleet started (StartFleet)."""
-    client.start_fleet(Name=name)
+    """Start the fleet (StartFleet)."""
+    call(client.start_fleet, Name=name)
 
 
-@AppStreamErrorHandler.common_error_handler("stop the fleet")
+@AppStreamErrorHandler.common_error_handler("stop the fleet {name!r}")
 def stop_fleet(client: Any, name: str) -> None:
-    """Have the fleet stopped, and all sessions on it ended (StopFleet)."""
-    client.stop_fleet(Name=name)
+    """Stop the fleet, which ends all sessions on it (StopFleet)."""
+    call(client.stop_fleet, Name=name)
 
 
-@AppStreamErrorHandler.common_error_handler("scale the fleet")
+@AppStreamErrorHandler.common_error_handler("scale the fleet {name!r}")
 def update_fleet(client: Any, name: str, **parameters: Any) -> None:
-    """Have the fleet changed (UpdateFleet)."""
-    client.update_fleet(Name=name, **parameters)
+    """Change the fleet (UpdateFleet)."""
+    call(client.update_fleet, Name=name, **parameters)
 
 
 def missing_fleet(client: Any, name: str) -> NotReady:
-    """The error of a fleet that there is not."""
+    """Return the error for a fleet that does not exist."""
     return missing("fleet", name, client.meta.region_name, "its name")
 
 
-def look_up(client: Any, names: Sequence[str]) -> list[dict[str, Any] | None]:
-    """The fleets in the order asked, None for each that there is not.
+def find_fleets(client: Any, names: Sequence[str]) -> list[dict[str, Any] | None]:
+    """Return the fleets in the requested order, None for each that does not exist.
 
     Raises:
         AnsibleAppStreamError: a call failed.
     """
     fleets: Sequence[dict[str, Any] | None] | None = describe_fleets(client, names)
-    if fleets is None:  # The service does not say which of them it has not found.
-        fleets = [look_at(client, name) for name in names]
+    if fleets is None:  # The service does not say which of them does not exist.
+        fleets = [get_fleet(client, name) for name in names]
     by_name = {fleet["Name"]: fleet for fleet in fleets if fleet}
     return [by_name.get(name) for name in names]
 
 
 def build_facts(fleet: Mapping[str, Any]) -> dict[str, Any]:
-    """A fleet as results tell it: the API's members in snake case, moments as text, the capacity in seats."""
+    """Return a fleet as results show it, with its capacity in sessions."""
     return {
         **empty_facts(fleet["Name"]),
-        **camel_dict_to_snake_dict(datetimes_to_iso8601(fleet)),
+        **to_facts(fleet),
         "capacity": asdict(build_capacity(fleet)),
         "problem": describe_problem(fleet),
     }
 
 
 def empty_facts(name: str | None) -> dict[str, Any]:
-    """What results tell of a fleet before it was looked at."""
+    """Return what results show of a fleet that is not known yet."""
     return {"name": name, **dict.fromkeys(_ALWAYS), "fleet_errors": [], "capacity": _NO_CAPACITY}
 
 
-def build_fleet_diff(fleet: Mapping[str, Any]) -> dict[str, Any]:
-    """What a run may change of a fleet, as the diff shows it."""
-    return {"state": fleet["State"], "desired_seats": build_capacity(fleet).desired}
-
-
-class RealFleet:
+class Fleet:
     """The fleet of that name, as the service has it."""
 
     def __init__(self, client: Any, name: str) -> None:
-        self._client, self._name = client, name
+        self.client, self.name = client, name
 
-    def look(self) -> dict[str, Any]:
-        """It as it is now (DescribeFleets).
+    def describe(self) -> dict[str, Any]:
+        """Return the fleet as it is now (DescribeFleets).
 
         Raises:
-            NotReady: there is none.
+            NotReady: it does not exist.
             AnsibleAppStreamError: the call failed.
         """
-        fleet = look_at(self._client, self._name)
+        fleet = get_fleet(self.client, self.name)
         if fleet is None:
-            raise missing_fleet(self._client, self._name)
+            raise missing_fleet(self.client, self.name)
         return fleet
 
-    def take(self, step: Step, scaling: Scaling | None) -> None:
-        """Make the call that is the step.
+    def make(self, step: Step, scaling: Scaling | None) -> None:
+        """Make the call of the step.
 
         Raises:
             AnsibleAppStreamError: it failed.
         """
         if step is Step.SCALE and scaling:
-            update_fleet(self._client, self._name, **scaling.parameters())
+            update_fleet(self.client, self.name, **scaling.to_parameters())
         elif step is Step.START:
-            start_fleet(self._client, self._name)
+            start_fleet(self.client, self.name)
         elif step is Step.STOP:
-            stop_fleet(self._client, self._name)
+            stop_fleet(self.client, self.name)
 
     def wait(self, seconds: float) -> None:
-        """Let so much time go by."""
+        """Wait for so many seconds."""
         time.sleep(seconds)
 
 
-class ForeseenFleet(RealFleet):
-    """The fleet as the service has it at the first look, and from then on as it would be: for check mode."""
+class PredictedFleet(Fleet):
+    """The fleet as the service has it at first, and from then on as it would become: for check mode."""
 
     def __init__(self, client: Any, name: str) -> None:
         super().__init__(client, name)
         self._fleet: dict[str, Any] = {}
 
-    def look(self) -> dict[str, Any]:
-        """It as far as it is foreseen."""
-        self._fleet = self._fleet or super().look()
+    def describe(self) -> dict[str, Any]:
+        """Return the fleet as predicted."""
+        self._fleet = self._fleet or super().describe()
         return self._fleet
 
-    def take(self, step: Step, scaling: Scaling | None) -> None:
-        """Foresee what the call does."""
+    def make(self, step: Step, scaling: Scaling | None) -> None:
+        """Predict the result of the call."""
         if step is Step.SCALE and scaling:
-            self._fleet = scaling.applied_to(self._fleet)
+            self._fleet = scaling.apply_to(self._fleet)
         elif step is Step.START:
             self._fleet = {**self._fleet, "State": STARTING, "FleetErrors": []}
         else:
-            told = self._fleet["ComputeCapacityStatus"]
-            left = {member: value if member.startswith("Desired") else 0 for member, value in told.items()}
+            status = self._fleet["ComputeCapacityStatus"]
+            left = {member: value if member.startswith("Desired") else 0 for member, value in status.items()}
             self._fleet = {**self._fleet, "State": STOPPING, "ComputeCapacityStatus": left}
 
     def wait(self, seconds: float) -> None:
-        """It arrives where it is on its way to, at once and without an error."""
-        self._fleet = {**self._fleet, "State": ARRIVAL.get(self._fleet["State"], RUNNING)}
+        """Predict the next state, without an error and without waiting."""
+        self._fleet = {**self._fleet, "State": NEXT_STATES.get(self._fleet["State"], RUNNING)}
 
 
-def ensure_state(
-    client: Any,
-    name: str,
-    course: Course,
-    *,
-    wait_timeout: int | None,
-    check_mode: bool,
-    tell: Callable[[Mapping[str, Any]], None],
-) -> None:
-    """Bring a fleet to the state and the capacity that the course is about.
+def ensure_state(fleet: Fleet, transition: Transition, wait_timeout: int | None) -> Iterator[dict[str, Any]]:
+    """Bring the fleet to the state and the capacity of the transition, and yield it at each poll.
 
     Args:
-        client: A client of AppStream.
-        name: The fleet.
-        course: Where to. It knows afterwards whether the fleet was changed, also if this fails.
-        wait_timeout: How many seconds it may take to arrive; None to wait for nothing.
-        check_mode: Whether to make no call that changes anything, and wait for nothing, but foresee both.
-        tell: Is told of the fleet at every look.
+        fleet: The fleet, or the predicted one.
+        transition: The transition. It knows afterwards whether the fleet was changed, also if this fails.
+        wait_timeout: How many seconds to wait at most; None to not wait.
 
     Raises:
-        NotReady: there is no such fleet, or it does not arrive.
+        NotReady: there is no such fleet, or it does not come to its state.
         InvalidOption: it cannot be scaled so.
         AnsibleAppStreamError: a call failed.
     """
-    fleet = ForeseenFleet(client, name) if check_mode else RealFleet(client, name)
-    deadline, pause = time.monotonic() + (wait_timeout or 0), _MIN_DELAY
-    tries, refused = retry_delays(client), None
+    deadline, delays = time.monotonic() + (wait_timeout or 0), poll_delays()
+    retries, rejected = retry_delays(fleet.client), None
     while True:
-        described = fleet.look()
-        tell(described)
-        step = course.see(described, time.monotonic())
-        if step is Step.NOTHING:
+        described = fleet.describe()
+        yield described
+        step = transition.next_step(described, time.monotonic())
+        if step is Step.DONE:
             return
         if step is Step.WAIT:
-            obstacle = course.obstacle(described)
-            if wait_timeout is None and obstacle:
-                raise NotReady(obstacle)
             if wait_timeout is None:
+                obstacle = transition.find_obstacle(described)
+                if obstacle:
+                    raise NotReady(obstacle)
                 return
             left = deadline - time.monotonic()
             if left <= 0:
-                raise NotReady(course.too_late(described, wait_timeout))
-            fleet.wait(min(pause, left))
-            pause = min(pause * 2, _MAX_DELAY)
+                transition.check_timeout(described, wait_timeout)
+                return
+            fleet.wait(min(next(delays), left))
             continue
-        if refused and refused[0] == described["State"]:
-            raise refused[1]
+        if rejected and rejected[0] == described["State"]:
+            raise rejected[1]
         try:
-            fleet.take(step, course.scaling)
-            course.took(step, time.monotonic())
+            fleet.make(step, transition.scaling)
+            transition.record(step, time.monotonic())
         except AnsibleAppStreamError as e:
-            if e.code == CONFLICT and tries:
-                time.sleep(tries.pop(0))
+            if e.code == CONFLICT and retries:
+                time.sleep(retries.pop(0))
             else:
-                # Somebody else may have been faster, so it counts only if the fleet is still as it was.
-                refused = (described["State"], e)
+                # Another run may have been faster, so this is an error only if the fleet is still in the same state.
+                rejected = (described["State"], e)

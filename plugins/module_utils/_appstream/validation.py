@@ -2,8 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What CreateStreamingURL takes. Botocore checks minimums only, and the service issues a URL for a bad user id that
-then fails in the learner's browser. Pure: knows neither AWS nor Ansible.
+# Private to this collection: do not import it from elsewhere, it can change in any release.
+
+"""The arguments of CreateStreamingURL. Pure: knows neither AWS nor Ansible.
+
+Botocore checks minimums only, and the service issues a URL for an invalid user id that then fails in the browser.
 
 Sources: the service model of botocore, and the API reference of CreateStreamingURL.
 """
@@ -22,10 +25,10 @@ NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,100}", re.ASCII)
 
 
 def validate_name(option: str, name: str) -> None:
-    """Refuse a name that no stack or fleet can have.
+    """Reject a name that no stack or fleet can have.
 
     Raises:
-        InvalidOption: naming the value.
+        InvalidOption: names the value.
     """
     if not NAME.fullmatch(name):
         raise InvalidOption(
@@ -35,10 +38,10 @@ def validate_name(option: str, name: str) -> None:
 
 
 def validate_user_id(user_id: str) -> None:
-    """Refuse a user id that the service would take, but whose URL would fail in the learner's browser.
+    """Reject a user id that the service would accept, but whose URL would fail in the learner's browser.
 
     Raises:
-        InvalidOption: naming the value.
+        InvalidOption: names the value.
     """
     if not USER_ID.fullmatch(user_id):
         raise InvalidOption(
@@ -48,10 +51,10 @@ def validate_user_id(user_id: str) -> None:
 
 
 def validate_validity(validity: int) -> None:
-    """Refuse a validity that the service does not grant.
+    """Reject a validity that the service does not grant.
 
     Raises:
-        InvalidOption: naming the value.
+        InvalidOption: names the value.
     """
     if not 1 <= validity <= MAX_VALIDITY:
         raise InvalidOption(f"validity is {validity}, but it must be from 1 to {MAX_VALIDITY} seconds (7 days).")

@@ -242,7 +242,7 @@ def _source(text: str) -> str:
 
 
 # In this order, a phone shows what matters most without scrolling.
-_OVERVIEW_COLUMNS = ("No.", "Name", "Status", "Until", "ID", "User or session", "Issued")
+_OVERVIEW_COLUMNS = ("No.", "Name", "Status", "Valid until", "ID", "User or session", "Issued")
 _HAS_ENDED = '<p class="message">The lab has ended.</p>'
 _COUNTDOWN = '<p id="left" role="timer"></p>'
 _STATUS = '<p id="status" role="status"></p>'

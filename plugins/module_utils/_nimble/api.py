@@ -2,9 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What Nimble Studio is asked: its calls, and the check before the first stream.
+# Private to this collection: do not import it from elsewhere, it can change in any release.
 
-AWS has closed this API; other endpoints may speak it. Source: the service model of botocore 1.35.47.
+"""Nimble Studio: calls, the client, and the check before the first stream.
+
+AWS has closed this API; other endpoints may implement it. Source: the service model of botocore 1.35.47.
 """
 
 from __future__ import annotations
@@ -13,30 +15,19 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import Any
 
-try:
-    import boto3.session
-    import botocore.session
-    from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, NoRegionError
-except ImportError:
-    pass  # Handled by AnsibleAWSModule.
-
-from ansible.module_utils.ansible_release import __version__ as ansible_version
-from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info, is_boto3_error_code
-
 from .._client import build_client, endpoint_host
-from .._errors import AnsibleNimbleError, InvalidOption, NimbleErrorHandler, NotReady
+from .._errors import InvalidResponse, NotReady, call, get_member
 from .._leases.lease import is_url
 from .._module import LabstreamAWSModule
-from .._version import COLLECTION_NAME, COLLECTION_VERSION
+from .errors import AnsibleNimbleError, NimbleErrorHandler
 from .service_loader import ServiceLoader
 from .service_model import SERVICE_DESCRIPTION
 from .states import READY, Stream
 
 SERVICE = "nimble"
 
-# AWS's own endpoints end so, in all partitions.
-_OF_AWS = (
+# The ends of AWS's own endpoints, in all partitions.
+_AWS_DOMAINS = (
     ".amazonaws.com",
     ".amazonaws.com.cn",
     ".amazonaws.eu",
@@ -51,159 +42,122 @@ PROBE_TIMEOUT = 5
 CONFLICT = "ConflictException"
 
 
-@NimbleErrorHandler.common_error_handler("look the studio up")
+@NimbleErrorHandler.list_error_handler("get the studio")
 def get_studio_arn(client: Any, studio_id: str) -> str | None:
-    """The ARN of the studio (GetStudio), None if there is no such studio."""
-    try:
-        return _text(client.get_studio(studioId=studio_id)["studio"], "arn")
-    except is_boto3_error_code("ResourceNotFoundException"):
-        return None
+    """Return the ARN of the studio (GetStudio), None if it does not exist."""
+    return get_member(get_member(call(client.get_studio, studioId=studio_id), "studio"), "arn")
 
 
-@NimbleErrorHandler.common_error_handler("look the session up")
+@NimbleErrorHandler.list_error_handler("get the session")
 def get_streaming_session(client: Any, studio_id: str, session_id: str) -> dict[str, Any] | None:
-    """The session (GetStreamingSession), or None."""
-    try:
-        return _session_of(client.get_streaming_session(studioId=studio_id, sessionId=session_id)["session"])
-    except is_boto3_error_code("ResourceNotFoundException"):
-        return None
+    """Return the session (GetStreamingSession), or None."""
+    return _parse_session(call(client.get_streaming_session, studioId=studio_id, sessionId=session_id))
 
 
 @NimbleErrorHandler.common_error_handler("list the sessions of the studio")
 def list_streaming_sessions(client: Any, studio_id: str, **selection: str) -> list[dict[str, Any]]:
-    """The sessions of the studio (ListStreamingSessions), all pages; those of ``ownedBy`` or ``createdBy`` if given."""
-    paginator = client.get_paginator("list_streaming_sessions")
-    sessions = paginator.paginate(studioId=studio_id, **selection).build_full_result().get("sessions", [])
-    return [_session_of(session) for session in sessions]
+    """Return the sessions of the studio (ListStreamingSessions), or those of ``ownedBy`` or ``createdBy``."""
+    pages = client.get_paginator("list_streaming_sessions").paginate(studioId=studio_id, **selection)
+    sessions = call(pages.build_full_result).get("sessions", [])
+    return [_validate_session(session) for session in sessions]
 
 
 @NimbleErrorHandler.common_error_handler("start the session")
 def start_streaming_session(client: Any, studio_id: str, session_id: str) -> dict[str, Any]:
-    """The session as it is once it is starting (StartStreamingSession)."""
-    return _session_of(client.start_streaming_session(studioId=studio_id, sessionId=session_id)["session"])
+    """Start the session, and return it as it is then (StartStreamingSession)."""
+    return _parse_session(call(client.start_streaming_session, studioId=studio_id, sessionId=session_id))
 
 
 @NimbleErrorHandler.common_error_handler("create a stream")
 def create_streaming_session_stream(client: Any, **parameters: Any) -> Stream:
-    """A stream (CreateStreamingSessionStream), in general not READY yet.
+    """Create a stream, which in general is not READY yet (CreateStreamingSessionStream).
 
     Args:
         client: A client of Nimble Studio.
         parameters: ``studioId``, ``sessionId``, ``clientToken`` and ``expirationInSeconds``.
     """
-    return _stream_of(client.create_streaming_session_stream(**parameters)["stream"])
+    return _parse_stream(call(client.create_streaming_session_stream, **parameters))
 
 
-@NimbleErrorHandler.common_error_handler("look the stream up")
+@NimbleErrorHandler.list_error_handler("get the stream")
 def get_streaming_session_stream(client: Any, studio_id: str, session_id: str, stream_id: str) -> Stream | None:
-    """The stream (GetStreamingSessionStream), or None."""
-    try:
-        reply = client.get_streaming_session_stream(studioId=studio_id, sessionId=session_id, streamId=stream_id)
-    except is_boto3_error_code("ResourceNotFoundException"):
-        return None
-    stream = _stream_of(reply["stream"])
+    """Return the stream (GetStreamingSessionStream), or None."""
+    operation = client.get_streaming_session_stream
+    stream = _parse_stream(call(operation, studioId=studio_id, sessionId=session_id, streamId=stream_id))
     if stream.stream_id != stream_id:
-        raise ValueError("streamId")
+        raise InvalidResponse("another streamId")
     return stream
 
 
-def _text(described: dict[str, Any], member: str) -> str:
-    """A member without which the reply is none of this API's, which is what the error handlers make of a ValueError."""
-    if not isinstance(described[member], str) or not described[member]:
-        raise ValueError(member)
-    return described[member]
+def _parse_session(response: dict[str, Any]) -> dict[str, Any]:
+    return _validate_session(get_member(response, "session"))
 
 
-def _session_of(described: dict[str, Any]) -> dict[str, Any]:
-    _text(described, "sessionId")
-    _text(described, "state")
-    return described
+def _validate_session(session: dict[str, Any]) -> dict[str, Any]:
+    get_member(session, "sessionId")
+    get_member(session, "state")
+    return session
 
 
-def _stream_of(described: dict[str, Any]) -> Stream:
-    state = _text(described, "state")
+def _parse_stream(response: dict[str, Any]) -> Stream:
+    described = get_member(response, "stream")
+    state = get_member(described, "state")
     url = described.get("url") if state == READY else None
-    if url and not is_url(_text(described, "url")):
-        raise ValueError("url")
+    if url and not is_url(url):
+        raise InvalidResponse("url is not a URL")
     return Stream(
-        stream_id=_text(described, "streamId"),
+        stream_id=get_member(described, "streamId"),
         state=state,
         status_code=described.get("statusCode"),
         url=url or None,
-        created_at=_moment_of(described, "createdAt"),
+        created_at=_parse_datetime(described, "createdAt"),
         created_by=described.get("createdBy"),
-        expires_at=_moment_of(described, "expiresAt"),
+        expires_at=_parse_datetime(described, "expiresAt"),
         owned_by=described.get("ownedBy"),
     )
 
 
-def _moment_of(described: dict[str, Any], member: str) -> datetime | None:
-    """In UTC and rounded down to whole seconds."""
+def _parse_datetime(described: dict[str, Any], member: str) -> datetime | None:
+    """Return the member in UTC and rounded down to whole seconds."""
     when = described.get(member)
     return when.astimezone(timezone.utc).replace(microsecond=0) if when else None
 
 
 def build_nimble_client(module: LabstreamAWSModule, studio_id: str, concurrency: int) -> Any:
-    """A client of an endpoint that speaks the API. AWS's own is tried once first, since AWS has closed it.
+    """Build a client of an endpoint that implements the API. AWS's own is tried once first, since AWS has closed it.
 
     Args:
-        module: Whose options say how to connect.
+        module: The module, for its connection options.
         studio_id: The studio that AWS's own endpoint is asked for.
         concurrency: The number of connections that are kept.
 
     Raises:
         NotReady: AWS's own endpoint did not answer.
-        LabstreamError: the options do not say how to connect.
+        InvalidOption: a connection option is not valid.
     """
-    create = partial(create_client, module)
-    client = build_client(module, SERVICE, concurrency, create=create)
-    if endpoint_host(client).partition(":")[0].endswith(_OF_AWS):
-        probe = build_client(module, SERVICE, 1, create=create, attempts=1, timeout=PROBE_TIMEOUT)
+    build_loader = partial(ServiceLoader, SERVICE, SERVICE_DESCRIPTION)
+    client = build_client(module, SERVICE, concurrency, build_loader=build_loader)
+    if endpoint_host(client).partition(":")[0].endswith(_AWS_DOMAINS):
+        probe = build_client(module, SERVICE, 1, build_loader=build_loader, attempts=1, timeout=PROBE_TIMEOUT)
         try:
             get_studio_arn(probe, studio_id)
         except AnsibleNimbleError as e:
             raise NotReady(
-                "AWS has closed the API of Nimble Studio (cloud studios ended in June 2024), and "
-                f"asking {endpoint_host(client)} failed ({str(e).rstrip('.')}): set endpoint_url to an endpoint that "
-                "speaks this API, or move the class to labstream.aws.appstream_streaming_url."
+                "AWS has closed the API of Nimble Studio (cloud studios ended in June 2024), and calling "
+                f"{endpoint_host(client)} failed ({str(e).rstrip('.')}): set endpoint_url to an endpoint that "
+                "implements this API, or move the lab to labstream.aws.appstream_streaming_url."
             ) from e
     return client
 
 
-def create_client(module: LabstreamAWSModule, service: str, *, config: Any, **_connection: Any) -> Any:
-    """A client as ``module.client`` makes it, which has no place to hand in a description of the service.
-
-    Raises:
-        InvalidOption: the options do not say how to connect.
-    """
-    region, endpoint_url, connection = get_aws_connection_info(module)
-    connection.pop("aws_config", None)  # It is in config.
-    user_agent = f"APN/1.0 Ansible/{ansible_version} {COLLECTION_NAME}/{COLLECTION_VERSION}"
-    try:
-        session = botocore.session.Session(profile=connection.pop("profile_name", None))
-        loader = ServiceLoader(service, SERVICE_DESCRIPTION, session.get_component("data_loader"))
-        session.register_component("data_loader", loader)
-        return boto3.session.Session(botocore_session=session).client(
-            service,
-            region_name=region,
-            endpoint_url=endpoint_url,
-            config=Config(user_agent=user_agent).merge(config),
-            **connection,
-        )
-    except NoRegionError as e:
-        raise InvalidOption("No region is given: set region, or AWS_REGION, or the region of the profile.") from e
-    except (ValueError, BotoCoreError) as e:
-        raise InvalidOption(f"Couldn't connect to AWS: {e}") from e
-
-
 def missing_studio(client: Any, studio_id: str) -> NotReady:
-    """The error of a studio that there is not."""
+    """Return the error for a studio that does not exist."""
     return NotReady(
-        f"Studio {studio_id!r} does not exist in region {client.meta.region_name}: check studio_id, region, "
-        "endpoint_url and whose credentials these are."
+        f"Studio {studio_id!r} does not exist in region {client.meta.region_name}: check studio_id, region and "
+        "endpoint_url, and that the credentials belong to the right account."
     )
 
 
 def missing_session(studio_id: str, session_id: str) -> NotReady:
-    """The error of a session that there is not."""
+    """Return the error for a session that does not exist."""
     return NotReady(f"Session {session_id!r} does not exist in studio {studio_id!r}: check both ids.")

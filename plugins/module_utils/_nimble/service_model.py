@@ -2,9 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The Nimble Studio API as botocore wants it described, since botocore 1.35.48 and newer no longer know it.
+# Private to this collection: do not import it from elsewhere, it can change in any release.
 
-Only what this collection calls. With it, signing, retries, endpoints, proxies and the reading of errors are botocore's.
+"""The service model of the Nimble Studio API, which botocore 1.35.48 and newer no longer have.
+
+It has only the operations that this collection calls. Signing, retries, endpoints, proxies and errors are botocore's.
 Pure: knows neither AWS nor Ansible.
 
 Source: the API reference of Nimble Studio. The tests compare it with botocore 1.35.47, the last that had the service.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from .._client import endpoint_host, retry_delays
-from .._errors import AnsibleNimbleError, NotReady
+from .._errors import NotReady
 from .._leases.lease import LeaseKey
 from .._leases.scope import Scope
 from .._leases.stores.base import LeaseStore
@@ -25,6 +25,7 @@ from .api import (
     get_streaming_session_stream,
     missing_session,
 )
+from .errors import AnsibleNimbleError
 from .states import READY, Stream, session_problem
 
 # An error with one of these codes may come from the state of the session.

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What CreateStreamingSessionStream takes. Botocore checks minimums only. Pure: knows neither AWS nor Ansible.
+# Private to this collection: do not import it from elsewhere, it can change in any release.
+
+"""The arguments of CreateStreamingSessionStream. Botocore checks minimums only. Pure: knows neither AWS nor Ansible.
 
 Source: the service model of botocore 1.35.47.
 """
@@ -16,15 +18,15 @@ from .._errors import InvalidOption, quote
 MIN_EXPIRATION = 60
 MAX_EXPIRATION = 3600
 MAX_CLIENT_TOKEN_LENGTH = 64
-# The API's own have 22 characters, and names no limit.
+# The API's own ids have 22 characters; it documents no limit.
 MAX_ID_LENGTH = 256
 
 
 def validate_id(option: str, value: str) -> None:
-    """Refuse an id that cannot be one part of a URL's path.
+    """Reject an id that cannot be one segment of a URL's path.
 
     Raises:
-        InvalidOption: naming the value.
+        InvalidOption: names the value.
     """
     is_part = value.isprintable() and not set(value) & set("/ ") and value not in (".", "..")
     if not is_part or not 0 < len(value) <= MAX_ID_LENGTH:
@@ -35,10 +37,10 @@ def validate_id(option: str, value: str) -> None:
 
 
 def validate_session_ids(option: str, session_ids: Sequence[str]) -> None:
-    """Refuse ids that cannot be ones, and lists that are empty or name a session twice.
+    """Reject invalid ids, and lists that are empty or name a session twice.
 
     Raises:
-        InvalidOption: naming the value.
+        InvalidOption: names the value.
     """
     if not session_ids:
         raise InvalidOption(f"{option} is empty: name at least one session.")
@@ -53,10 +55,10 @@ def validate_session_ids(option: str, session_ids: Sequence[str]) -> None:
 
 
 def validate_expiration(expiration_in_seconds: int) -> None:
-    """Refuse a validity that the service does not grant.
+    """Reject a validity that the service does not grant.
 
     Raises:
-        InvalidOption: naming the value.
+        InvalidOption: names the value.
     """
     if not MIN_EXPIRATION <= expiration_in_seconds <= MAX_EXPIRATION:
         raise InvalidOption(
@@ -66,10 +68,10 @@ def validate_expiration(expiration_in_seconds: int) -> None:
 
 
 def validate_client_token(client_token: str) -> None:
-    """Refuse a token that the service does not take, or that no HTTP header can carry as it is.
+    """Reject a token that the service does not accept, or that no HTTP header can carry as it is.
 
     Raises:
-        InvalidOption: naming the value.
+        InvalidOption: names the value.
     """
     is_plain = client_token.isascii() and client_token.isprintable() and client_token == client_token.strip()
     if not (1 <= len(client_token) <= MAX_CLIENT_TOKEN_LENGTH and is_plain):

@@ -28,10 +28,10 @@ except ImportError:
     pass  # Handled by AnsibleAWSModule.
 
 from ..._client import retry_delays
-from ..._errors import AnsibleLeaseTableError, LeaseStoreError, LeaseTableErrorHandler, quote
+from ..._errors import InvalidResponse, LeaseStoreError, call, get_member, quote, to_message
 from ..lease import RETENTION, Lease, LeaseKey
 from .base import Replace, Write
-from .dynamodb_table import describe_table, find_wrong_keys
+from .dynamodb_table import AnsibleLeaseTableError, LeaseTableErrorHandler, describe_table, find_wrong_keys
 from .records import LEASES, KeyT, RecordT, RecordType, to_dict, to_seconds
 
 _Result = TypeVar("_Result")
@@ -61,57 +61,57 @@ _SCOPE, _URL = {"#scope": "scope"}, {"#url": "url"}
 @LeaseTableErrorHandler.common_error_handler("write to the lease table")
 def put_item(client: Any, **parameters: Any) -> Any:
     """PutItem."""
-    return client.put_item(**parameters)
+    return call(client.put_item, **parameters)
 
 
 @LeaseTableErrorHandler.common_error_handler("read the lease table")
 def get_item(client: Any, **parameters: Any) -> Any:
     """GetItem."""
-    return client.get_item(**parameters)
+    return call(client.get_item, **parameters)
 
 
 @LeaseTableErrorHandler.common_error_handler("read the lease table")
 def batch_get_item(client: Any, **parameters: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Return the items that BatchGetItem found, and what the service has left unprocessed."""
-    reply = client.batch_get_item(**parameters)
-    items = _items(item for items in reply["Responses"].values() for item in items)
+    reply = call(client.batch_get_item, **parameters)
+    items = _items(item for items in get_member(reply, "Responses").values() for item in items)
     return items, reply.get("UnprocessedKeys") or {}
 
 
 @LeaseTableErrorHandler.common_error_handler("read the lease table")
 def query(client: Any, **parameters: Any) -> list[dict[str, Any]]:
     """Return the items of all pages of a Query."""
-    return _items(client.get_paginator("query").paginate(**parameters).search("Items[]"))
+    return _items(call(lambda: list(client.get_paginator("query").paginate(**parameters).search("Items[]"))))
 
 
 @LeaseTableErrorHandler.common_error_handler("read the lease table")
 def scan(client: Any, **parameters: Any) -> list[dict[str, Any]]:
     """Return the items of all pages of a Scan."""
-    return _items(client.get_paginator("scan").paginate(**parameters).search("Items[]"))
+    return _items(call(lambda: list(client.get_paginator("scan").paginate(**parameters).search("Items[]"))))
 
 
 def _items(replies: Iterable[Any]) -> list[dict[str, Any]]:
     """Return the items of replies. A reply that has none, not even an empty list, is not one of this API.
 
     Raises:
-        TypeError: There is such a reply.
+        InvalidResponse: There is such a reply.
     """
     items = list(replies)
     if None in items:
-        raise TypeError("null")
+        raise InvalidResponse("no Items")
     return items
 
 
 @LeaseTableErrorHandler.common_error_handler("release a lease in the lease table")
 def update_item(client: Any, **parameters: Any) -> Any:
     """UpdateItem."""
-    return client.update_item(**parameters)
+    return call(client.update_item, **parameters)
 
 
 @LeaseTableErrorHandler.common_error_handler("purge leases from the lease table")
 def batch_write_item(client: Any, **parameters: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Return no items, and what BatchWriteItem has left unprocessed."""
-    return [], client.batch_write_item(**parameters).get("UnprocessedItems") or {}
+    return [], call(client.batch_write_item, **parameters).get("UnprocessedItems") or {}
 
 
 class _DynamoDBTable:
@@ -162,8 +162,7 @@ class _DynamoDBTable:
                 # Each operation has another message for it. Whoever can only read items cannot describe the table.
                 with suppress(AnsibleLeaseTableError):
                     self._reject_wrong_keys(self.client, TableName=self.name)
-            e.message = f"{e.message} {self.name!r}"
-            message = str(e)
+            message = to_message(f"{e.message} {self.name!r}: {e.explain()}")
             if e.code == "ValidationException" and "schema" in message:
                 remedy = "check that the table was created by the playbook labstream.aws.lease_table"
                 message = f"{message.rstrip('.')}: {remedy}."

@@ -2,11 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The DynamoDB table for leases: its keys, its settings, and the calls that make it so.
+# Private to this collection: do not import it from elsewhere, it can change in any release.
 
-A setting is named as the module's option for it, or as the diff shows it: ``billing_mode``, ``deletion_protection``,
-``kms_key_id``, ``time_to_live`` (the attribute by which items expire) and ``tags``. Source: the API reference of
-DynamoDB (CreateTable, UpdateTable, UpdateTimeToLive).
+"""The DynamoDB table for leases: its keys, its settings, and the calls that create and change it.
+
+A setting has the name of the module's option for it, or of its entry in the diff: ``billing_mode``,
+``deletion_protection``, ``kms_key_id``, ``time_to_live`` (the attribute by which items expire) and ``tags``. Source:
+the API reference of DynamoDB (CreateTable, UpdateTable, UpdateTimeToLive).
 """
 
 from __future__ import annotations
@@ -15,19 +17,24 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from ansible_collections.amazon.aws.plugins.module_utils.tagging import (
-    ansible_dict_to_boto3_tag_list,
-    boto3_tag_list_to_ansible_dict,
-)
+from ansible_collections.amazon.aws.plugins.module_utils.tagging import ansible_dict_to_boto3_tag_list
 
-from ..._errors import AnsibleLeaseTableError, InvalidOption, LeaseStoreError, LeaseTableErrorHandler, quote
+from ..._errors import (
+    InvalidOption,
+    LeaseStoreError,
+    ServiceError,
+    ServiceErrorHandler,
+    call,
+    get_member,
+    quote,
+)
 from .address import is_table_name
 
 SERVICE = "dynamodb"
-# Name, kind and type: strings. The store says what is in them.
+# Name, kind and type. The store defines what they hold.
 KEYS = (("scope", "HASH", "S"), ("holder", "RANGE", "S"))
 # These are the same for every lease table.
 ON_DEMAND = "PAY_PER_REQUEST"
@@ -38,11 +45,45 @@ _PASSING = ("CREATING", "UPDATING")
 # In seconds. A table without items is ACTIVE after a few.
 MAX_WAIT, PAUSE = 300, 2
 
-# What every resource of AWS takes for tags.
-MOST_TAGS, LONGEST_TAG_KEY, LONGEST_TAG_VALUE = 50, 128, 256
+# The limits for tags of all AWS resources.
+MAX_TAGS, MAX_TAG_KEY_LENGTH, MAX_TAG_VALUE_LENGTH = 50, 128, 256
 
-# Not an alias: it may come to stand for another key, and it cannot be compared with what the table has.
+# Not an alias, which can be moved to another key, and cannot be compared with the key of the table.
 _KMS_KEY = re.compile(r"(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/)?[A-Za-z0-9-]{1,64}", re.ASCII)
+
+
+_LOWER_RATE = "switch the table to on-demand billing, or lower concurrency, then run again"
+
+
+class AnsibleLeaseTableError(ServiceError):
+    """A call to DynamoDB, for the lease table, failed."""
+
+    iam_prefix = "dynamodb"
+    resources = "the lease table"
+    remedies: ClassVar[Mapping[str, str]] = {
+        "ProvisionedThroughputExceededException": _LOWER_RATE,
+        "RequestLimitExceeded": _LOWER_RATE,
+        "ResourceInUseException": "the table is being changed, so wait until that is done, then run again",
+        "ResourceNotFoundException": "create it with the playbook labstream.aws.lease_table, or correct its name and "
+        "region, and check that the credentials belong to the right account",
+        "ThrottlingException": _LOWER_RATE,
+    }
+
+    def explain(self) -> str:
+        """Return why the call failed. A denied key is not an action that a policy lacks."""
+        said = self.service_message
+        if self.code.startswith("AccessDenied") and "KMS" in said:
+            return (
+                f"the credentials are not authorized to use the KMS key of the table ({said}): allow that in their "
+                "IAM policy."
+            )
+        return super().explain()
+
+
+class LeaseTableErrorHandler(ServiceErrorHandler):
+    """Decorators for functions that make one DynamoDB call each."""
+
+    _CUSTOM_EXCEPTION = AnsibleLeaseTableError
 
 
 @dataclass(frozen=True)
@@ -59,16 +100,25 @@ class Table:
 
 @LeaseTableErrorHandler.common_error_handler("describe the table")
 def describe_table(client: Any, **parameters: Any) -> Table:
-    """The table (DescribeTable)."""
-    described = client.describe_table(**parameters)["Table"]
-    types = {each["AttributeName"]: each["AttributeType"] for each in described.get("AttributeDefinitions", [])}
+    """Return the table (DescribeTable)."""
+    return _parse_table(call(client.describe_table, **parameters))
+
+
+@LeaseTableErrorHandler.list_error_handler("describe the table {name!r}")
+def get_table(client: Any, name: str) -> Table | None:
+    """Return the table of that name (DescribeTable), or None."""
+    return _parse_table(call(client.describe_table, TableName=name))
+
+
+def _parse_table(response: Mapping[str, Any]) -> Table:
+    described = get_member(response, "Table")
+    definitions = described.get("AttributeDefinitions", [])
+    types = {get_member(each, "AttributeName"): get_member(each, "AttributeType") for each in definitions}
+    names = [(get_member(key, "AttributeName"), get_member(key, "KeyType")) for key in described.get("KeySchema", [])]
     return Table(
-        arn=described["TableArn"],
-        status=described["TableStatus"],
-        keys=tuple(
-            (key["AttributeName"], key["KeyType"], types[key["AttributeName"]])
-            for key in described.get("KeySchema", [])
-        ),
+        arn=get_member(described, "TableArn"),
+        status=get_member(described, "TableStatus"),
+        keys=tuple((attribute, kind, get_member(types, attribute)) for attribute, kind in names),
         # A table that has always been provisioned has no summary.
         billing_mode=described.get("BillingModeSummary", {}).get("BillingMode") or "PROVISIONED",
         deletion_protection=bool(described.get("DeletionProtectionEnabled")),
@@ -76,49 +126,52 @@ def describe_table(client: Any, **parameters: Any) -> Table:
     )
 
 
-@LeaseTableErrorHandler.common_error_handler("create the table")
-def create_table(client: Any, **parameters: Any) -> None:
-    """Have the table created (CreateTable)."""
-    client.create_table(**parameters)
+@LeaseTableErrorHandler.common_error_handler("create the table {name!r}")
+def create_table(client: Any, name: str, **parameters: Any) -> None:
+    """Create the table (CreateTable)."""
+    call(client.create_table, TableName=name, **parameters)
 
 
-@LeaseTableErrorHandler.common_error_handler("change the table")
-def update_table(client: Any, **parameters: Any) -> str:
-    """Have the table changed; its status then (UpdateTable)."""
-    return client.update_table(**parameters)["TableDescription"]["TableStatus"]
+@LeaseTableErrorHandler.common_error_handler("change the table {name!r}")
+def update_table(client: Any, name: str, **parameters: Any) -> str:
+    """Change the table, and return its status then (UpdateTable)."""
+    response = call(client.update_table, TableName=name, **parameters)
+    return get_member(get_member(response, "TableDescription"), "TableStatus")
 
 
-@LeaseTableErrorHandler.common_error_handler("read the time to live of the table")
+@LeaseTableErrorHandler.common_error_handler("read the time to live of the table {name!r}")
 def describe_time_to_live(client: Any, name: str) -> tuple[str, str | None]:
-    """Its status, and the attribute by which items expire or did so once (DescribeTimeToLive)."""
-    described = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
-    return described["TimeToLiveStatus"], described.get("AttributeName")
+    """Return its status, and the attribute by which items expire or once expired (DescribeTimeToLive)."""
+    described = get_member(call(client.describe_time_to_live, TableName=name), "TimeToLiveDescription")
+    return get_member(described, "TimeToLiveStatus"), described.get("AttributeName")
 
 
-@LeaseTableErrorHandler.common_error_handler("set the time to live of the table")
+@LeaseTableErrorHandler.common_error_handler("set the time to live of the table {name!r}")
 def update_time_to_live(client: Any, name: str, attribute: str) -> None:
-    """Have items expire by that attribute (UpdateTimeToLive)."""
-    client.update_time_to_live(TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": attribute})
+    """Let items expire by that attribute (UpdateTimeToLive)."""
+    specification = {"Enabled": True, "AttributeName": attribute}
+    call(client.update_time_to_live, TableName=name, TimeToLiveSpecification=specification)
 
 
-@LeaseTableErrorHandler.common_error_handler("list the tags of the table")
+@LeaseTableErrorHandler.common_error_handler("list the tags of the table {arn!r}")
 def list_tags(client: Any, arn: str) -> dict[str, str]:
-    """The table's tags (ListTagsOfResource), all pages."""
+    """Return the table's tags (ListTagsOfResource), all pages."""
     pages = client.get_paginator("list_tags_of_resource").paginate(ResourceArn=arn)
-    return boto3_tag_list_to_ansible_dict(pages.build_full_result().get("Tags", []))
+    tags = call(pages.build_full_result).get("Tags", [])
+    return {get_member(tag, "Key"): tag.get("Value", "") for tag in tags}
 
 
-@LeaseTableErrorHandler.common_error_handler("tag the table")
+@LeaseTableErrorHandler.common_error_handler("tag the table {arn!r}")
 def tag_resource(client: Any, arn: str, tags: Mapping[str, str]) -> None:
     """Add or change these tags (TagResource)."""
-    client.tag_resource(ResourceArn=arn, Tags=ansible_dict_to_boto3_tag_list(tags))
+    call(client.tag_resource, ResourceArn=arn, Tags=ansible_dict_to_boto3_tag_list(tags))
 
 
 def validate_table_name(name: str) -> None:
-    """Refuse a name that no table can have.
+    """Reject a name that no table can have.
 
     Raises:
-        InvalidOption: naming the value.
+        InvalidOption: names the value.
     """
     if not is_table_name(name):
         raise InvalidOption(
@@ -128,66 +181,67 @@ def validate_table_name(name: str) -> None:
 
 
 def validate_tags(tags: Mapping[str, Any] | None) -> None:
-    """Refuse tags that no table can have.
+    """Reject tags that no table can have.
 
     Raises:
-        InvalidOption: naming the tag.
+        InvalidOption: names the tag.
     """
-    if tags and len(tags) > MOST_TAGS:
-        raise InvalidOption(f"tags has {len(tags)} tags, but a table has at most {MOST_TAGS}.")
+    if tags and len(tags) > MAX_TAGS:
+        raise InvalidOption(f"tags has {len(tags)} tags, but a table has at most {MAX_TAGS}.")
     for key, value in (tags or {}).items():
-        fits = 0 < len(key) <= LONGEST_TAG_KEY and len(str(value)) <= LONGEST_TAG_VALUE
+        fits = 0 < len(key) <= MAX_TAG_KEY_LENGTH and len(str(value)) <= MAX_TAG_VALUE_LENGTH
         if not fits or key.startswith("aws:") or not f"{key}{value}".isprintable():
             raise InvalidOption(
-                f"tags has {quote(key)}: {quote(value)}, but a key has 1 to {LONGEST_TAG_KEY} printable characters and "
-                f"does not begin with aws:, and a value has at most {LONGEST_TAG_VALUE} of them."
+                f"tags has {quote(key)}: {quote(value)}, but a key has 1 to {MAX_TAG_KEY_LENGTH} printable "
+                f"characters and "
+                f"does not begin with aws:, and a value has at most {MAX_TAG_VALUE_LENGTH} of them."
             )
 
 
 def validate_kms_key_id(kms_key_id: str | None) -> None:
-    """Refuse what is neither the id nor the ARN of a key.
+    """Reject what is neither the id nor the ARN of a key.
 
     Raises:
-        InvalidOption: naming the value.
+        InvalidOption: names the value.
     """
     if kms_key_id is not None and not _KMS_KEY.fullmatch(kms_key_id):
         raise InvalidOption(
-            f"kms_key_id is {quote(kms_key_id)}, but it must be the id or the ARN of a KMS key, and no alias: look the "
-            "key up (DescribeKey)."
+            f"kms_key_id is {quote(kms_key_id)}, but it must be the id or the ARN of a KMS key, not an alias: look up "
+            "the key (DescribeKey)."
         )
 
 
 def find_wrong_keys(table: Table) -> str | None:
-    """Why the table's keys are none for leases, as the rest of a sentence; None if they are right."""
+    """Return why the keys of the table do not fit leases; None if they do."""
     if table.keys == KEYS:
         return None
-    return f"it has the key {_told(table.keys)}, and leases need {_told(KEYS)}"
+    return f"it has the key {_format_keys(table.keys)}, and leases need {_format_keys(KEYS)}"
 
 
-def _told(keys: tuple[tuple[str, str, str], ...]) -> str:
+def _format_keys(keys: tuple[tuple[str, str, str], ...]) -> str:
     return " and ".join(f"{name} ({kind}, {type_})" for name, kind, type_ in keys)
 
 
 def lease_store_url(name: str, region: str, endpoint_url: str | None) -> str:
-    """What to give as ``lease_store`` for the table. The endpoint is in it, since a store has none but its own."""
+    """Return the value of ``lease_store`` for the table. It has the endpoint, since stores do not use the module's."""
     parameters = {"region": region, **({"endpoint_url": endpoint_url} if endpoint_url else {})}
     return f"dynamodb://{name}?{urlencode(parameters, safe=':/')}"
 
 
 def find_table(client: Any, name: str) -> Table | None:
-    """The table, once it is ACTIVE; None if there is none.
+    """Return the table once it is ACTIVE; None if it does not exist.
 
     Raises:
         LeaseStoreError: it cannot hold leases; says why.
     """
-    return wait_until_active(client, name) if _describe(client, name) else None
+    return wait_until_active(client, name) if get_table(client, name) else None
 
 
 def create(client: Any, name: str, settings: Mapping[str, Any]) -> bool:
-    """Have the table created, with all of these settings that a table can be created with.
+    """Create the table, with those of the settings that it can be created with.
 
     Returns:
-        False if somebody else was faster.
+        False if another run created it.
     """
     attributes = [{"AttributeName": key, "AttributeType": type_} for key, _kind, type_ in KEYS]
     schema = [{"AttributeName": key, "KeyType": kind} for key, kind, _type in KEYS]
@@ -195,7 +249,7 @@ def create(client: Any, name: str, settings: Mapping[str, Any]) -> bool:
     try:
         create_table(
             client,
-            TableName=name,
+            name,
             AttributeDefinitions=attributes,
             KeySchema=schema,
             **_parameters(settings),
@@ -209,21 +263,22 @@ def create(client: Any, name: str, settings: Mapping[str, Any]) -> bool:
 
 
 def wait_until_active(client: Any, name: str) -> Table:
-    """The table, as soon as it is ACTIVE.
+    """Wait until the table is ACTIVE, and return it.
 
     Raises:
-        LeaseStoreError: it is not so after LONGEST_WAIT seconds, never will be, or has other keys.
+        LeaseStoreError: it is not ACTIVE after MAX_WAIT seconds, never will be, or has other keys.
     """
     deadline = time.monotonic() + MAX_WAIT
     while True:
-        table = _describe(client, name)
-        # It is told of a moment after it was created.
+        table = get_table(client, name)
+        # A new table may not be described yet.
         status = table.status if table else "CREATING"
         if table and status == ACTIVE:
             break
         if status not in _PASSING:
             raise LeaseStoreError(
-                f"Table {name!r} is {status}, so it cannot hold leases: make it ACTIVE, wait until it is gone, or name "
+                f"Table {name!r} is {status}, so it cannot hold leases: make it ACTIVE, wait until it is "
+                f"deleted, or name "
                 "another."
             )
         if time.monotonic() >= deadline:
@@ -237,20 +292,11 @@ def wait_until_active(client: Any, name: str) -> Table:
     return table
 
 
-def _describe(client: Any, name: str) -> Table | None:
-    try:
-        return describe_table(client, TableName=name)
-    except AnsibleLeaseTableError as e:
-        if e.code != "ResourceNotFoundException":
-            raise
-        return None
-
-
 def get_settings(client: Any, name: str, table: Table, *, with_tags: bool) -> dict[str, Any]:
-    """The settings that the table has now.
+    """Return the settings that the table has now.
 
     Raises:
-        LeaseStoreError: it is not free to expire leases.
+        LeaseStoreError: its time to live cannot be used for leases.
     """
     settings: dict[str, Any] = {
         "billing_mode": table.billing_mode,
@@ -267,7 +313,7 @@ def _time_to_live(client: Any, name: str) -> str | None:
     status, attribute = describe_time_to_live(client, name)
     if status == "DISABLING":
         raise LeaseStoreError(
-            f"The time to live of table {name!r} is being switched off, which takes an hour: run again then, or name "
+            f"The time to live of table {name!r} is being disabled, which takes an hour: run again then, or name "
             "another table."
         )
     if status == "DISABLED":
@@ -275,13 +321,13 @@ def _time_to_live(client: Any, name: str) -> str | None:
     if attribute != EXPIRES_BY:
         raise LeaseStoreError(
             f"The items of table {name!r} expire by the attribute {attribute!r}, and leases by {EXPIRES_BY!r}: name "
-            "another table, or switch this one's time to live off (UpdateTimeToLive) and run again an hour later."
+            "another table, or disable the time to live of this one (UpdateTimeToLive) and run again an hour later."
         )
     return attribute
 
 
 def compute_changes(settings: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """What of the settings is not as wanted, with its new value. Tags are added and changed, never removed."""
+    """Return the settings that differ, with their new values. Tags are added and changed, never removed."""
     target = dict(wanted)
     if "tags" in wanted:
         target["tags"] = {**settings["tags"], **wanted["tags"]}
@@ -295,7 +341,7 @@ def _id_of(kms_key_id: str | None) -> str | None:
 
 
 def change(client: Any, name: str, table: Table, setting: str, value: Any) -> None:
-    """Change one setting of an ACTIVE table, and wait until it is ACTIVE again. DynamoDB takes few of them at once.
+    """Change one setting of an ACTIVE table, and wait until it is ACTIVE again. DynamoDB accepts few of them at once.
 
     Raises:
         LeaseStoreError: the table does not become ACTIVE.
@@ -305,8 +351,8 @@ def change(client: Any, name: str, table: Table, setting: str, value: Any) -> No
     elif setting == "time_to_live":
         _expire_by(client, name, value)
     else:
-        # A description may be of a moment ago, and still say ACTIVE.
-        if update_table(client, TableName=name, **_parameters({setting: value})) != ACTIVE:
+        # The next description may still be an older one that says ACTIVE.
+        if update_table(client, name, **_parameters({setting: value})) != ACTIVE:
             time.sleep(PAUSE)
         wait_until_active(client, name)
 
@@ -315,13 +361,13 @@ def _expire_by(client: Any, name: str, attribute: str) -> None:
     try:
         update_time_to_live(client, name, attribute)
     except AnsibleLeaseTableError as e:
-        # So DynamoDB refuses what another run has done meanwhile.
+        # DynamoDB rejects this if another run has done it meanwhile.
         if e.code != "ValidationException" or _time_to_live(client, name) != attribute:
             raise
 
 
 def _parameters(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Of these settings, those that CreateTable and UpdateTable take, as they take them."""
+    """Return the parameters of CreateTable and UpdateTable for those of the settings that they accept."""
     parameters: dict[str, Any] = {}
     if "billing_mode" in settings:
         parameters["BillingMode"] = settings["billing_mode"]

@@ -55,10 +55,10 @@ def test_arguments_within_their_limits_are_taken(arguments):
         ({"lab": "x" * 256}, "lab is 'xxx"),
         ({"lease_store": "leases"}, "lease_store is 'leases', which names no lease store"),
         ({"lease_store": "dynamodb://x"}, "lease_store is 'dynamodb://x', but 'x' is neither the name nor the ARN"),
-        ({"user_id": None}, "Give one of user_id and users: null is no value."),
+        ({"user_id": None}, "Give one of user_id and users: null is not a value."),
         (
             {"user_id": None, "lab": None, "state": "absent"},
-            "Give one of user_id, users and lab: null is no value.",
+            "Give one of user_id, users and lab: null is not a value.",
         ),
         ({"purge": True}, "purge is only for state=absent"),
         ({"lease_store": "none", "return_urls": False}, "lease_store is none and return_urls is false, so nobody"),
@@ -130,7 +130,7 @@ def test_what_is_no_time_is_refused(text):
         parse_timestamp("valid_until", text)
     message = str(refused.value)
     assert message.startswith(f"valid_until is {quote(text)}, ")
-    assert "which is no ISO 8601 time: " in message or "and there is no such time (" in message
+    assert "which is not a valid ISO 8601 timestamp: " in message or "which does not exist (" in message
     assert message.endswith(": write it like 2026-11-21T17:00:00+01:00.")
 
 

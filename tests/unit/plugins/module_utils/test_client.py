@@ -23,11 +23,11 @@ from ansible_collections.labstream.aws.plugins.module_utils._client import (
     endpoint_host,
     retry_delays,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._errors import LabstreamError
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidResponse, LabstreamError, call
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
-from ansible_collections.labstream.aws.plugins.module_utils._nimble.api import create_client
+from ansible_collections.labstream.aws.plugins.module_utils._nimble.service_loader import ServiceLoader
+from ansible_collections.labstream.aws.plugins.module_utils._nimble.service_model import SERVICE_DESCRIPTION
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError, ResponseStreamingError
-from botocore.parsers import ResponseParserError
 
 pytestmark = pytest.mark.usefixtures("files_of_botocore_are_read_once")
 
@@ -49,7 +49,7 @@ def botocore_client(service="appstream", endpoint_url=None):
 def client_of(module, service, concurrency, **settings):
     """The client that a module has for a service."""
     if service == "nimble":
-        settings["create"] = partial(create_client, module)
+        settings["build_loader"] = partial(ServiceLoader, service, SERVICE_DESCRIPTION)
     return build_client(module, service, concurrency, **settings)
 
 
@@ -547,9 +547,9 @@ BROKE_OFF = (ResponseStreamingError, ConnectionClosedError)
     [
         pytest.param(wire("Content-Length: 400", body=HALF), BROKE_OFF, id="half a reply"),
         pytest.param(wire("Content-Length: 2", body=""), BROKE_OFF, id="nothing of a reply"),
-        pytest.param(wire("Content-Length: 56", body=HALF), ResponseParserError, id="half a reply as if that were all"),
-        pytest.param(wire(body="<html>Log in to use this network</html>"), ResponseParserError, id="a proxy's page"),
-        pytest.param(wire("Content-Length: 2", body="\xff"), ResponseParserError, id="bytes"),
+        pytest.param(wire("Content-Length: 56", body=HALF), InvalidResponse, id="half a reply as if that were all"),
+        pytest.param(wire(body="<html>Log in to use this network</html>"), InvalidResponse, id="a proxy's page"),
+        pytest.param(wire("Content-Length: 2", body="\xff"), InvalidResponse, id="bytes"),
     ],
 )
 def test_half_a_reply_or_a_page_is_not_taken_for_an_empty_reply(module_of, studio, service, reply, error):
@@ -574,6 +574,43 @@ def test_half_a_reply_or_a_page_is_not_taken_for_an_empty_reply(module_of, studi
 def test_a_whole_reply_is_none_of_these(module_of, studio, service, reply):
     studio.replies = [reply]
     assert call_of(module_of, studio, service)()["ResponseMetadata"]["HTTPStatusCode"] == 200
+
+
+STACK = '{"Stacks": [{"Name": %s}]}'
+FLEET = '{"Fleets": [{"Name": "x", "ComputeCapacityStatus": {"Desired": %s}, "CreatedTime": %s}]}'
+
+
+@pytest.mark.parametrize(
+    ("operation", "body"),
+    [
+        ("describe_stacks", STACK % "7"),
+        ("describe_stacks", STACK % '["x"]'),
+        ("describe_stacks", '{"Stacks": [null]}'),
+        ("describe_fleets", FLEET % ('"1"', "1")),
+        ("describe_fleets", FLEET % ("1.5", "1")),
+        ("describe_fleets", FLEET % ("1", "1e99")),
+        ("describe_fleets", '{"Fleets": [{"Tags": 1, "EnableDefaultInternetAccess": "yes"}]}'),
+    ],
+)
+def test_a_member_of_the_wrong_type_is_not_taken_for_a_response(module_of, studio, operation, body):
+    studio.replies = [wire(f"Content-Length: {len(body)}", body=body)]
+    client = client_of(module_of(**REGION_AND_KEYS, endpoint_url=studio.url), "appstream", 1, attempts=1)
+    with pytest.raises(InvalidResponse):
+        call(getattr(client, operation))
+
+
+@pytest.mark.parametrize(
+    ("operation", "body"),
+    [
+        ("describe_stacks", STACK % "null"),
+        ("describe_stacks", '{"Stacks": null, "Unknown": 7}'),
+        ("describe_fleets", FLEET % ("1", "1.5")),
+    ],
+)
+def test_a_member_that_is_missing_or_unknown_is_left_to_the_parsers(module_of, studio, operation, body):
+    studio.replies = [wire(f"Content-Length: {len(body)}", body=body)]
+    client = client_of(module_of(**REGION_AND_KEYS, endpoint_url=studio.url), "appstream", 1, attempts=1)
+    assert call(getattr(client, operation))["ResponseMetadata"]["HTTPStatusCode"] == 200
 
 
 def test_half_of_an_error_is_still_the_error(module_of, studio):

@@ -8,16 +8,20 @@ import re
 
 import pytest
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
+from ansible_collections.labstream.aws.plugins.module_utils._appstream.errors import (
+    AnsibleAppStreamError,
+    AppStreamErrorHandler,
+)
 from ansible_collections.labstream.aws.plugins.module_utils._errors import (
     MAX_MESSAGE_LENGTH,
-    AnsibleAppStreamError,
-    AnsibleNimbleError,
-    AppStreamErrorHandler,
+    InvalidResponse,
     LabstreamError,
-    LeaseTableErrorHandler,
-    NimbleErrorHandler,
     NotReady,
+    call,
+    get_member,
 )
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.dynamodb_table import LeaseTableErrorHandler
+from ansible_collections.labstream.aws.plugins.module_utils._nimble.errors import AnsibleNimbleError, NimbleErrorHandler
 from botocore import exceptions
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
@@ -30,37 +34,48 @@ def client_error(code, message="What the service says.", operation="CreateStream
     return ClientError({"Error": {"Code": code, "Message": message}}, operation)
 
 
+def operation(error):
+    """An operation of a client that raises this."""
+
+    def call_it(**_parameters):
+        raise error
+
+    return call_it
+
+
 def raised(error, handler=AppStreamErrorHandler):
     """What a caller gets when a call to AppStream, or of that handler, raises this."""
 
     @handler.common_error_handler("create a streaming URL")
-    def call():
-        raise error
+    def create():
+        return call(operation(error), UserId="anna")
 
     with pytest.raises(LabstreamError) as caught:
-        call()
+        create()
     return caught.value
 
 
-WHERE = "look at the network, and whether region and endpoint_url are right."
+WHERE = "check the network, and whether region and endpoint_url are correct."
 RENEW, SET_CLOCK = "renew or correct them", "correct them or this machine's clock"
 NO_CREDENTIALS = (
     "no AWS credentials were found: set profile, or access_key and secret_key, or their environment variables."
 )
-UNREADABLE = "the reply cannot be read: look whether endpoint_url names a server that speaks this API."
+UNREADABLE = "the response could not be parsed: check that endpoint_url points to a server that implements this API."
 
 SENTENCES = [
     pytest.param(
         client_error("AccessDeniedException", "User: anna is not authorized", "DescribeFleets"),
         "AccessDeniedException",
-        "the credentials may not do appstream:DescribeFleets (User: anna is not authorized): allow this "
+        "the credentials are not authorized to perform appstream:DescribeFleets (User: anna is not authorized): "
+        "allow this "
         'action on all resources ("*") in their IAM policy, or correct the names and the region if they are wrong.',
         id="denied names the action",
     ),
     pytest.param(
         client_error("AccessDenied"),
         "AccessDenied",
-        "the credentials may not do appstream:CreateStreamingURL (What the service says): allow this "
+        "the credentials are not authorized to perform appstream:CreateStreamingURL (What the service says): "
+        "allow this "
         "action on this stack and fleet in their IAM policy, or correct the names and the region if they are wrong.",
         id="denied, as older services say it",
     ),
@@ -167,20 +182,13 @@ SENTENCES = [
     pytest.param(
         exceptions.HTTPClientError(error=ValueError(f"Invalid header value b'{SECRET_URL}\\n'")),
         "HTTPClientError",
-        "the request cannot be sent: look whether the credentials and endpoint_url have a character that does not "
-        "belong there.",
+        "the request cannot be sent: check the credentials and endpoint_url for characters that do not belong there.",
         id="a header that quotes a key",
-    ),
-    pytest.param(
-        ResponseParserError(f"Unable to parse response, invalid JSON: {{'StreamingURL': '{SECRET_URL}'"),
-        "ResponseParserError",
-        UNREADABLE,
-        id="a reply that cannot be read",
     ),
     pytest.param(
         exceptions.ResponseStreamingError(error=f"InvalidChunkLength(got length b'{SECRET_URL}', 0 bytes read)"),
         "ResponseStreamingError",
-        "the connection broke off within the reply: look at the network, then run again.",
+        "the connection was closed before the response was complete: check the network, then run again.",
         id="a reply that breaks off",
     ),
     pytest.param(
@@ -240,6 +248,13 @@ def test_the_text_is_one_line_that_ends_as_a_sentence_and_tells_no_url(error, _c
     assert "authenticate" not in text
 
 
+@pytest.mark.parametrize("handler", [NimbleErrorHandler, LeaseTableErrorHandler])
+@pytest.mark.parametrize(("error", "_code", "sentence"), SENTENCES)
+def test_what_no_service_said_is_the_same_for_each_of_them(error, _code, sentence, handler):
+    if not isinstance(error, ClientError):
+        assert str(raised(error, handler)).endswith(sentence)
+
+
 def test_the_error_is_one_of_amazon_aws_and_one_of_ours():
     error = raised(client_error("Odd"))
     assert isinstance(error, AnsibleAppStreamError)
@@ -252,7 +267,8 @@ def test_the_error_is_one_of_amazon_aws_and_one_of_ours():
 NIMBLE_SENTENCES = [
     (
         "AccessDeniedException",
-        "the credentials may not do nimble:CreateStreamingSessionStream (What it says): allow this action on this "
+        "the credentials are not authorized to perform nimble:CreateStreamingSessionStream (What it says): "
+        "allow this action on this "
         "studio and its sessions in their IAM policy, or correct the names and the region if they are wrong.",
     ),
     (
@@ -265,12 +281,12 @@ NIMBLE_SENTENCES = [
     ),
     (
         "ResourceNotFoundException",
-        "ResourceNotFoundException (What it says): correct studio_id, the session's id and the region, or look whose "
-        "credentials these are.",
+        "ResourceNotFoundException (What it says): correct studio_id, the session's id and the region, or check that "
+        "the credentials belong to the right account.",
     ),
     (
         "ServiceQuotaExceededException",
-        "ServiceQuotaExceededException (What it says): delete what is not needed any more or have the quota raised, "
+        "ServiceQuotaExceededException (What it says): delete what is no longer needed, or request a quota increase, "
         "then run again.",
     ),
     ("ThrottlingException", "ThrottlingException (What it says): lower concurrency, then run again."),
@@ -302,7 +318,10 @@ def test_what_nimble_studio_refuses_becomes_one_sentence_with_a_cure(code, sente
 )
 def test_denied_names_the_action_of_nimble_studio(operation):
     text = str(raised(client_error("AccessDeniedException", "No.", operation), NimbleErrorHandler))
-    assert f"the credentials may not do nimble:{operation} (No): allow this action on this studio" in text
+    assert (
+        f"the credentials are not authorized to perform nimble:{operation} (No): allow this action on this studio"
+        in text
+    )
 
 
 @pytest.mark.parametrize(
@@ -311,14 +330,16 @@ def test_denied_names_the_action_of_nimble_studio(operation):
         pytest.param(
             "AccessDeniedException",
             "KMS key access denied error: no identity-based policy allows the kms:Decrypt action",
-            "the credentials may not use the KMS key of the table (KMS key access denied error: no identity-based "
+            "the credentials are not authorized to use the KMS key of the table (KMS key access denied error: "
+            "no identity-based "
             "policy allows the kms:Decrypt action): allow that in their IAM policy.",
             id="the table's key is denied, though the action is allowed",
         ),
         pytest.param(
             "AccessDeniedException",
             "No.",
-            "the credentials may not do dynamodb:PutItem (No): allow this action on the lease table in their IAM "
+            "the credentials are not authorized to perform dynamodb:PutItem (No): allow this action on the "
+            "lease table in their IAM "
             "policy, or correct the names and the region if they are wrong.",
             id="the action is denied",
         ),
@@ -331,7 +352,8 @@ def test_denied_names_the_action_of_nimble_studio(operation):
         pytest.param(
             "ProvisionedThroughputExceededException",
             "Too fast.",
-            "ProvisionedThroughputExceededException (Too fast): have the table billed on demand, or lower concurrency, "
+            "ProvisionedThroughputExceededException (Too fast): switch the table to on-demand billing, or lower "
+            "concurrency, "
             "then run again.",
             id="the table is throttled",
         ),
@@ -350,35 +372,86 @@ def test_a_cure_follows_even_if_the_service_says_nothing():
     )
 
 
+# The call itself, and what is around it.
+
+
 @pytest.mark.parametrize("handler", [AppStreamErrorHandler, NimbleErrorHandler])
 @pytest.mark.parametrize(
-    "error", [AttributeError(SECRET_URL), KeyError(SECRET_URL), TypeError(), ValueError(SECRET_URL)]
+    "error",
+    [
+        AttributeError(SECRET_URL),
+        KeyError(SECRET_URL),
+        TypeError(),
+        ValueError(SECRET_URL),
+        OverflowError(SECRET_URL),
+        RecursionError(SECRET_URL),
+        ResponseParserError(SECRET_URL),
+        client_error("502", f"<html>{SECRET_URL}</html>"),
+    ],
 )
-def test_a_reply_over_which_parsers_stumble_is_told_without_quoting_it(handler, error):
+def test_a_response_that_botocore_cannot_parse_is_reported_without_quoting_it(handler, error):
     caught = raised(error, handler)
     assert str(caught) == f"Failed to create a streaming URL: {UNREADABLE}"
-    assert caught.code == "ResponseParserError"
+    assert caught.code == "InvalidResponse"
+    assert isinstance(caught.__cause__, InvalidResponse)
+    assert caught.__cause__.__cause__ is error
 
 
-@pytest.mark.parametrize("handler", [AppStreamErrorHandler, NimbleErrorHandler])
-def test_a_page_of_a_proxy_with_the_status_of_an_error_is_told_without_quoting_it(handler):
-    assert str(raised(client_error("502", f"<html>{SECRET_URL}</html>"), handler)) == (
-        f"Failed to create a streaming URL: {UNREADABLE}"
-    )
+@pytest.mark.parametrize("error", [exceptions.NoRegionError(), exceptions.InvalidRegionError(region_name="x y")])
+def test_what_botocore_raises_by_name_is_not_taken_for_a_response(error):
+    assert raised(error).exception is error
+
+
+def test_a_call_returns_the_response():
+    assert call(lambda **parameters: parameters, UserId="anna") == {"UserId": "anna"}
+
+
+def test_a_response_that_our_parsers_reject_is_reported_without_quoting_it():
+    caught = raised(InvalidResponse("StreamingURL is not a URL"))
+    assert str(caught) == f"Failed to create a streaming URL: {UNREADABLE}"
+    assert caught.code == "InvalidResponse"
+
+
+@pytest.mark.parametrize("members", [{}, {"Arn": None}, {"Arn": ""}])
+def test_a_member_that_every_response_has_is_required(members):
+    with pytest.raises(InvalidResponse, match=r"^no Arn$"):
+        get_member(members, "Arn")
+    assert get_member({"Arn": []}, "Arn") == []
+
+
+@pytest.mark.parametrize("error", [AttributeError, KeyError, TypeError, ValueError, ZeroDivisionError])
+def test_a_bug_outside_of_the_call_is_not_taken_for_a_response(error):
+    @AppStreamErrorHandler.common_error_handler("describe the stack")
+    def describe():
+        raise error(SECRET_URL)
+
+    with pytest.raises(error):
+        describe()
+
+
+# What the decorators add.
+
+
+def test_a_description_names_what_the_function_was_called_with():
+    @AppStreamErrorHandler.list_error_handler("start the fleet {name!r}")
+    def start(client, name):
+        return call(operation(client_error("Odd", "No.")), Name=name)
+
+    with pytest.raises(AnsibleAppStreamError, match=r"^Failed to start the fleet 'cad-fleet': Odd: No\.$"):
+        start(None, name="cad-fleet")
+
+
+def test_what_does_not_exist_is_the_default():
+    @AppStreamErrorHandler.list_error_handler("list the fleets", ())
+    def list_fleets():
+        return call(operation(client_error("ResourceNotFoundException")))
+
+    assert list_fleets() == ()
 
 
 def test_an_error_of_our_own_passes_unchanged():
     error = NotReady("The fleet sleeps.")
     assert raised(error) is error
-
-
-def test_what_nobody_foresaw_passes_unchanged():
-    @AppStreamErrorHandler.common_error_handler("describe the stack")
-    def call():
-        raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        call()
 
 
 def test_a_call_that_succeeds_gives_its_result_and_keeps_its_name():
@@ -394,6 +467,8 @@ def test_a_call_that_succeeds_gives_its_result_and_keeps_its_name():
 def test_what_a_service_says_is_cut_where_it_is_too_long_but_not_what_to_do():
     sentence = str(raised(client_error("AccessDenied", "spam " * 2_000_000)))
     assert len(sentence) <= MAX_MESSAGE_LENGTH
-    assert sentence.startswith("Failed to create a streaming URL: the credentials may not do appstream:Create")
+    assert sentence.startswith(
+        "Failed to create a streaming URL: the credentials are not authorized to perform appstream:Create"
+    )
     assert " ... " in sentence
     assert sentence.endswith("in their IAM policy, or correct the names and the region if they are wrong.")

@@ -173,7 +173,7 @@ def test_the_arguments_say_how_long_a_url_must_be_good(given, need):
         ),
         (
             dict(valid_until=""),
-            "valid_until is '', which is no ISO 8601 time: write it like 2026-11-21T17:00:00+01:00.",
+            "valid_until is '', which is not a valid ISO 8601 timestamp: write it like 2026-11-21T17:00:00+01:00.",
         ),
     ],
 )

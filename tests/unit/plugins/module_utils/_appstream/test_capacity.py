@@ -12,6 +12,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._appstream.capacity 
     KINDS,
     Scaling,
     build_capacity,
+    build_scaling,
     kind_of,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption
@@ -96,7 +97,7 @@ def params(**given):
 
 
 def test_without_an_option_the_capacity_is_left_alone():
-    assert Scaling.of(params()) is None
+    assert Scaling.from_options(params()) is None
 
 
 @pytest.mark.parametrize(
@@ -111,13 +112,13 @@ def test_without_an_option_the_capacity_is_left_alone():
 def test_a_capacity_that_no_fleet_can_have_is_refused(given, least):
     [(option, value)] = given.items()
     with pytest.raises(InvalidOption) as refused:
-        Scaling.of(params(**given))
+        Scaling.from_options(params(**given))
     assert str(refused.value) == f"{option} is {value}, but it must be from {least} to 2147483647."
 
 
 @pytest.mark.parametrize("given", [{"desired_instances": 0}, {"desired_sessions": 0}, {"max_concurrent_sessions": 1}])
 def test_the_least_capacity_is_taken(given):
-    scaling = Scaling.of(params(**given))
+    scaling = Scaling.from_options(params(**given))
     assert {scaling.option: scaling.wanted} == given
 
 
@@ -155,7 +156,7 @@ def test_a_fleet_of_one_session_on_each_instance_is_what_the_service_tells_it_as
     ],
 )
 def test_each_option_has_its_place_in_update_fleet(scaling, parameters):
-    assert scaling.parameters() == parameters
+    assert scaling.to_parameters() == parameters
 
 
 @pytest.mark.parametrize(
@@ -177,19 +178,35 @@ def test_each_option_has_its_place_in_update_fleet(scaling, parameters):
 )
 def test_a_capacity_that_the_fleet_has_is_not_asked_for_again(scaling, fleet, met):
     assert scaling.accepts(fleet) is met
-    assert scaling.accepts(scaling.applied_to(fleet))
+    assert scaling.accepts(scaling.apply_to(fleet))
 
 
 def test_what_is_foreseen_of_scaling_is_room_to_come_and_no_instance_that_is_not_there():
-    assert astuple(build_capacity(Scaling("desired_instances", 30).applied_to(single(10, 10, 4, 6)))) == (
+    assert astuple(build_capacity(Scaling("desired_instances", 30).apply_to(single(10, 10, 4, 6)))) == (
         30,
         10,
         4,
         6,
         26,
     )
-    assert astuple(build_capacity(Scaling("desired_sessions", 30).applied_to(multi(**SESSIONS)))) == (30, 8, 3, 5, 27)
-    assert astuple(build_capacity(Scaling("max_concurrent_sessions", 30).applied_to(elastic()))) == (30, 30, 0, 30, 30)
+    assert astuple(build_capacity(Scaling("desired_sessions", 30).apply_to(multi(**SESSIONS)))) == (30, 8, 3, 5, 27)
+    assert astuple(build_capacity(Scaling("max_concurrent_sessions", 30).apply_to(elastic()))) == (30, 30, 0, 30, 30)
+
+
+@pytest.mark.parametrize(
+    ("fleet", "needed", "wanted"),
+    [
+        pytest.param(single(2), 3, 3, id="too small"),
+        pytest.param(single(3), 3, None, id="just right"),
+        pytest.param(single(30), 3, None, id="never scaled down"),
+        pytest.param(single(3, 1, 1, 0), 3, 4, id="others use it"),
+        pytest.param(single(1, 9, 0, 9), 3, 3, id="sessions that are about to go"),
+        pytest.param(multi(DesiredUserSessions=8, DrainModeUnusedUserSessions=2), 8, 10, id="instances are drained"),
+        pytest.param(elastic(), 21, 21, id="Elastic"),
+    ],
+)
+def test_a_fleet_is_scaled_up_to_the_sessions_that_are_needed(fleet, needed, wanted):
+    assert build_scaling(fleet, needed) == (wanted and Scaling(kind_of(fleet), wanted))
 
 
 WIDE = {"EnableDefaultInternetAccess": True}

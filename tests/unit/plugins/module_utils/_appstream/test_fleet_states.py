@@ -8,15 +8,17 @@ from __future__ import annotations
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._appstream.capacity import Scaling
 from ansible_collections.labstream.aws.plugins.module_utils._appstream.fleet_states import (
-    LATENESS,
-    PATIENCE,
+    CAPACITY_OPTIONS,
+    OLD_ERRORS_TIMEOUT,
     RUNNING,
     STARTING,
+    STATE_DELAY,
     STOPPED,
     STOPPING,
-    Course,
     Step,
+    Transition,
     describe_problem,
+    poll_delays,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, NotReady
 from botocore.loaders import Loader
@@ -31,43 +33,43 @@ def fleet(state, *errors, desired=10):
     return {"Name": "cad-fleet", "State": state, "FleetErrors": list(errors), "ComputeCapacityStatus": status}
 
 
-def walk(course, *states, since=0):
+def walk(transition, *states, since=0):
     """The steps that come of seeing the fleet in these states, one a second. All that the run does succeeds."""
     steps = []
     for now, state in enumerate(states, since):
-        step = course.see(state if isinstance(state, dict) else fleet(state), now)
-        if step not in (Step.WAIT, Step.NOTHING):
-            course.took(step, now)
+        step = transition.next_step(state if isinstance(state, dict) else fleet(state), now)
+        if step not in (Step.WAIT, Step.DONE):
+            transition.record(step, now)
         steps.append(step)
     return steps
 
 
-WAIT, NOTHING, START, STOP, SCALE = Step.WAIT, Step.NOTHING, Step.START, Step.STOP, Step.SCALE
+WAIT, DONE, START, STOP, SCALE = Step.WAIT, Step.DONE, Step.START, Step.STOP, Step.SCALE
 WAYS = [
-    pytest.param(RUNNING, None, [STOPPED, STARTING, RUNNING], [START, WAIT, NOTHING], id="started"),
-    pytest.param(RUNNING, None, [STOPPED, RUNNING], [START, NOTHING], id="started at once"),
+    pytest.param(RUNNING, None, [STOPPED, STARTING, RUNNING], [START, WAIT, DONE], id="started"),
+    pytest.param(RUNNING, None, [STOPPED, RUNNING], [START, DONE], id="started at once"),
     pytest.param(RUNNING, None, [STOPPED, STOPPED, STARTING], [START, WAIT, WAIT], id="told late that it starts"),
-    pytest.param(RUNNING, None, [RUNNING], [NOTHING], id="running already"),
-    pytest.param(RUNNING, None, [STARTING, STARTING, RUNNING], [WAIT, WAIT, NOTHING], id="somebody else started it"),
+    pytest.param(RUNNING, None, [RUNNING], [DONE], id="running already"),
+    pytest.param(RUNNING, None, [STARTING, STARTING, RUNNING], [WAIT, WAIT, DONE], id="somebody else started it"),
     pytest.param(RUNNING, None, [STOPPING, STOPPED, STARTING], [WAIT, START, WAIT], id="stopped first"),
-    pytest.param(RUNNING, None, ["UPDATING", RUNNING], [WAIT, NOTHING], id="a state of another time"),
+    pytest.param(RUNNING, None, ["UPDATING", RUNNING], [WAIT, DONE], id="a state of another time"),
     pytest.param(RUNNING, TWELVE, [STOPPED, STOPPED, STARTING], [SCALE, START, WAIT], id="scaled, then started"),
-    pytest.param(RUNNING, TWELVE, [RUNNING, RUNNING], [SCALE, NOTHING], id="scaled while it runs"),
-    pytest.param(RUNNING, TWELVE, [STARTING, RUNNING, RUNNING], [WAIT, SCALE, NOTHING], id="scaled once it runs"),
-    pytest.param(RUNNING, Scaling("desired_instances", 10), [RUNNING], [NOTHING], id="as large as wanted"),
-    pytest.param(STOPPED, None, [RUNNING, STOPPING, STOPPED], [STOP, WAIT, NOTHING], id="stopped"),
+    pytest.param(RUNNING, TWELVE, [RUNNING, RUNNING], [SCALE, DONE], id="scaled while it runs"),
+    pytest.param(RUNNING, TWELVE, [STARTING, RUNNING, RUNNING], [WAIT, SCALE, DONE], id="scaled once it runs"),
+    pytest.param(RUNNING, Scaling("desired_instances", 10), [RUNNING], [DONE], id="as large as wanted"),
+    pytest.param(STOPPED, None, [RUNNING, STOPPING, STOPPED], [STOP, WAIT, DONE], id="stopped"),
     pytest.param(STOPPED, None, [STARTING, STARTING, STOPPING], [STOP, WAIT, WAIT], id="stopped while it starts"),
-    pytest.param(STOPPED, None, [STOPPED], [NOTHING], id="stopped already"),
-    pytest.param(STOPPED, None, [STOPPING, STOPPED], [WAIT, NOTHING], id="somebody else stopped it"),
+    pytest.param(STOPPED, None, [STOPPED], [DONE], id="stopped already"),
+    pytest.param(STOPPED, None, [STOPPING, STOPPED], [WAIT, DONE], id="somebody else stopped it"),
 ]
 
 
 @pytest.mark.parametrize(("goal", "scaling", "states", "steps"), WAYS)
 def test_each_step_follows_from_what_is_seen(goal, scaling, states, steps):
-    course = Course(goal, scaling)
-    assert not course.changed
-    assert walk(course, *states) == steps
-    assert course.changed == bool({START, STOP, SCALE} & set(steps))
+    transition = Transition(goal, scaling)
+    assert not transition.changed
+    assert walk(transition, *states) == steps
+    assert transition.changed == bool({START, STOP, SCALE} & set(steps))
 
 
 @pytest.mark.parametrize(
@@ -80,27 +82,28 @@ def test_each_step_follows_from_what_is_seen(goal, scaling, states, steps):
     ],
 )
 def test_a_start_that_falls_back_is_told_at_the_next_look(states):
-    course = Course(RUNNING)
-    walk(course, *states[:-1])
+    transition = Transition(RUNNING)
+    walk(transition, *states[:-1])
     with pytest.raises(NotReady) as told:
-        course.see(fleet(states[-1]), LATENESS)
+        transition.next_step(fleet(states[-1]), STATE_DELAY)
     assert str(told.value) == (
-        f"Fleet 'cad-fleet' was starting and fell back to {states[-1]} without an error: look whether the quota of its "
+        f"Fleet 'cad-fleet' was starting and fell back to {states[-1]} without an error: check whether the "
+        f"quota of its "
         "instance type is used up or 0, and whether somebody stopped it, then start it again."
     )
 
 
 def test_a_fleet_may_look_stopped_a_moment_after_it_was_started():
-    course = Course(RUNNING)
-    walk(course, STOPPED)
-    assert course.see(fleet(STOPPED), LATENESS - 0.1) is WAIT
+    transition = Transition(RUNNING)
+    walk(transition, STOPPED)
+    assert transition.next_step(fleet(STOPPED), STATE_DELAY - 0.1) is WAIT
 
 
 def test_a_start_that_falls_back_with_errors_tells_them():
-    course = Course(RUNNING)
-    walk(course, STOPPED, STARTING)
+    transition = Transition(RUNNING)
+    walk(transition, STOPPED, STARTING)
     with pytest.raises(NotReady) as told:
-        course.see(fleet(STOPPED, NO_IMAGE), 2)
+        transition.next_step(fleet(STOPPED, NO_IMAGE), 2)
     assert str(told.value) == (
         "Fleet 'cad-fleet' was starting and fell back to STOPPED with errors: IMAGE_NOT_FOUND: give the fleet an image "
         "that exists (UpdateFleet), then start it again."
@@ -109,76 +112,80 @@ def test_a_start_that_falls_back_with_errors_tells_them():
 
 @pytest.mark.parametrize("states", [[STOPPED], []], ids=["this run started it", "somebody else did"])
 def test_errors_of_a_starting_fleet_are_told_at_the_first_look(states):
-    course = Course(RUNNING)
-    walk(course, *states)
+    transition = Transition(RUNNING)
+    walk(transition, *states)
     with pytest.raises(NotReady) as told:
-        course.see(fleet(STARTING, NO_ADDRESSES), 1)
+        transition.next_step(fleet(STARTING, NO_ADDRESSES), 1)
     assert str(told.value) == (
         "Fleet 'cad-fleet' is STARTING with errors: SUBNET_HAS_INSUFFICIENT_IP_ADDRESSES (No address is free): give "
-        "the fleet subnets with more free addresses (UpdateFleet), or ask for less, then stop the fleet and start it "
+        "the fleet subnets with more free addresses (UpdateFleet), or request less, then stop the fleet and start it "
         "again."
     )
 
 
 def test_errors_that_a_fleet_had_before_it_was_started_may_take_a_while_to_go():
-    course = Course(RUNNING)
-    walk(course, fleet(STOPPED, NO_IMAGE), fleet(STARTING, NO_IMAGE))
-    assert course.see(fleet(STARTING, NO_IMAGE), PATIENCE - 1) is WAIT
+    transition = Transition(RUNNING)
+    walk(transition, fleet(STOPPED, NO_IMAGE), fleet(STARTING, NO_IMAGE))
+    assert transition.next_step(fleet(STARTING, NO_IMAGE), OLD_ERRORS_TIMEOUT - 1) is WAIT
     with pytest.raises(NotReady, match="IMAGE_NOT_FOUND"):
-        course.see(fleet(STARTING, NO_IMAGE), PATIENCE)
+        transition.next_step(fleet(STARTING, NO_IMAGE), OLD_ERRORS_TIMEOUT)
 
 
 def test_the_same_holds_if_somebody_else_was_faster_with_the_start():
-    course = Course(RUNNING)
-    assert course.see(fleet(STOPPED, NO_IMAGE), 0) is START
-    assert course.see(fleet(STARTING, NO_IMAGE), PATIENCE - 1) is WAIT
+    transition = Transition(RUNNING)
+    assert transition.next_step(fleet(STOPPED, NO_IMAGE), 0) is START
+    assert transition.next_step(fleet(STARTING, NO_IMAGE), OLD_ERRORS_TIMEOUT - 1) is WAIT
     with pytest.raises(NotReady, match="IMAGE_NOT_FOUND"):
-        course.see(fleet(STARTING, NO_IMAGE), PATIENCE)
+        transition.next_step(fleet(STARTING, NO_IMAGE), OLD_ERRORS_TIMEOUT)
 
 
 def test_a_new_error_beside_an_old_one_is_told_alone():
-    course = Course(RUNNING)
-    walk(course, fleet(STOPPED, NO_IMAGE))
+    transition = Transition(RUNNING)
+    walk(transition, fleet(STOPPED, NO_IMAGE))
     with pytest.raises(NotReady, match=r"with errors: SUBNET_HAS_INSUFFICIENT_IP_ADDRESSES \(No address is free\): "):
-        course.see(fleet(STARTING, NO_IMAGE, NO_ADDRESSES), 1)
+        transition.next_step(fleet(STARTING, NO_IMAGE, NO_ADDRESSES), 1)
 
 
 def test_errors_do_not_keep_a_fleet_from_being_stopped_nor_from_being_called_running():
-    steps = walk(Course(STOPPED), fleet(STARTING, NO_IMAGE), fleet(STOPPING, NO_IMAGE), fleet(STOPPED, NO_IMAGE))
-    assert steps == [STOP, WAIT, NOTHING]
-    assert walk(Course(RUNNING), fleet(RUNNING, NO_IMAGE)) == [NOTHING]
+    steps = walk(Transition(STOPPED), fleet(STARTING, NO_IMAGE), fleet(STOPPING, NO_IMAGE), fleet(STOPPED, NO_IMAGE))
+    assert steps == [STOP, WAIT, DONE]
+    assert walk(Transition(RUNNING), fleet(RUNNING, NO_IMAGE)) == [DONE]
 
 
 def test_a_fleet_that_somebody_starts_while_it_is_stopped_is_told():
-    course = Course(STOPPED)
-    walk(course, RUNNING, STOPPING)
+    transition = Transition(STOPPED)
+    walk(transition, RUNNING, STOPPING)
     with pytest.raises(NotReady) as told:
-        course.see(fleet(STARTING), 2)
+        transition.next_step(fleet(STARTING), 2)
     assert str(told.value) == (
-        "Fleet 'cad-fleet' was being stopped and is STARTING now: look who starts it, then run again."
+        "Fleet 'cad-fleet' was being stopped and is STARTING now: check who starts it, then run again."
     )
 
 
 def test_an_option_for_another_kind_of_fleet_is_refused_in_every_state():
     for state in (STARTING, RUNNING, STOPPING, STOPPED):
         with pytest.raises(InvalidOption, match="max_concurrent_sessions is 5, but it is for an Elastic fleet"):
-            Course(RUNNING, Scaling("max_concurrent_sessions", 5)).see(fleet(state), 0)
+            Transition(RUNNING, Scaling("max_concurrent_sessions", 5)).next_step(fleet(state), 0)
 
 
 @pytest.mark.parametrize(
-    ("course", "state", "obstacle"),
+    ("transition", "state", "obstacle"),
     [
-        (Course(RUNNING), STOPPING, "is STOPPING, and only a fleet that is STOPPED can be started"),
-        (Course(RUNNING), "UPDATING", "is UPDATING, and only a fleet that is STOPPED can be started"),
-        (Course(RUNNING, TWELVE), STARTING, "is STARTING, and only a fleet that is RUNNING or STOPPED can be scaled"),
-        (Course(RUNNING, Scaling("desired_instances", 10)), STARTING, None),
-        (Course(RUNNING), STARTING, None),
-        (Course(STOPPED), STOPPING, None),
+        (Transition(RUNNING), STOPPING, "is STOPPING, and only a fleet that is STOPPED can be started"),
+        (Transition(RUNNING), "UPDATING", "is UPDATING, and only a fleet that is STOPPED can be started"),
+        (
+            Transition(RUNNING, TWELVE),
+            STARTING,
+            "is STARTING, and only a fleet that is RUNNING or STOPPED can be scaled",
+        ),
+        (Transition(RUNNING, Scaling("desired_instances", 10)), STARTING, None),
+        (Transition(RUNNING), STARTING, None),
+        (Transition(STOPPED), STOPPING, None),
     ],
 )
-def test_who_does_not_wait_is_told_what_is_in_the_way(course, state, obstacle):
-    course.see(fleet(state), 0)
-    told = course.obstacle(fleet(state))
+def test_who_does_not_wait_is_told_what_is_in_the_way(transition, state, obstacle):
+    transition.next_step(fleet(state), 0)
+    told = transition.find_obstacle(fleet(state))
     if obstacle is None:
         assert told is None
     else:
@@ -187,10 +194,10 @@ def test_who_does_not_wait_is_told_what_is_in_the_way(course, state, obstacle):
 
 
 def test_nothing_is_in_the_way_of_a_fleet_that_this_run_has_started():
-    course = Course(RUNNING, TWELVE)
-    walk(course, STOPPED, STOPPED)
+    transition = Transition(RUNNING, TWELVE)
+    walk(transition, STOPPED, STOPPED)
     for state in (STOPPED, STARTING):
-        assert course.obstacle(fleet(state)) is None
+        assert transition.find_obstacle(fleet(state)) is None
 
 
 @pytest.mark.parametrize(
@@ -198,10 +205,179 @@ def test_nothing_is_in_the_way_of_a_fleet_that_this_run_has_started():
     [(RUNNING, STARTING, RUNNING), (RUNNING, STOPPING, STOPPED), (STOPPED, STOPPING, STOPPED)],
 )
 def test_who_waited_too_long_is_told_what_to_wait_for(goal, state, next_state):
-    assert Course(goal).too_late(fleet(state), 1800) == (
-        f"Fleet 'cad-fleet' is still {state} after 1800 seconds: wait until it is {next_state} and run again, or give "
-        "it more time by wait_timeout."
+    with pytest.raises(NotReady) as told:
+        Transition(goal).check_timeout(fleet(state), 1800)
+    assert str(told.value) == (
+        f"Fleet 'cad-fleet' is still {state} after 1800 seconds: wait until it is {next_state} and run again, or "
+        "increase wait_timeout."
     )
+
+
+# So many more sessions must be available.
+
+
+def sized(state, desired, in_use=0, available=0, *errors):
+    status = {"Desired": desired, "Running": in_use + available, "InUse": in_use, "Available": available}
+    return {**fleet(state, *errors), "ComputeCapacityStatus": status}
+
+
+@pytest.mark.parametrize(
+    ("needed", "fleets", "steps", "wanted"),
+    [
+        pytest.param(
+            5,
+            [
+                sized(STOPPED, 2),
+                sized(STOPPED, 5),
+                sized(STARTING, 5),
+                sized(RUNNING, 5, 0, 2),
+                sized(RUNNING, 5, 0, 5),
+            ],
+            [SCALE, START, WAIT, WAIT, DONE],
+            5,
+            id="scaled, started and waited for",
+        ),
+        pytest.param(5, [sized(RUNNING, 9, 3, 6)], [DONE], None, id="enough"),
+        pytest.param(5, [sized(RUNNING, 9, 6, 3), sized(RUNNING, 11, 6, 5)], [SCALE, DONE], 11, id="others use it"),
+        pytest.param(0, [sized(STOPPED, 2), sized(RUNNING, 2)], [START, DONE], None, id="none is needed"),
+        pytest.param(
+            5,
+            [sized(STARTING, 2), sized(RUNNING, 2, 1, 1), sized(RUNNING, 6, 1, 5)],
+            [WAIT, SCALE, DONE],
+            6,
+            id="planned once it can be scaled",
+        ),
+        pytest.param(
+            5,
+            [sized(RUNNING, 5, 0, 3), sized(RUNNING, 5, 2, 1), sized(RUNNING, 5, 2, 3)],
+            [WAIT, WAIT, DONE],
+            None,
+            id="a learner who starts a session meanwhile is not missing",
+        ),
+        pytest.param(
+            5,
+            [sized(STOPPED, 2), sized(STOPPED, 9), sized(RUNNING, 9, 0, 5)],
+            [SCALE, START, DONE],
+            5,
+            id="another run scaled it up",
+        ),
+        pytest.param(
+            5,
+            [sized(RUNNING, 5, 0, 3, NO_IMAGE), sized(RUNNING, 5, 0, 3, NO_IMAGE)],
+            [WAIT, WAIT],
+            None,
+            id="old errors",
+        ),
+        pytest.param(
+            5, [sized(RUNNING, 5, 0, 3), sized(RUNNING, 5, 0, 3, NO_IMAGE)], [WAIT, DONE], None, id="new errors"
+        ),
+    ],
+)
+def test_the_sessions_that_are_needed_are_planned_once_and_waited_for(needed, fleets, steps, wanted):
+    transition = Transition(RUNNING, available_sessions=needed)
+    assert walk(transition, *fleets) == steps
+    assert (transition.scaling and transition.scaling.wanted) == wanted
+
+
+def test_a_fleet_that_another_run_scaled_up_meanwhile_is_not_scaled_down():
+    transition = Transition(RUNNING, available_sessions=5)
+    assert transition.next_step(sized(STOPPED, 2), 0) is SCALE
+    assert transition.next_step(sized(STOPPED, 9), 1) is START
+
+
+def test_without_waiting_the_sessions_that_can_come_count():
+    transition = Transition(RUNNING, available_sessions=5, provisioned=False)
+    assert transition.next_step(sized(RUNNING, 5, 0, 2), 0) is DONE
+    assert transition.describe_shortage(sized(RUNNING, 5, 0, 2), None) is None
+
+
+@pytest.mark.parametrize("state", [STOPPED, STOPPING])
+def test_a_fleet_that_stops_while_sessions_are_waited_for_is_not_started(state):
+    transition = Transition(RUNNING, available_sessions=5)
+    walk(transition, sized(RUNNING, 5, 0, 2))
+    with pytest.raises(NotReady, match=f"fell back to {state}"):
+        transition.next_step(sized(state, 5), 1)
+
+
+def test_what_another_process_has_done_is_not_done_again():
+    transition = Transition(RUNNING, available_sessions=5)
+    assert transition.next_step(sized(STOPPED, 2), 0) is SCALE
+    transition.record_all(0)
+    assert transition.next_step(sized(STOPPED, 2), 1) is WAIT
+    with pytest.raises(NotReady, match="fell back to STOPPED"):
+        transition.next_step(sized(STOPPED, 2), STATE_DELAY)
+
+
+@pytest.mark.parametrize(
+    ("described", "needed", "message"),
+    [
+        (
+            sized(RUNNING, 30, 0, 12),
+            30,
+            "Fleet 'cad-fleet' has 12 sessions available after 1800 seconds, but 30 are needed: run again to keep "
+            "waiting, and check whether a scaling policy or a quota limits the fleet.",
+        ),
+        (
+            sized(RUNNING, 2, 1, 1, NO_IMAGE),
+            2,
+            "Fleet 'cad-fleet' has 1 session available after 1800 seconds, but 2 are needed: Fleet 'cad-fleet' is "
+            "RUNNING with errors: IMAGE_NOT_FOUND: give the fleet an image that exists (UpdateFleet).",
+        ),
+        (sized(RUNNING, 1), 1, "Fleet 'cad-fleet' has 0 sessions available after 1800 seconds, but 1 is needed: run"),
+        (sized(RUNNING, 3, 0, 3), 3, None),
+    ],
+)
+def test_sessions_that_are_missing_are_counted(described, needed, message):
+    transition = Transition(RUNNING, available_sessions=needed)
+    transition.next_step(described, 0)
+    shortage = transition.describe_shortage(described, 1800)
+    assert (shortage is None) if message is None else shortage.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("needed", "seconds", "line"),
+    [
+        (30, 0.9, "cad-fleet: RUNNING, 12 of 30 sessions available, 0s"),
+        (30, 135.2, "cad-fleet: RUNNING, 12 of 30 sessions available, 2m15s"),
+        (None, 3600, "cad-fleet: RUNNING, 12 sessions available, 60m00s"),
+    ],
+)
+def test_the_progress_of_a_fleet_is_one_line(needed, seconds, line):
+    transition = Transition(RUNNING, available_sessions=needed)
+    transition.next_step(sized(RUNNING, 30, 0, 12), 0)
+    assert transition.describe_progress(sized(RUNNING, 30, 0, 12), seconds) == line
+
+
+def test_polls_are_frequent_at_first_and_at_most_fifteen_seconds_apart():
+    delays = poll_delays()
+    assert [next(delays) for _number in range(9)] == [0.25, 0.5, 1, 2, 4, 8, 15, 15, 15]
+
+
+OPTIONS = {"name": "cad-fleet", "state": "started", "wait_timeout": 60, **dict.fromkeys(CAPACITY_OPTIONS)}
+
+
+def test_a_transition_follows_from_the_options():
+    assert Transition.from_options(OPTIONS, provisioned=True) == Transition(RUNNING)
+    assert Transition.from_options({**OPTIONS, "state": "stopped"}, provisioned=False) == Transition(
+        STOPPED, provisioned=False
+    )
+    assert Transition.from_options({**OPTIONS, "available_sessions": 0}, provisioned=True).available_sessions == 0
+    assert Transition.from_options({**OPTIONS, "desired_instances": 12}, provisioned=True).scaling == TWELVE
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"name": "cad fleet"}, "name is 'cad fleet', but a name has 1 to 101"),
+        ({"wait_timeout": 86401}, "wait_timeout is 86401, but it must be from 1 to 86400 seconds"),
+        ({"available_sessions": -1}, "available_sessions is -1, but it must be from 0 to 2147483647"),
+        ({"available_sessions": 1, "state": "stopped"}, "available_sessions is only for state=started"),
+        ({"desired_sessions": 1, "state": "stopped"}, "desired_sessions is only for state=started"),
+    ],
+)
+def test_options_that_lead_nowhere_are_rejected(options, message):
+    with pytest.raises(InvalidOption, match=message):
+        Transition.from_options({**OPTIONS, **options}, provisioned=True)
 
 
 # What is wrong with a fleet.
@@ -247,17 +423,17 @@ def test_of_many_errors_some_are_told_and_the_same_cure_once():
 
 CODES = Loader().load_service_model("appstream", "service-2")["shapes"]["FleetErrorCode"]["enum"]
 # The first is no more than a notice, and the second is about anything.
-WITHOUT_CURE = {"FLEET_STOPPED", "VALIDATION_ERROR"}
+WITHOUT_REMEDY = {"FLEET_STOPPED", "VALIDATION_ERROR"}
 
 
 @pytest.mark.parametrize("code", CODES)
 def test_every_code_of_the_service_has_a_cure(code):
     told = describe_problem(fleet(RUNNING, {"ErrorCode": code}))
-    assert told.endswith("mend what it names.") == (code in WITHOUT_CURE)
+    assert told.endswith("fix what it names.") == (code in WITHOUT_REMEDY)
 
 
 @pytest.mark.parametrize("error", [{}, {"ErrorCode": None, "ErrorMessage": None}, {"ErrorCode": "NEW_ONE"}])
 def test_an_error_that_says_little_is_told(error):
     assert describe_problem(fleet(RUNNING, error)) == (
-        f"Fleet 'cad-fleet' is RUNNING with errors: {error.get('ErrorCode') or 'no code'}: mend what it names."
+        f"Fleet 'cad-fleet' is RUNNING with errors: {error.get('ErrorCode') or 'no code'}: fix what it names."
     )

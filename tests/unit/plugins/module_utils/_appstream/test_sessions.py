@@ -1,23 +1,23 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which sessions are chosen, and how results tell of them. The calls are tested by the modules, on the simulator."""
+"""How sessions are selected, and how results show them. The calls are tested by the modules, on the simulator."""
 
 from __future__ import annotations
 
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._appstream.sessions import (
-    Ended,
+    Expiration,
     build_summary,
-    chosen,
     count_states,
     failure_message,
+    select_sessions,
     validate_each,
     validate_session_id,
     validate_user_id,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption
-from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import Failure
+from ansible_collections.labstream.aws.plugins.module_utils._failures import Failure
 
 
 def session(number, user, state="ACTIVE"):
@@ -40,8 +40,8 @@ ANNA, BEN, ANNA_AGAIN = LISTED = [session(1, "anna", "EXPIRED"), session(2, "ben
         pytest.param("Id", ["ben"], [{"Id": "ben"}], id="an id is no user"),
     ],
 )
-def test_sessions_are_chosen_by_user_or_by_id(member, values, sessions):
-    assert chosen(LISTED, member, values) == sessions
+def test_sessions_are_selected_by_user_or_by_id(member, values, sessions):
+    assert select_sessions(LISTED, member, values) == sessions
 
 
 def test_states_are_counted_by_name_and_what_is_not_told_is_not():
@@ -54,10 +54,10 @@ def test_states_are_counted_by_name_and_what_is_not_told_is_not():
 
 def test_every_session_counts_once_and_requested_are_the_names_given():
     outcomes = [
-        Ended(ANNA),
-        Ended(ANNA_AGAIN, expired=True),
-        Ended({"UserId": "chloe"}),
-        Ended(BEN, failure=Failure("x", "x")),
+        Expiration(ANNA),
+        Expiration(ANNA_AGAIN, expired=True),
+        Expiration({"UserId": "chloe"}),
+        Expiration(BEN, failure=Failure("x", "x")),
     ]
 
     assert build_summary(3, outcomes) == {"requested": 3, "expired": 1, "unchanged": 2, "failed": 1}
@@ -65,14 +65,14 @@ def test_every_session_counts_once_and_requested_are_the_names_given():
 
 def test_a_reason_that_many_sessions_have_is_told_once():
     denied = Failure("AccessDeniedException", "Failed to expire the session: not allowed.")
-    failed = [Ended(session(number, f"u{number}"), failure=denied) for number in range(7)]
+    failed = [Expiration(session(number, f"u{number}"), failure=denied) for number in range(7)]
 
-    not_live = [Ended(ANNA), Ended({"UserId": "chloe"})]
-    assert failure_message([*failed, Ended(BEN, expired=True), *not_live]) == (
+    not_live = [Expiration(ANNA), Expiration({"UserId": "chloe"})]
+    assert failure_message([*failed, Expiration(BEN, expired=True), *not_live]) == (
         "7 of 8 sessions could not be expired: u0 (s-0), u1 (s-1), u2 (s-2), u3 (s-3), u4 (s-4) and 2 more: "
         "Failed to expire the session: not allowed."
     )
-    assert failure_message([Ended(BEN, expired=True)]) is None
+    assert failure_message([Expiration(BEN, expired=True)]) is None
 
 
 @pytest.mark.parametrize("user_id", ["an", "x" * 128, "anna@example.org", "EXAMPLE\\anna", "Anna Müller"])

@@ -48,10 +48,10 @@ PURGING = "Failed to purge leases from the lease table '{table}': "
 DENIED = (
     ": allow this action on the lease table in their IAM policy, or correct the names and the region if they are wrong."
 )
-LESS = ": have the table billed on demand, or lower concurrency, then run again."
+LESS = ": switch the table to on-demand billing, or lower concurrency, then run again."
 MISSING = (
-    ": create it by the playbook labstream.aws.lease_table, or correct its name and its region, and look whose "
-    "credentials these are."
+    ": create it with the playbook labstream.aws.lease_table, or correct its name and region, and check that the "
+    "credentials belong to the right account."
 )
 
 
@@ -535,13 +535,15 @@ def test_an_action_that_is_not_allowed_is_named(teacher, table, operation, begin
     use(teacher(USES))
     sentence = refused(use, teacher(USES.keys() - {operation}))
     action = f"dynamodb:{operation}"
-    assert sentence.startswith(f"{begin.format(table=table)}the credentials may not do {action} (")
+    assert sentence.startswith(f"{begin.format(table=table)}the credentials are not authorized to perform {action} (")
     assert sentence.endswith(f"){DENIED}")
 
 
 def test_a_check_finds_that_writing_is_not_allowed(teacher, table):
     sentence = refused(lambda store: store.check(), teacher(USES.keys() - {"PutItem"}))
-    assert sentence.startswith(f"{WRITING.format(table=table)}the credentials may not do dynamodb:PutItem (")
+    assert sentence.startswith(
+        f"{WRITING.format(table=table)}the credentials are not authorized to perform dynamodb:PutItem ("
+    )
 
 
 THROTTLES = ["ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException"]
@@ -595,7 +597,7 @@ def test_a_connection_that_breaks_off_is_told(simulator, moto, table, store, ope
     simulator.add_fault(service="dynamodb", operation=operation, drop="after")
     sentence = refused(use, store)
     assert sentence.startswith(f"{begin.format(table=table)}Connection was closed before")
-    assert sentence.endswith(": look at the network, and whether region and endpoint_url are right.")
+    assert sentence.endswith(": check the network, and whether region and endpoint_url are correct.")
 
 
 def test_nobody_at_the_endpoint_is_told():
@@ -605,8 +607,8 @@ def test_nobody_at_the_endpoint_is_told():
         for operation, (begin, use) in USES.items():
             first = (WRITING if operation == "GetItem" else begin).format(table="leases")
             assert refused(use, store) == (
-                f'{first}Could not connect to the endpoint URL: "{nobody.endpoint_url}/": look at the network, and '
-                "whether region and endpoint_url are right."
+                f'{first}Could not connect to the endpoint URL: "{nobody.endpoint_url}/": check the network, and '
+                "whether region and endpoint_url are correct."
             )
 
 
@@ -646,7 +648,7 @@ def test_a_reply_that_is_none_of_dynamodbs_is_told(moto, table, reply, read):
         with closing(store), pytest.raises(LeaseStoreError) as told:
             read(store)
     assert str(told.value) == READING.format(table=table) + (
-        "the reply cannot be read: look whether endpoint_url names a server that speaks this API."
+        "the response could not be parsed: check that endpoint_url points to a server that implements this API."
     )
 
 

@@ -6,13 +6,10 @@ from __future__ import annotations
 
 import boto3
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils._errors import (
-    AnsibleLeaseTableError,
-    InvalidOption,
-    LeaseStoreError,
-)
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, LeaseStoreError
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores import dynamodb_table as lease_table
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.address import LeaseTable, parse_address
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.dynamodb_table import AnsibleLeaseTableError
 from botocore.stub import Stubber
 
 NAME = "leases"
@@ -62,12 +59,12 @@ def described(status="ACTIVE", **more):
             "TableArn": ARN,
             "TableStatus": status,
             "AttributeDefinitions": [
-                {"AttributeName": "seat", "AttributeType": "S"},
+                {"AttributeName": "holder", "AttributeType": "S"},
                 {"AttributeName": "scope", "AttributeType": "S"},
             ],
             "KeySchema": [
                 {"AttributeName": "scope", "KeyType": "HASH"},
-                {"AttributeName": "seat", "KeyType": "RANGE"},
+                {"AttributeName": "holder", "KeyType": "RANGE"},
             ],
             **more,
         }
@@ -169,9 +166,9 @@ def test_the_time_to_live_is_told(dynamodb, status, attribute, told):
         (
             "DISABLING",
             "ends",
-            "The time to live of table 'leases' is being switched off, which takes an hour: run again",
+            "The time to live of table 'leases' is being disabled, which takes an hour: run again",
         ),
-        ("DISABLING", "delete_after", "The time to live of table 'leases' is being switched off, which takes an hour:"),
+        ("DISABLING", "delete_after", "The time to live of table 'leases' is being disabled, which takes an hour:"),
     ],
 )
 def test_a_time_to_live_that_cannot_be_set_is_refused(dynamodb, status, attribute, sentence):
@@ -214,7 +211,7 @@ def test_a_reply_without_what_each_table_has_cannot_be_read(dynamodb, missing):
     del reply["Table"][missing]
     dynamodb.replies.add_response("describe_table", reply)
 
-    with pytest.raises(AnsibleLeaseTableError, match="Failed to describe the table: the reply cannot be read"):
+    with pytest.raises(AnsibleLeaseTableError, match="Failed to describe the table: the response could not be parsed"):
         lease_table.describe_table(dynamodb, TableName=NAME)
 
 

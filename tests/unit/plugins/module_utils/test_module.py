@@ -1,0 +1,105 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How the modules of the collection end."""
+
+from __future__ import annotations
+
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from ansible.module_utils import basic
+from ansible_collections.labstream.aws.plugins.module_utils._appstream.api import create_streaming_url
+from ansible_collections.labstream.aws.plugins.module_utils._errors import NotReady
+from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
+
+SECRET_URL = "https://appstream2.eu-central-1.aws.amazon.com/authenticate?parameters=correct-horse"
+
+
+@pytest.fixture
+def module(monkeypatch):
+    arguments = json.dumps({"ANSIBLE_MODULE_ARGS": {"region": "eu-central-1"}}).encode()
+    monkeypatch.setattr(basic, "_ANSIBLE_ARGS", arguments)
+    monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)  # ansible-core 2.19 and newer
+    return LabstreamAWSModule(empty_result={"changed": False, "stored": None}, argument_spec={})
+
+
+def stored_then(error):
+    """A task that stores something, and then raises this."""
+
+    def task(module):
+        module.result["stored"] = "a lease"
+        raise error
+
+    return task
+
+
+def ended(module, task, capsys):
+    """The exit status and the result of the task."""
+    with pytest.raises(SystemExit) as exit_:
+        module.run(task)
+    return exit_.value.code, json.loads(capsys.readouterr().out)
+
+
+def test_a_task_that_returns_ends_with_its_result(module, capsys):
+    status, result = ended(module, lambda module: module.result.update(changed=True), capsys)
+    assert (status, result["changed"], result["stored"]) == (0, True, None)
+
+
+def test_an_error_becomes_the_message_and_the_result_stays(module, capsys):
+    status, result = ended(module, stored_then(NotReady("The fleet is STOPPED.")), capsys)
+    assert (status, result["failed"], result["msg"]) == (1, True, "The fleet is STOPPED.")
+    assert result["stored"] == "a lease"
+    assert "frames" not in result
+
+
+def test_a_failure_within_a_handler_fails_too(module, capsys):
+    def task(module):
+        try:
+            raise ValueError(SECRET_URL)
+        except ValueError:
+            module.fail_json(msg="The fleet is STOPPED.")
+
+    status, result = ended(module, task, capsys)
+    assert (status, result["msg"]) == (1, "The fleet is STOPPED.")
+
+
+def worker(module):
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        executor.submit(stored_then(KeyError(SECRET_URL)), module).result()
+
+
+def parser(module):
+    class Client:
+        def create_streaming_url(self, **parameters):
+            return {"StreamingURL": SECRET_URL, "Expires": SECRET_URL}
+
+    module.result["stored"] = "a lease"
+    create_streaming_url(Client(), UserId=SECRET_URL)
+
+
+@pytest.mark.parametrize(
+    ("task", "name", "at"),
+    [
+        pytest.param(stored_then(KeyError(SECRET_URL)), "KeyError", "plugins/module_utils/_module.py", id="run"),
+        pytest.param(worker, "KeyError", "plugins/module_utils/_module.py", id="worker"),
+        pytest.param(parser, "AttributeError", "plugins/module_utils/_appstream/api.py", id="parser"),
+    ],
+)
+def test_a_bug_is_reported_without_its_text(module, capsys, task, name, at):
+    status, result = ended(module, task, capsys)
+
+    assert status == 1
+    assert result["msg"].startswith(f"internal error in labstream.aws ({name} at {at}:")
+    assert result["msg"].endswith("): please report it")
+    assert re.fullmatch(rf"{at}:\d+ \w+", next(frame for frame in reversed(result["frames"]) if frame[0] != "."))
+    assert result["stored"] == "a lease"
+    assert "correct-horse" not in json.dumps(result)
+
+
+def test_a_unit_test_sees_the_bug(module, monkeypatch):
+    monkeypatch.setattr(LabstreamAWSModule, "reports_bugs", False)
+    with pytest.raises(KeyError):
+        module.run(stored_then(KeyError("x")))
