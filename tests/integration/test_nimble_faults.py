@@ -383,7 +383,7 @@ def test_a_reply_that_is_none_of_the_services_is_told_and_not_quoted(
     [
         (
             b'"state": "DELETED", "url": "https://PORTAL"',
-            "Stream '1' of session 'seat-01' is DELETED: run again to create",
+            "Stream '1' of session 'seat-01' is DELETED: run again to ",
         ),
     ],
 )

@@ -22,13 +22,13 @@ CallModule = Callable[..., Task]
 # States in which a session can neither stream nor be started, and what then helps.
 CURES = {
     "CREATE_IN_PROGRESS": "wait until it is READY",
-    "CREATE_FAILED": "mend the cause and replace it with a new session (CreateStreamingSession)",
-    "DELETE_IN_PROGRESS": "name another session, or make a new one (CreateStreamingSession)",
-    "DELETED": "name another session, or make a new one (CreateStreamingSession)",
-    "DELETE_FAILED": "name another session, or make a new one (CreateStreamingSession)",
+    "CREATE_FAILED": "fix the cause and replace it with a new session (CreateStreamingSession)",
+    "DELETE_IN_PROGRESS": "name another session, or create a new one (CreateStreamingSession)",
+    "DELETED": "name another session, or create a new one (CreateStreamingSession)",
+    "DELETE_FAILED": "name another session, or create a new one (CreateStreamingSession)",
     "STOP_IN_PROGRESS": "wait until it is STOPPED, start it",
-    "STOP_FAILED": "stop it once more (StopStreamingSession) or replace it",
-    "START_FAILED": "mend the cause and start it once more (StartStreamingSession), or replace it",
+    "STOP_FAILED": "stop it again (StopStreamingSession) or replace it",
+    "START_FAILED": "fix the cause and start it again (StartStreamingSession), or replace it",
 }
 
 

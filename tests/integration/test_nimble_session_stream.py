@@ -257,7 +257,7 @@ def test_a_stream_that_takes_too_long_is_waited_for_by_the_next_run(
 BAD_ENDS = {
     ("CREATE_FAILED", "INTERNAL_ERROR"): "CREATE_FAILED (INTERNAL_ERROR: the service failed)",
     ("CREATE_FAILED", "NETWORK_CONNECTION_ERROR"): (
-        "CREATE_FAILED (NETWORK_CONNECTION_ERROR: the session's machine cannot be reached)"
+        "CREATE_FAILED (NETWORK_CONNECTION_ERROR: the session's instance cannot be reached)"
     ),
     ("DELETE_IN_PROGRESS", "STREAM_DELETE_IN_PROGRESS"): (
         "DELETE_IN_PROGRESS (STREAM_DELETE_IN_PROGRESS: it is being deleted or has just expired)"
@@ -308,9 +308,9 @@ START = (
     "start it (StartStreamingSession by labstream.aws.nimble_session, or nimble_lab_start_sessions of the role "
     "labstream.aws.nimble_lab)"
 )
-NEW_SESSION = "name another session, or make a new one (CreateStreamingSession)"
-MEND = "mend the cause and replace it with a new session (CreateStreamingSession)"
-MEND_START = "mend the cause and start it once more (StartStreamingSession), or replace it"
+NEW_SESSION = "name another session, or create a new one (CreateStreamingSession)"
+MEND = "fix the cause and replace it with a new session (CreateStreamingSession)"
+MEND_START = "fix the cause and start it again (StartStreamingSession), or replace it"
 NOT_READY = {
     ("STOPPED", "STREAMING_SESSION_STOPPED"): ("", f"{START}, wait until it is READY"),
     ("START_IN_PROGRESS", "STREAMING_SESSION_START_IN_PROGRESS"): ("", "wait until it is READY"),
@@ -325,17 +325,17 @@ NOT_READY = {
     ("DELETE_FAILED", "INTERNAL_ERROR"): ("the service failed", NEW_SESSION),
     ("STOP_FAILED", "INTERNAL_ERROR"): (
         "the service failed",
-        "stop it once more (StopStreamingSession) or replace it",
+        "stop it again (StopStreamingSession) or replace it",
     ),
-    ("START_FAILED", "INSUFFICIENT_CAPACITY"): ("AWS has no machine of this instance type free", MEND_START),
+    ("START_FAILED", "INSUFFICIENT_CAPACITY"): ("AWS has no capacity for this instance type", MEND_START),
     ("START_FAILED", "INITIALIZATION_SCRIPT_ERROR"): (
         "an initialization script of its launch profile failed",
         MEND_START,
     ),
-    ("START_FAILED", "NETWORK_CONNECTION_ERROR"): ("the session's machine cannot be reached", MEND_START),
-    ("CREATE_FAILED", "ACTIVE_DIRECTORY_DOMAIN_JOIN_ERROR"): ("its machine could not join the domain", MEND),
+    ("START_FAILED", "NETWORK_CONNECTION_ERROR"): ("the session's instance cannot be reached", MEND_START),
+    ("CREATE_FAILED", "ACTIVE_DIRECTORY_DOMAIN_JOIN_ERROR"): ("its instance could not join the domain", MEND),
     ("CREATE_FAILED", "DECRYPT_STREAMING_IMAGE_ERROR"): ("its streaming image could not be decrypted", MEND),
-    ("CREATE_FAILED", "NETWORK_INTERFACE_ERROR"): ("its network interface could not be made", MEND),
+    ("CREATE_FAILED", "NETWORK_INTERFACE_ERROR"): ("its network interface could not be created", MEND),
     ("CREATE_FAILED", "AMI_VALIDATION_ERROR"): ("its streaming image is not valid", MEND),
 }
 

@@ -102,16 +102,7 @@ def _decode(key: LearnerKey, values: Mapping[str, Any]) -> LearnerRecord:
         raise ValueError("lease") from e
 
 
-LEARNERS = RecordType(
-    name="learner",
-    key=LearnerKey,
-    key_names=("lab", "learner_id", "generation"),
-    id_name="record_id",
-    names=("page_token", "lease", "expires"),
-    encode=_encode,
-    decode=_decode,
-    scope_prefix="lab|",
-)
+LEARNERS = RecordType("learner", LearnerKey, "record_id", _encode, _decode, scope_prefix="lab|")
 
 
 def validate_learner_id(learner_id: str) -> None:

@@ -324,7 +324,7 @@ class _DynamoDBRecords(Generic[KeyT, RecordT]):
         )
 
     def _to_item(self, record: RecordT) -> dict[str, Any]:
-        last_name, last = self._type.key_names[2], record.key[2]
+        last_name, last = self._type.key._fields[2], record.key[2]
         values = {
             **self._type.encode(record),
             last_name: None if last == "" else last,
@@ -339,7 +339,7 @@ class _DynamoDBRecords(Generic[KeyT, RecordT]):
         return to_dict(records, None if include_old else self._table.now())
 
     def _to_record(self, item: Mapping[str, Any]) -> RecordT:
-        scope_name, holder_name, last_name = self._type.key_names
+        scope_name, holder_name, last_name = self._type.key._fields
         try:
             values = self._table.deserialize(item)
             scope, holder, last = values["scope"], values["holder"], values.get(last_name, "")

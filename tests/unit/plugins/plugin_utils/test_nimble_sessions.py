@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.labstream.aws.plugins.plugin_utils._nimble_sessions import nimble_sessions
 
-FAILED = "'s2' is START_FAILED (INSUFFICIENT_CAPACITY: AWS has no machine of this instance type free)"
+FAILED = "'s2' is START_FAILED (INSUFFICIENT_CAPACITY: AWS has no capacity for this instance type)"
 
 
 def learner(who, **fields):

@@ -29,7 +29,7 @@ STREAM_STATUS_CODES = {
     "STREAM_DELETE_IN_PROGRESS": "X (STREAM_DELETE_IN_PROGRESS: it is being deleted or has just expired)",
     "STREAM_DELETED": "X (STREAM_DELETED: it was deleted or has expired)",
     "INTERNAL_ERROR": "X (INTERNAL_ERROR: the service failed)",
-    "NETWORK_CONNECTION_ERROR": "X (NETWORK_CONNECTION_ERROR: the session's machine cannot be reached)",
+    "NETWORK_CONNECTION_ERROR": "X (NETWORK_CONNECTION_ERROR: the session's instance cannot be reached)",
 }
 SESSION_STATUS_CODES = {
     "STREAMING_SESSION_READY": "X (STREAMING_SESSION_READY)",
@@ -41,16 +41,16 @@ SESSION_STATUS_CODES = {
     "STREAMING_SESSION_STOP_IN_PROGRESS": "X (STREAMING_SESSION_STOP_IN_PROGRESS)",
     "STREAMING_SESSION_START_IN_PROGRESS": "X (STREAMING_SESSION_START_IN_PROGRESS)",
     "INTERNAL_ERROR": "X (INTERNAL_ERROR: the service failed)",
-    "INSUFFICIENT_CAPACITY": "X (INSUFFICIENT_CAPACITY: AWS has no machine of this instance type free)",
+    "INSUFFICIENT_CAPACITY": "X (INSUFFICIENT_CAPACITY: AWS has no capacity for this instance type)",
     "ACTIVE_DIRECTORY_DOMAIN_JOIN_ERROR": (
-        "X (ACTIVE_DIRECTORY_DOMAIN_JOIN_ERROR: its machine could not join the domain)"
+        "X (ACTIVE_DIRECTORY_DOMAIN_JOIN_ERROR: its instance could not join the domain)"
     ),
-    "NETWORK_CONNECTION_ERROR": "X (NETWORK_CONNECTION_ERROR: the session's machine cannot be reached)",
+    "NETWORK_CONNECTION_ERROR": "X (NETWORK_CONNECTION_ERROR: the session's instance cannot be reached)",
     "INITIALIZATION_SCRIPT_ERROR": (
         "X (INITIALIZATION_SCRIPT_ERROR: an initialization script of its launch profile failed)"
     ),
     "DECRYPT_STREAMING_IMAGE_ERROR": ("X (DECRYPT_STREAMING_IMAGE_ERROR: its streaming image could not be decrypted)"),
-    "NETWORK_INTERFACE_ERROR": "X (NETWORK_INTERFACE_ERROR: its network interface could not be made)",
+    "NETWORK_INTERFACE_ERROR": "X (NETWORK_INTERFACE_ERROR: its network interface could not be created)",
     "AMI_VALIDATION_ERROR": "X (AMI_VALIDATION_ERROR: its streaming image is not valid)",
 }
 OTHER_STATUS_CODES = {"SOMETHING_NEW": "X (SOMETHING_NEW)", "": "X", None: "X"}
@@ -59,15 +59,15 @@ START = (
     "start it (StartStreamingSession by labstream.aws.nimble_session, or nimble_lab_start_sessions of the role "
     "labstream.aws.nimble_lab)"
 )
-REPLACE = "name another session, or make a new one (CreateStreamingSession)"
+REPLACE = "name another session, or create a new one (CreateStreamingSession)"
 SESSION_STATES = {
     "CREATE_IN_PROGRESS": "wait until it is READY",
     "START_IN_PROGRESS": "wait until it is READY",
     "STOPPED": f"{START}, wait until it is READY",
     "STOP_IN_PROGRESS": f"wait until it is STOPPED, {START}, wait until it is READY",
-    "STOP_FAILED": "stop it once more (StopStreamingSession) or replace it",
-    "START_FAILED": "mend the cause and start it once more (StartStreamingSession), or replace it",
-    "CREATE_FAILED": "mend the cause and replace it with a new session (CreateStreamingSession)",
+    "STOP_FAILED": "stop it again (StopStreamingSession) or replace it",
+    "START_FAILED": "fix the cause and start it again (StartStreamingSession), or replace it",
+    "CREATE_FAILED": "fix the cause and replace it with a new session (CreateStreamingSession)",
     "DELETE_IN_PROGRESS": REPLACE,
     "DELETED": REPLACE,
     "DELETE_FAILED": REPLACE,
