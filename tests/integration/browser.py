@@ -20,11 +20,11 @@ TIMEOUT_SECONDS = 30
 
 
 class CommandError(Exception):
-    """The browser could not do what a command says, as when its page has just been left."""
+    """The browser could not run a command, for example because its page was just closed."""
 
 
 class Browser:
-    """One tab. ``errors`` are what its console complained about, such as a violated Content-Security-Policy."""
+    """One tab. ``errors`` are the errors of its console, such as a violated Content-Security-Policy."""
 
     def __init__(self, reading: int, writing: int) -> None:
         self._from_browser = os.fdopen(reading, "rb")
@@ -54,19 +54,19 @@ class Browser:
             self._note(told)
 
     def open(self, url: str) -> None:
-        """Go to the address and wait until the page is there."""
+        """Open the address and wait for the page."""
         self.errors.clear()
         self.call("Page.navigate", url=url)
         self.wait_for("document.readyState === 'complete' && location.href !== 'about:blank'")
 
     def evaluate(self, expression: str) -> Any:
-        """The value of a JavaScript expression in the page."""
+        """Return the value of a JavaScript expression in the page."""
         told = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in told, told["exceptionDetails"]
         return told["result"].get("value")
 
     def text(self, selector: str = "body") -> str:
-        """What a reader sees of the element."""
+        """Return the visible text of the element."""
         return str(self.evaluate(f"document.querySelector({json.dumps(selector)}).innerText"))
 
     def wait_for(self, expression: str) -> None:
@@ -102,7 +102,7 @@ class Browser:
 
 
 def wait_until(is_so: Callable[[], bool], what: str) -> None:
-    """Look again and again until it is so."""
+    """Poll until the condition holds."""
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while not is_so():
         assert time.monotonic() < deadline, f"not within {TIMEOUT_SECONDS} seconds: {what}"
@@ -111,7 +111,7 @@ def wait_until(is_so: Callable[[], bool], what: str) -> None:
 
 @contextmanager
 def started_browser(profile: Path) -> Iterator[Browser]:
-    """A browser with a profile of its own in this new folder."""
+    """Start a browser with its profile in this new folder."""
     assert CHROMIUM
     to_browser, writing = os.pipe()
     reading, from_browser = os.pipe()

@@ -1,11 +1,10 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whatever is given for whatever option of whatever module, the task succeeds or fails with one sentence about it.
+"""Whatever value any option of any module is given, the task succeeds or fails with one message about it.
 
-No service is asked for what it refuses as malformed. The options come from the modules' own argument specs, so a new
-one is tried without anybody thinking of it; only a new module needs a line in ``GOOD``. tests/strategies.py says what
-is given, and how much of it.
+No call is made that the service rejects as malformed. The options come from the modules' own argument specs, so new
+options are included; only a new module needs a line in ``GOOD``. tests/strategies.py has the values.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ GOOD_ANSWERS = {None, "ResourceNotFoundException", "ConditionalCheckFailedExcept
 # One try shows what becomes of an answer.
 ONCE = {"retries": {"total_max_attempts": 1}, "connect_timeout": 2, "read_timeout": 10}
 MAX_MESSAGE_LENGTH = 1500
-LONGEST_SECONDS = 30
+MAX_SECONDS = 30
 MASKED = "********"  # what ansible-core makes of a secret's value, wherever it is
 NO_TRACEBACK = "(traceback unavailable)"  # what ansible-core 2.19 adds to each failure
 
@@ -87,12 +86,12 @@ SEAT_KEYS = ["scope", "seat", "learner", "name", "application_id", "session_cont
 
 
 def is_no_region(value: Any) -> bool:
-    """Whether botocore knows that there is no such region, and asks nobody."""
+    """Return whether botocore rejects the region without a call."""
     return not re.fullmatch(r"[A-Za-z0-9-]{1,63}", str(value))
 
 
 def is_no_part_of_a_signature(text: str) -> bool:
-    """Whether the simulator can tell a key of that name from what is beside it."""
+    """Return whether the simulator can parse a signature with this key."""
     return not set(text) & set("/,=")
 
 
@@ -123,7 +122,7 @@ SPECIAL: dict[str, Callable[[], st.SearchStrategy[Any]]] = {
 
 @cache
 def module_of(name: str) -> Mapping[str, Any]:
-    """The arguments by which the module makes itself."""
+    """Return the arguments of the module's LabstreamAWSModule."""
     module = importlib.import_module(f"{MODULES}.{name}")
     with patch.object(module, "LabstreamAWSModule") as made:
         module.main()
@@ -131,7 +130,7 @@ def module_of(name: str) -> Mapping[str, Any]:
 
 
 def values_of(name: str, spec: Mapping[str, Any]) -> st.SearchStrategy[Any]:
-    """Values for an option: of its type and of others, good ones among them."""
+    """Return values for an option, of its type and of others."""
     if name in SPECIAL:
         return SPECIAL[name]()
     kind, element = spec.get("type", "str"), spec.get("elements", "str")
@@ -151,7 +150,7 @@ def values_of(name: str, spec: Mapping[str, Any]) -> st.SearchStrategy[Any]:
 
 
 def leaves(value: Any) -> Iterator[Any]:
-    """What is in the value, however deep."""
+    """Yield the value and everything in it."""
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     yield value
     for part in parts:
@@ -159,7 +158,7 @@ def leaves(value: Any) -> Iterator[Any]:
 
 
 class Tried:
-    """One module, called with options that are not as they should be."""
+    """One module, called with unexpected options."""
 
     def __init__(self, name: str, simulator: Simulator, call_module: Callable[..., Task]) -> None:
         self._name, self._simulator, self._call_module = name, simulator, call_module
@@ -167,7 +166,7 @@ class Tried:
         self.spec: Mapping[str, Mapping[str, Any]] = self._module["argument_spec"]
 
     def given(self, option: str, spec: Mapping[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
-        """Values for this option, at times for another one too."""
+        """Return values for this option, sometimes for another one too."""
         others = st.sampled_from(sorted(self.spec)).flatmap(self._another)
         return st.builds(dict.__or__, st.just({}) | others, self._one(option, spec))
 
@@ -178,39 +177,39 @@ class Tried:
         return values_of(option, spec).map(lambda value: {option: value})
 
     def arguments(self, given: Mapping[str, Any], store: str) -> dict[str, Any]:
-        """Those that the module needs, and the given ones, which may exclude some of them."""
+        """Return the required arguments and the given ones, which may exclude some of them."""
         groups = [set(group) for group in self._module.get("mutually_exclusive", []) if given.keys() & set(group)]
         needed = {**GOOD[self._name], **({"lease_store": store} if "lease_store" in self.spec else {})}
         kept = {option: value for option, value in needed.items() if not any(option in group for group in groups)}
         return {"aws_config": ONCE, **kept, **given}
 
     def check(self, given: Mapping[str, Any], *, store: str, check: bool) -> None:
-        """Call the module, and look at what it says and what it has asked for."""
+        """Call the module, and check its message and its calls."""
         note(f"{self._name} with {dict(given)!a}, store {store}, check mode {check}")
         asked_before, begun = len(self._simulator.calls()), time.monotonic()
         task = self._call_module(self.arguments(given, store), module=self._name, check=check, diff=True)
-        assert time.monotonic() - begun < LONGEST_SECONDS
+        assert time.monotonic() - begun < MAX_SECONDS
         assert "Traceback" not in str(task.result)
         assert task.result.get("exception", NO_TRACEBACK) == NO_TRACEBACK
         if task.failed:
-            self._check_sentence(task.msg, given, is_ours="changed" in task.result)
+            self._check_message(task.msg, given, is_ours="changed" in task.result)
         if given.keys() <= self.spec.keys():  # What is malformed in credentials is known to the service alone.
             for call in self._simulator.calls()[asked_before:]:
                 assert call["error_code"] in GOOD_ANSWERS, (call["operation"], call["parameters"], task.result)
 
-    def _check_sentence(self, message: str, given: Mapping[str, Any], *, is_ours: bool) -> None:
+    def _check_message(self, message: str, given: Mapping[str, Any], *, is_ours: bool) -> None:
         assert message.strip()
         if not is_ours:  # ansible-core's own, which looks at types first
             return
         assert len(message.splitlines()) == 1, message
         assert len(message) <= MAX_MESSAGE_LENGTH
-        # What ansible-core stumbles over, and what botocore says.
+        # Values that ansible-core cannot handle, and messages of botocore.
         if message.startswith(("An option is ", "Couldn't connect to AWS: ")):
             return
         assert any(word in message for word in self._words(given)), message
 
     def _words(self, given: Mapping[str, Any]) -> list[str]:
-        """One of which a sentence about these options must have: an option's name, or the beginning of a value."""
+        """Return the words of which a message must have one: an option's name, or the beginning of a value."""
         of_groups = [option for group in self._module.get("mutually_exclusive", []) for option in group]
         values = ["" if value is None else str(value) for value in leaves(dict(given))]
         shown = [repr(value)[:9] for value in values]
@@ -220,7 +219,7 @@ class Tried:
 
 @pytest.fixture
 def world(simulator: Simulator) -> Simulator:
-    """The simulator, with what the arguments in ``GOOD`` name."""
+    """The simulator, with the resources of ``GOOD``."""
     simulator.seed_lab(STACK, FLEET)
     simulator.seed_studio(STUDIO, ["seat-01"])
     LeaseTable.create(simulator)
@@ -228,7 +227,7 @@ def world(simulator: Simulator) -> Simulator:
 
 
 def try_out(tried: Tried, name: str, option: str, spec: Mapping[str, Any], many: int) -> None:
-    """Give the option as many values as the profile of the tests says."""
+    """Try as many values as the hypothesis profile says."""
 
     @strategies.settled(2, many, f"{name} {option}")
     @given(given=tried.given(option, spec), store=st.sampled_from(STORES), check=st.booleans())

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A streaming URL is in the lease store and the hand-out, and in nothing else that a run leaves; a stream's nowhere."""
+"""A streaming URL is in the lease store and the handout, and nowhere else; the URL of a stream is nowhere."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ STORE = ".ansible/labstream/leases.sqlite3"
 
 
 def files_with(secrets: Iterable[str], folder: Path) -> set[Path]:
-    """The files under the folder that hold one of the secrets."""
+    """Return the files under the folder that hold one of the secrets."""
     needles = [secret.encode() for secret in secrets]
     files = [path for path in folder.rglob("*") if path.is_file()]
     return {path for path in files if any(needle in path.read_bytes() for needle in needles)}
 
 
 def secrets_of(urls: list[str]) -> list[str]:
-    """The URLs, and the part of each that would be enough."""
+    """Return the URLs, and the secret part of each."""
     return [*urls, *(url.partition("parameters=")[2] for url in urls)]
 
 
@@ -61,8 +61,8 @@ def playbook(home: Path) -> list[dict]:
     lab = {"appstream_lab_stack_name": STACK, "appstream_lab_fleet_name": FLEET, "appstream_lab_validity": 3600}
     lab |= {"appstream_lab_summary_path": str(home / "summary.json")}
     opaque = {"appstream_lab_user_id_style": "opaque", "appstream_lab_user_id_key": KEY}
-    monday = {**lab, **opaque, "appstream_lab_name": "monday", "appstream_lab_roster": "learner\nanna\nben\n"}
-    tuesday = {**lab, "appstream_lab_name": "tuesday", "appstream_lab_roster": "learner\nchloe\nrefused\n"}
+    monday = {**lab, **opaque, "appstream_lab_name": "monday", "appstream_lab_roster": "id\nanna\nben\n"}
+    tuesday = {**lab, "appstream_lab_name": "tuesday", "appstream_lab_roster": "id\nchloe\nrefused\n"}
     tasks = [
         {STREAM_MODULE: {**streams, "return_urls": False}},
         {STREAM_MODULE: {**streams, "force": True}, "no_log": True},
@@ -82,19 +82,19 @@ def playbook(home: Path) -> list[dict]:
 
 
 def processes_until_the_end_of(process: subprocess.Popen) -> set[bytes]:
-    """The arguments and environments of the process and of all that it starts, but for what lives a moment only."""
+    """Return arguments and environments of the process and its descendants, except the very short-lived."""
     seen = set()
     end = time.monotonic() + TIMEOUT_SECONDS
     while process.poll() is None:
         if time.monotonic() > end:
             os.killpg(process.pid, signal.SIGKILL)
-        seen |= {line for pid in family_of(process.pid) for line in told_of(pid)}
+        seen |= {line for pid in family_of(process.pid) for line in read_process(pid)}
         time.sleep(0.05)
     return seen
 
 
 def family_of(pid: int) -> list[int]:
-    """The process and its descendants."""
+    """Return the process and its descendants."""
     try:
         threads = Path(f"/proc/{pid}/task").iterdir()
         children = [int(child) for thread in threads for child in (thread / "children").read_text().split()]
@@ -103,8 +103,8 @@ def family_of(pid: int) -> list[int]:
     return [pid, *(descendant for child in children for descendant in family_of(child))]
 
 
-def told_of(pid: int) -> list[bytes]:
-    """What anybody can see of a process, and its environment, which its user can."""
+def read_process(pid: int) -> list[bytes]:
+    """Return the arguments and environment of a process."""
     try:
         return [Path(f"/proc/{pid}/{what}").read_bytes() for what in ("cmdline", "environ")]
     except OSError:
@@ -113,14 +113,14 @@ def told_of(pid: int) -> list[bytes]:
 
 @pytest.fixture
 def temporary() -> Iterator[Path]:
-    """A folder for temporary files, with a short name: ansible-core 2.21 has a socket in it."""
+    """A folder for temporary files, with a short name: ansible-core 2.21 creates a socket in it."""
     with tempfile.TemporaryDirectory() as folder:
         yield Path(folder)
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """A run by ansible-runner at ``-vvvv``: its exit status, what it printed, and where the rest of what it left is.
+    """A run by ansible-runner at ``-vvvv``: its exit status, its output, and where it left files.
 
     All of it lies under ``folder``, and what its processes showed: arguments, environments, and the machine's log.
     """
@@ -137,12 +137,12 @@ class Recorded:
 
 @pytest.fixture
 def record(ansible: Ansible, home: Path, tmp_path: Path, temporary: Path) -> Callable[[list[dict]], Recorded]:
-    """Runs plays so that nothing which Ansible can keep gets lost."""
+    """Run plays with everything kept that Ansible can keep."""
 
     def run(plays: list[dict]) -> Recorded:
         project = tmp_path / "runner" / "project"
         project.mkdir(parents=True)
-        (project / "class.yml").write_text(json.dumps(plays))
+        (project / "lab.yml").write_text(json.dumps(plays))
         kept = tmp_path / "kept"
         kept.mkdir()
         (tmp_path / "python").mkdir()
@@ -157,7 +157,7 @@ def record(ansible: Ansible, home: Path, tmp_path: Path, temporary: Path) -> Cal
             "LABSTREAM_TEST_RESULTS": str(tmp_path / "results.jsonl"),
             "TMPDIR": str(temporary),
         }
-        command = [Path(sys.executable).with_name("ansible-runner"), "run", tmp_path / "runner", "-p", "class.yml"]
+        command = [Path(sys.executable).with_name("ansible-runner"), "run", tmp_path / "runner", "-p", "lab.yml"]
         with open(tmp_path / "printed", "w+") as output:
             process = subprocess.Popen(
                 [*command, "--ident", "run", "--cmdline", "--diff -vvvv"],
@@ -206,7 +206,7 @@ def test_no_url_is_in_what_a_run_prints_keeps_caches_or_records(
     assert '"appstream_lab_seats"' in run.printed
     assert "OperationNotPermittedException" in run.printed
     assert "'refused' is STOPPED" in run.printed
-    assert json.loads((home / "summary.json").read_text())["forgotten"] == 2
+    assert json.loads((home / "summary.json").read_text())["released"] == 2
     urls = lab.streaming_urls()
     assert (len(urls), len(lab.streams())) == (7, 4)
     of_streams, secrets = secrets_of(urls[:4]), secrets_of(urls)
@@ -218,7 +218,7 @@ def test_no_url_is_in_what_a_run_prints_keeps_caches_or_records(
     assert files_with(secrets, temporary) == set()
 
     assert stat.S_IMODE((home / "handout.csv").stat().st_mode) == 0o600
-    assert files_with([KEY], tmp_path) == {tmp_path / "runner" / "project" / "class.yml"}
+    assert files_with([KEY], tmp_path) == {tmp_path / "runner" / "project" / "lab.yml"}
     planted = run.artifacts / "job_events" / "planted.json"
     planted.write_text(json.dumps({"stdout": secrets[-1]}))
     assert planted in files_with(secrets, tmp_path)

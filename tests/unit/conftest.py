@@ -10,8 +10,8 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def nobodys_settings(monkeypatch):
-    """No test sees what the shell sets for AWS, such as the simulator's endpoint, or AWX for its jobs."""
+def no_user_settings(monkeypatch):
+    """Hide the shell's settings for AWS, such as the simulator's endpoint, and AWX's for its jobs."""
     ours = ("JOB_ID", "LABSTREAM_LEASE_STORE")
     for name in [name for name in os.environ if name.startswith("AWS_") or name in ours]:
         monkeypatch.delenv(name)

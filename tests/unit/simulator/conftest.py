@@ -26,7 +26,7 @@ def process() -> Iterator[Simulator]:
 
 @pytest.fixture
 def simulator(process: Simulator) -> Simulator:
-    """A simulator that knows nothing yet."""
+    """An empty simulator."""
     process.reset()
     return process
 
@@ -70,5 +70,5 @@ def _refused(code: str) -> Iterator[None]:
 
 @pytest.fixture
 def refused() -> Callable[[str], AbstractContextManager[None]]:
-    """``with refused(code):`` the service answers the call in the block with this error and its HTTP status."""
+    """``with refused(code):`` checks that the call in the block fails with this error and its HTTP status."""
     return _refused

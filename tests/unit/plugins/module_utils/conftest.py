@@ -21,27 +21,27 @@ from tests.unit.plugins.module_utils.dynamodb_services import (
 
 @pytest.fixture(scope="session")
 def running_simulator() -> Iterator[Simulator]:
-    """One for all tests of a process."""
+    """One simulator for all tests of a process."""
     with simulator_process() as simulator:
         yield simulator
 
 
 @pytest.fixture
 def simulator(running_simulator: Simulator) -> Simulator:
-    """A simulator that knows nothing yet."""
+    """An empty simulator."""
     running_simulator.reset()
     return running_simulator
 
 
 @pytest.fixture(scope="session")
 def moto(running_simulator: Simulator) -> DynamoDB:
-    """The simulator's DynamoDB, which moto does. A test has tables of its own."""
+    """The simulator's DynamoDB, which is moto's. Each test has its own tables."""
     return DynamoDB(running_simulator.endpoint_url)
 
 
 @pytest.fixture(scope="session")
 def dynalite() -> Iterator[DynamoDB]:
-    """Another DynamoDB. A test has tables of its own."""
+    """Another DynamoDB. Each test has its own tables."""
     reason = why_no_dynalite()
     if reason:
         pytest.skip(reason)
@@ -51,7 +51,7 @@ def dynalite() -> Iterator[DynamoDB]:
 
 @pytest.fixture(scope="module")
 def files_of_botocore_are_read_once() -> Iterator[None]:
-    """For tests that make many clients, each of which would read megabytes of JSON."""
+    """Cache botocore's files for tests that make many clients, each of which would parse megabytes of JSON."""
     read = functools.cache(JSONFileLoader().load_file)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(JSONFileLoader, "load_file", lambda _self, path: read(path))

@@ -15,7 +15,6 @@ from types import SimpleNamespace
 
 import botocore.session
 import pytest
-from ansible.module_utils import basic
 from ansible_collections.labstream.aws.plugins.module_utils import _client as client_utils
 from ansible_collections.labstream.aws.plugins.module_utils._client import (
     ServiceClock,
@@ -28,6 +27,8 @@ from ansible_collections.labstream.aws.plugins.module_utils._module import Labst
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.service_loader import ServiceLoader
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.service_model import SERVICE_DESCRIPTION
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError, ResponseStreamingError
+
+from tests.unit.plugins.module_utils.module_arguments import patch_module_args
 
 pytestmark = pytest.mark.usefixtures("files_of_botocore_are_read_once")
 
@@ -190,10 +191,8 @@ def module_of(monkeypatch, tmp_path):
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 
     def make(**options):
-        arguments = json.dumps({"ANSIBLE_MODULE_ARGS": options}).encode()
-        monkeypatch.setattr(basic, "_ANSIBLE_ARGS", arguments)
-        monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)  # ansible-core 2.19 and newer
-        return LabstreamAWSModule(empty_result={}, argument_spec={})
+        with patch_module_args(options):
+            return LabstreamAWSModule(empty_result={}, argument_spec={})
 
     return make
 

@@ -10,20 +10,19 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from ansible.module_utils import basic
 from ansible_collections.labstream.aws.plugins.module_utils._appstream.api import create_streaming_url
 from ansible_collections.labstream.aws.plugins.module_utils._errors import NotReady
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
+
+from tests.unit.plugins.module_utils.module_arguments import patch_module_args
 
 SECRET_URL = "https://appstream2.eu-central-1.aws.amazon.com/authenticate?parameters=correct-horse"
 
 
 @pytest.fixture
-def module(monkeypatch):
-    arguments = json.dumps({"ANSIBLE_MODULE_ARGS": {"region": "eu-central-1"}}).encode()
-    monkeypatch.setattr(basic, "_ANSIBLE_ARGS", arguments)
-    monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)  # ansible-core 2.19 and newer
-    return LabstreamAWSModule(empty_result={"changed": False, "stored": None}, argument_spec={})
+def module():
+    with patch_module_args({"region": "eu-central-1"}):
+        yield LabstreamAWSModule(empty_result={"changed": False, "stored": None}, argument_spec={})
 
 
 def stored_then(error):

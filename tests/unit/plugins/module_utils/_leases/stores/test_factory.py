@@ -6,10 +6,7 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
-from ansible.module_utils import basic
 from ansible_collections.labstream.aws.plugins.module_utils._argspec import store_argument_spec
 from ansible_collections.labstream.aws.plugins.module_utils._client import endpoint_host
 from ansible_collections.labstream.aws.plugins.module_utils._errors import (
@@ -25,6 +22,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.sqlit
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 
 from tests.unit.plugins.module_utils.dynamodb_services import REGION
+from tests.unit.plugins.module_utils.module_arguments import patch_module_args
 from tests.unit.plugins.module_utils.support import NOW, SCOPE, build_key, compare_and_set, lease_of
 
 pytestmark = pytest.mark.usefixtures("files_of_botocore_are_read_once")
@@ -50,11 +48,9 @@ def module_of(home, monkeypatch):
     """Makes the module that has these options."""
 
     def make(*, argument_spec=None, **options):
-        arguments = json.dumps({"ANSIBLE_MODULE_ARGS": options}).encode()
-        monkeypatch.setattr(basic, "_ANSIBLE_ARGS", arguments)
-        monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)  # ansible-core 2.19 and newer
         spec = {**store_argument_spec(), **(argument_spec or {})}
-        return LabstreamAWSModule(empty_result={}, argument_spec=spec, supports_check_mode=True)
+        with patch_module_args(options):
+            return LabstreamAWSModule(empty_result={}, argument_spec=spec, supports_check_mode=True)
 
     return make
 
