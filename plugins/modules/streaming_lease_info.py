@@ -312,7 +312,7 @@ def build_entry(lease: Lease, now: datetime, return_urls: bool) -> dict[str, Any
         provider=Scope.parse(lease.key.scope).provider,
         scope=lease.key.scope,
         holder=lease.key.holder,
-        **parse_purpose(lease.purpose),
+        **{"application_id": None, "session_context": None, **parse_purpose(lease.purpose)},
         lab=lease.lab,
         issued=to_iso8601(lease.issued),
         expires=to_iso8601(lease.expires),

@@ -59,16 +59,15 @@ def to_sha256(text: str) -> str:
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
-def build_purpose(application_id: str | None = None, session_context: str | None = None) -> str:
-    """Return what a URL opens as a text that is equal for equal purposes: JSON, or empty for none."""
-    purpose = {"application_id": application_id, "session_context": session_context}
-    given = {name: value for name, value in purpose.items() if value is not None}
+def build_purpose(**opens: str | None) -> str:
+    """Return what a URL opens, by the provider's names, as a text that is equal for equal purposes; empty for none."""
+    given = {name: value for name, value in opens.items() if value is not None}
     return json.dumps(given, sort_keys=True, separators=(",", ":")) if given else ""
 
 
-def parse_purpose(purpose: str) -> dict[str, str | None]:
-    """Return the ``application_id`` and ``session_context`` of a purpose by ``build_purpose``."""
-    return {"application_id": None, "session_context": None, **(json.loads(purpose) if purpose else {})}
+def parse_purpose(purpose: str) -> dict[str, str]:
+    """Return what ``build_purpose`` was given."""
+    return json.loads(purpose) if purpose else {}
 
 
 class LeaseKey(NamedTuple):

@@ -193,7 +193,7 @@ def test_entries_of_the_modules_that_issue_are_seats(lab):
 
 def test_the_url_is_that_of_the_lease(lab):
     """Given leases of one holder for other purposes and of another scope."""
-    purposes = ("", build_purpose("cad"), build_purpose("cad", "x"))
+    purposes = ("", build_purpose(application_id="cad"), build_purpose(application_id="cad", session_context="x"))
     keys = [*(build_key("anna", purpose) for purpose in purposes), build_key("anna", scope=f"{SCOPE}-2")]
     leases = [lease_of(key) for key in keys]
     lab.remember(*leases)

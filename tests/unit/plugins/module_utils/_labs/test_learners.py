@@ -95,9 +95,9 @@ def test_the_lease_that_a_page_shows_is_stored_and_may_change_without_another_na
     first = remember(store, {ANNA: None})[ANNA]
     second = remember(store, {ANNA: build_key("anna")})[ANNA]
     third = remember(store, {ANNA: None})[ANNA]
-    moved = remember(store, {ANNA: build_key("anna-2", build_purpose("cad"))})[ANNA]
+    moved = remember(store, {ANNA: build_key("anna-2", build_purpose(application_id="cad"))})[ANNA]
     assert [record.lease for record in (first, second, third)] == [None, build_key("anna"), build_key("anna")]
-    assert moved.lease == build_key("anna-2", build_purpose("cad"))
+    assert moved.lease == build_key("anna-2", build_purpose(application_id="cad"))
     assert {record.page_token for record in (second, third, moved)} == {first.page_token}
 
 

@@ -17,7 +17,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler im
 
 from tests.unit.plugins.module_utils.support import DAY, NOW, SCOPE, MemoryStore, build_key, lease_of
 
-CAD, OFFICE = build_purpose("cad"), build_purpose("office")
+CAD, OFFICE = build_purpose(application_id="cad"), build_purpose(application_id="office")
 ELSEWHERE = SCOPE + "-2"
 LEASES = {
     "anna": lease_of(build_key("anna"), lab="monday"),
@@ -74,7 +74,9 @@ def named(keys):
             {"anna for cad", "ben", "ben for cad"},
             id="each holder is as it is named",
         ),
-        pytest.param([Row("anna", {}, build_purpose("paint"))], set(), set(), id="a purpose that has no lease"),
+        pytest.param(
+            [Row("anna", {}, build_purpose(application_id="paint"))], set(), set(), id="a purpose that has no lease"
+        ),
         pytest.param([CLEO], set(), set(), id="a holder that has no lease"),
     ],
 )

@@ -211,8 +211,8 @@ def test_in_check_mode_nothing_is_stored():
 
 def test_a_holder_is_named_with_the_purpose():
     assert format_holder("anna", "") == "anna"
-    assert format_holder("anna", build_purpose("cad")) == 'anna {"application_id":"cad"}'
-    cad = lease_of(build_key("anna", build_purpose("cad")), purpose=build_purpose("cad"))
+    assert format_holder("anna", build_purpose(application_id="cad")) == 'anna {"application_id":"cad"}'
+    cad = lease_of(build_key("anna", build_purpose(application_id="cad")), purpose=build_purpose(application_id="cad"))
     assert build_release_diff([cad])["before"] == {'anna {"application_id":"cad"}': "2026-11-21T09:00:00Z"}
 
 

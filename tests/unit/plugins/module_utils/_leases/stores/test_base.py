@@ -533,7 +533,7 @@ def learner_of(key=ANNA, *, expires=3600, lease=None, **fields):
     "record",
     [
         pytest.param(learner_of(), id="no lease"),
-        pytest.param(learner_of(lease=build_key("anna", build_purpose("cad"))), id="a lease"),
+        pytest.param(learner_of(lease=build_key("anna", build_purpose(application_id="cad"))), id="a lease"),
         pytest.param(learner_of(LearnerKey("cad", "anna", 1000)), id="a generation"),
         pytest.param(learner_of(LearnerKey("Übung № 7 | 🎓", "🎓" * 200)), id="unicode"),
         pytest.param(learner_of(LearnerKey("cad", "anna 0", 0)), id="a name like a sort key"),
