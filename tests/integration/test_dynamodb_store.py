@@ -135,6 +135,18 @@ def test_absent_wipes_the_url_and_purge_the_record(lab: Simulator, call: CallMod
     assert call(ANNA).urls != [url]
 
 
+def test_a_release_that_fails_may_have_released_something(lab: Simulator, call: CallModule, table: LeaseTable) -> None:
+    call(ANNA)
+    error = {"code": "InternalServerError", "message": "Oh.", "status": 500}
+    lab.add_fault(service="dynamodb", operation="UpdateItem", error=error)
+
+    task = call({**ANNA, "state": "absent", "aws_config": TWO_TRIES})
+
+    assert (task.failed, task.changed) == (True, True)
+    assert "Failed to release a lease in the lease table" in task.msg
+    assert task.result["summary"]["released"] == 0
+
+
 # The other modules
 
 
