@@ -129,6 +129,39 @@ def test_check_mode_predicts_and_leaves_the_table_as_it_is(
 # Forgetting
 
 
+<<<<<<< HEAD
+=======
+def test_absent_wipes_the_url_and_purge_the_record(lab: Simulator, call: CallModule, table: LeaseTable) -> None:
+    [url] = call(ANNA).urls
+
+    forgotten, again = (call({**ANNA, "state": "absent"}) for _number in range(2))
+
+    assert (forgotten.changed, again.changed) == (True, False)
+    assert "1 released streaming URL" in forgotten.warnings
+    [lease] = table.leases()
+    assert lease["holder"] == "anna"
+    assert url not in json.dumps(table.items())
+
+    purged, nothing = (call({**ANNA, "state": "absent", "purge": True}) for _number in range(2))
+
+    assert (purged.changed, nothing.changed) == (True, False)
+    assert table.items() == []
+    assert call(ANNA).urls != [url]
+
+
+def test_a_release_that_fails_may_have_released_something(lab: Simulator, call: CallModule, table: LeaseTable) -> None:
+    call(ANNA)
+    error = {"code": "InternalServerError", "message": "Oh.", "status": 500}
+    lab.add_fault(service="dynamodb", operation="UpdateItem", error=error)
+
+    task = call({**ANNA, "state": "absent", "aws_config": TWO_TRIES})
+
+    assert (task.failed, task.changed) == (True, True)
+    assert "Failed to release a lease in the lease table" in task.msg
+    assert task.result["summary"]["released"] == 0
+
+
+>>>>>>> refs/heads/engine
 # The other modules
 
 
@@ -224,11 +257,23 @@ def test_a_table_that_cannot_be_used_is_refused_before_anything_is_issued(
     assert lab.calls("CreateStreamingURL") == lab.calls("CreateStreamingSessionStream") == []
 
 
-def test_a_rotation_is_rejected_too_and_in_check_mode(lab: Simulator, call: CallModule, table: LeaseTable) -> None:
+@pytest.mark.parametrize(
+    ("module", "args"),
+    [
+        ("labstream.aws.streaming_rotation", {"lab": "monday", "rotate": ["anna"]}),
+        (
+            "labstream.aws.streaming_handout",
+            {"lab": "monday", "pages_dir": "pages", "seats": [{"id": "anna"}], "allow_missing": True},
+        ),
+    ],
+    ids=["rotation", "pages"],
+)
+def test_what_else_writes_records_is_rejected_too_and_in_check_mode(
+    lab: Simulator, call: CallModule, table: LeaseTable, home: Path, module: str, args: dict[str, Any]
+) -> None:
     denied(table, lab)
-    args = {"lab": "monday", "rotate": ["anna"]}
 
-    tasks = [call(args, module="labstream.aws.streaming_rotation", check=check, verbosity=3) for check in (False, True)]
+    tasks = [call(args, module=module, check=check, verbosity=3) for check in (False, True)]
 
     for task in tasks:
         assert task.failed
@@ -236,6 +281,7 @@ def test_a_rotation_is_rejected_too_and_in_check_mode(lab: Simulator, call: Call
             assert words in task.msg
     assert tasks[0].msg == tasks[1].msg
     assert table.leases() == []
+    assert not (home / "pages").exists()
 
 
 # Throttled and cut off in mid-run
