@@ -129,39 +129,6 @@ def test_check_mode_predicts_and_leaves_the_table_as_it_is(
 # Forgetting
 
 
-<<<<<<< HEAD
-=======
-def test_absent_wipes_the_url_and_purge_the_record(lab: Simulator, call: CallModule, table: LeaseTable) -> None:
-    [url] = call(ANNA).urls
-
-    forgotten, again = (call({**ANNA, "state": "absent"}) for _number in range(2))
-
-    assert (forgotten.changed, again.changed) == (True, False)
-    assert "1 released streaming URL" in forgotten.warnings
-    [lease] = table.leases()
-    assert lease["holder"] == "anna"
-    assert url not in json.dumps(table.items())
-
-    purged, nothing = (call({**ANNA, "state": "absent", "purge": True}) for _number in range(2))
-
-    assert (purged.changed, nothing.changed) == (True, False)
-    assert table.items() == []
-    assert call(ANNA).urls != [url]
-
-
-def test_a_release_that_fails_may_have_released_something(lab: Simulator, call: CallModule, table: LeaseTable) -> None:
-    call(ANNA)
-    error = {"code": "InternalServerError", "message": "Oh.", "status": 500}
-    lab.add_fault(service="dynamodb", operation="UpdateItem", error=error)
-
-    task = call({**ANNA, "state": "absent", "aws_config": TWO_TRIES})
-
-    assert (task.failed, task.changed) == (True, True)
-    assert "Failed to release a lease in the lease table" in task.msg
-    assert task.result["summary"]["released"] == 0
-
-
->>>>>>> refs/heads/engine
 # The other modules
 
 

@@ -187,7 +187,7 @@ def test_three_actions_are_enough_to_read(simulator: Simulator, call_as: Callabl
     reading["Statement"][0]["Action"] = re.findall(r"`(dynamodb:\w+)`", named[0])
     assert set(actions_of(reading)) < set(actions_of(LEASES))
 
-    # When they look at leases and write hand-outs.
+    # When they look at leases and write handouts.
     options = {"region": REGION, **store}
     handout = {"urls_csv": str(home / "urls.csv"), "seats": issued["streaming_urls"]}
     tasks = [

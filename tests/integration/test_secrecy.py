@@ -53,7 +53,7 @@ def secrets_of(urls: list[str]) -> list[str]:
 
 
 def playbook(home: Path) -> list[dict]:
-    """Streams and a class with its hand-out; both with one who is refused; and all variables that are left."""
+    """Streams and a class with its handout; both with one who is refused; and all variables that are left."""
     debug = "ansible.builtin.debug"
     streams = {"studio_id": STUDIO, "session_ids": ["seat-01", "seat-02"]}
     one_refused = {**streams, "session_ids": ["seat-01", "refused"]}
@@ -213,7 +213,7 @@ def test_no_url_is_in_what_a_run_prints_keeps_caches_or_records(
 
     assert files_with([stream["streamId"] for stream in lab.streams()[2:]], home) == {home / STORE}
     assert files_with(of_streams, tmp_path) == set()
-    # The hand-out of monday, and the store with tuesday's. They show that the search finds what is there.
+    # The handout of monday, and the store with tuesday's. They show that the search finds what is there.
     assert files_with(secrets, tmp_path) == {home / "handout.csv", home / STORE}
     assert files_with(secrets, temporary) == set()
 
