@@ -62,12 +62,12 @@ def described(status="ACTIVE", **more):
             "TableArn": ARN,
             "TableStatus": status,
             "AttributeDefinitions": [
-                {"AttributeName": "seat", "AttributeType": "S"},
+                {"AttributeName": "holder", "AttributeType": "S"},
                 {"AttributeName": "scope", "AttributeType": "S"},
             ],
             "KeySchema": [
                 {"AttributeName": "scope", "KeyType": "HASH"},
-                {"AttributeName": "seat", "KeyType": "RANGE"},
+                {"AttributeName": "holder", "KeyType": "RANGE"},
             ],
             **more,
         }
