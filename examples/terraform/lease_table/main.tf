@@ -111,7 +111,7 @@ data "aws_iam_policy_document" "issuing" {
   }
 }
 
-# For those who only write hand-outs and list leases.
+# For those who only write handouts and list leases.
 data "aws_iam_policy_document" "reading" {
   statement {
     actions = [
@@ -143,6 +143,6 @@ output "issuing_policy" {
 }
 
 output "reading_policy" {
-  description = "The IAM policy for those who only write hand-outs and list leases."
+  description = "The IAM policy for those who only write handouts and list leases."
   value       = data.aws_iam_policy_document.reading.json
 }

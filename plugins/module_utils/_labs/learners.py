@@ -57,7 +57,7 @@ class LearnerRecord:
         page_token: The secret name of the page.
         lease: The key of the lease that the page shows; None if none yet.
         expires: When the record expires.
-        record_id: What tells it from the records of the same key before and after it.
+        record_id: What distinguishes it from the records of the same key before and after it.
     """
 
     key: LearnerKey

@@ -148,7 +148,7 @@ class Lease:
         validity: The seconds that were asked of the service; None if the caller asked for a point in time.
         lab: The lab that it was issued for.
         released_at: When the user released it.
-        lease_id: What tells it from the leases of the same key before and after it.
+        lease_id: What distinguishes it from the leases of the same key before and after it.
     """
 
     key: LeaseKey

@@ -61,7 +61,7 @@ class Row:
             holder_option: The name of the option that has the holder.
             given: The entry.
             purpose: What the lease is to open, by ``build_purpose``.
-            values: What results return besides the learner's identity and the holder.
+            values: What results return in addition to the learner's identity and the holder.
 
         Raises:
             InvalidOption: A text is not Unicode. Identities are not quoted.

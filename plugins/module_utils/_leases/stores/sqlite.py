@@ -26,7 +26,7 @@ from ..lease import RETENTION, Lease, LeaseKey
 from .base import Replace, Write
 from .records import LEASES, KeyT, RecordT, RecordType, Values, to_dict, to_seconds
 
-# "LSTR" in SQLite's header tells our files from other people's databases.
+# "LSTR" in SQLite's header distinguishes our files from other people's databases.
 APPLICATION_ID = 0x4C535452
 SCHEMA_VERSION = 1
 BUSY_TIMEOUT = 30.0
