@@ -122,8 +122,7 @@ class Wait:
     @property
     def _fleet(self) -> dict[str, Any]:
         """The fleet at the last poll, as the service describes it."""
-        fleet: dict[str, Any] = snake_dict_to_camel_dict(self._last, capitalize_first=True)
-        return fleet
+        return to_description(self._last)
 
     def _wait(self) -> None:
         """Poll until the fleet is in its state, and run the module as soon as nothing is in its way.
@@ -161,7 +160,9 @@ class Wait:
 
     def _run_module(self) -> None:
         args = {name: value for name, value in self._options.items() if value is not None}
-        self._result = self._action.execute(None, {**args, "wait": False}, self._task_vars)
+        # What is missing is judged after waiting.
+        args.update(wait=False, on_insufficient_capacity="ignore")
+        self._result = self._action.execute(None, args, self._task_vars)
         self._last = self._result.get("fleet", self._last)
         self._first = self._first or self._last
         self._transition.record_all(time.monotonic())
@@ -181,19 +182,20 @@ class Wait:
 
     def _build_result(self, outcome: Mapping[str, Any]) -> dict[str, Any]:
         """Return the result of the module and of the polls together."""
-        result = {
-            "changed": False,
-            "insufficient_capacity": None,
-            **(self._result or {}),
-            "fleet": self._last,
-            **outcome,
-        }
+        result = {"changed": False, "insufficient_capacity": None, **(self._result or {}), **outcome}
+        if self._last:
+            result["fleet"] = self._last
         if "diff" in result:
-            before, after = (
-                snake_dict_to_camel_dict(each, capitalize_first=True) for each in (self._first, self._last)
-            )
-            result["diff"] = {"before": build_fleet_diff(before), "after": build_fleet_diff(after)}
+            before, after = (build_fleet_diff(to_description(facts)) for facts in (self._first, self._last))
+            result["diff"] = {"before": before, "after": after}
         if "invocation" in result:
-            result["invocation"]["module_args"]["wait"] = True
+            how = self._options["on_insufficient_capacity"]
+            result["invocation"]["module_args"].update(wait=True, on_insufficient_capacity=how)
         warnings = list(dict.fromkeys([*result.get("warnings", []), *self._warnings]))
         return {**result, "warnings": warnings} if warnings else result
+
+
+def to_description(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a fleet as the service describes it, given as results show it."""
+    described: dict[str, Any] = snake_dict_to_camel_dict(facts, capitalize_first=True)
+    return described

@@ -280,7 +280,7 @@ def parse_sha256(params: dict[str, Any]) -> str | None:
     if not SHA256.fullmatch(sha256.strip().lower()):
         # It is not quoted, since it may be the URL.
         raise InvalidOption(
-            "url_sha256 is not a SHA-256 hash: give its 64 hexadecimal digits, or give the URL itself as streaming_url."
+            "url_sha256 is not a SHA-256 hash: give its 64 hexadecimal digits, or the URL itself as streaming_url."
         )
     return sha256.strip().lower()
 

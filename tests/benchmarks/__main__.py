@@ -1,10 +1,10 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How fast the collection is, and how much memory it takes, beside what people would use instead.
+"""How fast the collection is, and how much memory it takes, compared with what people would use instead.
 
-``make bench`` runs this: real processes against the simulator. It prints tables and judges the goals, but never fails
-for their sake. The guide "Figures" says how each table is measured.
+``make bench`` runs this: real processes against the simulator. It prints tables and whether goals are met, but does not
+fail if they are missed. The guide "Figures" says how each table is measured.
 """
 
 from __future__ import annotations
@@ -22,18 +22,20 @@ from tests.benchmarks.sizes import FULL, SMALL, Sizes
 from tests.simulator.control import Simulator
 from tests.tables import Table, write
 
-ROOMS = {room.__name__.rpartition(".")[2]: room for room in (issuing, reusing, throttling, handouts, streams)}
+BENCHMARKS = {
+    module.__name__.rpartition(".")[2]: module for module in (issuing, reusing, throttling, handouts, streams)
+}
 # Those that have goals.
-JUDGED = ("issuing", "reusing", "throttling", "handouts")
-# Tables about all rooms.
-OF_ALL = ("goals", "machine")
+WITH_GOALS = ("issuing", "reusing", "throttling", "handouts")
+# Tables about all names.
+OF_ALL_BENCHMARKS = ("goals", "machine")
 
 
-def measure(bench: Bench, rooms: Iterable[str], sizes: Sizes) -> tuple[list[Table], list[Goal]]:
-    """The tables and goals of these rooms. Each table is printed once it is there."""
+def measure(bench: Bench, names: Iterable[str], sizes: Sizes) -> tuple[list[Table], list[Goal]]:
+    """Run these benchmarks, print their tables, and return tables and goals."""
     tables, goals = [], []
-    for name in rooms:
-        found, reached = ROOMS[name].measure(bench, sizes)
+    for name in names:
+        found, reached = BENCHMARKS[name].measure(bench, sizes)
         for table in () if sizes.goals_only else found:
             print(f"\n{table.name}\n\n{table}", flush=True)
         tables += found
@@ -41,13 +43,13 @@ def measure(bench: Bench, rooms: Iterable[str], sizes: Sizes) -> tuple[list[Tabl
     return tables, goals
 
 
-def report(benches: Sequence[Bench], rooms: Sequence[str], sizes: Sizes) -> list[Table]:
-    """All tables, with the goals and the machine. After the first environment, the others are only judged."""
-    judged, goals_only = [name for name in rooms if name in JUDGED], replace(sizes, goals_only=True)
+def report(benches: Sequence[Bench], names: Sequence[str], sizes: Sizes) -> list[Table]:
+    """Return all tables, with the goals and the machine; of all environments but the first, only the goals."""
+    judged, goals_only = [name for name in names if name in WITH_GOALS], replace(sizes, goals_only=True)
     found, taken = [], []
     for bench in benches:
         before = machine.ticks()
-        found.append(measure(bench, judged, goals_only) if found else measure(bench, rooms, sizes))
+        found.append(measure(bench, judged, goals_only) if found else measure(bench, names, sizes))
         taken.append(machine.taken_since(before))
     (tables, goals), *others = found
     beside = [goal for _tables, reached in others for goal in reached]
@@ -58,31 +60,31 @@ def report(benches: Sequence[Bench], rooms: Sequence[str], sizes: Sizes) -> list
     return [*tables, *last]
 
 
-def of_rooms(tables: Iterable[Table], rooms: Iterable[str]) -> list[Table]:
-    """Those tables that tell all they should if these rooms were measured."""
-    is_all = set(rooms) == set(ROOMS)
-    return [table for table in tables if is_all or table.name not in OF_ALL]
+def select_complete(tables: Iterable[Table], names: Iterable[str]) -> list[Table]:
+    """Return the tables that are complete if these benchmarks were run."""
+    is_all = set(names) == set(BENCHMARKS)
+    return [table for table in tables if is_all or table.name not in OF_ALL_BENCHMARKS]
 
 
 def main() -> None:
     """Run the benchmarks."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("--only", choices=ROOMS, action="append", help="by default, each")
-    parser.add_argument("--small", action="store_true", help="only try whether it works; the figures mean nothing")
-    parser.add_argument("--without-oldest", action="store_true", help="leave the oldest supported versions out")
-    parser.add_argument("--write", type=Path, metavar="PAGE", help="put the tables into this page, too")
+    parser.add_argument("--only", choices=BENCHMARKS, action="append", help="by default, each")
+    parser.add_argument("--small", action="store_true", help="only check that it works; the figures mean nothing")
+    parser.add_argument("--without-oldest", action="store_true", help="skip the oldest supported versions")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="also write the tables into this page")
     arguments = parser.parse_args()
     if arguments.write and (arguments.small or arguments.without_oldest):
         parser.error("--write replaces what was measured in full: leave out --small and --without-oldest.")
-    rooms = arguments.only or list(ROOMS)
+    names = arguments.only or list(BENCHMARKS)
     environments = [NEWEST] if arguments.small or arguments.without_oldest else [NEWEST, OLDEST]
     with Simulator.start() as simulator, tempfile.TemporaryDirectory() as folder:
         benches = [Bench(simulator, Path(folder), environment) for environment in environments]
         for bench in benches:
             bench.empty_playbook()  # warms caches
-        tables = report(benches, rooms, SMALL if arguments.small else FULL)
+        tables = report(benches, names, SMALL if arguments.small else FULL)
     if arguments.write:
-        write(arguments.write, of_rooms(tables, rooms))
+        write(arguments.write, select_complete(tables, names))
 
 
 if __name__ == "__main__":

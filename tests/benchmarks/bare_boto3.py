@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What somebody would write without Ansible: URLs from boto3 with threads. Remembers nothing.
+"""What people would write without Ansible: URLs from boto3 with threads. Stores nothing.
 
 Usage: bare_boto3.py STACK FLEET LEARNERS VALIDITY THREADS [RETRIES]
 

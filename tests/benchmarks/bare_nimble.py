@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What somebody would write without Ansible: streams from boto3 with threads. Remembers nothing.
+"""What people would write without Ansible: streams from boto3 with threads. Stores nothing.
 
 Usage: bare_nimble.py STUDIO SESSIONS THREADS, with AWS_DATA_PATH naming a folder that has the service.
 """
@@ -21,7 +21,7 @@ PAUSE = 0.25
 
 
 def main(studio: str, sessions: int, threads: int) -> None:
-    """Create a stream for each session, and look in rounds until all are READY."""
+    """Create a stream for each session, and poll until all are READY."""
     client = boto3.client("nimble", config=Config(max_pool_connections=threads))
 
     def create(number: int) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from tests.tables import Table, number
 
 @dataclass(frozen=True)
 class Goal:
-    """What is to be reached, and a figure of each round."""
+    """A goal, and the figure of each round."""
 
     what: str
     at_most: float
@@ -31,13 +31,13 @@ class Goal:
         return self.reached <= self.at_most
 
     def told(self) -> str:
-        """What was reached, with the least and the most of the rounds."""
+        """The figure that was reached, with the minimum and maximum of the rounds."""
         spread = f" ({number(min(self.figures))} to {number(max(self.figures))})" if len(self.figures) > 1 else ""
         return f"{number(self.reached)}{self.unit}{spread}, {'met' if self.is_met else 'missed'}"
 
 
 def table_of_goals(newest: Sequence[Goal], oldest: Iterable[Goal]) -> Table:
-    """The goals, as the newest and the oldest environment reach them."""
+    """Return the table of goals for the newest and the oldest environment."""
     beside = {goal.what: goal.told() for goal in oldest}
     rows = [
         [goal.what, f"{number(goal.at_most)}{goal.unit}", goal.told(), beside.get(goal.what, "not measured")]

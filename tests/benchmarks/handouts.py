@@ -12,11 +12,11 @@ from tests.tables import Table, number
 
 EMPTY, FIRST, AGAIN = "empty playbook", "first run", "run again"
 # Seconds that the task may take.
-LONGEST = 3
+MAX_SECONDS = 3
 
 
 class Writing:
-    """The task that writes the handouts of a lab that has its URLs."""
+    """The task that writes the handouts of a lab whose learners have their URLs."""
 
     def __init__(self, bench: Bench, learners: int) -> None:
         bench.lab()
@@ -31,7 +31,7 @@ class Writing:
         self.written: dict[str, list[int]] = {EMPTY: [0], FIRST: [], AGAIN: []}
 
     def first(self) -> Measured:
-        """Write into an empty folder, for another lab."""
+        """Write into an empty folder, under the name of another lab."""
         self._folder = self._bench.home()
         return self._write(FIRST)
 
@@ -56,14 +56,14 @@ class Writing:
         return measured
 
     def _files(self) -> set[tuple[str, int, int]]:
-        """A file that is written is another one."""
+        """Identify files so that a file that was written again differs."""
         paths = [path for path in (*self._folder.glob("*.*"), *self._folder.glob("pages/*")) if path.is_file()]
         return {(str(path), path.stat().st_ino, path.stat().st_mtime_ns) for path in paths}
 
 
 def measure(bench: Bench, sizes: Sizes) -> tuple[list[Table], list[Goal]]:
-    """The table, and the goals."""
-    writing = Writing(bench, sizes.a_class)
+    """Return the table and the goals."""
+    writing = Writing(bench, sizes.lab_size)
     rounds = Rounds({EMPTY: bench.empty_playbook, FIRST: writing.first, AGAIN: writing.again}, sizes.repeat)
     empty = rounds.median(EMPTY)
     rows = []
@@ -72,8 +72,8 @@ def measure(bench: Bench, sizes: Sizes) -> tuple[list[Table], list[Goal]]:
         figures = [one.wall - empty.wall, one.wall, one.cpu, round(one.peak), max(writing.written[name])]
         rows.append([name, *map(number, figures)])
     header = ["Playbook", "Seconds of the task", "In all", "CPU s", "MB", "Files written"]
-    what = f"Handouts of {sizes.a_class} learners"
+    what = f"Handouts of {sizes.lab_size} learners"
     return [Table("handouts", header, rows)], [
-        Goal(f"{what}: the task", LONGEST, rounds.each(lambda one: one[FIRST].wall - one[EMPTY].wall), " s"),
+        Goal(f"{what}: the task", MAX_SECONDS, rounds.each(lambda one: one[FIRST].wall - one[EMPTY].wall), " s"),
         Goal(f"{what}, run again: files written in any round", 0, [max(writing.written[AGAIN])]),
     ]

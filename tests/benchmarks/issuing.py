@@ -25,7 +25,7 @@ from tests.benchmarks.sizes import Sizes
 from tests.tables import Table, milliseconds, number
 
 OURS, WITHOUT_URLS = "our task", "our task, return_urls: false"
-# What Ansible takes without any module, and with one that does nothing.
+# Ansible without a module, and with a module that does nothing.
 EMPTY, PING = "empty playbook", "playbook with ansible.builtin.ping"
 THREADS, ONE_THREAD = f"boto3 script, {CONCURRENCY} threads", "boto3 script, one call after another"
 # Times the script with threads and an empty playbook.
@@ -38,7 +38,7 @@ Ways = Mapping[str, Callable[[int], Measured]]
 
 @dataclass(frozen=True)
 class Figures:
-    """What a way takes: seconds, MB and calls."""
+    """The figures of one way: seconds, MB and calls."""
 
     wall: float
     cpu: float
@@ -52,12 +52,12 @@ class Figures:
         return cls(measured.wall, measured.cpu, measured.peak, len(measured.calls))
 
     def told(self, figure: float) -> str:
-        """A figure of this as the table tells it: with two digits if it is extrapolated."""
+        """Format a figure, with two digits if it is extrapolated."""
         return f"~ {float(f'{figure:.2g}'):,g}" if self.is_extrapolated else number(figure)
 
 
 def extrapolated(measured: Mapping[int, Figures], learners: int) -> Figures:
-    """On the line through the least and the most learners that were measured, or from nothing if that is one.
+    """Extrapolate on the line through the fewest and the most learners that were measured, or through zero.
 
     Memory is that with the most, since there is one process or task for each learner.
     """
@@ -78,7 +78,7 @@ def extrapolated(measured: Mapping[int, Figures], learners: int) -> Figures:
 
 
 def _checked(ways: Ways) -> Ways:
-    """The same, with a RuntimeError where a learner got no URL."""
+    """Return it; RuntimeError if a learner got no URL."""
 
     def issue(way: Callable[[int], Measured], learners: int) -> Measured:
         return way(learners).having_issued(learners)
@@ -87,7 +87,7 @@ def _checked(ways: Ways) -> Ways:
 
 
 class Issuing:
-    """The ways, and what they took."""
+    """The ways and their figures."""
 
     def __init__(self, bench: Bench, sizes: Sizes) -> None:
         self._bench = bench
@@ -110,7 +110,7 @@ class Issuing:
         )
 
     def table(self, latency: float) -> Table:
-        """All ways with all numbers of learners."""
+        """Measure all ways with all numbers of learners."""
         one_by_one = self._measured_one_by_one(latency)
         rows = []
         for learners in self._sizes.learners:
@@ -126,8 +126,8 @@ class Issuing:
         return Table(f"issuing_{milliseconds(latency).replace(' ', '_')}", header, rows)
 
     def goals(self) -> list[Goal]:
-        """Our task against the script with threads, and its memory."""
-        learners, latency = self._sizes.a_class, self._sizes.latencies[0]
+        """Compare our task with the script with threads, and measure its memory."""
+        learners, latency = self._sizes.lab_size, self._sizes.latencies[0]
         rounds = self._rounds(learners, latency)
         return [
             *(
@@ -147,7 +147,7 @@ class Issuing:
         ]
 
     def _rounds(self, learners: int, latency: float) -> Rounds:
-        """What Ansible takes by itself, and the ways that serve all learners at once, by turns."""
+        """Measure in turns Ansible alone and the ways that serve all learners at once."""
         key = learners, latency
         if key not in self._compared:
             self._bench.lab(latency_seconds=latency)
@@ -167,10 +167,10 @@ class Issuing:
         self._bench.lab(latency_seconds=latency)
         measured = {}
         for name, way in self._one_by_one.items():
-            # A call takes so little that few of them are lost in the noise of the script's start.
-            numbers = {1, self._sizes.one_by_one} | ({self._sizes.a_class} if name == ONE_THREAD else set())
+            # A call takes so little that a few of them are lost in the noise of the script's start.
+            numbers = {1, self._sizes.one_by_one} | ({self._sizes.lab_size} if name == ONE_THREAD else set())
             if len(numbers) > 1:
-                way(1)  # warms caches: a slow first run would tilt the line through two
+                way(1)  # warms caches: a slow first run would tilt the line
             measured[name] = {learners: Figures.of(way(learners)) for learners in sorted(numbers)}
         return measured
 
@@ -186,7 +186,7 @@ class Issuing:
 
 
 def measure(bench: Bench, sizes: Sizes) -> tuple[list[Table], list[Goal]]:
-    """A table for each latency, and the goals."""
+    """Return a table for each latency, and the goals."""
     issuing = Issuing(bench, sizes)
     tables = [] if sizes.goals_only else [issuing.table(latency) for latency in sizes.latencies]
     return tables, issuing.goals()

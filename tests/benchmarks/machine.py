@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the figures were measured on: nothing that tells whose machine it is."""
+"""The machine that the figures were measured on, without anything that identifies it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def ticks() -> tuple[int, int]:
 def taken_since(before: tuple[int, int]) -> float:
     """The share of the processors' time that the host has taken away since these ``ticks()``."""
     worked, taken = (now - then for now, then in zip(ticks(), before, strict=True))
-    return taken / max(1, worked + taken)  # They may have worked for less than a tick.
+    return taken / max(1, worked + taken)  # at least one tick
 
 
 def table(environments: Sequence[Environment], taken: Sequence[float]) -> Table:
@@ -56,7 +56,7 @@ def table(environments: Sequence[Environment], taken: Sequence[float]) -> Table:
 
 
 def _machine() -> dict[str, str]:
-    # Some architectures tell no model.
+    # Not every architecture has a model name.
     model = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return {

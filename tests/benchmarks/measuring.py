@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs commands against the simulator, and tells what they took."""
+"""Run commands against the simulator, and measure them."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ VALIDITY = 28_800
 ISSUING = ("CreateStreamingURL", "CreateStreamingSessionStream")
 # In seconds, for each call.
 LATENCY = 0.1
-# What people who have no reason to choose get: the module's default, and the threads and processes of the scripts.
+# The module's default, and the threads and processes of the scripts.
 CONCURRENCY = 16
 
 
 @dataclass(frozen=True)
 class Environment:
-    """Where Python, Ansible, boto3 and the collections are taken from."""
+    """An environment of Python, Ansible, boto3 and collections."""
 
     name: str
     venv: Path
@@ -44,9 +44,9 @@ OLDEST = Environment("oldest", CHECKOUT / "build/venv-oldest", CHECKOUT / "build
 
 @dataclass(frozen=True)
 class Measured:
-    """One command: its seconds of wall clock and processor, the MB of its largest process, its calls.
+    """One command: its wall and CPU seconds, the MB of its largest process, its calls.
 
-    ``calls`` are those in the simulator's log.
+    ``calls`` are from the simulator's log.
     """
 
     wall: float
@@ -57,16 +57,16 @@ class Measured:
 
     @property
     def refused(self) -> int:
-        """How many calls were throttled."""
+        """The number of calls that were throttled."""
         return sum(call["error_code"] == "ThrottlingException" for call in self.calls)
 
     @property
     def issued(self) -> int:
-        """How many URLs of AppStream, or streams of Nimble Studio, the service issued."""
+        """The number of URLs or streams that the service issued."""
         return sum(call["operation"] in ISSUING and call["status"] == 200 for call in self.calls)
 
     def having_issued(self, expected: int) -> Measured:
-        """This; RuntimeError if it issued another number of URLs or streams."""
+        """Return it; RuntimeError if it issued another number of URLs or streams."""
         if self.issued != expected:
             raise RuntimeError(f"{self.issued} URLs or streams were issued instead of {expected}.")
         return self
@@ -76,24 +76,24 @@ Run = Callable[[], Measured]
 
 
 class Rounds:
-    """Commands that are compared, taken by turns, so that what else the machine does hits all alike."""
+    """Commands that are compared, run in turns, so that other load on the machine affects all alike."""
 
     def __init__(self, runs: Mapping[str, Run], repeat: int) -> None:
         self._rounds = [{name: run() for name, run in runs.items()} for _number in range(repeat)]
 
     def median(self, name: str) -> Measured:
-        """Of this command's runs, the one with the median wall clock."""
+        """Return the run of this command with the median wall time."""
         runs = [one[name] for one in self._rounds]
         wall = statistics.median_low(run.wall for run in runs)
         return next(run for run in runs if run.wall == wall)
 
     def each(self, figure: Callable[[Mapping[str, Measured]], float]) -> list[float]:
-        """This figure of each round."""
+        """Return this figure of each round."""
         return [figure(one) for one in self._rounds]
 
 
 class Bench:
-    """Runs commands of one environment against one simulator, each in a home of its own unless one is given."""
+    """Runs commands of one environment against one simulator, each in a new home unless one is given."""
 
     def __init__(self, simulator: Simulator, folder: Path, environment: Environment = NEWEST) -> None:
         self.simulator = simulator
@@ -104,11 +104,11 @@ class Bench:
         self._config.touch()
 
     def new_path(self, name: str) -> Path:
-        """A path where nothing is yet."""
+        """Return a path where nothing exists."""
         return self._folder / f"{self.environment.name}-{next(self._numbers)}-{name}"
 
     def home(self) -> Path:
-        """A home without any lease."""
+        """Return a home without leases."""
         path = self.new_path("home")
         path.mkdir()
         return path
@@ -116,13 +116,13 @@ class Bench:
     # The service
 
     def lab(self, **fault: Any) -> None:
-        """A fresh service with the stack and the fleet, and this fault if one is given."""
+        """Reset the service to the stack and the fleet, and this fault if one is given."""
         self.simulator.reset()
         self.simulator.seed_lab(STACK, FLEET, instances=10_000)
         self.fault(**fault)
 
     def fault(self, **fault: Any) -> None:
-        """This fault in place of those before; without one, none."""
+        """Replace the faults by this one, or by none."""
         self.simulator.clear_faults()
         if fault:
             self.simulator.add_fault(**fault)
@@ -132,7 +132,7 @@ class Bench:
     def command(
         self, *command: str | int | Path, home: Path | None = None, stdin: str = "", **variables: str
     ) -> Measured:
-        """Run a command to its end; RuntimeError with what it printed if it fails."""
+        """Run a command; RuntimeError with its output if it fails."""
         usage = self.new_path("usage.json")
         environment = clean_environment(
             home or self.home(),
@@ -170,11 +170,11 @@ class Bench:
         return self.command("ansible-playbook", playbook, home=home, **variables)
 
     def empty_playbook(self) -> Measured:
-        """Ansible without any module."""
+        """Run Ansible without a module."""
         return self.play({"ansible.builtin.meta": "noop"})
 
     def module(self, task: Mapping[str, Any], home: Path) -> dict[str, Any]:
-        """The result of a task's module, run without Ansible around it, for what is not measured."""
+        """Return the result of a task's module without ansible-playbook, for what is not measured."""
         [(name, arguments)] = task.items()
         namespace, collection, module = name.split(".")
         folder = self.environment.collections / "ansible_collections" / namespace / collection / "plugins/modules"
@@ -189,7 +189,7 @@ class Bench:
 
 
 def our_task(learners: int, **options: Any) -> dict[str, Any]:
-    """The task that gives so many learners URLs."""
+    """Return the task that issues URLs to so many learners."""
     users = [{"user_id": f"learner-{number}"} for number in range(learners)]
     arguments = {"stack_name": STACK, "fleet_name": FLEET, "validity": VALIDITY, "concurrency": CONCURRENCY}
     return {MODULE: {**arguments, "users": users, **options}}

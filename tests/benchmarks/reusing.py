@@ -21,7 +21,7 @@ MOST = 1.3
 
 
 def playbooks(bench: Bench, learners: int) -> dict[str, Run]:
-    """An empty playbook, one with a module of amazon.aws, and for each store one that reuses what was issued now."""
+    """Return an empty playbook, one with a module of amazon.aws, and for each store one that reuses URLs."""
     bench.lab()
     home = bench.home()
     addresses = (f"sqlite://{home}/leases.sqlite3", LeaseTable.create(bench.simulator).url)
@@ -37,8 +37,8 @@ def playbooks(bench: Bench, learners: int) -> dict[str, Run]:
 
 
 def measure(bench: Bench, sizes: Sizes) -> tuple[list[Table], list[Goal]]:
-    """The table, and the goals for a class."""
-    numbers = [sizes.a_class] if sizes.goals_only else sizes.reused
+    """Return the table, and the goals for a lab."""
+    numbers = [sizes.lab_size] if sizes.goals_only else sizes.reused
     compared: dict[tuple[float, int], Rounds] = {}
     for learners in numbers:
         runs = playbooks(bench, learners)
@@ -53,7 +53,7 @@ def measure(bench: Bench, sizes: Sizes) -> tuple[list[Table], list[Goal]]:
             ratios = [one.wall / rounds.median(name).wall for name in (CALLER_INFO, EMPTY)]
             figures = [*ratios, one.wall, one.cpu, round(one.peak), len(one.calls)]
             rows.append([milliseconds(latency), number(learners), store, *map(number, figures)])
-        if learners == sizes.a_class:
+        if learners == sizes.lab_size:
             goals += [_goal(rounds, learners, latency, store) for store in STORES]
     beside = ["Times aws_caller_info", "Times empty playbook"]
     header = ["A call", "Leases", "Store", *beside, "Seconds", "CPU s", "MB", "API calls"]

@@ -12,7 +12,7 @@ from tests.simulator.control import CHECKOUT
 from tests.tables import Table, number
 
 STUDIO = "bench-studio"
-# After how many seconds a stream is READY.
+# Seconds until a stream is READY.
 CREATING_SECONDS = 1.0
 # What the bare scripts have Nimble's service description from: the last botocore that had it.
 BOTOCORE_WITH_NIMBLE = CHECKOUT / "build" / "botocore-nimble" / "botocore" / "data"
@@ -22,7 +22,7 @@ CREATED, REUSED = "our task, all created", "our task, all reused"
 
 
 def measure(bench: Bench, sizes: Sizes) -> tuple[list[Table], list[Goal]]:
-    """The table; there are no goals."""
+    """Return the table; there are no goals."""
     ids = [f"session-{index}" for index in range(sizes.sessions)]
     bench.simulator.reset()
     bench.simulator.seed_studio(STUDIO, ids)

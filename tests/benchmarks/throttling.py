@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A class at a service that refuses what goes beyond so many calls a second."""
+"""A lab at a service that throttles."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ OURS = "our task"
 
 
 def measure(bench: Bench, sizes: Sizes) -> tuple[list[Table], list[Goal]]:
-    """The table, and the goals of our task. Only that is run several times."""
-    script = partial(bench.script, "bare_boto3.py", STACK, FLEET, sizes.a_class, VALIDITY, CONCURRENCY)
+    """Return the table, and the goals of our task, which alone is run several times."""
+    script = partial(bench.script, "bare_boto3.py", STACK, FLEET, sizes.lab_size, VALIDITY, CONCURRENCY)
     ways: dict[str, Run] = {
-        OURS: partial(bench.play, {**our_task(sizes.a_class, return_urls=False), "ignore_errors": True}),
+        OURS: partial(bench.play, {**our_task(sizes.lab_size, return_urls=False), "ignore_errors": True}),
         f"boto3 script, {CONCURRENCY} threads": script,
         "the same, adaptive retries, ten attempts": partial(script, "adaptive"),
     }
     if sizes.goals_only:
         ways = {OURS: ways[OURS]}
-    ideal = sizes.a_class / RATE
+    ideal = sizes.lab_size / RATE
 
     def throttled(latency: float, way: Run) -> Measured:
         bench.lab(latency_seconds=latency)
@@ -37,7 +37,7 @@ def measure(bench: Bench, sizes: Sizes) -> tuple[list[Table], list[Goal]]:
         return way()
 
     def without(one: Measured) -> int:
-        return sizes.a_class - one.issued
+        return sizes.lab_size - one.issued
 
     rows, goals = [], []
     for latency in sizes.latencies:
@@ -48,12 +48,12 @@ def measure(bench: Bench, sizes: Sizes) -> tuple[list[Table], list[Goal]]:
             refused = percent(_share_refused(one))
             rows.append([milliseconds(latency), name, *map(number, figures), refused, number(without(one))])
             if name == OURS:
-                what = f"{milliseconds(latency)}, throttled, {sizes.a_class} learners"
+                what = f"{milliseconds(latency)}, throttled, {sizes.lab_size} learners"
                 seconds = rounds.each(lambda each: each[OURS].wall / ideal)
                 shares = rounds.each(lambda each: 100 * _share_refused(each[OURS]))
                 most_without = max(rounds.each(lambda each: without(each[OURS])))
                 goals += [
-                    Goal(f"{what}: seconds / ({sizes.a_class} / {RATE})", LONGEST, seconds),
+                    Goal(f"{what}: seconds / ({sizes.lab_size} / {RATE})", LONGEST, seconds),
                     Goal(f"{what}: refused calls", MOST_REFUSED, shares, " %"),
                     Goal(f"{what}: learners without a URL in any run", 0, [most_without]),
                 ]

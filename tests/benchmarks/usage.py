@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run a command to its end, and write what it took to a file, as JSON.
+"""Run a command, and write its times and memory to a file, as JSON.
 
 A process of its own, since Linux counts the memory of the process that starts another to that one's peak: this one is
 small. Standard library only, and little of that.
@@ -18,7 +18,7 @@ import time
 
 
 def main(path: str, command: list[str]) -> int:
-    """Returns the command's exit status."""
+    """Return the command's exit status."""
     begun, started = time.time(), time.monotonic()
     pid = os.posix_spawnp(command[0], command, os.environ)
     # With all of its children, as far as they were waited for.

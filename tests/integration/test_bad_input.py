@@ -41,35 +41,19 @@ def until(valid_until: str) -> dict[str, Any]:
 
 
 VALID_CHARACTERS = ("2 to 32 characters", "appstream_user_id")
-VALIDITIES = ("from 1 to 604800",)
 EXAMPLE_TIME = "write it like 2026-11-21T17:00:00+01:00"
 
 # Refused by us before any call is made.
 REFUSED_VALUES = {
-    "user id of 1 character": Case(user("a"), ("'a' (length 1)", *VALID_CHARACTERS)),
-    "user id of 33 characters": Case(user("a" * 33), ("a" * 33, "(length 33)", *VALID_CHARACTERS)),
-    "user id of 129 characters": Case(user("a" * 129), ("(length 129)", *VALID_CHARACTERS)),
-    "empty user id": Case(user(""), ("user_id is ''", *VALID_CHARACTERS)),
-    "user id with a space": Case(user("anna b"), ("'anna b'", *VALID_CHARACTERS)),
-    "user id with an umlaut": Case(user("jürgen"), ("'jürgen'", *VALID_CHARACTERS)),
     "user id with a trailing newline": Case(user("anna\n"), (r"'anna\n'", *VALID_CHARACTERS)),
     "one bad user id among good ones": Case(
         {**ARGS, "users": [{"user_id": "anna"}, {"user_id": "ben b"}]}, ("'ben b'", *VALID_CHARACTERS)
     ),
-    "validity 0": Case({**ANNA, "validity": 0}, ("validity is 0", *VALIDITIES)),
     "validity true": Case({**ANNA, "validity": True}, ("validity is true", "whole number")),
-    "validity -1": Case({**ANNA, "validity": -1}, ("validity is -1", *VALIDITIES)),
-    "validity 604801": Case({**ANNA, "validity": 604801}, ("validity is 604801", *VALIDITIES)),
-    "valid_until without an offset": Case(
-        until("2099-01-01T12:00:00"), ("'2099-01-01T12:00:00'", "no offset", EXAMPLE_TIME)
-    ),
-    "valid_until is no time": Case(until("at five"), ("'at five'", "not a valid ISO 8601 timestamp", EXAMPLE_TIME)),
     "valid_until is an unquoted 17:00": Case(until("1020"), ("'1020'", "not a valid ISO 8601 timestamp", EXAMPLE_TIME)),
-    "empty valid_until": Case(until(""), ("valid_until is ''", EXAMPLE_TIME)),
     "min_remaining above the validity": Case(
         {**ANNA, "min_remaining": 3600}, ("min_remaining is 3600", "less than", "3600 seconds")
     ),
-    "negative min_remaining": Case({**ANNA, "min_remaining": -1}, ("min_remaining is -1", "from 0")),
     "null for the learner": Case(user(None), ("Give one of user_id and users", "null")),
     "null for whom to forget": Case(
         {**ARGS, "user_id": None, "lab": None, "state": "absent"}, ("Give one of user_id, users and lab", "null")
@@ -78,22 +62,13 @@ REFUSED_VALUES = {
         {**ARGS, "users": [{"user_id": "anna", "session_context": "\ud800"}]},
         ("session_context of 'anna' is '\\ud800'", "no text of Unicode"),
     ),
-    "empty users": Case({**ARGS, "users": []}, ("users is empty", "at least one learner")),
-    "a duplicate": Case(
-        {**ARGS, "users": [{"user_id": "anna"}, {"user_id": "ben"}, {"user_id": "anna"}]},
-        ("Entries 1 and 3", "'anna'", "remove one"),
-    ),
     "a duplicate by the default": Case(
         {**ARGS, "users": [{"user_id": "anna"}, {"user_id": "anna", "application_id": "cad"}], "application_id": "cad"},
         ("Entries 1 and 2", "'anna'", "remove one"),
     ),
-    "empty application": Case({**ANNA, "application_id": ""}, ("application_id of 'anna' is empty", "leave it out")),
-    "empty context": Case({**ANNA, "session_context": ""}, ("session_context of 'anna' is empty", "leave it out")),
     "impossible stack name": Case({**ANNA, "stack_name": "my stack"}, ("stack_name is 'my stack'", "1 to 101")),
     "empty fleet name": Case({**ANNA, "fleet_name": ""}, ("fleet_name is ''", "1 to 101")),
-    "concurrency 0": Case({**ANNA, "concurrency": 0}, ("concurrency is 0", "from 1 to 64")),
     "concurrency 65": Case({**ANNA, "concurrency": 65}, ("concurrency is 65", "from 1 to 64")),
-    "empty lab": Case({**ANNA, "lab": ""}, ("lab is ''", "1 to 255 printable characters", "give the lab a name")),
     "lab with a control character": Case(
         {**ANNA, "lab": "mon\nday"}, ("lab is 'mon\\nday'", "1 to 255 printable characters")
     ),
@@ -102,11 +77,6 @@ REFUSED_VALUES = {
         ("lease_store is none and return_urls is false", "name a lease store"),
     ),
     "purge of what is wanted": Case({**ANNA, "purge": True}, ("purge is only for state=absent",)),
-    "unknown kind of store": Case({**ANNA, "lease_store": "redis://here"}, ("'redis://here'", "sqlite:///PATH")),
-    "store without a path": Case({**ANNA, "lease_store": "sqlite:///"}, ("'sqlite:///'", "sqlite:///PATH")),
-    "store with a relative path": Case(
-        {**ANNA, "lease_store": "sqlite://leases"}, ("sqlite://leases", "sqlite:///PATH")
-    ),
     "unknown kind of store in the environment": Case(
         ANNA, ("'redis://here'", "sqlite:///PATH"), {"LABSTREAM_LEASE_STORE": "redis://here"}
     ),
@@ -148,15 +118,12 @@ REFUSED_BY_PRE_CHECK = {
 
 # Refused by ansible-core, which reads the arguments before the module does.
 REFUSED_BY_ANSIBLE = {
-    # ansible-core names the value since 2.19.
-    "validity in words": Case({**ANNA, "validity": "soon"}, ("argument 'validity'", "cannot be converted to an int")),
     "both user_id and users": Case({**ANNA, "users": [{"user_id": "ben"}]}, ("user_id|users", "mutually exclusive")),
     "neither user_id nor users": Case(ARGS, ("state is present", "user_id, users")),
     "absent without learner or lab": Case({**ARGS, "state": "absent"}, ("user_id, users, lab",)),
     "both validity and valid_until": Case(
         {**ANNA, "valid_until": "2099-01-01T12:00:00Z"}, ("validity|valid_until", "mutually exclusive")
     ),
-    "a learner without a user id": Case({**ARGS, "users": [{"application_id": "cad"}]}, ("user_id", "users")),
     # What ansible-core stumbles over, and does not refuse.
     "half a character": Case({**ANNA, "lab": "a\ud800"}, ("'a\\ud800'", "unpaired surrogate", "correct it")),
     "an infinite number": Case(
@@ -168,14 +135,10 @@ REFUSED_BY_ANSIBLE = {
 }
 
 NO_ID = "an id is text of 1 to 256 characters without spaces and slashes, and not '.' or '..'"
-TOKENS = ("1 to 64 printable ASCII characters",)
 
 # The same for streams.
 REFUSED_STREAM_VALUES = {
     "59 seconds": Case({**SEAT, "expiration_in_seconds": 59}, ("expiration_in_seconds is 59", "from 60 to 3600")),
-    "3601 seconds": Case({**SEAT, "expiration_in_seconds": 3601}, ("expiration_in_seconds is 3601", "from 60 to 3600")),
-    "token of no characters": Case({**SEAT, "client_token": ""}, ("client_token is '' (length 0)", *TOKENS)),
-    "token of 65 characters": Case({**SEAT, "client_token": "x" * 65}, ("x" * 65, "(length 65)", *TOKENS)),
     "token for a class": Case(
         {**OF_STUDIO, "session_ids": ["seat-01"], "client_token": "x"}, ("client_token is only for session_id",)
     ),
@@ -184,18 +147,11 @@ REFUSED_STREAM_VALUES = {
         ("client_token and force=true contradict", "leave one of them out"),
     ),
     "wait_timeout 0": Case({**SEAT, "wait_timeout": 0}, ("wait_timeout is 0", "from 1 to 3600 seconds")),
-    "wait_timeout 3601": Case({**SEAT, "wait_timeout": 3601}, ("wait_timeout is 3601", "from 1 to 3600 seconds")),
-    "min_remaining above the expiration": Case(
-        {**SEAT, "expiration_in_seconds": 600, "min_remaining": 600},
-        ("min_remaining is 600", "less than", "600 seconds"),
-    ),
     "null for the session": Case({**OF_STUDIO, "session_id": None}, ("Give one of session_id and session_ids", "null")),
-    "empty session_ids": Case({**OF_STUDIO, "session_ids": []}, ("session_ids is empty", "at least one session")),
     "a session twice": Case(
         {**OF_STUDIO, "session_ids": ["a", "b", "a"]}, ("Entries 1 and 3 of session_ids are both 'a'", "remove one")
     ),
     "studio with a slash": Case({**SEAT, "studio_id": "a/b"}, ("studio_id is 'a/b'", NO_ID)),
-    "session that would lead elsewhere": Case({**SEAT, "session_id": ".."}, ("session_id is '..'", NO_ID)),
     "one bad session among good ones": Case({**OF_STUDIO, "session_ids": ["a", "b c"]}, ("'b c'", NO_ID)),
     "URLs that nobody would get": Case(
         {**SEAT, "lease_store": "none", "return_urls": False}, ("lease_store is none and return_urls is false",)
@@ -206,19 +162,15 @@ REFUSED_BY_PRE_CHECK_OF_STREAMS = {
     "unknown studio": Case({**SEAT, "studio_id": "x"}, ("Studio 'x' does not exist in region us-east-1", "check")),
     "wrong region": Case({**SEAT, "region": "eu-west-1"}, ("does not exist in region eu-west-1", "region")),
     "unknown region": Case({**SEAT, "region": "xx-west-9"}, ("UnrecognizedClientException", "credentials")),
-    **connections(SEAT),
+    **{name: case for name, case in connections(SEAT).items() if name in ("no credentials", "no region")},
 }
 
 REFUSED_BY_ANSIBLE_FOR_STREAMS = {
-    "expiration in words": Case(
-        {**SEAT, "expiration_in_seconds": "soon"}, ("argument 'expiration_in_seconds'", "cannot be converted to an int")
-    ),
     "both session_id and session_ids": Case(
         {**SEAT, "session_ids": ["seat-02"]}, ("session_id|session_ids", "mutually exclusive")
     ),
     "neither session_id nor session_ids": Case(OF_STUDIO, ("state is present", "session_id, session_ids")),
     "absent without session or lab": Case({**OF_STUDIO, "state": "absent"}, ("session_id, session_ids, lab",)),
-    "no studio": Case({"session_id": "seat-01"}, ("studio_id",)),
 }
 
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``make bench`` in small: that everything is measured, and gets its place in the guide. No figure is judged here."""
+"""``make bench`` in small: every table is measured and has its place in the guide. Figures are not checked."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.benchmarks.__main__ import ROOMS, main, of_rooms, report
+from tests.benchmarks.__main__ import BENCHMARKS, main, report, select_complete
 from tests.benchmarks.goals import Goal, table_of_goals
 from tests.benchmarks.issuing import Figures, extrapolated
 from tests.benchmarks.measuring import NEWEST, Bench, Measured
@@ -30,7 +30,7 @@ PAGE = CHECKOUT / "docs/docsite/rst/guide_figures.rst"
 
 
 class BenchInHaste(Bench):
-    """Runs most modules without ansible-playbook around them, and ours in processes that have all imported already."""
+    """Runs most modules without ansible-playbook."""
 
     def __init__(self, ansible: Ansible, simulator: Simulator, folder: Path) -> None:
         super().__init__(simulator, folder)
@@ -64,7 +64,7 @@ def test_every_table_is_measured_and_has_its_place_in_the_guide(
 ) -> None:
     page = Path(shutil.copy(PAGE, tmp_path))
 
-    tables = report([BenchInHaste(ansible, simulator, tmp_path)], list(ROOMS), SMALL)
+    tables = report([BenchInHaste(ansible, simulator, tmp_path)], list(BENCHMARKS), SMALL)
     write(page, tables)
 
     # At full size, the calls take time in one of two tables.
@@ -74,8 +74,8 @@ def test_every_table_is_measured_and_has_its_place_in_the_guide(
     assert all(table.rows for table in tables)
 
 
-def test_of_a_second_environment_only_the_goals_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def measure(bench: Any, _rooms: list[str], _sizes: Sizes) -> tuple[list[Table], list[Goal]]:
+def test_a_second_environment_adds_only_its_goals(monkeypatch: pytest.MonkeyPatch) -> None:
+    def measure(bench: Any, _names: list[str], _sizes: Sizes) -> tuple[list[Table], list[Goal]]:
         figure = {"newest": 1.5, "oldest": 2.5}[bench.environment.name]
         return [Table("reusing", ["Seconds"], [[str(figure)]])], [Goal("reuse", 2, [figure])]
 
@@ -104,7 +104,7 @@ def test_a_table_keeps_the_text_around_its_place_and_replaces_the_table_before(t
     )
 
 
-def test_a_table_without_a_place_in_the_page_is_refused(tmp_path: Path) -> None:
+def test_a_table_without_a_place_in_the_page_is_rejected(tmp_path: Path) -> None:
     page = tmp_path / "page.rst"
     page.write_text("Nothing here.\n")
 
@@ -125,20 +125,20 @@ def test_figures_of_less_than_all_are_not_written_into_the_guide(
 
 
 @pytest.mark.parametrize(
-    ("rooms", "names"),
+    ("benchmarks", "names"),
     [
-        pytest.param(list(ROOMS), ["reusing", "goals", "machine"], id="all_rooms"),
-        pytest.param(["reusing"], ["reusing"], id="one_room"),
+        pytest.param(list(BENCHMARKS), ["reusing", "goals", "machine"], id="all"),
+        pytest.param(["reusing"], ["reusing"], id="one"),
     ],
 )
-def test_only_all_rooms_together_tell_the_goals_and_the_machine(rooms: list[str], names: list[str]) -> None:
+def test_goals_and_machine_need_all_benchmarks(benchmarks: list[str], names: list[str]) -> None:
     tables = [Table(name, [], []) for name in ("reusing", "goals", "machine")]
 
-    assert [table.name for table in of_rooms(tables, rooms)] == names
+    assert [table.name for table in select_complete(tables, benchmarks)] == names
 
 
 @pytest.mark.parametrize("operation", ["CreateStreamingURL", "CreateStreamingSessionStream"])
-def test_a_run_that_issued_another_number_of_urls_is_refused(operation: str) -> None:
+def test_a_run_that_issued_another_number_of_urls_is_rejected(operation: str) -> None:
     statuses = {operation: [200, 200, 400], "DescribeFleets": [200]}
     calls = [{"operation": name, "status": status} for name, each in statuses.items() for status in each]
     measured = Measured(wall=1.0, cpu=1.0, peak=1.0, calls=calls, printed="")
@@ -149,7 +149,7 @@ def test_a_run_that_issued_another_number_of_urls_is_refused(operation: str) -> 
             measured.having_issued(expected)
 
 
-def test_a_goal_is_met_by_the_median_of_the_rounds() -> None:
+def test_the_median_of_the_rounds_meets_a_goal() -> None:
     newest = [Goal("time", 1.15, [1.1, 1.3, 1.12]), Goal("memory", 150, [151.2], " MB")]
     oldest = [Goal("time", 1.15, [1.2, 1.1, 1.16])]
 
@@ -166,9 +166,7 @@ def test_a_goal_is_met_by_the_median_of_the_rounds() -> None:
         pytest.param({10: 200.0}, 2000.0, "~ 2,000", id="one_from_nothing"),
     ],
 )
-def test_what_takes_as_long_for_each_learner_is_extrapolated(
-    measured: dict[int, float], seconds: float, told: str
-) -> None:
+def test_figures_are_extrapolated_linearly(measured: dict[int, float], seconds: float, told: str) -> None:
     figures = extrapolated({count: Figures(took, took, 50.0, count) for count, took in measured.items()}, 100)
 
     assert figures == Figures(pytest.approx(seconds), pytest.approx(seconds), 50.0, 100, is_extrapolated=True)

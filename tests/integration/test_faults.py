@@ -32,7 +32,7 @@ def stored_urls(home: Path) -> dict[str, str]:
     """The URLs in the store by user id; AssertionError if the file is damaged."""
     with closing(sqlite3.connect(home / STORE)) as database:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        return dict(database.execute("SELECT seat, url FROM lease WHERE url IS NOT NULL"))
+        return dict(database.execute("SELECT holder, url FROM lease WHERE url IS NOT NULL"))
 
 
 def urls_by_user(task: Task) -> dict[str, str | None]:
@@ -214,13 +214,13 @@ def truncate(store: Path) -> None:
 
 
 BROKEN_STORES = {
-    "damaged": (corrupt, ("is damaged", "restore it from a copy")),
-    "truncated": (truncate, ("is damaged", "restore it from a copy")),
-    "a text file": (make_it_text, ("no SQLite file", "another file")),
+    "damaged": (corrupt, ("is damaged", "restore it from a backup")),
+    "truncated": (truncate, ("is damaged", "restore it from a backup")),
+    "a text file": (make_it_text, ("not a SQLite database", "another file")),
     "another program's": (make_it_foreign, ("another program", "another file")),
     "of a newer version": (make_it_newer, ("newer labstream.aws", "update the collection")),
     "readable by others": (open_it_to_others, ("0644", "chmod 0600")),
-    "a folder": (make_it_a_folder, ("no regular file", "lease_store")),
+    "a folder": (make_it_a_folder, ("not a regular file", "lease_store")),
 }
 
 READ_ONLY = {"the file": (".", 0o400), "its folder": ("..", 0o500)}
@@ -278,7 +278,7 @@ def test_a_store_that_may_not_be_written_is_refused_before_the_first_url(
     def run(args: dict[str, Any], **options: Any) -> Task:
         return finish_module(ansible.start_module(args, may_not_override_modes=True, **options))
 
-    store_refused_well(run, ("may not", "give that user the right"))
+    store_refused_well(run, ("is not allowed to", "allow it"))
 
 
 def test_a_run_waits_for_another_that_holds_the_store(

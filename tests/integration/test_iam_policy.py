@@ -85,18 +85,18 @@ BOTH = {**APPSTREAM, "Statement": APPSTREAM["Statement"] + LEASES["Statement"]}
     [(APPSTREAM, MODULE, ANNA), (NIMBLE, STREAM_MODULE, SEAT)],
     ids=["appstream", "nimble"],
 )
-def test_the_policy_is_enough_to_predict_to_give_to_reuse_and_to_forget(
+def test_the_policy_is_enough_to_predict_to_give_to_reuse_and_to_release(
     call_as: Callable[..., Task], policy: Policy, module: str, args: dict[str, Any]
 ) -> None:
     predicted = call_as(policy, args, module=module, check=True)
     given = call_as(policy, args, module=module)
     reused = call_as(policy, args, module=module)
-    forgotten = call_as(policy, {**args, "state": "absent"}, module=module)
+    released = call_as(policy, {**args, "state": "absent"}, module=module)
 
-    tasks = (predicted, given, reused, forgotten)
+    tasks = (predicted, given, reused, released)
     assert [task.result.get("msg") for task in tasks] == [None] * 4
     assert [task.result["summary"]["issued"] for task in tasks] == [1, 1, 0, 0]
-    assert forgotten.result["summary"]["forgotten"] == 1
+    assert released.result["summary"]["released"] == 1
 
 
 def test_the_policy_is_enough_when_stack_and_fleet_are_gone(simulator: Simulator, call_as: Callable[..., Task]) -> None:
@@ -107,9 +107,9 @@ def test_the_policy_is_enough_when_stack_and_fleet_are_gone(simulator: Simulator
     appstream.delete_fleet(Name=FLEET)
     appstream.delete_stack(Name=STACK)
 
-    forgotten = call_as(APPSTREAM, {**ANNA, "state": "absent"})
+    released = call_as(APPSTREAM, {**ANNA, "state": "absent"})
 
-    assert (forgotten.failed, forgotten.result["summary"]["forgotten"]) == (False, 1), forgotten.result.get("msg")
+    assert (released.failed, released.result["summary"]["released"]) == (False, 1), released.result.get("msg")
 
 
 @pytest.mark.core

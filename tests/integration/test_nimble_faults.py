@@ -101,6 +101,7 @@ def test_every_error_of_the_api_is_told_with_what_helps_and_costs_the_others_not
 
     assert failed.result["failures"] == [
         {
+            **dict.fromkeys(("id", "name", "email")),
             "session_id": code,
             "code": code,
             "message": f"Failed to create a stream: {sentence.format(operation=CREATE)}",
@@ -380,7 +381,10 @@ def test_a_reply_that_is_none_of_the_services_is_told_and_not_quoted(
 @pytest.mark.parametrize(
     ("stream", "told"),
     [
-        (b'"state": "DELETED", "url": "https://PORTAL"', "Stream '1' of session 'seat-01' is DELETED: run again, and"),
+        (
+            b'"state": "DELETED", "url": "https://PORTAL"',
+            "Stream '1' of session 'seat-01' is DELETED: run again to ",
+        ),
     ],
 )
 def test_only_what_is_ready_has_a_url(call_stream_module: CallModule, stream: bytes, told: str) -> None:
@@ -425,9 +429,9 @@ def take_the_right_to_write(store: Path) -> None:
 @pytest.mark.parametrize(
     ("break_store", "says"),
     [
-        (make_it_text, "is no SQLite file"),
+        (make_it_text, "is not a SQLite database"),
         (open_it_to_others, "0644"),
-        (take_the_right_to_write, "may not read and write"),
+        (take_the_right_to_write, "is not allowed to read and write"),
     ],
 )
 def test_a_store_that_cannot_be_used_is_told_before_any_call(

@@ -257,7 +257,7 @@ def test_a_stream_that_takes_too_long_is_waited_for_by_the_next_run(
 BAD_ENDS = {
     ("CREATE_FAILED", "INTERNAL_ERROR"): "CREATE_FAILED (INTERNAL_ERROR: the service failed)",
     ("CREATE_FAILED", "NETWORK_CONNECTION_ERROR"): (
-        "CREATE_FAILED (NETWORK_CONNECTION_ERROR: the session's machine cannot be reached)"
+        "CREATE_FAILED (NETWORK_CONNECTION_ERROR: the session's instance cannot be reached)"
     ),
     ("DELETE_IN_PROGRESS", "STREAM_DELETE_IN_PROGRESS"): (
         "DELETE_IN_PROGRESS (STREAM_DELETE_IN_PROGRESS: it is being deleted or has just expired)"
@@ -332,8 +332,8 @@ NOT_READY = {
         "an initialization script of its launch profile failed",
         MEND_START,
     ),
-    ("START_FAILED", "NETWORK_CONNECTION_ERROR"): ("the session's machine cannot be reached", MEND_START),
-    ("CREATE_FAILED", "ACTIVE_DIRECTORY_DOMAIN_JOIN_ERROR"): ("its machine could not join the domain", MEND),
+    ("START_FAILED", "NETWORK_CONNECTION_ERROR"): ("the session's instance cannot be reached", MEND_START),
+    ("CREATE_FAILED", "ACTIVE_DIRECTORY_DOMAIN_JOIN_ERROR"): ("its instance could not join the domain", MEND),
     ("CREATE_FAILED", "DECRYPT_STREAMING_IMAGE_ERROR"): ("its streaming image could not be decrypted", MEND),
     ("CREATE_FAILED", "NETWORK_INTERFACE_ERROR"): ("its network interface could not be created", MEND),
     ("CREATE_FAILED", "AMI_VALIDATION_ERROR"): ("its streaming image is not valid", MEND),

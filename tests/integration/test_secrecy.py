@@ -68,7 +68,12 @@ def playbook(home: Path) -> list[dict]:
         {STREAM_MODULE: {**streams, "force": True}, "no_log": True},
         {"block": [{STREAM_MODULE: one_refused}], "rescue": [{debug: {"var": "ansible_failed_result"}}]},
         {**role, "vars": monday},
-        {"labstream.aws.streaming_handout": {"urls_csv": str(home / "handout.csv"), "seats": "{{ appstream_lab_seats }}"}},
+        {
+            "labstream.aws.streaming_handout": {
+                "urls_csv": str(home / "handout.csv"),
+                "seats": "{{ appstream_lab_seats }}",
+            }
+        },
         {"block": [{**role, "vars": tuesday}], "rescue": [{debug: {"msg": "refused"}}]},
         {**role, "vars": {**monday, "appstream_lab_state": "absent"}},
         {debug: {"var": "hostvars[inventory_hostname]"}},

@@ -215,12 +215,12 @@ def test_a_stream_is_returned_by_its_id(
         ),
         (
             {"url_sha256": "https://streaming.example.org/?secret=1"},
-            "url_sha256 is not a SHA-256 hash: give its 64 hexadecimal digits, or give the URL itself as streaming_url.",
+            "url_sha256 is not a SHA-256 hash: give its 64 hexadecimal digits, or the URL itself as streaming_url.",
         ),
         # As a variable that nobody has set; it must not name just anybody.
         (
             {"url_sha256": ""},
-            "url_sha256 is not a SHA-256 hash: give its 64 hexadecimal digits, or give the URL itself as streaming_url.",
+            "url_sha256 is not a SHA-256 hash: give its 64 hexadecimal digits, or the URL itself as streaming_url.",
         ),
         ({"streaming_url": ""}, "streaming_url is empty: give the URL, or leave it out."),
         (

@@ -1,6 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 # Private to this collection: do not import it from elsewhere, it can change in any release.
 
 """The learners of a lab as the lease store remembers them: each with generation, page, and the lease that it shows.
@@ -102,16 +103,7 @@ def _decode(key: LearnerKey, values: Mapping[str, Any]) -> LearnerRecord:
         raise ValueError("lease") from e
 
 
-LEARNERS = RecordType(
-    name="learner",
-    key=LearnerKey,
-    key_names=("lab", "learner_id", "generation"),
-    id_name="record_id",
-    names=("page_token", "lease", "expires"),
-    encode=_encode,
-    decode=_decode,
-    scope_prefix="lab|",
-)
+LEARNERS = RecordType("learner", LearnerKey, "record_id", _encode, _decode, scope_prefix="lab|")
 
 
 def validate_learner_id(learner_id: str) -> None:

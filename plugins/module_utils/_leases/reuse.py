@@ -1,6 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 # Private to this collection: do not import it from elsewhere, it can change in any release.
 
 """Whether a lease is reused: by its validity, or by the point in time until which it must be valid. Pure."""

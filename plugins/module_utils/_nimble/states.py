@@ -4,7 +4,7 @@
 
 # Private to this collection: do not import it from elsewhere, it can change in any release.
 
-"""The states of Nimble Studio's streams and sessions. Pure: knows neither AWS nor Ansible.
+"""The states of streams and sessions in Nimble Studio, and what they mean. Pure: knows neither AWS nor Ansible.
 
 Source: the service model of botocore 1.35.47 (StreamingSessionState, StreamingSessionStreamState, their StatusCodes).
 """
@@ -19,14 +19,14 @@ CREATE_IN_PROGRESS = "CREATE_IN_PROGRESS"
 START_IN_PROGRESS = "START_IN_PROGRESS"
 STOPPED = "STOPPED"
 
-# What status codes mean that do not only repeat the state.
+# The reasons that status codes stand for, as far as they do not repeat the state.
 _REASONS = {
     "INTERNAL_ERROR": "the service failed",
-    "NETWORK_CONNECTION_ERROR": "the session's machine cannot be reached",
+    "NETWORK_CONNECTION_ERROR": "the session's instance cannot be reached",
     "STREAM_DELETED": "it was deleted or has expired",
     "STREAM_DELETE_IN_PROGRESS": "it is being deleted or has just expired",
     "INSUFFICIENT_CAPACITY": "AWS has no capacity for this instance type",
-    "ACTIVE_DIRECTORY_DOMAIN_JOIN_ERROR": "its machine could not join the domain",
+    "ACTIVE_DIRECTORY_DOMAIN_JOIN_ERROR": "its instance could not join the domain",
     "INITIALIZATION_SCRIPT_ERROR": "an initialization script of its launch profile failed",
     "DECRYPT_STREAMING_IMAGE_ERROR": "its streaming image could not be decrypted",
     "NETWORK_INTERFACE_ERROR": "its network interface could not be created",
@@ -38,7 +38,7 @@ _START = (
     "labstream.aws.nimble_lab)"
 )
 
-# What to do about a session in such a state before a stream can be created.
+# What to do with a session in this state before a stream can be created.
 _SESSION_REMEDIES = {
     CREATE_IN_PROGRESS: "wait until it is READY",
     START_IN_PROGRESS: "wait until it is READY",
@@ -88,7 +88,7 @@ class Stream:
 
 
 def describe_state(state: str | None, status_code: str | None) -> str:
-    """State and status code with what they mean, such as ``CREATE_FAILED (INTERNAL_ERROR: the service failed)``."""
+    """Return a state and its reason, such as ``CREATE_FAILED (INTERNAL_ERROR: the service failed)``."""
     if not status_code:
         return str(state)
     reason = _REASONS.get(status_code)
@@ -96,6 +96,6 @@ def describe_state(state: str | None, status_code: str | None) -> str:
 
 
 def session_problem(session_id: str, state: str | None, status_code: str | None) -> str:
-    """Return a message on a session that is not READY."""
+    """Return the message about a session that is not READY."""
     remedy = _SESSION_REMEDIES.get(str(state), _REPLACE)
     return f"Session {session_id!r} is {describe_state(state, status_code)}, not READY: {remedy}, then run again."

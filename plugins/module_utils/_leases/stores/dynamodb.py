@@ -1,6 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 # Private to this collection: do not import it from elsewhere, it can change in any release.
 
 """The lease store in a DynamoDB table, which controllers, AWX jobs and pipelines can share.
@@ -324,7 +325,7 @@ class _DynamoDBRecords(Generic[KeyT, RecordT]):
         )
 
     def _to_item(self, record: RecordT) -> dict[str, Any]:
-        last_name, last = self._type.key_names[2], record.key[2]
+        last_name, last = self._type.key._fields[2], record.key[2]
         values = {
             **self._type.encode(record),
             last_name: None if last == "" else last,
@@ -339,7 +340,7 @@ class _DynamoDBRecords(Generic[KeyT, RecordT]):
         return to_dict(records, None if include_old else self._table.now())
 
     def _to_record(self, item: Mapping[str, Any]) -> RecordT:
-        scope_name, holder_name, last_name = self._type.key_names
+        scope_name, holder_name, last_name = self._type.key._fields
         try:
             values = self._table.deserialize(item)
             scope, holder, last = values["scope"], values["holder"], values.get(last_name, "")

@@ -1,6 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 # Private to this collection: do not import it from elsewhere, it can change in any release.
 
 """How records are stored: as flat values by name, the same for every store. Pure."""
@@ -26,7 +27,7 @@ class Record(Protocol):
 
     @property
     def key(self) -> Any:
-        """The key: no two records of a type share one."""
+        """The key, a NamedTuple of three: no two records of a type share one. The last part may be empty."""
 
     @property
     def expires(self) -> datetime:
@@ -42,36 +43,24 @@ class RecordType(Generic[KeyT, RecordT]):
 
     Attributes:
         name: The name of their table in SQLite, and of their kind in DynamoDB.
-        key_names: The names of the three values of the key. The last may be empty.
+        key: The type of the key.
         id_name: The name of the value that every write changes, for compare-and-set.
-        names: The names of all other values.
-        encode: Returns the values of a record, but those of its key.
+        encode: Returns the values of a record, but those of its key; the same names for every record.
         decode: Returns the record of a key and its values. Raises LookupError, OSError, OverflowError, TypeError or
             ValueError for values that are not of a record.
-        key: The type of the key.
         scope_prefix: What their scope begins with in DynamoDB, where records of all types share a table.
     """
 
     name: str
-    key: Callable[..., KeyT]
-    key_names: tuple[str, str, str]
+    key: type[KeyT]
     id_name: str
-    names: tuple[str, ...]
     encode: Callable[[RecordT], Values]
     decode: Callable[[KeyT, Mapping[str, Any]], RecordT]
     scope_prefix: str = ""
 
-    def to_values(self, record: RecordT) -> Values:
-        """Return all values of a record."""
-        return {**self.key_values(record.key), **self.encode(record)}
-
-    def key_values(self, key: KeyT) -> Values:
-        """Return the values of a key."""
-        return dict(zip(self.key_names, key, strict=True))
-
     def from_values(self, values: Mapping[str, Any]) -> RecordT:
         """Return the record of all its values."""
-        return self.decode(self.key(*(values[name] for name in self.key_names)), values)
+        return self.decode(self.key(*(values[name] for name in self.key._fields)), values)
 
 
 def to_dict(records: Iterable[RecordT], now: datetime | None) -> dict[Any, RecordT]:
@@ -149,23 +138,4 @@ def _decode_lease(key: LeaseKey, values: Mapping[str, Any]) -> Lease:
     )
 
 
-LEASES = RecordType(
-    name="lease",
-    key=LeaseKey,
-    key_names=("scope", "holder", "purpose_sha256"),
-    id_name="lease_id",
-    names=(
-        "purpose",
-        "issued",
-        "expires",
-        "validity",
-        "lab",
-        "released_at",
-        "url",
-        "url_sha256",
-        "client_token",
-        "resource_id",
-    ),
-    encode=_encode_lease,
-    decode=_decode_lease,
-)
+LEASES = RecordType("lease", LeaseKey, "lease_id", _encode_lease, _decode_lease)

@@ -1,6 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 # Private to this collection: do not import it from elsewhere, it can change in any release.
 
 """The lease store in one SQLite file: embedded, atomic, private to one user of one host.
@@ -14,10 +15,10 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from typing import Any, Generic
+from typing import Generic
 from urllib.parse import quote
 
 from ..._errors import LeaseStoreError
@@ -70,36 +71,8 @@ PRAGMA user_version = {SCHEMA_VERSION};
 _WIPE_EXPIRED = "UPDATE lease SET url = NULL WHERE url IS NOT NULL AND expires <= :now"
 _DROP_OLD = ("DELETE FROM lease WHERE expires <= :kept_since", "DELETE FROM learner WHERE expires <= :kept_since")
 
-_OF_LAB = "AND (:lab IS NULL OR lab = :lab)"
-_RELEASE = f"""
-UPDATE lease SET url = NULL, released_at = :now
-WHERE scope = :scope AND holder = :holder AND purpose_sha256 = :purpose_sha256 {_OF_LAB}
-"""
-
-
-class _Statements:
-    """The SQL for the records of one type."""
-
-    def __init__(self, record_type: RecordType[Any, Any]) -> None:
-        table, id_name = record_type.name, record_type.id_name
-        self.names = (*record_type.key_names, id_name, *record_type.names)
-        columns, values = ", ".join(self.names), ", ".join(f":{name}" for name in self.names)
-        of_key = "WHERE " + " AND ".join(f"{name} = :{name}" for name in record_type.key_names)
-        can_be_released = "released_at" in record_type.names
-        self.read = f"SELECT {columns} FROM {table} {of_key}"
-        self.find = f"SELECT {columns} FROM {table} WHERE :scope IS NULL OR {record_type.key_names[0]} = :scope"
-        self.write = f"""
-            INSERT INTO {table} ({columns}) VALUES ({values})
-            ON CONFLICT ({", ".join(record_type.key_names)}) DO UPDATE SET ({columns}) = ({values})
-            WHERE {table}.{id_name} = :expected OR {table}.expires <= :now
-            {f"OR {table}.released_at IS NOT NULL" if can_be_released else ""}
-        """
-        self.replace = f"""
-            UPDATE {table} SET ({columns}) = ({values}) {of_key} AND {id_name} = :expected
-            {"AND released_at IS NULL" if can_be_released else ""}
-        """
-        self.purge = f"DELETE FROM {table} {of_key} {_OF_LAB}"
-
+# Followed by the condition that names the key.
+_RELEASE = "UPDATE lease SET url = NULL, released_at = :now"
 
 _DAMAGED = "is damaged: restore it from a backup, or move it away to start without leases"
 
@@ -225,9 +198,11 @@ class _SQLiteFile:
 
     def _connect(self, busy_timeout: float) -> sqlite3.Connection:
         # Transactions are begun by hand, so that each is one that writes from its start.
-        return sqlite3.connect(
+        database = sqlite3.connect(
             f"file:{quote(os.fsencode(self._path))}?mode=rw", uri=True, timeout=busy_timeout, isolation_level=None
         )
+        database.row_factory = sqlite3.Row
+        return database
 
     def _check_owner(self, database: sqlite3.Connection) -> None:
         database.execute("PRAGMA secure_delete = ON").fetchall()
@@ -268,22 +243,20 @@ class _SQLiteRecords(Generic[KeyT, RecordT]):
     """The records of one type in a file."""
 
     def __init__(self, file: _SQLiteFile, record_type: RecordType[KeyT, RecordT]) -> None:
-        self._file, self._type = file, record_type
-        self._statements = _Statements(record_type)
+        self._file, self._type, self._table = file, record_type, record_type.name
+        self._of_key = " AND ".join(f"{name} = :{name}" for name in record_type.key._fields)
 
     def read(self, keys: Collection[KeyT]) -> dict[KeyT, RecordT]:
         """Return the records of these keys, in one transaction, since each takes a lock on the file."""
         with self._file.reading() as database:
-            if database is None:
-                return {}
-            values = (self._type.key_values(key) for key in keys)
-            return self._to_records(row for each in values for row in database.execute(self._statements.read, each))
+            return to_dict([record for key in keys for record in self._read(database, key)], self._file.now())
 
     def find(self, scope: str | None, *, include_old: bool = False) -> dict[KeyT, RecordT]:
         """Return all records whose keys begin with ``scope``, or all records if that is None."""
+        condition = f":scope IS NULL OR {self._type.key._fields[0]} = :scope"
         with self._file.reading() as database:
-            rows = database.execute(self._statements.find, {"scope": scope}) if database else ()
-            return self._to_records(rows, include_old)
+            records = self._select(database, condition, {"scope": scope})
+            return to_dict(records, None if include_old else self._file.now())
 
     def write(self, changes: Sequence[Write[RecordT] | Replace[RecordT]]) -> list[RecordT | LeaseStoreError | None]:
         """Make all changes in one transaction, since a disk takes long for each; so all fail if one does."""
@@ -295,30 +268,43 @@ class _SQLiteRecords(Generic[KeyT, RecordT]):
 
     def purge(self, keys: Collection[KeyT], *, lab: str | None = None) -> None:
         """Remove these records."""
-        self._execute(self._statements.purge, keys, lab)
+        self._execute(f"DELETE FROM {self._table}", keys, lab)
 
     def _execute(self, statement: str, keys: Collection[KeyT], lab: str | None) -> None:
         with self._file.writing() as (database, times):
-            database.executemany(statement, ({"lab": lab, **self._type.key_values(key), **times} for key in keys))
+            values = ({"lab": lab, **key._asdict(), **times} for key in keys)
+            database.executemany(f"{statement} WHERE {self._of_key} AND (:lab IS NULL OR lab = :lab)", values)
 
     def _make(
         self, database: sqlite3.Connection, change: Write[RecordT] | Replace[RecordT], times: Values
     ) -> RecordT | None:
         """Make the change; return the record that its key then has."""
-        statement = self._statements.write if isinstance(change, Write) else self._statements.replace
-        values = {**self._type.to_values(change.record), **times, "expected": change.expected}
-        database.execute(statement, values)
-        rows = database.execute(self._statements.read, values).fetchall()
-        return self._to_record(rows[0]) if rows else None
+        values = {**change.record.key._asdict(), **self._type.encode(change.record)}
+        names, parameters = ", ".join(values), ", ".join(f":{name}" for name in values)
+        can_be_released, expected = "released_at" in values, f"{self._table}.{self._type.id_name} = :expected"
+        if isinstance(change, Write):
+            statement = (
+                f"INSERT INTO {self._table} ({names}) VALUES ({parameters}) "
+                f"ON CONFLICT ({', '.join(self._type.key._fields)}) DO UPDATE SET ({names}) = ({parameters}) "
+                f"WHERE {expected} OR {self._table}.expires <= :now"
+            )
+            statement += f" OR {self._table}.released_at IS NOT NULL" if can_be_released else ""
+        else:
+            statement = f"UPDATE {self._table} SET ({names}) = ({parameters}) WHERE {self._of_key} AND {expected}"
+            statement += " AND released_at IS NULL" if can_be_released else ""
+        database.execute(statement, {**values, **times, "expected": change.expected})
+        return next(iter(self._read(database, change.record.key)), None)
 
-    def _to_records(self, rows: Iterable[tuple[Any, ...]], include_old: bool = False) -> dict[KeyT, RecordT]:
-        """Return the records of the rows: as they are visible now, or as they are stored."""
-        records = [self._to_record(row) for row in rows]
-        return to_dict(records, None if include_old else self._file.now())
+    def _read(self, database: sqlite3.Connection | None, key: KeyT) -> list[RecordT]:
+        return self._select(database, self._of_key, key._asdict())
 
-    def _to_record(self, row: tuple[Any, ...]) -> RecordT:
+    def _select(self, database: sqlite3.Connection | None, condition: str, values: Values) -> list[RecordT]:
+        """Return the records for which the condition holds; none in a store that nobody has written to yet."""
+        if database is None:
+            return []
+        rows = database.execute(f"SELECT * FROM {self._table} WHERE {condition}", values).fetchall()
         try:
-            return self._type.from_values(dict(zip(self._statements.names, row, strict=True)))
+            return [self._type.from_values(dict(row)) for row in rows]
         except (LookupError, OSError, OverflowError, TypeError, ValueError) as e:
             raise sqlite3.DatabaseError("malformed record") from e
 

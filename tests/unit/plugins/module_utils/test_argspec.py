@@ -53,7 +53,7 @@ def test_arguments_within_their_limits_are_taken(arguments):
         ({"lab": "mon\nday"}, "lab is 'mon\\nday', but it must have"),
         ({"lab": "\ud800"}, "lab is '\\ud800', but it must have"),
         ({"lab": "x" * 256}, "lab is 'xxx"),
-        ({"lease_store": "leases"}, "lease_store is 'leases', which names no lease store"),
+        ({"lease_store": "leases"}, "lease_store is 'leases', which is not a lease store"),
         ({"lease_store": "dynamodb://x"}, "lease_store is 'dynamodb://x', but 'x' is neither the name nor the ARN"),
         ({"user_id": None}, "Give one of user_id and users: null is not a value."),
         (

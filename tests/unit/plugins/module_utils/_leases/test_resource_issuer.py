@@ -315,7 +315,7 @@ MEANINGS = {
     "STREAM_DELETE_IN_PROGRESS": " (STREAM_DELETE_IN_PROGRESS: it is being deleted or has just expired)",
     "STREAM_DELETED": " (STREAM_DELETED: it was deleted or has expired)",
     "INTERNAL_ERROR": " (INTERNAL_ERROR: the service failed)",
-    "NETWORK_CONNECTION_ERROR": " (NETWORK_CONNECTION_ERROR: the session's machine cannot be reached)",
+    "NETWORK_CONNECTION_ERROR": " (NETWORK_CONNECTION_ERROR: the session's instance cannot be reached)",
     "SOMETHING_NEW": " (SOMETHING_NEW)",
 }
 DEAD = ["CREATE_FAILED", "DELETE_IN_PROGRESS", "DELETED", "DELETE_FAILED", "SOMETHING_NEW"]

@@ -29,7 +29,7 @@ STREAM_STATUS_CODES = {
     "STREAM_DELETE_IN_PROGRESS": "X (STREAM_DELETE_IN_PROGRESS: it is being deleted or has just expired)",
     "STREAM_DELETED": "X (STREAM_DELETED: it was deleted or has expired)",
     "INTERNAL_ERROR": "X (INTERNAL_ERROR: the service failed)",
-    "NETWORK_CONNECTION_ERROR": "X (NETWORK_CONNECTION_ERROR: the session's machine cannot be reached)",
+    "NETWORK_CONNECTION_ERROR": "X (NETWORK_CONNECTION_ERROR: the session's instance cannot be reached)",
 }
 SESSION_STATUS_CODES = {
     "STREAMING_SESSION_READY": "X (STREAMING_SESSION_READY)",
@@ -43,9 +43,9 @@ SESSION_STATUS_CODES = {
     "INTERNAL_ERROR": "X (INTERNAL_ERROR: the service failed)",
     "INSUFFICIENT_CAPACITY": "X (INSUFFICIENT_CAPACITY: AWS has no capacity for this instance type)",
     "ACTIVE_DIRECTORY_DOMAIN_JOIN_ERROR": (
-        "X (ACTIVE_DIRECTORY_DOMAIN_JOIN_ERROR: its machine could not join the domain)"
+        "X (ACTIVE_DIRECTORY_DOMAIN_JOIN_ERROR: its instance could not join the domain)"
     ),
-    "NETWORK_CONNECTION_ERROR": "X (NETWORK_CONNECTION_ERROR: the session's machine cannot be reached)",
+    "NETWORK_CONNECTION_ERROR": "X (NETWORK_CONNECTION_ERROR: the session's instance cannot be reached)",
     "INITIALIZATION_SCRIPT_ERROR": (
         "X (INITIALIZATION_SCRIPT_ERROR: an initialization script of its launch profile failed)"
     ),

@@ -119,14 +119,14 @@ def test_what_names_no_store_is_refused(lease_store):
     with pytest.raises(InvalidOption) as refused:
         parse_address(lease_store)
     assert str(refused.value) == (
-        f"lease_store is {lease_store!r}, which names no lease store: use sqlite:///PATH, such as "
+        f"lease_store is {lease_store!r}, which is not a lease store: use sqlite:///PATH, such as "
         "sqlite:///~/.ansible/labstream/leases.sqlite3, or dynamodb://TABLE, or none."
     )
 
 
 NO_TABLE = "is neither the name nor the ARN of a DynamoDB table"
-NO_LIST = "is no list of NAME=VALUE, joined by &"
-NO_URL = "which is no http or https URL"
+NO_LIST = "is not a list of NAME=VALUE, joined by &"
+NO_URL = "which is not an http or https URL"
 OTHER_REGION = "the table is in the region eu-central-1, and region is"
 LONG = "'" + "a" * 37 + "..." + "a" * 38 + "'"
 
@@ -161,10 +161,10 @@ LONG = "'" + "a" * 37 + "..." + "a" * 38 + "'"
         ("leases?region", f"'region' {NO_LIST}"),
         ("leases?region=x&", f"'region=x&' {NO_LIST}"),
         ("leases?region=x&&profile=y", f"'region=x&&profile=y' {NO_LIST}"),
-        ("leases?regions=x", "it takes region, endpoint_url, profile and no 'regions'"),
-        ("leases?Region=x", "it takes region, endpoint_url, profile and no 'Region'"),
-        ("leases?access_key=x", "it takes region, endpoint_url, profile and no 'access_key'"),
-        ("leases?region=x;profile=y&table=z", "it takes region, endpoint_url, profile and no 'table'"),
+        ("leases?regions=x", "it accepts region, endpoint_url, profile and not 'regions'"),
+        ("leases?Region=x", "it accepts region, endpoint_url, profile and not 'Region'"),
+        ("leases?access_key=x", "it accepts region, endpoint_url, profile and not 'access_key'"),
+        ("leases?region=x;profile=y&table=z", "it accepts region, endpoint_url, profile and not 'table'"),
         ("leases?region=", "region is empty or given twice"),
         ("leases?profile=", "profile is empty or given twice"),
         ("leases?endpoint_url=", "endpoint_url is empty or given twice"),

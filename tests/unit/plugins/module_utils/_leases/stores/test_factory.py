@@ -126,7 +126,7 @@ def test_a_file_is_created_for_whom_it_is_to_be_and_not_in_check_mode(tmp_path, 
         ),
         (
             "leases.sqlite3",
-            "lease_store is 'leases.sqlite3', which names no lease store: use sqlite:///PATH, such as "
+            "lease_store is 'leases.sqlite3', which is not a lease store: use sqlite:///PATH, such as "
             "sqlite:///~/.ansible/labstream/leases.sqlite3, or dynamodb://TABLE, or none.",
         ),
     ],
