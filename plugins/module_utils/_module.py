@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import PurePath
 from typing import Any, ClassVar, NoReturn
 
@@ -56,6 +56,10 @@ class LabstreamAWSModule(AnsibleAWSModule):
     def warn(self, warning: str) -> None:
         """Warn the user. amazon.aws 10 would also pass it to ``exit_json``, which ansible-core deprecates."""
         self._module.warn(warning)
+
+    def hide(self, values: Iterable[Any]) -> None:
+        """Mask the texts among these values in the result, and in the arguments in it, as if of no_log options."""
+        self._module.no_log_values.update(value for value in values if value and isinstance(value, str))
 
     def run(self, task: Callable[[Any], None]) -> NoReturn:
         """Run the task, then end with ``result``, and with the message of what it raised if it failed."""

@@ -15,7 +15,7 @@ description:
   - The lease store must be the one that the URLs were issued with. If that is a file, run this module on the same host
     and as the same user. The connection options are for a store in DynamoDB, and for seats of Nimble Studio.
   - No URL passes through Ansible. So neither the task nor its registered result needs C(no_log), unless
-    O(return_pages=true).
+    O(return_pages=true) or O(seats) contain URLs.
   - One task writes all files of a lab. A file is replaced atomically, and only if its content or its mode changes.
 author:
   - labstream.aws contributors (@labstream)
@@ -33,7 +33,8 @@ options:
     description:
       - The seats to write, in this order, such as those that the role P(labstream.aws.appstream_lab#role) publishes.
         The entries of RV(labstream.aws.appstream_streaming_url#module:streaming_urls) and
-        RV(labstream.aws.nimble_session_stream#module:streams) can be given, too.
+        RV(labstream.aws.nimble_session_stream#module:streams) can be given, too. If they contain URLs, set C(no_log)
+        on the task, since Ansible may log its arguments.
       - Each seat is a dict with the keys C(lease) and, optionally, C(id), C(name), C(email) and C(generation). Other
         keys are ignored.
       - C(lease) says which lease the URL belongs to. It may be null in check mode only, for a URL that has not been
@@ -381,6 +382,7 @@ def run(module: LabstreamAWSModule) -> None:
     """
     params, result = module.params, module.result
     given = params["seats"] or []
+    module.hide(seat.get(key) for seat in given for key in ("streaming_url", "url"))
     summary = dict(requested=len(given), missing=0, written=0)
     result.update(urls_csv=params["urls_csv"] and os.path.abspath(params["urls_csv"]), summary=summary)
     validate_has_lease_store(params["lease_store"])

@@ -96,7 +96,8 @@ class Lab:
         paths = {name: str(getattr(self, name)) for name in ("pages_dir", "overview_html", "links_csv")}
         known = dict(state="present", lab="cad", seats=self.seats, lease_store=self.lease_store, **paths)
         params = dict.fromkeys(unset) | dict.fromkeys(flags, False) | known | options
-        return SimpleNamespace(params=params, check_mode=check, result=dict(streaming_handout.EMPTY_RESULT))
+        result = dict(streaming_handout.EMPTY_RESULT)
+        return SimpleNamespace(params=params, check_mode=check, result=result, hide=lambda _values: None)
 
     def rows(self):
         with self.urls_csv.open(newline="", encoding="utf-8") as file:
