@@ -48,6 +48,8 @@ def _report_appstream_lab(results: Result, now: datetime.datetime) -> dict[str, 
     learners, urls, expiry = results["learners"], steps["urls"], steps["expire"]
     is_predicted = bool(is_present and learners and urls.get("skipped") and results["check_mode"])
     counts = {"requested": len(learners), "failed": 0, **_COUNTS, **urls.get("summary", {})}
+    if is_present:
+        counts["requested"] = len(learners)  # The module counts none if it fails early.
     if is_predicted:
         counts["issued"] = len(learners)
     fleet = _get_fleet(steps)
@@ -223,7 +225,7 @@ def _describe_appstream_lab(
             )
         return
     if counts["released"]:
-        yield f"Leases {to_be}released: {counts['released']}. Streaming URLs that learners have work until they expire."
+        yield f"Leases {to_be}released: {counts['released']}. The learners' streaming URLs work until they expire."
     else:
         yield _NO_LEASES
     if results["ends_sessions"]:

@@ -350,7 +350,7 @@ def test_a_lab_that_ends_takes_its_own_sessions_and_the_last_one_stops_the_fleet
         "1 session was not ended, because the user has a valid URL for another lab on this stack and fleet: ben."
     ]
     assert ended["message"] == (
-        "Leases released: 3. Streaming URLs that learners have work until they expire. Sessions expired: 1. "
+        "Leases released: 3. The learners' streaming URLs work until they expire. Sessions expired: 1. "
         "Fleet 'cad-fleet' stays RUNNING, because other sessions are on it: 4."
     )
     assert (ended["fleet"]["other_sessions"], state_of_fleet(lab)) == (4, "RUNNING")
@@ -369,11 +369,11 @@ def test_a_lab_that_ends_takes_its_own_sessions_and_the_last_one_stops_the_fleet
     ended, without = (facts["appstream_lab_summary"] for facts in published)
     assert state_of_fleet(lab) == "STOPPED"
     assert ended["message"] == (
-        "Leases released: 2. Streaming URLs that learners have work until they expire. Sessions expired: 2. "
+        "Leases released: 2. The learners' streaming URLs work until they expire. Sessions expired: 2. "
         "Fleet 'cad-fleet' is STOPPED."
     ), run.printed
     assert predicted["appstream_lab_summary"]["message"] == (
-        "Leases to be released: 2. Streaming URLs that learners have work until they expire. "
+        "Leases to be released: 2. The learners' streaming URLs work until they expire. "
         "Sessions to be expired: 2. Fleet 'cad-fleet' is to be STOPPED."
     )
     assert (prediction.changed, run.changed) == (3, 3)

@@ -336,6 +336,14 @@ def test_warnings_of_the_arguments_come_first_and_none_is_repeated():
     assert warnings({"fleet_info": {"fleets": [fleet]}}, warnings=["unknown"]) == ["unknown"]
 
 
+def test_learners_are_counted_though_their_module_failed_before_it_did():
+    urls = {"failed": True, "region": None, "streaming_urls": [], "failures": [], "summary": dict.fromkeys(SUMMARY, 0)}
+
+    summary = summarize({"urls": urls}, failure="Fleet 'cad-fleet' does not exist.")
+
+    assert (summary["outcome"], summary["requested"], summary["issued"]) == ("failed", 2, 0)
+
+
 # The end of a lab
 
 
@@ -351,14 +359,14 @@ def test_the_end_of_a_lab():
     def message(steps, **options):
         return summarize(steps, state="absent", learners=[], **options)["message"]
 
-    released = "Leases released: 3. Streaming URLs that learners have work until they expire."
+    released = "Leases released: 3. The learners' streaming URLs work until they expire."
     assert message(steps, ends_sessions=True, other_sessions=[{}] * 4) == (
         f"{released} Sessions expired: 1. Fleet 'cad-fleet' stays RUNNING, because other sessions are on it: 4."
     )
     stopped = {**steps, "stop": {"changed": True, "fleet": {**FLEET, "state": "STOPPED"}}}
     assert message(stopped) == f"{released} Fleet 'cad-fleet' is STOPPED."
     assert message(stopped, check_mode=True, ends_sessions=True) == (
-        "Leases to be released: 3. Streaming URLs that learners have work until they expire. Sessions to be expired: "
+        "Leases to be released: 3. The learners' streaming URLs work until they expire. Sessions to be expired: "
         "1. "
         "Fleet 'cad-fleet' is to be STOPPED."
     )
