@@ -92,8 +92,9 @@ class _Arguments:
         return self[option] not in (None, "", [], {})
 
     def get_list(self, option: str) -> Sequence[str]:
-        value = self[option]
-        return [str(entry) for entry in value] if isinstance(value, (list, tuple)) else []
+        """Return the entries of a list as text. A single one may be given without the list."""
+        value = self[option] if self.has(option) else []
+        return [str(entry) for entry in (value if isinstance(value, (list, tuple)) else [value])]
 
     def sources(self, *more: str) -> Iterator[str]:
         """Yield the errors in where the learners come from; each option in ``more`` is also enough alone."""

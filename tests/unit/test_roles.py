@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
 from jinja2 import Environment, nodes
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -101,3 +103,37 @@ def test_defaults_are_those_that_the_documentation_names(role: str) -> None:
     documented = {name: option["default"] for name, option in options.items() if "default" in option}
 
     assert yaml.safe_load((folder / "defaults/main.yml").read_text()) == documented
+
+
+@pytest.mark.parametrize(
+    ("options", "is_ended"),
+    [
+        ({"manage_fleet": True}, True),
+        ({"manage_fleet": False}, False),
+        ({"manage_fleet": True, "end_sessions": ""}, True),
+        ({"manage_fleet": True, "end_sessions": None}, True),
+        ({"manage_fleet": True, "end_sessions": False}, False),
+        ({"manage_fleet": "true", "end_sessions": "false"}, False),
+        ({"manage_fleet": False, "end_sessions": True}, True),
+    ],
+)
+def test_sessions_end_with_the_fleet_unless_it_is_said_otherwise(options: dict[str, Any], is_ended: bool) -> None:
+    variables = {f"appstream_lab_{option}": value for option, value in options.items()}
+
+    assert evaluate("appstream_lab", "__appstream_lab_ends_sessions", variables) is is_ended
+
+
+@pytest.mark.parametrize(
+    ("given", "rotated"),
+    [([], []), ("", []), (None, []), ("anna", ["anna"]), ("12", ["12"]), (["anna", 7, "anna"], ["anna", "7"])],
+)
+def test_one_learner_to_rotate_need_not_be_a_list(given: Any, rotated: list[str]) -> None:
+    """-e appstream_lab_rotate=anna is a text, and argument_specs.yml accepts it."""
+    assert evaluate("appstream_lab", "__appstream_lab_rotate", {"appstream_lab_rotate": given}) == rotated
+
+
+def evaluate(role: str, name: str, variables: dict[str, Any]) -> Any:
+    """Return the value of a role's variable, given other variables."""
+    loader = DataLoader()
+    templates = loader.load_from_file(str(CHECKOUT / "roles" / role / "vars/main.yml"), trusted_as_template=True)
+    return Templar(loader=loader, variables=variables).template(templates[name])

@@ -162,6 +162,11 @@ def test_learners_to_rotate_must_be_in_the_roster_once_it_is_known():
         "appstream_lab_rotate has 'Ben', which is not the id of a learner in the roster."
     )
     assert validate("appstream_lab", learner_ids=["anna", "4711"], rotate=["anna", 4711])["error"] is None
+    assert validate("appstream_lab", learner_ids=["anna", "ben"], rotate="anna")["error"] is None
+    assert validate("appstream_lab", learner_ids=["1", "2"], rotate="12")["error"] == (
+        "appstream_lab_rotate has '12', which is not the id of a learner in the roster."
+    )
+    assert validate("appstream_lab", learner_ids=["1", "2"], rotate="")["error"] is None
 
 
 @pytest.mark.parametrize(
