@@ -86,7 +86,7 @@ def runs(simulator_process: Simulator, tmp_path_factory: pytest.TempPathFactory)
     tasks = [
         run_role("ahead", disk, allow_missing=True, **DETAILS),
         run_role("filled", disk, seats=seats, **urls_csv, **DETAILS),
-        run_role("again", disk, seats=seats, **urls_csv, **DETAILS),
+        run_role("again", disk, seats=seats, purge="false", **urls_csv, **DETAILS),
         run_role("ended", disk, seats=None, **urls_csv, state="absent"),
         *(run_role(name, disk, **options) for name, options in REJECTED.items()),
     ]
