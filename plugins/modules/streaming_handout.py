@@ -222,8 +222,8 @@ missing:
   sample: []
 pages:
   description:
-    - The pages of the learners, in the order of the seats; none with O(state=absent). They are as secret as the URLs.
-  returned: success and O(return_pages=true)
+    - The pages of the learners, in the order of the seats. They are as secret as the URLs.
+  returned: success with O(state=present), if O(pages_dir) is given and O(return_pages=true)
   type: list
   elements: dict
   contains:

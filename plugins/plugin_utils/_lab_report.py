@@ -88,7 +88,11 @@ def _build_summary(results: Result, failure: str, is_done: bool, *, is_changed: 
 
 def _build_appstream_seats(results: Result, urls: Result) -> list[dict[str, Any]]:
     """Return a seat for each learner who has a URL, or in check mode would have one."""
-    served = [entry for entry in urls.get("streaming_urls", []) if entry["issued"] or entry["expires"]]
+    # A URL that was issued and then could not be stored has no expiry.
+    is_predicted = results["check_mode"]
+    served = [
+        entry for entry in urls.get("streaming_urls", []) if entry["expires"] or (is_predicted and entry["issued"])
+    ]
     return [_build_appstream_seat(results, entry, urls["region"]) for entry in served]
 
 

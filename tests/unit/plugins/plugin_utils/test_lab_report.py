@@ -118,6 +118,12 @@ def test_a_learner_without_a_url_has_no_seat():
     assert [seat["id"] for seat in report({"urls": failed})["seats"]] == ["Ben"]
 
 
+def test_a_learner_whose_url_was_issued_but_not_stored_has_no_seat():
+    lost = {**URLS, "streaming_urls": [url(LEARNERS[0], expires=None, issued=True), url(LEARNERS[1])]}
+
+    assert [seat["id"] for seat in report({"urls": lost})["seats"]] == ["Ben"]
+
+
 def test_in_check_mode_a_url_that_would_be_issued_makes_a_seat():
     predicted = {**URLS, "streaming_urls": [url(LEARNERS[0], expires=None, issued=True)]}
 
