@@ -65,7 +65,7 @@ def find_similar(name: str, options: Iterable[str], prefix: str) -> str | None:
     rest = name.removeprefix(prefix)
     distances = {option: get_distance(rest, option.removeprefix(prefix)) for option in options}
     near = [option for option, distance in distances.items() if distance <= _MAX_DISTANCE or option.startswith(name)]
-    return min(near, key=lambda option: distances[option]) if near else None
+    return min(near, key=lambda option: (not option.startswith(name), distances[option])) if near else None
 
 
 def get_distance(left: str, right: str) -> int:

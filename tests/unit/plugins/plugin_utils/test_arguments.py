@@ -174,6 +174,7 @@ def test_learners_to_rotate_must_be_in_the_roster_once_it_is_known():
     [
         ("lab_handout", "lab_handout_link", "lab_handout_links_csv"),
         ("lab_handout", "lab_handout_pages", "lab_handout_pages_dir"),
+        ("appstream_lab", "appstream_lab_stack", "appstream_lab_stack_name"),
         ("lab_handout", "lab_handout_s3_buket", "lab_handout_s3_bucket"),
         ("appstream_lab", "appstream_lab_rooster", "appstream_lab_roster"),
         ("appstream_lab", "appstream_lab_roster_column", "appstream_lab_roster_columns"),
