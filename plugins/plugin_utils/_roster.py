@@ -105,7 +105,7 @@ def _validate_distinct(
     distinct = []
     for place, learner in learners:
         who = learner["id"] or ""
-        for what, value in (("learner", normalise(who)), ("user id", learner["user_id"])):
+        for what, value in (("id", normalise(who)), ("user id", learner["user_id"])):
             first, other = seen.setdefault(f"{what} {value}", (place, who))
             if first != place:
                 raise ValueError(

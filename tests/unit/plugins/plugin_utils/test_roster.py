@@ -219,7 +219,7 @@ class TestUserIds:
     [
         (
             "email,name\nAnna@example.org,Anna\n\nb@example.org,Ben\n anna@example.org,Anna\n",
-            "Roster lines 2 ('Anna@example.org') and 5 ('anna@example.org') have the same learner 'anna@example.org': "
+            "Roster lines 2 ('Anna@example.org') and 5 ('anna@example.org') have the same id 'anna@example.org': "
             "remove one or make them differ.",
         ),
         (
@@ -233,7 +233,7 @@ class TestUserIds:
         ),
         (
             'learner,name\n1,"Anna\nExample"\n2,Ben\n1,Anna\n',
-            "Roster lines 2 ('1') and 5 ('1') have the same learner '1': remove one or make them differ.",
+            "Roster lines 2 ('1') and 5 ('1') have the same id '1': remove one or make them differ.",
         ),
     ],
 )
@@ -400,7 +400,7 @@ def test_user_ids_of_a_list_may_be_opaque():
         ),
         (
             [{"email": "Anna@x"}, {"id": "ben"}, {"email": "anna@x"}],
-            "Learners 1 ('Anna@x') and 3 ('anna@x') have the same learner 'anna@x': remove one or make them differ.",
+            "Learners 1 ('Anna@x') and 3 ('anna@x') have the same id 'anna@x': remove one or make them differ.",
         ),
         (
             [{"id": "l1", "user_id": "anna"}, {"user_id": "anna"}],
