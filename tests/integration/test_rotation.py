@@ -25,9 +25,9 @@ def generations(told: Task) -> tuple[dict[str, int], list[str], bool]:
 
 
 def test_check_mode_foresees_what_a_run_remembers(call_module: Callable[..., Task], home: Path) -> None:
-    foreseen = call_module({"lab": "monday", "rotate": ["anna"]}, module=ROTATION, check=True, diff=True)
-    assert generations(foreseen) == ({"anna": 1}, ["anna"], True)
-    assert foreseen.result["diff"] == {"before": {"anna": 0}, "after": {"anna": 1}}
+    predicted = call_module({"lab": "monday", "rotate": ["anna"]}, module=ROTATION, check=True, diff=True)
+    assert generations(predicted) == ({"anna": 1}, ["anna"], True)
+    assert predicted.result["diff"] == {"before": {"anna": 0}, "after": {"anna": 1}}
     assert generations(call_module({"lab": "monday"}, module=ROTATION)) == ({}, [], False)
 
     done = call_module({"lab": "monday", "rotate": ["anna", "anna"]}, module=ROTATION)
@@ -48,10 +48,10 @@ def test_check_mode_foresees_what_a_run_remembers(call_module: Callable[..., Tas
 def test_bad_options_are_refused_with_their_value(
     call_module: Callable[..., Task], options: dict[str, Any], told: str
 ) -> None:
-    refused = call_module({"lab": "monday", "rotate": ["anna"], **options}, module=ROTATION)
-    assert refused.failed
-    assert told in refused.msg
-    assert generations(refused) == ({}, [], False)
+    rejected = call_module({"lab": "monday", "rotate": ["anna"], **options}, module=ROTATION)
+    assert rejected.failed
+    assert told in rejected.msg
+    assert generations(rejected) == ({}, [], False)
 
 
 def test_a_rotated_learner_has_another_user_id_url_and_page_and_the_wrong_person_is_out(
@@ -62,7 +62,7 @@ def test_a_rotated_learner_has_another_user_id_url_and_page_and_the_wrong_person
         "appstream_lab_stack_name": STACK,
         "appstream_lab_fleet_name": FLEET,
         "appstream_lab_manage_fleet": False,
-        "appstream_lab_learners": [{"learner": "anna"}, {"learner": "ben"}],
+        "appstream_lab_learners": [{"id": "anna"}, {"id": "ben"}],
         "appstream_lab_validity": 3600,
         "lab_handout_pages_dir": str(home / "pages"),
         "lab_handout_links_csv": str(home / "links.csv"),
@@ -76,51 +76,51 @@ def test_a_rotated_learner_has_another_user_id_url_and_page_and_the_wrong_person
         told = simulator.client("appstream").describe_sessions(StackName=STACK, FleetName=FLEET)["Sessions"]
         return {one["UserId"]: one["State"] for one in told}
 
-    # Given a class with its URLs and pages, in which somebody has opened anna's URL.
+    # Given a lab with its URLs and pages, in which somebody has opened anna's URL.
     first = run_playbook(START, extra_vars=day)
     assert first.returncode == 0, first.printed
     links, [old_url] = pages(), [url for url in simulator.streaming_urls() if "anna" in simulator.open(url)[1]]
     assert sessions()["anna"] == "ACTIVE"
 
-    # When anna is rotated, first to be foreseen,
-    foreseen = run_playbook(START, extra_vars={**day, "appstream_lab_rotate": ["anna"]}, check=True)
-    assert foreseen.returncode == 0, foreseen.printed
+    # When anna is rotated, first in check mode,
+    predicted = run_playbook(START, extra_vars={**day, "appstream_lab_rotate": ["anna"]}, check=True)
+    assert predicted.returncode == 0, predicted.printed
     assert pages() == links
     assert sessions()["anna"] == "ACTIVE"
     rotated = run_playbook(START, extra_vars={**day, "appstream_lab_rotate": ["anna"]})
     assert rotated.returncode == 0, rotated.printed
 
-    # then she has another user id, ben keeps all that he has, and the session of before is over.
-    summary = rotated.task("labstream.aws.appstream_lab : Publish the facts").result["ansible_facts"]
-    assert [seat["seat"] for seat in summary["appstream_lab_seats"]] == [NEW_ID, "ben"]
+    # then she has another user id, ben keeps all that he has, and the previous session is over.
+    summary = rotated.task("labstream.aws.appstream_lab : Publish the results").result["ansible_facts"]
+    assert [seat["user_id"] for seat in summary["appstream_lab_seats"]] == [NEW_ID, "ben"]
     assert [seat["generation"] for seat in summary["appstream_lab_seats"]] == [1, 0]
     assert [seat["issued"] for seat in summary["appstream_lab_seats"]] == [True, False]
     assert summary["appstream_lab_summary"]["rotated"] == ["anna"]
     assert sessions().get("anna") in (None, "EXPIRED")
-    # Her page has another address, and the one of before has no URL.
+    # Her page has another address, and the previous one has no URL.
     assert pages()["ben"] == links["ben"]
     assert pages()["anna"] != links["anna"]
     assert 'data-state="moved"' in (home / "pages" / links["anna"]).read_text(encoding="utf-8")
-    # What it costs is said, and no URL and no page's name.
-    assert "has another user id now, and by that an empty home folder" in rotated.printed
+    # The cost is named, and no URL and no name of a page.
+    assert "has a new user id, and with it an empty home folder" in rotated.printed
     assert "1 released streaming URL works until it expires at" in rotated.printed
     assert not any(secret in rotated.printed for secret in (*simulator.streaming_urls(), *pages().values()))
 
-    # When the class is served again without it, then nothing changes.
+    # When the lab is started again without it, then nothing changes.
     again = run_playbook(START, extra_vars=day)
     assert (again.returncode, again.changed) == (0, 0), again.printed
     assert old_url not in (home / "pages" / pages()["anna"]).read_text(encoding="utf-8")
 
 
-def test_a_name_that_the_roster_does_not_have_is_refused_before_anything_is_done(
+def test_a_name_that_the_roster_does_not_have_is_rejected_before_anything_is_done(
     simulator: Simulator, run_playbook: Callable[..., Run], lab: None
 ) -> None:
     variables = {"name": "monday", "stack_name": STACK, "fleet_name": FLEET, "validity": 3600}
-    variables |= {"learners": [{"learner": "anna"}], "rotate": ["Ann"]}
+    variables |= {"learners": [{"id": "anna"}], "rotate": ["Ann"]}
     before = simulator.calls()
-    refused = run_playbook(
+    rejected = run_playbook(
         "labstream.aws.appstream_lab", extra_vars={f"appstream_lab_{k}": v for k, v in variables.items()}
     )
-    assert refused.returncode == 2
-    assert "appstream_lab_rotate names Ann, who is not in the roster" in refused.printed
+    assert rejected.returncode == 2
+    assert "appstream_lab_rotate has 'Ann', which is not the id of a learner in the roster" in rejected.printed
     assert simulator.calls() == before
