@@ -13,7 +13,7 @@ author:
 description:
   - Converts a timestamp with an offset, a timestamp in a time zone, or a time of day there to UTC, such as
     V(2026-11-21T16:00:00Z).
-  - A time that is past is an error, unless O(allow_past) is set.
+  - A time in the past is an error, unless O(allow_past) is set.
 options:
   _input:
     description:
@@ -35,7 +35,7 @@ options:
     type: raw
   allow_past:
     description:
-      - Accept a time that is past. A time of day is an error then, since it would mean another day tomorrow.
+      - Accept a time in the past. A time of day is an error then, since the next day it would mean another time.
     type: bool
     default: false
 notes:

@@ -154,13 +154,10 @@ EXAMPLES = r"""
   register: lab_urls
   no_log: true # a streaming URL is a password
 
-- name: Send each learner their URL
-  community.general.mail:
-    to: "{{ item.email }}"
-    subject: Your desktop for today
-    body: "It works until {{ item.expires }}: {{ item.streaming_url }}"
-  loop: "{{ lab_urls.streaming_urls }}"
-  no_log: true # a streaming URL is a password
+- name: Write them to a file that only you can read
+  labstream.aws.streaming_handout:
+    urls_csv: /srv/labs/cad-2026-11-21.csv
+    seats: "{{ lab_urls.streaming_urls }}"
 
 - name: Issue and store URLs without returning them
   labstream.aws.appstream_streaming_url:
@@ -170,7 +167,8 @@ EXAMPLES = r"""
     validity: 28800
     return_urls: false
 
-- name: Create a new URL for one user whose previous one has leaked
+# The previous URL works until it expires. If it has leaked, see labstream.aws.streaming_rotation instead.
+- name: Create a new URL for one user, although the stored one is still valid
   labstream.aws.appstream_streaming_url:
     stack_name: cad-course
     fleet_name: cad-fleet

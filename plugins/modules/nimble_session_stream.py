@@ -149,13 +149,11 @@ EXAMPLES = r"""
   register: lab_streams
   no_log: true # the URL of a stream is a password
 
-- name: Send each learner their URL
-  community.general.mail:
-    to: "{{ item.email }}"
-    subject: Your desktop for the next hour
-    body: "It works until {{ item.expires_at }}: {{ item.url }}"
-  loop: "{{ lab_streams.streams }}"
-  no_log: true # the URL of a stream is a password
+- name: Write them to a file that only you can read
+  labstream.aws.streaming_handout:
+    endpoint_url: https://studio.example.org
+    urls_csv: /srv/labs/painting-2026-11-21.csv
+    seats: "{{ lab_streams.streams }}"
 
 - name: Begin to create streams without returning URLs
   labstream.aws.nimble_session_stream:

@@ -229,7 +229,8 @@ def _describe_appstream_lab(
             )
         return
     if counts["released"]:
-        yield f"Leases {to_be}released: {counts['released']}. The learners' streaming URLs work until they expire."
+        yield f"Leases {to_be}released: {counts['released']}."
+        yield "Streaming URLs that were handed out work until they expire."
     else:
         yield _NO_LEASES
     if results["ends_sessions"]:

@@ -53,7 +53,8 @@ def to_utc(
         raise ValueError(f"The time {quote(value)} is outside the years 1 to 9999.") from None
     if time <= now and not allow_past:
         raise ValueError(
-            f"The time {_show(value)} ({to_iso8601(time)}) is past: it is now {to_iso8601(now)}. Give a later one."
+            f"The time {_show(value)} ({to_iso8601(time)}) is in the past: it is now {to_iso8601(now)}. "
+            "Give a later one."
         )
     return time
 

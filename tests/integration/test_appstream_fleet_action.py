@@ -21,9 +21,7 @@ from tests.simulator.control import Simulator
 
 MODULE = "labstream.aws.appstream_fleet"
 REGION = "eu-central-1"
-LINE = re.compile(
-    r"^\[(?P<host>\S+)\] (?P<fleet>\S+): (?P<state>[A-Z]+), (?P<sessions>.+) available, \d+s$", re.MULTILINE
-)
+LINE = re.compile(r"^\[(?P<host>\S+)\] (?P<fleet>\S+): (?P<state>[A-Z]+), (?P<sessions>.+), \d+s$", re.MULTILINE)
 RunPlaybook = Callable[..., Run]
 
 
@@ -85,10 +83,10 @@ def test_a_fleet_is_started_once_and_each_poll_has_a_line(simulator: Simulator, 
     assert stopped.result["fleet"]["state"] == "STOPPED"
     assert operations(simulator, *CHANGES) == ["UpdateFleet", "StartFleet", "StopFleet"]
     shown = lines(run)
-    assert shown[0] == ("localhost", FLEET, "STOPPED", "0 of 4 sessions")
-    assert ("localhost", FLEET, "RUNNING", "4 of 4 sessions") in shown
+    assert shown[0] == ("localhost", FLEET, "STOPPED", "0 sessions available, 4 needed")
+    assert ("localhost", FLEET, "RUNNING", "4 sessions available, 4 needed") in shown
     assert {state for _host, _fleet, state, _sessions in shown} <= {"STOPPED", "STARTING", "RUNNING", "STOPPING"}
-    assert shown[-1][2:] == ("STOPPED", "0 sessions")
+    assert shown[-1][2:] == ("STOPPED", "0 sessions available")
 
 
 @pytest.mark.core
@@ -230,4 +228,4 @@ def test_ansible_runner_has_the_lines_as_events(simulator: Simulator, ansible: A
 
     assert run.status == "successful", run.stdout.read()
     shown = [event["stdout"] for event in run.events if LINE.search(event["stdout"].strip())]
-    assert any("cad-fleet: RUNNING, 2 of 2 sessions available" in line for line in shown)
+    assert any("cad-fleet: RUNNING, 2 sessions available, 2 needed" in line for line in shown)

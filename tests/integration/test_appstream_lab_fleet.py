@@ -186,8 +186,8 @@ def test_a_stopped_fleet_is_started_and_scaled_with_a_line_for_each_poll_and_the
     # then every poll prints a line, and the learners have their URLs.
     assert (run.returncode, run.changed) == (0, 2), run.printed
     polls = [line for line in run.stderr.splitlines() if line.startswith("[localhost] cad-fleet: ")]
-    assert ": RUNNING, 0 of 3 sessions available" in polls[-2], run.printed
-    assert ": RUNNING, 3 of 3 sessions available" in polls[-1], run.printed
+    assert ": RUNNING, 0 sessions available, 3 needed" in polls[-2], run.printed
+    assert ": RUNNING, 3 sessions available, 3 needed" in polls[-1], run.printed
     assert changing_calls(simulator) == ["UpdateFleet", "StartFleet"] + ["CreateStreamingURL"] * 2
     summary = published["appstream_lab_summary"]
     assert (summary["outcome"], summary["issued"], summary["expired"], summary["warnings"]) == ("ok", 2, 0, [])
@@ -350,7 +350,7 @@ def test_a_lab_that_ends_takes_its_own_sessions_and_the_last_one_stops_the_fleet
         "1 session was not ended, because the user has a valid URL for another lab on this stack and fleet: ben."
     ]
     assert ended["message"] == (
-        "Leases released: 3. The learners' streaming URLs work until they expire. Sessions expired: 1. "
+        "Leases released: 3. Streaming URLs that were handed out work until they expire. Sessions expired: 1. "
         "Fleet 'cad-fleet' stays RUNNING, because other sessions are on it: 4."
     )
     assert (ended["fleet"]["other_sessions"], state_of_fleet(lab)) == (4, "RUNNING")
@@ -369,11 +369,11 @@ def test_a_lab_that_ends_takes_its_own_sessions_and_the_last_one_stops_the_fleet
     ended, without = (facts["appstream_lab_summary"] for facts in published)
     assert state_of_fleet(lab) == "STOPPED"
     assert ended["message"] == (
-        "Leases released: 2. The learners' streaming URLs work until they expire. Sessions expired: 2. "
+        "Leases released: 2. Streaming URLs that were handed out work until they expire. Sessions expired: 2. "
         "Fleet 'cad-fleet' is STOPPED."
     ), run.printed
     assert predicted["appstream_lab_summary"]["message"] == (
-        "Leases to be released: 2. The learners' streaming URLs work until they expire. "
+        "Leases to be released: 2. Streaming URLs that were handed out work until they expire. "
         "Sessions to be expired: 2. Fleet 'cad-fleet' is to be STOPPED."
     )
     assert (prediction.changed, run.changed) == (3, 3)

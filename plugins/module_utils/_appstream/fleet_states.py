@@ -271,10 +271,10 @@ class Transition:
     def describe_progress(self, fleet: Mapping[str, Any], seconds: float) -> str:
         """Return a line on how far the fleet is after so many seconds."""
         available, needed = build_capacity(fleet).available, self._count_sessions(fleet)[1]
-        sessions = f"{available} sessions" if self.available_sessions is None else f"{available} of {needed} sessions"
+        goal = "" if self.available_sessions is None else f", {needed} needed"
         minutes, seconds = divmod(int(seconds), 60)
         elapsed = f"{minutes}m{seconds:02}s" if minutes else f"{seconds}s"
-        return f"{fleet['Name']}: {fleet['State']}, {sessions} available, {elapsed}"
+        return f"{fleet['Name']}: {fleet['State']}, {_count(available, 'session')} available{goal}, {elapsed}"
 
     def _plan(self, fleet: Mapping[str, Any]) -> None:
         if self.available_sessions is None or self._planned:

@@ -365,14 +365,14 @@ def test_the_end_of_a_lab():
     def message(steps, **options):
         return summarize(steps, state="absent", learners=[], **options)["message"]
 
-    released = "Leases released: 3. The learners' streaming URLs work until they expire."
+    released = "Leases released: 3. Streaming URLs that were handed out work until they expire."
     assert message(steps, ends_sessions=True, other_sessions=[{}] * 4) == (
         f"{released} Sessions expired: 1. Fleet 'cad-fleet' stays RUNNING, because other sessions are on it: 4."
     )
     stopped = {**steps, "stop": {"changed": True, "fleet": {**FLEET, "state": "STOPPED"}}}
     assert message(stopped) == f"{released} Fleet 'cad-fleet' is STOPPED."
     assert message(stopped, check_mode=True, ends_sessions=True) == (
-        "Leases to be released: 3. The learners' streaming URLs work until they expire. Sessions to be expired: "
+        "Leases to be released: 3. Streaming URLs that were handed out work until they expire. Sessions to be expired: "
         "1. "
         "Fleet 'cad-fleet' is to be STOPPED."
     )

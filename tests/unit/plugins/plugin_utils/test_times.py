@@ -128,7 +128,7 @@ def test_a_skipped_time_before_midnight_can_be_yet_to_come_after_midnight():
 def test_a_past_time_is_rejected(value, timezone):
     message = get_error(value, timezone)
     assert message.startswith(f"The time '{value}' (")
-    assert message.endswith(") is past: it is now 2026-11-21T08:00:00Z. Give a later one.")
+    assert message.endswith(") is in the past: it is now 2026-11-21T08:00:00Z. Give a later one.")
 
 
 def test_a_past_time_may_be_allowed():
@@ -141,7 +141,7 @@ def test_a_past_time_may_be_allowed():
 def test_now_is_the_current_time_by_default():
     present = datetime.datetime.now(datetime.UTC)
     assert present < to_utc("17:00", BERLIN) <= present + datetime.timedelta(days=1, hours=2)
-    with pytest.raises(ValueError, match="is past"):
+    with pytest.raises(ValueError, match="is in the past"):
         to_utc("2026-01-01T00:00:00Z")
 
 

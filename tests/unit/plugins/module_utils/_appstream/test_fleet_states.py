@@ -337,8 +337,8 @@ def test_sessions_that_are_missing_are_counted(described, needed, message):
 @pytest.mark.parametrize(
     ("needed", "seconds", "line"),
     [
-        (30, 0.9, "cad-fleet: RUNNING, 12 of 30 sessions available, 0s"),
-        (30, 135.2, "cad-fleet: RUNNING, 12 of 30 sessions available, 2m15s"),
+        (30, 0.9, "cad-fleet: RUNNING, 12 sessions available, 30 needed, 0s"),
+        (30, 135.2, "cad-fleet: RUNNING, 12 sessions available, 30 needed, 2m15s"),
         (None, 3600, "cad-fleet: RUNNING, 12 sessions available, 60m00s"),
     ],
 )
