@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import yaml
 
-from tests.integration.awx_api import AwxApi, Refused, check_survey, survey_errors
+from tests.integration.awx_api import AwxApi, Rejected, check_survey, survey_errors
 from tests.integration.lease_stores import LeaseTable
 from tests.integration.running import CHECKOUT, COLLECTIONS, FLEET, STACK, VENV, Run, clean_environment
 from tests.simulator.control import Simulator
@@ -449,5 +449,5 @@ def test_the_stand_in_rejects_a_survey_that_awx_rejects(change: dict[str, Any], 
     changed = {name: given for name, given in {**question, **change}.items() if given is not None}
 
     check_survey({"name": "Paint", "description": "", "spec": [question]})
-    with pytest.raises(Refused, match=re.escape(error)):
+    with pytest.raises(Rejected, match=re.escape(error)):
         check_survey({"name": "Paint", "description": "", "spec": [changed]})
