@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import yaml
 
-from tests.integration.awx_api import AwxApi, Rejected, check_survey, survey_errors
+from tests.integration.awx_api import AwxApi, survey_errors
 from tests.integration.lease_stores import LeaseTable
 from tests.integration.running import CHECKOUT, COLLECTIONS, FLEET, STACK, VENV, Run, clean_environment
 from tests.simulator.control import Simulator
@@ -370,7 +370,7 @@ def awx() -> Iterator[AwxApi]:
 def run_setup(awx: AwxApi, home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run setup.yml."""
     return subprocess.run(
-        [VENV / "bin/python", Path(__file__).with_name("awx_playbook.py"), EXAMPLE / "setup.yml"],
+        [VENV / "bin/ansible-playbook", EXAMPLE / "setup.yml"],
         env=environment_in(home, CONTROLLER_HOST=awx.url, CONTROLLER_OAUTH_TOKEN=awx.token, **environment),
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -432,22 +432,3 @@ def test_keys_that_expire_are_rejected_before_anything_is_created(awx: AwxApi, h
 
     assert (finished.returncode, awx.writes) == (2, [])
     assert "AWS_SESSION_TOKEN is set, so the AWS keys in the environment expire" in finished.stdout + finished.stderr
-
-
-@pytest.mark.parametrize(
-    ("change", "error"),
-    [
-        ({"choices": None}, "no choices: colour"),
-        ({"default": "green"}, "the default is no text or no choice: 'green'"),
-        ({"type": "colour"}, "no type of questions: colour"),
-    ],
-    ids=["no choices", "default is none of them", "unknown type"],
-)
-def test_the_stand_in_rejects_a_survey_that_awx_rejects(change: dict[str, Any], error: str) -> None:
-    asked = {"variable": "colour", "question_name": "Colour", "type": "multiplechoice", "required": True}
-    question = {**asked, "choices": ["red", "blue"], "default": "red"}
-    changed = {name: given for name, given in {**question, **change}.items() if given is not None}
-
-    check_survey({"name": "Paint", "description": "", "spec": [question]})
-    with pytest.raises(Rejected, match=re.escape(error)):
-        check_survey({"name": "Paint", "description": "", "spec": [changed]})

@@ -60,7 +60,7 @@ REFUSED_VALUES = {
     ),
     "half a character in a list": Case(
         {**ARGS, "users": [{"user_id": "anna", "session_context": "\ud800"}]},
-        ("session_context of 'anna' is '\\ud800'", "no text of Unicode"),
+        ("session_context of 'anna' is '\\ud800'", "unpaired surrogate"),
     ),
     "a duplicate by the default": Case(
         {**ARGS, "users": [{"user_id": "anna"}, {"user_id": "anna", "application_id": "cad"}], "application_id": "cad"},
@@ -108,7 +108,7 @@ def connections(good: dict[str, Any]) -> dict[str, Case]:
 # Refused after asking the service.
 REFUSED_BY_PRE_CHECK = {
     "valid_until has passed": Case(
-        until("2020-01-01T12:00:00+02:00"), ("2020-01-01T10:00:00Z", "passed", "later moment")
+        until("2020-01-01T12:00:00+02:00"), ("2020-01-01T10:00:00Z", "passed", "later time")
     ),
     "unknown stack": Case({**ANNA, "stack_name": "cad"}, ("Stack 'cad' does not exist in region us-east-1", "check")),
     "unknown fleet": Case({**ANNA, "fleet_name": "cad"}, ("Fleet 'cad' does not exist in region us-east-1", "check")),
@@ -147,7 +147,9 @@ REFUSED_STREAM_VALUES = {
         ("client_token and force=true contradict", "leave one of them out"),
     ),
     "wait_timeout 0": Case({**SEAT, "wait_timeout": 0}, ("wait_timeout is 0", "from 1 to 3600 seconds")),
-    "null for the session": Case({**OF_STUDIO, "session_id": None}, ("Give one of session_id and session_ids", "null")),
+    "null for the session": Case(
+        {**OF_STUDIO, "session_id": None}, ("Give one of session_id, session_ids and sessions", "null")
+    ),
     "a session twice": Case(
         {**OF_STUDIO, "session_ids": ["a", "b", "a"]}, ("Entries 1 and 3 of session_ids are both 'a'", "remove one")
     ),
@@ -170,7 +172,9 @@ REFUSED_BY_ANSIBLE_FOR_STREAMS = {
         {**SEAT, "session_ids": ["seat-02"]}, ("session_id|session_ids", "mutually exclusive")
     ),
     "neither session_id nor session_ids": Case(OF_STUDIO, ("state is present", "session_id, session_ids")),
-    "absent without session or lab": Case({**OF_STUDIO, "state": "absent"}, ("session_id, session_ids, lab",)),
+    "absent without session or lab": Case(
+        {**OF_STUDIO, "state": "absent"}, ("session_id, session_ids, sessions, lab",)
+    ),
 }
 
 

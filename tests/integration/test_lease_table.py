@@ -317,7 +317,7 @@ def test_the_playbook_says_what_to_set_and_changes_nothing_the_second_time(
 
     assert (first.returncode, first.changed) == (0, 1), first.printed
     assert (second.returncode, second.changed) == (0, 0), second.printed
-    lease_store = first.task("Create the table, or bring it up to date").result["lease_store"]
+    lease_store = first.task("Ensure the table exists and is up to date").result["lease_store"]
     for run in (first, second):
         assert run.task("Say how to use it").msg == (
             f"Set lease_store, or the environment variable LABSTREAM_LEASE_STORE, to {lease_store}"

@@ -244,7 +244,7 @@ def test_a_table_that_does_not_exist_is_reported(call_module: Callable[..., Task
     refused = get_info({"lease_store": f"dynamodb://missing?endpoint_url={lab.endpoint_url}"})
     assert refused.failed
     assert refused.msg.startswith("Failed to read the lease table 'missing': ResourceNotFoundException (")
-    assert "create it by the playbook labstream.aws.lease_table" in refused.msg
+    assert "create it with the playbook labstream.aws.lease_table" in refused.msg
 
 
 def test_a_file_that_is_not_there_has_no_leases_and_is_not_created(
