@@ -210,7 +210,7 @@ def ensure_state(fleet: Fleet, transition: Transition, wait_timeout: int | None)
             if left <= 0:
                 transition.check_timeout(described, wait_timeout)
                 return
-            fleet.wait(min(next(delays), left))
+            fleet.wait(min(next(delays, left), left))
             continue
         if rejected and rejected[0] == described["State"]:
             raise rejected[1]

@@ -53,7 +53,7 @@ LINK_COLUMNS = ("id", "name", "email", "page")
 _FORMULA_START = re.compile(r"^(?=[=+\-@\t\r\n])|(?<=[;\r\n])(?=[=+\-@])", re.ASCII)
 
 # None for a lease whose URL the service no longer has.
-Links = Mapping[LeaseKey, StreamingLink | None]
+Links = Mapping[LeaseKey, "StreamingLink | None"]
 Records = Mapping[LearnerKey, LearnerRecord]
 
 

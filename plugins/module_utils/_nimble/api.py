@@ -142,7 +142,7 @@ def build_nimble_client(module: LabstreamAWSModule, studio_id: str, concurrency:
         try:
             get_studio_arn(probe, studio_id)
         except AnsibleNimbleError as e:
-            raise NotReady(
+            raise NotReady(  # pylint: disable=bad-exception-cause
                 "AWS has closed the API of Nimble Studio (cloud studios ended in June 2024), and calling "
                 f"{endpoint_host(client)} failed ({str(e).rstrip('.')}): set endpoint_url to an endpoint that "
                 "implements this API, or move the lab to labstream.aws.appstream_streaming_url."

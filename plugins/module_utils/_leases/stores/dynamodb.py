@@ -167,7 +167,7 @@ class _DynamoDBTable:
             if e.code == "ValidationException" and "schema" in message:
                 remedy = "check that the table was created by the playbook labstream.aws.lease_table"
                 message = f"{message.rstrip('.')}: {remedy}."
-            raise LeaseStoreError(message) from e
+            raise LeaseStoreError(message) from e  # pylint: disable=bad-exception-cause
 
     def call_until_processed(
         self,
