@@ -416,4 +416,4 @@ def test_a_store_that_does_not_compare_breaks_a_rule(store):
     broken = type("Broken", (Schedules,), {"new_store": store})
 
     with pytest.raises(AssertionError):
-        run_state_machine_as_test(broken, settings=SETTINGS)
+        run_state_machine_as_test(broken, settings=settings(SETTINGS, max_examples=3000))
