@@ -4,7 +4,7 @@
 
 # Private to this collection: do not import it from elsewhere, it can change in any release.
 
-"""The errors of this collection, and how the errors of AWS calls become messages.
+"""The errors of this collection, and the texts of messages. Pure.
 
 ::
 
@@ -14,66 +14,23 @@
     ├── LeaseStoreError             the lease store cannot be opened, read or written
     ├── LeaseConflict               other runs kept replacing a lease
     ├── InvalidResponse             a response is not one of the service's API
-    └── ServiceError                a call failed; also an AnsibleAWSError
+    └── ServiceError                in _service_errors.py: a call failed; also an AnsibleAWSError
         ├── AnsibleAppStreamError   in _appstream/errors.py
         ├── AnsibleNimbleError      in _nimble/errors.py
         └── AnsibleLeaseTableError  in _leases/stores/dynamodb_table.py
 
-``call`` makes an AWS call; the decorators of ``ServiceErrorHandler`` turn what it raises into a ServiceError. Anything
-else that is raised is a bug, which ``_module.py`` reports.
+Anything else that is raised is a bug, which ``_module.py`` reports.
 """
 
 from __future__ import annotations
 
-import functools
-import inspect
 import reprlib
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, TypeVar, cast
-
-try:
-    from botocore import exceptions as botocore_exceptions
-    from botocore.parsers import ResponseParserError
-except ImportError:
-    pass  # Handled by AnsibleAWSModule.
-
-from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
-from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
-from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
+from typing import Any
 
 MAX_MESSAGE_LENGTH = 1500
 
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 80
-
-_Function = TypeVar("_Function", bound=Callable[..., Any])
-
-_DENIED = {"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"}
-_INVALID_CREDENTIALS = {
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "IncompleteSignature",
-    "InvalidClientTokenId",
-    "InvalidSignatureException",
-    "MissingAuthenticationTokenException",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
-}
-# AWS also answers with these if the clock that a call was signed by is off by more than five minutes.
-_INVALID_SIGNATURES = {"InvalidSignatureException", "SignatureDoesNotMatch"}
-
-_LATER = "the service failed, so run again later"
-# For any service. The remedies of a service's own class take precedence.
-_REMEDIES = {
-    "InternalFailure": _LATER,
-    "InternalServerError": _LATER,
-    "InternalServerErrorException": _LATER,
-    "ServiceUnavailable": _LATER,
-    "ThrottlingException": "lower concurrency, then run again",
-}
-
-# What botocore's parsers raise over a response that is not one of the service's API.
-_PARSER_ERRORS = (AttributeError, LookupError, OverflowError, RuntimeError, TypeError, ValueError)
 
 
 def quote(value: Any) -> str:
@@ -128,172 +85,3 @@ class InvalidResponse(LabstreamError):
     """A response is not one of the service's API. The text names what is wrong with it and quotes nothing of it."""
 
     code = "InvalidResponse"
-
-
-class ServiceError(AnsibleAWSError, LabstreamError):
-    """A call to a service failed. ``code`` is the service's error code.
-
-    The class of a service says which prefix its IAM actions have, which resources they act on, which of them no policy
-    can restrict to a resource, and what to do about errors whose messages do not say so.
-    """
-
-    iam_prefix: ClassVar[str]
-    resources: ClassVar[str]
-    unconfined: ClassVar[frozenset[str]] = frozenset()
-    remedies: ClassVar[Mapping[str, str]] = {}
-
-    def __init__(self, message: str | None = None, exception: Exception | None = None, **kwargs: Any) -> None:
-        super().__init__(message=message, exception=exception, **kwargs)
-        self.code = _get_code(exception)
-
-    def __str__(self) -> str:
-        return to_message(f"{self.message}: {self.explain()}")
-
-    def explain(self) -> str:
-        """Return why the call failed and what to do about it."""
-        if not isinstance(self.exception, botocore_exceptions.ClientError):
-            return _explain(self.exception)
-        said = self.service_message
-        if self.code in _DENIED:
-            operation = self.exception.operation_name
-            resources = 'all resources ("*")' if operation in self.unconfined else self.resources
-            return (
-                f"the credentials are not authorized to perform {self.iam_prefix}:{operation} ({said}): allow this "
-                f"action on {resources} in their IAM policy, or correct the names and the region if they are wrong."
-            )
-        if self.code in _INVALID_CREDENTIALS:
-            remedy = (
-                "correct them or this machine's clock" if self.code in _INVALID_SIGNATURES else "renew or correct them"
-            )
-            return f"AWS does not accept the credentials ({self.code}: {said}): {remedy}, then run again."
-        known_remedy = self.remedies.get(self.code) or _REMEDIES.get(self.code)
-        return f"{self.code} ({said}): {known_remedy}." if known_remedy else _end(f"{self.code}: {said}")
-
-    @property
-    def service_message(self) -> str:
-        """The message of the service's error. Other exceptions have none, or a response of another kind."""
-        is_answer = isinstance(self.exception, botocore_exceptions.ClientError)
-        error = self.exception.response.get("Error", {}) if is_answer else {}
-        return _to_line(error.get("Message") or "no message")
-
-
-class ServiceErrorHandler(AWSErrorHandler):
-    """Decorators for functions that make one ``call`` each. The class of a service names its exception.
-
-    A description may have placeholders for the function's parameters, as in ``"start the fleet {name!r}"``.
-    """
-
-    _CUSTOM_EXCEPTION: type[ServiceError]
-
-    @classmethod
-    def _is_missing(cls) -> Any:
-        return is_boto3_error_code("ResourceNotFoundException")
-
-    @classmethod
-    def common_error_handler(cls, description: str) -> Callable[[_Function], _Function]:
-        """Raise the service's exception for what botocore raises, and for an InvalidResponse."""
-        handle = super().common_error_handler
-
-        def wrapper(func: _Function) -> _Function:
-            signature = inspect.signature(func)
-
-            @functools.wraps(func)
-            def handler(*args: Any, **kwargs: Any) -> Any:
-                described = description.format_map(signature.bind(*args, **kwargs).arguments)
-                try:
-                    return handle(described)(func)(*args, **kwargs)
-                except InvalidResponse as e:
-                    raise cls._CUSTOM_EXCEPTION(f"Failed to {described}", e) from e
-
-            return cast(_Function, handler)
-
-        return wrapper
-
-    @classmethod
-    def list_error_handler(cls, description: str, default_value: Any = None) -> Callable[[_Function], _Function]:
-        """Do the same, and return the default for what does not exist. The signature stays known, for placeholders."""
-
-        def wrapper(func: _Function) -> _Function:
-            @cls.common_error_handler(description)
-            @functools.wraps(func)
-            def handler(*args: Any, **kwargs: Any) -> Any:
-                try:
-                    return func(*args, **kwargs)
-                except cls._is_missing():
-                    return default_value
-
-            return cast(_Function, handler)
-
-        return wrapper
-
-
-def call(operation: Callable[..., Any], **parameters: Any) -> Any:
-    """Return the response to an operation of a client, such as ``call(client.describe_fleets, Names=names)``.
-
-    Nothing but the call is within the broad ``except``, so that a bug in what reads the response is seen as one.
-
-    Raises:
-        ClientError: the service answered with an error.
-        BotoCoreError: the call could not be made, or was not answered.
-        InvalidResponse: botocore cannot parse the response.
-    """
-    try:
-        return operation(**parameters)
-    except botocore_exceptions.ClientError as e:
-        # botocore takes the status of a proxy's error page for the code, and the page for the message.
-        if _get_code(e).isdigit():
-            raise InvalidResponse("an error page") from e
-        raise
-    except botocore_exceptions.BotoCoreError:
-        raise
-    except (ResponseParserError, *_PARSER_ERRORS) as e:
-        raise InvalidResponse(type(e).__name__) from e
-
-
-def get_member(members: Mapping[str, Any], name: str) -> Any:
-    """Return a member that every response has.
-
-    Raises:
-        InvalidResponse: the member is missing or empty.
-    """
-    value = members.get(name)
-    if value is None or value == "":
-        raise InvalidResponse(f"no {name}")
-    return value
-
-
-def _get_code(exception: Exception | None) -> str:
-    if isinstance(exception, botocore_exceptions.ClientError):
-        return exception.response.get("Error", {}).get("Code", "") or type(exception).__name__
-    return type(exception).__name__
-
-
-def _explain(exception: Exception | None) -> str:
-    """Return why a call failed that the service did not answer with an error."""
-    if isinstance(exception, (botocore_exceptions.NoCredentialsError, botocore_exceptions.PartialCredentialsError)):
-        return (
-            "no AWS credentials were found: set profile, or access_key and secret_key, or their environment variables."
-        )
-    # The text of the second quotes the response, which may hold a streaming URL, and that of the third a header.
-    if isinstance(exception, InvalidResponse):
-        return "the response could not be parsed: check that endpoint_url points to a server that implements this API."
-    if isinstance(exception, botocore_exceptions.ResponseStreamingError):
-        return "the connection was closed before the response was complete: check the network, then run again."
-    reason = exception.kwargs.get("error") if isinstance(exception, botocore_exceptions.HTTPClientError) else None
-    if isinstance(reason, ValueError):
-        return (
-            "the request cannot be sent: check the credentials and endpoint_url for characters that do not belong "
-            "there."
-        )
-    said = _to_line(str(exception))
-    if isinstance(exception, (botocore_exceptions.HTTPClientError, botocore_exceptions.ConnectionError)):
-        return f"{said}: check the network, and whether region and endpoint_url are correct."
-    return _end(said)
-
-
-def _to_line(text: str) -> str:
-    return " ".join(text.split()).rstrip(".")
-
-
-def _end(text: str) -> str:
-    return text if text.endswith(("?", "!")) else f"{text}."

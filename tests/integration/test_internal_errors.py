@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.labstream.aws.plugins.module_utils._appstream.errors import AppStreamErrorHandler
 from ansible_collections.labstream.aws.plugins.module_utils._client import build_client
-from ansible_collections.labstream.aws.plugins.module_utils._errors import call
+from ansible_collections.labstream.aws.plugins.module_utils._service_errors import (call)
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 
 

@@ -28,9 +28,9 @@ BELOW = {
 USE_LIBRARIES = {
     "_argspec",
     "_client",
-    "_errors",
     "_module",
     "_rate_limit",
+    "_service_errors",
     "_leases.stores.dynamodb",
     "_leases.stores.dynamodb_table",
 }

@@ -17,8 +17,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
-from .._errors import InvalidResponse, NotReady, call, get_member
+from .._errors import InvalidResponse, NotReady
 from .._leases.lease import is_url
+from .._service_errors import call, get_member
 from .errors import AppStreamErrorHandler
 
 SERVICE = "appstream"

@@ -17,7 +17,8 @@ from dataclasses import asdict
 from typing import Any
 
 from .._client import retry_delays, to_facts
-from .._errors import NotReady, call, get_member
+from .._errors import NotReady
+from .._service_errors import call, get_member
 from .api import describe_fleet, missing
 from .capacity import Capacity, Scaling, build_capacity
 from .errors import AnsibleAppStreamError, AppStreamErrorHandler

@@ -21,8 +21,9 @@ from functools import partial
 from typing import Any
 
 from .._client import to_facts
-from .._errors import InvalidOption, LabstreamError, NotReady, call, get_member, quote
+from .._errors import InvalidOption, LabstreamError, NotReady, quote
 from .._failures import Failure, format_failures
+from .._service_errors import call, get_member
 from .api import describe_fleet, describe_stack, missing
 from .errors import AppStreamErrorHandler
 

@@ -16,9 +16,10 @@ from functools import partial
 from typing import Any
 
 from .._client import build_client, endpoint_host
-from .._errors import InvalidResponse, NotReady, call, get_member
+from .._errors import InvalidResponse, NotReady
 from .._leases.lease import is_url
 from .._module import LabstreamAWSModule
+from .._service_errors import call, get_member
 from .errors import AnsibleNimbleError, NimbleErrorHandler
 from .service_loader import ServiceLoader
 from .service_model import SERVICE_DESCRIPTION

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from .._errors import ServiceError, ServiceErrorHandler
+from .._service_errors import ServiceError, ServiceErrorHandler
 
 
 class AnsibleNimbleError(ServiceError):

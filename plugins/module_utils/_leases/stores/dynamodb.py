@@ -29,7 +29,8 @@ except ImportError:
     pass  # Handled by AnsibleAWSModule.
 
 from ..._client import retry_delays
-from ..._errors import InvalidResponse, LeaseStoreError, call, get_member, quote, to_message
+from ..._errors import InvalidResponse, LeaseStoreError, quote, to_message
+from ..._service_errors import call, get_member
 from ..lease import RETENTION, Lease, LeaseKey
 from .base import Replace, Write
 from .dynamodb_table import AnsibleLeaseTableError, LeaseTableErrorHandler, describe_table, find_wrong_keys

@@ -22,15 +22,8 @@ from urllib.parse import urlencode
 
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import ansible_dict_to_boto3_tag_list
 
-from ..._errors import (
-    InvalidOption,
-    LeaseStoreError,
-    ServiceError,
-    ServiceErrorHandler,
-    call,
-    get_member,
-    quote,
-)
+from ..._errors import InvalidOption, LeaseStoreError, quote
+from ..._service_errors import ServiceError, ServiceErrorHandler, call, get_member
 from .address import is_table_name
 
 SERVICE = "dynamodb"

@@ -22,10 +22,11 @@ from ansible_collections.labstream.aws.plugins.module_utils._client import (
     endpoint_host,
     retry_delays,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidResponse, LabstreamError, call
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidResponse, LabstreamError
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.service_loader import ServiceLoader
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.service_model import SERVICE_DESCRIPTION
+from ansible_collections.labstream.aws.plugins.module_utils._service_errors import call
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError, ResponseStreamingError
 
 from tests.unit.plugins.module_utils.module_arguments import patch_module_args
