@@ -246,17 +246,6 @@ def test_jobs_share_their_leases_in_the_table_and_leave_no_url_behind(
     assert files_with(secrets, controller.folder) == [event]
 
 
-def test_a_job_without_a_shared_store_issues_nothing_and_says_what_to_do(
-    lab: Simulator, controller: Controller, answers: dict[str, str]
-) -> None:
-    job = controller.launch("start_lab.yml", {**answers, "lab_lease_store": ""})
-
-    assert (job.status, job.summary["outcome"]) == ("failed", "failed")
-    assert "set lease_store to dynamodb://TABLE" in job.summary["message"]
-    assert job.summary["message"] in job.stdout
-    assert lab.calls("CreateStreamingURL") == []
-
-
 def test_a_job_that_fails_before_the_lab_starts_has_the_reason_in_its_artifact(
     lab: Simulator, controller: Controller, answers: dict[str, str]
 ) -> None:
@@ -389,6 +378,7 @@ def set_up(awx: AwxApi, home: Path, **environment: str) -> dict[str, int]:
 
 
 @NEEDS_AWX
+@pytest.mark.long
 def test_setup_creates_all_that_the_jobs_need_and_again_changes_nothing(awx: AwxApi, home: Path) -> None:
     first = set_up(awx, home, AWS_ACCESS_KEY_ID="AKIAEXAMPLE", AWS_SECRET_ACCESS_KEY="only-awx-knows")
     (schedule,) = awx.objects("schedules")

@@ -32,10 +32,7 @@ DETAILS = {
     "timezone": "Europe/Berlin",
 }
 REJECTED: dict[str, dict[str, Any]] = {
-    "lab_handout_seats": {"seats": None},
-    "lab_handout_urls_csv": {"pages_dir": None, "overview_html": None, "links_csv": None},
     "lab_handout_starts_at": {"starts_at": "13:00"},
-    "lab_handout_s3_bucket": {"pages_dir": None, "links_csv": None, "s3_bucket": "b"},
     "lab_handout_links_csv": {"link": "links.csv"},
 }
 

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from tests.integration.lease_stores import LeaseTable
-from tests.integration.running import FLEET, STACK, STREAM_MODULE, STUDIO, TIMEOUT_SECONDS, Ansible
+from tests.integration.running import FLEET, MODULE, STACK, STREAM_MODULE, STUDIO, TIMEOUT_SECONDS, Ansible
 from tests.simulator.control import Simulator
 
 KEY = "only-the-class-knows-this-key"
@@ -53,7 +53,7 @@ def secrets_of(urls: list[str]) -> list[str]:
 
 
 def playbook(home: Path) -> list[dict]:
-    """Streams and a class with its handout; both with one who is refused; and all variables that are left."""
+    """Streams and a lab with its handout, both with one who is refused; another lab; all variables that are left."""
     debug = "ansible.builtin.debug"
     streams = {"studio_id": STUDIO, "session_ids": ["seat-01", "seat-02"]}
     one_refused = {**streams, "session_ids": ["seat-01", "refused"]}
@@ -61,20 +61,21 @@ def playbook(home: Path) -> list[dict]:
     lab = {"appstream_lab_stack_name": STACK, "appstream_lab_fleet_name": FLEET, "appstream_lab_validity": 3600}
     lab |= {"appstream_lab_summary_path": str(home / "summary.json")}
     opaque = {"appstream_lab_user_id_style": "opaque", "appstream_lab_user_id_key": KEY}
-    monday = {**lab, **opaque, "appstream_lab_name": "monday", "appstream_lab_roster": "id\nanna\nben\n"}
-    tuesday = {**lab, "appstream_lab_name": "tuesday", "appstream_lab_roster": "id\nchloe\nrefused\n"}
+    roster = "id,user_id\nanna,\nben,\nrefused,refused\n"
+    monday = {**lab, **opaque, "appstream_lab_name": "monday", "appstream_lab_roster": roster}
+    tuesday = {"stack_name": STACK, "fleet_name": FLEET, "validity": 3600, "lab": "tuesday", "user_id": "chloe"}
     tasks = [
         {STREAM_MODULE: {**streams, "return_urls": False}},
         {STREAM_MODULE: {**streams, "force": True}, "no_log": True},
         {"block": [{STREAM_MODULE: one_refused}], "rescue": [{debug: {"var": "ansible_failed_result"}}]},
-        {**role, "vars": monday},
+        {"block": [{**role, "vars": monday}], "rescue": [{debug: {"msg": "refused"}}]},
         {
             "labstream.aws.streaming_handout": {
                 "urls_csv": str(home / "handout.csv"),
                 "seats": "{{ appstream_lab_seats }}",
             }
         },
-        {"block": [{**role, "vars": tuesday}], "rescue": [{debug: {"msg": "refused"}}]},
+        {MODULE: {**tuesday, "return_urls": False}},
         {**role, "vars": {**monday, "appstream_lab_state": "absent"}},
         {debug: {"var": "hostvars[inventory_hostname]"}},
     ]

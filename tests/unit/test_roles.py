@@ -132,6 +132,58 @@ def test_one_learner_to_rotate_need_not_be_a_list(given: Any, rotated: list[str]
     assert evaluate("appstream_lab", "__appstream_lab_rotate", {"appstream_lab_rotate": given}) == rotated
 
 
+# The modules that each tag of appstream_lab runs, beside those that only read.
+STEPS = {
+    "rotate": ["streaming_rotation", "appstream_streaming_url", "appstream_session"],
+    "fleet": ["appstream_fleet", "appstream_fleet"],
+    "capacity": [],
+    "urls": ["appstream_streaming_url"],
+    "sessions": ["appstream_session"],
+    "leases": ["appstream_streaming_url"],
+}
+# The first only gets the scope, in check mode; the second has no option "rotate".
+READ_ONLY = ("Get the scope of the stack and fleet", "Get the generations of the learners")
+
+
+@pytest.mark.parametrize(("tag", "modules"), STEPS.items())
+def test_each_tag_alone_does_its_step(tag: str, modules: list[str]) -> None:
+    found = [
+        name.removeprefix("labstream.aws.")
+        for task in find_tasks("appstream_lab", "main.yml", tag)
+        for name in task
+        if name.startswith("labstream.aws.") and not name.endswith("_info") and task["name"] not in READ_ONLY
+    ]
+
+    assert found == modules
+
+
+@pytest.mark.parametrize("tag", STEPS)
+def test_each_tag_alone_publishes_the_results_of_the_learners(tag: str) -> None:
+    names = [task["name"] for task in find_tasks("appstream_lab", "main.yml", tag)]
+
+    for step in ("Reset role state", "Validate arguments", "Read the roster", "Set the user ids of the learners"):
+        assert step in names
+    assert names[-1] == "Publish the results"
+
+
+def find_tasks(role: str, file: str, tag: str) -> Iterator[dict[str, Any]]:
+    """Yield the tasks that run with ``--tags TAG``, those of included files too."""
+    tasks = yaml.safe_load((CHECKOUT / "roles" / role / "tasks" / file).read_text())
+    yield from filter_tasks(role, tasks, tag, is_tagged=False)
+
+
+def filter_tasks(role: str, tasks: list[dict[str, Any]], tag: str, *, is_tagged: bool) -> Iterator[dict[str, Any]]:
+    for task in tasks:
+        runs = is_tagged or tag in task.get("tags", [])
+        if "block" in task:
+            for part in ("block", "rescue", "always"):
+                yield from filter_tasks(role, task.get(part, []), tag, is_tagged=runs)
+        elif runs and "ansible.builtin.include_tasks" in task:
+            yield from find_tasks(role, task["ansible.builtin.include_tasks"], tag)
+        elif runs:
+            yield task
+
+
 def evaluate(role: str, name: str, variables: dict[str, Any]) -> Any:
     """Return the value of a role's variable, given other variables."""
     loader = DataLoader()
