@@ -121,7 +121,7 @@ unit-oldest: $(NEWEST) $(OLDEST) $(BOTOCORE_NIMBLE) ## Unit tests of the plugins
 		-n $(UNIT_WORKERS) --dist loadfile -p no:cacheprovider -o pythonpath="build/collections-oldest ."
 
 integration: $(NEWEST) $(BOTOCORE_NIMBLE) ## Modules and roles against the simulator
-	@$(IN_NEWEST) pytest tests/integration -m "not long" -n 2
+	@$(IN_NEWEST) pytest tests/integration -m "not long" -n 2 --dist loadgroup
 
 # The simulator and pytest run in the newest environment, ansible-playbook and modules in the one named here.
 integration-oldest: $(NEWEST) $(OLDEST) ## The tests marked "core", through the oldest ansible-playbook

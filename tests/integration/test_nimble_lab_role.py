@@ -84,7 +84,7 @@ def files_with(simulator: Simulator, folder: Path) -> list[Path]:
 def test_stopped_sessions_are_started_with_a_line_for_each_poll_as_check_mode_predicts(
     simulator: Simulator, run_playbook: RunPlaybook, home: Path, tmp_path: Path
 ) -> None:
-    simulator.set(page_size=1, session_starting_seconds=2, stream_creating_seconds=0.3)
+    simulator.set(page_size=1, session_starting_seconds=6, stream_creating_seconds=0.3)
     simulator.seed_studio(
         STUDIO,
         [
@@ -102,7 +102,7 @@ def test_stopped_sessions_are_started_with_a_line_for_each_poll_as_check_mode_pr
         roster="roster.csv",
         sessions={"S1": "seat-1", "S9": "seat-9"},
         start_sessions=True,
-        start_timeout=3,
+        start_timeout=6,
         summary_path=str(summary_path),
         region="",
         endpoint_url="",
