@@ -80,21 +80,13 @@ _value:
 """
 
 from collections.abc import Callable
-from typing import Any
 
-from ansible_collections.labstream.aws.plugins.plugin_utils import _user_id
-from ansible_collections.labstream.aws.plugins.plugin_utils._errors import filter_errors
-from ansible_collections.labstream.aws.plugins.plugin_utils._unsafe import decrypted
-
-
-@filter_errors
-def appstream_user_id(text: Any, style: str = "readable", key: str | None = None) -> str:
-    """Return the AppStream user id of a person."""
-    return _user_id.appstream_user_id(decrypted(text), style, decrypted(key))
+from ansible_collections.labstream.aws.plugins.plugin_utils._filters import as_filter
+from ansible_collections.labstream.aws.plugins.plugin_utils._user_id import appstream_user_id
 
 
 class FilterModule:
     """Register the filter with Ansible."""
 
     def filters(self) -> dict[str, Callable]:
-        return {"appstream_user_id": appstream_user_id}
+        return {"appstream_user_id": as_filter(appstream_user_id)}

@@ -75,22 +75,14 @@ _value:
       sample: ""
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
-from ansible_collections.labstream.aws.plugins.plugin_utils import _lab_report
-from ansible_collections.labstream.aws.plugins.plugin_utils._errors import filter_errors
-from ansible_collections.labstream.aws.plugins.plugin_utils._unsafe import as_data
-
-
-@filter_errors
-def lab_report(results: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the report of a lab."""
-    return as_data(_lab_report.lab_report(results))
+from ansible_collections.labstream.aws.plugins.plugin_utils._filters import as_filter
+from ansible_collections.labstream.aws.plugins.plugin_utils._lab_report import lab_report
 
 
 class FilterModule:
     """Register the filter with Ansible."""
 
     def filters(self) -> dict[str, Callable]:
-        return {"lab_report": lab_report}
+        return {"lab_report": as_filter(lab_report)}

@@ -89,24 +89,14 @@ _value:
             (CreateStreamingSession), then run again.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable
 
-from ansible_collections.labstream.aws.plugins.plugin_utils import _nimble_sessions
-from ansible_collections.labstream.aws.plugins.plugin_utils._errors import filter_errors
-from ansible_collections.labstream.aws.plugins.plugin_utils._unsafe import as_data
-
-
-@filter_errors
-def nimble_sessions(
-    learners: Sequence[Mapping[str, Any]], sessions: Any = None, found: Sequence[Mapping[str, Any]] = ()
-) -> dict[str, list[dict[str, Any]]]:
-    """Return the sessions of the learners."""
-    return as_data(_nimble_sessions.nimble_sessions(learners, sessions, found))
+from ansible_collections.labstream.aws.plugins.plugin_utils._filters import as_filter
+from ansible_collections.labstream.aws.plugins.plugin_utils._nimble_sessions import nimble_sessions
 
 
 class FilterModule:
     """Register the filter with Ansible."""
 
     def filters(self) -> dict[str, Callable]:
-        return {"nimble_sessions": nimble_sessions}
+        return {"nimble_sessions": as_filter(nimble_sessions)}

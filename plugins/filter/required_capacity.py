@@ -71,23 +71,14 @@ _value:
       sample: 30
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable
 
-from ansible_collections.labstream.aws.plugins.plugin_utils import _capacity
-from ansible_collections.labstream.aws.plugins.plugin_utils._errors import filter_errors
-
-
-@filter_errors
-def required_capacity(
-    user_ids: Iterable[str], sessions: Iterable[Mapping[str, Any]] = (), spare_sessions: int | str = 0
-) -> dict[str, int]:
-    """Return how many sessions the users need."""
-    return _capacity.required_capacity(user_ids, sessions, spare_sessions)
+from ansible_collections.labstream.aws.plugins.plugin_utils._capacity import required_capacity
+from ansible_collections.labstream.aws.plugins.plugin_utils._filters import as_filter
 
 
 class FilterModule:
     """Register the filter with Ansible."""
 
     def filters(self) -> dict[str, Callable]:
-        return {"required_capacity": required_capacity}
+        return {"required_capacity": as_filter(required_capacity)}

@@ -68,24 +68,14 @@ _value:
       application_id:
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable
 
-from ansible_collections.labstream.aws.plugins.plugin_utils import _rotation
-from ansible_collections.labstream.aws.plugins.plugin_utils._errors import filter_errors
-from ansible_collections.labstream.aws.plugins.plugin_utils._unsafe import as_data
-
-
-@filter_errors
-def rotated_learners(
-    learners: Sequence[Mapping[str, Any]], generations: Mapping[str, int], former_of: Collection[str] | None = None
-) -> list[dict[str, Any]]:
-    """Return the learners with the user ids of their generations."""
-    return as_data(_rotation.rotated_learners(learners, generations, former_of))
+from ansible_collections.labstream.aws.plugins.plugin_utils._filters import as_filter
+from ansible_collections.labstream.aws.plugins.plugin_utils._rotation import rotated_learners
 
 
 class FilterModule:
     """Register the filter with Ansible."""
 
     def filters(self) -> dict[str, Callable]:
-        return {"rotated_learners": rotated_learners}
+        return {"rotated_learners": as_filter(rotated_learners)}

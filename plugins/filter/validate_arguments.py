@@ -74,28 +74,14 @@ _value:
       sample: []
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable
 
-from ansible_collections.labstream.aws.plugins.plugin_utils import _arguments
-from ansible_collections.labstream.aws.plugins.plugin_utils._errors import filter_errors
-from ansible_collections.labstream.aws.plugins.plugin_utils._unsafe import as_data
-
-
-@filter_errors
-def validate_arguments(
-    values: Mapping[str, Any],
-    role: str,
-    names: Iterable[str],
-    spec: Mapping[str, Any],
-    learner_ids: Collection[str] | None = None,
-) -> dict[str, Any]:
-    """Return what is wrong with a role's arguments."""
-    return as_data(_arguments.validate_arguments(values, role, names, spec, learner_ids))
+from ansible_collections.labstream.aws.plugins.plugin_utils._arguments import validate_arguments
+from ansible_collections.labstream.aws.plugins.plugin_utils._filters import as_filter
 
 
 class FilterModule:
     """Register the filter with Ansible."""
 
     def filters(self) -> dict[str, Callable]:
-        return {"validate_arguments": validate_arguments}
+        return {"validate_arguments": as_filter(validate_arguments)}

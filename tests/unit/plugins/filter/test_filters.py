@@ -60,42 +60,48 @@ def test_a_filter_is_found_by_its_name_and_takes_its_options(module, name, argum
     assert module.FilterModule().filters()[name](**arguments) == expected
 
 
+def filter_of(module):
+    """Return the only filter of its module."""
+    [filter_] = module.FilterModule().filters().values()
+    return filter_
+
+
 @pytest.mark.parametrize(
     ("use", "message"),
     [
         (
-            lambda: appstream_user_id.appstream_user_id(""),
+            lambda: filter_of(appstream_user_id)(""),
             "A user id cannot be derived from '': there is nothing in it.",
         ),
         (
-            lambda: appstream_user_id.appstream_user_id("anna", style="opaque", key="short"),
+            lambda: filter_of(appstream_user_id)("anna", style="opaque", key="short"),
             "style='opaque' needs a key: a secret text of at least 16 characters.",
         ),
-        (lambda: roster.roster(""), "The roster is empty: its first line must name the columns."),
+        (lambda: filter_of(roster)(""), "The roster is empty: its first line must name the columns."),
         (
-            lambda: to_utc.to_utc("17:00", timezone="Berlin"),
+            lambda: filter_of(to_utc)("17:00", timezone="Berlin"),
             "There is no time zone 'Berlin': give an IANA name such as 'Europe/Berlin'.",
         ),
         (
-            lambda: to_utc.to_utc("2026-01-01T17:00Z", now="noon"),
+            lambda: filter_of(to_utc)("2026-01-01T17:00Z", now="noon"),
             "now is 'noon', which is not a valid ISO 8601 timestamp with an offset, such as '2026-11-21T08:00:00Z'.",
         ),
         (
-            lambda: required_capacity.required_capacity([], [{}]),
+            lambda: filter_of(required_capacity)([], [{}]),
             "The filter labstream.aws.required_capacity cannot be applied to this input, see its documentation: "
             "KeyError: "
             "'state'",
         ),
         (
-            lambda: required_capacity.required_capacity([], spare_sessions="two"),
+            lambda: filter_of(required_capacity)([], spare_sessions="two"),
             "spare_sessions is 'two', but it must be a whole number.",
         ),
         (
-            lambda: nimble_sessions.nimble_sessions([], sessions="anna=s1"),
+            lambda: filter_of(nimble_sessions)([], sessions="anna=s1"),
             "nimble_lab_sessions is 'anna=s1', but it must be a dictionary of learner and session id.",
         ),
         (
-            lambda: rotated_learners.rotated_learners([], {"anna": 10**9}),
+            lambda: filter_of(rotated_learners)([], {"anna": 10**9}),
             "The generation of learner 'anna' is 1000000000, but it must be a whole number from 0 to 1000.",
         ),
     ],
