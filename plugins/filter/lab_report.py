@@ -33,6 +33,8 @@ EXAMPLES = r"""
       check_mode: false
       studio_id: us-west-2-example
       start_timeout: 1800
+      starting: []
+      late: []
       learners: []
       warnings: []
       failure: ""
@@ -40,7 +42,6 @@ EXAMPLES = r"""
       steps:
         match: {}
         start: {}
-        wait: {}
         streams: "{{ result_of_nimble_session_stream }}"
 """
 
@@ -63,10 +64,6 @@ _value:
       sample: []
     insufficient_capacity:
       description: What the fleet lacks, V(null) if it has enough capacity.
-      type: str
-      sample: null
-    failure:
-      description: Why the role fails, V(null) if it does not.
       type: str
       sample: null
     summary_path:

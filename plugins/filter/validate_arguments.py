@@ -13,8 +13,8 @@ author:
 description:
   - Checks what C(argument_specs.yml) cannot express. The roles of this collection use it.
   - A variable with the role's prefix that the role does not know is an error if its name is a near miss of an option,
-    that is the beginning of its name, or at most two characters different. Otherwise it is a warning, since it can be
-    the user's own.
+    that is its beginning, or after the prefix at most two characters different, in a word of up to five letters one.
+    Otherwise it is a warning, since it can be the user's own.
 options:
   _input:
     description:
@@ -41,11 +41,6 @@ options:
       - The contents of the role's C(argument_specs.yml).
     type: dict
     required: true
-  learner_ids:
-    description:
-      - The ids of all learners, once they are known.
-    type: list
-    elements: str
 """
 
 EXAMPLES = r"""

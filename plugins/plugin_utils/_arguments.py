@@ -10,7 +10,7 @@ Ansible.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._errors import quote
@@ -19,7 +19,8 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._times import to_utc
 
 # The facts that roles publish under their prefix.
 _FACTS = ("seats", "summary")
-_MAX_DISTANCE = 2
+# In a short word, two other characters make another word.
+_MAX_SHORT_WORD = 5
 
 
 def validate_arguments(
@@ -27,7 +28,6 @@ def validate_arguments(
     role: str,
     names: Iterable[str],
     spec: Mapping[str, Any],
-    learner_ids: Collection[str] | None = None,
 ) -> dict[str, Any]:
     """Return what is wrong with a role's arguments.
 
@@ -36,7 +36,6 @@ def validate_arguments(
         role: The role's name, which with an underscore is the prefix of its options.
         names: All variables with this prefix.
         spec: The contents of the role's argument_specs.yml.
-        learner_ids: The ids of all learners, once they are known.
 
     Returns:
         ``error``, the first error or None; and ``warnings``, the variables that the role does not know.
@@ -54,17 +53,18 @@ def validate_arguments(
             warnings.append(f"{name} is not an option of the role {role}, so it has no effect.")
     arguments = _Arguments({option.removeprefix(prefix): value for option, value in values.items()}, prefix)
     errors += _CHECKS[role](arguments)
-    strangers = [who for who in arguments.get_list("rotate") if learner_ids is not None and who not in learner_ids]
-    if strangers:
-        errors.append(f"{prefix}rotate has {quote(strangers[0])}, which is not the id of a learner in the roster.")
     return {"error": errors[0] if errors else None, "warnings": warnings}
 
 
 def find_similar(name: str, options: Iterable[str], prefix: str) -> str | None:
-    """Return the option that a variable is a near miss of: its beginning, or at most two edits after the prefix."""
+    """Return the option that a variable is a near miss of.
+
+    That is its beginning, or after the prefix at most two edits away, in a word of up to five letters one.
+    """
     rest = name.removeprefix(prefix)
+    max_distance = 1 if len(rest) <= _MAX_SHORT_WORD else 2
     distances = {option: get_distance(rest, option.removeprefix(prefix)) for option in options}
-    near = [option for option, distance in distances.items() if distance <= _MAX_DISTANCE or option.startswith(name)]
+    near = [option for option, distance in distances.items() if distance <= max_distance or option.startswith(name)]
     return min(near, key=lambda option: (not option.startswith(name), distances[option])) if near else None
 
 
@@ -91,11 +91,6 @@ class _Arguments:
     def has(self, option: str) -> bool:
         return self[option] not in (None, "", [], {})
 
-    def get_list(self, option: str) -> Sequence[str]:
-        """Return the entries of a list as text. A single one may be given without the list."""
-        value = self[option] if self.has(option) else []
-        return [str(entry) for entry in (value if isinstance(value, (list, tuple)) else [value])]
-
     def sources(self, *more: str) -> Iterator[str]:
         """Yield the errors in where the learners come from; each option in ``more`` is also enough alone."""
         given = [self["learners"] is not None, self.has("roster")]
@@ -104,8 +99,9 @@ class _Arguments:
             yield f"Give one of {self.prefix}learners and {self.prefix}roster{alone}."
         if self.has("roster") and not isinstance(self["roster"], str):
             yield f"{self.prefix}roster is not text: give a list as {self.prefix}learners."
-        for field in set(self["roster_columns"] or ()) - set(COLUMN_NAMES):
-            yield f"{self.prefix}roster_columns has {quote(field)}, but the fields are {', '.join(COLUMN_NAMES)}."
+        for field in self["roster_columns"] or ():
+            if field not in COLUMN_NAMES:
+                yield f"{self.prefix}roster_columns has {quote(field)}, but the fields are {', '.join(COLUMN_NAMES)}."
 
     def minimum(self, option: str, minimum: int) -> Iterator[str]:
         """Yield an error if the number is too small. What is not a number fails the role's argument_specs.yml."""

@@ -19,8 +19,11 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._times import to_utc
 Result = Mapping[str, Any]
 
 _MAX_NAMED = 5
-_COUNTS = {"issued": 0, "reused": 0, "released": 0, "earliest_expiry": None}
-_STARTING = "START_IN_PROGRESS"
+_COUNTS = {"requested": 0, "issued": 0, "reused": 0, "failed": 0, "released": 0, "earliest_expiry": None}
+# What check mode cannot know of a URL that would be issued.
+_PREDICTED = {"lease": None, "expires": None, "expires_at": None, "issued": True}
+_NO_LEARNERS = "There are no learners, so nothing was done: check the roster."
+_NO_LEASES = "No lease is stored for this lab, so nothing was released."
 
 
 def lab_report(results: Result, now: datetime.datetime | None = None) -> dict[str, Any]:
@@ -32,90 +35,91 @@ def lab_report(results: Result, now: datetime.datetime | None = None) -> dict[st
         now: The current time, for tests.
 
     Returns:
-        ``summary`` and ``seats``, the facts; ``insufficient_capacity``, what the fleet lacks, or None; ``failure``, why
-        the role fails, or None; and ``summary_path``, where the summary is to be written.
+        ``summary`` and ``seats``, the facts; ``insufficient_capacity``, what the fleet lacks, or None; and
+        ``summary_path``, where the summary is to be written.
     """
     build = {"appstream_lab": _report_appstream_lab, "nimble_lab": _report_nimble_lab}[results["role"]]
     report = build(results, now or datetime.datetime.now(datetime.timezone.utc))
-    failures = [report["failure"]]
-    if results.get("write_error"):
-        failures.append(f"The summary cannot be written to {results['summary_path']}: {results['write_error']}")
-    return {**report, "failure": " ".join(filter(None, failures)) or None, "summary_path": results["summary_path"]}
+    return {"insufficient_capacity": None, **report, "summary_path": results["summary_path"]}
 
 
 def _report_appstream_lab(results: Result, now: datetime.datetime) -> dict[str, Any]:
     steps, is_present = results["steps"], results["state"] == "present"
-    learners, urls, expiry = results["learners"], steps["urls"], steps["expire"]
-    is_predicted = bool(is_present and learners and urls.get("skipped") and results["check_mode"])
-    counts = {"requested": len(learners), "failed": 0, **_COUNTS, **urls.get("summary", {})}
-    if is_present:
-        counts["requested"] = len(learners)  # The module counts none if it fails early.
-    if is_predicted:
-        counts["issued"] = len(learners)
-    fleet = _get_fleet(steps)
+    urls, expiry, rotated = steps["urls"], steps["expire"], steps["rotation"].get("rotated", [])
+    predicted = results["learners"] if is_present and results["check_mode"] and urls.get("skipped") else []
+    counts = _get_counts(results, urls, len(predicted))
     expired = expiry.get("summary", {}).get("expired", 0)
-    failure = strip_core_prefix(results["failure"])
-    is_done = bool(counts["issued"] + counts["reused"] + counts["released"] + expired)
+    fleet = _get_fleet(steps)
     fleet_changed = bool(steps["fleet"].get("changed") or steps["stop"].get("changed"))
     lacking = _describe_insufficient_capacity(results, fleet)
     warnings = [
         *results["warnings"],
-        *_describe_rotation(steps["rotation"].get("rotated", []), results["check_mode"]),
+        *_describe_rotation(rotated, results["check_mode"]),
         *(_describe_limits(results, fleet, now) if is_present and fleet else ()),
         *([fleet["problem"]] if is_present and fleet.get("state") == "RUNNING" and fleet["problem"] else ()),
         *([lacking] if lacking and results["on_insufficient_capacity"] == "warn" else ()),
         *_describe_kept_sessions(results["kept_user_ids"]),
     ]
     summary = {
-        **_build_summary(results, failure, is_done, is_changed=fleet_changed),
-        **{count: counts[count] for count in ("requested", "failed", *_COUNTS)},
-        "rotated": steps["rotation"].get("rotated", []),
+        **counts,
+        "rotated": rotated,
         "renew_before": urls.get("renew_before"),
         "failures": [*urls.get("failures", []), *expiry.get("failures", [])],
         "expired": expired,
         "fleet": _summarize_fleet(results, fleet) if fleet else None,
         "warnings": list(dict.fromkeys(warnings)),
-        "message": failure or " ".join(_describe_appstream_lab(results, counts, expired, fleet, fleet_changed)),
+        "message": " ".join(_describe_appstream_lab(results, counts, expired, fleet, fleet_changed)),
     }
-    seats = _predict_seats(results) if is_predicted else _build_appstream_seats(results, urls)
-    return {"summary": summary, "seats": seats, "insufficient_capacity": lacking, "failure": failure or None}
-
-
-def _build_summary(results: Result, failure: str, is_done: bool, *, is_changed: bool = False) -> dict[str, Any]:
-    good, bad = ("ok" if is_done or is_changed else "unchanged"), ("partial" if is_done else "failed")
-    return {"outcome": bad if failure else good, "state": results["state"], "lab": results["lab"]}
-
-
-def _build_appstream_seats(results: Result, urls: Result) -> list[dict[str, Any]]:
-    """Return a seat for each learner who has a URL, or in check mode would have one."""
-    # A URL that was issued and then could not be stored has no expiry.
-    is_predicted = results["check_mode"]
-    served = [
-        entry for entry in urls.get("streaming_urls", []) if entry["expires"] or (is_predicted and entry["issued"])
-    ]
-    return [_build_appstream_seat(results, entry, urls["region"]) for entry in served]
-
-
-def _predict_seats(results: Result) -> list[dict[str, Any]]:
-    """Return the seats of all learners in check mode, when the fleet that would serve them does not run yet."""
-    unknown = {"lease": None, "expires": None, "issued": True}
-    region = results["steps"]["sessions"].get("region")
-    return [_build_appstream_seat(results, {**learner, **unknown}, region) for learner in results["learners"]]
-
-
-def _build_appstream_seat(results: Result, entry: Result, region: str | None) -> dict[str, Any]:
-    generations = Generations(results["steps"]["rotation"].get("generations", {}))
     return {
-        **{field: entry[field] for field in ("id", "name", "email", "user_id")},
-        "provider": "appstream",
-        "lease": entry["lease"],
-        "stack_name": results["stack_name"],
-        "fleet_name": results["fleet_name"],
-        "region": region,
-        "expires": entry["expires"],
-        "issued": entry["issued"],
-        "generation": generations[entry["id"]],
+        "summary": _add_outcome(summary, results, is_changed=fleet_changed),
+        "seats": _build_appstream_seats(results, predicted),
+        "insufficient_capacity": lacking,
     }
+
+
+def _get_counts(results: Result, issuing: Result, predicted: int) -> dict[str, Any]:
+    """Return the counts of the module that issues and releases, and what check mode predicts in its place."""
+    counts = {**_COUNTS, **issuing.get("summary", {})}
+    counts["issued"] += predicted
+    if results["state"] == "present":
+        counts["requested"] = len(results["learners"])  # The module counts none if it fails early.
+    return {count: counts[count] for count in _COUNTS}
+
+
+def _add_outcome(
+    summary: Result, results: Result, failures: Iterable[str | None] = (), *, is_changed: bool = False
+) -> dict[str, Any]:
+    """Return the summary with the outcome, and with a message that says why the role fails if it does."""
+    is_done = any(summary[count] for count in ("issued", "reused", "released", "expired") if count in summary)
+    unwritten = (
+        f"The summary cannot be written to {results['summary_path']}: {results['write_error']}"
+        if results.get("write_error")
+        else None
+    )
+    failure = " ".join(filter(None, [*failures, strip_core_prefix(results["failure"]), unwritten]))
+    good, bad = ("ok" if is_done or is_changed else "unchanged"), ("partial" if is_done else "failed")
+    message, outcome = (failure, bad) if failure else (summary["message"], good)
+    return {**summary, "outcome": outcome, "state": results["state"], "lab": results["lab"], "message": message}
+
+
+def _build_appstream_seats(results: Result, predicted: Iterable[Result]) -> list[dict[str, Any]]:
+    """Return a seat for each learner who has a URL, or in check mode would have one."""
+    steps = results["steps"]
+    generations = Generations(steps["rotation"].get("generations", {}))
+    entries = [*steps["urls"].get("streaming_urls", []), *({**learner, **_PREDICTED} for learner in predicted)]
+    return [
+        {
+            **{field: entry[field] for field in ("id", "name", "email", "user_id", "lease", "expires", "issued")},
+            "provider": "appstream",
+            "stack_name": results["stack_name"],
+            "fleet_name": results["fleet_name"],
+            "region": steps["urls"].get("region") or steps["sessions"].get("region"),
+            "generation": generations[entry["id"]],
+        }
+        for entry in entries
+        # A URL that was issued and then could not be stored has no expiry.
+        if entry["expires"] or (results["check_mode"] and entry["issued"])
+    ]
 
 
 def _get_fleet(steps: Result) -> dict[str, Any]:
@@ -241,56 +245,38 @@ def _describe_appstream_lab(
         yield f"Fleet '{name}' is {state}."
 
 
-_NO_LEARNERS = "There are no learners, so nothing was done: check the roster."
-_NO_LEASES = "No lease is stored for this lab, so nothing was released."
-
-
 def _report_nimble_lab(results: Result, now: datetime.datetime) -> dict[str, Any]:
-    steps, streams, check_mode = results["steps"], results["steps"]["streams"], results["check_mode"]
+    steps, starting = results["steps"], results["steps"]["start"]
     rows, unmatched = steps["match"].get("sessions", []), steps["match"].get("failures", [])
-    starting = [session["session_id"] for session in steps["start"].get("sessions", []) if _is_starting(session)]
-    late = [] if check_mode else [each for each in steps["wait"].get("sessions", []) if _is_starting(each)]
+    predicted = results["starting"] if results["check_mode"] else []
     too_late = (
-        f"The session is still {_STARTING} after {results['start_timeout']} seconds (nimble_lab_start_timeout): run "
-        "again to keep waiting for it."
+        f"The session is still START_IN_PROGRESS after {results['start_timeout']} seconds (nimble_lab_start_timeout): "
+        "run again to keep waiting for it."
     )
-    not_started = [*steps["start"].get("failures", [])]
-    not_started += [{"session_id": session["session_id"], "code": "NotReady", "message": too_late} for session in late]
+    late = [{"session_id": each, "code": "NotReady", "message": too_late} for each in results["late"]]
     by_session = {row["session_id"]: row for row in rows}
     failures = [
         *unmatched,
-        *({**by_session[each["session_id"]], **each} for each in not_started if each["session_id"] in by_session),
-        *streams.get("failures", []),
+        *({**by_session[each["session_id"]], **each} for each in [*starting.get("failures", []), *late]),
+        *steps["streams"].get("failures", []),
     ]
-    predicted = starting if check_mode else []
-    seats = _build_nimble_seats(results, rows, predicted)
+    summary = {
+        **_get_counts(results, steps["streams"], len(predicted)),
+        "started": starting.get("summary", {}).get("started", 0),
+        "failed": len(failures),
+        "failures": failures,
+        "warnings": results["warnings"],
+    }
     reasons = [
         *_describe_unmatched([each["message"] for each in unmatched]),
-        steps["start"]["msg"] if steps["start"].get("failures") else None,
-        f"{', '.join(session['session_id'] for session in late)}: {too_late}" if late else None,
-        strip_core_prefix(results["failure"]),
+        starting["msg"] if starting.get("failures") else None,
+        f"{', '.join(results['late'])}: {too_late}" if late else None,
     ]
-    failure = " ".join(filter(None, reasons))
-    counts = {**_COUNTS, **streams.get("summary", {})}
-    counts["issued"] += len(predicted)
-    is_present = results["state"] == "present"
-    is_done = bool(counts["issued"] + counts["reused"] + counts["released"])
-    started = steps["start"].get("summary", {}).get("started", 0)
-    summary = {
-        **_build_summary(results, failure, is_done),
-        "requested": len(results["learners"]) if is_present else counts.get("requested", 0),
-        "started": started,
-        "failed": len(failures),
-        **{count: counts[count] for count in _COUNTS},
-        "failures": failures,
-        "warnings": list(results["warnings"]),
-        "message": failure or _describe_nimble_lab(results, counts, started, is_done),
+    message = _describe_nimble_lab(results, summary)
+    return {
+        "summary": _add_outcome({**summary, "message": message}, results, reasons),
+        "seats": _build_nimble_seats(results, rows, predicted),
     }
-    return {"summary": summary, "seats": seats, "insufficient_capacity": None, "failure": failure or None}
-
-
-def _is_starting(session: Result) -> bool:
-    return bool(session["state"] == _STARTING)
 
 
 def _build_nimble_seats(results: Result, rows: Iterable[Result], predicted: Sequence[str]) -> list[dict[str, Any]]:
@@ -299,20 +285,16 @@ def _build_nimble_seats(results: Result, rows: Iterable[Result], predicted: Sequ
     # A stream that failed may have an expiry too.
     failed = {failure["session_id"] for failure in streams.get("failures", [])}
     served = {entry["session_id"]: entry for entry in streams.get("streams", []) if entry["session_id"] not in failed}
-    unknown = {"lease": None, "expires_at": None, "issued": True}
-    served |= {row["session_id"]: {**row, **unknown} for row in rows if row["session_id"] in predicted}
-    entries = (served[row["session_id"]] for row in rows if row["session_id"] in served)
+    served |= {row["session_id"]: {**row, **_PREDICTED} for row in rows if row["session_id"] in predicted}
     return [
         {
-            **{field: entry[field] for field in ("id", "name", "email", "session_id")},
+            **{field: entry[field] for field in ("id", "name", "email", "session_id", "lease", "issued")},
             "provider": "nimble",
-            "lease": entry["lease"],
             "studio_id": results["studio_id"],
             "region": streams.get("region") or steps["start"].get("region"),
             "expires": entry["expires_at"],
-            "issued": entry["issued"],
         }
-        for entry in entries
+        for entry in (served[row["session_id"]] for row in rows if row["session_id"] in served)
     ]
 
 
@@ -322,16 +304,16 @@ def _describe_unmatched(messages: Sequence[str]) -> list[str]:
     return [*messages[:_MAX_NAMED], *rest]
 
 
-def _describe_nimble_lab(results: Result, counts: Result, started: int, is_done: bool) -> str:
+def _describe_nimble_lab(results: Result, counts: Result) -> str:
     to_be = "to be " if results["check_mode"] else ""
     if results["state"] == "present":
-        if not is_done:
+        if not counts["issued"] + counts["reused"]:
             return _NO_LEARNERS
         return (
-            f"Learners: {len(results['learners'])}. Sessions {to_be}started: {started}. Streams {to_be}created: "
-            f"{counts['issued']}, reused: {counts['reused']}."
+            f"Learners: {len(results['learners'])}. Sessions {to_be}started: {counts['started']}. Streams {to_be}"
+            f"created: {counts['issued']}, reused: {counts['reused']}."
         )
-    if not is_done:
+    if not counts["released"]:
         return _NO_LEASES
     return f"Leases {to_be}released: {counts['released']}. URLs of streams work until they expire."
 

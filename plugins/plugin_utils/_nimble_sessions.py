@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, quote
+from ansible_collections.labstream.aws.plugins.module_utils._errors import quote
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.states import describe_state
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.validation import validate_id
 
@@ -38,7 +38,8 @@ def nimble_sessions(
         ``failures``, the same with ``code`` and ``message`` for each learner without a session.
 
     Raises:
-        ValueError: A session id is not valid, or two learners have the same session.
+        ValueError: Two learners have the same session, or the mapping is not one of texts.
+        InvalidOption: A session id is not valid.
     """
     named = _validate_mapping(sessions)
     owned: dict[str, list[Mapping[str, Any]]] = {}
@@ -74,10 +75,7 @@ def _validate_mapping(sessions: Any) -> dict[str, str]:
                     f"{_MAPPING} has {quote(learner)}: {quote(session_id)}, and {quote(value)} is not text: put it in "
                     "quotes, since YAML changes numbers such as 007."
                 )
-        try:
-            validate_id(f"The session of learner {quote(learner)} in {_MAPPING}", session_id)
-        except InvalidOption as error:
-            raise ValueError(str(error)) from error
+        validate_id(f"The session of learner {quote(learner)} in {_MAPPING}", session_id)
     return dict(sessions)
 
 

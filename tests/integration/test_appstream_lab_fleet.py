@@ -54,7 +54,7 @@ def results_of(run: Run, name: str) -> list[Task]:
 
 def get_failures(run: Run) -> list[str]:
     """Return why the role failed, each time that it did."""
-    name = "labstream.aws.lab_results : Fail if a step failed"
+    name = "labstream.aws.lab_results : Show the result, or fail with it"
     return [task.msg for task in run.tasks if task.name == name and task.failed]
 
 

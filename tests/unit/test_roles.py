@@ -184,8 +184,39 @@ def filter_tasks(role: str, tasks: list[dict[str, Any]], tag: str, *, is_tagged:
             yield task
 
 
+@pytest.mark.parametrize(
+    ("rotated", "ids", "unknown"),
+    [
+        (["anna", "Ben"], ["anna", "ben"], ["Ben"]),
+        (["anna", 4711], ["anna", "4711"], []),
+        ("anna", ["anna", "ben"], []),
+        ("12", ["1", "2"], ["12"]),
+        ("", ["1", "2"], []),
+    ],
+)
+def test_learners_to_rotate_must_be_in_the_roster(rotated: Any, ids: list[str], unknown: list[str]) -> None:
+    variables = {"appstream_lab_rotate": rotated, "__appstream_lab_learners": [{"id": learner} for learner in ids]}
+
+    assert evaluate("appstream_lab", "__appstream_lab_not_in_roster", variables) == unknown
+
+
+@pytest.mark.parametrize(
+    ("options", "ids"),
+    [
+        ({"learners": [{"id": "ben"}], "sessions": {"anna": "s1"}}, ["ben"]),
+        ({"learners": [], "sessions": {"anna": "s1"}}, []),
+        ({"learners": None, "sessions": {"anna": "s1"}}, ["anna"]),
+        ({"sessions": {"anna": "s1"}}, ["anna"]),
+    ],
+)
+def test_the_sessions_say_who_takes_part_unless_learners_are_given(options: dict[str, Any], ids: list[str]) -> None:
+    variables = {f"nimble_lab_{option}": value for option, value in options.items()}
+
+    assert [each["id"] for each in evaluate("nimble_lab", "__nimble_lab_listed", variables)] == ids
+
+
 def evaluate(role: str, name: str, variables: dict[str, Any]) -> Any:
     """Return the value of a role's variable, given other variables."""
     loader = DataLoader()
     templates = loader.load_from_file(str(CHECKOUT / "roles" / role / "vars/main.yml"), trusted_as_template=True)
-    return Templar(loader=loader, variables=variables).template(templates[name])
+    return Templar(loader=loader, variables={**templates, **variables}).template(templates[name])

@@ -100,7 +100,6 @@ GOOD: dict[str, dict[str, Any]] = {
         "role": "appstream_lab",
         "names": ["appstream_lab_roster", "appstream_lab_own"],
         "spec": {"argument_specs": {"main": {"options": {"appstream_lab_roster": {"aliases": ["appstream_lab_csv"]}}}}},
-        "learner_ids": ["anna"],
     },
 }
 LISTED = [{"id": "anna", "name": "Anna", "email": "anna@example.org", "user_id": "anna", **PURPOSE}]
@@ -109,10 +108,11 @@ NIMBLE_LAB = {
     "role": "nimble_lab",
     "studio_id": "studio-1",
     "start_timeout": 9,
+    "starting": ["s1"],
+    "late": ["s1"],
     "steps": {
         "match": {"sessions": [LEARNER], "failures": []},
         "start": {"sessions": [{"session_id": "s1", "state": "START_IN_PROGRESS"}], "failures": []},
-        "wait": {"sessions": [{"session_id": "s1", "state": "READY"}]},
         "streams": {
             "region": "us-east-1",
             "streams": [{**ISSUED, "expires_at": "2126-11-21T16:00:00Z"}],

@@ -195,22 +195,20 @@ def test_a_lab_without_learners_is_unchanged():
     [({}, "failed"), ({"urls": URLS}, "partial"), ({"expire": {"summary": {"expired": 1}}}, "partial")],
 )
 def test_a_failed_lab_is_partial_if_something_was_done(steps, outcome):
-    failed = report(steps, failure="Task failed: The filter plugin 'a.b.c' failed: It broke.")
+    failed = summarize(steps, failure="Task failed: The filter plugin 'a.b.c' failed: It broke.")
 
-    assert (failed["summary"]["outcome"], failed["summary"]["message"], failed["failure"]) == (
-        outcome,
-        "It broke.",
-        "It broke.",
-    )
+    assert (failed["outcome"], failed["message"]) == (outcome, "It broke.")
 
 
-def test_a_summary_that_cannot_be_written_hides_no_failure():
+def test_a_summary_that_cannot_be_written_is_a_failure_and_hides_no_other():
     options = {"summary_path": "/nowhere/x.json", "write_error": "no such folder"}
 
     written = "The summary cannot be written to /nowhere/x.json: no such folder"
-    assert report({"urls": URLS}, **options)["failure"] == written
-    assert report({"urls": URLS}, **options, failure="It broke.")["failure"] == f"It broke. {written}"
-    assert report({"urls": URLS}, **options)["summary"] == summarize({"urls": URLS})
+    assert summarize({"urls": URLS}, **options, failure="It broke.")["message"] == f"It broke. {written}"
+    failed = {"outcome": "partial", "message": written}
+    assert summarize({"urls": URLS}, **options) == {**summarize({"urls": URLS}), **failed}
+    assert summarize({}, **options)["outcome"] == "failed"
+    assert report_nimble({"streams": STREAMS}, **options)["summary"]["outcome"] == "partial"
 
 
 def test_failures_of_urls_and_of_sessions_are_listed():
@@ -349,6 +347,11 @@ def test_learners_are_counted_though_their_module_failed_before_it_did():
 
     assert (summary["outcome"], summary["requested"], summary["issued"]) == ("failed", 2, 0)
 
+    streams = {**urls, "streams": []}
+    summary = report_nimble({"streams": streams}, failure="Studio 'nix' does not exist.")["summary"]
+
+    assert (summary["outcome"], summary["requested"], summary["issued"]) == ("failed", 2, 0)
+
 
 # The end of a lab
 
@@ -434,9 +437,11 @@ def report_nimble(steps=None, **options):
         "summary_path": "",
         "studio_id": "studio-1",
         "start_timeout": 9,
+        "starting": [],
+        "late": [],
         **options,
     }
-    none = {"match": {"sessions": ROWS, "failures": []}, "start": {}, "wait": {}, "streams": {}}
+    none = {"match": {"sessions": ROWS, "failures": []}, "start": {}, "streams": {}}
     return lab_report({**results, "steps": {**none, **(steps or {})}})
 
 
@@ -478,11 +483,12 @@ def test_a_stream_that_failed_makes_no_seat_though_it_has_an_expiry():
 
 def test_in_check_mode_the_streams_of_sessions_that_would_be_started_are_predicted():
     start = {"region": REGION, "sessions": [session("s1", "START_IN_PROGRESS")], "summary": {"started": 1}}
+    options = {"check_mode": True, "starting": ["s1"]}
     one = {**STREAMS, "streams": [stream("ben", "s2", expires=None, issued=True)]}
     one["summary"] = {**STREAMS["summary"], "issued": 1, "reused": 0}
 
-    predicted = report_nimble({"start": start, "streams": one}, check_mode=True)
-    alone = report_nimble({"start": start, "streams": SKIPPED}, check_mode=True)
+    predicted = report_nimble({"start": start, "streams": one}, **options)
+    alone = report_nimble({"start": start, "streams": SKIPPED}, **options)
 
     assert [(seat["id"], seat["lease"], seat["issued"]) for seat in predicted["seats"]] == [
         ("anna", None, True),
@@ -504,10 +510,9 @@ def test_each_learner_without_a_stream_is_a_failure_with_its_reason():
     steps = {
         "match": {"sessions": ROWS, "failures": [unmatched]},
         "start": start,
-        "wait": {"sessions": [session("s1", "START_IN_PROGRESS")]},
     }
 
-    failed = report_nimble(steps)
+    failed = report_nimble(steps, starting=["s1"], late=["s1"])
 
     late = (
         "The session is still START_IN_PROGRESS after 9 seconds (nimble_lab_start_timeout): run again to keep waiting "
@@ -519,15 +524,15 @@ def test_each_learner_without_a_stream_is_a_failure_with_its_reason():
         {**ROWS[0], "code": "NotReady", "message": late},
     ]
     assert (failed["summary"]["outcome"], failed["summary"]["failed"], failed["seats"]) == ("failed", 3, [])
-    assert failed["failure"] == f"Learner 'gina' has no session. {start['msg']} s1: {late}"
+    assert failed["summary"]["message"] == f"Learner 'gina' has no session. {start['msg']} s1: {late}"
 
 
 def test_a_message_names_at_most_five_learners_without_a_session():
     unmatched = [{**row(str(number), None), "code": "NoSession", "message": f"{number}."} for number in range(7)]
 
-    failure = report_nimble({"match": {"sessions": [], "failures": unmatched}})["failure"]
+    summary = report_nimble({"match": {"sessions": [], "failures": unmatched}})["summary"]
 
-    assert failure == "0. 1. 2. 3. 4. 2 more learners have no session, see failures."
+    assert summary["message"] == "0. 1. 2. 3. 4. 2 more learners have no session, see failures."
 
 
 def test_the_end_of_a_lab_on_nimble_studio():

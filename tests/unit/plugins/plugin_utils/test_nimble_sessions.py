@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption
 from ansible_collections.labstream.aws.plugins.plugin_utils._nimble_sessions import nimble_sessions
 
 FAILED = "'s2' is START_FAILED (INSUFFICIENT_CAPACITY: AWS has no capacity for this instance type)"
@@ -35,7 +36,7 @@ def problem(who, **options):
 
 
 def get_error(*who, **options):
-    with pytest.raises(ValueError) as error:
+    with pytest.raises((ValueError, InvalidOption)) as error:
         nimble_sessions([learner(name) for name in who], **options)
     return str(error.value)
 
