@@ -195,7 +195,7 @@ def filter_tasks(role: str, tasks: list[dict[str, Any]], tag: str, *, is_tagged:
     ],
 )
 def test_learners_to_rotate_must_be_in_the_roster(rotated: Any, ids: list[str], unknown: list[str]) -> None:
-    variables = {"appstream_lab_rotate": rotated, "__appstream_lab_learners": [{"id": learner} for learner in ids]}
+    variables = {"appstream_lab_rotate": rotated, "__appstream_lab_rows": [{"id": learner} for learner in ids]}
 
     assert evaluate("appstream_lab", "__appstream_lab_not_in_roster", variables) == unknown
 
