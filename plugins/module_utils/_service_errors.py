@@ -98,6 +98,11 @@ class ServiceError(AnsibleAWSError, LabstreamError):
         return f"{self.code} ({said}): {known_remedy}." if known_remedy else _end(f"{self.code}: {said}")
 
     @property
+    def is_denied(self) -> bool:
+        """Whether the credentials lack the permission for the call."""
+        return self.code in _DENIED
+
+    @property
     def service_message(self) -> str:
         """The message of the service's error. Other exceptions have none, or a response of another kind."""
         is_answer = isinstance(self.exception, botocore_exceptions.ClientError)

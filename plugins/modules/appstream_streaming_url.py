@@ -74,8 +74,12 @@ options:
         type: str
   application_id:
     description:
-      - The name of the application to start. V(Desktop) is the desktop, on a fleet that shows one.
+      - The name of the application to start, which is not the name that users see. V(Desktop) is the desktop, on a
+        fleet whose stream view is C(DESKTOP).
       - By default the user chooses.
+      - Before the first URL is issued, and also if all leases are reused, the applications of the fleet are looked up
+        once. The task fails if the application is missing or disabled. It warns if that cannot be found out, for
+        example because the image is no longer shared.
     type: str
   session_context:
     description:
@@ -578,6 +582,11 @@ def run(module: LabstreamAWSModule) -> None:
             result.update(task.release(leases))
             return
         policy.validity_at(now())  # Rejects a time that has passed, in check mode too.
+        # Also if all leases are reusable: a stored URL for an application that is gone opens nothing.
+        applications = [row.values["application_id"] for row in rows]
+        warning = appstream.check_applications(client, target.fleet or {}, applications)
+        if warning:
+            module.warn(warning)
         outcomes = task.issue(build_issuer(task, client, target, policy))
     shared, entries = task.build_result(outcomes, describe_outcome, URL)
     renew_before = policy.renew_before(outcome.lease for outcome in outcomes if outcome.lease)

@@ -119,6 +119,97 @@ def test_what_a_learner_opens_is_part_of_the_request(lab: Simulator, call_module
     assert {call["parameters"]["Validity"] for call in lab.calls("CreateStreamingURL")} == {600}
 
 
+@pytest.mark.core
+def test_an_application_that_the_fleet_does_not_have_fails_before_anything_is_issued(
+    lab: Simulator, run_tasks: Callable[..., Run], users: Callable[[int], list[dict[str, Any]]]
+) -> None:
+    lab.put_image("lab-image", Applications=[{"Name": "cad", "DisplayName": "CAD 2026"}, "office"])
+    task = {MODULE: {**ARGS, "users": users(500), "application_id": "CAD 2026", "validity": 3600}}
+    before = len(lab.calls())
+
+    run = run_tasks([{"name": "predict", "check_mode": True, **task}, {"name": "issue", **task}])
+
+    for name in ("predict", "issue"):
+        assert run.task(name).failed
+        assert run.task(name).msg == (
+            "application_id is 'CAD 2026', but fleet 'cad-fleet' has no application of that name: use the name, not "
+            "the display name, of one that it has: 'cad', 'office'."
+        )
+    assert calls_of(lab, before) == Counter(dict.fromkeys((*PRE_CHECK, "DescribeImages"), 2))
+
+
+def test_a_lease_is_not_reused_for_an_application_that_is_gone(
+    lab: Simulator, call_module: Callable[..., Task]
+) -> None:
+    cad = {**ANNA, "application_id": "cad"}
+    first = call_module(cad)
+    assert reused(first, call_module(cad))
+
+    lab.put_image("lab-image", Applications=[{"Name": "cad", "Enabled": False}, "office"])
+    disabled = call_module(cad)
+    lab.put_image("lab-image", Applications=["office"])
+    gone = call_module(cad)
+
+    assert "application_id is 'cad', which is disabled in the image of fleet 'cad-fleet'" in disabled.msg
+    assert "fleet 'cad-fleet' has no application of that name" in gone.msg
+    assert disabled.urls == gone.urls == []
+
+
+def test_an_application_that_cannot_be_looked_up_is_a_warning(lab: Simulator, call_module: Callable[..., Task]) -> None:
+    lab.remove_image("lab-image")
+    hidden = call_module({**ANNA, "application_id": "blender"})
+    lab.put_image("lab-image", DynamicAppProvidersEnabled="ENABLED")
+    dynamic = call_module({**ANNA, "application_id": "blender"})
+
+    assert (hidden.failed, dynamic.failed) == (False, False)
+    assert "since its image is not visible to these credentials" in hidden.warnings
+    assert "since its image gets applications dynamically" in dynamic.warnings
+
+
+def test_the_image_of_a_fleet_may_belong_to_another_account(
+    simulator: Simulator, call_module: Callable[..., Task]
+) -> None:
+    arn = simulator.put_image("partner-image", Visibility="SHARED", Applications=["cad"])
+    simulator.seed_lab(STACK, FLEET, ImageName="partner-image", ImageArn=arn)
+
+    found, missing = call_module({**ANNA, "application_id": "cad"}), call_module({**ANNA, "application_id": "blender"})
+
+    assert (found.failed, found.warnings) == (False, "")
+    assert missing.failed
+    assert "one that it has: 'cad'." in missing.msg
+
+
+def test_the_desktop_needs_a_fleet_that_shows_it(simulator: Simulator, call_module: Callable[..., Task]) -> None:
+    simulator.seed_lab(STACK, FLEET, StreamView="APP")
+    task = call_module({**ANNA, "application_id": "Desktop"}, check=True)
+    assert task.failed
+    assert "(its stream view is APP)" in task.msg
+
+
+def test_the_applications_of_an_elastic_fleet_are_those_that_it_is_associated_with(
+    simulator: Simulator, call_module: Callable[..., Task]
+) -> None:
+    elastic = {"FleetType": "ELASTIC", "MaxConcurrentSessions": 5, "VpcConfig": {"SubnetIds": ["subnet-1", "subnet-2"]}}
+    appstream = simulator.client("appstream")
+    appstream.create_stack(Name=STACK)
+    appstream.create_fleet(Name=FLEET, InstanceType="stream.standard.medium", **elastic)
+    appstream.associate_fleet(StackName=STACK, FleetName=FLEET)
+    appstream.start_fleet(Name=FLEET)
+    simulator.change_fleet(FLEET, Applications=["cad", "cam", "office"])
+    users = [{"user_id": "anna", "application_id": "office"}, {"user_id": "ben", "application_id": "cam"}]
+    before = len(simulator.calls())
+
+    found = call_module({**ARGS, "users": users})
+    calls = calls_of(simulator, before)
+    missing = call_module({**ANNA, "application_id": "blender"})
+
+    assert (found.failed, found.warnings) == (False, "")
+    # Two pages each, whatever the number of users.
+    assert (calls["DescribeApplicationFleetAssociations"], calls["DescribeApplications"]) == (2, 2)
+    assert missing.failed
+    assert "one that it has: 'cad', 'cam', 'office'." in missing.msg
+
+
 def test_the_validity_is_sixty_seconds_if_nothing_is_said(lab: Simulator, call_module: Callable[..., Task]) -> None:
     task = call_module({**ARGS, "user_id": "anna"})
 

@@ -118,6 +118,7 @@ def test_no_text_from_a_roster_or_a_service_is_ever_evaluated(
         "session_context": trap.text("session_context"),
         "application_id": trap.text("application_id"),
     }
+    lab.put_image("lab-image", Applications=[anna["application_id"]])
     others = [{"id": f"other-{number}", "name": name} for number, name in enumerate(NO_TEMPLATES)]
     write_csv(home / "roster.csv", [anna, {"id": "ben"}, *others])
     write_csv(home / "bad.csv", [{"id": "anna", "email": trap.text("bad")}])

@@ -23,6 +23,12 @@ from tests.simulator.control import Simulator
 REGION, ACCOUNT = "eu-central-1", "123456789012"
 ANNA = {"stack_name": STACK, "fleet_name": FLEET, "user_id": "anna", "region": REGION, "validity": 3600}
 SEAT = {"studio_id": STUDIO, "session_id": "seat-01", "region": REGION}
+ELASTIC_MEMBERS = {
+    "InstanceType": "stream.standard.medium",
+    "FleetType": "ELASTIC",
+    "MaxConcurrentSessions": 2,
+    "VpcConfig": {"SubnetIds": ["subnet-1", "subnet-2"]},
+}
 NAMES = {"stack": STACK, "fleet": FLEET, "studio": STUDIO, "table": TABLE}
 
 Policy = dict[str, Any]
@@ -112,8 +118,17 @@ def test_the_policy_is_enough_when_stack_and_fleet_are_gone(simulator: Simulator
     assert (released.failed, released.result["summary"]["released"]) == (False, 1), released.result.get("msg")
 
 
+# What only looks up applications.
+LOOKUPS = (
+    "appstream:DescribeImages",
+    "appstream:DescribeApplicationFleetAssociations",
+    "appstream:DescribeApplications",
+)
+ISSUING = [action for action in actions_of(APPSTREAM) if action not in LOOKUPS]
+
+
 @pytest.mark.core
-@pytest.mark.parametrize("action", actions_of(APPSTREAM))
+@pytest.mark.parametrize("action", ISSUING)
 def test_the_error_names_the_action_that_the_policy_lacks(
     simulator: Simulator, call_as: Callable[..., Task], action: str
 ) -> None:
@@ -122,6 +137,26 @@ def test_the_error_names_the_action_that_the_policy_lacks(
     assert task.failed
     assert [each for each in actions_of(APPSTREAM) if each in task.msg] == [action], task.msg
     assert simulator.streaming_urls() == []
+
+
+@pytest.mark.parametrize("action", LOOKUPS)
+def test_without_an_action_that_looks_up_applications_a_warning_names_it(
+    simulator: Simulator, call_as: Callable[..., Task], action: str
+) -> None:
+    appstream = simulator.client("appstream", REGION)
+    appstream.create_fleet(Name="elastic", **ELASTIC_MEMBERS)
+    appstream.associate_fleet(StackName=STACK, FleetName="elastic")
+    appstream.start_fleet(Name="elastic")
+    simulator.change_fleet("elastic", region=REGION, Applications=["cad"])
+    policy = json.loads(json.dumps(APPSTREAM).replace(f"fleet/{FLEET}", "fleet/*"))
+    args = {**ANNA, "application_id": "cad", "fleet_name": FLEET if action == LOOKUPS[0] else "elastic"}
+
+    allowed = call_as(policy, args)
+    denied = call_as(without(policy, action), args)
+
+    assert (allowed.failed, allowed.warnings) == (False, ""), allowed.result.get("msg")
+    assert not denied.failed, denied.msg
+    assert f"the credentials are not authorized to perform {action} (" in denied.warnings
 
 
 # What needs each action: a module with its arguments, and whether in check mode.

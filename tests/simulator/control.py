@@ -141,7 +141,20 @@ class Simulator:
         """Every streaming URL issued so far, in order. They are secrets: search outputs for them, print none."""
         return self._request("GET", "streaming_urls")
 
-    # AppStream: what no operation does to a fleet.
+    # AppStream: images, and what no operation does to a fleet.
+
+    def put_image(self, name: str, *, region: str = "us-east-1", account: str = ACCOUNT, **members: Any) -> str:
+        """Make an image, or replace it: ``put_image("lab-image", Applications=["cad"])``; returns its ARN.
+
+        README.md says which members there are.
+        """
+        body = {**members, "Name": name, "region": region, "account": account}
+        return self._request("POST", "appstream/images", body)["Arn"]
+
+    def remove_image(self, name: str, *, region: str = "us-east-1", account: str = ACCOUNT) -> None:
+        """Delete an image, or end that it is shared with the account."""
+        selection = urllib.parse.urlencode({"Name": name, "region": region, "account": account})
+        self._request("DELETE", f"appstream/images?{selection}")
 
     def change_fleet(self, name: str, *, region: str = "us-east-1", account: str = ACCOUNT, **members: Any) -> None:
         """Give a fleet errors, or its starts another outcome: ``change_fleet("class-fleet", StartOutcome="STOPPED")``.
@@ -238,12 +251,17 @@ class Simulator:
         wait: bool = True,
         **members: Any,
     ) -> None:
-        """Make a stack with a running fleet, over the AWS API. ``members`` go to CreateFleet as they are."""
+        """Make a stack with a running fleet, over the AWS API. ``members`` go to CreateFleet as they are.
+
+        The fleet shows the desktop, and its image has the application "cad".
+        """
         appstream = self.client("appstream", region)
         appstream.create_stack(Name=stack)
+        self.put_image("lab-image", region=region, Applications=["cad"])
         defaults = {
             "InstanceType": "stream.standard.medium",
             "ImageName": "lab-image",
+            "StreamView": "DESKTOP",
             "ComputeCapacity": {"DesiredInstances": instances},
         }
         appstream.create_fleet(Name=fleet, **{**defaults, **members})

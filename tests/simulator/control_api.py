@@ -38,6 +38,8 @@ class ControlAPI:
             ("GET", "calls"): self._list_calls,
             ("GET", "streaming_urls"): lambda request: streaming_urls.issued(),
             ("POST", "appstream/fleets"): lambda request: fleets.change_fleet(_body(request)),
+            ("POST", "appstream/images"): lambda request: fleets.put_image(_body(request)),
+            ("DELETE", "appstream/images"): lambda request: fleets.remove_image(request.args.to_dict()),
             ("POST", "nimble/studios"): lambda request: seeding.put_studio(_body(request)),
             ("POST", "nimble/sessions"): lambda request: seeding.change_session(_body(request)),
             ("GET", "nimble/streams"): lambda request: seeding.streams(),

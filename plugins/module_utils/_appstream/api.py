@@ -11,7 +11,7 @@ Sources: the service model of botocore, and the API reference of CreateStreaming
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -20,7 +20,8 @@ from typing import Any
 from .._errors import InvalidResponse, NotReady
 from .._leases.lease import is_url
 from .._service_errors import call, get_member
-from .errors import AppStreamErrorHandler
+from .applications import Catalog, build_elastic_catalog, build_image_catalog, validate_applications, validate_desktop
+from .errors import AnsibleAppStreamError, AppStreamErrorHandler
 
 SERVICE = "appstream"
 
@@ -46,6 +47,52 @@ def list_associated_fleets(client: Any, stack_name: str) -> Sequence[str]:
     return call(pages.build_full_result).get("Names", [])
 
 
+@AppStreamErrorHandler.list_error_handler("describe the image of the fleet")
+def describe_image(client: Any, **selection: Any) -> dict[str, Any] | None:
+    """Return the image (DescribeImages), or None if there is none, or it is not shared with this account any more.
+
+    Args:
+        client: A client of AppStream.
+        selection: ``Arns`` or ``Names`` of one image.
+    """
+    images = call(client.get_paginator("describe_images").paginate(**selection).build_full_result).get("Images", [])
+    return images[0] if images else None
+
+
+@AppStreamErrorHandler.common_error_handler("list the applications of the fleet {name!r}")
+def list_fleet_applications(client: Any, name: str) -> list[str]:
+    """Return the ARNs of the applications of an Elastic fleet (DescribeApplicationFleetAssociations), all pages."""
+    operation = client.describe_application_fleet_associations
+    return [
+        get_member(association, "ApplicationArn")
+        for association in _read_pages(operation, "ApplicationFleetAssociations", FleetName=name)
+    ]
+
+
+@AppStreamErrorHandler.list_error_handler("describe the applications of the fleet", ())
+def describe_applications(client: Any, arns: Sequence[str]) -> Sequence[dict[str, Any]]:
+    """Return the applications of these ARNs (DescribeApplications), all pages; none if one was deleted meanwhile."""
+    return _read_pages(client.describe_applications, "Applications", Arns=list(arns))
+
+
+def _read_pages(operation: Callable[..., Any], member: str, **parameters: Any) -> list[dict[str, Any]]:
+    """Return the items on all pages of an operation that botocore has no paginator for.
+
+    Raises:
+        InvalidResponse: a page is followed by itself.
+    """
+    items: list[dict[str, Any]] = []
+    token: str | None = None
+    while True:
+        page = call(operation, **parameters, **({"NextToken": token} if token else {}))
+        items += page.get(member) or []
+        previous, token = token, page.get("NextToken")
+        if not token:
+            return items
+        if token == previous:
+            raise InvalidResponse("the same NextToken twice")
+
+
 @AppStreamErrorHandler.common_error_handler("create a streaming URL")
 def create_streaming_url(client: Any, **parameters: Any) -> tuple[str, datetime]:
     """Return a new streaming URL and when it expires, in UTC and rounded down to whole seconds (CreateStreamingURL).
@@ -65,6 +112,49 @@ def create_streaming_url(client: Any, **parameters: Any) -> tuple[str, datetime]
     if not is_url(response["StreamingURL"]):
         raise InvalidResponse("StreamingURL is not a URL")
     return response["StreamingURL"], response["Expires"].astimezone(timezone.utc).replace(microsecond=0)
+
+
+def get_catalog(client: Any, fleet: Mapping[str, Any]) -> Catalog:
+    """Return the applications of the fleet.
+
+    Raises:
+        AnsibleAppStreamError: a call failed.
+    """
+    if fleet.get("FleetType") == "ELASTIC":
+        arns = list_fleet_applications(client, fleet["Name"])
+        return build_elastic_catalog(arns, describe_applications(client, arns) if arns else ())
+    # An image that is shared by another account is found by its ARN only.
+    if fleet.get("ImageArn"):
+        return build_image_catalog(describe_image(client, Arns=[fleet["ImageArn"]]))
+    name = fleet.get("ImageName")
+    return build_image_catalog(describe_image(client, Names=[name]) if name else None)
+
+
+def check_applications(client: Any, fleet: Mapping[str, Any], application_ids: Iterable[str | None]) -> str | None:
+    """Reject applications that the fleet does not have, since URLs for them open nothing.
+
+    Args:
+        client: A client of AppStream.
+        fleet: The fleet, as the service describes it.
+        application_ids: What each URL is to open, None for no application in particular.
+
+    Returns:
+        A warning if it is not known whether the fleet has them, otherwise None.
+
+    Raises:
+        InvalidOption: names the application, and those that the fleet has.
+        AnsibleAppStreamError: a call failed.
+    """
+    to_find = validate_desktop(fleet, {name for name in application_ids if name is not None})
+    if not to_find:
+        return None
+    try:
+        catalog = get_catalog(client, fleet)
+    except AnsibleAppStreamError as e:
+        if not e.is_denied:
+            raise
+        return f"application_id was not checked. {e}"
+    return validate_applications(fleet, to_find, catalog)
 
 
 def missing(kind: str, name: str, region: str, option: str) -> NotReady:

@@ -20,7 +20,16 @@ class AnsibleAppStreamError(ServiceError):
     iam_prefix = "appstream"
     resources = "this stack and fleet"
     # Those without a resource type in AWS's service authorization reference.
-    unconfined = frozenset({"DescribeFleets", "DescribeStacks", "ExpireSession"})
+    unconfined = frozenset(
+        {
+            "DescribeApplicationFleetAssociations",
+            "DescribeApplications",
+            "DescribeFleets",
+            "DescribeImages",
+            "DescribeStacks",
+            "ExpireSession",
+        }
+    )
     remedies: ClassVar[Mapping[str, str]] = {
         "ConcurrentModificationException": "something else is changing it, so wait a few minutes, then run again",
         "InvalidAccountStatusException": "AWS has suspended the account, so contact AWS Support",

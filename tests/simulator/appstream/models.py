@@ -34,7 +34,10 @@ OPERATIONS = {
     "CreateStreamingURL",
     "DeleteFleet",
     "DeleteStack",
+    "DescribeApplicationFleetAssociations",
+    "DescribeApplications",
     "DescribeFleets",
+    "DescribeImages",
     "DescribeSessions",
     "DescribeStacks",
     "DisassociateFleet",
@@ -56,6 +59,7 @@ VALIDITY = range(1, 604_800 + 1)
 DEFAULT_VALIDITY = 60
 MAX_TAGS = 50
 SESSIONS_PAGE = range(1, 50 + 1)
+MAX_RESULTS = range(1, 25 + 1)  # of images, applications and their associations
 
 FLEET_DEFAULTS: Members = {
     "FleetType": "ALWAYS_ON",
@@ -156,6 +160,7 @@ class Fleet:
     created: float = field(default_factory=now)
     start_outcome: str = "RUNNING"
     start_errors: list[Members] = field(default_factory=list)
+    applications: list[str] = field(default_factory=list)  # ARNs, of an elastic fleet
     # State and errors until and from a point in time.monotonic(): changing the clock's offset starts no fleet.
     _before: tuple[str, list[Members]] = ("STOPPED", [])
     _after: tuple[str, list[Members]] = ("STOPPED", [])
@@ -293,6 +298,8 @@ class AppStreamBackend(BaseBackend):
         self.fleets: dict[str, Fleet] = {}
         self.associations: dict[tuple[str, str], None] = {}  # (stack, fleet), in the order of association
         self.sessions: dict[str, Session] = {}
+        self.images: dict[str, Members] = {}  # by their ARNs
+        self.applications: dict[str, Members] = {}  # of elastic fleets, by their ARNs
 
     # Stacks
 
@@ -332,7 +339,7 @@ class AppStreamBackend(BaseBackend):
         if name in self.fleets:
             raise AppStreamError("ResourceAlreadyExistsException", f"The fleet {name} already exists.")
         tags = request.pop("Tags", {})
-        attributes = FLEET_DEFAULTS | request
+        attributes = FLEET_DEFAULTS | request | self._image_of(request)
         _check_fleet(attributes)
         fleet = self.fleets[name] = Fleet(name, self.arn("fleet", name), attributes, tags)
         return {"Fleet": fleet.describe(sessions=0)}
@@ -356,7 +363,7 @@ class AppStreamBackend(BaseBackend):
         if fleet.state == "RUNNING" and locked:
             message = f"The fleet {fleet.name} must be stopped to update {', '.join(sorted(locked))}."
             raise AppStreamError("ResourceInUseException", message)
-        attributes = fleet.attributes | request
+        attributes = fleet.attributes | request | self._image_of(request)
         _delete_attributes(attributes, deleted, FLEET_ATTRIBUTES)
         _check_fleet(attributes)
         fleet.update(attributes)
@@ -411,6 +418,45 @@ class AppStreamBackend(BaseBackend):
         names = [stack for stack, fleet in self.associations if fleet == request["FleetName"]]
         page, token = _page("ListAssociatedStacks", names, request)
         return {"Names": page, **token}
+
+    # Images, and applications of elastic fleets
+
+    def describe_images(self, request: Members) -> Members:
+        names, arns = request.get("Names"), request.get("Arns")
+        if names and arns:
+            raise AppStreamError("InvalidParameterCombinationException", "Give Names or Arns, not both.")
+        images = list(self.images.values())
+        if names:
+            own = {image["Name"]: image for image in images if image["Visibility"] != "SHARED"}
+            for name in names:
+                if name not in own:
+                    raise AppStreamError("ResourceNotFoundException", f"The image {name} was not found.")
+            images = [own[name] for name in names]
+        elif arns:
+            images = [self.images[arn] for arn in arns if arn in self.images]
+        images = [image for image in images if request.get("Type") in (None, image["Visibility"])]
+        page, token = _page("DescribeImages", images, request)
+        return {"Images": page, **token}
+
+    def describe_application_fleet_associations(self, request: Members) -> Members:
+        if "FleetName" not in request and "ApplicationArn" not in request:
+            raise AppStreamError("InvalidParameterCombinationException", "FleetName or ApplicationArn is required.")
+        associations = [
+            {"FleetName": fleet.name, "ApplicationArn": arn}
+            for fleet in self.fleets.values()
+            for arn in fleet.applications
+            if request.get("FleetName") in (None, fleet.name) and request.get("ApplicationArn") in (None, arn)
+        ]
+        page, token = _page("DescribeApplicationFleetAssociations", associations, request)
+        return {"ApplicationFleetAssociations": page, **token}
+
+    def describe_applications(self, request: Members) -> Members:
+        arns = request.get("Arns") or list(self.applications)
+        for arn in arns:
+            if arn not in self.applications:
+                raise AppStreamError("ResourceNotFoundException", f"The application {arn} was not found.")
+        page, token = _page("DescribeApplications", [self.applications[arn] for arn in arns], request)
+        return {"Applications": page, **token}
 
     # Streaming URLs and sessions
 
@@ -503,6 +549,16 @@ class AppStreamBackend(BaseBackend):
     def arn(self, kind: str, name: str) -> str:
         return f"arn:{self.partition}:appstream:{self.region_name}:{self.account_id}:{kind}/{name}"
 
+    def _image_of(self, request: Members) -> Members:
+        """The name and the ARN of the image that a request gives a fleet by one of the two."""
+        if "ImageArn" in request:
+            return {"ImageName": request.get("ImageName", request["ImageArn"].rpartition("/")[2])}
+        if "ImageName" in request:
+            name = request["ImageName"]
+            known = (image["Arn"] for image in self.images.values() if image["Name"] == name)
+            return {"ImageArn": next(known, self.arn("image", name))}
+        return {}
+
     def _stack(self, name: str) -> Stack:
         if name not in self.stacks:
             raise AppStreamError("ResourceNotFoundException", f"The stack {name} was not found.")
@@ -545,7 +601,10 @@ def _page(operation: str, items: list[Any], request: Members) -> tuple[list[Any]
             issuer = None
         if issuer != operation:
             raise AppStreamError("InvalidParameterCombinationException", "NextToken is not valid.")
-    end = start + request.get("Limit", settings.page_size)
+    if "MaxResults" in request and request["MaxResults"] not in MAX_RESULTS:
+        message = f"MaxResults must be between {MAX_RESULTS[0]} and {MAX_RESULTS[-1]}."
+        raise AppStreamError("InvalidParameterCombinationException", message)
+    end = start + request.get("Limit", request.get("MaxResults", settings.page_size))
     token = base64.urlsafe_b64encode(json.dumps([operation, end]).encode()).decode()
     return items[start:end], {"NextToken": token} if end < len(items) else {}
 

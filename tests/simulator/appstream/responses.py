@@ -19,7 +19,14 @@ from tests.simulator.validation import Invalid, Malformed, validate
 # The service issues a URL for a bad user id, which then fails in the user's browser.
 LAX = {"CreateStreamingURL": frozenset({"UserId"})}
 # What no policy can confine to a stack or fleet, by AWS's service authorization reference.
-UNCONFINED = {"DescribeFleets", "DescribeStacks", "ExpireSession"}
+UNCONFINED = {
+    "DescribeApplicationFleetAssociations",
+    "DescribeApplications",
+    "DescribeFleets",
+    "DescribeImages",
+    "DescribeStacks",
+    "ExpireSession",
+}
 
 
 class AppStreamResponse(BaseResponse):
