@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import sys
 import traceback
 from collections.abc import Callable, Iterable
@@ -20,6 +21,8 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 
 from ._errors import InvalidOption, LabstreamError, quote
 from ._version import COLLECTION_NAME, COLLECTION_VERSION
+
+MIN_PYTHON = (3, 10)
 
 _COLLECTION_FOLDER = COLLECTION_NAME.replace(".", "/")
 
@@ -41,17 +44,25 @@ class LabstreamAWSModule(AnsibleAWSModule):
     def __init__(self, *, empty_result: dict[str, Any], **kwargs: Any) -> None:
         self.result = dict(empty_result)
         set_collection_info(collection_name=COLLECTION_NAME, collection_version=COLLECTION_VERSION)
-        # ansible-core's own validation raises these. There is no fail_json yet.
-        message = None
+        if sys.version_info < MIN_PYTHON:
+            self._fail_early(
+                f"The Python on this host is {platform.python_version()} ({sys.executable}), but {COLLECTION_NAME} "
+                f"needs {'.'.join(map(str, MIN_PYTHON))} or newer: set ansible_python_interpreter to one with boto3."
+            )
+        # ansible-core's own validation raises these.
         try:
             super().__init__(**kwargs)
+            return
         except UnicodeEncodeError as e:
             message = f"An option is {quote(e.object)}, which has an unpaired surrogate: correct it."
         except (OverflowError, ValueError) as e:
             message = f"An option is a number that cannot be read ({e}): correct it."
-        if message is not None:
-            sys.stdout.write(json.dumps({**self.result, "failed": True, "msg": message}) + "\n")
-            raise SystemExit(1)
+        self._fail_early(message)
+
+    def _fail_early(self, msg: str) -> NoReturn:
+        """End the task with a message, before there is a module that could."""
+        sys.stdout.write(json.dumps({**self.result, "failed": True, "msg": msg}) + "\n")
+        raise SystemExit(1)
 
     def warn(self, warning: str) -> None:
         """Warn the user. amazon.aws 10 would also pass it to ``exit_json``, which ansible-core deprecates."""

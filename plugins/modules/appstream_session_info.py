@@ -60,7 +60,7 @@ extends_documentation_fragment:
   - labstream.aws.attributes.action_group
   - amazon.aws.common.modules
   - amazon.aws.region.modules
-  - amazon.aws.boto3
+  - labstream.aws.requirements
 """
 
 EXAMPLES = r"""

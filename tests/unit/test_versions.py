@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.labstream.aws.plugins.doc_fragments import requirements
+from ansible_collections.labstream.aws.plugins.module_utils._module import MIN_PYTHON
 from ansible_collections.labstream.aws.plugins.module_utils._version import COLLECTION_NAME, COLLECTION_VERSION
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -149,6 +151,13 @@ class TestPython:
 
     def test_the_readme_says_the_oldest_python_on_targets(self) -> None:
         assert readme_versions("Python") == [lower_bound(REQUIRES_PYTHON)]
+
+    def test_modules_document_and_check_the_oldest_python_on_targets(self) -> None:
+        documented = yaml.safe_load(requirements.ModuleDocFragment.DOCUMENTATION)["requirements"]
+        boto3 = lower_bound(requirement("requirements.txt", "boto3"))
+        oldest = lower_bound(REQUIRES_PYTHON)
+        assert documented == [f"python >= {oldest}", f"boto3 >= {boto3}", f"botocore >= {boto3}"]
+        assert Version(".".join(map(str, MIN_PYTHON))) == oldest
 
     def test_the_tests_run_with_a_python_that_targets_may_have(self) -> None:
         assert ".".join(map(str, sys.version_info[:2])) in REQUIRES_PYTHON

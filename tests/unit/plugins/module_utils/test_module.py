@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import json
+import platform
 import re
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from ansible_collections.labstream.aws.plugins.module_utils import _module
 from ansible_collections.labstream.aws.plugins.module_utils._appstream.api import create_streaming_url
 from ansible_collections.labstream.aws.plugins.module_utils._errors import NotReady
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
@@ -40,6 +43,17 @@ def ended(module, task, capsys):
     with pytest.raises(SystemExit) as exit_:
         module.run(task)
     return exit_.value.code, json.loads(capsys.readouterr().out)
+
+
+def test_a_python_that_is_too_old_is_named_before_anything_else(monkeypatch, capsys):
+    monkeypatch.setattr(_module, "MIN_PYTHON", (99, 1))
+    with pytest.raises(SystemExit) as exit_:
+        LabstreamAWSModule(empty_result={"changed": False, "stored": None}, argument_spec={})
+    result = json.loads(capsys.readouterr().out)
+    assert (exit_.value.code, result["failed"], result["stored"]) == (1, True, None)
+    found = f"The Python on this host is {platform.python_version()} ({sys.executable}), but labstream.aws needs 99.1"
+    assert result["msg"].startswith(found)
+    assert "ansible_python_interpreter" in result["msg"]
 
 
 def test_a_task_that_returns_ends_with_its_result(module, capsys):
