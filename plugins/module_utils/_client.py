@@ -9,10 +9,12 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,11 +28,13 @@ except ImportError:
 
 from ansible.module_utils.ansible_release import __version__ as ansible_version
 from ansible.module_utils.common.dict_transformations import camel_dict_to_snake_dict
-from ansible_collections.amazon.aws.plugins.module_utils.botocore import boto3_conn, get_aws_connection_info
+from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
 
+from ._credentials import CredentialLoader
 from ._errors import InvalidOption, InvalidResponse, quote
 from ._module import LabstreamAWSModule
 from ._rate_limit import build_rate_limiter, limit_rate
+from ._retries import reject_lasting_errors
 from ._time import datetimes_to_iso8601
 from ._version import COLLECTION_NAME, COLLECTION_VERSION
 
@@ -40,6 +44,7 @@ ATTEMPTS = 10
 CONNECT_TIMEOUT = 10
 # In seconds: before the second try, then doubled, up to the longest.
 _MIN_DELAY, _MAX_DELAY = 0.25, 4.0
+_KEYS = ("access_key", "secret_key", "session_token")
 # botocore checks few of its settings before it uses them, and then raises one of these.
 _CONFIG_ERRORS = (AttributeError, LookupError, TypeError)
 # How botocore's parsers return the types of its service models.
@@ -62,7 +67,6 @@ class _ConnectionOptions:
 
     def __init__(self, module: LabstreamAWSModule) -> None:
         self.params = module.params
-        self._name = module._name
 
     def fail_json(self, msg: str, **_details: Any) -> None:
         raise InvalidOption(msg)
@@ -94,6 +98,7 @@ def build_client(
 
     Raises:
         InvalidOption: a connection option or ``aws_config`` is not valid.
+        CredentialsError: the credentials cannot be loaded.
     """
     config = Config(
         connect_timeout=CONNECT_TIMEOUT,
@@ -104,7 +109,7 @@ def build_client(
         config = config.merge(Config(**(module.params["aws_config"] or {})))
     except (*_CONFIG_ERRORS, ValueError, BotoCoreError) as e:
         raise _invalid_config(e) from e
-    _validate_connection(module.params)
+    _validate_connection(module)
     if attempts is not None:
         config = config.merge(Config(retries={"mode": "standard", "total_max_attempts": attempts}))
     if timeout is not None:
@@ -117,10 +122,7 @@ def build_client(
     parameters = {"region": region, "endpoint": endpoint_url, **parameters, **connection}
     parameters.pop("aws_config", None)  # It is in config.
     try:
-        if build_loader:
-            client = _build_unknown_client(service, build_loader, config=config, **parameters)
-        else:
-            client = boto3_conn(options, conn_type="client", resource=service, config=config, **parameters)
+        client = _build_client(service, build_loader, config=config, **parameters)
     except _CONFIG_ERRORS as e:
         raise _invalid_config(e) from e
     if rate_limiter:
@@ -129,21 +131,23 @@ def build_client(
     return client
 
 
-def _build_unknown_client(
+def _build_client(
     service: str,
-    build_loader: Callable[[Any], Any],
+    build_loader: Callable[[Any], Any] | None,
     *,
     config: Any,
     region: str | None,
     endpoint: str | None,
     **more: Any,
 ) -> Any:
-    """Build a client as boto3_conn does, which cannot be given the description of a service."""
+    """Build a client in a session of its own, as boto3_conn of amazon.aws does, but with parts of ours."""
     user_agent = f"APN/1.0 Ansible/{ansible_version} {COLLECTION_NAME}/{COLLECTION_VERSION}"
     try:
         session = botocore.session.Session(profile=more.pop("profile_name", None))
-        session.register_component("data_loader", build_loader(session.get_component("data_loader")))
-        return boto3.session.Session(botocore_session=session).client(
+        session.register_component("credential_provider", CredentialLoader(session, region))
+        if build_loader:
+            session.register_component("data_loader", build_loader(session.get_component("data_loader")))
+        client = boto3.session.Session(botocore_session=session).client(
             service,
             region_name=region,
             endpoint_url=endpoint,
@@ -151,22 +155,41 @@ def _build_unknown_client(
             **more,
         )
     except NoRegionError as e:
-        raise InvalidOption("No region is given: set region, or AWS_REGION, or the region of the profile.") from e
+        raise InvalidOption(
+            "No region is given: set region (in a role, its variable that ends in _region), or AWS_REGION, or the "
+            "region of the profile."
+        ) from e
     except (ValueError, BotoCoreError) as e:
         raise InvalidOption(f"Couldn't connect to AWS: {e}") from e
+    is_known_region = partial(_is_known_region, session, service) if build_loader is None else lambda _region: True
+    reject_lasting_errors(client, is_known_region)
+    return client
+
+
+def _is_known_region(session: Any, service: str, region: str) -> bool:
+    """Return whether botocore knows that the service is available in the region."""
+    partitions = session.get_available_partitions()
+    return any(region in session.get_available_regions(service, partition) for partition in partitions)
 
 
 def _invalid_config(error: Exception) -> InvalidOption:
     return InvalidOption(f"aws_config is not valid: {error}. See botocore.config.Config.")
 
 
-def _validate_connection(params: Mapping[str, Any]) -> None:
+def _validate_connection(module: LabstreamAWSModule) -> None:
     """Reject what no header can carry, which http.client would quote at each attempt, and what is not an address.
 
     Raises:
         InvalidOption: names the option, and not the value of a secret.
     """
-    for option in ("access_key", "secret_key", "session_token"):
+    params = module.params
+    keys = [option for option in _KEYS if params.get(option)]
+    if params.get("profile") and keys:
+        raise InvalidOption(
+            f"A profile ({quote(params['profile'])}, from {_describe_origin(module, 'profile')}) and keys (from "
+            f"{', '.join(_describe_origin(module, option) for option in keys)}) are both given: remove one of them."
+        )
+    for option in _KEYS:
         value = params.get(option) or ""
         if not (value.isascii() and value.isprintable()) or " " in value:
             raise InvalidOption(
@@ -181,6 +204,13 @@ def _validate_connection(params: Mapping[str, Any]) -> None:
         raise InvalidOption(
             f"endpoint_url is {quote(endpoint_url)}, which is not an address such as https://example.org."
         )
+
+
+def _describe_origin(module: LabstreamAWSModule, option: str) -> str:
+    """Return the environment variable that a connection option comes from, or else the option."""
+    _env_fallback, variables = module.argument_spec[option]["fallback"]
+    value = module.params[option]
+    return next((name for name in variables if os.environ.get(name) == value), f"the option {option}")
 
 
 def _validate_response(http_response: Any, parsed: Any, model: Any, **_kwargs: Any) -> None:

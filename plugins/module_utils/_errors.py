@@ -10,6 +10,7 @@
 
     LabstreamError                  everything that is raised on purpose
     ├── InvalidOption               an option has a value that is not accepted
+    ├── CredentialsError            credentials cannot be loaded or renewed
     ├── NotReady                    a stack, fleet, studio or session cannot stream now
     ├── LeaseStoreError             the lease store cannot be opened, read or written
     ├── LeaseConflict               other runs kept replacing a lease
@@ -61,6 +62,12 @@ class InvalidOption(LabstreamError):
     """An option has a value that the service does not accept, or that contradicts another option."""
 
     code = "InvalidOption"
+
+
+class CredentialsError(LabstreamError):
+    """Credentials cannot be loaded or renewed."""
+
+    code = "CredentialsError"
 
 
 class NotReady(LabstreamError):

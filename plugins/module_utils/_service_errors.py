@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import ssl
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -27,6 +28,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorH
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 
 from ._errors import InvalidResponse, LabstreamError, to_message
+from ._retries import get_ssl_reason
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -44,6 +46,9 @@ _INVALID_CREDENTIALS = {
 # AWS also answers with these if the clock that a call was signed by is off by more than five minutes.
 _INVALID_SIGNATURES = {"InvalidSignatureException", "SignatureDoesNotMatch"}
 
+# What AWS says if they belong to another region than the endpoint that was called.
+_OTHER_REGION = "scoped to a valid region"
+
 _LATER = "the service failed, so run again later"
 # For any service. The remedies of a service's own class take precedence.
 _REMEDIES = {
@@ -53,6 +58,9 @@ _REMEDIES = {
     "ServiceUnavailable": _LATER,
     "ThrottlingException": "lower concurrency, then run again",
 }
+
+# OpenSSL's codes for a certificate that is signed by nobody who is known.
+_UNKNOWN_ISSUER = (18, 19, 20, 21)
 
 # What botocore's parsers raise over a response that is not one of the service's API.
 _PARSER_ERRORS = (AttributeError, LookupError, OverflowError, RuntimeError, TypeError, ValueError)
@@ -89,6 +97,8 @@ class ServiceError(AnsibleAWSError, LabstreamError):
                 f"the credentials are not authorized to perform {self.iam_prefix}:{operation} ({said}): allow this "
                 f"action on {resources} in their IAM policy, or correct the names and the region if they are wrong."
             )
+        if _OTHER_REGION in said:
+            return f"AWS does not accept the region ({self.code}: {said}): correct region, or endpoint_url."
         if self.code in _INVALID_CREDENTIALS:
             remedy = (
                 "correct them or this machine's clock" if self.code in _INVALID_SIGNATURES else "renew or correct them"
@@ -219,9 +229,22 @@ def _explain(exception: Exception | None) -> str:
             "there."
         )
     said = _to_line(str(exception))
+    if isinstance(exception, botocore_exceptions.SSLError):
+        return f"{said}: {_get_ssl_remedy(get_ssl_reason(exception))}."
     if isinstance(exception, (botocore_exceptions.HTTPClientError, botocore_exceptions.ConnectionError)):
         return f"{said}: check the network, and whether region and endpoint_url are correct."
     return _end(said)
+
+
+def _get_ssl_remedy(reason: Exception | None) -> str:
+    if isinstance(reason, ssl.SSLCertVerificationError) and reason.verify_code in _UNKNOWN_ISSUER:
+        return (
+            "set AWS_CA_BUNDLE, or aws_ca_bundle, to a file with the certificate of its issuer, such as that of your "
+            "organization's proxy"
+        )
+    if isinstance(reason, OSError) and not isinstance(reason, ssl.SSLCertVerificationError | ssl.SSLEOFError):
+        return "check the file that AWS_CA_BUNDLE, or aws_ca_bundle, names, and endpoint_url"
+    return "check endpoint_url, the network, and this machine's clock"
 
 
 def _to_line(text: str) -> str:

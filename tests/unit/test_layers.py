@@ -28,8 +28,10 @@ BELOW = {
 USE_LIBRARIES = {
     "_argspec",
     "_client",
+    "_credentials",
     "_module",
     "_rate_limit",
+    "_retries",
     "_service_errors",
     "_leases.stores.dynamodb",
     "_leases.stores.dynamodb_table",

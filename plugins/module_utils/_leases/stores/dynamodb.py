@@ -29,7 +29,7 @@ except ImportError:
     pass  # Handled by AnsibleAWSModule.
 
 from ..._client import retry_delays
-from ..._errors import InvalidResponse, LeaseStoreError, quote, to_message
+from ..._errors import CredentialsError, InvalidOption, InvalidResponse, LeaseStoreError, quote, to_message
 from ..._service_errors import call, get_member
 from ..lease import RETENTION, Lease, LeaseKey
 from .base import Replace, Write
@@ -169,6 +169,8 @@ class _DynamoDBTable:
                 remedy = "check that the table was created by the playbook labstream.aws.lease_table"
                 message = f"{message.rstrip('.')}: {remedy}."
             raise LeaseStoreError(message) from e  # pylint: disable=bad-exception-cause
+        except (CredentialsError, InvalidOption) as e:
+            raise LeaseStoreError(f"The lease table {self.name!r} cannot be used: {e}") from e
 
     def call_until_processed(
         self,

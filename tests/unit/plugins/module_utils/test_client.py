@@ -6,8 +6,12 @@ from __future__ import annotations
 
 import json
 import os
+import socket
+import ssl
+import subprocess
 import threading
 import traceback
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,18 +20,29 @@ from types import SimpleNamespace
 import botocore.session
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils import _client as client_utils
+from ansible_collections.labstream.aws.plugins.module_utils._appstream.api import describe_stack
 from ansible_collections.labstream.aws.plugins.module_utils._client import (
     ServiceClock,
     build_client,
     endpoint_host,
     retry_delays,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidResponse, LabstreamError
+from ansible_collections.labstream.aws.plugins.module_utils._errors import (
+    InvalidOption,
+    InvalidResponse,
+    LabstreamError,
+)
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.service_loader import ServiceLoader
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.service_model import SERVICE_DESCRIPTION
 from ansible_collections.labstream.aws.plugins.module_utils._service_errors import call
-from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError, ResponseStreamingError
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
 
 from tests.unit.plugins.module_utils.module_arguments import patch_module_args
 
@@ -351,6 +366,164 @@ def test_options_that_do_not_say_how_to_connect_are_named_in_one_message(module_
     assert named in str(refused.value)
     assert "\n" not in str(refused.value)
     assert "Traceback" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "origins"),
+    [
+        (dict(profile="lab", access_key="a"), {}, ["the option profile", "the option access_key"]),
+        (dict(profile="lab"), {"AWS_ACCESS_KEY_ID": "a"}, ["the option profile", "AWS_ACCESS_KEY_ID"]),
+        (dict(access_key="a"), {"AWS_PROFILE": "lab"}, ["AWS_PROFILE", "the option access_key"]),
+        (
+            {},
+            {"AWS_DEFAULT_PROFILE": "lab", "AWS_SECRET_KEY": "b", "AWS_SESSION_TOKEN": "c"},
+            ["AWS_DEFAULT_PROFILE", "AWS_SECRET_KEY, AWS_SESSION_TOKEN"],
+        ),
+    ],
+)
+def test_a_profile_and_keys_are_rejected_with_where_each_comes_from(
+    module_of, monkeypatch, options, environment, origins
+):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InvalidOption) as refused:
+        build_client(module_of(region="eu-central-1", **options), "appstream", 1)
+    profile, keys = origins
+    assert str(refused.value) == (
+        f"A profile ('lab', from {profile}) and keys (from {keys}) are both given: remove one of them."
+    )
+
+
+def test_a_missing_region_is_said_as_a_user_of_a_role_sets_it(module_of):
+    with pytest.raises(InvalidOption) as refused:
+        build_client(module_of(**REGION_AND_KEYS | {"region": None}), "appstream", 1)
+    assert str(refused.value) == (
+        "No region is given: set region (in a role, its variable that ends in _region), or AWS_REGION, or the region "
+        "of the profile."
+    )
+
+
+@pytest.fixture
+def nowhere(monkeypatch):
+    """The hosts that are looked up, none of which exists."""
+    hosts = []
+
+    def look_up(host, *_args, **_more):
+        hosts.append(host)
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _seconds: None)
+    return hosts
+
+
+@pytest.mark.parametrize("region", ["eu-centrl-1", "eu-north-1"])
+def test_a_region_without_the_service_is_named_at_once(module_of, nowhere, region):
+    client = build_client(module_of(**REGION_AND_KEYS | {"region": region}), "appstream", 1)
+    with pytest.raises(InvalidOption) as refused:
+        call(client.describe_stacks)
+    host = f"appstream2.{region}.amazonaws.com"
+    assert str(refused.value) == (
+        f"https://{host} cannot be reached, and appstream is not known to be available in region '{region}': correct "
+        "region."
+    )
+    assert nowhere == [host]
+
+
+@pytest.mark.parametrize(
+    ("service", "options"),
+    [
+        pytest.param("appstream", {}, id="a region that botocore knows"),
+        pytest.param("appstream", dict(region="cn-north-1", endpoint_url="http://lab.example"), id="another host"),
+        pytest.param("dynamodb", dict(region="cn-north-1"), id="of another partition"),
+        pytest.param("nimble", {}, id="a service that botocore does not know"),
+    ],
+)
+def test_a_host_that_is_not_found_for_another_reason_is_tried_again(module_of, nowhere, service, options):
+    settings = dict(aws_config={"retries": {"mode": "standard", "total_max_attempts": 3}})
+    client = client_of(module_of(**REGION_AND_KEYS | settings | options), service, 1)
+    with pytest.raises(EndpointConnectionError):
+        call(client.get_studio, studioId="x") if service == "nimble" else call(
+            client.list_tables if service == "dynamodb" else client.describe_stacks
+        )
+    assert len(nowhere) == 3
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """The file of a certificate for localhost, with its key, that is signed by itself."""
+    folder = tmp_path_factory.mktemp("certificate")
+    key, file = folder / "key.pem", folder / "certificate.pem"
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", file, *subject]
+    subprocess.run(command, check=True, capture_output=True)
+    file.write_bytes(file.read_bytes() + key.read_bytes())
+    return file
+
+
+@pytest.fixture
+def tls(certificate):
+    """The port of a server that speaks TLS, and how often it was asked to."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    told = SimpleNamespace(asked=0)
+    listening = socket.create_server(("127.0.0.1", 0))
+    told.port = listening.getsockname()[1]
+
+    def serve():
+        with suppress(OSError):
+            while True:
+                connection, _address = listening.accept()
+                told.asked += 1
+                with connection, suppress(OSError), context.wrap_socket(connection, server_side=True) as secure:
+                    secure.recv(65536)
+                    secure.sendall(wire("Content-Length: 2", body="{}"))
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    yield told
+    listening.shutdown(socket.SHUT_RDWR)
+    listening.close()
+    thread.join()
+
+
+ISSUER = (
+    "set AWS_CA_BUNDLE, or aws_ca_bundle, to a file with the certificate of its issuer, such as that of your "
+    "organization's proxy."
+)
+BUNDLE = "check the file that AWS_CA_BUNDLE, or aws_ca_bundle, names, and endpoint_url."
+
+
+@pytest.mark.parametrize(
+    ("host", "bundle", "remedy"),
+    [
+        pytest.param("localhost", None, ISSUER, id="an unknown issuer"),
+        pytest.param("localhost", "/nowhere/ca.pem", BUNDLE, id="no bundle"),
+        pytest.param("localhost", "/", BUNDLE, id="a folder for a bundle"),
+        pytest.param("localhost", __file__, BUNDLE, id="no certificate"),
+        pytest.param(
+            "127.0.0.1",
+            "{certificate}",
+            "check endpoint_url, the network, and this machine's clock.",
+            id="another host's certificate",
+        ),
+    ],
+)
+def test_a_certificate_that_is_not_accepted_is_not_tried_again(module_of, tls, certificate, host, bundle, remedy):
+    bundle = bundle and bundle.format(certificate=certificate)
+    module = module_of(**REGION_AND_KEYS, endpoint_url=f"https://{host}:{tls.port}", aws_ca_bundle=bundle)
+    client = build_client(module, "appstream", 1)
+    with pytest.raises(LabstreamError) as refused:
+        describe_stack(client, "course")
+    assert str(refused.value).startswith("Failed to describe the stack: SSL validation failed for https://")
+    assert str(refused.value).endswith(f": {remedy}")
+    assert tls.asked <= 1
+
+
+def test_a_certificate_of_ones_own_is_accepted(module_of, tls, certificate):
+    endpoint_url = f"https://localhost:{tls.port}"
+    module = module_of(**REGION_AND_KEYS, endpoint_url=endpoint_url, aws_ca_bundle=str(certificate))
+    assert call(build_client(module, "appstream", 1).describe_stacks)["ResponseMetadata"]["HTTPStatusCode"] == 200
 
 
 # What the Nimble client does with replies

@@ -97,6 +97,16 @@ SENTENCES = [
     ),
     *(
         pytest.param(
+            client_error(code, f"Credential should be scoped to a valid region{more}. "),
+            code,
+            f"AWS does not accept the region ({code}: Credential should be scoped to a valid region{more}): correct "
+            "region, or endpoint_url.",
+            id=f"{code} of another region",
+        )
+        for code, more in {"InvalidSignatureException": "", "SignatureDoesNotMatch": ", not 'eu-centrl-1'"}.items()
+    ),
+    *(
+        pytest.param(
             client_error(code, "What it says."),
             code,
             f"{code} (What it says): the service failed, so run again later.",
@@ -163,7 +173,8 @@ SENTENCES = [
     pytest.param(
         exceptions.SSLError(endpoint_url=ENDPOINT, error="certificate verify failed"),
         "SSLError",
-        f"SSL validation failed for {ENDPOINT} certificate verify failed: {WHERE}",
+        f"SSL validation failed for {ENDPOINT} certificate verify failed: check endpoint_url, the network, and this "
+        "machine's clock.",
         id="certificate",
     ),
     pytest.param(
