@@ -257,7 +257,6 @@ from ansible_collections.labstream.aws.plugins.module_utils._errors import Inval
 from ansible_collections.labstream.aws.plugins.module_utils._failures import Failure, format_failures
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.files import (
     HandoutError,
-    validate_path,
     write_files,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.handout import (
@@ -271,8 +270,10 @@ from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages impo
     StreamingLink,
     is_web_url,
 )
+from ansible_collections.labstream.aws.plugins.module_utils._handouts.paths import validate_paths
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import Lease, LeaseKey
 from ansible_collections.labstream.aws.plugins.module_utils._leases.scope import Scope
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.address import SQLiteFile, parse_address
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import CONCURRENCY, open_lease_store
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.api import (
@@ -344,7 +345,6 @@ def validate_arguments(params: Mapping[str, Any], seats: Sequence[Seat]) -> None
         )
     if params["purge"] and params["state"] == "present":
         raise InvalidOption("purge is only for state=absent: set that too, or leave purge out.")
-    validate_paths({option: os.path.abspath(params[option]) for option in PATHS if params[option]})
     if not params["pages_dir"] and not params["overview_html"]:
         return
     counts = Counter(seat.learner_id for seat in seats)
@@ -356,22 +356,9 @@ def validate_arguments(params: Mapping[str, Any], seats: Sequence[Seat]) -> None
         )
 
 
-def validate_paths(paths: Mapping[str, str]) -> None:
-    """Reject equal paths, and files in the folder that is meant to be published.
-
-    Raises:
-        InvalidOption: naming the option.
-    """
-    options: dict[str, str] = {}
-    for option, path in paths.items():
-        if path in options:
-            raise InvalidOption(f"{option} and {options[path]} are both {quote(path)}: give each its own path.")
-        options[path] = option
-        if "pages_dir" in paths and option != "pages_dir" and path.startswith(os.path.join(paths["pages_dir"], "")):
-            raise InvalidOption(
-                f"{option} is {quote(path)}, in the folder of the pages, which learners can read once it is published: "
-                "name another folder."
-            )
+def get_paths(params: Mapping[str, Any]) -> dict[str, str]:
+    """Return the absolute paths of the handouts, by option."""
+    return {option: os.path.abspath(params[option]) for option in PATHS if params[option]}
 
 
 def run(module: LabstreamAWSModule) -> None:
@@ -394,9 +381,8 @@ def run(module: LabstreamAWSModule) -> None:
     may_lack_lease = params["allow_missing"] or is_predicted or not is_present
     seats = [parse_seat(seat, may_lack_lease=may_lack_lease) for seat in given]
     validate_arguments(params, seats)
-    for option in PATHS:
-        if params[option]:
-            validate_path(os.path.abspath(params[option]), is_folder=option == "pages_dir")
+    address = parse_address(params["lease_store"])
+    validate_paths(get_paths(params), address.files if isinstance(address, SQLiteFile) else ())
     lab, now = build_lab(params), datetime.now(timezone.utc)
     names_pages = is_present and bool(params["pages_dir"] or params["overview_html"])
     with open_lease_store(module, create=names_pages, now=lambda: now) as store:

@@ -6,26 +6,30 @@
 
 """Files that hold URLs: private, replaced atomically, and left alone if nothing changes.
 
+A file is written under a temporary name and then moved into its place. A run that is killed leaves that behind, so it
+never lies in a folder that is published, and the next run removes it.
+
 Pure: knows neither AWS nor Ansible.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
+import stat
 import tempfile
-import time
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from errno import ELOOP, EXDEV
 
 from .._errors import LabstreamError
 
 MODE, FOLDER_MODE = 0o600, 0o700
 MAX_CONCURRENT_WRITES = 16
-# A file with this prefix that is older than this was left behind by a run that was killed.
+# The prefix of temporary files. A run holds a lock on its own, which ends with the run.
 TEMPORARY = ".labstream-handout-"
-_LEFTOVER_AGE = 3600
 _REMEDY = "Name a file in a folder that the user of this task can write to."
 
 
@@ -37,29 +41,33 @@ class HandoutError(LabstreamError):
 
 @dataclass(frozen=True)
 class File:
-    """The wanted content of a file, None if the file must not exist. Messages show ``name``, which is not a secret."""
+    """The wanted content of a file, None if the file must not exist.
+
+    Attributes:
+        path: Its absolute path.
+        content: What it is to contain.
+        name: How messages call it, which is not a secret.
+        head: What every such file begins with. Any other file in its place is not ours, and is not removed.
+        folder: The folder for its temporary file, on the same file system; by default its own.
+    """
 
     path: str = field(repr=False)
     content: bytes | None = field(repr=False)
     name: str
+    head: bytes = b""
+    folder: str = ""
 
-
-def validate_path(path: str, *, is_folder: bool) -> None:
-    """Reject a file, or a folder for files, that cannot be written. A folder may be missing, but not its parent.
-
-    Raises:
-        HandoutError: naming it.
-    """
-    folder = path if is_folder and os.path.lexists(path) else os.path.dirname(path)
-    if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
-        raise _write_error(f"The handout {path}", "its folder is missing or read-only")
+    @property
+    def temporary_folder(self) -> str:
+        """The folder for its temporary file."""
+        return self.folder or os.path.dirname(self.path)
 
 
 def write_files(files: Collection[File], *, check_mode: bool) -> Iterator[File]:
     """Write or remove the files that differ from what is wanted; in check mode, only find them.
 
     The files are written concurrently, because waiting for the disk takes as long for many files as for one. Temporary
-    files that killed runs have left in the same folders are removed.
+    files that killed runs have left are removed.
 
     Yields:
         Each file that was written or removed, once it is done.
@@ -75,10 +83,13 @@ def write_files(files: Collection[File], *, check_mode: bool) -> Iterator[File]:
             if not check_mode:
                 _put(file)
             return True
+        except HandoutError as e:
+            return e
         except OSError as e:
-            return _write_error(file.name, str(e.strerror))
+            reason = "its folder and the one above it are not on one file system" if e.errno == EXDEV else e.strerror
+            return build_write_error(file.name, str(reason))
         except ValueError:  # A null byte or an unpaired surrogate.
-            return _write_error(file.name, "that is not a valid file name")
+            return build_write_error(file.name, "that is not a valid file name")
 
     failures = []
     with ThreadPoolExecutor(MAX_CONCURRENT_WRITES) as executor:
@@ -88,29 +99,49 @@ def write_files(files: Collection[File], *, check_mode: bool) -> Iterator[File]:
             elif outcome:
                 yield file
     if not check_mode:
-        for folder in {os.path.dirname(file.path) for file in files}:
+        for folder in {file.temporary_folder for file in files}:
             _remove_leftovers(folder)
     if failures:
         raise failures[0]
 
 
 def _is_current(file: File) -> bool:
-    """Return whether the file has the wanted content and is private, or is absent if it must not exist."""
+    """Return whether the file has the wanted content and is private, or is absent if it must not exist.
+
+    Raises:
+        HandoutError: What is there instead is not a file of ours.
+    """
     try:
-        with open(file.path, "rb") as opened:
-            return os.fstat(opened.fileno()).st_mode & 0o777 == MODE and opened.read() == file.content
+        # Not a link, which is replaced, and not a pipe, which would be waited for.
+        descriptor = os.open(file.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         return file.content is None
+    except OSError as e:
+        if e.errno == ELOOP:
+            return False
+        raise
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            raise build_write_error(file.name, "it is not a regular file")
+        with open(descriptor, "rb", closefd=False) as opened:
+            content = opened.read()
+    finally:
+        os.close(descriptor)
+    if file.content is None and not content.startswith(file.head):
+        raise HandoutError(
+            f"{file.name} is not removed, because it is not a handout of this collection: check its path."
+        )
+    return stat.S_IMODE(mode) == MODE and content == file.content
 
 
 def _put(file: File) -> None:
     if file.content is None:
         os.unlink(file.path)
         return
-    folder = os.path.dirname(file.path)
     with suppress(FileExistsError):
-        os.mkdir(folder, FOLDER_MODE)
-    _replace(file.path, folder, file.content)
+        os.mkdir(os.path.dirname(file.path), FOLDER_MODE)
+    _replace(file.path, file.temporary_folder, file.content)
 
 
 def _replace(path: str, folder: str, content: bytes) -> None:
@@ -118,25 +149,27 @@ def _replace(path: str, folder: str, content: bytes) -> None:
     descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=TEMPORARY)
     try:
         with os.fdopen(descriptor, "wb") as opened:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
             os.fchmod(descriptor, MODE)
             opened.write(content)
             opened.flush()
             os.fsync(descriptor)
-        os.replace(temporary, path)
+            os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
         raise
 
 
 def _remove_leftovers(folder: str) -> None:
-    """Remove old temporary files. Those that cannot be removed, such as another user's, stay."""
+    """Remove temporary files that no process holds a lock on. What cannot be removed, such as another user's, stays."""
     with suppress(OSError, ValueError), os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.startswith(TEMPORARY):
-                with suppress(OSError):
-                    if entry.stat(follow_symlinks=False).st_mtime < time.time() - _LEFTOVER_AGE:
-                        os.unlink(entry.path)
+            if entry.name.startswith(TEMPORARY) and entry.is_file(follow_symlinks=False):
+                with suppress(OSError), open(entry.path, "rb") as opened:
+                    fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    os.unlink(entry.path)
 
 
-def _write_error(name: str, reason: str) -> HandoutError:
+def build_write_error(name: str, reason: str) -> HandoutError:
+    """Return the error of a file that cannot be written for that reason."""
     return HandoutError(f"{name} cannot be written: {reason}. {_REMEDY}")

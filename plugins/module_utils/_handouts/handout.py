@@ -261,14 +261,16 @@ class Handout:
 
     def _build_page(self, record: LearnerRecord, text: str) -> File:
         folder = os.path.abspath(self._options["pages_dir"])
-        return File(os.path.join(folder, _get_file_name(record)), text.encode(), f"A page in {folder}")
+        path, above = os.path.join(folder, _get_file_name(record)), os.path.dirname(folder)
+        return File(path, text.encode(), f"A page in {folder}", folder=above)
 
     def _build_csv(self, option: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> File:
-        return self._build_file(option, None if self._has_ended else to_csv(columns, rows))
+        return self._build_file(option, None if self._has_ended else to_csv(columns, rows), to_csv(columns, ()))
 
-    def _build_file(self, option: str, text: str | None) -> File:
+    def _build_file(self, option: str, text: str | None, head: str = "") -> File:
         path = os.path.abspath(self._options[option])
-        return File(path, None if text is None else text.encode(errors="replace"), f"The handout {path}")
+        content = None if text is None else text.encode(errors="replace")
+        return File(path, content, f"The handout {path}", head.encode())
 
     def _get_overview_rows(self, links: Links) -> list[OverviewRow]:
         rows = [self._get_overview_row(seat, links) for seat in self.seats]

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
@@ -28,6 +29,11 @@ class SQLiteFile:
 
     path: str
 
+    @property
+    def files(self) -> list[str]:
+        """The absolute path of the file, then those of the files that SQLite keeps beside it."""
+        return [expand_path(self.path) + suffix for suffix in ("", "-journal", "-wal", "-shm")]
+
 
 @dataclass(frozen=True)
 class LeaseTable:
@@ -42,6 +48,11 @@ class LeaseTable:
 def is_table_name(name: str) -> bool:
     """Return whether DynamoDB accepts the name of a table (CreateTable)."""
     return _TABLE_NAME.fullmatch(name) is not None
+
+
+def expand_path(path: str) -> str:
+    """Return the path of a file that an address names, with the user's home folder in place of ``/~``."""
+    return os.path.expanduser(re.sub(r"^/+(?=~)|^/+(?=/)", "", path))
 
 
 def parse_address(lease_store: str) -> SQLiteFile | LeaseTable | None:

@@ -13,7 +13,6 @@ not work on network homes and leaves files behind. Needs nothing newer than SQLi
 from __future__ import annotations
 
 import os
-import re
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -23,6 +22,7 @@ from urllib.parse import quote
 
 from ..._errors import LeaseStoreError
 from ..lease import RETENTION, Lease, LeaseKey
+from .address import expand_path
 from .base import Replace, Write
 from .records import LEASES, KeyT, RecordT, RecordType, Values, to_dict, to_seconds
 
@@ -104,7 +104,7 @@ class _SQLiteFile:
 
     def __init__(self, path: str, now: Callable[[], datetime], *, create: bool, busy_timeout: float) -> None:
         self.now = now
-        self._path = os.path.expanduser(re.sub(r"^/+(?=~)|^/+(?=/)", "", path))
+        self._path = expand_path(path)
         self._database: sqlite3.Connection | None = None
         with self._messages():
             self._check_access()

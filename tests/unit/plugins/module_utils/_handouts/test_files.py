@@ -6,20 +6,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
-import time
 
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.files import (
     TEMPORARY,
     File,
     HandoutError,
-    validate_path,
     write_files,
 )
-
-from tests.unit.plugins.module_utils.support import as_ordinary_user, searchable_folder
 
 REMEDY = "Name a file in a folder that the user of this task can write to."
 
@@ -123,7 +120,7 @@ def test_the_files_after_one_that_fails_are_written(path, check_mode):
     folder.mkdir()
     files = [File(str(folder), b"x", "The file"), File(str(other), b"x", "The other")]
     written = []
-    with pytest.raises(HandoutError, match=f"^The file cannot be written: Is a directory. {REMEDY}$"):
+    with pytest.raises(HandoutError, match=f"^The file cannot be written: it is not a regular file. {REMEDY}$"):
         written.extend(file.name for file in write_files(files, check_mode=check_mode))
     assert other.exists() is not check_mode
 
@@ -139,38 +136,50 @@ def test_an_invalid_file_name_is_an_error(path, name, check_mode):
 
 
 def test_what_a_killed_run_has_left_is_removed_by_a_later_one(path):
-    """It contains a URL. A young file may belong to another run that is still writing."""
-    left, young, other = (path.with_name(name) for name in (f"{TEMPORARY}a", f"{TEMPORARY}b", ".labstream"))
-    for each in (left, young, other):
+    """It contains a URL. A file that is locked belongs to another run that is still writing."""
+    left, locked, other = (path.with_name(name) for name in (f"{TEMPORARY}a", f"{TEMPORARY}b", ".labstream"))
+    for each in (left, locked, other):
         each.write_text("https://streaming.example.org/")
-    for each in (left, other):
-        os.utime(each, (time.time() - 4000,) * 2)
-
-    write(path, check_mode=True)
-    assert left.exists()
-    write(path)
-
-    assert [each.exists() for each in (left, young, other)] == [False, True, True]
-
-
-@pytest.mark.parametrize(
-    ("name", "is_folder"), [("file", False), ("file", True), ("folder/file", False), ("a-file", True)]
-)
-def test_a_path_needs_a_folder(tmp_path, name, is_folder):
-    (tmp_path / "a-file").touch()
-    path = str(tmp_path / "nowhere" / name) if name != "a-file" else str(tmp_path / name)
-    with pytest.raises(HandoutError) as error:
-        validate_path(path, is_folder=is_folder)
-    assert str(error.value) == f"The handout {path} cannot be written: its folder is missing or read-only. {REMEDY}"
+    with locked.open("rb") as writing:
+        fcntl.flock(writing, fcntl.LOCK_EX)
+        write(path, check_mode=True)
+        assert left.exists()
+        write(path)
+        assert [each.exists() for each in (left, locked, other)] == [False, True, True]
+    write(path, None)
+    assert [each.exists() for each in (locked, other)] == [False, True]
 
 
-def test_a_folder_may_be_missing_if_its_parent_exists(tmp_path):
-    validate_path(str(tmp_path / "pages"), is_folder=True)
-    validate_path(str(tmp_path / "urls.csv"), is_folder=False)
+def test_a_temporary_file_never_lies_in_a_published_folder(path, monkeypatch):
+    """A run that is killed leaves it where it is, as here the one that is not even allowed to remove it."""
+    pages = path.parent / "pages"
+    pages.mkdir()
+    monkeypatch.setattr(os, "replace", lambda _source, _target: os._exit(9))
+    child = os.fork()
+    if child == 0:
+        list(write_files([File(str(pages / "a.html"), b"new", "A page", folder=str(path.parent))], check_mode=False))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert os.listdir(pages) == []
+    assert [name.startswith(TEMPORARY) for name in sorted(os.listdir(path.parent))] == [True, False]
 
 
-def test_a_folder_needs_write_permission():
-    with searchable_folder() as folder:
-        folder.chmod(0o555)
-        with pytest.raises(HandoutError, match="its folder is missing or read-only"):
-            as_ordinary_user(lambda: validate_path(str(folder / "urls.csv"), is_folder=False))
+@pytest.mark.parametrize("content", [b"new", None])
+@pytest.mark.parametrize("check_mode", [False, True])
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo], ids=["a folder", "a pipe"])
+def test_only_a_regular_file_is_written_or_removed(path, make, check_mode, content):
+    make(path)
+    with pytest.raises(HandoutError, match=f"^The file {path} cannot be written: it is not a regular file"):
+        write(path, content, check_mode=check_mode)
+    assert path.exists()
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_only_a_file_of_ours_is_removed(path, check_mode):
+    wanted = File(str(path), None, "The file", head=b"id,name\r\n")
+    path.write_bytes(b"SQLite format 3")
+    with pytest.raises(HandoutError, match=r"^The file is not removed, because it is not a handout"):
+        list(write_files([wanted], check_mode=check_mode))
+    assert path.exists()
+    path.write_bytes(b"id,name\r\nanna,Anna\r\n")
+    assert [each.name for each in write_files([wanted], check_mode=check_mode)] == ["The file"]
+    assert path.exists() is check_mode
