@@ -53,6 +53,7 @@ options:
       - A streaming URL is a password. Set C(no_log) on a task that returns URLs.
       - With V(false), what was issued is only stored, for tasks that use the same lease store. So it cannot be combined
         with O(lease_store=none).
+      - V(true) is rejected in a task with C(async), because Ansible keeps its result in a file with mode 0644.
     type: bool
     default: true
 """

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
@@ -63,6 +64,21 @@ def validate_has_lease_store(lease_store: str) -> None:
         raise InvalidOption("lease_store is none, which stores no URL: name the store that the URLs were issued with.")
 
 
+def validate_return_urls(params: Mapping[str, Any]) -> None:
+    """Reject URLs in the result of a task with ``async``, which Ansible keeps in a file that others can read.
+
+    Raises:
+        InvalidOption: Says what to do instead.
+    """
+    # Ansible sets it for async_wrapper.
+    if params["return_urls"] and os.environ.get("ANSIBLE_ASYNC_DIR"):
+        raise InvalidOption(
+            f"return_urls is true and ANSIBLE_ASYNC_DIR is {os.environ['ANSIBLE_ASYNC_DIR']}, as in a task with async, "
+            "whose result Ansible keeps in a file there that other users can read: set return_urls to false, and hand "
+            "out the URLs with labstream.aws.streaming_handout."
+        )
+
+
 def validate_given(params: Mapping[str, Any], options: Sequence[str]) -> None:
     """Reject null for all of these options, which ansible-core takes for values.
 
@@ -100,6 +116,8 @@ def validate_lease_arguments(params: dict[str, Any], who: Sequence[str]) -> None
     parse_address(params["lease_store"])
     validate_lab(params["lab"])
     validate_given(params, who if params["state"] == "present" else (*who, "lab"))
+    if params["state"] == "present":
+        validate_return_urls(params)
     if params["state"] == "present" and params["lease_store"] == NONE and not params["return_urls"]:
         raise InvalidOption(
             "lease_store is none and return_urls is false, so nobody would ever get the URLs: name a lease store, or "

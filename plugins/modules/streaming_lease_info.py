@@ -54,6 +54,7 @@ options:
   return_urls:
     description:
       - Whether to return the URLs that still work. A URL is a password, so set C(no_log) on the task then.
+      - V(true) is rejected in a task with C(async), because Ansible keeps its result in a file with mode 0644.
     type: bool
     default: false
 attributes:
@@ -228,6 +229,7 @@ from typing import Any
 from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
     store_argument_spec,
     validate_has_lease_store,
+    validate_return_urls,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, quote
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import (
@@ -264,6 +266,11 @@ def is_selected(lease: Lease, params: dict[str, Any], sha256: str | None, now: d
     )
 
 
+def is_sha256(text: str | None) -> bool:
+    """Return whether the text is a SHA-256 hash in hexadecimal."""
+    return text is not None and SHA256.fullmatch(text.strip().lower()) is not None
+
+
 def parse_sha256(params: dict[str, Any]) -> str | None:
     """Return the hash of the URL whose lease is asked for, None for any.
 
@@ -277,7 +284,7 @@ def parse_sha256(params: dict[str, Any]) -> str | None:
         return to_sha256(url.strip())
     if sha256 is None:
         return None
-    if not SHA256.fullmatch(sha256.strip().lower()):
+    if not is_sha256(sha256):
         # It is not quoted, since it may be the URL.
         raise InvalidOption(
             "url_sha256 is not a SHA-256 hash: give its 64 hexadecimal digits, or the URL itself as streaming_url."
@@ -339,7 +346,10 @@ def build_summary(leases: Sequence[Lease], now: datetime) -> dict[str, Any]:
 def run(module: LabstreamAWSModule) -> None:
     """Find the leases that are asked for."""
     params = module.params
+    if not is_sha256(params["url_sha256"]):
+        module.hide([params["url_sha256"]])  # It may be the URL.
     validate_has_lease_store(params["lease_store"])
+    validate_return_urls(params)
     validate_selection(params)
     sha256 = parse_sha256(params)
     now = datetime.now(timezone.utc)

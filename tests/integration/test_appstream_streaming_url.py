@@ -660,6 +660,23 @@ def test_absent_forgets_warns_and_the_next_run_issues_anew(lab: Simulator, run_t
     assert run.task("present").urls != run.task("present again").urls
 
 
+@pytest.mark.core
+def test_a_task_with_async_issues_only_what_it_does_not_return(
+    lab: Simulator, run_tasks: Callable[..., Run], home: Path
+) -> None:
+    background = {"async": 60, "poll": 1, "vars": {"ansible_async_dir": str(home / "async")}}
+    run = run_tasks(
+        [
+            {"name": "urls", MODULE: ANNA, **background},
+            {"name": "no urls", MODULE: {**ANNA, "return_urls": False}, **background},
+        ]
+    )
+
+    assert "return_urls is true and ANSIBLE_ASYNC_DIR is" in run.task("urls").msg, run.printed
+    assert run.task("no urls").changed
+    assert len(lab.calls("CreateStreamingURL")) == 1
+
+
 def test_absent_by_lab_forgets_that_lab_only(
     lab: Simulator, call_module: Callable[..., Task], users: Callable[[int], list[dict[str, Any]]]
 ) -> None:

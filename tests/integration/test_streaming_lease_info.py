@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -235,6 +236,7 @@ def test_bad_input_is_rejected(
     refused = call_module(options, module=INFO)
     assert refused.failed
     assert refused.msg == sentence
+    assert "secret=1" not in json.dumps(refused.result)
     assert refused.result["leases"] == []
     assert refused.result["summary"] == dict(leases=0, working=0, released=0, earliest_expiry=None)
 

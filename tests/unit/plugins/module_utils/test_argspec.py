@@ -70,6 +70,17 @@ def test_arguments_beyond_their_limits_are_rejected_by_name_and_value(arguments,
     assert str(refused.value).startswith(message)
 
 
+@pytest.mark.parametrize(("state", "return_urls"), [("present", False), ("absent", True)])
+def test_a_task_with_async_returns_no_urls(monkeypatch, state, return_urls):
+    """Ansible keeps its result in a file with mode 0644."""
+    arguments = {**GOOD, "state": state, "return_urls": return_urls}
+    monkeypatch.setenv("ANSIBLE_ASYNC_DIR", "~/.ansible_async")
+    validate_lease_arguments(arguments, WHO)
+    with pytest.raises(InvalidOption, match="set return_urls to false, and hand out") as error:
+        validate_lease_arguments({**GOOD, "return_urls": True}, WHO)
+    assert "ANSIBLE_ASYNC_DIR is ~/.ansible_async" in str(error.value)
+
+
 @pytest.mark.parametrize(
     ("text", "when"),
     [
