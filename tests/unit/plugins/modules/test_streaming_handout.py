@@ -602,8 +602,8 @@ def test_a_page_that_cannot_be_written_is_reported_without_its_name_and_the_othe
     message, result = lab.fail(title="New")
 
     assert message == (
-        f"A page in {lab.pages_dir} cannot be written: it is not a regular file. Name a file in a folder that the user of "
-        "this task can write to."
+        f"A page in {lab.pages_dir} cannot be written: it is not a regular file. Name a file in a folder that the user "
+        "of this task can write to."
     )
     assert page.stem not in message + str(result)
     assert result["changed"]
