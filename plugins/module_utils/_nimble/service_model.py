@@ -28,14 +28,6 @@ def _structure(**members: str) -> _Description:
     }
 
 
-def _enum(values: str) -> _Description:
-    return {"type": "string", "enum": values.split()}
-
-
-def _integer(least: int, most: int) -> _Description:
-    return {"type": "integer", "min": least, "max": most}
-
-
 def _error(status: int, **traits: Any) -> _Description:
     return {
         **_structure(String="code message", StringMap="context"),
@@ -57,94 +49,32 @@ _ERRORS: dict[str, _Description] = {
     "ValidationException": _error(400),
 }
 
+# botocore does not check the values of responses, so ours do not list those of states and the like.
 _SHAPES: dict[str, _Description] = {
     "String": {"type": "string"},
     "StringMap": {"type": "map", "key": {"shape": "String"}, "value": {"shape": "String"}},
+    "Integer": {"type": "integer"},
     "Timestamp": {"type": "timestamp", "timestampFormat": "iso8601"},
     "ClientToken": {"type": "string", "min": 1, "max": 64},
-    "OnOff": _enum("ACTIVATED DEACTIVATED"),
-    # Streams
-    "StreamExpirationInSeconds": _integer(60, 3600),
+    "StreamExpirationInSeconds": {"type": "integer", "min": 60, "max": 3600},
+    "StreamUrl": {"type": "string", "sensitive": True},
     "Stream": _structure(
-        String="createdBy ownedBy streamId",
+        String="createdBy ownedBy state statusCode streamId",
         Timestamp="createdAt expiresAt",
-        StreamState="state",
-        StreamStatusCode="statusCode",
         StreamUrl="url",
     ),
-    "StreamState": _enum("CREATE_IN_PROGRESS READY DELETE_IN_PROGRESS DELETED CREATE_FAILED DELETE_FAILED"),
-    "StreamStatusCode": _enum(
-        "STREAM_CREATE_IN_PROGRESS STREAM_READY STREAM_DELETE_IN_PROGRESS STREAM_DELETED INTERNAL_ERROR "
-        "NETWORK_CONNECTION_ERROR"
-    ),
-    "StreamUrl": {"type": "string", "sensitive": True},
-    # Sessions
     "Sessions": {"type": "list", "member": {"shape": "Session"}},
     "Session": _structure(
-        String="arn createdBy ec2InstanceType launchProfileId ownedBy sessionId startedBy startedFromBackupId "
-        "statusMessage stoppedBy updatedBy",
+        String="arn automaticTerminationMode backupMode createdBy ec2InstanceType launchProfileId ownedBy sessionId "
+        "sessionPersistenceMode startedBy startedFromBackupId state statusCode statusMessage stoppedBy "
+        "streamingImageId updatedBy volumeRetentionMode",
+        StringMap="tags",
+        Integer="maxBackupsToRetain",
         Timestamp="createdAt startedAt stopAt stoppedAt terminateAt updatedAt",
-        OnOff="automaticTerminationMode sessionPersistenceMode",
-        SessionBackupMode="backupMode",
-        SessionBackups="maxBackupsToRetain",
-        SessionImageId="streamingImageId",
-        SessionState="state",
-        SessionStatusCode="statusCode",
-        SessionVolume="volumeConfiguration",
-        SessionVolumeRetention="volumeRetentionMode",
-        StringMap="tags",
+        Volume="volumeConfiguration",
     ),
-    "SessionBackupMode": _enum("AUTOMATIC DEACTIVATED"),
-    "SessionBackups": _integer(0, 10),
-    "SessionImageId": {"type": "string", "min": 0, "max": 22, "pattern": "^[a-zA-Z0-9-_]*$"},
-    "SessionState": _enum(
-        "CREATE_IN_PROGRESS READY STOP_IN_PROGRESS STOPPED START_IN_PROGRESS DELETE_IN_PROGRESS DELETED "
-        "CREATE_FAILED STOP_FAILED START_FAILED DELETE_FAILED"
-    ),
-    "SessionStatusCode": _enum(
-        "STREAMING_SESSION_CREATE_IN_PROGRESS STREAMING_SESSION_READY STREAMING_SESSION_STOP_IN_PROGRESS "
-        "STREAMING_SESSION_STOPPED STREAMING_SESSION_START_IN_PROGRESS STREAMING_SESSION_STARTED "
-        "STREAMING_SESSION_DELETE_IN_PROGRESS STREAMING_SESSION_DELETED INTERNAL_ERROR INSUFFICIENT_CAPACITY "
-        "ACTIVE_DIRECTORY_DOMAIN_JOIN_ERROR NETWORK_CONNECTION_ERROR INITIALIZATION_SCRIPT_ERROR "
-        "DECRYPT_STREAMING_IMAGE_ERROR NETWORK_INTERFACE_ERROR AMI_VALIDATION_ERROR"
-    ),
-    "SessionVolume": _structure(VolumeIops="iops", VolumeSizeInGiB="size", VolumeThroughputInMiBs="throughput"),
-    "SessionVolumeRetention": _enum("RETAIN DELETE"),
-    "VolumeIops": _integer(3000, 16000),
-    "VolumeSizeInGiB": _integer(100, 16000),
-    "VolumeThroughputInMiBs": _integer(125, 1000),
-    # Studios
-    "Studio": _structure(
-        String="arn ssoClientId statusMessage studioId studioUrl",
-        Timestamp="createdAt updatedAt",
-        StudioDisplayName="displayName",
-        StudioEncryption="studioEncryptionConfiguration",
-        StudioName="studioName",
-        StudioRegion="homeRegion",
-        StudioRole="adminRoleArn userRoleArn",
-        StudioState="state",
-        StudioStatusCode="statusCode",
-        StringMap="tags",
-    ),
-    "StudioDisplayName": {"type": "string", "min": 0, "max": 64, "sensitive": True},
-    "StudioEncryption": _structure(StudioKeyArn="keyArn", StudioKeyType="keyType"),
-    "StudioKeyArn": {"type": "string", "min": 4, "pattern": "^arn:.*"},
-    "StudioKeyType": _enum("AWS_OWNED_KEY CUSTOMER_MANAGED_KEY"),
-    "StudioName": {"type": "string", "min": 3, "max": 64, "pattern": "^[a-z0-9]*$"},
-    "StudioRegion": {"type": "string", "min": 0, "max": 50, "pattern": "[a-z]{2}-?(iso|gov)?-{1}[a-z]*-{1}[0-9]"},
-    "StudioRole": {"type": "string", "min": 0, "max": 2048},
-    "StudioState": _enum(
-        "CREATE_IN_PROGRESS READY UPDATE_IN_PROGRESS DELETE_IN_PROGRESS DELETED CREATE_FAILED UPDATE_FAILED "
-        "DELETE_FAILED"
-    ),
-    "StudioStatusCode": _enum(
-        "STUDIO_CREATE_IN_PROGRESS STUDIO_CREATED STUDIO_UPDATE_IN_PROGRESS STUDIO_UPDATED STUDIO_DELETE_IN_PROGRESS "
-        "STUDIO_DELETED STUDIO_WITH_LAUNCH_PROFILES_NOT_DELETED STUDIO_WITH_STUDIO_COMPONENTS_NOT_DELETED "
-        "STUDIO_WITH_STREAMING_IMAGES_NOT_DELETED AWS_SSO_NOT_ENABLED AWS_SSO_ACCESS_DENIED "
-        "AWS_SSO_CONFIGURATION_REPAIRED AWS_SSO_CONFIGURATION_REPAIR_IN_PROGRESS AWS_STS_REGION_DISABLED "
-        "ROLE_NOT_OWNED_BY_STUDIO_OWNER ROLE_COULD_NOT_BE_ASSUMED ENCRYPTION_KEY_NOT_FOUND "
-        "ENCRYPTION_KEY_ACCESS_DENIED INTERNAL_ERROR"
-    ),
+    "Volume": _structure(Integer="iops size throughput"),
+    "Studio": _structure(String="arn studioId"),
     **_ERRORS,
 }
 
@@ -246,120 +176,9 @@ _PAGINATORS: _Description = {
 }
 
 
-def _until_ready(operation: str, state: str, delay: int, attempts: int, failed: str) -> _Description:
-    """A waiter that looks every ``delay`` seconds and gives up in a state out of which nothing becomes READY."""
-    ends = [("success", "READY"), *(("failure", each) for each in failed.split())]
-    return {
-        "operation": operation,
-        "delay": delay,
-        "maxAttempts": attempts,
-        "acceptors": [
-            {"matcher": "path", "argument": state, "state": end, "expected": expected} for end, expected in ends
-        ],
-    }
-
-
-# AWS's own keep waiting for what is being deleted.
-_DELETED = "DELETE_IN_PROGRESS DELETED DELETE_FAILED"
-
-_WAITERS: _Description = {
-    "version": 2,
-    "waiters": {
-        "StreamingSessionReady": _until_ready(
-            "GetStreamingSession", "session.state", 10, 180, f"CREATE_FAILED START_FAILED {_DELETED}"
-        ),
-        "StreamingSessionStreamReady": _until_ready(
-            "GetStreamingSessionStream", "stream.state", 5, 30, f"CREATE_FAILED {_DELETED}"
-        ),
-    },
-}
-
-
-def _is_set(name: str) -> _Description:
-    return {"fn": "isSet", "argv": [{"ref": name}]}
-
-
-def _is(name: str, value: bool) -> _Description:
-    return {"fn": "booleanEquals", "argv": [{"ref": name}, value]}
-
-
-def _supports(feature: str) -> _Description:
-    return {"fn": "booleanEquals", "argv": [{"fn": "getAttr", "argv": [{"ref": "Partition"}, feature]}, True]}
-
-
-def _case(*conditions: _Description, rules: list[_Description]) -> _Description:
-    return {"type": "tree", "conditions": list(conditions), "rules": rules}
-
-
-def _endpoint(*conditions: _Description, url: Any) -> _Description:
-    return {"type": "endpoint", "conditions": list(conditions), "endpoint": {"url": url}}
-
-
-def _refusal(*conditions: _Description, error: str) -> _Description:
-    return {"type": "error", "conditions": list(conditions), "error": error}
-
-
-_FIPS = _supports("supportsFIPS")
-_DUAL_STACK = _supports("supportsDualStack")
-_NOT_WITH_ENDPOINT = "is not possible together with an endpoint URL: leave one of them out"
-
-# The first rule whose conditions hold counts, as in the rule sets of all AWS services.
-_ENDPOINT_RULES: _Description = {
-    "version": "1.0",
-    "parameters": {
-        "Region": {"builtIn": "AWS::Region", "type": "String", "required": False},
-        "UseDualStack": {"builtIn": "AWS::UseDualStack", "type": "Boolean", "required": True, "default": False},
-        "UseFIPS": {"builtIn": "AWS::UseFIPS", "type": "Boolean", "required": True, "default": False},
-        "Endpoint": {"builtIn": "SDK::Endpoint", "type": "String", "required": False},
-    },
-    "rules": [
-        _case(
-            _is_set("Endpoint"),
-            rules=[
-                _refusal(_is("UseFIPS", True), error=f"FIPS {_NOT_WITH_ENDPOINT}"),
-                _refusal(_is("UseDualStack", True), error=f"Dual stack {_NOT_WITH_ENDPOINT}"),
-                _endpoint(url={"ref": "Endpoint"}),
-            ],
-        ),
-        _case(
-            _is_set("Region"),
-            {"fn": "aws.partition", "argv": [{"ref": "Region"}], "assign": "Partition"},
-            rules=[
-                _endpoint(
-                    _is("UseFIPS", False),
-                    _is("UseDualStack", False),
-                    url="https://nimble.{Region}.{Partition#dnsSuffix}",
-                ),
-                _endpoint(
-                    _is("UseFIPS", True),
-                    _is("UseDualStack", False),
-                    _FIPS,
-                    url="https://nimble-fips.{Region}.{Partition#dnsSuffix}",
-                ),
-                _endpoint(
-                    _is("UseFIPS", False),
-                    _is("UseDualStack", True),
-                    _DUAL_STACK,
-                    url="https://nimble.{Region}.{Partition#dualStackDnsSuffix}",
-                ),
-                _endpoint(
-                    _is("UseFIPS", True),
-                    _is("UseDualStack", True),
-                    _FIPS,
-                    _DUAL_STACK,
-                    url="https://nimble-fips.{Region}.{Partition#dualStackDnsSuffix}",
-                ),
-                _refusal(error="The partition {Partition#name} has no endpoints for FIPS or dual stack as asked for"),
-            ],
-        ),
-        _refusal(error="No region is set"),
-    ],
-}
-
-# By the names under which botocore loads them.
+# By the names under which botocore loads them. Without "endpoint-rule-set-1", it builds the endpoint from the
+# endpointPrefix and the region's partition.
 SERVICE_DESCRIPTION: dict[str, _Description] = {
     "service-2": _SERVICE,
     "paginators-1": _PAGINATORS,
-    "waiters-2": _WAITERS,
-    "endpoint-rule-set-1": _ENDPOINT_RULES,
 }

@@ -70,24 +70,7 @@ SESSION_MEMBERS = {
     "volumeConfiguration": {"iops": 3000, "size": 500, "throughput": 125},
     "volumeRetentionMode": "RETAIN",
 }
-STUDIO_MEMBERS = {
-    "adminRoleArn": "arn:aws:iam::123456789012:role/admin",
-    "arn": "arn:aws:nimble:eu-central-1:123456789012:studio/studio-1",
-    "createdAt": "2026-11-21T08:00:00Z",
-    "displayName": "The studio",
-    "homeRegion": "eu-central-1",
-    "ssoClientId": "sso-1",
-    "state": "READY",
-    "statusCode": "STUDIO_CREATED",
-    "statusMessage": "Ready.",
-    "studioEncryptionConfiguration": {"keyArn": "arn:aws:kms:eu-central-1:1:key/2", "keyType": "AWS_OWNED_KEY"},
-    "studioId": "studio-1",
-    "studioName": "art",
-    "studioUrl": "https://art.nimblestudio.example.org",
-    "tags": {},
-    "updatedAt": "2026-11-21T08:00:00Z",
-    "userRoleArn": "arn:aws:iam::123456789012:role/user",
-}
+STUDIO_MEMBERS = {"arn": "arn:aws:nimble:eu-central-1:123456789012:studio/studio-1", "studioId": "studio-1"}
 ERRORS = {
     "AccessDeniedException": 403,
     "ConflictException": 409,

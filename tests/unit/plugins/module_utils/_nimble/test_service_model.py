@@ -14,11 +14,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.service_model import SERVICE_DESCRIPTION
-from botocore.endpoint_provider import EndpointProvider
-from botocore.exceptions import EndpointResolutionError, WaiterError
 
 from tests.unit.plugins.module_utils._nimble import nimble_calls
-from tests.unit.plugins.module_utils._nimble.nimble_calls import CASES, ERRORS, SESSION, STREAM, STUDIO, Reply, Service
+from tests.unit.plugins.module_utils._nimble.nimble_calls import CASES, ERRORS, STUDIO, Reply, Service
 
 BOTOCORE = Path(__file__).resolve().parents[5] / "build/botocore-nimble"
 OURS = SERVICE_DESCRIPTION["service-2"]
@@ -48,14 +46,6 @@ def _no_settings_of_this_machine(monkeypatch, tmp_path):
         if name.startswith("AWS_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-
-
-@pytest.fixture
-def no_waiting(monkeypatch):
-    """The seconds that were to be slept."""
-    slept = []
-    monkeypatch.setattr("botocore.waiter.time.sleep", slept.append)
-    return slept
 
 
 # Calls
@@ -103,11 +93,13 @@ def tree(shapes, name):
     return {**shape, **inner, "members": members}
 
 
-def never_required(shape):
-    """What a reply must have concerns the service only."""
-    if isinstance(shape, dict):
-        return {key: never_required(each) for key, each in shape.items() if key != "required"}
-    return shape
+def described(shape, path=""):
+    """The type and the traits of a shape and of all shapes in it, by their paths; not the values that it may have."""
+    inner = {**shape["members"], **{key: {"shape": shape[key]} for key in ("key", "value", "member") if key in shape}}
+    paths = {path: {key: shape.get(key) for key in ("type", "timestampFormat", "sensitive")}}
+    for name, each in inner.items():
+        paths |= described(each["shape"], f"{path}/{name}")
+    return paths
 
 
 @pytest.mark.parametrize("operation", OURS["operations"])
@@ -117,13 +109,13 @@ def test_an_operation_is_described_as_botocore_did(reference, operation):
         (
             {key: each["operations"][operation].get(key) for key in ("name", "http", "idempotent")},
             tree(each["shapes"], each["operations"][operation]["input"]["shape"]),
-            never_required(tree(each["shapes"], each["operations"][operation]["output"]["shape"])),
+            described(tree(each["shapes"], each["operations"][operation]["output"]["shape"])),
         )
         for each in (OURS, theirs)
     )
     assert ours == own
     assert ours_in == own_in
-    assert ours_out == own_out
+    assert ours_out == {path: own_out[path] for path in ours_out}
     errors, own_errors = (
         {error["shape"] for error in each["operations"][operation]["errors"]} for each in (OURS, theirs)
     )
@@ -139,7 +131,7 @@ def test_an_error_is_described_as_botocore_did(reference, error, status):
     assert ours.get("retryable") == own.get("retryable")
 
 
-def test_the_rest_is_described_as_botocore_did_but_that_waiters_give_up_on_what_is_deleted(reference):
+def test_the_rest_is_described_as_botocore_did(reference):
     theirs = reference["description"]
     names = {"serviceFullName"}
     assert {key: each for key, each in OURS["metadata"].items() if key not in names} == {
@@ -147,45 +139,6 @@ def test_the_rest_is_described_as_botocore_did_but_that_waiters_give_up_on_what_
     }
     for name, ours in SERVICE_DESCRIPTION["paginators-1"]["pagination"].items():
         assert ours == theirs["paginators-1"]["pagination"][name]
-    for name, ours in SERVICE_DESCRIPTION["waiters-2"]["waiters"].items():
-        own = theirs["waiters-2"]["waiters"][name]
-        assert [ours[key] for key in ("operation", "delay", "maxAttempts")] == [
-            own[key] for key in ("operation", "delay", "maxAttempts")
-        ]
-        more = [acceptor["expected"] for acceptor in ours["acceptors"] if acceptor not in own["acceptors"]]
-        assert sorted(more) == ["DELETED", "DELETE_FAILED", "DELETE_IN_PROGRESS"]
-        assert all(acceptor in ours["acceptors"] for acceptor in own["acceptors"])
-
-
-# Waiters and the paginator
-
-WAITERS = {
-    "streaming_session_stream_ready": (STREAM, "stream", "StreamState", 5),
-    "streaming_session_ready": (SESSION, "session", "SessionState", 10),
-}
-PASSING = {"CREATE_IN_PROGRESS", "START_IN_PROGRESS", "STOP_IN_PROGRESS", "STOPPED", "STOP_FAILED"}
-
-
-@pytest.mark.parametrize(
-    ("waiter", "state"), [(name, state) for name, each in WAITERS.items() for state in OURS["shapes"][each[2]]["enum"]]
-)
-def test_a_waiter_looks_again_until_ready_and_gives_up_at_once_on_what_never_will_be(no_waiting, waiter, state):
-    # Given something that is in this state, and READY when one looks again.
-    params, member, _shape, delay = WAITERS[waiter]
-    client = nimble_calls.build_nimble_client(ours=True)
-    service = Service(client, [Reply({member: {"state": each}}) for each in (state, "READY")])
-
-    # When a program waits for it.
-    wait = client.get_waiter(waiter).wait
-    if state in PASSING or state == "READY":
-        wait(**params)
-    else:
-        with pytest.raises(WaiterError, match=f'we matched expected path: "{state}"'):
-            wait(**params)
-
-    # Then it waited only if that made sense.
-    assert len(service.requests) == (2 if state in PASSING else 1)
-    assert no_waiting == ([delay] if state in PASSING else [])
 
 
 def test_the_paginator_follows_the_token_to_the_last_page():
@@ -200,67 +153,6 @@ def test_the_paginator_follows_the_token_to_the_last_page():
         "ownedBy=anna",
         "ownedBy=anna&nextToken=page%2F2",
     ]
-
-
-# Endpoints
-
-
-def endpoint(partition="supports all", **params):
-    """The URL that the rules give for these parameters, in a world of two partitions."""
-    outputs = dict(name="lab", dnsSuffix="example.org", dualStackDnsSuffix="both.example.org", implicitGlobalRegion="x")
-    supported = {"supports all": (True, True), "no FIPS": (False, True), "no dual stack": (True, False)}[partition]
-    outputs |= dict(zip(("supportsFIPS", "supportsDualStack"), supported, strict=True))
-    lab = dict(id="lab", regionRegex=r"^lab-\d$", regions={}, outputs=outputs)
-    aws = dict(lab, id="aws", regionRegex=r"^\w{2}-\w+-\d$")
-    provider = EndpointProvider(SERVICE_DESCRIPTION["endpoint-rule-set-1"], {"partitions": [aws, lab]})
-    return provider.resolve_endpoint(**params).url
-
-
-@pytest.mark.parametrize(
-    ("params", "url"),
-    [
-        ({}, "https://nimble.lab-1.example.org"),
-        (dict(UseFIPS=True), "https://nimble-fips.lab-1.example.org"),
-        (dict(UseDualStack=True), "https://nimble.lab-1.both.example.org"),
-        (dict(UseFIPS=True, UseDualStack=True), "https://nimble-fips.lab-1.both.example.org"),
-        (dict(Endpoint="http://127.0.0.1:5000/api"), "http://127.0.0.1:5000/api"),
-        (dict(Region=None, Endpoint="http://127.0.0.1:5000"), "http://127.0.0.1:5000"),
-        (dict(partition="no FIPS"), "https://nimble.lab-1.example.org"),
-        (dict(partition="no FIPS", UseDualStack=True), "https://nimble.lab-1.both.example.org"),
-        (dict(partition="no dual stack", UseFIPS=True), "https://nimble-fips.lab-1.example.org"),
-    ],
-)
-def test_the_endpoint_follows_from_the_settings(params, url):
-    assert endpoint(**{"Region": "lab-1", **params}) == url
-
-
-@pytest.mark.parametrize(
-    ("params", "sentence"),
-    [
-        (dict(Region=None), "No region is set"),
-        (
-            dict(Endpoint="http://127.0.0.1", UseFIPS=True),
-            "FIPS is not possible together with an endpoint URL: leave one of them out",
-        ),
-        (
-            dict(Endpoint="http://127.0.0.1", UseDualStack=True),
-            "Dual stack is not possible together with an endpoint URL: leave one of them out",
-        ),
-        *(
-            (params, "The partition lab has no endpoints for FIPS or dual stack as asked for")
-            for params in (
-                dict(partition="no FIPS", UseFIPS=True),
-                dict(partition="no FIPS", UseFIPS=True, UseDualStack=True),
-                dict(partition="no dual stack", UseDualStack=True),
-                dict(partition="no dual stack", UseFIPS=True, UseDualStack=True),
-            )
-        ),
-    ],
-)
-def test_where_there_is_no_endpoint_the_rules_say_so(params, sentence):
-    with pytest.raises(EndpointResolutionError) as caught:
-        endpoint(**{"Region": "lab-1", **params})
-    assert str(caught.value) == sentence
 
 
 @pytest.mark.parametrize(
