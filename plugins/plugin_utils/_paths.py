@@ -9,7 +9,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+
+from ansible_collections.labstream.aws.plugins.module_utils._errors import quote
 
 COLLECTION = Path(__file__).resolve().parents[2]
 
@@ -20,8 +23,43 @@ def resolve_path(path: str, playbook_dir: str, collection: Path = COLLECTION) ->
     A relative path starts at the folder of the playbook. But a playbook of the collection itself, such as
     ``labstream.aws.start_lab``, lies where no user keeps files: then it starts at the working directory.
     """
-    expanded = Path(path).expanduser()
+    expanded = Path(os.path.expanduser(path))
     if expanded.is_absolute():
         return expanded
     is_ours = Path(playbook_dir).resolve().is_relative_to(collection)
     return Path(os.getcwd() if is_ours else playbook_dir) / expanded
+
+
+def output_paths(
+    paths: Mapping[str, str], prefix: str, playbook_dir: str, connection: str, collection: Path = COLLECTION
+) -> dict[str, str]:
+    """Return the paths that a role writes to, as its tasks take them, without those that are empty.
+
+    Args:
+        paths: The paths as the user gave them, by the role's option without its prefix.
+        prefix: The prefix of the role's options, for messages.
+        playbook_dir: The folder of the playbook.
+        connection: The host's connection. Only with ``local`` is it the controller that writes.
+        collection: The folder of the collection.
+
+    Raises:
+        ValueError: A relative path is for another host, or a path is inside the collection. Names the option.
+    """
+    outputs = {}
+    for option, path in paths.items():
+        if not path:
+            continue
+        is_relative = not path.startswith(("/", "~"))
+        if connection != "local":
+            if is_relative:
+                raise ValueError(
+                    f"{prefix}{option} is {quote(path)}, but the connection of this host is {connection}: give an "
+                    "absolute path on that host, or set ansible_connection to local if it is the controller."
+                )
+        elif (resolved := resolve_path(path, playbook_dir, collection)).resolve().is_relative_to(collection):
+            raise ValueError(
+                f"{prefix}{option} is {quote(path)}, which is {resolved}, inside this collection: name a path "
+                "elsewhere."
+            )
+        outputs[option] = str(resolved) if is_relative else path
+    return outputs

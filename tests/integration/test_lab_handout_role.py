@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.running import COLLECTIONS, FLEET, MODULE, STACK, Ansible, Run, Task
+from tests.integration.running import CHECKOUT, COLLECTIONS, FLEET, MODULE, STACK, Ansible, Run, Task
 from tests.simulator.control import Simulator
 
 # With pytest-xdist, one worker runs them all: the playbook that they share takes ten seconds.
@@ -169,3 +170,36 @@ def test_after_an_upload_that_failed_the_names_of_the_pages_are_still_stored(run
     assert "could not be uploaded to the bucket nowhere: " in failed.msg
     assert "Check that the bucket exists" in failed.msg
     assert runs.has_names
+
+
+def test_start_lab_writes_to_the_working_directory_and_checks_paths_before_it_starts_a_fleet(
+    lab: Simulator, run_playbook: Callable[..., Run], home: Path
+) -> None:
+    options = {
+        "appstream_lab_name": "monday",
+        "appstream_lab_stack_name": STACK,
+        "appstream_lab_fleet_name": FLEET,
+        "appstream_lab_learners": [{"id": "anna"}],
+        "appstream_lab_validity": 3600,
+        "appstream_lab_manage_fleet": False,
+        "appstream_lab_summary_path": "summary.json",
+        "lab_handout_pages_dir": "pages",
+        "lab_handout_links_csv": "links.csv",
+        "lab_handout_overview_html": "overview.html",
+    }
+    wrapper = [{"import_playbook": "labstream.aws.start_lab", "vars": options}]
+    files, calls = set((CHECKOUT / "playbooks").rglob("*")), len(lab.calls())
+
+    nowhere = run_playbook(wrapper, extra_vars={"lab_handout_urls_csv": "nowhere/urls.csv"})
+    calls_of_the_check = lab.calls()[calls:]
+    started = run_playbook(wrapper, extra_vars={"lab_handout_urls_csv": "urls.csv"})
+
+    [error] = [task.msg for task in nowhere.tasks if task.failed and "streaming_handout" in task.action]
+    assert error.startswith(
+        f"The handout {home}/nowhere/urls.csv cannot be written: its folder is missing or read-only"
+    )
+    assert calls_of_the_check == []
+    assert started.returncode == 0, started.printed
+    assert (home / "urls.csv").is_file()
+    assert {"pages", "links.csv", "overview.html", "summary.json"} <= {path.name for path in home.iterdir()}
+    assert {path for path in (CHECKOUT / "playbooks").rglob("*") if "__pycache__" not in path.parts} <= files

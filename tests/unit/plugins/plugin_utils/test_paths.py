@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.labstream.aws.plugins.plugin_utils._paths import COLLECTION, resolve_path
+from ansible_collections.labstream.aws.plugins.plugin_utils._paths import COLLECTION, output_paths, resolve_path
 
 
 @pytest.fixture
@@ -52,3 +52,41 @@ def test_an_absolute_path_and_a_home_folder_are_kept(monkeypatch, path, expected
 
 def test_the_collection_is_this_one():
     assert (COLLECTION / "galaxy.yml").is_file() or (COLLECTION / "MANIFEST.json").is_file()
+
+
+CONTROLLER = {"prefix": "lab_handout_", "connection": "local"}
+
+
+def output_path(folders, path, playbook_dir="collection/playbooks", **options):
+    """What becomes of one path."""
+    where = {"playbook_dir": str(folders / playbook_dir), "collection": folders / "collection"}
+    return output_paths({"urls_csv": path, "links_csv": ""}, **{**CONTROLLER, **where, **options})
+
+
+@pytest.mark.parametrize(
+    ("path", "playbook_dir", "expected"),
+    [
+        ("urls.csv", "project", "project/urls.csv"),
+        ("out/urls.csv", "collection/playbooks", "here/out/urls.csv"),
+        ("urls.csv", "linked", "here/urls.csv"),
+    ],
+)
+def test_a_relative_output_starts_where_a_user_keeps_files(folders, path, playbook_dir, expected):
+    assert output_path(folders, path, playbook_dir) == {"urls_csv": str(folders / expected)}
+
+
+@pytest.mark.parametrize("connection", ["local", "ssh"])
+@pytest.mark.parametrize("path", ["/srv/urls.csv", "~/urls.csv", "~anna/urls.csv"])
+def test_an_absolute_output_is_kept_for_any_host(folders, path, connection):
+    assert output_path(folders, path, connection=connection) == {"urls_csv": path}
+
+
+def test_a_relative_output_of_another_host_is_rejected_by_name(folders):
+    with pytest.raises(ValueError, match=r"lab_handout_urls_csv is 'urls.csv', but the connection .* is ssh"):
+        output_path(folders, "urls.csv", connection="ssh")
+
+
+@pytest.mark.parametrize("path", ["../collection/urls.csv", "../linked/urls.csv", "{collection}/playbooks/urls.csv"])
+def test_an_output_inside_the_collection_is_rejected_by_name(folders, path):
+    with pytest.raises(ValueError, match=r"lab_handout_urls_csv is .* inside this collection: name a path elsewhere"):
+        output_path(folders, path.format(collection=folders / "collection"))
