@@ -22,7 +22,7 @@ try:
     import boto3.session
     import botocore.session
     from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, NoRegionError, ResponseStreamingError
+    from botocore.exceptions import BotoCoreError, NoRegionError
 except ImportError:
     pass  # Handled by AnsibleAWSModule.
 
@@ -34,7 +34,7 @@ from ._credentials import CredentialLoader
 from ._errors import InvalidOption, InvalidResponse, quote
 from ._module import LabstreamAWSModule
 from ._rate_limit import build_rate_limiter, limit_rate
-from ._retries import reject_lasting_errors
+from ._retries import RetryRules
 from ._time import datetimes_to_iso8601
 from ._version import COLLECTION_NAME, COLLECTION_VERSION
 
@@ -162,7 +162,7 @@ def _build_client(
     except (ValueError, BotoCoreError) as e:
         raise InvalidOption(f"Couldn't connect to AWS: {e}") from e
     is_known_region = partial(_is_known_region, session, service) if build_loader is None else lambda _region: True
-    reject_lasting_errors(client, is_known_region)
+    RetryRules(client, is_known_region, retry_delays(client)).register()
     return client
 
 
@@ -214,22 +214,18 @@ def _describe_origin(module: LabstreamAWSModule, option: str) -> str:
 
 
 def _validate_response(http_response: Any, parsed: Any, model: Any, **_kwargs: Any) -> None:
-    """Reject what botocore takes for a response: half of one, a proxy's page, members of the wrong type.
+    """Reject what botocore takes for a response: a proxy's page, members of the wrong type.
 
-    Otherwise a lease would count as stored that the store never received, and a truncated list as empty.
+    Otherwise a lease would count as stored that the store never received.
 
     Raises:
-        ResponseStreamingError: it is incomplete. Like the next one, it quotes nothing of it, which may be a URL.
-        InvalidResponse: it is not JSON, or a member has the wrong type.
+        InvalidResponse: it is not JSON, or a member has the wrong type. Nothing of it is quoted, which may be a URL.
     """
-    headers, body = http_response.headers, http_response.content
     if http_response.status_code >= 300:
         return
-    if "cbor" not in headers.get("Content-Type", ""):
-        if headers.get("Content-Length") not in (None, str(len(body))):
-            raise ResponseStreamingError(error="it ended before its Content-Length")
+    if "cbor" not in http_response.headers.get("Content-Type", ""):
         try:
-            json.loads(body or "{}")
+            json.loads(http_response.content or "{}")
         except ValueError:
             raise InvalidResponse("not JSON") from None
     if model.output_shape:

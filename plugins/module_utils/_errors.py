@@ -15,6 +15,7 @@
     ├── LeaseStoreError             the lease store cannot be opened, read or written
     ├── LeaseConflict               other runs kept replacing a lease
     ├── InvalidResponse             a response is not one of the service's API
+    │   └── IncompleteResponse      the connection was closed before it was complete
     └── ServiceError                in _service_errors.py: a call failed; also an AnsibleAWSError
         ├── AnsibleAppStreamError   in _appstream/errors.py
         ├── AnsibleNimbleError      in _nimble/errors.py
@@ -92,3 +93,9 @@ class InvalidResponse(LabstreamError):
     """A response is not one of the service's API. The text names what is wrong with it and quotes nothing of it."""
 
     code = "InvalidResponse"
+
+
+class IncompleteResponse(InvalidResponse):
+    """The connection was closed before the response was complete."""
+
+    code = "IncompleteResponse"

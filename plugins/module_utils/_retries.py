@@ -4,46 +4,107 @@
 
 # Private to this collection: do not import it from elsewhere, it can change in any release.
 
-"""What botocore would retry in vain."""
+"""What is retried otherwise than by botocore: incomplete responses, and errors that no other attempt can change."""
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 try:
-    from botocore.exceptions import EndpointConnectionError, SSLError
+    from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, SSLError
 except ImportError:
     pass  # Handled by AnsibleAWSModule.
 
-from ._errors import InvalidOption, quote
+from ._errors import IncompleteResponse, InvalidOption, quote
+
+# How the names of operations begin that change nothing, such as DynamoDB's Query.
+_READ_ONLY = ("BatchGet", "Describe", "Get", "List", "Query", "Scan")
+# urllib3's words for a connection that was closed before the response began.
+_CLOSED_BEFORE = "Connection aborted."
 
 
-def reject_lasting_errors(client: Any, is_known_region: Callable[[str], bool]) -> None:
-    """Let the client's calls fail at once with errors that no other attempt can change.
+@dataclass(frozen=True)
+class RetryRules:
+    """The rules for one client.
 
-    Args:
+    Attributes:
         client: The client.
         is_known_region: Returns whether the service is known to be available in a region.
+        delays: The seconds before each attempt but the first.
     """
-    client.meta.events.register_first("needs-retry", partial(_reject, client, is_known_region))
+
+    client: Any
+    is_known_region: Callable[[str], bool]
+    delays: Sequence[float]
+
+    def register(self) -> None:
+        """Let the client follow these rules."""
+        events, service = self.client.meta.events, self.client.meta.service_model.service_id.hyphenize()
+        events.register(f"before-parse.{service}", _replace_incomplete_body)
+        events.register_first(f"needs-retry.{service}", self._delay_or_reject)
+
+    def _delay_or_reject(
+        self, response: Any, caught_exception: Exception | None, attempts: int, operation: Any, **_kwargs: Any
+    ) -> float | None:
+        """Return the seconds to wait before another attempt; None to leave it to botocore.
+
+        Raises:
+            IncompleteResponse: The response broke off, and another attempt might do again what was done.
+            InvalidOption: There is no such region.
+            SSLError: The connection is not safe.
+        """
+        if caught_exception:
+            self._reject_lasting(caught_exception)
+        if response:
+            is_incomplete = _is_incomplete(response[0].status_code, response[0].headers, response[0].content)
+        else:
+            is_incomplete = _is_closed_within(caught_exception)
+        if not is_incomplete:
+            return None
+        if not is_repeatable(operation) or attempts > len(self.delays):
+            raise IncompleteResponse("it ended too early") from caught_exception
+        return self.delays[attempts - 1]
+
+    def _reject_lasting(self, error: Exception) -> None:
+        if isinstance(error, SSLError) and not isinstance(get_ssl_reason(error), ssl.SSLEOFError):
+            raise error
+        region, host = self.client.meta.region_name, self.client.meta.endpoint_url
+        if isinstance(error, EndpointConnectionError) and region in host and not self.is_known_region(region):
+            raise InvalidOption(
+                f"{host} cannot be reached, and {self.client.meta.service_model.service_name} is not known to be "
+                f"available in region {quote(region)}: correct region."
+            ) from error
+
+
+def is_repeatable(operation: Any) -> bool:
+    """Return whether an operation, as a botocore model, can be repeated without harm, though it may have been done."""
+    return operation.name.startswith(_READ_ONLY) or bool(operation.idempotent_members)
 
 
 def get_ssl_reason(error: SSLError) -> Exception | None:
     """Return what Python's ssl module, or the reading of the certificates, raised."""
-    return next(iter(getattr(error.kwargs.get("error"), "args", ())), None)
+    return _get_arguments_of_reason(error)[0]
 
 
-def _reject(
-    client: Any, is_known_region: Callable[[str], bool], caught_exception: Exception | None, **_kwargs: Any
-) -> None:
-    if isinstance(caught_exception, SSLError) and not isinstance(get_ssl_reason(caught_exception), ssl.SSLEOFError):
-        raise caught_exception
-    region, host = client.meta.region_name, client.meta.endpoint_url
-    if isinstance(caught_exception, EndpointConnectionError) and region in host and not is_known_region(region):
-        raise InvalidOption(
-            f"{host} cannot be reached, and {client.meta.service_model.service_name} is not known to be available in "
-            f"region {quote(region)}: correct region."
-        ) from caught_exception
+def _get_arguments_of_reason(error: Any) -> tuple[Any, ...]:
+    """Return the arguments of the exception of urllib3 that an exception of botocore has."""
+    return getattr(error.kwargs.get("error"), "args", ()) or (None,)
+
+
+def _is_closed_within(error: Exception | None) -> bool:
+    """Return whether the connection was closed within a response, and not before it."""
+    return isinstance(error, ConnectionClosedError) and _get_arguments_of_reason(error)[0] != _CLOSED_BEFORE
+
+
+def _is_incomplete(status: int, headers: Mapping[str, str], body: bytes) -> bool:
+    return status < 300 and headers.get("Content-Length") not in (None, str(len(body)))
+
+
+def _replace_incomplete_body(response_dict: dict[str, Any], operation_model: Any, **_kwargs: Any) -> None:
+    """Let botocore parse an empty structure instead of half a response, of which it may raise an error."""
+    if _is_incomplete(response_dict["status_code"], response_dict["headers"], response_dict["body"]):
+        protocol = getattr(operation_model.service_model, "resolved_protocol", "")
+        response_dict["body"] = b"\xa0" if protocol.endswith("cbor") else b"{}"

@@ -27,7 +27,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto
 from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 
-from ._errors import InvalidResponse, LabstreamError, to_message
+from ._errors import IncompleteResponse, InvalidResponse, LabstreamError, to_message
 from ._retries import get_ssl_reason
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -217,11 +217,11 @@ def _explain(exception: Exception | None) -> str:
         return (
             "no AWS credentials were found: set profile, or access_key and secret_key, or their environment variables."
         )
-    # The text of the second quotes the response, which may hold a streaming URL, and that of the third a header.
+    if isinstance(exception, (IncompleteResponse, botocore_exceptions.ResponseStreamingError)):
+        return "the connection was closed before the response was complete: check the network, then run again."
+    # The text of neither is shown: that of the second may quote a header.
     if isinstance(exception, InvalidResponse):
         return "the response could not be parsed: check that endpoint_url points to a server that implements this API."
-    if isinstance(exception, botocore_exceptions.ResponseStreamingError):
-        return "the connection was closed before the response was complete: check the network, then run again."
     reason = exception.kwargs.get("error") if isinstance(exception, botocore_exceptions.HTTPClientError) else None
     if isinstance(reason, ValueError):
         return (

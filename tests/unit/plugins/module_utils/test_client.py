@@ -11,7 +11,7 @@ import ssl
 import subprocess
 import threading
 import traceback
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,7 +20,10 @@ from types import SimpleNamespace
 import botocore.session
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils import _client as client_utils
-from ansible_collections.labstream.aws.plugins.module_utils._appstream.api import describe_stack
+from ansible_collections.labstream.aws.plugins.module_utils._appstream.api import (
+    describe_stack,
+    list_associated_fleets,
+)
 from ansible_collections.labstream.aws.plugins.module_utils._client import (
     ServiceClock,
     build_client,
@@ -28,6 +31,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._client import (
     retry_delays,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._errors import (
+    IncompleteResponse,
     InvalidOption,
     InvalidResponse,
     LabstreamError,
@@ -36,13 +40,8 @@ from ansible_collections.labstream.aws.plugins.module_utils._module import Labst
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.service_loader import ServiceLoader
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.service_model import SERVICE_DESCRIPTION
 from ansible_collections.labstream.aws.plugins.module_utils._service_errors import call
-from botocore.exceptions import (
-    ClientError,
-    ConnectionClosedError,
-    EndpointConnectionError,
-    ReadTimeoutError,
-    ResponseStreamingError,
-)
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+from botocore.model import ServiceModel
 
 from tests.unit.plugins.module_utils.module_arguments import patch_module_args
 
@@ -710,16 +709,12 @@ def wire(*headers, body, status="200 OK"):
 HALF = '{"StreamingURL": "https://example.org/?secret=correct-ho'
 
 
-# botocore before 1.36 says itself that a connection was closed too early.
-BROKE_OFF = (ResponseStreamingError, ConnectionClosedError)
-
-
 @pytest.mark.parametrize("service", [*SERVICES, "dynamodb"])
 @pytest.mark.parametrize(
     ("reply", "error"),
     [
-        pytest.param(wire("Content-Length: 400", body=HALF), BROKE_OFF, id="half a reply"),
-        pytest.param(wire("Content-Length: 2", body=""), BROKE_OFF, id="nothing of a reply"),
+        pytest.param(wire("Content-Length: 400", body=HALF), IncompleteResponse, id="half a reply"),
+        pytest.param(wire("Content-Length: 2", body=""), IncompleteResponse, id="nothing of a reply"),
         pytest.param(wire("Content-Length: 56", body=HALF), InvalidResponse, id="half a reply as if that were all"),
         pytest.param(wire(body="<html>Log in to use this network</html>"), InvalidResponse, id="a proxy's page"),
         pytest.param(wire("Content-Length: 2", body="\xff"), InvalidResponse, id="bytes"),
@@ -788,5 +783,109 @@ def test_a_member_that_is_missing_or_unknown_is_left_to_the_parsers(module_of, s
 
 def test_half_of_an_error_is_still_the_error(module_of, studio):
     studio.replies = [wire("x-amzn-ErrorType: ConflictException", "Content-Length: 90", body='{"mess', status="409 No")]
-    with pytest.raises((ClientError, ConnectionClosedError), match=r"ConflictException|closed"):
+    with pytest.raises((ClientError, IncompleteResponse), match=r"ConflictException|too early"):
         call_of(module_of, studio, "nimble")()
+
+
+HALVES = {
+    "JSON": wire("Content-Length: 400", body=HALF),
+    "chunks": wire("Transfer-Encoding: chunked", body=f"38\r\n{HALF}\r\n"),
+}
+WHOLE = wire("Content-Length: 2", body="{}")
+REPEATED = [
+    pytest.param("appstream", "describe_stacks", {}, id="Describe"),
+    pytest.param("appstream", "list_associated_fleets", {"StackName": "course"}, id="List"),
+    pytest.param("nimble", "get_studio", {"studioId": "studio-1"}, id="Get"),
+    pytest.param("dynamodb", "get_item", {"TableName": "leases", "Key": {}}, id="GetItem"),
+    pytest.param("dynamodb", "batch_get_item", {"RequestItems": {"leases": {"Keys": [{}]}}}, id="BatchGetItem"),
+    pytest.param("dynamodb", "query", {"TableName": "leases"}, id="Query"),
+    pytest.param("dynamodb", "scan", {"TableName": "leases"}, id="Scan"),
+    pytest.param(
+        "nimble",
+        "create_streaming_session_stream",
+        {"studioId": "studio-1", "sessionId": "session-1"},
+        id="a create with a client token",
+    ),
+]
+NOT_REPEATED = [
+    pytest.param(
+        "appstream",
+        "create_streaming_url",
+        {"StackName": "course", "FleetName": "fleet", "UserId": "anna"},
+        id="a create without a client token",
+    ),
+    pytest.param("appstream", "expire_session", {"SessionId": "session-1"}, id="Expire"),
+    pytest.param("dynamodb", "put_item", {"TableName": "leases", "Item": {}}, id="PutItem"),
+    pytest.param(
+        "dynamodb", "batch_write_item", {"RequestItems": {"leases": [{"DeleteRequest": {"Key": {}}}]}}, id="Delete"
+    ),
+]
+
+
+@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize(("service", "operation", "parameters"), REPEATED)
+def test_a_response_that_breaks_off_is_asked_for_again(module_of, studio, half, service, operation, parameters):
+    studio.replies = [HALVES[half], HALVES[half], WHOLE]
+    client = client_of(module_of(**REGION_AND_KEYS, endpoint_url=studio.url), service, 1)
+    assert call(getattr(client, operation), **parameters)["ResponseMetadata"]["RetryAttempts"] == 2
+    assert len({headers.get("X-Amz-Client-Token") for _method, _path, headers in studio.requests}) == 1
+
+
+@pytest.mark.skipif(not hasattr(ServiceModel, "resolved_protocol"), reason="this botocore does not know the protocol")
+@pytest.mark.parametrize(("operation", "is_repeated"), [("describe_stacks", True), ("expire_session", False)])
+def test_a_response_in_cbor_that_breaks_off_is_asked_for_again_too(module_of, studio, operation, is_repeated):
+    """Today's botocore prefers JSON to it."""
+    described = botocore.session.Session().get_component("data_loader").load_service_model("appstream", "service-2")
+    metadata = {**described["metadata"], "protocols": ["smithy-rpc-v2-cbor"]}
+    loader = partial(ServiceLoader, "appstream", {"service-2": {**described, "metadata": metadata}})
+    module = module_of(**REGION_AND_KEYS, endpoint_url=studio.url)
+    client = build_client(module, "appstream", 1, build_loader=loader)
+    headers = b"HTTP/1.1 200 OK\r\nContent-Type: application/cbor\r\nContent-Length: "
+    studio.replies = [headers + b"9\r\n\r\n\xbf\x66", headers + b"1\r\n\r\n\xa0"]
+    parameters = {} if is_repeated else {"SessionId": "session-1"}
+    with nullcontext() if is_repeated else pytest.raises(IncompleteResponse):
+        call(getattr(client, operation), **parameters)
+    assert [path.rpartition("/")[2] for _method, path, _headers in studio.requests] == [
+        client.meta.method_to_api_mapping[operation]
+    ] * (1 + is_repeated)
+
+
+@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize(("service", "operation", "parameters"), NOT_REPEATED)
+def test_what_may_have_been_done_is_not_done_again(module_of, studio, half, service, operation, parameters):
+    studio.replies = [HALVES[half], WHOLE]
+    client = client_of(module_of(**REGION_AND_KEYS, endpoint_url=studio.url), service, 1)
+    with pytest.raises(IncompleteResponse):
+        call(getattr(client, operation), **parameters)
+    assert len(studio.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("retries", "attempts"),
+    [
+        (None, 10),
+        ({"mode": "standard", "total_max_attempts": 3}, 3),
+        ({"mode": "legacy", "total_max_attempts": 1}, 1),
+    ],
+)
+@pytest.mark.parametrize("half", HALVES)
+def test_a_response_that_breaks_off_every_time_is_asked_for_within_the_budget(
+    module_of, studio, half, retries, attempts
+):
+    studio.replies = [HALVES[half]]
+    module = module_of(**REGION_AND_KEYS, endpoint_url=studio.url, aws_config=retries and {"retries": retries})
+    with pytest.raises(LabstreamError) as failed:
+        describe_stack(client_of(module, "appstream", 1), "course")
+    assert str(failed.value) == (
+        "Failed to describe the stack: the connection was closed before the response was complete: check the network, "
+        "then run again."
+    )
+    assert len(studio.requests) == attempts
+
+
+def test_a_page_that_breaks_off_does_not_lose_the_pages_before_it(module_of, studio):
+    first, second = ('{"Names": ["a"], "NextToken": "2"}', '{"Names": ["b"]}')
+    pages = [wire(f"Content-Length: {len(page)}", body=page) for page in (first, second)]
+    studio.replies = [HALVES["JSON"], pages[0], HALVES["JSON"], pages[1]]
+    client = client_of(module_of(**REGION_AND_KEYS, endpoint_url=studio.url), "appstream", 1)
+    assert list_associated_fleets(client, "course") == ["a", "b"]
