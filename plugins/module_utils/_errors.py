@@ -21,13 +21,17 @@
         ├── AnsibleNimbleError      in _nimble/errors.py
         └── AnsibleLeaseTableError  in _leases/stores/dynamodb_table.py
 
-Anything else that is raised is a bug, which ``_module.py`` reports.
+Anything else that is raised is a bug, which is reported without its text.
 """
 
 from __future__ import annotations
 
 import reprlib
+import traceback
+from pathlib import PurePath
 from typing import Any
+
+from ._version import COLLECTION_NAME
 
 MAX_MESSAGE_LENGTH = 1500
 
@@ -45,6 +49,31 @@ def to_message(text: str) -> str:
     line = " ".join(text.splitlines())
     half = (MAX_MESSAGE_LENGTH - 5) // 2
     return line if len(line) <= MAX_MESSAGE_LENGTH else f"{line[:half]} ... {line[-half:]}"
+
+
+def describe_bug(exception: Exception) -> str:
+    """Return a message on a bug. Neither text nor arguments of the exception are in it: they may hold a URL."""
+    lines = [f"{path}:{line}" for path, line, _function in _get_frames(exception)]
+    ours = [line for line in lines if not line.startswith("...")] or lines or ["an unknown place"]
+    return f"internal error in {COLLECTION_NAME} ({type(exception).__name__} at {ours[-1]}): please report it"
+
+
+def describe_frames(exception: Exception) -> list[str]:
+    """Return the frames that led to a bug, for its report, the most recent last, without values of variables."""
+    return [f"{path}:{line} {function}" for path, line, function in _get_frames(exception)]
+
+
+def _get_frames(exception: Exception) -> list[tuple[str, int | None, str]]:
+    frames = traceback.extract_tb(exception.__traceback__)
+    return [(_shorten(frame.filename), frame.lineno, frame.name) for frame in frames]
+
+
+def _shorten(filename: str) -> str:
+    """Return the path of a file in this collection, or the end of another's."""
+    path = PurePath(filename).as_posix()
+    folder = COLLECTION_NAME.replace(".", "/")
+    _before, is_ours, inside = path.partition(f"/ansible_collections/{folder}/")
+    return inside if is_ours else "/".join(["...", *PurePath(path).parts[-2:]])
 
 
 class LabstreamError(Exception):

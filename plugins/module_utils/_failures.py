@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import itertools
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from ._errors import LabstreamError
+from ._errors import LabstreamError, describe_bug
 
 # A message shows this many reasons, and this many names for each. The result lists all.
 MAX_SHOWN = 5
@@ -28,9 +28,27 @@ class Failure(NamedTuple):
     message: str
 
     @classmethod
-    def from_error(cls, error: LabstreamError) -> Failure:
+    def from_error(cls, error: Exception) -> Failure:
         """Return the failure that the error is for the entry that it was raised for."""
-        return cls(error.code, str(error))
+        return cls(error.code, str(error)) if isinstance(error, LabstreamError) else BugFailure.build(error)
+
+
+class BugFailure(Failure):
+    """The failure of an entry because of a bug."""
+
+    exception: Exception
+
+    @classmethod
+    def build(cls, exception: Exception) -> BugFailure:
+        """Return the failure of the bug that raised this."""
+        failure = cls("InternalError", describe_bug(exception))
+        failure.exception = exception
+        return failure
+
+
+def find_bug(failures: Iterable[Failure | None]) -> Exception | None:
+    """Return the exception of the first bug among the failures, for the report of the task; None if there is none."""
+    return next((failure.exception for failure in failures if isinstance(failure, BugFailure)), None)
 
 
 def format_failures(failures: Sequence[tuple[str, Failure]]) -> str:

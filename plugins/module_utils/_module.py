@@ -11,20 +11,16 @@ from __future__ import annotations
 import json
 import platform
 import sys
-import traceback
 from collections.abc import Callable, Iterable
-from pathlib import PurePath
 from typing import Any, ClassVar, NoReturn
 
 from ansible_collections.amazon.aws.plugins.module_utils.common import set_collection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ._errors import InvalidOption, LabstreamError, quote
+from ._errors import InvalidOption, LabstreamError, describe_bug, describe_frames, quote
 from ._version import COLLECTION_NAME, COLLECTION_VERSION
 
 MIN_PYTHON = (3, 10)
-
-_COLLECTION_FOLDER = COLLECTION_NAME.replace(".", "/")
 
 
 class LabstreamAWSModule(AnsibleAWSModule):
@@ -74,20 +70,18 @@ class LabstreamAWSModule(AnsibleAWSModule):
 
     def run(self, task: Callable[[Any], None]) -> NoReturn:
         """Run the task, then end with ``result``, and with the message of what it raised if it failed."""
-        message, details = None, {}
+        message: str | None = None
+        bug: Exception | None = None
         try:
             self._validate_numbers()
             task(self)
         except LabstreamError as e:
             message = str(e)
         except Exception as e:
-            if not self.reports_bugs:
-                raise
-            message, frames = _describe_bug(e)
-            details["frames"] = frames
+            message, bug = describe_bug(e), e
         # Outside the handlers: ansible-core before 2.19 would show the traceback, which quotes the exception, at -vvv.
         if message is not None:
-            self.fail_json(msg=message, **details)
+            self.fail_json(msg=message, bug=bug)
         self.exit_json()
 
     def _validate_numbers(self) -> None:
@@ -105,25 +99,9 @@ class LabstreamAWSModule(AnsibleAWSModule):
         """End the task successfully."""
         super().exit_json(**{**self.result, **kwargs})
 
-    def fail_json(self, msg: str, **kwargs: Any) -> NoReturn:
-        """End the task with a message."""
-        super().fail_json(msg=msg, **{**self.result, **kwargs})
-
-
-def _describe_bug(exception: Exception) -> tuple[str, list[str]]:
-    """Return a message on a bug, and the frames that led to it for its report, the most recent last.
-
-    The text of the exception, arguments and values of variables are left out, since they may hold a streaming URL.
-    """
-    frames = traceback.extract_tb(exception.__traceback__)
-    lines = [f"{_shorten(frame.filename)}:{frame.lineno}" for frame in frames]
-    ours = [line for line in lines if not line.startswith("...")] or lines
-    message = f"internal error in {COLLECTION_NAME} ({type(exception).__name__} at {ours[-1]}): please report it"
-    return message, [f"{line} {frame.name}" for line, frame in zip(lines, frames, strict=True)]
-
-
-def _shorten(filename: str) -> str:
-    """Return the path of a file in this collection, or the end of another's."""
-    path = PurePath(filename).as_posix()
-    _before, is_ours, inside = path.partition(f"/ansible_collections/{_COLLECTION_FOLDER}/")
-    return inside if is_ours else "/".join(["...", *PurePath(path).parts[-2:]])
+    def fail_json(self, msg: str, *, bug: Exception | None = None, **kwargs: Any) -> NoReturn:
+        """End the task with a message. If the reason is a bug, add what its report needs."""
+        if bug and not self.reports_bugs:
+            raise bug
+        report = {"frames": describe_frames(bug)} if bug else {}
+        super().fail_json(msg=msg, **{**self.result, **report, **kwargs})

@@ -241,6 +241,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._appstream import se
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import validation
 from ansible_collections.labstream.aws.plugins.module_utils._argspec import validate_concurrency, validate_given
 from ansible_collections.labstream.aws.plugins.module_utils._client import build_client
+from ansible_collections.labstream.aws.plugins.module_utils._failures import find_bug
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 
 EMPTY_RESULT: dict[str, Any] = dict(
@@ -312,7 +313,7 @@ def run(module: LabstreamAWSModule) -> None:
         result.update(diff=appstream_sessions.build_diff(outcomes))
     message = appstream_sessions.failure_message(outcomes)
     if message:
-        module.fail_json(msg=message)
+        module.fail_json(msg=message, bug=find_bug(outcome.failure for outcome in outcomes))
 
 
 def main() -> None:

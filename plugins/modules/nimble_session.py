@@ -173,6 +173,7 @@ region:
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._argspec import validate_concurrency
+from ansible_collections.labstream.aws.plugins.module_utils._failures import find_bug
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 from ansible_collections.labstream.aws.plugins.module_utils._nimble import sessions as nimble_sessions
 from ansible_collections.labstream.aws.plugins.module_utils._nimble import validation
@@ -212,7 +213,7 @@ def run(module: LabstreamAWSModule) -> None:
         result.update(diff=nimble_sessions.build_diff(outcomes))
     message = nimble_sessions.failure_message(outcomes)
     if message:
-        module.fail_json(msg=message)
+        module.fail_json(msg=message, bug=find_bug(outcome.failure for outcome in outcomes))
 
 
 def main() -> None:

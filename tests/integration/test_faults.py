@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.lease_stores import LeaseTable
 from tests.integration.running import FLEET, STACK, Ansible, Task, finish_module, server_that_answers
 from tests.simulator.control import Simulator
 
@@ -98,6 +99,45 @@ def test_credentials_that_expire_in_mid_run_lose_nothing(
     assert "learner-005" in failed.msg
     assert len(failed.result["failures"]) == 6
     assert stored_urls(home).keys() == {user["user_id"] for user in users(4)}
+
+
+@pytest.mark.parametrize("store", ["sqlite", "dynamodb"])
+def test_a_program_for_credentials_that_vanishes_in_mid_run_loses_nothing_that_can_be_stored(
+    lab: Simulator, call_module: Callable[..., Task], home: Path, table: LeaseTable, users: Users, store: str
+) -> None:
+    """Keys of five minutes are renewed for every call."""
+    program, config, key = home / "program", home / "config", lab.environment()["AWS_ACCESS_KEY_ID"]
+    # It counts its runs in a file, to which each adds a byte.
+    program.write_text(f"""#!/bin/sh
+printf x >> {home}/runs
+[ "$(wc -c < {home}/runs)" -lt 30 ] || rm {program}
+printf '{{"Version": 1, "AccessKeyId": "{key}", "SecretAccessKey": "nothing", "Expiration": "%s"}}' \
+    "$(date -u -d '+5 minutes' +%Y-%m-%dT%H:%M:%SZ)"
+""")
+    program.chmod(0o700)
+    config.write_text(f"[profile lab]\ncredential_process = {program}\n")
+    nobody = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"), "")
+    lease_store = {"lease_store": table.url} if store == "dynamodb" else {}
+
+    task = call_module(
+        {**ARGS, **lease_store, "users": users(40), "profile": "lab", "concurrency": 4},
+        environment={**nobody, "AWS_CONFIG_FILE": str(config)},
+        verbosity=3,
+    )
+
+    assert task.failed
+    summary, failures = task.result["summary"], task.result["failures"]
+    assert (summary["requested"], summary["failed"], len(failures)) == (40, len(failures), len(failures))
+    assert f"credential_process, {program}, cannot be run (No such file or directory)" in task.msg
+    assert {failure["code"] for failure in failures} <= {"CredentialsError", "LeaseStoreError"}
+    assert "\n" not in task.msg
+    assert "Traceback" not in str(task.result)
+    assert not any(url in str(task.result) for url in lab.streaming_urls())
+    stored = table.urls() if store == "dynamodb" else stored_urls(home)
+    issued = sum(call["done"] for call in lab.calls("CreateStreamingURL"))
+    assert 0 < summary["issued"] == len(stored) <= issued
+    # What is on its way when a table can no longer be written is lost; a file can.
+    assert issued - len(stored) <= (8 if store == "dynamodb" else 0)
 
 
 def test_a_service_that_throttles_gets_fewer_calls_and_serves_all(

@@ -21,7 +21,7 @@ from functools import partial
 from typing import Any
 
 from .._client import to_facts
-from .._errors import InvalidOption, LabstreamError, NotReady, quote
+from .._errors import InvalidOption, NotReady, quote
 from .._failures import Failure, format_failures
 from .._service_errors import call, get_member
 from .api import describe_fleet, describe_stack, missing
@@ -227,8 +227,8 @@ def _expire(client: Any, check_mode: bool, session: dict[str, Any]) -> Expiratio
     try:
         if not check_mode:
             expire_session(client, session["Id"])
-    except LabstreamError as e:
-        return Expiration(session, failure=Failure(e.code, str(e)))
+    except Exception as e:
+        return Expiration(session, failure=Failure.from_error(e))
     return Expiration(session, expired=True)
 
 

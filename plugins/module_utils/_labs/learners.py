@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from .._errors import InvalidOption, LeaseStoreError, quote
+from .._errors import InvalidOption, quote
 from .._leases.lease import RETENTION, LeaseKey, is_text
 from .._leases.stores.base import LeaseStore, Write
 from .._leases.stores.records import RecordType, Values, find_text, get_datetime, get_text, to_seconds
@@ -176,7 +176,7 @@ def remember_learners(
             renewed = LearnerRecord(key, known.page_token, lease or known.lease, expires)
             changes.append(Write(renewed, known.record_id))
     for written in store.records(LEARNERS).write(changes) if changes else ():
-        if isinstance(written, LeaseStoreError):
+        if isinstance(written, Exception):
             raise written
         if written is not None:
             records[written.key] = written

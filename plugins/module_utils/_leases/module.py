@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from .._errors import InvalidOption, quote
+from .._failures import find_bug
 from .._module import LabstreamAWSModule
 from .lease import Lease, LeaseKey, is_text
 from .scheduler import Outcome
@@ -155,7 +156,7 @@ class LeaseTask:
         if any(outcome.failure for outcome in outcomes):
             check_mode = self.module.check_mode
             message = build_failure_message(outcomes, self._names, is_stored=is_stored, check_mode=check_mode)
-            self.module.fail_json(msg=message)
+            self.module.fail_json(msg=message, bug=find_bug(outcome.failure for outcome in outcomes))
 
     def find_to_release(self) -> list[Lease]:
         """Return the leases of the rows, or of the lab if there are no rows, that releasing changes.

@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from .._errors import LabstreamError, LeaseStoreError, NotReady
+from .._errors import LabstreamError, NotReady
 from .._time import to_iso8601
 from .lease import Lease, LeaseKey, ResourceGrant
 from .reuse import ReusePolicy
@@ -143,7 +143,7 @@ class _Run:
     def steps(self, check_mode: bool) -> Steps:
         try:
             return (yield from self._steps(check_mode))
-        except LabstreamError as e:
+        except Exception as e:
             return Outcome(self._key, self._existing, issued=self._has_issued, resource=self._resource).failed(e)
 
     def _steps(self, check_mode: bool) -> Steps:
@@ -220,7 +220,7 @@ class _Run:
         lease = pending.with_resource(resource.resource_id, resource.expires_at)
         try:
             self._record = yield Replace(lease, pending.lease_id)
-        except LeaseStoreError:
+        except Exception:
             self._has_issued = True
             raise
         if self._record and self._record.lease_id == lease.lease_id:

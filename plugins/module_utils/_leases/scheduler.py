@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from .._errors import LabstreamError, LeaseStoreError
+from .._errors import LeaseStoreError
 from .._failures import Failure
 from .lease import Lease, LeaseKey
 from .stores.base import LeaseStore, Replace, Write
@@ -67,7 +67,7 @@ class Outcome:
     failure: Failure | None = None
     resource: Any = None
 
-    def failed(self, error: LabstreamError) -> Outcome:
+    def failed(self, error: Exception) -> Outcome:
         """Return this outcome as it is after that error."""
         return replace(self, lease=None, failure=Failure.from_error(error))
 
@@ -82,8 +82,9 @@ def run_concurrently(
 ) -> dict[LeaseKey, Outcome]:
     """Run the steps of all keys, with up to ``concurrency`` calls to the service at the same time.
 
-    Steps that raise LabstreamError fail with that; the others go on. Once the store has failed, no more calls to the
-    service are made, and what needed one fails; what calls in flight return is still written, if possible.
+    Steps that raise an exception fail with that, also if it is a bug; the others go on. Once the store has failed, no
+    more calls to the service are made, and what needed one fails; what calls in flight return is still written, if
+    possible.
     """
     executor = ThreadPoolExecutor(max_workers=concurrency)
     try:
@@ -133,14 +134,14 @@ class _Scheduler:
                 self._poll_when_due()
         return self._outcomes
 
-    def _resume(self, key: LeaseKey, result: Any = None, error: BaseException | None = None) -> None:
+    def _resume(self, key: LeaseKey, result: Any = None, error: Exception | None = None) -> None:
         """Send the result of the last step, and queue the next one."""
         steps = self._steps[key]
         try:
             step = steps.send(result) if error is None else steps.throw(error)
         except StopIteration as e:
             self._outcomes[key] = e.value
-        except LabstreamError as e:
+        except Exception as e:
             self._outcomes[key] = Outcome(key, self._existing.get(key)).failed(e)
         else:
             if isinstance(step, (Write, Replace)):
@@ -153,15 +154,25 @@ class _Scheduler:
     def _write(self) -> None:
         """Write together what was returned together: a store takes long for each write."""
         changes, self._to_write = self._to_write, []
-        results = self._store.write([change for _key, change in changes])
+        results = self._try_to_write([change for _key, change in changes])
         for (key, _change), result in zip(changes, results, strict=True):
             if isinstance(result, LeaseStoreError):
                 self._store_error = LeaseStoreError(f"Canceled because the lease store failed: {result}")
+            if isinstance(result, Exception):
                 self._resume(key, error=result)
             else:
                 self._resume(key, result)
         if self._store_error:
             self._cancel(self._store_error)
+
+    def _try_to_write(self, changes: Sequence[Write[Lease] | Replace[Lease]]) -> Sequence[Lease | Exception | None]:
+        """Return what the store returned. If it raised a bug, each is written alone: the others have nothing of it."""
+        try:
+            return self._store.write(changes)
+        except Exception as e:
+            if len(changes) == 1:
+                return [e]
+        return [self._try_to_write([change])[0] for change in changes]
 
     def _call(self) -> None:
         while self._to_call and len(self._in_flight) < self._max_in_flight:
@@ -170,7 +181,9 @@ class _Scheduler:
         done, _others = wait(self._in_flight, return_when=FIRST_COMPLETED)
         for call in done:
             key, error = self._in_flight.pop(call), call.exception()
-            self._resume(key, None if error else call.result(), error)
+            # SystemExit, say, must end no more than this key.
+            bug = error if error is None or isinstance(error, Exception) else RuntimeError(type(error).__name__)
+            self._resume(key, None if error else call.result(), bug)
 
     def _poll_when_due(self) -> None:
         """Wait for the next cycle, counted from the begin of the last one, and call for all who poll.

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from .._errors import LeaseConflict, LeaseStoreError
+from .._errors import LeaseConflict
 from .lease import Lease, LeaseKey
 from .reuse import ReusePolicy
 from .scheduler import Call, Outcome, Steps, run_concurrently
@@ -86,7 +86,7 @@ class UrlIssuer:
         for _attempt in range(1 + MAX_OVERWRITES):
             try:
                 winner = yield Write(lease, expected)
-            except LeaseStoreError as e:
+            except Exception as e:
                 return Outcome(key, existing, issued=True).failed(e)
             if winner.lease_id == lease.lease_id:
                 return Outcome(key, existing, lease, issued=True)

@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 from .._client import retry_delays, to_facts
-from .._errors import LabstreamError, NotReady
+from .._errors import NotReady
 from .._failures import Failure, format_failures
 from .._module import LabstreamAWSModule
 from .api import (
@@ -138,8 +138,8 @@ def _start(client: Any, studio_id: str, check_mode: bool, session_id: str) -> St
                     raise
             # Another run may have started it, so its state is read again.
             time.sleep(pauses.pop(0))
-    except LabstreamError as e:
-        return Start(session_id, session, session, failure=Failure(e.code, str(e)))
+    except Exception as e:
+        return Start(session_id, session, session, failure=Failure.from_error(e))
 
 
 def build_summary(outcomes: Sequence[Start]) -> dict[str, int]:

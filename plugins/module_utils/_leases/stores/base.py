@@ -12,7 +12,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol
 
-from ..._errors import LeaseStoreError
 from ..lease import Lease, LeaseKey
 from .records import KeyT, RecordT, RecordType
 
@@ -49,7 +48,7 @@ class RecordStore(Protocol[KeyT, RecordT]):
         With ``include_old``, records that are past their retention are returned too, all as they are stored.
         """
 
-    def write(self, changes: Sequence[Write[RecordT] | Replace[RecordT]]) -> list[RecordT | LeaseStoreError | None]:
+    def write(self, changes: Sequence[Write[RecordT] | Replace[RecordT]]) -> Sequence[RecordT | Exception | None]:
         """Make changes, each of another key, each wholly or not at all; what fails is returned and not raised.
 
         Returns:

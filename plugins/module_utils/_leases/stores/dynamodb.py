@@ -249,7 +249,7 @@ class _DynamoDBRecords(Generic[KeyT, RecordT]):
             )
         return self._to_records(items, include_old)
 
-    def write(self, changes: Sequence[Write[RecordT] | Replace[RecordT]]) -> list[RecordT | LeaseStoreError | None]:
+    def write(self, changes: Sequence[Write[RecordT] | Replace[RecordT]]) -> list[RecordT | Exception | None]:
         """Make the changes at the same time."""
         return self._table.map(partial(self._write, to_seconds(self._table.now())), changes)
 
@@ -275,13 +275,13 @@ class _DynamoDBRecords(Generic[KeyT, RecordT]):
             if error:
                 raise error
 
-    def _write(self, now: int, change: Write[RecordT] | Replace[RecordT]) -> RecordT | LeaseStoreError | None:
+    def _write(self, now: int, change: Write[RecordT] | Replace[RecordT]) -> RecordT | Exception | None:
         try:
             for _attempt in range(MAX_ATTEMPTS):
                 existing = self._put(now, change)
                 if existing is not None or isinstance(change, Replace):
                     return existing
-        except LeaseStoreError as e:
+        except Exception as e:
             return e
         return LeaseStoreError(
             f"Other runs kept writing and purging the record of {change.record.key[1]!r} in the table "

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._errors import NotReady
-from ansible_collections.labstream.aws.plugins.module_utils._failures import Failure, format_failures
+from ansible_collections.labstream.aws.plugins.module_utils._failures import Failure, find_bug, format_failures
 
 
 def failed(name, message="The service said no."):
@@ -15,6 +15,16 @@ def failed(name, message="The service said no."):
 
 def test_an_error_becomes_its_code_and_its_message():
     assert Failure.from_error(NotReady("Not now.")) == ("NotReady", "Not now.")
+
+
+def test_a_bug_becomes_a_failure_without_its_text_and_its_exception_is_found():
+    error = KeyError("correct-horse")
+    failures = [None, Failure.from_error(NotReady("Not now.")), Failure.from_error(error)]
+    assert failures[2]._asdict().keys() == {"code", "message"}
+    assert failures[2].code == "InternalError"
+    assert "correct-horse" not in str(failures[2])
+    assert find_bug(failures) is error
+    assert find_bug(failures[:2]) is None
 
 
 def test_each_reason_follows_the_names_that_have_it():

@@ -112,7 +112,17 @@ def test_a_bug_is_reported_without_its_text(module, capsys, task, name, at):
     assert "correct-horse" not in json.dumps(result)
 
 
-def test_a_unit_test_sees_the_bug(module, monkeypatch):
+def test_a_task_that_ends_because_of_a_bug_reports_it_too(module, capsys):
+    status, result = ended(
+        module, lambda module: module.fail_json(msg="1 of 2 failed.", bug=KeyError(SECRET_URL)), capsys
+    )
+    assert (status, result["msg"], result["frames"]) == (1, "1 of 2 failed.", [])
+
+
+@pytest.mark.parametrize(
+    "task", [stored_then(KeyError("x")), lambda module: module.fail_json(msg="1 of 2 failed.", bug=KeyError("x"))]
+)
+def test_a_unit_test_sees_the_bug(module, monkeypatch, task):
     monkeypatch.setattr(LabstreamAWSModule, "reports_bugs", False)
     with pytest.raises(KeyError):
-        module.run(stored_then(KeyError("x")))
+        module.run(task)

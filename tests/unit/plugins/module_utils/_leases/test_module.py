@@ -39,7 +39,13 @@ def task_of(rows=(), *, scope=SCOPE, store=None, check_mode=False, **params):
     failed: list[str] = []
     module = SimpleNamespace(params=params, check_mode=check_mode, _diff=True, warnings=[], failed=failed)
     module.warn = module.warnings.append
-    module.fail_json = lambda *, msg: failed.append(msg)
+    module.bugs = []
+
+    def fail_json(*, msg, bug):
+        failed.append(msg)
+        module.bugs += [bug] if bug else []
+
+    module.fail_json = fail_json
     return LeaseTask(module, MemoryStore() if store is None else store, lambda: NOW, scope, rows)
 
 
@@ -189,6 +195,27 @@ def test_an_identity_that_is_not_unicode_is_rejected_and_not_quoted(option):
     with pytest.raises(InvalidOption) as rejected:
         Row.build("user_id", {"user_id": "anna", option: "Anna Example \ud800"})
     assert str(rejected.value) == f"{option} of 'anna' has an unpaired surrogate: correct it."
+
+
+def test_a_bug_of_one_row_leaves_the_result_as_it_is_and_is_reported_without_its_text():
+    # Given a row for which there is a bug, and one that is issued.
+    task = task_of([ANNA, BEN])
+    anna, ben = task.rows
+    error = KeyError(URL)
+    bug = Outcome(anna, None).failed(error)
+
+    # When the task ends.
+    result, entries = result_of(task, [bug, Outcome(ben, None, lease_of(ben), issued=True)])
+    task.finish([bug])
+
+    # Then it says so as of any failure, and hands on the exception for the report.
+    [failure] = result["failures"]
+    assert failure["code"] == "InternalError"
+    assert failure["message"].startswith("internal error in labstream.aws (KeyError at ")
+    assert (result["changed"], len(entries)) == (True, 2)
+    assert failure["message"] in task.module.failed[0]
+    assert task.module.bugs == [error]
+    assert URL not in f"{result} {task.module.failed}"
 
 
 def test_entries_and_failures_have_the_identity_and_facts_and_texts_do_not():

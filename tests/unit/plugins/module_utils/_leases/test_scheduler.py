@@ -131,6 +131,32 @@ def test_steps_that_raise_an_error_of_ours_fail_and_the_others_go_on():
     }
 
 
+@pytest.mark.parametrize("error", [KeyError("x"), OSError("x"), RecursionError("x"), SystemExit(1), MemoryError()])
+@pytest.mark.parametrize("place", ["in a worker", "in a poll", "in the steps"])
+def test_whatever_is_raised_ends_that_key_only(error, place):
+    def fail():
+        raise error
+
+    def fails():
+        yield from ()
+        if place != "in the steps":
+            yield Call(fail) if place == "in a worker" else Poll(fail, 0)
+        elif isinstance(error, Exception):
+            fail()
+        raise KeyError
+
+    def goes_on():
+        yield Call(lambda: None)
+        yield Write(lease_of(BEN), None)
+        return Outcome(BEN, None, issued=True)
+
+    store = MemoryStore()
+    outcomes = take({ANNA: fails(), BEN: goes_on()}, store=store)
+    assert outcomes[ANNA].failure.code == "InternalError"
+    assert outcomes[BEN] == Outcome(BEN, None, issued=True)
+    assert store.leases.keys() == {BEN}
+
+
 def test_what_comes_back_together_is_written_together():
     batches = []
 

@@ -14,6 +14,7 @@ from datetime import timedelta
 
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._errors import LeaseStoreError, NotReady
+from ansible_collections.labstream.aws.plugins.module_utils._failures import find_bug
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import Lease, UrlGrant
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import NoLeaseStore
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.sqlite import SQLiteLeaseStore
@@ -359,7 +360,7 @@ def test_what_comes_after_the_store_failed_is_a_refusal_with_its_reason_or_a_url
         assert store.leases == {CLASS[1]: second.lease}
 
 
-def test_an_unforeseen_error_ends_the_run_at_once_and_keeps_what_is_stored():
+def test_a_bug_fails_its_key_and_the_others_are_issued_and_stored():
     store, service = MemoryStore(), Service()
 
     def issue(key):
@@ -367,11 +368,30 @@ def test_an_unforeseen_error_ends_the_run_at_once_and_keeps_what_is_stored():
             raise ZeroDivisionError
         return service.issue(key)
 
-    with pytest.raises(ZeroDivisionError):
-        issuer_of(store, service, issue=issue, concurrency=1).run(CLASS, {}, False)
-    # At most what came back together with the error is lost.
-    assert 9 <= len(store.leases) <= 10
-    assert len(service.asked) <= 12
+    outcomes = issuer_of(store, service, issue=issue, concurrency=4).run(CLASS, {}, False)
+
+    assert [outcome.key for outcome in outcomes if outcome.failure] == [CLASS[10]]
+    assert isinstance(find_bug(outcome.failure for outcome in outcomes), ZeroDivisionError)
+    assert store.leases == {outcome.key: outcome.lease for outcome in outcomes if outcome.lease}
+    assert len(store.leases) == len(CLASS) - 1
+
+
+def test_a_bug_in_writing_fails_its_key_as_issued_and_the_others_are_stored():
+    class Store(MemoryStore):
+        """Like a file, in which all changes are made or none."""
+
+        def write(self, changes):
+            if any(change.record.key == CLASS[10] for change in changes):
+                raise OverflowError("date value out of range")
+            return super().write(changes)
+
+    store = Store()
+
+    outcomes = issuer_of(store, Service()).run(CLASS, {}, False)
+
+    [failed] = [outcome for outcome in outcomes if outcome.failure]
+    assert (failed.key, failed.issued, failed.failure.code) == (CLASS[10], True, "InternalError")
+    assert store.leases.keys() == {*CLASS} - {CLASS[10]}
 
 
 def test_without_a_store_every_run_issues():
