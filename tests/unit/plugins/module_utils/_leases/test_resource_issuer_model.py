@@ -127,7 +127,9 @@ class Run:
                 force=self.force,
             )
             existing = machine.store.read([KEY])
-            [self.outcome] = issuer.run([KEY], existing, self.check_mode)
+            outcomes = issuer.run([KEY], existing, self.check_mode)
+            if not self.killed:  # in a call to the service, which is a failure of this session only
+                [self.outcome] = outcomes
         except Killed:
             pass
         except BaseException as e:
