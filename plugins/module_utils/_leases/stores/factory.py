@@ -55,8 +55,8 @@ def open_lease_store(module: LabstreamAWSModule, *, now: Callable[[], datetime],
 
 
 def _build_table_client(module: LabstreamAWSModule, address: LeaseTable, concurrency: int) -> Any:
-    # Never the module's endpoint_url: an endpoint of the service that issues is not one of DynamoDB.
-    connection: dict[str, Any] = {"endpoint": address.endpoint_url}
+    # Never the option endpoint_url: an endpoint of the service that issues is not one of DynamoDB.
+    connection: dict[str, Any] = {"endpoint": address.endpoint_url or _endpoint_for_all_services()}
     if address.region:
         connection["region"] = address.region
     if address.profile:
@@ -64,6 +64,14 @@ def _build_table_client(module: LabstreamAWSModule, address: LeaseTable, concurr
         connection.update(profile_name=address.profile, aws_access_key_id=None, aws_secret_access_key=None)
         connection.update(aws_session_token=None)
     return build_client(module, "dynamodb", concurrency, **connection)
+
+
+def _endpoint_for_all_services() -> str | None:
+    """Return the endpoint that modules of amazon.aws use for every service; None if there is none, or one of DynamoDB.
+
+    Botocore reads AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_DYNAMODB by itself, but not AWS_URL.
+    """
+    return None if os.environ.get("AWS_ENDPOINT_URL_DYNAMODB") else os.environ.get("AWS_URL") or None
 
 
 def _reject_temporary_file(module: LabstreamAWSModule) -> None:

@@ -275,11 +275,20 @@ def test_a_profile_of_the_store_goes_before_keys_of_the_environment_too(
     assert reached({"region": REGION}, **parameters) == (REGION, account)
 
 
-@pytest.mark.parametrize(
-    ("options", "environment"),
-    [({"endpoint_url": NOWHERE}, {}), ({}, {"AWS_URL": NOWHERE}), ({}, {})],
-    ids=["of the task", "of its environment", "none"],
-)
+@pytest.fixture
+def host_of(module_of):
+    """``host_of(lease_store, **options)``: where the store of a module with these options looks for its table."""
+
+    def look(lease_store, **options):
+        module = module_of(lease_store=lease_store, region=REGION, **options)
+        with open_lease_store(module, now=lambda: NOW, create=False) as store:
+            assert isinstance(store, DynamoDBLeaseStore)
+            return endpoint_host(store._table.client)
+
+    return look
+
+
+@pytest.mark.parametrize("options", [{"endpoint_url": NOWHERE}, {}], ids=["of the task", "none"])
 @pytest.mark.parametrize(
     ("lease_store", "host"),
     [
@@ -288,15 +297,32 @@ def test_a_profile_of_the_store_goes_before_keys_of_the_environment_too(
         ("dynamodb://leases?endpoint_url=http://127.0.0.1:8000", "127.0.0.1:8000"),
     ],
 )
-def test_an_endpoint_of_the_service_that_issues_is_none_of_the_store(
-    module_of, monkeypatch, options, environment, lease_store, host
-):
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    module = module_of(lease_store=lease_store, region=REGION, **options)
-    with open_lease_store(module, now=lambda: NOW, create=False) as store:
-        assert isinstance(store, DynamoDBLeaseStore)
-        assert endpoint_host(store._table.client) == host
+def test_an_endpoint_of_the_service_that_issues_is_none_of_the_store(host_of, options, lease_store, host):
+    assert host_of(lease_store, **options) == host
+
+
+@pytest.mark.parametrize("name", ["AWS_URL", "AWS_ENDPOINT_URL"])
+@pytest.mark.parametrize(
+    ("lease_store", "more", "host"),
+    [
+        pytest.param("dynamodb://leases", {}, "127.0.0.1:1", id="the environment's"),
+        pytest.param("dynamodb://leases?region=us-west-2", {}, "127.0.0.1:1", id="in any region"),
+        pytest.param(
+            "dynamodb://leases", {"AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:2"}, "127.0.0.1:2", id="DynamoDB's own"
+        ),
+        pytest.param("dynamodb://leases?endpoint_url=http://127.0.0.1:3", {}, "127.0.0.1:3", id="the store's before"),
+    ],
+)
+@pytest.mark.parametrize("options", [{}, {"endpoint_url": "http://127.0.0.1:4"}], ids=["alone", "beside the task's"])
+def test_an_endpoint_for_all_services_is_the_stores_too(host_of, monkeypatch, name, lease_store, more, host, options):
+    for variable, value in {name: NOWHERE, **more}.items():
+        monkeypatch.setenv(variable, value)
+    assert host_of(lease_store, **options) == host
+
+
+def test_an_empty_endpoint_for_all_services_is_none(host_of, monkeypatch):
+    monkeypatch.setenv("AWS_URL", "")
+    assert host_of("dynamodb://leases", endpoint_url=NOWHERE) == f"dynamodb.{REGION}.amazonaws.com"
 
 
 @pytest.mark.parametrize(("concurrency", "connections"), [(None, 16), (7, 7)])
