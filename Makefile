@@ -42,6 +42,9 @@ help: ## List the targets
 demo: $(RUNTIME) ## Streaming URLs for a lab of 30 from the simulator, no AWS account needed; KEEP=1 keeps the simulator running
 	@$(IN_NEWEST) KEEP=$(KEEP) python tools/demo.py
 
+simulator: $(RUNTIME) ## A simulator of AWS for playbooks of your own, with a stack and a fleet, until Ctrl+C
+	@$(IN_NEWEST) python tools/simulator.py
+
 test: ## Every check; .ci/run calls this
 	@$(MAKE) --no-print-directory -j 3 environments
 	@UNIT_WORKERS=0 build/venv/bin/python tools/side_by_side.py $(CHECKS)
@@ -132,7 +135,7 @@ integration-oldest: $(NEWEST) $(OLDEST) ## The tests marked "core", through the 
 molecule: $(NEWEST) $(CHROMIUM) ## The scenarios in extensions/molecule: a whole lab at each service
 	@$(IN_NEWEST) molecule test --all --continue-on-failure
 
-.PHONY: help demo test bench stress long audit build format changelog environments clean lint lint-python lint-ansible lint-docs tarball galaxy \
+.PHONY: help demo simulator test bench stress long audit build format changelog environments clean lint lint-python lint-ansible lint-docs tarball galaxy \
 	sanity sanity-oldest unit unit-oldest integration integration-oldest molecule
 
 # Environments

@@ -18,21 +18,14 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(CHECKOUT))
-
-from tests.simulator.control import Simulator  # noqa: E402
+from example_lab import CHECKOUT, COLLECTIONS, FLEET, STACK, TOOLS, Simulator, run_simulator, wait_for_interrupt
 
 FOLDER = CHECKOUT / "build" / "demo"
 URLS_CSV, PAGES_DIR, OVERVIEW_HTML = FOLDER / "urls.csv", FOLDER / "pages", FOLDER / "overview.html"
 EXAMPLE = CHECKOUT / "examples" / "lab.yml"
 ROSTER = CHECKOUT / "examples" / "roster.csv"
-STACK, FLEET = "cad-course", "cad-fleet"
 PLAYBOOK_TIMEOUT = 300
 
 
@@ -42,8 +35,7 @@ def main() -> int:
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     print_headline("Starting the simulator of AppStream 2.0, with a stack and a running fleet")
-    with Simulator.start() as simulator:
-        simulator.seed_lab(STACK, FLEET)
+    with run_simulator() as simulator:
         print(f"{simulator.endpoint_url}, stack {STACK}, fleet {FLEET}")
         ends_at = (datetime.now(UTC).replace(microsecond=0) + timedelta(hours=4)).isoformat()
 
@@ -68,8 +60,7 @@ def main() -> int:
         print(f"The overview:     {OVERVIEW_HTML.as_uri()}")
         if keep:
             print_headline("The simulator keeps running: open a page in a browser, and stop with Ctrl+C")
-            with suppress(KeyboardInterrupt):
-                threading.Event().wait()
+            wait_for_interrupt()
     print_headline("The simulator is stopped")
     if not keep:
         print("The pages can be read, but their buttons need the simulator: make demo KEEP=1 keeps it running.")
@@ -109,11 +100,11 @@ def run_playbook(simulator: Simulator, playbook: str, settings: dict[str, str]) 
     own = {
         "HOME": str(FOLDER),
         "ANSIBLE_HOME": str(FOLDER / ".ansible"),
-        "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / "build" / "collections"),
+        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
         "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "False",
         "ANSIBLE_LOCALHOST_WARNING": "False",
         "ANSIBLE_INVENTORY_UNPARSED_WARNING": "False",
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PATH": f"{TOOLS}{os.pathsep}{os.environ['PATH']}",
     }
     run = subprocess.run(
         command,

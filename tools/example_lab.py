@@ -1,0 +1,37 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What ``make demo`` and ``make simulator`` share: a simulator with the stack, the fleet and the image of a lab."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(CHECKOUT))
+
+from tests.simulator.control import Simulator  # noqa: E402
+
+STACK, FLEET = "cad-course", "cad-fleet"
+# Where Ansible, boto3 and the aws command are, and this collection.
+TOOLS = Path(sys.executable).parent
+COLLECTIONS = CHECKOUT / "build" / "collections"
+
+
+@contextmanager
+def run_simulator() -> Iterator[Simulator]:
+    """Run a simulator with the stack and the running fleet; it stops at the end of the context."""
+    with Simulator.start() as simulator:
+        simulator.seed_lab(STACK, FLEET)
+        yield simulator
+
+
+def wait_for_interrupt() -> None:
+    """Wait until Ctrl+C is pressed."""
+    with suppress(KeyboardInterrupt):
+        threading.Event().wait()
