@@ -14,6 +14,7 @@
     ├── NotReady                    a stack, fleet, studio or session cannot stream now
     ├── LeaseStoreError             the lease store cannot be opened, read or written
     ├── LeaseConflict               other runs kept replacing a lease
+    ├── RunCanceled                 the run of Ansible was killed
     ├── InvalidResponse             a response is not one of the service's API
     │   └── IncompleteResponse      the connection was closed before it was complete
     └── ServiceError                in _service_errors.py: a call failed; also an AnsibleAWSError
@@ -116,6 +117,12 @@ class LeaseConflict(LabstreamError):
     """Other runs kept replacing a lease while this one tried to write its own."""
 
     code = "LeaseConflict"
+
+
+class RunCanceled(LabstreamError):
+    """The run of Ansible that started the module was killed."""
+
+    code = "RunCanceled"
 
 
 class InvalidResponse(LabstreamError):

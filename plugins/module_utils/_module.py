@@ -14,10 +14,12 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, NoReturn
 
+from ansible.module_utils.ansible_release import __version__ as ansible_version
 from ansible_collections.amazon.aws.plugins.module_utils.common import set_collection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ._errors import InvalidOption, LabstreamError, describe_bug, describe_frames, quote
+from ._process import build_orphan_check
 from ._version import COLLECTION_NAME, COLLECTION_VERSION
 
 MIN_PYTHON = (3, 10)
@@ -32,6 +34,7 @@ class LabstreamAWSModule(AnsibleAWSModule):
 
     Attributes:
         result: The result so far. Only the ``run`` of a module file writes to it.
+        is_orphaned: Says whether the run of Ansible that started the module has been killed.
         reports_bugs: Whether a bug becomes a message. Unit tests unset it, so that they see the exception.
     """
 
@@ -39,6 +42,7 @@ class LabstreamAWSModule(AnsibleAWSModule):
 
     def __init__(self, *, empty_result: dict[str, Any], **kwargs: Any) -> None:
         self.result = dict(empty_result)
+        self.is_orphaned = build_orphan_check(ansible_version)
         set_collection_info(collection_name=COLLECTION_NAME, collection_version=COLLECTION_VERSION)
         if sys.version_info < MIN_PYTHON:
             self._fail_early(

@@ -538,6 +538,7 @@ def build_issuer(task: LeaseTask, client: Any, target: appstream.Target, policy:
         not_before=target.created,
         concurrency=params["concurrency"],
         force=params["force"],
+        is_canceled=task.module.is_orphaned,
     )
 
 

@@ -497,6 +497,7 @@ def build_issuer(task: LeaseTask, client: Any, policy: ReusePolicy) -> ResourceI
         client_token=params["client_token"],
         force=params["force"],
         lab=params["lab"],
+        is_canceled=task.module.is_orphaned,
     )
 
 

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 from unittest import mock
 
 from tests.integration import module_process
+from tests.integration.processes import wait_for
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 VENV = CHECKOUT / os.environ.get("LABSTREAM_TEST_VENV", "build/venv")
@@ -145,15 +146,38 @@ class Ansible:
         self,
         playbook: str | Path | Sequence[Mapping[str, Any]],
         *,
+        environment: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> Run:
+        """Run a playbook to its end; ``options`` are those of ``start_playbook``."""
+        results = self._new_file("results", ".jsonl")
+        environment = {**(environment or {}), "LABSTREAM_TEST_RESULTS": str(results)}
+        with self.start_playbook(playbook, environment=environment, **options) as process:
+            stdout, stderr = wait_for(process, TIMEOUT_SECONDS)
+        lines = [json.loads(line) for line in results.read_text().splitlines()]
+        return Run(
+            process.returncode,
+            stdout,
+            stderr,
+            [Task(line["task"], line["action"], line["status"], line["result"]) for line in lines if "task" in line],
+            next((line["recap"] for line in lines if "recap" in line), {}),
+        )
+
+    def start_playbook(
+        self,
+        playbook: str | Path | Sequence[Mapping[str, Any]],
+        *,
         extra_vars: Mapping[str, Any] | None = None,
         check: bool = False,
         diff: bool = False,
         verbosity: int = 0,
         environment: Mapping[str, str] | None = None,
         arguments: Sequence[str] = (),
-    ) -> Run:
-        """Run a playbook: a path, a collection playbook's name, YAML text (with a line break), or plays as data."""
-        results = self._new_file("results", ".jsonl")
+    ) -> subprocess.Popen[str]:
+        """Start a playbook: a path, a collection playbook's name, YAML text (with a line break), or plays as data.
+
+        It leads a process group of its own.
+        """
         command: list[str | Path] = [VENV / "bin" / "python", VENV / "bin" / "ansible-playbook"]
         command += ["--extra-vars", f"ansible_python_interpreter={VENV / 'bin' / 'python'}"]
         command += ["--check"] * check + ["--diff"] * diff + ["-" + "v" * verbosity] * bool(verbosity)
@@ -163,23 +187,15 @@ class Ansible:
             playbook = json.dumps(playbook) + "\n"
         if isinstance(playbook, str) and "\n" in playbook:
             playbook = self._new_file("playbook", ".yml", playbook)
-        process = subprocess.run(
+        return subprocess.Popen(
             [*command, *arguments, playbook],
             cwd=self.home,
-            env=self._environment(environment) | {"LABSTREAM_TEST_RESULTS": str(results)},
+            env=self._environment(environment),
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=TIMEOUT_SECONDS,
-            check=False,
-        )
-        lines = [json.loads(line) for line in results.read_text().splitlines()]
-        return Run(
-            process.returncode,
-            process.stdout,
-            process.stderr,
-            [Task(line["task"], line["action"], line["status"], line["result"]) for line in lines if "task" in line],
-            next((line["recap"] for line in lines if "recap" in line), {}),
+            start_new_session=True,
         )
 
     def run_tasks(self, tasks: Sequence[Mapping[str, Any]], **options: Any) -> Run:

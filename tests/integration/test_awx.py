@@ -23,6 +23,7 @@ import yaml
 
 from tests.integration.awx_api import AwxApi, survey_errors
 from tests.integration.lease_stores import LeaseTable
+from tests.integration.processes import run_to_end
 from tests.integration.running import CHECKOUT, COLLECTIONS, FLEET, STACK, VENV, Run, clean_environment
 from tests.simulator.control import Simulator
 
@@ -91,15 +92,8 @@ class Controller:
         environment = {**self.environment, "JOB_ID": str(self.jobs), "TMPDIR": str(thrown_away)}
         (job / "env/envvars").write_text(json.dumps(environment))
         runner = [sys.executable, Path(sys.executable).with_name("ansible-runner")]
-        finished = subprocess.run(
-            [*runner, "run", job, "-p", playbook, "--ident", "run"],
-            env=environment_in(home),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+        command = [*runner, "run", job, "-p", playbook, "--ident", "run"]
+        finished = run_to_end(command, env=environment_in(home), timeout=120)
         assert all(each.stat().st_mode & 0o77 == 0 for each in thrown_away.iterdir())
         shutil.rmtree(thrown_away)
         artifacts = job / "artifacts/run"
@@ -181,16 +175,9 @@ def hand_out(lab: Simulator, home: Path, roster: str, answers: Mapping[str, str]
     """Run these commands, but for the time of day, where the README tells the teacher to."""
     examples = shutil.copytree(CHECKOUT / "examples", home / "streaming-labs")
     (examples / "awx/participants.csv").write_text(roster)
-    finished = subprocess.run(
-        ["bash", "-euc", handout_command(with_pages=with_pages).replace("17:00", answers["lab_ends_at"])],
-        cwd=examples / "awx",
-        env=environment_in(home, **lab.environment()),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    command = handout_command(with_pages=with_pages).replace("17:00", answers["lab_ends_at"])
+    environment = environment_in(home, **lab.environment())
+    finished = run_to_end(["bash", "-euc", command], cwd=examples / "awx", env=environment, timeout=120)
     assert finished.returncode == 0, finished.stdout + finished.stderr
 
 
@@ -358,15 +345,8 @@ def awx() -> Iterator[AwxApi]:
 
 def run_setup(awx: AwxApi, home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run setup.yml."""
-    return subprocess.run(
-        [VENV / "bin/ansible-playbook", EXAMPLE / "setup.yml"],
-        env=environment_in(home, CONTROLLER_HOST=awx.url, CONTROLLER_OAUTH_TOKEN=awx.token, **environment),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    environment = environment_in(home, CONTROLLER_HOST=awx.url, CONTROLLER_OAUTH_TOKEN=awx.token, **environment)
+    return run_to_end([VENV / "bin/ansible-playbook", EXAMPLE / "setup.yml"], env=environment, timeout=120)
 
 
 def set_up(awx: AwxApi, home: Path, **environment: str) -> dict[str, int]:

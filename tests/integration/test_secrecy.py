@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import stat
 import subprocess
 import sys
@@ -21,6 +19,7 @@ from typing import Any
 import pytest
 
 from tests.integration.lease_stores import LeaseTable
+from tests.integration.processes import get_tree, kill_tree
 from tests.integration.running import FLEET, MODULE, STACK, STREAM_MODULE, STUDIO, TIMEOUT_SECONDS, Ansible
 from tests.simulator.control import Simulator
 
@@ -88,20 +87,10 @@ def processes_until_the_end_of(process: subprocess.Popen) -> set[bytes]:
     end = time.monotonic() + TIMEOUT_SECONDS
     while process.poll() is None:
         if time.monotonic() > end:
-            os.killpg(process.pid, signal.SIGKILL)
-        seen |= {line for pid in family_of(process.pid) for line in read_process(pid)}
+            kill_tree(process.pid)
+        seen |= {line for pid in get_tree(process.pid) for line in read_process(pid)}
         time.sleep(0.05)
     return seen
-
-
-def family_of(pid: int) -> list[int]:
-    """Return the process and its descendants."""
-    try:
-        threads = Path(f"/proc/{pid}/task").iterdir()
-        children = [int(child) for thread in threads for child in (thread / "children").read_text().split()]
-    except OSError:  # it has ended
-        return []
-    return [pid, *(descendant for child in children for descendant in family_of(child))]
 
 
 def read_process(pid: int) -> list[bytes]:

@@ -25,7 +25,7 @@ from .._errors import LabstreamError, NotReady
 from .._time import to_iso8601
 from .lease import Lease, LeaseKey, ResourceGrant
 from .reuse import ReusePolicy
-from .scheduler import Call, Outcome, Poll, Steps, run_concurrently
+from .scheduler import Call, Outcome, Poll, Steps, never, run_concurrently
 from .stores.base import LeaseStore, Replace, Write
 from .url_issuer import conflict
 
@@ -95,6 +95,7 @@ class ResourceIssuer:
         client_token: The token to use instead of a random one.
         force: Create even where a lease is reusable.
         lab: The lab to store with the leases.
+        is_canceled: Says, between two calls, whether to create no more.
     """
 
     store: LeaseStore
@@ -107,6 +108,7 @@ class ResourceIssuer:
     client_token: str | None = None
     force: bool = False
     lab: str | None = None
+    is_canceled: Callable[[], bool] = never
 
     def run(self, keys: Sequence[LeaseKey], existing: Mapping[LeaseKey, Lease], check_mode: bool) -> list[Outcome]:
         """Get every key a resource: that of a reusable lease which the service confirms, otherwise a new one.
@@ -118,7 +120,9 @@ class ResourceIssuer:
         """
         self.store.check()
         steps = {key: _Run(self, key, existing.get(key)).steps(check_mode) for key in keys}
-        outcomes = run_concurrently(steps, existing, store=self.store, concurrency=self.concurrency)
+        outcomes = run_concurrently(
+            steps, existing, store=self.store, concurrency=self.concurrency, is_canceled=self.is_canceled
+        )
         return [outcomes[key] for key in keys]
 
 

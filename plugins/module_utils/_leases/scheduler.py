@@ -20,7 +20,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from .._errors import LeaseStoreError
+from .._errors import LabstreamError, LeaseStoreError, RunCanceled
 from .._failures import Failure
 from .lease import Lease, LeaseKey
 from .stores.base import LeaseStore, Replace, Write
@@ -77,19 +77,31 @@ class Outcome:
 Steps = Generator[Any, Any, Outcome]
 
 
+def never() -> bool:
+    """Return that the run was not canceled."""
+    return False
+
+
 def run_concurrently(
-    steps: Mapping[LeaseKey, Steps], existing: Mapping[LeaseKey, Lease], *, store: LeaseStore, concurrency: int
+    steps: Mapping[LeaseKey, Steps],
+    existing: Mapping[LeaseKey, Lease],
+    *,
+    store: LeaseStore,
+    concurrency: int,
+    is_canceled: Callable[[], bool] = never,
 ) -> dict[LeaseKey, Outcome]:
     """Run the steps of all keys, with up to ``concurrency`` calls to the service at the same time.
 
-    Steps that raise an exception fail with that, also if it is a bug; the others go on. Once the store has failed, no
-    more calls to the service are made, and what needed one fails; what calls in flight return is still written, if
-    possible.
+    Steps that raise an exception fail with that, also if it is a bug; the others go on. Once the store has failed, or
+    ``is_canceled`` says so between two calls, no more calls to the service are made, and what needed one fails; what
+    calls in flight return is still written, if possible.
     """
     executor = ThreadPoolExecutor(max_workers=concurrency)
     try:
         # Enough to keep all workers busy, but no more: should the store hang or fail, few URLs are lost.
-        return _Scheduler(steps, existing, store, executor, max_in_flight=2 * concurrency).run()
+        return _Scheduler(
+            steps, existing, store, executor, max_in_flight=2 * concurrency, is_canceled=is_canceled
+        ).run()
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
 
@@ -105,12 +117,14 @@ class _Scheduler:
         executor: ThreadPoolExecutor,
         *,
         max_in_flight: int,
+        is_canceled: Callable[[], bool],
     ) -> None:
         self._steps = steps
         self._existing = existing
         self._store = store
         self._executor = executor
         self._max_in_flight = max_in_flight
+        self._is_canceled = is_canceled
         self._outcomes: dict[LeaseKey, Outcome] = {}
         self._to_call: deque[tuple[LeaseKey, Callable[[], Any]]] = deque()
         self._in_flight: dict[Future[Any], LeaseKey] = {}
@@ -118,16 +132,22 @@ class _Scheduler:
         self._to_poll: list[tuple[LeaseKey, Poll]] = []
         self._delay = MIN_DELAY
         self._cycle_began = time.monotonic()
-        self._store_error: LeaseStoreError | None = None
+        # Why no more calls are made.
+        self._reason_to_stop: LabstreamError | None = None
 
     def run(self) -> dict[LeaseKey, Outcome]:
         for key in self._steps:
             self._resume(key)
         while len(self._outcomes) < len(self._steps):
-            if self._to_write:
+            if self._reason_to_stop is None and self._is_canceled():
+                self._reason_to_stop = RunCanceled(
+                    "Canceled because the run of Ansible was killed: run again, which reuses what was issued."
+                )
+                self._cancel()
+            elif self._to_write:
                 self._write()
-            elif self._store_error and (self._to_call or self._to_poll):
-                self._cancel(self._store_error)
+            elif self._reason_to_stop and (self._to_call or self._to_poll):
+                self._cancel()
             elif self._to_call or self._in_flight:
                 self._call()
             else:
@@ -157,13 +177,13 @@ class _Scheduler:
         results = self._try_to_write([change for _key, change in changes])
         for (key, _change), result in zip(changes, results, strict=True):
             if isinstance(result, LeaseStoreError):
-                self._store_error = LeaseStoreError(f"Canceled because the lease store failed: {result}")
+                self._reason_to_stop = LeaseStoreError(f"Canceled because the lease store failed: {result}")
             if isinstance(result, Exception):
                 self._resume(key, error=result)
             else:
                 self._resume(key, result)
-        if self._store_error:
-            self._cancel(self._store_error)
+        if self._reason_to_stop:
+            self._cancel()
 
     def _try_to_write(self, changes: Sequence[Write[Lease] | Replace[Lease]]) -> Sequence[Lease | Exception | None]:
         """Return what the store returned. If it raised a bug, each is written alone: the others have nothing of it."""
@@ -205,11 +225,11 @@ class _Scheduler:
             else:
                 self._to_poll.append((key, poll))
 
-    def _cancel(self, error: LeaseStoreError) -> None:
-        """Make no more calls: what they returned could not be stored."""
+    def _cancel(self) -> None:
+        """Make no more calls."""
         keys = [key for key, _function in self._to_call] + [key for key, _poll in self._to_poll]
         keys += [self._in_flight.pop(call) for call in list(self._in_flight) if call.cancel()]
         self._to_call.clear()
         self._to_poll.clear()
         for key in keys:
-            self._resume(key, error=error)
+            self._resume(key, error=self._reason_to_stop)

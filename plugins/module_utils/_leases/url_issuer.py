@@ -19,7 +19,7 @@ from functools import partial
 from .._errors import LeaseConflict
 from .lease import Lease, LeaseKey
 from .reuse import ReusePolicy
-from .scheduler import Call, Outcome, Steps, run_concurrently
+from .scheduler import Call, Outcome, Steps, never, run_concurrently
 from .stores.base import LeaseStore, Write
 
 # How often a lease that another run wrote, and that this one cannot reuse, is overwritten.
@@ -38,6 +38,7 @@ class UrlIssuer:
         not_before: A lease issued before this belongs to something that was deleted since.
         concurrency: How many calls to make at the same time.
         force: Issue even where a lease is reusable.
+        is_canceled: Says, between two calls, whether to issue no more.
     """
 
     store: LeaseStore
@@ -47,6 +48,7 @@ class UrlIssuer:
     not_before: datetime
     concurrency: int
     force: bool = False
+    is_canceled: Callable[[], bool] = never
 
     def run(self, keys: Sequence[LeaseKey], existing: Mapping[LeaseKey, Lease], check_mode: bool) -> list[Outcome]:
         """Get every key a URL: that of a reusable lease, otherwise a new one.
@@ -73,7 +75,9 @@ class UrlIssuer:
             outcomes |= {key: Outcome(key, existing.get(key), issued=True) for key in to_issue}
         else:
             steps = {key: self._steps(key, existing.get(key)) for key in to_issue}
-            outcomes |= run_concurrently(steps, existing, store=self.store, concurrency=self.concurrency)
+            outcomes |= run_concurrently(
+                steps, existing, store=self.store, concurrency=self.concurrency, is_canceled=self.is_canceled
+            )
         return [outcomes[key] for key in keys]
 
     def _steps(self, key: LeaseKey, existing: Lease | None) -> Steps:

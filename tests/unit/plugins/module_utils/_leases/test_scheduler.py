@@ -431,3 +431,70 @@ def test_many_deadlines_cost_each_key_one_call_more(clock):
     for number, key in enumerate(keys):
         assert looks.seen[key][-1] == pytest.approx(10.0 + number / 50)
         assert len(looks.seen[key]) <= len(rounds) + 2
+
+
+# When the run is canceled.
+
+KILLED = Failure(
+    "RunCanceled", "Canceled because the run of Ansible was killed: run again, which reuses what was issued."
+)
+
+
+def test_a_canceled_run_makes_no_more_calls_and_stores_what_is_in_flight():
+    # Given ten holders and two workers, and a run that is canceled while the first two calls are in flight.
+    keys = [build_key(f"learner-{number}") for number in range(10)]
+    leases = {key: lease_of(key) for key in keys}
+    in_flight, canceled, issued = threading.Barrier(2), threading.Event(), []
+    store = MemoryStore()
+
+    def issue(key):
+        issued.append(key)
+        if key in keys[:2]:
+            in_flight.wait(timeout=10)
+            canceled.set()
+        return leases[key]
+
+    def steps(key):
+        lease = yield Call(partial(issue, key))
+        stored = yield Write(lease, None)
+        return Outcome(key, None, stored, issued=True)
+
+    outcomes = run_concurrently(
+        {key: steps(key) for key in keys}, {}, store=store, concurrency=2, is_canceled=canceled.is_set
+    )
+
+    # Then their URLs are stored, and nobody else got one but who was next to those workers.
+    assert set(keys[:2]) <= set(issued) <= set(keys[:4])
+    assert store.leases == {key: leases[key] for key in issued}
+    assert [outcomes[key].failure for key in keys] == [None if key in issued else KILLED for key in keys]
+
+
+def test_a_canceled_run_does_not_go_on_polling(clock):
+    seen = []
+    looks = Looks(clock)
+
+    def is_canceled():
+        seen.append(clock.passed)
+        return len(looks.seen.get(ANNA, [])) == 3
+
+    outcomes = run_concurrently(
+        {ANNA: looks.of(ANNA, 100)}, {}, store=MemoryStore(), concurrency=2, is_canceled=is_canceled
+    )
+
+    assert len(looks.seen[ANNA]) == 3
+    assert outcomes[ANNA].failure == KILLED
+
+
+def test_a_run_that_is_canceled_when_only_writes_are_left_is_complete():
+    lease = lease_of(ANNA)
+    called = []
+
+    def steps():
+        stored = yield Write((yield Call(lambda: called.append(True) or lease)), None)
+        return Outcome(ANNA, None, stored)
+
+    outcomes = run_concurrently(
+        {ANNA: steps()}, {}, store=MemoryStore(), concurrency=2, is_canceled=lambda: bool(called)
+    )
+
+    assert outcomes == {ANNA: Outcome(ANNA, None, lease)}
