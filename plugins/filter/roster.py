@@ -120,21 +120,24 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
+from ansible.utils.display import Display
 from ansible_collections.labstream.aws.plugins.plugin_utils import _roster
-from ansible_collections.labstream.aws.plugins.plugin_utils._errors import filter_errors
-from ansible_collections.labstream.aws.plugins.plugin_utils._unsafe import as_data, decrypted
+from ansible_collections.labstream.aws.plugins.plugin_utils._filters import as_filter
 
 
-@filter_errors
 def roster(
-    source: Any, columns: dict[str, str] | None = None, style: str = "readable", key: str | None = None
+    source: Any,
+    columns: dict[str, str] | None = None,
+    style: str = "readable",
+    key: str | None = None,
+    role: str | None = None,
 ) -> list[dict[str, str | None]]:
-    """Return the learners of a roster."""
-    return as_data(_roster.roster(decrypted(source), columns, style, decrypted(key)))
+    """Return the learners of a roster, and warn of what was changed or left out."""
+    return _roster.roster(source, columns, style, key, role, warn=Display().warning)
 
 
 class FilterModule:
     """Register the filter with Ansible."""
 
     def filters(self) -> dict[str, Callable]:
-        return {"roster": roster}
+        return {"roster": as_filter(roster)}

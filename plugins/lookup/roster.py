@@ -16,7 +16,7 @@ description:
 options:
   _terms:
     description:
-      - A CSV file on the controller, or the CSV text itself. A value with a line break is text.
+      - A CSV file on the controller, or the text itself. A value with a line break is text, and so is a list in JSON.
       - A relative path starts at the folder of the playbook. For the playbooks of this collection, and for playbooks
         that import them, it starts at the working directory.
     type: list
@@ -37,6 +37,10 @@ options:
   key:
     description:
       - See O(labstream.aws.roster#filter:key).
+    type: str
+  role:
+    description:
+      - See O(labstream.aws.roster#filter:role).
     type: str
 seealso:
   - plugin: labstream.aws.roster
@@ -77,6 +81,7 @@ from typing import Any
 
 from ansible.errors import AnsibleError, AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
+from ansible.utils.display import Display
 from ansible_collections.labstream.aws.plugins.module_utils._errors import to_message
 from ansible_collections.labstream.aws.plugins.plugin_utils import _roster
 from ansible_collections.labstream.aws.plugins.plugin_utils._errors import get_cause
@@ -92,10 +97,11 @@ class LookupModule(LookupBase):
         if len(terms) != 1 or not isinstance(terms[0], str):
             raise AnsibleLookupError("The lookup labstream.aws.roster takes one path or the text of one CSV file.")
         [source] = terms
-        options = [self.get_option(option) for option in ("columns", "style", "key")]
+        options = {option: self.get_option(option) for option in ("columns", "style", "key", "role")}
+        is_text = "\n" in source or _roster.is_json(source)
         try:
-            text = source if "\n" in source else self._read(source, str((variables or {}).get("playbook_dir", ".")))
-            return _roster.roster(text, *options)
+            text = source if is_text else self._read(source, str((variables or {}).get("playbook_dir", ".")))
+            return _roster.roster(text, **options, warn=Display().warning)
         except ValueError as error:
             raise AnsibleLookupError(to_message(str(error))) from get_cause(error)
 

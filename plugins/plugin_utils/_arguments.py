@@ -10,11 +10,17 @@ Ansible.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._errors import quote
-from ansible_collections.labstream.aws.plugins.plugin_utils._roster import COLUMN_NAMES
+from ansible_collections.labstream.aws.plugins.plugin_utils._roster import LISTED_FIELDS, is_json, parse_json
+from ansible_collections.labstream.aws.plugins.plugin_utils._roster_formats import COLUMN_NAMES
+from ansible_collections.labstream.aws.plugins.plugin_utils._text import (
+    TERRAFORM_OUTPUT,
+    describe_not_text,
+    is_terraform_output,
+)
 from ansible_collections.labstream.aws.plugins.plugin_utils._times import to_utc
 
 # The facts that roles publish under their prefix.
@@ -51,9 +57,22 @@ def validate_arguments(
             errors.append(f"{name} is not an option of the role {role}: did you mean {similar}?")
         else:
             warnings.append(f"{name} is not an option of the role {role}, so it has no effect.")
+    errors += _find_not_text(values, options)
     arguments = _Arguments({option.removeprefix(prefix): value for option, value in values.items()}, prefix)
-    errors += _CHECKS[role](arguments)
+    errors += _CHECKS[role](arguments) if not errors else ()
     return {"error": errors[0] if errors else None, "warnings": warnings}
+
+
+def _find_not_text(values: Mapping[str, Any], options: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the errors of mappings and lists where text is expected, since argument_specs.yml takes them as text."""
+    for name, option in options.items():
+        value = values.get(name)
+        if is_terraform_output(value):
+            yield f"{name} {TERRAFORM_OUTPUT}."
+        elif name.endswith("_roster") and isinstance(value, (list, tuple)):
+            yield f"{name} is not text: give a list as {name.removesuffix('roster')}learners."
+        elif option.get("type") in ("str", "path") and (problem := describe_not_text(value)):
+            yield f"{name} {problem}."
 
 
 def find_similar(name: str, options: Iterable[str], prefix: str) -> str | None:
@@ -91,17 +110,36 @@ class _Arguments:
     def has(self, option: str) -> bool:
         return self[option] not in (None, "", [], {})
 
-    def sources(self, *more: str) -> Iterator[str]:
+    def sources(self, *more: str, fields: Collection[str]) -> Iterator[str]:
         """Yield the errors in where the learners come from; each option in ``more`` is also enough alone."""
-        given = [self["learners"] is not None, self.has("roster")]
+        given = [self["learners"] not in (None, ""), self.has("roster")]
         if all(given) or not (any(given) or any(self[option] is not None for option in more)):
             alone = "".join(f", or {self.prefix}{option} alone" for option in more)
             yield f"Give one of {self.prefix}learners and {self.prefix}roster{alone}."
-        if self.has("roster") and not isinstance(self["roster"], str):
-            yield f"{self.prefix}roster is not text: give a list as {self.prefix}learners."
+        if self.has("learners"):
+            yield from self._listed_learners(fields)
         for field in self["roster_columns"] or ():
             if field not in COLUMN_NAMES:
                 yield f"{self.prefix}roster_columns has {quote(field)}, but the fields are {', '.join(COLUMN_NAMES)}."
+
+    def _listed_learners(self, fields: Collection[str]) -> Iterator[str]:
+        """Yield the errors in the list of learners, which argument_specs.yml cannot check if it is a text in JSON."""
+        name, learners = f"{self.prefix}learners", self["learners"]
+        if is_json(learners):
+            try:
+                learners = parse_json(learners)
+            except ValueError as error:
+                yield f"{name}: {error}"
+                return
+        if not isinstance(learners, (list, tuple)):
+            yield (
+                f"{name} is not a list of learners, also not as text in JSON: give CSV, or the path of a file, as "
+                f"{self.prefix}roster."
+            )
+            return
+        strangers = [field for each in learners if isinstance(each, Mapping) for field in each if field not in fields]
+        if strangers and not any(map(is_terraform_output, learners)):
+            yield f"{name} has {quote(strangers[0])}, but the fields are {', '.join(fields)}."
 
     def minimum(self, option: str, minimum: int) -> Iterator[str]:
         """Yield an error if the number is too small. What is not a number fails the role's argument_specs.yml."""
@@ -119,7 +157,7 @@ class _Arguments:
 def _check_appstream_lab(arguments: _Arguments) -> Iterator[str]:
     if arguments["state"] == "absent":
         return
-    yield from arguments.sources()
+    yield from arguments.sources(fields=LISTED_FIELDS)
     if arguments.has("ends_at") == arguments.has("validity"):
         yield "Give one of appstream_lab_ends_at and appstream_lab_validity."
     yield from arguments.time("starts_at", allow_past=True)
@@ -131,7 +169,7 @@ def _check_appstream_lab(arguments: _Arguments) -> Iterator[str]:
 
 def _check_nimble_lab(arguments: _Arguments) -> Iterator[str]:
     if arguments["state"] != "absent":
-        yield from arguments.sources("sessions")
+        yield from arguments.sources("sessions", fields=("id", "name", "email"))
 
 
 def _check_lab_handout(arguments: _Arguments) -> Iterator[str]:

@@ -4,316 +4,343 @@
 
 # Private to this collection: do not import it from elsewhere, it can change in any release.
 
-"""Learners from a roster: the text of a CSV file, or a list. Knows neither AWS nor Ansible.
-
-Column names are those of Moodle's exports (grade/export/txt, the participants page, and the file for uploading users)
-and of Canvas's gradebook export (lib/gradebook_exporter.rb in its source), and our own plain ones.
-"""
+"""Learners from a roster: the text of a CSV file, e-mail addresses, or a list. Knows neither AWS nor Ansible."""
 
 from __future__ import annotations
 
 import csv
-import io
+import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, TypeVar
 
-from ansible_collections.labstream.aws.plugins.module_utils._errors import quote
+from ansible_collections.labstream.aws.plugins.module_utils._errors import MAX_MESSAGE_LENGTH, quote
+from ansible_collections.labstream.aws.plugins.module_utils._labs.person import normalise
+from ansible_collections.labstream.aws.plugins.plugin_utils._roster_cells import (
+    find_lost_value,
+    given_name_first,
+    is_email,
+    strip_marks,
+)
+from ansible_collections.labstream.aws.plugins.plugin_utils._roster_formats import COLUMN_NAMES
+from ansible_collections.labstream.aws.plugins.plugin_utils._roster_table import (
+    Row,
+    Table,
+    fold,
+    parse_table,
+    split_lines,
+)
+from ansible_collections.labstream.aws.plugins.plugin_utils._text import (
+    TERRAFORM_OUTPUT,
+    describe_not_text,
+    is_terraform_output,
+)
 from ansible_collections.labstream.aws.plugins.plugin_utils._user_id import (
     appstream_user_id,
     is_valid,
-    normalise,
     validate_style,
 )
 
-# Field of a learner: the column names that stand for it, case-folded, the first that is used wins.
-# Canvas's ID comes before its SIS ids since every export has it, for every learner, whoever exports.
-COLUMN_NAMES = {
-    "id": ("learner", "id", "id number", "idnumber", "username", "sis user id", "sis login id"),
-    "email": ("email", "email address", "e-mail", "e-mail address"),
-    "name": ("name", "full name", "student"),
-    "first_name": ("first name", "firstname"),
-    "last_name": ("last name", "lastname", "surname"),
-    "user_id": ("user_id",),
-    "session_context": ("session_context",),
-    "application_id": ("application_id",),
-}
-
-_DELIMITERS = (",", ";", "\t")
-_NOT_UTF_8 = re.compile("[\0\ud800-\udfff\ufffd]")
-_EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
-# Names and additional fields are for people, so white space in them, new lines too, becomes one space. These are not.
-_VERBATIM = {"id", "email", "user_id", "session_context", "application_id"}
-_HEADERS_SHOWN = 12
-
 # The fields of a learner in a list, and those that identify a learner: the first that is given.
-_LISTED_FIELDS = ("id", "name", "email", "user_id", "session_context", "application_id")
-_IDENTITIES = ("id", "email", "user_id")
+LISTED_FIELDS = ("id", "name", "email", "user_id", "session_context", "application_id")
+_IDENTIFIERS = ("id", "email", "user_id")
+# A user id stays as the roster has it: it is the key of a home folder.
+_STRIPPED = ("id", "email")
+_NAMES = ("name", "first_name", "last_name")
+# Names and additional fields are for people, so white space in them, new lines too, becomes one space. These are not.
+_VERBATIM = {*_IDENTIFIERS, "session_context", "application_id"}
+
+_JSON = re.compile(r"""\s*(?:\[\s*[{\]]|\{\s*")""")
+_NOT_UTF_8 = re.compile("[\0\ud800-\udfff\ufffd]")
+_MAX_SHOWN = 10
+
+Learner = dict[str, str | None]
+_Item = TypeVar("_Item")
 
 
-class Row(NamedTuple):
-    """A row with something in it: the line of the file where it starts (the first is 1), and its cells, stripped."""
+class Place(NamedTuple):
+    """Where a learner stands in the roster: number and name of the place, and what the fields are called there."""
 
-    line: int
-    cells: list[str]
+    number: int
+    name: str
+    fields: Mapping[str, str] = {}
+
+    def of(self, field: str) -> str:
+        return ", ".join(filter(None, (self.name, self.fields.get(field, field))))
+
+    def error(self, field: str, problem: str) -> ValueError:
+        return ValueError(f"{self.of(field)}: {problem}")
 
 
-class Column(NamedTuple):
-    """Where a field is found: the position of its column, and the column's name as the file has it."""
+class Entry(NamedTuple):
+    """A learner as the roster has it: the values by field, and the field that identifies the learner."""
 
-    position: int
-    header: str
-
-    def cell(self, row: Row) -> str:
-        return row.cells[self.position] if self.position < len(row.cells) else ""
+    place: Place
+    values: dict[str, str]
+    identity: str
 
 
 def roster(
-    source: Any, columns: dict[str, str] | None = None, style: str = "readable", key: str | None = None
-) -> list[dict[str, str | None]]:
+    source: Any,
+    columns: dict[str, str] | None = None,
+    style: str = "readable",
+    key: str | None = None,
+    role: str | None = None,
+    warn: Callable[[str], None] = lambda warning: None,
+) -> list[Learner]:
     """Return the learners of a roster in its order, as the option ``users`` of the issuing modules takes them.
 
     Each is a dict of ``id``, ``name``, ``email``, ``user_id``, ``session_context`` and ``application_id``, all text,
     None where the roster has nothing (never for ``id`` and ``user_id``), and of each additional field in ``columns``.
 
     Args:
-        source: CSV text, or a list of dicts with these fields.
+        source: CSV text, e-mail addresses, one a line, or a list of dicts with these fields, also as JSON text.
         columns: The column of each field that the header of a CSV does not name in a known way.
         style: See ``appstream_user_id``.
         key: See ``appstream_user_id``.
+        role: The role whose variables the other arguments are. Messages name those.
+        warn: Is called if marks were removed, or people left out.
 
     Raises:
-        ValueError: The roster is not valid. Names the line and column, or the entry and field.
+        ValueError: The roster is not valid. Names the lines and columns, or the entries and fields.
     """
-    validate_style(style, key)
-    columns = _validate_columns(columns)
+    prefix = f"{role}_user_id_" if role else ""
+    columns_option = f"{role}_roster_columns" if role else "columns"
+    validate_style(style, key, f"{prefix}style", f"{prefix}key" if role else "a key")
+    columns = _validate_columns(columns, columns_option)
+    if is_json(source):
+        source = parse_json(source)
     if isinstance(source, (list, tuple)):
-        return _validate_distinct("Learners", _parse_list(source, columns, style, key))
+        if columns:
+            raise ValueError(
+                f"{columns_option} is for the text of a CSV file: leave it out when the learners are a list."
+            )
+        return _build_learners("Learners", enumerate(source, start=1), _read_listed, style, key, warn)
     text = _validate_text(source)
-    wanted = _get_wanted(columns)
-    header, rows = _parse_table(text, wanted)
-    found = _find_columns(header, rows, wanted, columns)
-    return _validate_distinct("Roster lines", ((row.line, _build_learner(row, found, style, key)) for row in rows))
+    if addresses := _find_addresses(text):
+        return _build_learners("Roster lines", addresses, _read_address, style, key, warn)
+    table = parse_table(text, columns, columns_option)
+    if table.left_out:
+        warn(list_first(table.left_out))
+    return _build_learners("Roster lines", table.rows, lambda row: _read_row(row, table), style, key, warn)
 
 
-def _validate_distinct(
-    places: str, learners: Iterable[tuple[int, dict[str, str | None]]]
-) -> list[dict[str, str | None]]:
-    """Return the learners; raise ValueError if two are the same learner or have the same user id."""
-    seen: dict[str, tuple[int, str]] = {}
-    distinct = []
-    for place, learner in learners:
-        who = learner["id"] or ""
-        for what, value in (("id", normalise(who)), ("user id", learner["user_id"])):
-            first, other = seen.setdefault(f"{what} {value}", (place, who))
-            if first != place:
+def is_json(source: Any) -> bool:
+    """Return whether the source is text that begins like a list or mapping in JSON, as no CSV does."""
+    return isinstance(source, str) and _JSON.match(source) is not None
+
+
+def parse_json(text: str) -> list[Any]:
+    """Return the list of a JSON text; raise ValueError if it is none."""
+    try:
+        parsed = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"The roster begins like JSON, but cannot be read as such: {error}.") from error
+    if isinstance(parsed, list):
+        return parsed
+    if any(map(is_terraform_output, (parsed, *parsed.values()))):
+        raise ValueError(f"The roster {TERRAFORM_OUTPUT}.")
+    raise ValueError("The roster is a mapping in JSON, but it must be a list of learners.")
+
+
+def list_first(sentences: Iterable[str]) -> str:
+    """Return the first sentences, ten or what fits in a message, and how many more there are."""
+    all_ = list(sentences)
+    for shown in range(min(_MAX_SHOWN, len(all_)), 0, -1):
+        more = len(all_) - shown
+        text = " ".join([*all_[:shown], *([f"And {more} more."] if more else [])])
+        if len(text) <= MAX_MESSAGE_LENGTH:
+            break
+    return text
+
+
+def _build_learners(
+    places: str,
+    items: Iterable[_Item],
+    read: Callable[[_Item], Entry],
+    style: str,
+    key: str | None,
+    warn: Callable[[str], None],
+) -> list[Learner]:
+    """Return the learners; raise ValueError with all that is wrong with any of them."""
+    distinct = _Distinct(places)
+    learners, problems, changes = [], [], []
+    for item in items:
+        try:
+            entry, changed = _strip_identifiers(read(item))
+            learner = _complete(entry, style, key)
+            distinct.add(entry.place.number, learner)
+        except ValueError as error:
+            problems.append(str(error))
+        else:
+            learners.append(learner)
+            changes += changed
+    if problems:
+        raise ValueError(list_first(problems))
+    if changes:
+        warn(list_first(changes))
+    return learners
+
+
+class _Distinct:
+    """The learners so far, none of whom may be another's double."""
+
+    def __init__(self, places: str) -> None:
+        self._places = places
+        self._seen: dict[tuple[str, str], tuple[int, str, str]] = {}
+
+    def add(self, number: int, learner: Learner) -> None:
+        """Add a learner; raise ValueError if there is one with the same id or user id, whatever the case."""
+        who, user_id = str(learner["id"]), str(learner["user_id"])
+        for what, value, folded in (
+            ("id", normalise(who), normalise(who)),
+            ("user id", user_id, user_id.casefold()),
+        ):
+            other, other_who, other_value = self._seen.setdefault((what, folded), (number, who, value))
+            if other == number:
+                continue
+            both = f"{self._places} {other} ({quote(other_who)}) and {number} ({quote(who)})"
+            if other_value != value:
                 raise ValueError(
-                    f"{places} {first} ({quote(other)}) and {place} ({quote(who)}) "
-                    f"have the same {what} {quote(value)}: remove one or make them differ."
+                    f"{both} have the {what}s {quote(other_value)} and {quote(value)}, which differ only in case, but "
+                    "are two users of AppStream 2.0: correct one."
                 )
-        distinct.append(learner)
-    return distinct
-
-
-def _parse_list(
-    entries: Sequence[Any], columns: dict[str, str], style: str, key: str | None
-) -> Iterator[tuple[int, dict[str, str | None]]]:
-    """Yield number and learner of each entry of a list, of which the first is 1."""
-    if columns:
-        raise ValueError("columns is for the text of a CSV file: leave it out when the learners are a list.")
-    for number, entry in enumerate(entries, start=1):
-        if not isinstance(entry, dict):
-            raise ValueError(f"Learner {number} is {quote(entry)}, not a dictionary such as {{'email': '...'}}.")
-
-        def fail(field: str, problem: str, number: int = number) -> ValueError:
-            return ValueError(f"Learner {number}, {field}: {problem}")
-
-        values = {}
-        for field in _LISTED_FIELDS:
-            value = entry.get(field)
-            if value is not None and not isinstance(value, str):
-                raise fail(
-                    field, f"{quote(value)} is not text: put it in quotes, since YAML changes numbers such as 007."
-                )
-            if value and len(value) > csv.field_size_limit():  # as of a cell
-                raise fail(field, f"it has more than {csv.field_size_limit()} characters: correct it.")
-            values[field] = (value or "").strip()
-        identity = next((field for field in _IDENTITIES if values[field]), None)
-        if identity is None:
-            raise ValueError(f"Learner {number} has neither id nor email nor user_id: give one of them.")
-        yield number, _complete(values, identity, style, key, fail)
+            raise ValueError(f"{both} have the same {what} {quote(value)}: remove one or make them differ.")
 
 
 def _validate_text(text: Any) -> str:
     """Return the text without its byte order mark; raise ValueError if it is not decoded text."""
+    if is_terraform_output(text):
+        raise ValueError(f"The roster {TERRAFORM_OUTPUT}.")
     if not isinstance(text, str):
         raise ValueError(f"A roster is the text of a CSV file, not {quote(text)} ({type(text).__name__}).")
     if bad := _NOT_UTF_8.search(text):
-        line = len(re.findall(r"\r\n|\r|\n", text[: bad.start()])) + 1
+        line = len(split_lines(text[: bad.start()]))
         raise ValueError(f"Roster line {line} has bytes that are not UTF-8: save the file as 'CSV UTF-8'.")
     return text.removeprefix("\ufeff")
 
 
-def _validate_columns(columns: Any) -> dict[str, str]:
+def _validate_columns(columns: Any, option: str) -> dict[str, str]:
     """Return ``columns`` if it maps names of fields to names of columns; raise ValueError if it does not."""
     columns = {} if columns is None else columns
     if not isinstance(columns, dict):
-        raise ValueError(f"columns is {quote(columns)}, but it must be a dictionary of field and column name.")
+        raise ValueError(f"{option} is {quote(columns)}, but it must be a dictionary of field and column name.")
     for field, header in columns.items():
         if not all(isinstance(part, str) and part.strip() for part in (field, header)):
-            raise ValueError(f"columns maps {quote(field)} to {quote(header)}, but both must be names.")
+            raise ValueError(f"{option} maps {quote(field)} to {quote(header)}, but both must be names.")
     return columns
 
 
-def _get_wanted(columns: dict[str, str]) -> dict[str, tuple[str, ...]]:
-    """Return the column names to look for, by field: those of ``columns`` for its fields, else the known ones."""
-    wanted = {**COLUMN_NAMES, **{field: (_fold(header),) for field, header in columns.items()}}
-    if "name" not in columns and {"first_name", "last_name"} & set(columns):
-        wanted["name"] = ()
-    return wanted
+def _find_addresses(text: str) -> list[Row]:
+    """Return the lines of a text that begins with an e-mail address, and so has no header. Of others, none."""
+    rows = [Row(number, [line.strip()]) for number, line in enumerate(split_lines(text), start=1) if line.strip()]
+    return rows if rows and is_email(strip_marks(rows[0].cells[0])[0]) else []
 
 
-def _parse_table(text: str, wanted: dict[str, tuple[str, ...]]) -> tuple[Row, list[Row]]:
-    """Return header and rows of learners, read with the delimiter by which most of the header's names are known."""
-    known = {name for names in wanted.values() for name in names}
+def _read_address(row: Row) -> Entry:
+    return Entry(Place(row.line, f"Roster line {row.line}", {"email": ""}), {"email": row.cells[0]}, "email")
 
-    def recognised(delimiter: str) -> tuple[int, int]:
-        try:
-            cells = next(_parse_rows(text, delimiter)).cells
-        except (StopIteration, ValueError):
-            return 0, 0
-        return sum(_fold(cell) in known for cell in cells), len(cells)
 
-    delimiter = max(_DELIMITERS, key=recognised)
-    rows = list(_parse_rows(text, delimiter))
-    if not rows:
-        raise ValueError("The roster is empty: its first line must name the columns.")
-    header, *rows = rows
-    if "sis login id" in map(_fold, header.cells):
-        rows = _without_canvas_extras(header, rows)
-    for row in rows:
-        if any(row.cells[len(header.cells) :]):
-            raise ValueError(
-                f"Roster line {row.line} has {len(row.cells)} cells but the header has {len(header.cells)}: "
-                f"put a cell that holds {quote(delimiter)} in double quotes."
+def _read_listed(numbered: tuple[int, Any]) -> Entry:
+    """Return the entry of a learner in a list, of which the first is 1."""
+    number, listed = numbered
+    place = Place(number, f"Learner {number}")
+    if is_terraform_output(listed):
+        raise ValueError(f"{place.name} {TERRAFORM_OUTPUT}.")
+    if not isinstance(listed, dict):
+        raise ValueError(f"{place.name} is {quote(listed)}, not a dictionary such as {{'email': '...'}}.")
+    values = {}
+    for field in LISTED_FIELDS:
+        value = listed.get(field)
+        if problem := describe_not_text(value):
+            raise place.error(field, f"it {problem}.")
+        if value is not None and not isinstance(value, str):
+            raise place.error(
+                field, f"{quote(value)} is not text: put it in quotes, since YAML changes numbers such as 007."
             )
-    return header, rows
+        if value and len(value) > csv.field_size_limit():  # as of a cell
+            raise place.error(field, f"it has more than {csv.field_size_limit()} characters: correct it.")
+        values[field] = (value or "").strip()
+    identity = next((field for field in _IDENTIFIERS if values[field]), None)
+    if identity is None:
+        raise ValueError(f"{place.name} has neither id nor email nor user_id: give one of them.")
+    return Entry(place, values, identity)
 
 
-def _parse_rows(text: str, delimiter: str) -> Iterator[Row]:
-    """Yield the rows of a CSV text that are not blank; raise ValueError naming the line where a bad row starts."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
-    line = 1
-    try:
-        for cells in reader:
-            stripped = [cell.strip() for cell in cells]
-            if any(stripped):
-                yield Row(line, stripped)
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise ValueError(_describe_csv_error(str(error), line)) from None
-
-
-def _describe_csv_error(error: str, line: int) -> str:
-    if "unexpected end of data" in error:
-        return f"Roster line {line} opens a double quote that is never closed."
-    if "field limit" in error or "field larger" in error:
-        return (
-            f"Roster line {line} has a cell of more than {csv.field_size_limit()} characters: "
-            "check for a double quote that is not closed."
-        )
-    return f"Roster line {line} is not CSV ({error}): double the double quotes inside a quoted cell."
-
-
-def _without_canvas_extras(header: Row, rows: list[Row]) -> list[Row]:
-    """Return the rows of a Canvas gradebook that are people: not 'Manual Posting', 'Points Possible', test student."""
-    names = {"student", "lastname", "firstname"}
-    identity = [index for index, cell in enumerate(header.cells) if _fold(cell) in names | {"id", "sis login id"}]
-
-    def is_person(row: Row) -> bool:
-        cells = [row.cells[index] for index in identity if index < len(row.cells)]
-        who = [cell for cell in cells if cell]
-        return (
-            bool(who) and who != ["Points Possible"] and "Student, Test" not in who and who[:2] != ["Student", "Test"]
-        )
-
-    return [row for row in rows if is_person(row)]
-
-
-def _find_columns(
-    header: Row, rows: list[Row], wanted: dict[str, tuple[str, ...]], mapped: dict[str, str]
-) -> dict[str, Column]:
-    """Return the column of each field that the roster has; raise ValueError if one is missing or ambiguous."""
-    names = [_fold(cell) for cell in header.cells]
-    found = {}
-    for field, choices in wanted.items():
-        for choice in filter(names.__contains__, choices):
-            column = Column(names.index(choice), header.cells[names.index(choice)])
-            if names.count(choice) > 1:
-                raise ValueError(
-                    f"Roster line {header.line} has {names.count(choice)} columns {quote(column.header)}: rename one."
-                )
-            # Moodle exports the ID number whether anybody has one or not: a column without a value is not there.
-            if field in mapped or not rows or any(column.cell(row) for row in rows):
-                found[field] = column
-                break
-    for field in mapped:
-        if field not in found:
-            raise ValueError(
-                f"Roster line {header.line} has no column {quote(mapped[field])} for {field}. It has "
-                f"{_list_headers(header)}."
-            )
-    if "id" not in found and "email" not in found:
-        accepted = ", ".join(map(quote, COLUMN_NAMES["id"] + COLUMN_NAMES["email"]))
+def _read_row(row: Row, table: Table) -> Entry:
+    """Return the entry of a row of a CSV."""
+    columns = table.columns
+    place = Place(
+        row.line,
+        f"Roster line {row.line}",
+        {field: f"column {quote(column.header)}" for field, column in columns.items()},
+    )
+    if any(row.cells[table.width :]):
         raise ValueError(
-            f"Roster line {header.line} names no column with values that identify the learners: it has "
-            f"{_list_headers(header)}. Use one of {accepted} (in any case), or name yours with "
-            "columns={'id': '...'}."
+            f"{place.name} has {len(row.cells)} cells but the header has {table.width}: "
+            f"put a cell that holds {quote(table.delimiter)} in double quotes."
         )
-    return found
-
-
-def _list_headers(header: Row) -> str:
-    more = len(header.cells) - _HEADERS_SHOWN
-    return ", ".join(map(quote, header.cells[:_HEADERS_SHOWN])) + (f" and {more} more" if more > 0 else "")
-
-
-def _build_learner(row: Row, columns: dict[str, Column], style: str, key: str | None) -> dict[str, str | None]:
-    """Return the learner of one row; raise ValueError naming line and column."""
-
-    def fail(field: str, problem: str) -> ValueError:
-        return ValueError(f"Roster line {row.line}, column {quote(columns[field].header)}: {problem}")
-
     values = {field: column.cell(row) for field, column in columns.items()}
+    if "id" in values:
+        values["id"] = values["id"].removeprefix(table.format.id_mark)
     identity = "id" if "id" in columns else "email"
     if not values[identity]:
-        raise fail(identity, "the cell must identify the learner but is empty: fill it, or use another column.")
-    return _complete(values, identity, style, key, fail)
+        raise place.error(identity, "the cell must identify the learner but is empty: fill it, or use another column.")
+    if "name" in values:
+        values["name"] = _read_name(values, table)
+    return Entry(place, values, identity)
 
 
-def _complete(
-    cells: dict[str, str], identity: str, style: str, key: str | None, fail: Callable[[str, str], ValueError]
-) -> dict[str, str | None]:
-    """Return a learner from the cells by field, identified by the field ``identity``.
+def _read_name(values: Mapping[str, str], table: Table) -> str:
+    """Return the name of a row, given name first."""
+    name = values["name"]
+    if table.surname_first:
+        return given_name_first(name)
+    if table.half is None:
+        return name
+    other = values[table.half]
+    if f" {fold(other)} " in f" {fold(name)} ":  # It is all of the name.
+        return name
+    return " ".join([other, name] if table.half == "first_name" else [name, other])
 
-    Raises:
-        ValueError: A cell is not valid; built by ``fail`` from the field and the problem.
-    """
+
+def _strip_identifiers(entry: Entry) -> tuple[Entry, list[str]]:
+    """Return the entry without marks around its identifiers, and a sentence for each that had some."""
+    values, changes, mailbox_name = dict(entry.values), [], ""
+    for field in filter(values.get, _STRIPPED):
+        values[field], name = strip_marks(entry.values[field])
+        mailbox_name = mailbox_name or name
+        # A mailbox of a list of addresses is as it should be.
+        if values[field] != entry.values[field] and not name:
+            changes.append(f"{entry.place.of(field)}: {quote(entry.values[field])} is read as {quote(values[field])}.")
+    if mailbox_name and not any(values.get(field) for field in _NAMES):
+        values["name"] = mailbox_name
+    return entry._replace(values=values), changes
+
+
+def _complete(entry: Entry, style: str, key: str | None) -> Learner:
+    """Return the learner of an entry; raise ValueError if a value is not valid."""
+    place, identity = entry.place, entry.identity
     values = {}
-    for field, cell in cells.items():
+    for field, cell in entry.values.items():
         values[field] = cell if field in _VERBATIM else " ".join(cell.split())
         if any(unicodedata.category(character) == "Cc" for character in values[field]):
-            raise fail(field, f"{quote(cell)} holds a control character or a new line.")
-    if values.get("email") and not _EMAIL.fullmatch(values["email"]):
-        raise fail("email", f"{quote(values['email'])} is not an e-mail address.")
+            raise place.error(field, f"{quote(cell)} holds a control character or a new line.")
+        problem = find_lost_value(values[field], field in _IDENTIFIERS)
+        if problem and field in (*_IDENTIFIERS, *_NAMES):
+            raise place.error(field, f"{quote(cell)} {problem}")
+    if values.get("email") and not is_email(values["email"]):
+        raise place.error("email", f"{quote(values['email'])} is not an e-mail address.")
     try:
         derived = appstream_user_id(values[identity], style, key)
     except ValueError as error:
-        raise fail(identity, str(error)) from error
+        raise place.error(identity, str(error)) from error
     user_id = values.get("user_id") or derived
     if not is_valid(user_id):
-        raise fail("user_id", f"{quote(user_id)} is not 2 to 32 ASCII letters, digits and characters of '_+=,.@-'.")
+        raise place.error(
+            "user_id", f"{quote(user_id)} is not 2 to 32 ASCII letters, digits and characters of '_+=,.@-'."
+        )
     name = values.get("name") or f"{values.get('first_name', '')} {values.get('last_name', '')}".strip()
     additional = {field: value or None for field, value in values.items() if field not in COLUMN_NAMES}
     return {
@@ -325,8 +352,3 @@ def _complete(
         "session_context": values.get("session_context") or None,
         "application_id": values.get("application_id") or None,
     }
-
-
-def _fold(header: str) -> str:
-    """Return a column name in the form in which names are compared: case and white space do not count."""
-    return " ".join(unicodedata.normalize("NFC", header).casefold().split())

@@ -12,7 +12,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._labs.learners import validate_generation
-from ansible_collections.labstream.aws.plugins.plugin_utils._user_id import normalise, rotated_user_id
+from ansible_collections.labstream.aws.plugins.module_utils._labs.person import normalise
+from ansible_collections.labstream.aws.plugins.plugin_utils._user_id import rotated_user_id
 
 Row = dict[str, Any]
 

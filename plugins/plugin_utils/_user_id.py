@@ -9,8 +9,7 @@
 The user id is the key of the learner's home folder and of the monthly user fee, so the same person must get the same
 id forever. THE ALGORITHM IS FROZEN: a change here moves every learner to a new, empty home folder.
 
-Only characters that are assigned in this Python's Unicode tables are accepted. Unicode guarantees that case folding and
-normalisation of an assigned character never change, so every Python that accepts a name derives the same id.
+``normalise`` accepts only characters of which every Python that accepts them derives the same id.
 """
 
 from __future__ import annotations
@@ -24,15 +23,12 @@ from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._appstream.validation import USER_ID
 from ansible_collections.labstream.aws.plugins.module_utils._errors import quote
+from ansible_collections.labstream.aws.plugins.module_utils._labs.person import normalise
 
 STYLES = ("readable", "opaque")
 MIN_KEY_LENGTH = 16
 
 _NOT_ALLOWED = re.compile(r"[^\w+=,.@-]", re.ASCII)
-
-# Invisible characters that come with text copied from an e-mail or a web page: soft hyphen, zero-width and direction
-# marks, byte order mark.
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 
 # Latin letters that have no decomposition into an ASCII letter and an accent.
 _TRANSLITERATION = str.maketrans(
@@ -51,32 +47,6 @@ _OPAQUE_LENGTH = 20
 def is_valid(user_id: str) -> bool:
     """Return whether AppStream accepts ``user_id`` (CreateStreamingURL: 2..32 characters, ``[\\w+=,.@-]*``, ASCII)."""
     return USER_ID.fullmatch(user_id) is not None
-
-
-def normalise(text: Any) -> str:
-    """Return the form in which two spellings of one person are equal.
-
-    Invisible characters and surrounding white space are removed, white space inside becomes one space, and the rest is
-    case-folded and converted to Unicode NFC. Normalising twice has the same result as normalising once.
-
-    Raises:
-        ValueError: It is not text, has nothing in it, or holds a character that no name has.
-    """
-    if not isinstance(text, str):
-        raise ValueError(f"A user id is derived from text, not from {quote(text)} ({type(text).__name__}).")
-    folded = _INVISIBLE.sub("", text).strip()
-    if not folded:
-        raise ValueError(f"A user id cannot be derived from {quote(text)}: there is nothing in it.")
-    for character in folded:
-        # Control characters, halves of surrogate pairs (undecodable bytes), and what has no meaning (yet).
-        if unicodedata.category(character) in ("Cc", "Cs", "Cn"):
-            raise ValueError(
-                f"A user id cannot be derived from {quote(text)}: it holds U+{ord(character):04X}, "
-                f"which is a control character or not a character of Unicode {unicodedata.unidata_version}."
-            )
-    folded = unicodedata.normalize("NFC", folded).casefold()
-    # Again, since case folding can undo NFC.
-    return unicodedata.normalize("NFC", " ".join(folded.split()))
 
 
 def appstream_user_id(text: Any, style: str = "readable", key: str | None = None) -> str:
@@ -105,19 +75,26 @@ def rotated_user_id(user_id: str, generation: int) -> str:
     return f"{user_id[:_STEM_LENGTH].rstrip('_+=,.@-')}-{_base32(digest)[:_HASH_LENGTH]}"
 
 
-def validate_style(style: Any, key: Any) -> None:
-    """Raise ValueError unless ``style`` exists and ``key`` suits it. The key is a secret, so no message shows it."""
+def validate_style(style: Any, key: Any, style_option: str = "style", key_option: str = "a key") -> None:
+    """Raise ValueError unless ``style`` exists and ``key`` suits it. The key is a secret, so no message shows it.
+
+    ``style_option`` and ``key_option`` are what users call the two.
+    """
     if style not in STYLES:
-        raise ValueError(f"style is {quote(style)}, but it must be 'readable' or 'opaque'.")
+        raise ValueError(f"{style_option} is {quote(style)}, but it must be 'readable' or 'opaque'.")
     if style == "readable":
         if key is not None:
-            raise ValueError("A key is only for style='opaque': leave it out or set the style.")
+            raise ValueError(f"A key is only for {style_option}='opaque': leave it out or set the style.")
         return
     if not isinstance(key, str) or len(key) < MIN_KEY_LENGTH:
-        raise ValueError(f"style='opaque' needs a key: a secret text of at least {MIN_KEY_LENGTH} characters.")
+        raise ValueError(
+            f"{style_option}='opaque' needs {key_option}: a secret text of at least {MIN_KEY_LENGTH} characters."
+        )
     if key != key.strip() or not key.isprintable():
         # With a newline at the end of a key file, everybody would get a new id.
-        raise ValueError("The key of style='opaque' has white space around it or characters that cannot be printed.")
+        raise ValueError(
+            f"The key of {style_option}='opaque' has white space around it or characters that cannot be printed."
+        )
 
 
 def _stem(person: str) -> str:

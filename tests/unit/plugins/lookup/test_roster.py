@@ -20,7 +20,7 @@ class Lookup(LookupModule):
     """The lookup, with options that need no plugin loader."""
 
     def set_options(self, task_keys=None, var_options=None, direct=None):
-        self.options = {"columns": None, "style": "readable", "key": None, **direct}
+        self.options = {"columns": None, "style": "readable", "key": None, "role": None, **direct}
 
     def get_option(self, option, hostvars=None):
         return self.options[option]

@@ -91,14 +91,14 @@ def test_every_field_is_taken_from_its_column():
         (
             "Student,ID,SIS User ID,SIS Login ID,Section",
             '"Example, Anna",90001,S4711,aexample,Lab',
-            learner("90001", name="Example, Anna"),
+            learner("90001", name="Anna Example"),
         ),
         (
             "LastName,FirstName,ID,SIS Login ID,Section",
             "Example,Anna,90001,aexample,Lab",
             learner("90001", name="Anna Example"),
         ),
-        ("Student,SIS User ID,SIS Login ID", '"Example, Anna",S4711,aexample', learner("S4711", name="Example, Anna")),
+        ("Student,SIS User ID,SIS Login ID", '"Example, Anna",S4711,aexample', learner("S4711", name="Anna Example")),
         # One column, and one name.
         ("email", "Anna@example.org", learner("Anna@example.org", email="Anna@example.org")),
         (

@@ -9,7 +9,8 @@ import sys
 import unicodedata
 
 import pytest
-from ansible_collections.labstream.aws.plugins.plugin_utils._user_id import appstream_user_id, is_valid, normalise
+from ansible_collections.labstream.aws.plugins.module_utils._labs.person import normalise
+from ansible_collections.labstream.aws.plugins.plugin_utils._user_id import appstream_user_id, is_valid
 
 KEY = "correct horse battery staple"
 
