@@ -43,12 +43,20 @@ def output_paths(
         collection: The folder of the collection.
 
     Raises:
-        ValueError: A relative path is for another host, or a path is inside the collection. Names the option.
+        ValueError: A relative path is for another host, or a path is inside the collection or none at all. Names the
+            option.
     """
+    if not isinstance(paths, Mapping):
+        raise ValueError(f"The paths are {quote(paths)}, but they must be a dictionary of option and path.")
+    for name, value in {"prefix": prefix, "playbook_dir": playbook_dir, "connection": connection}.items():
+        if not isinstance(value, str):
+            raise ValueError(f"{name} is {quote(value)}, which is not text.")
     outputs = {}
     for option, path in paths.items():
-        if not path:
+        if path in (None, ""):
             continue
+        if not isinstance(path, str) or "\0" in path:
+            raise ValueError(f"{prefix}{option} is {quote(path)}, which is not a path.")
         is_relative = not path.startswith(("/", "~"))
         if connection != "local":
             if is_relative:

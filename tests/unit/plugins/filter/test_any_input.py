@@ -78,6 +78,12 @@ GOOD: dict[str, dict[str, Any]] = {
     "appstream_user_id": {"_input": "Anna Example", "style": "opaque", "key": "correct horse battery staple"},
     "lab_report": {"_input": LAB},
     "to_utc": {"_input": "17:00", "timezone": "Europe/Berlin", "now": "2026-11-21T08:00:00Z", "allow_past": False},
+    "output_paths": {
+        "_input": {"urls_csv": "urls.csv", "links_csv": "/srv/links.csv", "pages_dir": ""},
+        "prefix": "lab_handout_",
+        "playbook_dir": "/srv",
+        "connection": "local",
+    },
     "required_capacity": {
         "_input": ["anna", "ben"],
         "sessions": [{"user_id": "anna", "state": "ACTIVE"}],

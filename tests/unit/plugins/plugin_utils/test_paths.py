@@ -90,3 +90,9 @@ def test_a_relative_output_of_another_host_is_rejected_by_name(folders):
 def test_an_output_inside_the_collection_is_rejected_by_name(folders, path):
     with pytest.raises(ValueError, match=r"lab_handout_urls_csv is .* inside this collection: name a path elsewhere"):
         output_path(folders, path.format(collection=folders / "collection"))
+
+
+@pytest.mark.parametrize("path", [["urls.csv"], 1, "a\0b", {"path": "urls.csv"}])
+def test_what_is_no_path_is_rejected_by_name(folders, path):
+    with pytest.raises(ValueError, match=r"lab_handout_urls_csv is .*, which is not a path"):
+        output_path(folders, path)
