@@ -6,31 +6,41 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: roster
-short_description: Read the learners of a lab from CSV text or a list
+short_description: Read the learners of a lab from CSV text, e-mail addresses or a list
 version_added: 0.1.0
 author:
   - labstream.aws contributors (@labstream)
 description:
-  - Reads the CSV text of a roster, as Moodle and Canvas export it or as a spreadsheet saves it, and returns its
+  - Reads a roster, as learning platforms and directories export it or as a spreadsheet saves it, and returns its
     learners.
-  - The first line that is not blank names the columns. Commas, semicolons and tabs can be delimiters. All line ends,
-    a byte order mark, quoted cells over several lines, blank lines and empty columns at the end are supported.
+  - Known are exports of Moodle in eight languages, ILIAS, Canvas, Brightspace, Blackboard, Microsoft Entra, Google,
+    OneRoster and Gradescope. R(The guide to rosters,ansible_collections.labstream.aws.docsite.guide_rosters) lists
+    their columns.
+  - The first line that is not blank names the columns. Commas, semicolons and tabs can be delimiters, as can what a
+    line such as C(sep=;) before it says. All line ends, a byte order mark, quoted cells over several lines, blank lines
+    and empty columns at the end are supported.
   - Column names are compared without regard to case and white space. A column without any value counts as absent.
-  - The first of C(learner), C(ID), C(ID number), C(idnumber), C(Username), C(SIS User ID) and C(SIS Login ID) that has
-    values identifies the learner. Without any of them, C(email), C(Email address), C(E-mail) or C(E-mail address) does.
-  - The name is C(name), C(Full name) or C(Student), or else C(First name) or C(firstname) before C(Last name),
-    C(lastname) or C(Surname).
+  - A text whose first line is an e-mail address has no header. Each of its lines is an address, or a name and an
+    address as in C(Anna Example <anna@example.org>).
+  - The first known column for an id that has values identifies the learner, such as C(ID number) or C(Username).
+    Without any, the e-mail address does.
   - C(user_id), C(session_context) and C(application_id) are taken as they are.
-  - In a Canvas gradebook, the rows of points possible and manual posting and the test student are left out.
-  - An error names the line of the file where the row starts, and the column. Two rows that are the same learner, or
-    that have the same user id, are an error that names both.
+  - People whose role or status in an export says that they are not learners are left out, with a warning that names
+    their rows. So are rows that are nobody, such as the points possible and the test student of Canvas, without a
+    warning.
+  - Marks that programs put around ids and addresses are removed, with a warning that names the rows, such as the
+    apostrophe of C('0012345). Values that a spreadsheet has destroyed, such as C(1.00234E+11), are an error.
+  - An error names the first ten rows that are not valid, each with the line where it starts and the column. Two rows
+    that are the same learner, or that have the same user id, are an error that names both. So are user ids that differ
+    only in case.
   - A list of learners is checked and completed in the same way. There, the first of C(id), C(email) and C(user_id) that
     a learner has identifies them.
   - The learners that it returns can be given to O(labstream.aws.appstream_streaming_url#module:users).
 options:
   _input:
     description:
-      - The CSV text, or a list of dicts with the fields of learners, see O(columns).
+      - The CSV text, e-mail addresses, or a list of dicts with the fields of learners, see O(columns). The list may be
+        text in JSON.
       - It must be UTF-8, since a name that is decoded wrongly results in a wrong user id.
     type: raw
     required: true
@@ -55,6 +65,10 @@ options:
     description:
       - The secret of O(style=opaque). See P(labstream.aws.appstream_user_id#filter).
       - Required when O(style=opaque), and an error otherwise.
+    type: str
+  role:
+    description:
+      - The role that the roster is for. Errors then name its variables instead of O(columns), O(style) and O(key).
     type: str
 notes:
   - User ids stay the same as long as the same column identifies the learners. Name it with O(columns) if exports differ

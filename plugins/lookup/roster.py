@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: roster
-short_description: Read the learners of a lab from a CSV file or CSV text
+short_description: Read the learners of a lab from a file or text
 version_added: 0.1.0
 author:
   - labstream.aws contributors (@labstream)

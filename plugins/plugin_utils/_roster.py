@@ -329,7 +329,7 @@ def _complete(entry: Entry, style: str, key: str | None) -> Learner:
             raise place.error(field, f"{quote(cell)} holds a control character or a new line.")
         problem = find_lost_value(values[field], field in _IDENTIFIERS)
         if problem and field in (*_IDENTIFIERS, *_NAMES):
-            raise place.error(field, f"{quote(cell)} {problem}")
+            raise place.error(field, f"{quote(cell)}{problem}")
     if values.get("email") and not is_email(values["email"]):
         raise place.error("email", f"{quote(values['email'])} is not an e-mail address.")
     try:

@@ -57,10 +57,10 @@ def given_name_first(name: str) -> str:
 
 
 def find_lost_value(text: str, is_identifier: bool) -> str | None:
-    """Return what is wrong with a cell whose value a spreadsheet or another program lost; None if it did not.
+    """Return what to say of a cell whose value a spreadsheet or another program lost; None if it did not.
 
     A person may be called Null, so only identifiers cannot.
     """
     if _ERROR.fullmatch(text) or (is_identifier and text.casefold() in _NOTHING):
-        return f"is a missing value, as when {_REMEDY}"
-    return f"is a changed number, since {_REMEDY}" if is_identifier and _NUMBER.fullmatch(text) else None
+        return f" is no value: {_REMEDY}"
+    return f": {_REMEDY}" if is_identifier and _NUMBER.fullmatch(text) else None

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 from jinja2 import Environment, nodes
@@ -94,6 +95,36 @@ def test_variables_fit_on_a_page(path: Path) -> None:
 def test_a_roster_is_read_by_query_only() -> None:
     """A lookup of one learner would not be a list."""
     assert [path for path in FILES if "lookup('labstream.aws.roster'" in path.read_text(encoding="utf-8")] == []
+
+
+def find_rosters(template: nodes.Template) -> Iterator[dict[str, nodes.Expr]]:
+    """Yield the options of each use of the roster, as a lookup or as a filter."""
+    for call in template.find_all(nodes.Call):
+        if isinstance(call.node, nodes.Name) and nodes.Const("labstream.aws.roster") in call.args:
+            yield {option.key: option.value for option in call.kwargs}
+    for filter_ in template.find_all(nodes.Filter):
+        if filter_.name == "labstream.aws.roster":
+            yield {option.key: option.value for option in filter_.kwargs}
+
+
+@pytest.mark.parametrize("role", ["appstream_lab", "nimble_lab"])
+def test_a_roster_knows_its_role_so_that_errors_name_its_variables(role: str) -> None:
+    tasks = yaml.safe_load((CHECKOUT / "roles" / role / "tasks/main.yml").read_text(encoding="utf-8"))
+    named = [options.get("role") for template in find_templates(tasks) for options in find_rosters(template)]
+
+    assert named == [nodes.Const(role)] * 2
+
+
+@pytest.mark.parametrize("role", ["appstream_lab", "nimble_lab"])
+@pytest.mark.parametrize("learners", ['[{"id": "anna"}, {"id": "ben"}]', [{"id": "anna"}]])
+def test_learners_may_be_text_in_json(role: str, learners: Any) -> None:
+    path = CHECKOUT / "roles" / role / "meta/argument_specs.yml"
+    option = f"{role}_learners"
+    spec = yaml.safe_load(path.read_text())["argument_specs"]["main"]["options"][option]
+    result = ArgumentSpecValidator({option: {"type": spec["type"]}}).validate({option: learners})
+
+    assert result.error_messages == []
+    assert result.validated_parameters == {option: learners}
 
 
 @pytest.mark.parametrize("role", ROLES)

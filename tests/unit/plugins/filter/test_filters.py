@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import pytest
 from ansible.errors import AnsibleFilterError
+from ansible.utils.display import Display
 from ansible_collections.labstream.aws.plugins.filter import (
     appstream_user_id,
     nimble_sessions,
@@ -110,3 +111,20 @@ def test_bad_input_is_one_message(use, message):
     with pytest.raises(AnsibleFilterError) as error:
         use()
     assert str(error.value) == message
+
+
+def test_the_roster_warns_of_what_it_changed_and_left_out(monkeypatch):
+    warnings = []
+    monkeypatch.setattr(Display, "warning", lambda self, message, *_others, **_options: warnings.append(message))
+    learners = filter_of(roster)("SID,Email,Role\n1,<anna@example.org>,Student\n2,tim@example.org,TA\n")
+
+    assert [learner["id"] for learner in learners] == ["anna@example.org"]
+    assert warnings == [
+        "Roster line 3 is left out: 'TA' in the column 'Role' is not a learner.",
+        "Roster line 2, column 'Email': '<anna@example.org>' is read as 'anna@example.org'.",
+    ]
+
+
+def test_the_roster_names_the_variables_of_the_role():
+    with pytest.raises(AnsibleFilterError, match="with appstream_lab_roster_columns="):
+        filter_of(roster)("name\nAnna\n", role="appstream_lab")

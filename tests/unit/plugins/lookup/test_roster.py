@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytest
 from ansible.errors import AnsibleLookupError
 from ansible.parsing.dataloader import DataLoader
+from ansible.utils.display import Display
 from ansible_collections.labstream.aws.plugins.lookup.roster import LookupModule
 from ansible_collections.labstream.aws.plugins.plugin_utils._roster import roster
 
@@ -67,3 +68,26 @@ def test_an_encrypted_file_without_its_password_is_rejected(look_up, tmp_path):
 
     with pytest.raises(AnsibleLookupError, match=f"The roster {tmp_path}/a.csv cannot be read: "):
         look_up("a.csv")
+
+
+def test_a_list_in_json_is_text_even_in_one_line(look_up):
+    assert look_up('[{"id": "l1"}]') == roster([{"id": "l1"}])
+
+
+def test_a_file_may_be_a_list_in_json(look_up, tmp_path):
+    (tmp_path / "a.json").write_text('[\n  {"id": "l1"}\n]\n')
+
+    assert look_up("a.json") == roster([{"id": "l1"}])
+
+
+def test_errors_name_the_variables_of_the_role(look_up):
+    with pytest.raises(AnsibleLookupError, match="with appstream_lab_roster_columns="):
+        look_up("name\nAnna\n", role="appstream_lab")
+
+
+def test_what_was_changed_is_a_warning(look_up, monkeypatch):
+    warnings = []
+    monkeypatch.setattr(Display, "warning", lambda self, message, *_others, **_options: warnings.append(message))
+
+    assert [learner["id"] for learner in look_up("id\n'0012\n")] == ["0012"]
+    assert warnings == ["Roster line 2, column 'id': \"'0012\" is read as '0012'."]

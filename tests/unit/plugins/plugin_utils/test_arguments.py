@@ -220,3 +220,79 @@ def test_the_distance_is_the_number_of_edits(left, right, distance):
 def test_the_most_similar_option_is_named():
     assert find_similar("x_link", ["x_linkage_of_all", "x_links", "x_lunch"], "x_") == "x_links"
     assert find_similar("x_completely", ["x_links"], "x_") is None
+
+
+TERRAFORM = "is Terraform's description of an output, not its value: take it from `terraform output -json lab`."
+OUTPUT = {"sensitive": True, "type": "string", "value": "a-secret"}
+
+
+@pytest.mark.parametrize(
+    ("role", "option", "value", "problem"),
+    [
+        ("appstream_lab", "stack_name", OUTPUT, TERRAFORM),
+        ("appstream_lab", "stack_name", {"name": "cad"}, "is a mapping, but it must be text."),
+        ("appstream_lab", "stack_name", ["cad"], "is a list, but it must be text."),
+        ("appstream_lab", "summary_path", {"path": "a"}, "is a mapping, but it must be text."),
+        ("appstream_lab", "roster", OUTPUT, TERRAFORM),
+        ("appstream_lab", "roster", {"id": "anna"}, "is a mapping, but it must be text."),
+        ("appstream_lab", "learners", OUTPUT, TERRAFORM),
+        ("appstream_lab", "rotate", OUTPUT, TERRAFORM),
+        ("appstream_lab", "ends_at", OUTPUT, TERRAFORM),
+        ("nimble_lab", "studio_id", OUTPUT, TERRAFORM),
+        ("nimble_lab", "sessions", OUTPUT, TERRAFORM),
+    ],
+)
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_a_mapping_or_list_where_text_is_expected_is_named(role, option, value, problem, state):
+    assert validate(role, **{"state": state, option: value})["error"] == f"{role}_{option} {problem}"
+
+
+@pytest.mark.parametrize(
+    "learners", [[], [{"id": "anna", "name": None}], [{"email": "a@example.org"}], '[{"id": "anna"}]', "[]"]
+)
+def test_learners_are_a_list_also_as_text_in_json(learners):
+    assert validate("appstream_lab", roster=None, learners=learners)["error"] is None
+    assert validate("nimble_lab", sessions=None, learners=learners)["error"] is None
+
+
+def test_learners_that_are_empty_text_are_not_given():
+    assert validate("appstream_lab", learners="")["error"] is None
+
+
+@pytest.mark.parametrize(
+    ("learners", "error"),
+    [
+        (
+            "id,name\n1,Anna\n",
+            "appstream_lab_learners is not a list of learners, also not as text in JSON: give CSV, or the path of a "
+            "file, as appstream_lab_roster.",
+        ),
+        (
+            {"id": "anna"},
+            "appstream_lab_learners is not a list of learners, also not as text in JSON: give CSV, or the path of a "
+            "file, as appstream_lab_roster.",
+        ),
+        (
+            '{"id": "anna"}',
+            "appstream_lab_learners: The roster is a mapping in JSON, but it must be a list of learners.",
+        ),
+        (
+            [{"id": "anna"}, {"mail": "b@example.org"}],
+            "appstream_lab_learners has 'mail', but the fields are id, name, email, user_id, session_context, "
+            "application_id.",
+        ),
+        (
+            '[{"mail": "b@example.org"}]',
+            "appstream_lab_learners has 'mail', but the fields are id, name, email, user_id, session_context, "
+            "application_id.",
+        ),
+    ],
+)
+def test_learners_that_are_no_list_of_known_fields_are_rejected(learners, error):
+    assert validate("appstream_lab", roster=None, learners=learners)["error"] == error
+
+
+def test_learners_of_nimble_studio_have_no_user_ids():
+    assert validate("nimble_lab", sessions=None, learners=[{"id": "anna", "user_id": "anna"}])["error"] == (
+        "nimble_lab_learners has 'user_id', but the fields are id, name, email."
+    )

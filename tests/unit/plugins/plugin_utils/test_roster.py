@@ -5,12 +5,15 @@
 from __future__ import annotations
 
 import csv
+import json
 
 import pytest
 from ansible_collections.labstream.aws.plugins.plugin_utils._roster import roster
 from ansible_collections.labstream.aws.plugins.plugin_utils._user_id import appstream_user_id
 
 KEY = "correct horse battery staple"
+LONG = {"email": "y" * 70}
+OUTPUT = {"sensitive": True, "type": "string", "value": "a-secret"}
 PLAIN = "learner,name,email,user_id\nl1,Anna Example,anna@example.org,anna\nl2,Ben Example,ben@example.org,\n"
 
 
@@ -24,6 +27,12 @@ ANNA_AND_BEN = [
     learner("l1", name="Anna Example", email="anna@example.org", user_id="anna"),
     learner("l2", name="Ben Example", email="ben@example.org"),
 ]
+
+
+def get_warnings(text, **options):
+    warnings = []
+    roster(text, warn=warnings.append, **options)
+    return warnings
 
 
 def get_error(text, **options):
@@ -232,6 +241,17 @@ class TestUserIds:
             "Roster lines 2 ('x') and 3 ('y') have the same user id 'x-fvyrmqvxe2ye': remove one or make them differ.",
         ),
         (
+            "learner,user_id\n1,Anna.1\n2,ben\n3,anna.1\n",
+            "Roster lines 2 ('1') and 4 ('3') have the user ids 'Anna.1' and 'anna.1', which differ only in case, but "
+            "are two users of AppStream 2.0: correct one.",
+        ),
+        (
+            # Given in the roster, and derived for another.
+            "learner,user_id\nanna,\n2,Anna\n",
+            "Roster lines 2 ('anna') and 3 ('2') have the user ids 'anna' and 'Anna', which differ only in case, but "
+            "are two users of AppStream 2.0: correct one.",
+        ),
+        (
             'learner,name\n1,"Anna\nExample"\n2,Ben\n1,Anna\n',
             "Roster lines 2 ('1') and 5 ('1') have the same id '1': remove one or make them differ.",
         ),
@@ -310,6 +330,232 @@ def test_a_duplicate_names_both_rows(text, message):
 )
 def test_what_is_wrong_is_named_with_line_and_column(text, message):
     assert get_error(text) == message
+
+
+def test_all_bad_rows_are_named_in_one_message():
+    text = "id,email,user_id\n1,anna,\n2,ben@example.org,\n3,c@example.org,a b\n4,d@example.org,,x\n2,e@example.org,\n"
+
+    assert get_error(text) == (
+        "Roster line 2, column 'email': 'anna' is not an e-mail address. "
+        "Roster line 4, column 'user_id': 'a b' is not 2 to 32 ASCII letters, digits and characters of '_+=,.@-'. "
+        "Roster line 5 has 4 cells but the header has 3: put a cell that holds ',' in double quotes. "
+        "Roster lines 3 ('2') and 6 ('2') have the same id '2': remove one or make them differ."
+    )
+
+
+def test_the_first_ten_bad_rows_are_named_and_the_others_counted():
+    message = get_error("ID number\n" + "".join(f"1.0023{number}E+11\n" for number in range(10, 35)))
+
+    assert [line for line in range(1, 30) if f"line {line}, column 'ID number': '1.002" in message] == [*range(2, 12)]
+    assert message.endswith(
+        "Roster line 11, column 'ID number': '1.002319E+11': the column was read as numbers by a spreadsheet: "
+        "format it as text and export again. And 15 more."
+    )
+
+
+def test_fewer_bad_rows_are_named_if_ten_do_not_fit_a_message():
+    message = get_error(f"id,{'y' * 70}\n" + "".join(f"{number},{'x' * 70}@\n" for number in range(12)), columns=LONG)
+    named = message.count("is not an e-mail address.")
+
+    assert 1 < named < 10
+    assert message.endswith(f" And {12 - named} more.")
+    assert len(message) <= 1500
+
+
+@pytest.mark.parametrize(
+    ("role", "message"),
+    [
+        (None, "or name yours with columns={'id': '...'}."),
+        ("appstream_lab", "or name yours with appstream_lab_roster_columns={'id': '...'}."),
+    ],
+)
+def test_a_missing_column_names_the_variable_of_the_role(role, message):
+    assert get_error("name\nAnna\n", role=role).endswith(message)
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "message"),
+    [
+        (
+            [],
+            {"columns": {"id": "x"}},
+            "appstream_lab_roster_columns is for the text of a CSV file: leave it out when the learners are a list.",
+        ),
+        ("id\n", {"columns": ["id"]}, "appstream_lab_roster_columns is ['id'], but it must be a dictionary of field"),
+        ("id\n", {"columns": {"id": 7}}, "appstream_lab_roster_columns maps 'id' to 7, but both must be names."),
+        (
+            "id\n",
+            {"style": "opaque", "key": "short"},
+            "appstream_lab_user_id_style='opaque' needs appstream_lab_user_id_key: a secret text of at least 16",
+        ),
+        ("id\n", {"style": "opaque", "key": f" {KEY}"}, "The key of appstream_lab_user_id_style='opaque' has white"),
+        (
+            "id\n",
+            {"key": KEY},
+            "A key is only for appstream_lab_user_id_style='opaque': leave it out or set the style.",
+        ),
+        (
+            "id\n",
+            {"style": "secret"},
+            "appstream_lab_user_id_style is 'secret', but it must be 'readable' or 'opaque'.",
+        ),
+    ],
+)
+def test_other_messages_name_the_variables_of_the_role(source, options, message):
+    assert get_error(source, role="appstream_lab", **options).startswith(message)
+
+
+class TestMarks:
+    def test_around_identifiers_are_removed_and_named(self):
+        text = "ID number,email\n'0012345,<anna@example.org>\n4712,ben@example.org\n4713,\u200bcem@example.org\n"
+        learners = roster(text)
+
+        assert [(each["id"], each["email"]) for each in learners] == [
+            ("0012345", "anna@example.org"),
+            ("4712", "ben@example.org"),
+            ("4713", "cem@example.org"),
+        ]
+        assert get_warnings(text) == [
+            "Roster line 2, column 'ID number': \"'0012345\" is read as '0012345'. "
+            "Roster line 2, column 'email': '<anna@example.org>' is read as 'anna@example.org'. "
+            "Roster line 4, column 'email': '\\u200bcem@example.org' is read as 'cem@example.org'."
+        ]
+
+    def test_around_other_fields_stay(self):
+        text = "id,user_id,name,session_context\n1,anna=,'t Example,'x;\n"
+
+        assert roster(text) == [learner("1", user_id="anna=", name="'t Example", session_context="'x;")]
+        assert get_warnings(text) == []
+
+    def test_in_a_user_id_are_rejected(self):
+        assert get_error("id,user_id\n1,'anna\n").startswith(
+            "Roster line 2, column 'user_id': \"'anna\" is not 2 to 32"
+        )
+
+    def test_of_brightspace_are_part_of_other_ids(self):
+        assert roster("id\n#12\n") == [learner("#12")]
+
+    def test_are_removed_in_a_list_too(self):
+        assert roster([{"email": "anna@example.org;"}]) == [learner("anna@example.org", email="anna@example.org")]
+        assert get_warnings([{"id": "1"}, {"email": "anna@example.org;"}]) == [
+            "Learner 2, email: 'anna@example.org;' is read as 'anna@example.org'."
+        ]
+
+    def test_hide_no_double(self):
+        assert get_error("email\nanna@example.org\n<Anna@example.org>\n") == (
+            "Roster lines 2 ('anna@example.org') and 3 ('Anna@example.org') have the same id 'anna@example.org': "
+            "remove one or make them differ."
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("ID number\n4711\nNULL\n", "Roster line 3, column 'ID number': 'NULL'"),
+        ("email\n#N/A\n", "Roster line 2, column 'email': '#N/A'"),
+        ("id,user_id\n1,nan\n", "Roster line 2, column 'user_id': 'nan'"),
+        ("id,name\n1,#REF!\n", "Roster line 2, column 'name': '#REF!'"),
+        ("id,first_name\n1,#NAME?\n", "Roster line 2, column 'first_name': '#NAME?'"),
+        ([{"id": "#REF!"}], "Learner 1, id: '#REF!'"),
+    ],
+)
+def test_a_value_that_a_spreadsheet_lost_is_rejected(text, place):
+    assert get_error(text) == (
+        f"{place} is no value: the column was read as numbers by a spreadsheet: format it as text and export again."
+    )
+
+
+def test_what_looks_lost_is_accepted_where_it_can_be_meant():
+    text = "id,name,session_context\n1,Null,1.5E+3\n2,Nan,#REF!\n"
+
+    assert [(each["name"], each["session_context"]) for each in roster(text)] == [("Null", "1.5E+3"), ("Nan", "#REF!")]
+
+
+class TestAddresses:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "anna@example.org",
+            "anna@example.org\n",
+            "\ufeffanna@example.org\r\n",
+            "\n\n  anna@example.org  \n\n",
+            "<anna@example.org>;\n",
+        ],
+    )
+    def test_are_a_roster_without_a_header(self, text):
+        assert roster(text) == [learner("anna@example.org", email="anna@example.org")]
+
+    def test_may_have_names(self):
+        text = 'Anna Example <anna@example.org>\nben@example.org\n"Lin, Ada" <ada@example.org>;\n'
+
+        assert [(each["id"], each["name"]) for each in roster(text)] == [
+            ("anna@example.org", "Anna Example"),
+            ("ben@example.org", None),
+            ("ada@example.org", "Ada Lin"),
+        ]
+        assert get_warnings(text) == []
+
+    def test_that_are_none_are_named_with_the_line(self):
+        text = "anna@example.org\r\n\r\nben\r\nCem <cem@>\r\nanna@Example.org\r\n"
+
+        assert get_error(text) == (
+            "Roster line 3: 'ben' is not an e-mail address. Roster line 4: 'cem@' is not an e-mail address. "
+            "Roster lines 1 ('anna@example.org') and 5 ('anna@Example.org') have the same id 'anna@example.org': "
+            "remove one or make them differ."
+        )
+
+    def test_may_have_names_in_a_column_too(self):
+        text = "email,name\nAnna <anna@example.org>,\nBen <ben@example.org>,Ben Example\n"
+
+        assert [(each["email"], each["name"]) for each in roster(text)] == [
+            ("anna@example.org", "Anna"),
+            ("ben@example.org", "Ben Example"),
+        ]
+
+
+class TestJson:
+    @pytest.mark.parametrize("text", ['[{"id": "l1"}]', '\n [\n {"id": "l1"}]\n'])
+    def test_of_a_list_is_read_as_the_list(self, text):
+        assert roster(text) == [learner("l1")]
+
+    def test_of_an_empty_list_is_a_lab_of_nobody(self):
+        assert roster("[]") == []
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ('[{"id": 7}]', "Learner 1, id: 7 is not text: put it in quotes, since YAML changes numbers such as 007."),
+            ('{"id": "l1"}', "The roster is a mapping in JSON, but it must be a list of learners."),
+            ('[{"id": "l1"},', "The roster begins like JSON, but cannot be read as such: "),
+            ('[{"id": ' + "[" * 100_000, "The roster begins like JSON, but cannot be read as such: "),
+        ],
+    )
+    def test_that_is_no_list_of_learners_is_rejected(self, text, message):
+        assert get_error(text).startswith(message)
+
+    def test_is_not_evaluated(self):
+        assert roster('[{"id": "l1", "name": "{{ 7*7 }}"}]')[0]["name"] == "{{ 7*7 }}"
+
+
+@pytest.mark.parametrize(
+    ("source", "place"),
+    [
+        (OUTPUT, "The roster "),
+        (json.dumps(OUTPUT), "The roster "),
+        (json.dumps({"lab": OUTPUT, "region": OUTPUT}), "The roster "),
+        ([OUTPUT], "Learner 1 "),
+        ([{"id": OUTPUT}], "Learner 1, id: it "),
+    ],
+)
+def test_the_description_of_an_output_of_terraform_is_rejected_with_the_remedy(source, place):
+    assert get_error(source) == (
+        f"{place}is Terraform's description of an output, not its value: take it from `terraform output -json lab`."
+    )
+
+
+@pytest.mark.parametrize(("value", "what"), [({"a": "b"}, "mapping"), (["b"], "list")])
+def test_a_value_of_a_list_that_is_no_text_is_rejected(value, what):
+    assert get_error([{"id": "l1", "name": value}]) == f"Learner 1, name: it is a {what}, but it must be text."
 
 
 def test_an_id_of_which_no_user_id_can_be_made_is_named_with_line_and_column():
