@@ -274,7 +274,7 @@ def test_a_lab_from_a_stopped_fleet_to_its_end_with_pages_in_a_bucket(
     without_bucket = controller.launch("start_lab.yml", answers, PAGES)
     assert (without_bucket.status, without_bucket.summary["outcome"]) == ("failed", "partial"), without_bucket.stdout
     assert (without_bucket.summary["issued"], without_bucket.summary["handout"]) == (2, None)
-    for said in ("Streaming URLs issued: 2", "cannot be published to the bucket lab-pages"):
+    for said in ("Streaming URLs issued: 2", "could not be uploaded to the bucket lab-pages"):
         assert said in without_bucket.summary["message"]
     assert without_bucket.summary["fleet"]["state"] == "RUNNING"
 
