@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 import signal
 import subprocess
@@ -23,10 +24,14 @@ LAST_LINE = "# The simulator runs until Ctrl+C"
 
 
 @pytest.fixture
-def command() -> Iterator[subprocess.Popen[str]]:
+def command(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """The command, as make starts it."""
     with subprocess.Popen(
-        [sys.executable, CHECKOUT / "tools" / "simulator.py"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, CHECKOUT / "tools" / "simulator.py"],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
         yield process
         process.kill()
