@@ -33,6 +33,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws
 from ._credentials import CredentialLoader
 from ._errors import InvalidOption, InvalidResponse, quote
 from ._module import LabstreamAWSModule
+from ._network_time import MAX_ATTEMPT, begin_attempt, end_attempt, run_within_limits
 from ._rate_limit import build_rate_limiter, limit_rate
 from ._retries import RetryRules
 from ._time import datetimes_to_iso8601
@@ -42,6 +43,8 @@ from ._version import COLLECTION_NAME, COLLECTION_VERSION
 ATTEMPTS = 10
 # In seconds. With botocore's own 60 and this many attempts, the user would wait ten minutes for a message.
 CONNECT_TIMEOUT = 10
+# In seconds: a read, whose timeout is retried, ends later than an attempt, whose is not.
+READ_TIMEOUT_MARGIN = 5
 # In seconds: before the second try, then doubled, up to the longest.
 _MIN_DELAY, _MAX_DELAY = 0.25, 4.0
 _KEYS = ("access_key", "secret_key", "session_token")
@@ -102,6 +105,7 @@ def build_client(
     """
     config = Config(
         connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=MAX_ATTEMPT + READ_TIMEOUT_MARGIN,
         max_pool_connections=concurrency,
         retries={"mode": "adaptive", "total_max_attempts": ATTEMPTS},
     )
@@ -122,7 +126,8 @@ def build_client(
     parameters = {"region": region, "endpoint": endpoint_url, **parameters, **connection}
     parameters.pop("aws_config", None)  # It is in config.
     try:
-        client = _build_client(service, build_loader, config=config, **parameters)
+        # Loading credentials may call other services.
+        client = run_within_limits(partial(_build_client, service, build_loader, config=config, **parameters))
     except _CONFIG_ERRORS as e:
         raise _invalid_config(e) from e
     if rate_limiter:
@@ -144,6 +149,7 @@ def _build_client(
     user_agent = f"APN/1.0 Ansible/{ansible_version} {COLLECTION_NAME}/{COLLECTION_VERSION}"
     try:
         session = botocore.session.Session(profile=more.pop("profile_name", None))
+        _count_network_time(session)
         session.register_component("credential_provider", CredentialLoader(session, region))
         if build_loader:
             session.register_component("data_loader", build_loader(session.get_component("data_loader")))
@@ -164,6 +170,17 @@ def _build_client(
     is_known_region = partial(_is_known_region, session, service) if build_loader is None else lambda _region: True
     RetryRules(client, is_known_region, retry_delays(client)).register()
     return client
+
+
+def _count_network_time(session: Any) -> None:
+    """Let all clients of the session, also those that load credentials, tell when their attempts begin and end."""
+
+    def begin(request: Any, event_name: str, **_kwargs: Any) -> None:
+        begin_attempt(event_name.rpartition(".")[2], urlsplit(request.url).netloc)
+
+    events = session.get_component("event_emitter")
+    events.register_last("before-send", begin)  # after the rate limiter
+    events.register_first("response-received", lambda **_kwargs: end_attempt())
 
 
 def _is_known_region(session: Any, service: str, region: str) -> bool:

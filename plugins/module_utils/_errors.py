@@ -15,6 +15,7 @@
     ├── LeaseStoreError             the lease store cannot be opened, read or written
     ├── LeaseConflict               other runs kept replacing a lease
     ├── RunCanceled                 the run of Ansible was killed
+    ├── CallTimeout                 a call took too long
     ├── InvalidResponse             a response is not one of the service's API
     │   └── IncompleteResponse      the connection was closed before it was complete
     └── ServiceError                in _service_errors.py: a call failed; also an AnsibleAWSError
@@ -123,6 +124,12 @@ class RunCanceled(LabstreamError):
     """The run of Ansible that started the module was killed."""
 
     code = "RunCanceled"
+
+
+class CallTimeout(LabstreamError):
+    """A call of a service took too long. The text names the operation, the host and the seconds."""
+
+    code = "CallTimeout"
 
 
 class InvalidResponse(LabstreamError):

@@ -12,16 +12,16 @@ import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 try:
-    from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, SSLError
+    from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError, SSLError
 except ImportError:
     pass  # Handled by AnsibleAWSModule.
 
 from ._errors import IncompleteResponse, InvalidOption, quote
+from ._network_time import build_timeout, is_read_only
 
-# How the names of operations begin that change nothing, such as DynamoDB's Query.
-_READ_ONLY = ("BatchGet", "Describe", "Get", "List", "Query", "Scan")
 # urllib3's words for a connection that was closed before the response began.
 _CLOSED_BEFORE = "Connection aborted."
 
@@ -55,9 +55,14 @@ class RetryRules:
             IncompleteResponse: The response broke off, and another attempt might do again what was done.
             InvalidOption: There is no such region.
             SSLError: The connection is not safe.
+            CallTimeout: There was no response in time, and another attempt might do again what was done.
         """
         if caught_exception:
             self._reject_lasting(caught_exception)
+        if isinstance(caught_exception, ReadTimeoutError) and not is_repeatable(operation):
+            meta = self.client.meta
+            host, seconds = urlsplit(meta.endpoint_url).netloc, meta.config.read_timeout
+            raise build_timeout(operation.name, host, seconds) from caught_exception
         if response:
             is_incomplete = _is_incomplete(response[0].status_code, response[0].headers, response[0].content)
         else:
@@ -81,7 +86,7 @@ class RetryRules:
 
 def is_repeatable(operation: Any) -> bool:
     """Return whether an operation, as a botocore model, can be repeated without harm, though it may have been done."""
-    return operation.name.startswith(_READ_ONLY) or bool(operation.idempotent_members)
+    return is_read_only(operation.name) or bool(operation.idempotent_members)
 
 
 def get_ssl_reason(error: SSLError) -> Exception | None:

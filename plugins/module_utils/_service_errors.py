@@ -15,6 +15,7 @@ import functools
 import inspect
 import ssl
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar, TypeVar, cast
 
 try:
@@ -27,7 +28,8 @@ from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto
 from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 
-from ._errors import IncompleteResponse, InvalidResponse, LabstreamError, to_message
+from ._errors import CallTimeout, IncompleteResponse, InvalidResponse, LabstreamError, to_message
+from ._network_time import run_within_limits
 from ._retries import get_ssl_reason
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -134,7 +136,7 @@ class ServiceErrorHandler(AWSErrorHandler):
 
     @classmethod
     def common_error_handler(cls, description: str) -> Callable[[_Function], _Function]:
-        """Raise the service's exception for what botocore raises, and for an InvalidResponse."""
+        """Raise the service's exception for what botocore and ``call`` raise."""
         handle = super().common_error_handler
 
         def wrapper(func: _Function) -> _Function:
@@ -145,7 +147,7 @@ class ServiceErrorHandler(AWSErrorHandler):
                 described = description.format_map(signature.bind(*args, **kwargs).arguments)
                 try:
                     return handle(described)(func)(*args, **kwargs)
-                except InvalidResponse as e:
+                except (CallTimeout, InvalidResponse) as e:
                     raise cls._CUSTOM_EXCEPTION(f"Failed to {described}", e) from e
 
             return cast(_Function, handler)
@@ -179,9 +181,11 @@ def call(operation: Callable[..., Any], **parameters: Any) -> Any:
         ClientError: the service answered with an error.
         BotoCoreError: the call could not be made, or was not answered.
         InvalidResponse: botocore cannot parse the response.
+        CallTimeout: the call took too long.
+        CredentialsError: the credentials cannot be renewed.
     """
     try:
-        return operation(**parameters)
+        return run_within_limits(partial(operation, **parameters))
     except botocore_exceptions.ClientError as e:
         # botocore takes the status of a proxy's error page for the code, and the page for the message.
         if _get_code(e).isdigit():
@@ -219,6 +223,8 @@ def _explain(exception: Exception | None) -> str:
         )
     if isinstance(exception, (IncompleteResponse, botocore_exceptions.ResponseStreamingError)):
         return "the connection was closed before the response was complete: check the network, then run again."
+    if isinstance(exception, CallTimeout):
+        return str(exception)
     # The text of neither is shown: that of the second may quote a header.
     if isinstance(exception, InvalidResponse):
         return "the response could not be parsed: check that endpoint_url points to a server that implements this API."

@@ -10,8 +10,11 @@ import random
 import socket
 import sqlite3
 import threading
-from collections.abc import Callable
-from contextlib import closing
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +218,63 @@ def test_a_server_that_is_no_appstream(
     assert "endpoint_url" in task.msg
     assert "\n" not in task.msg
     assert "Traceback" not in str(task.result)
+
+
+@contextmanager
+def server_that_never_ends_a_url(lab: Simulator, pause: float) -> Iterator[str]:
+    """Start a server that passes calls on, but says nothing to those for URLs but a byte after each pause."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if "CreateStreamingURL" in f"{self.headers.get('X-Amz-Target')} {self.path}":
+                self.send_response(200)
+                self.send_header("Content-Length", "1000000")
+                self.end_headers()
+                with suppress(OSError):
+                    while not ended.wait(pause):
+                        self.wfile.write(b" ")
+                return
+            request = urllib.request.Request(f"{lab.endpoint_url}{self.path}", body, dict(self.headers))
+            with urllib.request.urlopen(request) as response:
+                reply = response.read()
+                self.send_response(response.status)
+                for name in ("Content-Type", "Date", "x-amzn-RequestId"):
+                    self.send_header(name, response.headers[name])
+            self.send_header("Content-Length", str(len(reply)))
+            self.end_headers()
+            self.wfile.write(reply)
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    ended = threading.Event()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            ended.set()
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("pause", [pytest.param(3600.0, id="silence"), pytest.param(5.0, id="a byte each 5 seconds")])
+def test_a_service_that_never_ends_its_replies(
+    lab: Simulator, call_module: Callable[..., Task], users: Users, pause: float
+) -> None:
+    with server_that_never_ends_a_url(lab, pause) as address:
+        began = time.monotonic()
+        task = call_module({**ARGS, "users": users(16), "endpoint_url": address})
+        taken = time.monotonic() - began
+
+    assert task.failed
+    assert task.msg.count("CreateStreamingURL at ") == 1
+    assert f"{address.partition('//')[2]} had no complete response within 60 seconds, so it is unknown" in task.msg
+    assert "16 of 16" in task.msg
+    assert 60 < taken < 75
 
 
 # The lease store

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 from .._errors import LabstreamError, LeaseStoreError, RunCanceled
 from .._failures import Failure
+from .._network_time import NetworkTime
 from .lease import Lease, LeaseKey
 from .stores.base import LeaseStore, Replace, Write
 
@@ -125,6 +126,7 @@ class _Scheduler:
         self._executor = executor
         self._max_in_flight = max_in_flight
         self._is_canceled = is_canceled
+        self._network_times = {key: NetworkTime() for key in steps}
         self._outcomes: dict[LeaseKey, Outcome] = {}
         self._to_call: deque[tuple[LeaseKey, Callable[[], Any]]] = deque()
         self._in_flight: dict[Future[Any], LeaseKey] = {}
@@ -197,7 +199,7 @@ class _Scheduler:
     def _call(self) -> None:
         while self._to_call and len(self._in_flight) < self._max_in_flight:
             key, function = self._to_call.popleft()
-            self._in_flight[self._executor.submit(function)] = key
+            self._in_flight[self._executor.submit(self._network_times[key].run, function)] = key
         done, _others = wait(self._in_flight, return_when=FIRST_COMPLETED)
         for call in done:
             key, error = self._in_flight.pop(call), call.exception()
