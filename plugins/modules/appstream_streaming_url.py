@@ -337,7 +337,8 @@ summary:
       sample: "2026-11-21T16:00:00Z"
 renew_before:
   description:
-    - The time before which to run again, in UTC, if O(valid_until) is too far away for one URL to last.
+    - The time before which to run again, in UTC, if O(valid_until) is too far away for one URL to last, or if the
+      service granted less time.
     - Otherwise V(null).
   returned: always
   type: str
@@ -597,8 +598,8 @@ def run(module: LabstreamAWSModule) -> None:
         renew_before=renew_before and to_iso8601(renew_before),
         ansible_facts={FACT: build_facts(entries)},
     )
-    task.finish(outcomes)
-    if renew_before:
+    task.finish(outcomes, policy)
+    if renew_before and not policy.is_in_reach(now()):
         module.warn(
             f"valid_until is more than 7 days away, and no URL lasts that long: run again within the last day before "
             f"{to_iso8601(renew_before)}, or when valid_until is less than 7 days away."

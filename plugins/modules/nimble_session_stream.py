@@ -543,7 +543,7 @@ def run(module: LabstreamAWSModule) -> None:
     shared, entries = task.build_result(outcomes, describe_outcome, URL)
     facts = {entry["session_id"]: build_fact(entry, URL) for entry in entries}
     result.update(shared, streams=entries, ansible_facts={FACT: facts})
-    task.finish(outcomes)
+    task.finish(outcomes, policy)
 
 
 def main() -> None:

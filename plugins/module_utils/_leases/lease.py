@@ -18,7 +18,7 @@ import json
 import re
 import uuid
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
 from .._errors import InvalidOption
@@ -35,6 +35,11 @@ _MAX_LENGTHS = {"scope": 2048, "holder": 900}
 # The version of a key's text, which changes whenever another key would get an existing text.
 _KEY_PREFIX = "lease1."
 _PURPOSE_SHA256 = re.compile(r"([0-9a-f]{64})?", re.ASCII)
+
+
+def get_deletion_time(expires: datetime) -> datetime:
+    """Return when the record of what expires then may be deleted: after the retention, but before time ends."""
+    return min(expires, datetime.max.replace(microsecond=0, tzinfo=timezone.utc) - RETENTION) + RETENTION
 
 
 def is_text(text: str) -> bool:

@@ -18,6 +18,7 @@ from .._errors import InvalidOption, quote
 from .._failures import find_bug
 from .._module import LabstreamAWSModule
 from .lease import Lease, LeaseKey, is_text
+from .reuse import ReusePolicy
 from .scheduler import Outcome
 from .stores.address import NONE
 from .stores.base import LeaseStore
@@ -25,6 +26,7 @@ from .summary import (
     NO_SUMMARY,
     build_diff,
     build_failure_message,
+    build_grant_warnings,
     build_release_diff,
     build_release_warning,
     build_summary,
@@ -148,8 +150,10 @@ class LeaseTask:
             result["diff"] = build_diff(outcomes, self._names)
         return result, entries
 
-    def finish(self, outcomes: Sequence[Outcome]) -> None:
-        """Warn if nothing was stored, and fail if an outcome has a failure."""
+    def finish(self, outcomes: Sequence[Outcome], policy: ReusePolicy) -> None:
+        """Warn about what is not as it was asked for, and fail if an outcome has a failure."""
+        for warning in build_grant_warnings(outcomes, policy):
+            self.module.warn(warning)
         is_stored = self.module.params["lease_store"] != NONE
         if not is_stored:
             self.module.warn("lease_store is none: leases are not stored, so every run issues new URLs.")

@@ -24,6 +24,9 @@ RENEWAL_WINDOW = 24 * 60 * 60
 # clock than the one that returned the time, and a lease that ended just too early would never be reused.
 CLOCK_MARGIN = 5
 
+# What is granted may differ from what is asked by a tenth, up to these seconds: clocks of servers differ.
+MAX_TOLERANCE = 60
+
 # The default of min_remaining is a tenth of the validity, up to this.
 MAX_DEFAULT_MIN_REMAINING = 900
 
@@ -59,7 +62,7 @@ class ReusePolicy:
         """Return until when a lease must be valid to be reused at ``now``."""
         if self.valid_until is None:
             return now + timedelta(seconds=self._min_remaining(self.validity or 0))
-        if self._is_in_reach(now):
+        if self.is_in_reach(now):
             return self.valid_until
         remaining = RENEWAL_WINDOW if self.min_remaining is None else self.min_remaining
         return now + timedelta(seconds=remaining)
@@ -85,18 +88,29 @@ class ReusePolicy:
                 f"valid_until is {to_iso8601(self.valid_until)}, which has passed: the service's clock says "
                 f"{to_iso8601(now)}. Give a later time."
             )
-        if not self._is_in_reach(now):
+        if not self.is_in_reach(now):
             return self.max_validity
         return min(self.max_validity, math.ceil((self.valid_until - now).total_seconds()) + CLOCK_MARGIN)
+
+    def asked_until(self, lease: Lease) -> datetime:
+        """Return until when a lease that was issued by this policy was to be valid."""
+        return lease.issued + timedelta(seconds=self.validity_at(lease.issued))
+
+    def compare(self, lease: Lease) -> int:
+        """Return -1 if the service granted a lease of this policy for less time than it was asked for, 1 for more."""
+        difference = lease.expires - self.asked_until(lease)
+        tolerance = timedelta(seconds=min(self.validity_at(lease.issued) // 10, MAX_TOLERANCE))
+        return (difference > tolerance) - (difference < -tolerance)
+
+    def is_in_reach(self, now: datetime) -> bool:
+        """Return whether a URL that is issued at ``now`` can be valid for as long as is asked."""
+        return self.valid_until is None or self.valid_until <= now + timedelta(seconds=self.max_validity)
 
     def renew_before(self, leases: Iterable[Lease]) -> datetime | None:
         """Return when the first of the leases that do not last until ``valid_until`` expires; None if all last."""
         if self.valid_until is None:
             return None
         return min((lease.expires for lease in leases if lease.expires < self.valid_until), default=None)
-
-    def _is_in_reach(self, now: datetime) -> bool:
-        return self.valid_until is None or self.valid_until <= now + timedelta(seconds=self.max_validity)
 
     def _min_remaining(self, validity: int) -> int:
         if self.min_remaining is not None:

@@ -15,6 +15,7 @@ from typing import Any
 from .._failures import format_failures
 from .._time import to_iso8601
 from .lease import Lease, LeaseKey
+from .reuse import ReusePolicy
 from .scheduler import Outcome
 
 NO_SUMMARY: dict[str, Any] = dict(requested=0, issued=0, reused=0, failed=0, released=0, earliest_expiry=None)
@@ -64,6 +65,27 @@ def build_release_warning(leases: Sequence[Lease], now: datetime) -> str | None:
     if len(working) > 1:
         text = f"{len(working)} released streaming URLs work until they expire, the last at"
     return f"{text} {to_iso8601(max(working))}: the service cannot revoke a URL."
+
+
+def build_grant_warnings(outcomes: Sequence[Outcome], policy: ReusePolicy) -> list[str]:
+    """Return the warnings about new URLs that the service granted for less or more time than it was asked for."""
+    new = [outcome.lease for outcome in outcomes if outcome.issued and outcome.lease]
+    less, more = ([lease for lease in new if policy.compare(lease) == order] for order in (-1, 1))
+    warnings = []
+    if less:
+        first = min(less, key=lambda lease: lease.expires)
+        again = "" if all(policy.accepts(lease, lease.issued) for lease in less) else ", so every run issues new ones"
+        warnings.append(
+            f"The service granted less time than was asked for: {len(less)} new streaming URLs end too early, the "
+            f"first at {to_iso8601(first.expires)} instead of {to_iso8601(policy.asked_until(first))}{again}."
+        )
+    if more:
+        last = max(more, key=lambda lease: lease.expires)
+        warnings.append(
+            f"The service granted more time than was asked for: {len(more)} new streaming URLs end too late, the "
+            f"last at {to_iso8601(last.expires)} instead of {to_iso8601(policy.asked_until(last))}."
+        )
+    return warnings
 
 
 def build_failure_message(

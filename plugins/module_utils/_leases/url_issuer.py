@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from .._errors import LeaseConflict
+from .._errors import LeaseConflict, NotReady
+from .._time import to_iso8601
 from .lease import Lease, LeaseKey
 from .reuse import ReusePolicy
 from .scheduler import Call, Outcome, Steps, never, run_concurrently
@@ -86,6 +87,11 @@ class UrlIssuer:
         So concurrent runs return the same URL, and no run returns a URL that is valid for less than it asked.
         """
         lease = yield Call(partial(self.issue, key))
+        if lease.expires <= self.now():
+            raise NotReady(
+                f"The service issued a streaming URL that expired at {to_iso8601(lease.expires)}, though its own clock "
+                f"says {to_iso8601(self.now())}: check that clock, then run again."
+            )
         expected = existing.lease_id if existing else None
         for _attempt in range(1 + MAX_OVERWRITES):
             try:

@@ -31,7 +31,7 @@ except ImportError:
 from ..._client import retry_delays
 from ..._errors import CredentialsError, InvalidOption, InvalidResponse, LeaseStoreError, quote, to_message
 from ..._service_errors import call, get_member
-from ..lease import RETENTION, Lease, LeaseKey
+from ..lease import Lease, LeaseKey, get_deletion_time
 from .base import Replace, Write
 from .dynamodb_table import AnsibleLeaseTableError, LeaseTableErrorHandler, describe_table, find_wrong_keys
 from .records import LEASES, KeyT, RecordT, RecordType, to_dict, to_seconds
@@ -333,7 +333,7 @@ class _DynamoDBRecords(Generic[KeyT, RecordT]):
             **self._type.encode(record),
             last_name: None if last == "" else last,
             "kind": self._type.name,
-            "delete_after": to_seconds(record.expires + RETENTION),
+            "delete_after": to_seconds(get_deletion_time(record.expires)),
         }
         return {**self._item_key(record.key), **self._table.serialize(**values)}
 

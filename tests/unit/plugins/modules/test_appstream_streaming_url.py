@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import json
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption
@@ -13,6 +15,8 @@ from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import
 from ansible_collections.labstream.aws.plugins.module_utils._leases.module import Row
 from ansible_collections.labstream.aws.plugins.module_utils._leases.reuse import ReusePolicy
 from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import Outcome
+from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
+from ansible_collections.labstream.aws.plugins.modules import appstream_streaming_url as streaming_url
 from ansible_collections.labstream.aws.plugins.modules.appstream_streaming_url import (
     build_facts,
     build_parameters,
@@ -21,6 +25,7 @@ from ansible_collections.labstream.aws.plugins.modules.appstream_streaming_url i
     parse_rows,
 )
 
+from tests.unit.plugins.module_utils.module_arguments import patch_module_args
 from tests.unit.plugins.module_utils.support import build_key, lease_of
 
 WEEK = 604_800
@@ -238,3 +243,43 @@ def test_the_fact_lists_the_entries_of_each_user_in_order():
     assert build_facts(entries) == {"ben": [entries[0], entries[2]], "anna": [entries[1]]}
     assert list(build_facts(entries)) == ["ben", "anna"]
     assert build_facts([]) == {}
+
+
+@pytest.mark.parametrize(
+    ("asked", "granted", "warning"),
+    [
+        pytest.param(2 * 3600, 2 * 3600, None, id="as asked"),
+        pytest.param(2 * 3600, 3600, "The service granted less time than was asked for: 1 new", id="less"),
+        pytest.param(2 * WEEK, WEEK, "valid_until is more than 7 days away, and no URL lasts that long", id="too far"),
+    ],
+)
+def test_a_url_that_does_not_last_is_said_with_its_reason(monkeypatch, capsys, asked, granted, warning):
+    # Given a service that grants so many seconds.
+    warnings, now = [], datetime.now(UTC).replace(microsecond=0)
+    monkeypatch.setattr(streaming_url.LabstreamAWSModule, "warn", lambda _module, text: warnings.append(text))
+    names = dict(stack_name="x", fleet_name="y", stack_arn="x", fleet_arn="y")
+    target = SimpleNamespace(**names, region="r", created=now, fleet={})
+    expires = now + timedelta(seconds=granted)
+    monkeypatch.setattr(streaming_url, "describe_target", lambda _module, _client: target)
+    monkeypatch.setattr(streaming_url.appstream, "create_streaming_url", lambda *_a, **_p: ("https://x", expires))
+    arguments = dict(
+        stack_name="x",
+        fleet_name="y",
+        user_id="anna",
+        lease_store="none",
+        valid_until=(now + timedelta(seconds=asked)).isoformat(),
+        region="eu-central-1",
+        access_key="nobody",
+        secret_key="nothing",
+    )
+
+    # When a URL until then is asked for.
+    with patch_module_args(arguments), pytest.raises(SystemExit):
+        streaming_url.main()
+
+    # Then the warning says why it does not last, and the result when to run again.
+    result = json.loads(capsys.readouterr().out)
+    assert result["summary"]["issued"] == 1, result
+    said = [text for text in warnings if not text.startswith("lease_store is none")]
+    assert [text[: len(warning or "")] for text in said] == ([warning] if warning else [])
+    assert result["renew_before"] == (to_iso8601(expires) if warning else None)

@@ -15,7 +15,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import
 from ansible_collections.labstream.aws.plugins.module_utils._leases.module import LeaseTask, Row, build_fact
 from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import Outcome
 
-from tests.unit.plugins.module_utils.support import DAY, NOW, SCOPE, MemoryStore, build_key, lease_of
+from tests.unit.plugins.module_utils.support import DAY, NOW, SCOPE, MemoryStore, build_key, build_policy, lease_of
 
 CAD, OFFICE = build_purpose(application_id="cad"), build_purpose(application_id="office")
 ELSEWHERE = SCOPE + "-2"
@@ -31,6 +31,7 @@ LEASES = {
 }
 ANNA, BEN, CLEO = (Row(holder, {}) for holder in ("anna", "ben", "cleo"))
 ANNA_CAD = Row("anna", {}, CAD)
+HOUR = build_policy(validity=3600)
 
 
 def task_of(rows=(), *, scope=SCOPE, store=None, check_mode=False, **params):
@@ -197,6 +198,15 @@ def test_an_identity_that_is_not_unicode_is_rejected_and_not_quoted(option):
     assert str(rejected.value) == f"{option} of 'anna' has an unpaired surrogate: correct it."
 
 
+def test_what_the_service_granted_otherwise_than_asked_is_a_warning():
+    task = task_of([ANNA])
+    [key] = task.rows
+    task.finish([Outcome(key, None, lease_of(key, expires=7200), issued=True)], HOUR)
+    assert len(task.module.warnings) == 1
+    assert task.module.warnings[0].startswith("The service granted more time than was asked for: ")
+    assert task.module.failed == []
+
+
 def test_a_bug_of_one_row_leaves_the_result_as_it_is_and_is_reported_without_its_text():
     # Given a row for which there is a bug, and one that is issued.
     task = task_of([ANNA, BEN])
@@ -206,7 +216,7 @@ def test_a_bug_of_one_row_leaves_the_result_as_it_is_and_is_reported_without_its
 
     # When the task ends.
     result, entries = result_of(task, [bug, Outcome(ben, None, lease_of(ben), issued=True)])
-    task.finish([bug])
+    task.finish([bug], HOUR)
 
     # Then it says so as of any failure, and hands on the exception for the report.
     [failure] = result["failures"]
@@ -228,7 +238,7 @@ def test_entries_and_failures_have_the_identity_and_facts_and_texts_do_not():
 
     # When the result is built.
     result, entries = result_of(task, [good, failed])
-    task.finish([good, failed])
+    task.finish([good, failed], HOUR)
 
     # Then each has its row's identity, and its lease's key, which another run has too.
     assert entries[0] == dict(IDENTITY, user_id="anna", url=None, issued=True, lease=cad.to_text())
@@ -253,6 +263,6 @@ def test_urls_are_returned_if_they_are_wanted_and_none_failed(return_urls):
 def test_a_task_without_a_store_warns(lease_store, warnings):
     task = task_of([ANNA], lease_store=lease_store)
     [key] = task.rows
-    task.finish([Outcome(key, None, lease_of(key), issued=True)])
+    task.finish([Outcome(key, None, lease_of(key), issued=True)], HOUR)
     assert len(task.module.warnings) == warnings
     assert task.module.failed == []

@@ -166,6 +166,29 @@ def test_the_first_url_to_expire_too_early_says_when_to_run_again(policy, expiri
     assert policy.renew_before([lease_of(expires=expires) for expires in expiries]) == renew_before
 
 
+ENDLESS = 7800 * 365 * DAY
+
+
+@pytest.mark.parametrize(
+    ("policy", "granted", "order"),
+    [
+        pytest.param(asking(3600), 3600, 0, id="as asked"),
+        pytest.param(asking(3600), 3540, 0, id="a minute less"),
+        pytest.param(asking(3600), 3539, -1, id="less"),
+        pytest.param(asking(3600), 3660, 0, id="a minute more"),
+        pytest.param(asking(3600), 3661, 1, id="more"),
+        pytest.param(asking(60), 54, 0, id="a tenth of a minute less"),
+        pytest.param(asking(60), 53, -1, id="half of a minute"),
+        pytest.param(asking(WEEK), ENDLESS, 1, id="endless"),
+        pytest.param(asking(until=7200), 7205, 0, id="until then"),
+        pytest.param(asking(until=7200), 3600, -1, id="not until then"),
+        pytest.param(asking(until=2 * WEEK), WEEK, 0, id="as long as is possible"),
+    ],
+)
+def test_what_is_granted_is_compared_with_what_was_asked(policy, granted, order):
+    assert policy.compare(lease_of(expires=granted)) == order
+
+
 def test_a_refused_option_is_an_error_of_this_collection_with_a_code():
     with pytest.raises(LabstreamError) as refused:
         ReusePolicy(WEEK, validity=60, min_remaining=60)

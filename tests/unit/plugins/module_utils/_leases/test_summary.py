@@ -14,13 +14,22 @@ from ansible_collections.labstream.aws.plugins.module_utils._leases.summary impo
     NO_SUMMARY,
     build_diff,
     build_failure_message,
+    build_grant_warnings,
     build_release_diff,
     build_release_warning,
     build_summary,
     format_holder,
 )
 
-from tests.unit.plugins.module_utils.support import NOW, after, build_key, lease_of, pending_lease_of, resource_lease_of
+from tests.unit.plugins.module_utils.support import (
+    NOW,
+    after,
+    build_key,
+    build_policy,
+    lease_of,
+    pending_lease_of,
+    resource_lease_of,
+)
 
 SECRET = "correct-horse-battery-staple"
 
@@ -167,6 +176,44 @@ def test_a_diff_of_a_release_shows_who_had_a_url():
 )
 def test_a_warning_counts_released_urls_that_still_work(leases, warning):
     assert build_release_warning(leases, NOW) == warning
+
+
+LESS = "The service granted less time than was asked for: {} new streaming URLs end too early, the first at {}"
+MORE = "The service granted more time than was asked for: {} new streaming URLs end too late, the last at {}"
+ASKED = " instead of 2026-11-21T09:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "warnings"),
+    [
+        pytest.param([issued("anna"), predicted("ben"), failed("cleo", "It is full.")], [], id="as asked"),
+        pytest.param([reused("anna", expires=1800)], [], id="what was issued earlier"),
+        pytest.param(
+            [issued("anna", expires=1800), issued("ben", expires=1200), issued("cleo")],
+            [LESS.format(2, "2026-11-21T08:20:00Z") + ASKED + "."],
+            id="less",
+        ),
+        pytest.param(
+            [issued("anna", expires=60)],
+            [LESS.format(1, "2026-11-21T08:01:00Z") + ASKED + ", so every run issues new ones."],
+            id="too little to reuse it",
+        ),
+        pytest.param(
+            [issued("anna", expires=7200), issued("ben", expires=10800), issued("cleo", expires=0)],
+            [
+                LESS.format(1, "2026-11-21T08:00:00Z") + ASKED + ", so every run issues new ones.",
+                MORE.format(2, "2026-11-21T11:00:00Z") + ASKED + ".",
+            ],
+            id="less and more",
+        ),
+    ],
+)
+def test_what_is_granted_otherwise_than_asked_is_said(outcomes, warnings):
+    outcomes = [
+        dataclasses.replace(each, lease=each.lease and dataclasses.replace(each.lease, validity=3600))
+        for each in outcomes
+    ]
+    assert build_grant_warnings(outcomes, build_policy(validity=3600)) == warnings
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import random
 import signal
 import threading
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -358,6 +359,23 @@ def test_what_comes_after_the_store_failed_is_a_refusal_with_its_reason_or_a_url
     else:
         assert second.issued
         assert store.leases == {CLASS[1]: second.lease}
+
+
+def test_a_url_that_has_expired_already_is_a_failure_and_not_stored():
+    store, service = MemoryStore(), Service()
+
+    def issue(key):
+        lease = service.issue(key)
+        return replace(lease, expires=NOW) if key == CLASS[0] else lease
+
+    outcomes = issuer_of(store, service, issue=issue).run(CLASS[:2], {}, False)
+
+    assert [outcome.issued for outcome in outcomes] == [False, True]
+    assert outcomes[0].failure.message == (
+        "The service issued a streaming URL that expired at 2026-11-21T08:00:00Z, though its own clock says "
+        "2026-11-21T08:00:00Z: check that clock, then run again."
+    )
+    assert store.leases.keys() == {CLASS[1]}
 
 
 def test_a_bug_fails_its_key_and_the_others_are_issued_and_stored():

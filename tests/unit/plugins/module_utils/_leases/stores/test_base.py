@@ -30,6 +30,8 @@ from tests.unit.plugins.module_utils.support import (
     resource_lease_of,
 )
 
+LAST_SECOND = (datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC) - NOW).total_seconds()
+
 
 def in_file(request):
     """A store in a SQLite file."""
@@ -133,6 +135,8 @@ def test_a_new_store_has_no_leases(store):
         ),
         pytest.param(resource_lease_of(resource_id="stream-ü", client_token="a b"), id="a resource"),
         pytest.param(lease_of(expires=7_000 * 365 * DAY), id="far in the future"),
+        pytest.param(lease_of(expires=LAST_SECOND), id="until the year 9999 ends"),
+        pytest.param(resource_lease_of(expires=LAST_SECOND), id="a resource until then"),
         pytest.param(lease_of(issued=datetime(1969, 7, 20, tzinfo=UTC)), id="before the epoch"),
     ],
 )
