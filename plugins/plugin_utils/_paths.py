@@ -64,10 +64,15 @@ def output_paths(
                     f"{prefix}{option} is {quote(path)}, but the connection of this host is {connection}: give an "
                     "absolute path on that host, or set ansible_connection to local if it is the controller."
                 )
-        elif (resolved := resolve_path(path, playbook_dir, collection)).resolve().is_relative_to(collection):
+        elif _is_inside((resolved := resolve_path(path, playbook_dir, collection)).resolve(), collection):
             raise ValueError(
                 f"{prefix}{option} is {quote(path)}, which is {resolved}, inside this collection: name a path "
                 "elsewhere."
             )
         outputs[option] = str(resolved) if is_relative else path
     return outputs
+
+
+def _is_inside(path: Path, collection: Path) -> bool:
+    """Return whether the path is part of the collection. The folder build of a checkout is not: `make` writes there."""
+    return path.is_relative_to(collection) and not path.is_relative_to(collection / "build")
