@@ -116,14 +116,15 @@ def validate_lease_arguments(params: dict[str, Any], who: Sequence[str]) -> None
     parse_address(params["lease_store"])
     validate_lab(params["lab"])
     validate_given(params, who if params["state"] == "present" else (*who, "lab"))
-    if params["state"] == "present":
+    is_present = params["state"] == "present"
+    if is_present:
         validate_return_urls(params)
-    if params["state"] == "present" and params["lease_store"] == NONE and not params["return_urls"]:
+    if is_present and params["lease_store"] == NONE and not params["return_urls"]:
         raise InvalidOption(
             "lease_store is none and return_urls is false, so nobody would ever get the URLs: name a lease store, or "
             "set return_urls."
         )
-    if params["purge"] and params["state"] == "present":
+    if params["purge"] and is_present:
         raise InvalidOption("purge is only for state=absent: set that too, or leave purge out.")
 
 

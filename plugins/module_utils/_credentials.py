@@ -23,7 +23,7 @@ try:
 except ImportError:
     pass  # Handled by AnsibleAWSModule.
 
-from ._errors import CredentialsError
+from ._errors import CredentialsError, to_line
 
 # Settings of a profile that say where its credentials come from.
 _SOURCES = ("role_arn", "credential_process", "web_identity_token_file", "sso_session", "sso_start_url")
@@ -114,10 +114,10 @@ def _explain(error: Exception, session: Any) -> str:
         return _explain_file(error, program)
     if isinstance(error, ClientError):
         details = error.response.get("Error", {})
-        said = f"{error.operation_name} failed with {details.get('Code')} ({_to_line(details.get('Message') or '')})"
+        said = f"{error.operation_name} failed with {details.get('Code')} ({to_line(details.get('Message') or '')})"
         return f"{said}: correct role_arn, the trust policy of the role, or the credentials that it is assumed with"
     if isinstance(error, (BotoCoreError, OSError)):
-        return _to_line(str(error)) + (f": check credential_process, {program}" if program else "")
+        return to_line(str(error)) + (f": check credential_process, {program}" if program else "")
     source = f"credential_process, {program}" if program else "what returns them"
     # botocore raises RuntimeError for what it has just renewed, and all others over what a program or service returned.
     if isinstance(error, RuntimeError):
@@ -146,7 +146,3 @@ def _get_role_chain(session: Any) -> Iterator[Mapping[str, str]]:
         name = profiles[name].get("source_profile", "")
         if "aws_access_key_id" in profiles.get(name, {}):
             return  # Its role is not assumed.
-
-
-def _to_line(text: str) -> str:
-    return " ".join(text.split()).rstrip(".")

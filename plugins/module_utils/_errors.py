@@ -30,6 +30,7 @@ from __future__ import annotations
 
 import reprlib
 import traceback
+from collections.abc import Callable, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -51,6 +52,17 @@ def to_message(text: str) -> str:
     line = " ".join(text.splitlines())
     half = (MAX_MESSAGE_LENGTH - 5) // 2
     return line if len(line) <= MAX_MESSAGE_LENGTH else f"{line[:half]} ... {line[-half:]}"
+
+
+def to_line(text: str) -> str:
+    """Return what another program said as a part of a message: in one line, without a full stop."""
+    return " ".join(text.split()).rstrip(".")
+
+
+def list_names(names: Sequence[str], limit: int, show: Callable[[str], str] = str) -> str:
+    """Return the first names, each as ``show`` returns it, and how many more there are."""
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(map(show, names[:limit])) + more
 
 
 def describe_bug(exception: Exception) -> str:

@@ -11,9 +11,10 @@ from __future__ import annotations
 import itertools
 import textwrap
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
-from ._errors import LabstreamError, describe_bug
+from ._errors import LabstreamError, describe_bug, list_names
 
 # A message shows this many reasons, and this many names for each. The result lists all.
 MAX_SHOWN = 5
@@ -62,5 +63,4 @@ def format_failures(failures: Sequence[tuple[str, Failure]]) -> str:
 
 
 def _format_names(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MAX_SHOWN} more" if len(names) > MAX_SHOWN else ""
-    return ", ".join(textwrap.shorten(name, MAX_NAME_LENGTH, placeholder="...") for name in names[:MAX_SHOWN]) + more
+    return list_names(names, MAX_SHOWN, partial(textwrap.shorten, width=MAX_NAME_LENGTH, placeholder="..."))

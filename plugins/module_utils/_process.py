@@ -40,7 +40,7 @@ def build_orphan_check(ansible_version: str) -> Callable[[], bool]:
 
 
 def _get_parent(pid: int) -> int | None:
-    """Return the parent of a process; None if it has ended, or the system does not tell."""
+    """Return the parent of a process; None if it has ended, or the system does not say."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
         # The name of the program, in parentheses, may contain anything.

@@ -28,7 +28,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto
 from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 
-from ._errors import CallTimeout, IncompleteResponse, InvalidResponse, LabstreamError, to_message
+from ._errors import CallTimeout, IncompleteResponse, InvalidResponse, LabstreamError, to_line, to_message
 from ._network_time import run_within_limits
 from ._retries import get_ssl_reason
 
@@ -119,7 +119,7 @@ class ServiceError(AnsibleAWSError, LabstreamError):
         """The message of the service's error. Other exceptions have none, or a response of another kind."""
         is_answer = isinstance(self.exception, botocore_exceptions.ClientError)
         error = self.exception.response.get("Error", {}) if is_answer else {}
-        return _to_line(error.get("Message") or "no message")
+        return to_line(error.get("Message") or "no message")
 
 
 class ServiceErrorHandler(AWSErrorHandler):
@@ -234,7 +234,7 @@ def _explain(exception: Exception | None) -> str:
             "the request cannot be sent: check the credentials and endpoint_url for characters that do not belong "
             "there."
         )
-    said = _to_line(str(exception))
+    said = to_line(str(exception))
     if isinstance(exception, botocore_exceptions.SSLError):
         return f"{said}: {_get_ssl_remedy(get_ssl_reason(exception))}."
     if isinstance(exception, (botocore_exceptions.HTTPClientError, botocore_exceptions.ConnectionError)):
@@ -251,10 +251,6 @@ def _get_ssl_remedy(reason: Exception | None) -> str:
     if isinstance(reason, OSError) and not isinstance(reason, ssl.SSLCertVerificationError | ssl.SSLEOFError):
         return "check the file that AWS_CA_BUNDLE, or aws_ca_bundle, names, and endpoint_url"
     return "check endpoint_url, the network, and this machine's clock"
-
-
-def _to_line(text: str) -> str:
-    return " ".join(text.split()).rstrip(".")
 
 
 def _end(text: str) -> str:

@@ -12,6 +12,7 @@ import datetime
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.labstream.aws.plugins.module_utils._errors import list_names
 from ansible_collections.labstream.aws.plugins.plugin_utils._errors import strip_core_prefix
 from ansible_collections.labstream.aws.plugins.plugin_utils._rotation import Generations
 from ansible_collections.labstream.aws.plugins.plugin_utils._times import to_utc
@@ -209,7 +210,7 @@ def _describe_kept_sessions(user_ids: Sequence[str]) -> Iterator[str]:
     if user_ids:
         yield (
             f"{_count(len(user_ids), 'session was', 'sessions were')} not ended, because the user has a valid URL for "
-            f"another lab on this stack and fleet: {_enumerate(user_ids)}."
+            f"another lab on this stack and fleet: {list_names(user_ids, _MAX_NAMED)}."
         )
 
 
@@ -320,8 +321,3 @@ def _describe_nimble_lab(results: Result, counts: Result) -> str:
 
 def _count(number: int, singular: str, plural: str) -> str:
     return f"{number} {singular if number == 1 else plural}"
-
-
-def _enumerate(names: Sequence[str]) -> str:
-    more = len(names) - _MAX_NAMED
-    return ", ".join(names[:_MAX_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -4,7 +4,7 @@
 
 # Private to this collection: do not import it from elsewhere, it can change in any release.
 
-"""What a cell of a roster says: marks around it are removed, and what is no value is rejected."""
+"""What a cell of a roster says: marks around it are removed, and what is not a value is rejected."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from ansible_collections.labstream.aws.plugins.module_utils._errors import quote
+from ansible_collections.labstream.aws.plugins.module_utils._errors import list_names, quote
 from ansible_collections.labstream.aws.plugins.module_utils._labs.person import INVISIBLE
 from ansible_collections.labstream.aws.plugins.plugin_utils._roster_formats import (
     COLUMN_NAMES,
@@ -229,5 +229,4 @@ def _find_columns(
 
 
 def _list_headers(header: Row) -> str:
-    more = len(header.cells) - _HEADERS_SHOWN
-    return ", ".join(map(quote, header.cells[:_HEADERS_SHOWN])) + (f" and {more} more" if more > 0 else "")
+    return list_names(header.cells, _HEADERS_SHOWN, quote)

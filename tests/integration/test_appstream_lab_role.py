@@ -153,10 +153,10 @@ def test_a_roster_file_becomes_seats_as_check_mode_predicts_and_a_second_run_cha
     assert_no_url(lab, first.printed + summary_path.read_text())
     assert "WARNING" not in first.printed
     assert "censored" not in first.printed
-    foreseen = predicted.task(f"{ROLE} : Publish the results")
-    assert seats_of(foreseen) == [{**seat, "expires": None} for seat in (anna, ben)]
+    expected = predicted.task(f"{ROLE} : Publish the results")
+    assert seats_of(expected) == [{**seat, "expires": None} for seat in (anna, ben)]
     message = "Learners: 2. Streaming URLs to be issued: 2, reused: 0."
-    assert get_summary(foreseen) == {**summary, "earliest_expiry": None, "message": message}
+    assert get_summary(expected) == {**summary, "earliest_expiry": None, "message": message}
 
     # The same end as a time of day.
     same_end = {"appstream_lab_ends_at": f"{ends_at:%H:%M}", "appstream_lab_timezone": "UTC"}

@@ -14,14 +14,14 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.integration.lease_stores import LeaseTable
-from tests.integration.running import FLEET, STACK, Ansible, Task, finish_module, server_that_answers
+from tests.integration.running import FLEET, STACK, Ansible, Task, finish_module, serve, server_that_answers
 from tests.simulator.control import Simulator
 
 ARGS = {"stack_name": STACK, "fleet_name": FLEET, "validity": 3600}
@@ -249,15 +249,11 @@ def server_that_never_ends_a_url(lab: Simulator, pause: float) -> Iterator[str]:
             pass
 
     ended = threading.Event()
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with serve(Handler) as address:
         try:
-            yield f"http://127.0.0.1:{server.server_port}"
+            yield address
         finally:
             ended.set()
-            server.shutdown()
-            thread.join()
 
 
 @pytest.mark.long

@@ -15,14 +15,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from .._errors import InvalidOption, quote
+from .._errors import InvalidOption, list_names, quote
 
 # What opens the desktop instead of an application.
 DESKTOP = "Desktop"
 # A message shows this many names.
 MAX_NAMES = 10
+
+_list = partial(list_names, limit=MAX_NAMES, show=quote)
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,8 @@ class Catalog:
         doubt: Why the fleet may have others; None if these are all.
     """
 
-    names: Collection[str] = ()
-    disabled: Collection[str] = ()
+    names: Sequence[str] = ()
+    disabled: Sequence[str] = ()
     doubt: str | None = None
 
 
@@ -97,26 +100,21 @@ def validate_applications(fleet: Mapping[str, Any], names: Sequence[str], catalo
     whose = f"fleet {fleet['Name']!r}"
     if catalog.doubt:
         return (
-            f"application_id is {_format(unknown)}, but it could not be checked whether {whose} has it, since "
+            f"application_id is {_list(unknown)}, but it could not be checked whether {whose} has it, since "
             f"{catalog.doubt}."
         )
     disabled = [name for name in unknown if name in catalog.disabled]
     if disabled:
         raise InvalidOption(
-            f"application_id is {_format(disabled)}, which is disabled in the image of {whose}, so it would not start: "
+            f"application_id is {_list(disabled)}, which is disabled in the image of {whose}, so it would not start: "
             f"{_remedy(catalog)}."
         )
     raise InvalidOption(
-        f"application_id is {_format(unknown)}, but {whose} has no application of that name: {_remedy(catalog)}."
+        f"application_id is {_list(unknown)}, but {whose} has no application of that name: {_remedy(catalog)}."
     )
 
 
 def _remedy(catalog: Catalog) -> str:
     if not catalog.names:
         return "it has none that would start, so leave application_id out, or use another fleet"
-    return f"use the name, not the display name, of one that it has: {_format(catalog.names)}"
-
-
-def _format(names: Collection[str]) -> str:
-    shown = ", ".join(quote(name) for name in list(names)[:MAX_NAMES])
-    return f"{shown} and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else shown
+    return f"use the name, not the display name, of one that it has: {_list(catalog.names)}"

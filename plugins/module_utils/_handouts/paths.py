@@ -50,9 +50,12 @@ def validate_paths(paths: Mapping[str, str], store: Sequence[str]) -> None:
 
 
 def _validate_writable(path: str, *, is_folder: bool) -> None:
-    """Reject a file, or a folder for files, that cannot be written. A folder may be missing, but not its parent."""
-    folder = path if is_folder and os.path.lexists(path) else os.path.dirname(path)
-    if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
+    """Reject a file, or a folder for files, that cannot be written.
+
+    A folder may be missing, but not the one above it, where its temporary files are written.
+    """
+    folders = [os.path.dirname(path), *([path] if is_folder and os.path.lexists(path) else [])]
+    if not all(os.path.isdir(folder) and os.access(folder, os.W_OK) for folder in folders):
         raise build_write_error(f"The handout {path}", "its folder is missing or read-only")
     if not is_folder and os.path.exists(path) and not os.path.isfile(path):
         raise build_write_error(f"The handout {path}", "it is not a regular file")

@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._errors import (
     MAX_MESSAGE_LENGTH,
     InvalidOption,
+    list_names,
     quote,
     to_message,
 )
@@ -36,6 +37,14 @@ def test_a_long_value_is_quoted_with_its_begin_and_its_end():
     quoted = quote("a" * 500 + "z" * 500)
     assert (quoted[:3], quoted[-3:]) == ("'aa", "zz'")
     assert len(quoted) <= 80
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [([], ""), (["a"], "'a'"), (["a", "b"], "'a', 'b'"), (["a", "b", "c", "d"], "'a', 'b' and 2 more")],
+)
+def test_of_many_names_the_first_are_listed(names, text):
+    assert list_names(names, 2, quote) == text
 
 
 @pytest.mark.parametrize("plugin", ["roster", "lab_report", "validate_arguments", "to_utc"])

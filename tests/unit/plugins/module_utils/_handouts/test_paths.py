@@ -100,6 +100,16 @@ def test_a_folder_needs_write_permission():
             as_ordinary_user(lambda: validate_paths({"urls_csv": str(folder / "urls.csv")}, ()))
 
 
+def test_the_folder_above_the_pages_needs_write_permission():
+    """Their temporary files are written there."""
+    with searchable_folder() as folder:
+        (folder / "pages").mkdir()
+        (folder / "pages").chmod(0o777)
+        folder.chmod(0o555)
+        with pytest.raises(HandoutError, match="its folder is missing or read-only"):
+            as_ordinary_user(lambda: validate_paths({"pages_dir": str(folder / "pages")}, ()))
+
+
 def validate(folder, paths):
     """Validate paths in the folder, beside the store ``leases.sqlite3`` and the files that SQLite may keep there."""
     store = [str(folder / f"leases.sqlite3{suffix}") for suffix in ("", "-journal")]
