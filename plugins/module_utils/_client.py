@@ -225,8 +225,7 @@ def _validate_connection(module: LabstreamAWSModule) -> None:
 
 def _describe_origin(module: LabstreamAWSModule, option: str) -> str:
     """Return the environment variable that a connection option comes from, or else the option."""
-    _env_fallback, variables = module.argument_spec[option]["fallback"]
-    value = module.params[option]
+    variables, value = module.get_fallback_variables(option), module.params[option]
     return next((name for name in variables if os.environ.get(name) == value), f"the option {option}")
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import platform
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, NoReturn
 
 from ansible.module_utils.ansible_release import __version__ as ansible_version
@@ -71,6 +71,11 @@ class LabstreamAWSModule(AnsibleAWSModule):
     def hide(self, values: Iterable[Any]) -> None:
         """Mask the texts among these values in the result, and in the arguments in it, as if of no_log options."""
         self._module.no_log_values.update(value for value in values if value and isinstance(value, str))
+
+    def get_fallback_variables(self, option: str) -> Sequence[str]:
+        """Return the environment variables that an option takes its value from if it is not given."""
+        variables: Sequence[str] = self._module.argument_spec[option]["fallback"][1]
+        return variables
 
     def run(self, task: Callable[[Any], None]) -> NoReturn:
         """Run the task, then end with ``result``, and with the message of what it raised if it failed."""

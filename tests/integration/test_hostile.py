@@ -114,10 +114,12 @@ def test_no_text_from_a_roster_or_a_service_is_ever_evaluated(
     anna = {
         "id": trap.text("learner"),
         "name": trap.text("name"),
-        "email": f"{trap.word('email')}@example.org",
+        "email": "{{trap_email}}@example.org",
         "session_context": trap.text("session_context"),
         "application_id": trap.text("application_id"),
     }
+    # An address has no parentheses, so its trap is in a variable.
+    variables = {"appstream_lab_roster": str(home / "roster.csv"), "trap_email": trap.word("email")}
     lab.put_image("lab-image", Applications=[anna["application_id"]])
     others = [{"id": f"other-{number}", "name": name} for number, name in enumerate(NO_TEMPLATES)]
     write_csv(home / "roster.csv", [anna, {"id": "ben"}, *others])
@@ -139,17 +141,22 @@ def test_no_text_from_a_roster_or_a_service_is_ever_evaluated(
     (home / "answers.yml").write_text("".join(f"{name}: {unsafe(value)}\n" for name, value in answers.items()))
     tasks = [
         {"name": "a trap that springs", "ansible.builtin.debug": {"msg": trap.text("control")}},
+        {
+            "name": "a trap in a variable that springs",
+            "ansible.builtin.debug": {"msg": "{{in_variable}}"},
+            "vars": {"in_variable": trap.word("variable")},
+        },
         role(NIMBLE),
         role(APPSTREAM, appstream_lab_roster=str(home / "bad.csv")),
     ]
     plays = [
         {"hosts": "localhost", "gather_facts": False, "tasks": tasks},
-        {"import_playbook": "labstream.aws.start_lab", "vars": {"appstream_lab_roster": str(home / "roster.csv")}},
+        {"import_playbook": "labstream.aws.start_lab", "vars": variables},
     ]
 
     run = run_playbook(plays, arguments=["--extra-vars", f"@{home / 'answers.yml'}"])
 
-    assert trap.sprung == ["control"], run.printed
+    assert trap.sprung == ["control", "variable"], run.printed
     [studied] = published(run, NIMBLE)
     [refused, taught] = published(run, APPSTREAM)
     [seat] = studied["nimble_lab_seats"]

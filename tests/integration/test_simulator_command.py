@@ -27,7 +27,8 @@ LAST_LINE = "# The simulator runs until Ctrl+C"
 def command(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """The command, as make starts it."""
     with subprocess.Popen(
-        [sys.executable, CHECKOUT / "tools" / "simulator.py"],
+        # A job in the background of a shell ignores Ctrl+C.
+        ["env", "--default-signal=INT", sys.executable, CHECKOUT / "tools" / "simulator.py"],
         env={**os.environ, "TMPDIR": str(tmp_path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -46,19 +46,20 @@ def validate_paths(paths: Mapping[str, str], store: Sequence[str]) -> None:
                 "published: name another folder."
             )
     for option, path in paths.items():
-        _validate_writable(path, is_folder=option == PAGES_DIR)
+        _validate_writable(option, path)
 
 
-def _validate_writable(path: str, *, is_folder: bool) -> None:
+def _validate_writable(option: str, path: str) -> None:
     """Reject a file, or a folder for files, that cannot be written.
 
     A folder may be missing, but not the one above it, where its temporary files are written.
     """
+    is_folder = option == PAGES_DIR
     folders = [os.path.dirname(path), *([path] if is_folder and os.path.lexists(path) else [])]
     if not all(os.path.isdir(folder) and os.access(folder, os.W_OK) for folder in folders):
         raise build_write_error(f"The handout {path}", "its folder is missing or read-only")
     if not is_folder and os.path.exists(path) and not os.path.isfile(path):
-        raise build_write_error(f"The handout {path}", "it is not a regular file")
+        raise build_write_error(f"{option} ({path})", "it is not a regular file")
 
 
 def _is_same(path: str, other: str) -> bool:

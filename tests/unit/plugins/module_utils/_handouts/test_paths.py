@@ -85,7 +85,7 @@ def test_a_path_needs_a_folder(folder, paths):
 
 def test_a_pipe_is_rejected(folder):
     os.mkfifo(folder / "pipe")
-    with pytest.raises(HandoutError, match="it is not a regular file"):
+    with pytest.raises(HandoutError, match=r"^urls_csv \(.*/pipe\) cannot be written: it is not a regular file"):
         validate(folder, {"urls_csv": "pipe"})
 
 
