@@ -19,14 +19,18 @@ options:
       - V(absent) releases the leases, which removes the URLs from the store, so that the next run issues new ones. The
         service cannot revoke a URL, so URLs that were given out work until they expire. The module warns about them.
       - The leases that are released are exactly those that the same arguments would return with V(present), so a lease
-        for another application or session context is kept. With O(lab) and nobody listed, all leases of the lab are.
+        for another application or session context is kept.
+      - With O(lab), only this lab is ended for those who are listed, or for all of its learners if nobody is. A lease
+        that another lab still needs is not released. Without O(lab), leases are released for all labs.
     type: str
     choices: [present, absent]
     default: present
   lab:
     description:
-      - A label to store with each lease, such as the name of the lab.
-      - With O(state=absent) and nobody listed, all leases of this lab on the given target are released.
+      - The name of the lab, 1 to 225 characters. It is stored who takes part in it with which lease, and until when.
+        Several labs can use one lease.
+      - With O(state=absent) and a lab of which nothing is stored, nothing is changed, and a warning names the labs that
+        are known.
     type: str
   force:
     description:

@@ -20,7 +20,8 @@ from ._leases.stores.address import DEFAULT_LEASE_STORE, NONE, parse_address
 from ._time import parse_datetime
 
 MAX_CONCURRENCY = 64
-MAX_LAB_LENGTH = 255
+# With a lease's hash, it is a sort key of DynamoDB, which has 1024 bytes: four for each character.
+MAX_LAB_LENGTH = 225
 
 
 def store_argument_spec() -> dict[str, Any]:

@@ -54,7 +54,8 @@ options:
         required: true
       id:
         description:
-          - What identifies the learner in your roster, returned unchanged. It is not sent to AWS and not stored.
+          - What identifies the learner in your roster, returned unchanged. It is not sent to AWS, and stored only with
+            O(lab), for M(labstream.aws.streaming_rotation).
         type: str
       name:
         description:
@@ -100,6 +101,11 @@ options:
         works a few seconds longer, since not all servers of the service have the same clock.
       - If it is more than 7 days away, URLs are issued for 7 days, and RV(renew_before) says when to run again.
       - Mutually exclusive with O(validity).
+    type: str
+  starts_at:
+    description:
+      - When O(lab) starts, as ISO 8601 with an offset from UTC. It is for RV(other_labs) of a lab that ends before.
+      - By default, the lab is under way.
     type: str
   min_remaining:
     description:
@@ -343,6 +349,104 @@ renew_before:
   returned: always
   type: str
   sample: "2026-11-28T16:00:00Z"
+leases:
+  description: The leases that O(state=absent) was asked to release. Empty with O(state=present).
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    user_id:
+      description: The user.
+      type: str
+      returned: always
+      sample: chloe
+    lease:
+      description: The key of the lease.
+      type: str
+      returned: always
+      sample: lease1.WyJhcHBzdHJlYW18RVhBTVBMRSIsImFubmEiLCIiXQ
+    released:
+      description: Whether it was released, or purged, or would be in check mode.
+      type: bool
+      returned: always
+      sample: true
+    labs:
+      description: The other labs that still have a lease of the user here.
+      type: list
+      elements: str
+      returned: always
+      sample: []
+known_labs:
+  description: The labs that have a lease here, with O(state=absent). Otherwise empty.
+  returned: always
+  type: list
+  elements: str
+  sample:
+    - cad-2026-11-21
+removed:
+  description:
+    - The learners of O(lab) who are no longer asked for, though their leases have not been released. Empty with
+      O(state=absent).
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The O(users[].id) that was given then, or else the user id.
+      type: str
+      returned: always
+      sample: "4713"
+    user_id:
+      description: The user.
+      type: str
+      returned: always
+      sample: chloe
+    lease:
+      description: The key of the lease.
+      type: str
+      returned: always
+      sample: lease1.WyJhcHBzdHJlYW18RVhBTVBMRSIsImFubmEiLCIiXQ
+    expires:
+      description: When the URL expires, in UTC. V(null) if none was issued.
+      type: str
+      returned: always
+      sample: "2026-11-21T16:00:00Z"
+outdated_labs:
+  description:
+    - The other labs under way that use a lease which this task has renewed. Their handouts show the previous URLs until
+      they are written again.
+  returned: always
+  type: list
+  elements: str
+  sample: []
+other_labs:
+  description:
+    - The other labs on this fleet, of whatever stack, that are under way or have yet to start, with O(state=absent) and
+      O(lab). The next one is first. Otherwise empty.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    lab:
+      description: The name of the lab.
+      type: str
+      returned: always
+      sample: blender-2026-11-21
+    starts_at:
+      description: When it starts, in UTC. V(null) if it is under way.
+      type: str
+      returned: always
+      sample: "2026-11-21T18:00:00Z"
+    starts_in:
+      description: In how many seconds it starts. 0 if it is under way.
+      type: int
+      returned: always
+      sample: 7200
+    ends_at:
+      description: When it ends, in UTC.
+      type: str
+      returned: always
+      sample: "2026-11-21T20:00:00Z"
 stack_arn:
   description: The stack's ARN. V(null) if the task failed before it was known.
   returned: always
@@ -388,6 +492,7 @@ ansible_facts:
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.iam import get_aws_account_info
@@ -400,6 +505,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
 )
 from ansible_collections.labstream.aws.plugins.module_utils._client import ServiceClock, build_client, endpoint_host
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, quote
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lab_records import find_other_labs
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import (
     Lease,
     LeaseKey,
@@ -408,6 +514,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import
     is_text,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._leases.module import (
+    NO_LABS,
     LeaseTask,
     Row,
     build_fact,
@@ -435,6 +542,8 @@ EMPTY_RESULT: dict[str, Any] = dict(
     streaming_urls=[],
     failures=[],
     summary=NO_SUMMARY,
+    **NO_LABS,
+    other_labs=[],
     renew_before=None,
     stack_arn=None,
     fleet_arn=None,
@@ -492,6 +601,19 @@ def build_policy(params: dict[str, Any]) -> ReusePolicy:
     return ReusePolicy(validation.MAX_VALIDITY, validity=validity, min_remaining=params["min_remaining"])
 
 
+def parse_starts_at(params: dict[str, Any]) -> datetime | None:
+    """Return when the lab starts.
+
+    Raises:
+        InvalidOption: Names the value.
+    """
+    if params["starts_at"] is None:
+        return None
+    if params["lab"] is None:
+        raise InvalidOption("starts_at is the start of a lab: name the lab too, or leave starts_at out.")
+    return parse_timestamp("starts_at", params["starts_at"])
+
+
 def describe_target(module: LabstreamAWSModule, client: Any) -> appstream.Target:
     """Return the stack and fleet; to issue URLs for them, also check them.
 
@@ -528,7 +650,6 @@ def build_issuer(task: LeaseTask, client: Any, target: appstream.Target, policy:
             expires=expires,
             purpose=row.purpose,
             validity=policy.validity,
-            lab=params["lab"],
         )
 
     return UrlIssuer(
@@ -555,6 +676,25 @@ def describe_outcome(outcome: Outcome) -> dict[str, Any]:
     return {URL: lease and lease.url, "expires": lease and to_iso8601(lease.expires)}
 
 
+def describe_other_labs(task: LeaseTask) -> list[dict[str, Any]]:
+    """Return the other labs that the fleet is needed for, if the task ends a lab."""
+    lab, now = task.module.params["lab"], task.now()
+    if lab is None or not task.scope:
+        return []
+    fleet = Scope.parse(task.scope).arns[1:]
+    return [
+        dict(
+            lab=name,
+            starts_at=starts_at and to_iso8601(starts_at),
+            starts_in=int((starts_at - now).total_seconds()) if starts_at else 0,
+            ends_at=to_iso8601(ends_at),
+        )
+        for name, starts_at, ends_at in find_other_labs(
+            task.store, lab, lambda scope: Scope.parse(scope).arns[1:] == fleet, now
+        )
+    ]
+
+
 def build_facts(entries: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     """Return the entries of each user, who may have several: one for each application and session context."""
     users: dict[str, list[dict[str, Any]]] = {}
@@ -569,7 +709,7 @@ def run(module: LabstreamAWSModule) -> None:
     validation.validate_name("stack_name", params["stack_name"])
     validation.validate_name("fleet_name", params["fleet_name"])
     validate_lease_arguments(params, HOLDER_OPTIONS)
-    rows, policy = parse_rows(params), build_policy(params)
+    rows, policy, starts_at = parse_rows(params), build_policy(params), parse_starts_at(params)
     client = build_client(module, appstream.SERVICE, params["concurrency"])
     now = ServiceClock(client).now
     with open_lease_store(module, now=now, create=params["state"] == "present") as store:
@@ -577,11 +717,11 @@ def run(module: LabstreamAWSModule) -> None:
         arns = (str(target.stack_arn), str(target.fleet_arn))
         scope = Scope(appstream.SERVICE, endpoint_host(client), arns).to_text()
         result.update(stack_arn=arns[0], fleet_arn=arns[1], region=target.region, scope=scope)
-        task = LeaseTask(module, store, now, scope, rows)
+        task = LeaseTask(module, store, now, scope, rows, "user_id")
         if params["state"] == "absent":
-            leases = task.find_to_release()
-            result.update(changed=bool(leases))
-            result.update(task.release(leases))
+            release = task.find_to_release()
+            result.update(changed=release.changes)
+            result.update(task.release(release), other_labs=describe_other_labs(task))
             return
         policy.validity_at(now())  # Rejects a time that has passed, in check mode too.
         # Also if all leases are reusable: a stored URL for an application that is gone opens nothing.
@@ -589,11 +729,13 @@ def run(module: LabstreamAWSModule) -> None:
         warning = appstream.check_applications(client, target.fleet or {}, applications)
         if warning:
             module.warn(warning)
+        joined = task.join(policy, starts_at)
         outcomes = task.issue(build_issuer(task, client, target, policy))
-    shared, entries = task.build_result(outcomes, describe_outcome, URL)
+        shared, entries = task.build_result(outcomes, describe_outcome, URL)
     renew_before = policy.renew_before(outcome.lease for outcome in outcomes if outcome.lease)
     result.update(
         shared,
+        changed=shared["changed"] or joined,
         streaming_urls=entries,
         renew_before=renew_before and to_iso8601(renew_before),
         ansible_facts={FACT: build_facts(entries)},
@@ -627,6 +769,7 @@ def main() -> None:
             session_context=dict(type="str"),
             validity=dict(type="int"),
             valid_until=dict(type="str"),
+            starts_at=dict(type="str"),
             **lease_argument_spec(),
         ),
         mutually_exclusive=[HOLDER_OPTIONS, ("validity", "valid_until")],

@@ -57,8 +57,8 @@ options:
         required: true
       id:
         description:
-          - What identifies the learner in your roster, returned unchanged. It is not sent to the service and not
-            stored.
+          - What identifies the learner in your roster, returned unchanged. It is not sent to the service. It is stored
+            only with O(lab), for M(labstream.aws.streaming_rotation).
         type: str
       name:
         description:
@@ -336,6 +336,76 @@ summary:
       type: str
       returned: always
       sample: "2026-11-21T16:00:00Z"
+leases:
+  description: The leases that O(state=absent) was asked to release. Empty with O(state=present).
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    session_id:
+      description: The session.
+      type: str
+      returned: always
+      sample: session-chloe
+    lease:
+      description: The key of the lease.
+      type: str
+      returned: always
+      sample: lease1.WyJuaW1ibGV8RVhBTVBMRSIsInNlc3Npb24tYW5uYSIsIiJd
+    released:
+      description: Whether it was released, or purged, or would be in check mode.
+      type: bool
+      returned: always
+      sample: true
+    labs:
+      description: The other labs that still have a lease of the session here.
+      type: list
+      elements: str
+      returned: always
+      sample: []
+known_labs:
+  description: The labs that have a lease here, with O(state=absent). Otherwise empty.
+  returned: always
+  type: list
+  elements: str
+  sample:
+    - painting-2026-11-21
+removed:
+  description:
+    - The learners of O(lab) who are no longer asked for, though their leases have not been released. Empty with
+      O(state=absent).
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The O(sessions[].id) that was given then, or else the session id.
+      type: str
+      returned: always
+      sample: "4713"
+    session_id:
+      description: The session.
+      type: str
+      returned: always
+      sample: session-chloe
+    lease:
+      description: The key of the lease.
+      type: str
+      returned: always
+      sample: lease1.WyJuaW1ibGV8RVhBTVBMRSIsInNlc3Npb24tYW5uYSIsIiJd
+    expires:
+      description: When the URL expires, in UTC. V(null) if none was issued.
+      type: str
+      returned: always
+      sample: "2026-11-21T16:00:00Z"
+outdated_labs:
+  description:
+    - The other labs under way that use a lease which this task has renewed. Their handouts show the previous URLs until
+      they are written again.
+  returned: always
+  type: list
+  elements: str
+  sample: []
 studio_arn:
   description:
     - The studio's ARN. V(null) if the task failed before it was known, or if the studio no longer exists and
@@ -388,6 +458,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
 from ansible_collections.labstream.aws.plugins.module_utils._client import ServiceClock
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption
 from ansible_collections.labstream.aws.plugins.module_utils._leases.module import (
+    NO_LABS,
     LeaseTask,
     Row,
     build_fact,
@@ -417,6 +488,7 @@ EMPTY_RESULT: dict[str, Any] = dict(
     streams=[],
     failures=[],
     summary=NO_SUMMARY,
+    **NO_LABS,
     studio_arn=None,
     region=None,
     scope=None,
@@ -496,7 +568,6 @@ def build_issuer(task: LeaseTask, client: Any, policy: ReusePolicy) -> ResourceI
         wait_timeout=params["wait_timeout"],
         client_token=params["client_token"],
         force=params["force"],
-        lab=params["lab"],
         is_canceled=task.module.is_orphaned,
     )
 
@@ -533,16 +604,18 @@ def run(module: LabstreamAWSModule) -> None:
         result.update(region=client.meta.region_name)
         scope = find_scope(module, client, store)
         result.update(studio_arn=scope and scope.arns[0], scope=scope and scope.to_text())
-        task = LeaseTask(module, store, now, scope.to_text() if scope else "", rows)
+        task = LeaseTask(module, store, now, scope.to_text() if scope else "", rows, "session_id")
         if params["state"] == "absent":
-            leases = task.find_to_release()
-            result.update(changed=bool(leases))
-            result.update(task.release(leases))
+            if scope:
+                release = task.find_to_release()
+                result.update(changed=release.changes)
+                result.update(task.release(release))
             return
+        joined = task.join(policy)
         outcomes = task.issue(build_issuer(task, client, policy))
-    shared, entries = task.build_result(outcomes, describe_outcome, URL)
+        shared, entries = task.build_result(outcomes, describe_outcome, URL)
     facts = {entry["session_id"]: build_fact(entry, URL) for entry in entries}
-    result.update(shared, streams=entries, ansible_facts={FACT: facts})
+    result.update(shared, changed=shared["changed"] or joined, streams=entries, ansible_facts={FACT: facts})
     task.finish(outcomes, policy)
 
 

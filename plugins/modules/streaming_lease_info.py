@@ -30,7 +30,7 @@ options:
     elements: str
   lab:
     description:
-      - Only leases that were issued for this lab.
+      - Only leases that this lab uses or used.
     type: str
   min_remaining:
     description:
@@ -149,11 +149,13 @@ leases:
       type: str
       returned: always
       sample: unit-7
-    lab:
-      description: The lab that it was issued for. V(null) if none was named.
-      type: str
+    labs:
+      description: The labs that use it, or used it. Empty if none was named.
+      type: list
+      elements: str
       returned: always
-      sample: cad-2026-11-21
+      sample:
+        - cad-2026-11-21
     issued:
       description:
         - When the URL was issued, in UTC; while RV(leases[].stream_id) is not known yet, when its creation began.
@@ -222,7 +224,7 @@ summary:
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -232,8 +234,10 @@ from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
     validate_return_urls,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, quote
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lab_records import Labs
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import (
     Lease,
+    LeaseKey,
     is_key_part,
     parse_purpose,
     to_sha256,
@@ -254,12 +258,12 @@ def get_remaining(lease: Lease, now: datetime) -> int:
     return 0 if lease.is_pending else max(0, int((lease.expires - now).total_seconds()))
 
 
-def is_selected(lease: Lease, params: dict[str, Any], sha256: str | None, now: datetime) -> bool:
+def is_selected(lease: Lease, labs: Collection[str], params: dict[str, Any], sha256: str | None, now: datetime) -> bool:
     """Return whether the options select the lease."""
     least, most, remaining = params["min_remaining"], params["max_remaining"], get_remaining(lease, now)
     return (
         (params["holders"] is None or lease.key.holder in params["holders"])
-        and (params["lab"] is None or lease.lab == params["lab"])
+        and (params["lab"] is None or params["lab"] in labs)
         and (least is None or remaining >= least)
         and (most is None or remaining <= most)
         and (sha256 is None or lease.url_sha256 == sha256)
@@ -312,7 +316,7 @@ def validate_selection(params: dict[str, Any]) -> None:
         raise InvalidOption(f"min_remaining is {least} and max_remaining is {most}: no lease has both.")
 
 
-def build_entry(lease: Lease, now: datetime, return_urls: bool) -> dict[str, Any]:
+def build_entry(lease: Lease, labs: Collection[str], now: datetime, return_urls: bool) -> dict[str, Any]:
     """Return a lease for the result."""
     return dict(
         lease=lease.key.to_text(),
@@ -320,7 +324,7 @@ def build_entry(lease: Lease, now: datetime, return_urls: bool) -> dict[str, Any
         scope=lease.key.scope,
         holder=lease.key.holder,
         **{"application_id": None, "session_context": None, **parse_purpose(lease.purpose)},
-        lab=lease.lab,
+        labs=sorted(labs),
         issued=to_iso8601(lease.issued),
         expires=to_iso8601(lease.expires),
         remaining=get_remaining(lease, now),
@@ -355,9 +359,13 @@ def run(module: LabstreamAWSModule) -> None:
     now = datetime.now(timezone.utc)
     with open_lease_store(module, now=lambda: now, create=False) as store:
         existing = store.find(params["scope"])
-    leases = [existing[key] for key in sorted(existing) if is_selected(existing[key], params, sha256, now)]
+        labs: dict[LeaseKey, set[str]] = {key: set() for key in existing}
+        for record in Labs(store, params["scope"]).records:
+            labs.setdefault(record.lease, set()).add(record.lab)
+    leases = [existing[key] for key in sorted(existing) if is_selected(existing[key], labs[key], params, sha256, now)]
     module.result.update(
-        leases=[build_entry(lease, now, params["return_urls"]) for lease in leases], summary=build_summary(leases, now)
+        leases=[build_entry(lease, labs[lease.key], now, params["return_urls"]) for lease in leases],
+        summary=build_summary(leases, now),
     )
 
 

@@ -91,8 +91,17 @@ rotated:
   elements: str
   sample:
     - anna@example.org
+other_labs:
+  description:
+    - The other labs under way in which somebody of RV(rotated) has the same lease. They were rotated there too. These
+      labs give them their new URLs and pages with their next run.
+  returned: always
+  type: list
+  elements: str
+  sample: []
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -107,11 +116,23 @@ from ansible_collections.labstream.aws.plugins.module_utils._labs.learners impor
     rotate_learners,
     validate_learner_id,
 )
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lab_records import Labs
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import NoLeaseStore
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import open_lease_store
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 
-EMPTY_RESULT: dict[str, Any] = dict(changed=False, generations={}, rotated=[])
+EMPTY_RESULT: dict[str, Any] = dict(changed=False, generations={}, rotated=[], other_labs=[])
+
+
+def find_shared_learners(labs: Labs, lab: str, learner_ids: Sequence[str], now: datetime) -> dict[str, list[str]]:
+    """Return the learners of the other labs that are ahead who have a lease of one of these learners, by lab."""
+    people = {learner_id.casefold() for learner_id in learner_ids}
+    leases = {record.lease for record in labs.of(lab) if record.learner_id.casefold() in people}
+    shared: dict[str, set[str]] = {}
+    for record in labs.others_ahead(lab, now):
+        if record.lease in leases:
+            shared.setdefault(record.lab, set()).add(record.learner_id)
+    return {other: sorted(shared[other]) for other in sorted(shared)}
 
 
 def run(module: LabstreamAWSModule) -> None:
@@ -133,7 +154,15 @@ def run(module: LabstreamAWSModule) -> None:
             store.check()
         writable = NoLeaseStore() if module.check_mode else store
         generations = rotate_learners(writable, lab, existing, learner_ids, now)
-    result.update(changed=bool(learner_ids), generations=generations, rotated=learner_ids)
+        other_labs = find_shared_learners(Labs(store, None), lab, learner_ids, now) if learner_ids else {}
+        for other, shared in other_labs.items():
+            rotate_learners(writable, other, find_learners(store, other), shared, now)
+    result.update(changed=bool(learner_ids), generations=generations, rotated=learner_ids, other_labs=list(other_labs))
+    if other_labs:
+        module.warn(
+            "The learners who were rotated have the same URLs in other labs, and were rotated there too: run these "
+            f"again, so that they get new URLs and pages: {', '.join(other_labs)}."
+        )
     if module._diff:
         latest = get_latest_keys(existing)
         before = {

@@ -4,7 +4,7 @@
 
 # Private to this collection: do not import it from elsewhere, it can change in any release.
 
-"""How many sessions of an AppStream fleet a lab needs. Knows neither AWS nor Ansible."""
+"""What labs need of an AppStream fleet. Knows neither AWS nor Ansible."""
 
 from __future__ import annotations
 
@@ -37,3 +37,25 @@ def required_capacity(
     in_session = {session["user_id"] for session in sessions if session["state"] != "EXPIRED"}
     needed = len(set(user_ids) - in_session)
     return {"needed": needed, "available_sessions": needed + spare}
+
+
+def find_fleet_needs(
+    other_labs: Iterable[Mapping[str, Any]], sessions: int, stop_fleet: str, keep_running_minutes: int
+) -> list[str]:
+    """Return what a fleet is still needed for when a lab ends, as parts of a sentence; nothing if it can be stopped.
+
+    Args:
+        other_labs: The other labs on the fleet, as ``appstream_streaming_url`` returns them.
+        sessions: How many sessions on it the lab does not end.
+        stop_fleet: ``auto``, ``always`` or ``never``.
+        keep_running_minutes: How soon a lab must start for the fleet to be kept running.
+    """
+    if stop_fleet != "auto":
+        return ["appstream_lab_stop_fleet is never"] if stop_fleet == "never" else []
+    needs = [f"other sessions are on it: {sessions}"] if sessions else []
+    for lab in other_labs:
+        if not lab["starts_in"]:
+            needs.append(f"lab '{lab['lab']}' lasts until {lab['ends_at']}")
+        elif lab["starts_in"] <= keep_running_minutes * 60:
+            needs.append(f"lab '{lab['lab']}' starts at {lab['starts_at']}")
+    return needs

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._errors import list_names
+from ansible_collections.labstream.aws.plugins.plugin_utils._capacity import find_fleet_needs
 from ansible_collections.labstream.aws.plugins.plugin_utils._errors import strip_core_prefix
 from ansible_collections.labstream.aws.plugins.plugin_utils._rotation import Generations
 from ansible_collections.labstream.aws.plugins.plugin_utils._times import to_utc
@@ -23,8 +24,8 @@ _MAX_NAMED = 5
 _COUNTS = {"requested": 0, "issued": 0, "reused": 0, "failed": 0, "released": 0, "earliest_expiry": None}
 # What check mode cannot know of a URL that would be issued.
 _PREDICTED = {"lease": None, "expires": None, "expires_at": None, "issued": True}
-_NO_LEARNERS = "There are no learners, so nothing was done: check the roster."
 _NO_LEASES = "No lease is stored for this lab, so nothing was released."
+_NO_LEARNERS = "There are no learners, so nothing was done: check the roster."
 
 
 def lab_report(results: Result, now: datetime.datetime | None = None) -> dict[str, Any]:
@@ -36,12 +37,13 @@ def lab_report(results: Result, now: datetime.datetime | None = None) -> dict[st
         now: The current time, for tests.
 
     Returns:
-        ``summary`` and ``seats``, the facts; ``insufficient_capacity``, what the fleet lacks, or None; and
-        ``summary_path``, where the summary is to be written.
+        ``summary`` and ``seats``, the facts; ``insufficient_capacity``, what the fleet lacks, or None;
+        ``fleet_needs``, what it is still needed for when the lab ends; and ``summary_path``, where the summary is to
+        be written.
     """
     build = {"appstream_lab": _report_appstream_lab, "nimble_lab": _report_nimble_lab}[results["role"]]
     report = build(results, now or datetime.datetime.now(datetime.timezone.utc))
-    return {"insufficient_capacity": None, **report, "summary_path": results["summary_path"]}
+    return {"insufficient_capacity": None, "fleet_needs": [], **report, "summary_path": results["summary_path"]}
 
 
 def _report_appstream_lab(results: Result, now: datetime.datetime) -> dict[str, Any]:
@@ -53,6 +55,10 @@ def _report_appstream_lab(results: Result, now: datetime.datetime) -> dict[str, 
     fleet = _get_fleet(steps)
     fleet_changed = bool(steps["fleet"].get("changed") or steps["stop"].get("changed"))
     lacking = _describe_insufficient_capacity(results, fleet)
+    others = steps["ending"].get("other_labs", [])
+    needs = find_fleet_needs(
+        others, len(results["other_sessions"]), results["stop_fleet"], int(results["keep_running_minutes"])
+    )
     warnings = [
         *results["warnings"],
         *_describe_rotation(rotated, results["check_mode"]),
@@ -60,6 +66,7 @@ def _report_appstream_lab(results: Result, now: datetime.datetime) -> dict[str, 
         *([fleet["problem"]] if is_present and fleet.get("state") == "RUNNING" and fleet["problem"] else ()),
         *([lacking] if lacking and results["on_insufficient_capacity"] == "warn" else ()),
         *_describe_kept_sessions(results["kept_user_ids"]),
+        *_describe_outdated_labs(urls.get("outdated_labs", [])),
     ]
     summary = {
         **counts,
@@ -69,12 +76,13 @@ def _report_appstream_lab(results: Result, now: datetime.datetime) -> dict[str, 
         "expired": expired,
         "fleet": _summarize_fleet(results, fleet) if fleet else None,
         "warnings": list(dict.fromkeys(warnings)),
-        "message": " ".join(_describe_appstream_lab(results, counts, expired, fleet, fleet_changed)),
+        "message": " ".join(_describe_appstream_lab(results, counts, expired, fleet, fleet_changed, needs)),
     }
     return {
         "summary": _add_outcome(summary, results, is_changed=fleet_changed),
         "seats": _build_appstream_seats(results, predicted),
         "insufficient_capacity": lacking,
+        "fleet_needs": needs,
     }
 
 
@@ -209,16 +217,24 @@ def _describe_rotation(rotated: Sequence[str], check_mode: bool) -> Iterator[str
 def _describe_kept_sessions(user_ids: Sequence[str]) -> Iterator[str]:
     if user_ids:
         yield (
-            f"{_count(len(user_ids), 'session was', 'sessions were')} not ended, because the user has a valid URL for "
-            f"another lab on this stack and fleet: {list_names(user_ids, _MAX_NAMED)}."
+            f"{_count(len(user_ids), 'session was', 'sessions were')} not ended, because the user is in another lab "
+            f"on this stack and fleet: {list_names(user_ids, _MAX_NAMED)}."
+        )
+
+
+def _describe_outdated_labs(labs: Sequence[str]) -> Iterator[str]:
+    if labs:
+        yield (
+            "Learners of other labs got new URLs with this one. Run these labs again, so that their handouts show "
+            f"them: {list_names(labs, _MAX_NAMED)}."
         )
 
 
 def _describe_appstream_lab(
-    results: Result, counts: Result, expired: int, fleet: Result, fleet_changed: bool
+    results: Result, counts: Result, expired: int, fleet: Result, fleet_changed: bool, needs: Sequence[str]
 ) -> Iterator[str]:
     to_be = "to be " if results["check_mode"] else ""
-    name, others = results["fleet_name"], len(results["other_sessions"])
+    name = results["fleet_name"]
     state = f"{to_be if fleet_changed else ''}{fleet.get('state')}"
     if results["state"] == "present":
         if results["learners"]:
@@ -233,17 +249,29 @@ def _describe_appstream_lab(
                 f"{capacity['available']}, desired: {capacity['desired']}."
             )
         return
+    ending = {**results["steps"]["urls"], **results["steps"]["ending"]}
+    if ending and results["lab"] not in ending.get("known_labs", []):
+        known = list_names(ending.get("known_labs", []), _MAX_NAMED) or "none"
+        yield (
+            f"Nothing is stored of lab '{results['lab']}' on this stack and fleet, so nothing was changed. The labs "
+            f"known there: {known}."
+        )
+        return
     if counts["released"]:
         yield f"Leases {to_be}released: {counts['released']}."
         yield "Streaming URLs that were handed out work until they expire."
+    elif any(lease["labs"] for lease in ending.get("leases", [])):
+        yield "No lease was released, because other labs need them."
     else:
         yield _NO_LEASES
     if results["ends_sessions"]:
         yield f"Sessions {to_be}expired: {expired}."
-    if fleet and others:
-        yield f"Fleet '{name}' stays {fleet['state']}, because other sessions are on it: {others}."
+    if fleet and needs:
+        yield f"Fleet '{name}' stays {fleet['state']}, because {' and '.join(needs)}."
     elif fleet:
-        yield f"Fleet '{name}' is {state}."
+        later = [lab for lab in ending.get("other_labs", []) if lab["starts_in"]]
+        next_lab = f"; lab '{later[0]['lab']}' needs it at {later[0]['starts_at']}" if later else ""
+        yield f"Fleet '{name}' is {state}{next_lab}."
 
 
 def _report_nimble_lab(results: Result, now: datetime.datetime) -> dict[str, Any]:

@@ -170,10 +170,10 @@ STEPS = {
     "capacity": [],
     "urls": ["appstream_streaming_url"],
     "sessions": ["appstream_session"],
-    "leases": ["appstream_streaming_url"],
+    "leases": ["appstream_streaming_url", "appstream_streaming_url"],
 }
-# The first only gets the scope, in check mode; the second has no option "rotate".
-READ_ONLY = ("Get the scope of the stack and fleet", "Get the generations of the learners")
+# The first runs in check mode; the second has no option "rotate".
+READ_ONLY = ("Get the learners of the lab, and the other labs on the fleet", "Get the generations of the learners")
 
 
 @pytest.mark.parametrize(("tag", "modules"), STEPS.items())

@@ -151,7 +151,6 @@ class Lease:
         expires: When it expires.
         purpose: What it opens, by ``build_purpose``.
         validity: The seconds that were asked of the service; None if the caller asked for a point in time.
-        lab: The lab that it was issued for.
         released_at: When the user released it.
         lease_id: What distinguishes it from the leases of the same key before and after it.
     """
@@ -162,7 +161,6 @@ class Lease:
     expires: datetime
     purpose: str = ""
     validity: int | None = None
-    lab: str | None = None
     released_at: datetime | None = None
     lease_id: str = field(default_factory=_new_id)
 

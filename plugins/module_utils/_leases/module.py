@@ -8,15 +8,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Protocol
 
-from .._errors import InvalidOption, quote
+from .._errors import InvalidOption, list_names, quote
 from .._failures import find_bug
 from .._module import LabstreamAWSModule
+from .._time import to_iso8601
+from .lab_records import LabRecord, Labs
 from .lease import Lease, LeaseKey, is_text
 from .reuse import ReusePolicy
 from .scheduler import Outcome
@@ -35,6 +37,12 @@ from .summary import (
 
 # What identifies the learner of a row. It is returned unchanged beside the URL, and used for nothing else.
 IDENTITY = ("id", "name", "email")
+
+# What results say of labs, if there is none. The first two are of issuing, the others of releasing.
+NO_LABS: dict[str, Any] = dict(outdated_labs=[], removed=[], leases=[], known_labs=[])
+
+# How many labs a warning names.
+MAX_NAMED = 10
 
 
 def identity_argument_spec() -> dict[str, Any]:
@@ -55,6 +63,11 @@ class Row:
     holder: str
     values: Mapping[str, str | None]
     purpose: str = ""
+
+    @property
+    def learner_id(self) -> str:
+        """What identifies the learner in the roster, as far as that is known."""
+        return self.values["id"] or self.holder
 
     @classmethod
     def build(cls, holder_option: str, given: Mapping[str, Any], purpose: str = "", **values: str | None) -> Row:
@@ -85,6 +98,30 @@ class Issuer(Protocol):
 
 
 @dataclass(frozen=True)
+class Release:
+    """What a task with state=absent is about, in the order of the keys.
+
+    Attributes:
+        keys: The keys of the leases of the rows, or of the lab.
+        leases: The leases that are released or purged.
+        records: The records of labs that are ended or purged.
+        labs: All labs.
+        others: The records of labs that remain ahead.
+    """
+
+    keys: Sequence[LeaseKey]
+    leases: Sequence[Lease]
+    records: Sequence[LabRecord]
+    labs: Labs
+    others: Sequence[LabRecord]
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything is changed."""
+        return bool(self.leases or self.records)
+
+
+@dataclass(frozen=True)
 class LeaseTask:
     """A task for the rows of one scope, over an open lease store.
 
@@ -94,6 +131,7 @@ class LeaseTask:
         now: The service's clock.
         scope: The scope of the leases; empty if nothing is left of it.
         given: The rows; none for all leases of the lab that are to be released.
+        holder_option: The name of what has a holder in results.
     """
 
     module: LabstreamAWSModule
@@ -101,6 +139,7 @@ class LeaseTask:
     now: Callable[[], datetime]
     scope: str
     given: Sequence[Row]
+    holder_option: str
 
     @cached_property
     def rows(self) -> dict[LeaseKey, Row]:
@@ -110,6 +149,46 @@ class LeaseTask:
     @property
     def _names(self) -> dict[LeaseKey, str]:
         return {key: format_holder(row.holder, row.purpose) for key, row in self.rows.items()}
+
+    @property
+    def _lab(self) -> str | None:
+        lab: str | None = self.module.params["lab"]
+        return lab
+
+    @cached_property
+    def _labs(self) -> Labs:
+        return Labs(self.store, self.scope)
+
+    def join(self, policy: ReusePolicy, starts_at: datetime | None = None) -> bool:
+        """Record that the lab uses the leases of the rows.
+
+        This comes before they are read: no other lab that ends from then on releases them.
+
+        Returns:
+            Whether that is new of a lease. That the lab has another start or end is stored too, but is not a change.
+
+        Raises:
+            LeaseStoreError: The store failed.
+        """
+        if self._lab is None:
+            return False
+        now = self.now()
+        asked = policy.valid_until or now + timedelta(seconds=policy.validity or 0)
+        known = {record.lease: record for record in self._labs.of(self._lab) if record.is_ahead(now)}
+        changed = []
+        for key, row in self.rows.items():
+            old, ends_at = known.get(key), asked
+            if old and policy.valid_until is None and not self.module.params["force"]:
+                # It ends with the URL, which is issued anew once less than that remains.
+                ends_at = asked if old.ends_at < policy.required_until(now) else old.ends_at
+            record = LabRecord(self._lab, key, row.learner_id, ends_at, starts_at)
+            if not old or old.times != record.times or old.learner_id != record.learner_id:
+                changed.append(record)
+        if changed:
+            self.store.check()
+            if not self.module.check_mode:
+                self._labs.join(changed)
+        return any(record.lease not in known for record in changed)
 
     def issue(self, issuer: Issuer) -> list[Outcome]:
         """Return the outcome of each row, in their order.
@@ -145,6 +224,8 @@ class LeaseTask:
                 for outcome in outcomes
                 if outcome.failure
             ],
+            outdated_labs=self._find_outdated_labs(outcomes),
+            removed=self._describe_removed(),
         )
         if self.module._diff:
             result["diff"] = build_diff(outcomes, self._names)
@@ -162,8 +243,37 @@ class LeaseTask:
             message = build_failure_message(outcomes, self._names, is_stored=is_stored, check_mode=check_mode)
             self.module.fail_json(msg=message, bug=find_bug(outcome.failure for outcome in outcomes))
 
-    def find_to_release(self) -> list[Lease]:
-        """Return the leases of the rows, or of the lab if there are no rows, that releasing changes.
+    def _find_outdated_labs(self, outcomes: Sequence[Outcome]) -> list[str]:
+        """Return the other labs whose handouts show the URLs that new ones have replaced."""
+        replaced = {outcome.key for outcome in outcomes if outcome.issued and outcome.existing}
+        if not replaced:
+            return []
+        others = self._labs.others_ahead(self._lab, self.now())
+        return sorted({record.lab for record in others if record.lease in replaced})
+
+    def _describe_removed(self) -> list[dict[str, Any]]:
+        """Return the learners of the lab who are not among the rows."""
+        if self._lab is None:
+            return []
+        learners, holders = ({getattr(row, name) for row in self.given} for name in ("learner_id", "holder"))
+        removed = [
+            record
+            for record in self._labs.of(self._lab)
+            if record.is_ahead(self.now()) and record.learner_id not in learners and record.lease.holder not in holders
+        ]
+        leases = self.store.read([record.lease for record in removed]) if removed else {}
+        return [
+            {
+                "id": record.learner_id,
+                self.holder_option: record.lease.holder,
+                "lease": record.lease.to_text(),
+                "expires": to_iso8601(leases[record.lease].expires) if record.lease in leases else None,
+            }
+            for record in sorted(removed, key=lambda record: (record.learner_id, record.lease))
+        ]
+
+    def find_to_release(self) -> Release:
+        """Return what releasing the rows, or ending the lab for them, changes. Without rows, it is all of the lab.
 
         To purge, a row without a purpose stands for all leases of its holder: whoever wants to be forgotten need not
         know what they had URLs for. What is past its retention is purged too.
@@ -171,22 +281,37 @@ class LeaseTask:
         Raises:
             LeaseStoreError: The store failed.
         """
-        if not self.scope:
-            return []
-        lab, purge = self.module.params["lab"], self.module.params["purge"]
-        if self.rows and not purge:
-            leases = list(self.store.read(self.rows).values())
-        else:
-            holders = {row.holder for row in self.given if not row.purpose}
-            leases = [
-                lease
-                for key, lease in self.store.find(self.scope, include_old=purge).items()
-                if (key in self.rows or key.holder in holders if self.rows else lease.lab == lab)
-            ]
-        return [lease for lease in leases if purge or lease.released_at is None]
+        lab, purge = self._lab, self.module.params["purge"]
+        holders = {row.holder for row in self.given if not row.purpose} if purge else set()
 
-    def release(self, leases: Sequence[Lease]) -> dict[str, Any]:
-        """Release these leases, or purge their records; warn about URLs that still work.
+        def is_meant(key: LeaseKey) -> bool:
+            return not self.rows or key in self.rows or key.holder in holders
+
+        labs = Labs(self.store, self.scope, include_old=purge)
+        own = [record for record in labs.records if lab in (None, record.lab) and is_meant(record.lease)]
+        keys = {record.lease for record in own}
+        if purge:
+            leases = self.store.find(self.scope, include_old=True)
+            keys |= {key for key in leases if is_meant(key)} if lab is None else set()
+        else:
+            keys |= set(self.rows) if lab is None else set()
+            leases = self.store.read(keys)
+        others = labs.others_ahead(lab, self.now()) if lab is not None else []
+        needed = {record.lease for record in others}
+        return Release(
+            keys=sorted(keys),
+            leases=[
+                leases[key]
+                for key in sorted(keys - needed)
+                if key in leases and (purge or leases[key].released_at is None)
+            ],
+            records=own if purge else [record for record in own if record.ended_at is None],
+            labs=labs,
+            others=[record for record in labs.others_ahead(None, self.now()) if record not in own],
+        )
+
+    def release(self, release: Release) -> dict[str, Any]:
+        """Release leases, or purge their records, and end the lab for them; warn about URLs that still work.
 
         Returns:
             The result, but ``changed``: a store that fails may have released some of them.
@@ -194,15 +319,54 @@ class LeaseTask:
         Raises:
             LeaseStoreError: The store failed.
         """
-        if leases and not self.module.check_mode:
-            keys, lab = [lease.key for lease in leases], None if self.rows else self.module.params["lab"]
-            release = self.store.purge if self.module.params["purge"] else self.store.release
-            release(keys, lab=lab)
-        warning = build_release_warning(leases, self.now())
-        if warning:
+        leases = list(release.leases)
+        if not self.module.check_mode:
+            leases = self._release(release)
+        for warning in self._build_release_warnings(release, leases):
             self.module.warn(warning)
-        summary = dict(NO_SUMMARY, requested=len(self.rows) or len(leases), released=len(leases))
-        return dict(summary=summary, **({"diff": build_release_diff(leases)} if self.module._diff else {}))
+        released = {lease.key for lease in leases}
+        entries = [
+            {
+                self.holder_option: key.holder,
+                "lease": key.to_text(),
+                "released": key in released,
+                "labs": sorted({record.lab for record in release.others if record.lease.holder == key.holder}),
+            }
+            for key in release.keys
+        ]
+        return dict(
+            summary=dict(NO_SUMMARY, requested=len(self.rows) or len(leases), released=len(leases)),
+            leases=entries,
+            known_labs=release.labs.names,
+            **({"diff": build_release_diff(leases)} if self.module._diff else {}),
+        )
+
+    def _release(self, release: Release) -> list[Lease]:
+        """Change the records first, then release or purge what no other lab needs; return that."""
+        purge, leases = self.module.params["purge"], list(release.leases)
+        release.labs.leave([record for record in release.records if record.ended_at is None], self.now())
+        if leases and self._lab is not None:
+            # Another lab may have begun to use them meanwhile.
+            others = Labs(self.store, self.scope).others_ahead(self._lab, self.now())
+            needed = {record.lease for record in others}
+            leases = [lease for lease in leases if lease.key not in needed]
+        if leases:
+            self.store.purge([lease.key for lease in leases]) if purge else self.store.release(leases)
+        if purge:
+            release.labs.purge(release.records)
+        return leases
+
+    def _build_release_warnings(self, release: Release, leases: Sequence[Lease]) -> Iterator[str]:
+        working = build_release_warning(leases, self.now())
+        if working:
+            yield working
+        if self._lab is None:
+            labs = {record.lab for record in release.records if record.is_ahead(self.now())}
+            if labs:
+                yield f"The leases were released for all labs that use them: {list_names(sorted(labs), MAX_NAMED)}."
+        elif not release.keys:
+            known = list_names(release.labs.names, MAX_NAMED) or "none"
+            yield f"Nothing is stored of lab {self._lab!r} here, so nothing was released. The labs known here: {known}."
 
 
 def build_fact(entry: Mapping[str, Any], url: str) -> dict[str, Any]:

@@ -94,7 +94,6 @@ class ResourceIssuer:
         wait_timeout: For how many seconds.
         client_token: The token to use instead of a random one.
         force: Create even where a lease is reusable.
-        lab: The lab to store with the leases.
         is_canceled: Says, between two calls, whether to create no more.
     """
 
@@ -107,7 +106,6 @@ class ResourceIssuer:
     wait_timeout: float = 150
     client_token: str | None = None
     force: bool = False
-    lab: str | None = None
     is_canceled: Callable[[], bool] = never
 
     def run(self, keys: Sequence[LeaseKey], existing: Mapping[LeaseKey, Lease], check_mode: bool) -> list[Outcome]:
@@ -208,7 +206,6 @@ class _Run:
             issued=now,
             expires=now + timedelta(seconds=validity),
             validity=validity,
-            lab=self._issuer.lab,
         )
         self._record = yield Write(pending, self._record.lease_id if self._record else None)
         self._has_begun = self._is_own = self._record.lease_id == pending.lease_id

@@ -56,18 +56,15 @@ class RecordStore(Protocol[KeyT, RecordT]):
             or None if there is none; or why the change failed.
         """
 
-    def purge(self, keys: Collection[KeyT], *, lab: str | None = None) -> None:
-        """Remove these records. ``lab`` is as for ``release``, as far as the store can compare it in the same step."""
+    def purge(self, keys: Collection[KeyT]) -> None:
+        """Remove these records."""
 
 
 class LeaseStore(RecordStore[LeaseKey, Lease], Protocol):
     """The leases, and by ``records`` what else is stored with them."""
 
-    def release(self, keys: Collection[LeaseKey], *, lab: str | None = None) -> None:
-        """Wipe the URLs of these leases and mark them released.
-
-        With ``lab``, a lease is left alone that another run has meanwhile issued for another lab.
-        """
+    def release(self, leases: Collection[Lease]) -> None:
+        """Wipe the URLs of these leases and mark them released, unless another run has replaced them meanwhile."""
 
     def records(self, record_type: RecordType[KeyT, RecordT]) -> RecordStore[KeyT, RecordT]:
         """Return the records of another type in this store."""
@@ -94,10 +91,10 @@ class NoLeaseStore:
         """Return the given records, as if nobody else issued any and what is expected had been kept."""
         return [change.record for change in changes]
 
-    def release(self, keys: Collection[LeaseKey], *, lab: str | None = None) -> None:
+    def release(self, leases: Collection[Lease]) -> None:
         """Do nothing."""
 
-    def purge(self, keys: Collection[Any], *, lab: str | None = None) -> None:
+    def purge(self, keys: Collection[Any]) -> None:
         """Do nothing."""
 
     def records(self, record_type: RecordType[Any, Any]) -> NoLeaseStore:

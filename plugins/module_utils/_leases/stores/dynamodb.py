@@ -253,8 +253,8 @@ class _DynamoDBRecords(Generic[KeyT, RecordT]):
         """Make the changes at the same time."""
         return self._table.map(partial(self._write, to_seconds(self._table.now())), changes)
 
-    def purge(self, keys: Collection[KeyT], *, lab: str | None = None) -> None:
-        """Remove these records. The lab is not compared, since BatchWriteItem takes no condition."""
+    def purge(self, keys: Collection[KeyT]) -> None:
+        """Remove these records."""
         self._try_all(self._delete_batch, _split([self._item_key(key) for key in keys], MAX_DELETED))
 
     def _try_all(self, function: Callable[[Any], None], values: Iterable[Any]) -> None:
@@ -370,20 +370,22 @@ class DynamoDBLeaseStore(_DynamoDBRecords[LeaseKey, Lease]):
     def __init__(self, client: Any, table: str, *, now: Callable[[], datetime], concurrency: int) -> None:
         super().__init__(_DynamoDBTable(client, table, now, concurrency), LEASES)
 
-    def release(self, keys: Collection[LeaseKey], *, lab: str | None = None) -> None:
-        """Wipe the URLs of these leases and mark them released. All are tried before the first error is raised."""
-        values = self._table.serialize(**{":now": to_seconds(self._table.now()), ":lab": lab})
-        self._try_all(partial(self._release, values), [self._item_key(key) for key in keys])
+    def release(self, leases: Collection[Lease]) -> None:
+        """Wipe the URLs of these leases and mark them released, unless another run has replaced them meanwhile.
 
-    def _release(self, values: dict[str, Any], item_key: dict[str, Any]) -> None:
+        All are tried before the first error is raised.
+        """
+        self._try_all(partial(self._release, to_seconds(self._table.now())), leases)
+
+    def _release(self, now: int, lease: Lease) -> None:
         self._table.call(
             _unless_in_the_way,
             update_item,
-            Key=item_key,
-            ConditionExpression="lab = :lab" if ":lab" in values else "attribute_exists(lease_id)",
+            Key=self._item_key(lease.key),
+            ConditionExpression="lease_id = :lease_id",
             UpdateExpression="SET released_at = :now REMOVE #url",
             ExpressionAttributeNames=_URL,
-            ExpressionAttributeValues=values,
+            ExpressionAttributeValues=self._table.serialize(**{":now": now, ":lease_id": lease.lease_id}),
         )
 
     def records(self, record_type: RecordType[KeyT, RecordT]) -> _DynamoDBRecords[KeyT, RecordT]:

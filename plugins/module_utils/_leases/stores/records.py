@@ -103,6 +103,15 @@ def get_datetime(values: Mapping[str, Any], name: str) -> datetime:
     return datetime.fromtimestamp(int(values[name]), timezone.utc)
 
 
+def find_datetime(values: Mapping[str, Any], name: str) -> datetime | None:
+    """Return a timestamp, or None.
+
+    Raises:
+        TypeError, ValueError, OverflowError, OSError: It is something else.
+    """
+    return None if values.get(name) is None else get_datetime(values, name)
+
+
 def _encode_lease(lease: Lease) -> Values:
     return {
         "lease_id": lease.lease_id,
@@ -110,7 +119,6 @@ def _encode_lease(lease: Lease) -> Values:
         "issued": to_seconds(lease.issued),
         "expires": to_seconds(lease.expires),
         "validity": lease.validity,
-        "lab": lease.lab,
         "released_at": lease.released_at and to_seconds(lease.released_at),
         "url": lease.url,
         "url_sha256": lease.url_sha256,
@@ -132,8 +140,7 @@ def _decode_lease(key: LeaseKey, values: Mapping[str, Any]) -> Lease:
         expires=get_datetime(values, "expires"),
         purpose=find_text(values, "purpose") or "",
         validity=None if validity is None else int(validity),
-        lab=find_text(values, "lab"),
-        released_at=None if values.get("released_at") is None else get_datetime(values, "released_at"),
+        released_at=find_datetime(values, "released_at"),
         lease_id=get_text(values, "lease_id"),
     )
 

@@ -42,7 +42,6 @@ CREATE TABLE lease (
     issued INTEGER NOT NULL,
     expires INTEGER NOT NULL,
     validity INTEGER,
-    lab TEXT,
     released_at INTEGER,
     url TEXT,
     url_sha256 TEXT,
@@ -63,16 +62,26 @@ CREATE TABLE learner (
     PRIMARY KEY (lab, learner_id, generation)
 ) WITHOUT ROWID;
 CREATE INDEX learner_by_expiry ON learner (expires);
+CREATE TABLE lab_record (
+    scope TEXT NOT NULL,
+    lab TEXT NOT NULL,
+    lease_sha256 TEXT NOT NULL,
+    record_id TEXT NOT NULL,
+    lease TEXT NOT NULL,
+    learner_id TEXT NOT NULL,
+    starts_at INTEGER,
+    ended_at INTEGER,
+    expires INTEGER NOT NULL,
+    PRIMARY KEY (scope, lab, lease_sha256)
+) WITHOUT ROWID;
+CREATE INDEX lab_record_by_expiry ON lab_record (expires);
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {SCHEMA_VERSION};
 """.split(";")
 
 # What every transaction that writes does at its end.
 _WIPE_EXPIRED = "UPDATE lease SET url = NULL WHERE url IS NOT NULL AND expires <= :now"
-_DROP_OLD = ("DELETE FROM lease WHERE expires <= :kept_since", "DELETE FROM learner WHERE expires <= :kept_since")
-
-# Followed by the condition that names the key.
-_RELEASE = "UPDATE lease SET url = NULL, released_at = :now"
+_DROP_OLD = [f"DELETE FROM {table} WHERE expires <= :kept_since" for table in ("lease", "learner", "lab_record")]
 
 _DAMAGED = "is damaged: restore it from a backup, or move it away to start without leases"
 
@@ -266,14 +275,10 @@ class _SQLiteRecords(Generic[KeyT, RecordT]):
         except LeaseStoreError as e:
             return [e] * len(changes)
 
-    def purge(self, keys: Collection[KeyT], *, lab: str | None = None) -> None:
+    def purge(self, keys: Collection[KeyT]) -> None:
         """Remove these records."""
-        self._execute(f"DELETE FROM {self._table}", keys, lab)
-
-    def _execute(self, statement: str, keys: Collection[KeyT], lab: str | None) -> None:
-        with self._file.writing() as (database, times):
-            values = ({"lab": lab, **key._asdict(), **times} for key in keys)
-            database.executemany(f"{statement} WHERE {self._of_key} AND (:lab IS NULL OR lab = :lab)", values)
+        with self._file.writing() as (database, _times):
+            database.executemany(f"DELETE FROM {self._table} WHERE {self._of_key}", (key._asdict() for key in keys))
 
     def _make(
         self, database: sqlite3.Connection, change: Write[RecordT] | Replace[RecordT], times: Values
@@ -327,9 +332,13 @@ class SQLiteLeaseStore(_SQLiteRecords[LeaseKey, Lease]):
     ) -> None:
         super().__init__(_SQLiteFile(path, now, create=create, busy_timeout=busy_timeout), LEASES)
 
-    def release(self, keys: Collection[LeaseKey], *, lab: str | None = None) -> None:
-        """Wipe the URLs of these leases and mark them released."""
-        self._execute(_RELEASE, keys, lab)
+    def release(self, leases: Collection[Lease]) -> None:
+        """Wipe the URLs of these leases and mark them released, unless another run has replaced them meanwhile."""
+        with self._file.writing() as (database, times):
+            database.executemany(
+                f"UPDATE lease SET url = NULL, released_at = :now WHERE {self._of_key} AND lease_id = :lease_id",
+                ({**lease.key._asdict(), "lease_id": lease.lease_id, **times} for lease in leases),
+            )
 
     def records(self, record_type: RecordType[KeyT, RecordT]) -> _SQLiteRecords[KeyT, RecordT]:
         """Return the records of another type in this file."""

@@ -62,6 +62,8 @@ LAB = {
     "on_insufficient_capacity": "warn",
     "other_sessions": [],
     "kept_user_ids": ["ben"],
+    "stop_fleet": "auto",
+    "keep_running_minutes": 30,
     "steps": {
         "rotation": {"generations": {"anna": 1}, "rotated": ["anna"]},
         "fleet_info": {"fleets": [FLEET]},
@@ -69,6 +71,11 @@ LAB = {
         "capacity": {"needed": 3, "available_sessions": 4},
         "fleet": {},
         "urls": {"region": "us-east-1", "streaming_urls": [ISSUED], "failures": [], "summary": SUMMARY},
+        "ending": {
+            "leases": [{"user_id": "anna", "labs": []}],
+            "known_labs": ["monday"],
+            "other_labs": [{"lab": "b", "starts_in": 60, "starts_at": "2126-11-21T15:00:00Z", "ends_at": "x"}],
+        },
         "expire": {},
         "stop": {},
     },

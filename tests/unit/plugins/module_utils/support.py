@@ -96,6 +96,11 @@ def replace_lease(store: LeaseStore, lease: Lease, *, expected: str) -> Lease | 
     return _changed(store, Replace(lease, expected))
 
 
+def release(store: LeaseStore, *keys: LeaseKey) -> None:
+    """Release what the store has of these keys."""
+    store.release(list(store.read(keys or [build_key()]).values()))
+
+
 def _changed(store: LeaseStore, change: Write[Lease] | Replace[Lease]) -> Lease | None:
     [existing] = store.write([change])
     if isinstance(existing, LeaseStoreError):
@@ -146,13 +151,10 @@ class MemoryRecords:
             self.by_key[record.key] = record
         return self.by_key.get(record.key)
 
-    def purge(self, keys: Collection[Any], *, lab: str | None = None) -> None:
+    def purge(self, keys: Collection[Any]) -> None:
         self.writes += 1
-        for key in self._of_lab(keys, lab):
-            del self.by_key[key]
-
-    def _of_lab(self, keys: Collection[Any], lab: str | None) -> list[Any]:
-        return [key for key in keys if key in self.by_key and lab in (None, getattr(self.by_key[key], "lab", lab))]
+        for key in keys:
+            self.by_key.pop(key, None)
 
     def _id(self, record: Any) -> str:
         return getattr(record, self.type.id_name)
@@ -177,10 +179,12 @@ class MemoryStore(MemoryRecords):
     def leases(self, leases: dict[LeaseKey, Lease]) -> None:
         self.by_key = leases
 
-    def release(self, keys: Collection[LeaseKey], *, lab: str | None = None) -> None:
+    def release(self, leases: Collection[Lease]) -> None:
         self.writes += 1
-        for key in self._of_lab(keys, lab):
-            self.leases[key] = self.leases[key].released(self.now())
+        for lease in leases:
+            existing = self.leases.get(lease.key)
+            if existing and existing.lease_id == lease.lease_id:
+                self.leases[lease.key] = existing.released(self.now())
 
     def records(self, record_type: RecordType[Any, Any]) -> MemoryRecords:
         return self.others.setdefault(record_type.name, MemoryRecords(record_type, self.now))

@@ -29,7 +29,7 @@ GOOD = {
     [
         {},
         {"lab": None},
-        {"lab": "x" * 255},
+        {"lab": "x" * 225},
         {"concurrency": 1},
         {"concurrency": 64},
         {"state": "absent", "purge": True},
@@ -49,7 +49,7 @@ def test_arguments_within_their_limits_are_taken(arguments):
     [
         ({"concurrency": 0}, "concurrency is 0, but it must be from 1 to 64."),
         ({"concurrency": 65}, "concurrency is 65, but it must be from 1 to 64."),
-        ({"lab": ""}, "lab is '', but it must have 1 to 255 printable characters"),
+        ({"lab": ""}, "lab is '', but it must have 1 to 225 printable characters"),
         ({"lab": "mon\nday"}, "lab is 'mon\\nday', but it must have"),
         ({"lab": "\ud800"}, "lab is '\\ud800', but it must have"),
         ({"lab": "x" * 256}, "lab is 'xxx"),

@@ -28,6 +28,7 @@ from tests.unit.plugins.module_utils.support import (
     compare_and_set,
     lease_of,
     pending_lease_of,
+    release,
     resource_lease_of,
     searchable_folder,
 )
@@ -68,7 +69,7 @@ class Lab:
 
     def release(self, holder):
         with self.open_store() as store:
-            store.release([build_key(holder)])
+            release(store, build_key(holder))
 
     def write(self, *, check=False, **options):
         """Write pages, overview and links of ``seats``, and whatever the options say; return the result."""

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.labstream.aws.plugins.plugin_utils._capacity import required_capacity
+from ansible_collections.labstream.aws.plugins.plugin_utils._capacity import find_fleet_needs, required_capacity
 
 THREE = ["anna", "ben", "chloe"]
 
@@ -28,3 +28,27 @@ def session(user_id, state="ACTIVE"):
 )
 def test_a_lab_needs_a_session_for_each_learner_who_has_none(sessions, spare, needed, available):
     assert required_capacity(THREE, sessions, spare) == {"needed": needed, "available_sessions": available}
+
+
+def lab(name="b", starts_in=0):
+    return {"lab": name, "starts_in": starts_in, "starts_at": "2026-11-21T10:00:00Z", "ends_at": "2026-11-21T12:00:00Z"}
+
+
+UNDER_WAY, SOON = "lab 'b' lasts until 2026-11-21T12:00:00Z", "lab 'b' starts at 2026-11-21T10:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("labs", "sessions", "needs"),
+    [
+        pytest.param([], 0, [], id="nobody needs it"),
+        pytest.param([], 2, ["other sessions are on it: 2"], id="other sessions"),
+        pytest.param([lab()], 0, [UNDER_WAY], id="a lab under way, though nobody is in a session"),
+        pytest.param([lab(starts_in=1800)], 0, [SOON], id="a lab that starts soon"),
+        pytest.param([lab(starts_in=1801)], 0, [], id="a lab that starts later"),
+        pytest.param([lab(), lab(starts_in=60)], 1, ["other sessions are on it: 1", UNDER_WAY, SOON], id="all"),
+    ],
+)
+def test_a_fleet_is_needed_by_sessions_and_by_labs_that_are_under_way_or_start_soon(labs, sessions, needs):
+    assert find_fleet_needs(labs, sessions, "auto", 30) == needs
+    assert find_fleet_needs(labs, sessions, "always", 30) == []
+    assert find_fleet_needs(labs, sessions, "never", 30) == ["appstream_lab_stop_fleet is never"]

@@ -48,7 +48,7 @@ URLS = {
 
 def report(steps=None, **options):
     """Report on an AppStream lab in which these steps did something."""
-    names = ("rotation", "fleet_info", "sessions", "capacity", "fleet", "urls", "expire", "stop")
+    names = ("rotation", "fleet_info", "sessions", "capacity", "fleet", "urls", "ending", "expire", "stop")
     none = {name: {} for name in names}
     results = {
         "role": "appstream_lab",
@@ -69,6 +69,8 @@ def report(steps=None, **options):
         "on_insufficient_capacity": "ignore",
         "other_sessions": [],
         "kept_user_ids": [],
+        "stop_fleet": "auto",
+        "keep_running_minutes": 30,
         **options,
     }
     return lab_report({**results, "steps": {**none, **(steps or {})}}, NOW)
@@ -362,6 +364,7 @@ def test_the_end_of_a_lab():
             "summary": {"requested": 3, "issued": 0, "reused": 0, "failed": 0, "released": 3, "earliest_expiry": None}
         },
         "expire": {"summary": {"expired": 1}, "failures": []},
+        "ending": {"known_labs": ["monday"], "other_labs": [], "leases": [{"labs": []}]},
         "fleet_info": {"fleets": [FLEET]},
     }
 
@@ -379,6 +382,15 @@ def test_the_end_of_a_lab():
         "1. "
         "Fleet 'cad-fleet' is to be STOPPED."
     )
+    later = {"lab": "b", "starts_in": 7200, "starts_at": "2026-11-21T10:00:00Z"}
+    assert message({**stopped, "ending": {**steps["ending"], "other_labs": [later]}}) == (
+        f"{released} Fleet 'cad-fleet' is STOPPED; lab 'b' needs it at 2026-11-21T10:00:00Z."
+    )
+    shared = {"known_labs": ["monday"], "leases": [{"labs": ["b"]}]}
+    assert message({"urls": shared}) == "No lease was released, because other labs need them."
+    assert message({"urls": {"known_labs": ["a", "b"], "leases": []}}) == (
+        "Nothing is stored of lab 'monday' on this stack and fleet, so nothing was changed. The labs known there: a, b."
+    )
     assert message({}) == "No lease is stored for this lab, so nothing was released."
     assert summarize({}, state="absent", learners=[])["outcome"] == "unchanged"
     assert summarize({"stop": stopped["stop"]}, state="absent", learners=[])["outcome"] == "ok"
@@ -390,18 +402,24 @@ def test_the_end_of_a_lab():
     [
         (
             ["ben"],
-            "1 session was not ended, because the user has a valid URL for another lab on this stack and fleet: ben.",
+            "1 session was not ended, because the user is in another lab on this stack and fleet: ben.",
         ),
         (
             list("abcdef"),
-            "6 sessions were not ended, because the user has a valid URL for another lab on this stack and fleet: a, "
-            "b, c, "
-            "d, e and 1 more.",
+            "6 sessions were not ended, because the user is in another lab on this stack and fleet: a, b, c, d, e and "
+            "1 more.",
         ),
     ],
 )
 def test_sessions_that_may_be_of_another_lab_are_a_warning(user_ids, text):
     assert warnings({}, state="absent", learners=[], kept_user_ids=user_ids) == [text]
+
+
+def test_labs_whose_handouts_show_replaced_urls_are_a_warning():
+    assert warnings({"urls": {"outdated_labs": ["a", "b"]}}) == [
+        "Learners of other labs got new URLs with this one. Run these labs again, so that their handouts show them: a, "
+        "b."
+    ]
 
 
 # Nimble Studio

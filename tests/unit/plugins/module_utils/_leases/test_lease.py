@@ -161,7 +161,7 @@ def test_the_grant_of_a_url_has_its_hash():
 @pytest.mark.parametrize(("described", "expires"), [(after(59), after(59)), (None, after(60))])
 def test_the_lease_of_a_resource_is_the_pending_one_with_the_resource_and_an_id_of_its_own(described, expires):
     # Given a pending lease, when its resource is created; whether the service says when it expires or not.
-    pending = pending_lease_of(client_token="token-1", expires=60, validity=60, lab="cad")
+    pending = pending_lease_of(client_token="token-1", expires=60, validity=60)
     lease = pending.with_resource("stream-1", described)
 
     # Then the rest is as it was.
@@ -205,7 +205,7 @@ RETAINED = int(RETENTION.total_seconds())
 )
 def test_a_store_shows_no_url_that_has_expired_and_nothing_after_the_retention(passed, has_url, is_visible):
     # Given a lease of an hour with a URL.
-    lease = lease_of(expires=3600, lab="cad", validity=3600)
+    lease = lease_of(expires=3600, validity=3600)
 
     # When it is read; then the URL is seen until it expires, and the rest until the retention ends.
     rest = lease.without_url()

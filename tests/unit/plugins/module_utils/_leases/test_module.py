@@ -11,32 +11,53 @@ from types import SimpleNamespace
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, LeaseStoreError
 from ansible_collections.labstream.aws.plugins.module_utils._failures import Failure
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lab_records import LAB_RECORDS, LabRecord, Labs
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import build_purpose
 from ansible_collections.labstream.aws.plugins.module_utils._leases.module import LeaseTask, Row, build_fact
 from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import Outcome
 
-from tests.unit.plugins.module_utils.support import DAY, NOW, SCOPE, MemoryStore, build_key, build_policy, lease_of
+from tests.unit.plugins.module_utils.support import (
+    DAY,
+    NOW,
+    SCOPE,
+    MemoryStore,
+    after,
+    build_key,
+    build_policy,
+    lease_of,
+)
 
 CAD, OFFICE = build_purpose(application_id="cad"), build_purpose(application_id="office")
 ELSEWHERE = SCOPE + "-2"
 LEASES = {
-    "anna": lease_of(build_key("anna"), lab="monday"),
-    "anna for cad": lease_of(build_key("anna", CAD), lab="tuesday"),
+    "anna": lease_of(build_key("anna")),
+    "anna for cad": lease_of(build_key("anna", CAD)),
     "anna for office": lease_of(build_key("anna", OFFICE), expires=-1),
-    "anna elsewhere": lease_of(build_key("anna", scope=ELSEWHERE), lab="monday"),
-    "anna for cad elsewhere": lease_of(build_key("anna", CAD, scope=ELSEWHERE), lab="tuesday"),
-    "ben": lease_of(build_key("ben"), lab="tuesday"),
-    "ben for cad": lease_of(build_key("ben", CAD), lab="tuesday"),
+    "anna elsewhere": lease_of(build_key("anna", scope=ELSEWHERE)),
+    "anna for cad elsewhere": lease_of(build_key("anna", CAD, scope=ELSEWHERE)),
+    "ben": lease_of(build_key("ben")),
+    "ben for cad": lease_of(build_key("ben", CAD)),
     "Anna": lease_of(build_key("Anna")),
 }
-ANNA, BEN, CLEO = (Row(holder, {}) for holder in ("anna", "ben", "cleo"))
-ANNA_CAD = Row("anna", {}, CAD)
+LABS = {
+    "monday": ["anna", "anna elsewhere"],
+    "tuesday": ["anna for cad", "anna for cad elsewhere", "ben", "ben for cad"],
+}
+
+
+def row_of(holder, purpose=""):
+    """A row without an identity."""
+    return Row.build("user_id", dict(user_id=holder), purpose)
+
+
+ANNA, BEN, CLEO = map(row_of, ("anna", "ben", "cleo"))
+ANNA_CAD = row_of("anna", CAD)
 HOUR = build_policy(validity=3600)
 
 
 def task_of(rows=(), *, scope=SCOPE, store=None, check_mode=False, **params):
     """A task with these rows and parameters, that notes warnings and the message that it failed with."""
-    params = dict(lab=None, purge=False, return_urls=True, lease_store="sqlite:///x") | params
+    params = dict(lab=None, purge=False, force=False, return_urls=True, lease_store="sqlite:///x") | params
     failed: list[str] = []
     module = SimpleNamespace(params=params, check_mode=check_mode, _diff=True, warnings=[], failed=failed)
     module.warn = module.warnings.append
@@ -47,16 +68,30 @@ def task_of(rows=(), *, scope=SCOPE, store=None, check_mode=False, **params):
         module.bugs += [bug] if bug else []
 
     module.fail_json = fail_json
-    return LeaseTask(module, MemoryStore() if store is None else store, lambda: NOW, scope, rows)
+    return LeaseTask(module, MemoryStore() if store is None else store, lambda: NOW, scope, rows, "user_id")
 
 
 def absent(rows, *, store=None, leases=None, **options):
     """The result and the store after a run that releases these rows' leases, or those of the lab."""
     store = store or MemoryStore()
     store.leases = {lease.key: lease for lease in leases or LEASES.values()}
+    for lab, names in LABS.items() if leases is None else ():
+        join(store, lab, *names)
+    return release(store, rows, **options), store
+
+
+def release(store, rows, **options):
+    """The result of a run with state=absent."""
     task = task_of(rows, store=store, **options)
     found = task.find_to_release()
-    return dict(task.release(found), changed=bool(found)), store
+    return dict(task.release(found), changed=found.changes, warnings=task.module.warnings)
+
+
+def join(store, lab, *names, ends_at=3600, **fields):
+    """Have a lab use the leases of these names."""
+    records = [LabRecord(lab, LEASES[name].key, LEASES[name].key.holder, after(ends_at), **fields) for name in names]
+    Labs(store, None).join(records)
+    return records
 
 
 def named(keys):
@@ -82,7 +117,7 @@ def named(keys):
             id="each holder is as it is named",
         ),
         pytest.param(
-            [Row("anna", {}, build_purpose(application_id="paint"))], set(), set(), id="a purpose that has no lease"
+            [row_of("anna", build_purpose(application_id="paint"))], set(), set(), id="a purpose that has no lease"
         ),
         pytest.param([CLEO], set(), set(), id="a holder that has no lease"),
     ],
@@ -112,20 +147,6 @@ def test_a_lab_is_that_of_the_scope_whatever_the_purpose(purge):
 
 
 @pytest.mark.parametrize("purge", [False, True])
-@pytest.mark.parametrize(("rows", "lab"), [([ANNA], None), ([], "monday")])
-def test_of_a_scope_that_nobody_knows_any_more_nothing_is_read_or_released(rows, lab, purge):
-    class Unread(MemoryStore):
-        """As DynamoDB, which refuses an empty key."""
-
-        def find(self, scope, **options):
-            raise AssertionError
-
-    result, store = absent(rows, scope="", store=Unread(), lab=lab, purge=purge)
-    assert not result["changed"]
-    assert (store.writes, named(store.leases)) == (0, set(LEASES))
-
-
-@pytest.mark.parametrize("purge", [False, True])
 def test_check_mode_returns_the_same_and_releases_nothing(purge):
     predicted, store = absent([ANNA], purge=purge, check_mode=True)
     done, _store = absent([ANNA], purge=purge)
@@ -135,7 +156,7 @@ def test_check_mode_returns_the_same_and_releases_nothing(purge):
 
 def test_a_purge_also_removes_what_is_past_its_retention():
     # Given a record that nobody sees any more, in a table that does not delete by itself.
-    store, dead = MemoryStore(), lease_of(lab="monday", expires=-40 * DAY)
+    store, dead = MemoryStore(), lease_of(expires=-40 * DAY)
     store.leases = {dead.key: dead}
     for purge, left in ((False, {dead.key: dead}), (True, {})):
         result, store = absent([ANNA], store=store, leases=[dead], purge=purge)
@@ -146,7 +167,7 @@ def test_a_purge_also_removes_what_is_past_its_retention():
 @pytest.mark.parametrize("purge", [False, True])
 def test_a_store_that_fails_fails_the_task(purge):
     class Failing(MemoryStore):
-        def release(self, keys, *, lab=None):
+        def release(self, leases):
             raise LeaseStoreError("The lease store x is full.")
 
         purge = release
@@ -155,20 +176,183 @@ def test_a_store_that_fails_fails_the_task(purge):
         absent([ANNA], purge=purge, store=Failing())
 
 
-def test_what_another_lab_has_taken_over_meanwhile_is_left_alone():
-    class Overtaken(MemoryStore):
-        """Another run issues between the reading and the releasing."""
+# Labs.
 
-        def release(self, keys, **options):
-            self.leases[build_key("ben")] = taken
-            super().release(keys, **options)
 
-    taken = lease_of(build_key("ben"), lab="wednesday")
-    _result, store = absent([], lab="tuesday", store=Overtaken())
-    assert store.leases[build_key("ben")] == taken
-    # But whoever names a holder means whatever the holder has.
-    _result, store = absent([BEN], store=Overtaken())
-    assert store.leases[build_key("ben")].released_at
+@pytest.mark.parametrize("purge", [False, True])
+@pytest.mark.parametrize(
+    ("other", "released"),
+    [
+        pytest.param(dict(ends_at=1), False, id="under way"),
+        pytest.param(dict(starts_at=after(DAY), ends_at=2 * DAY), False, id="still to start"),
+        pytest.param(dict(ends_at=0), True, id="over"),
+        pytest.param(dict(ended_at=NOW), True, id="ended"),
+    ],
+)
+def test_a_lease_that_another_lab_needs_is_not_released(other, released, purge):
+    # Given a learner of two labs.
+    store = MemoryStore()
+    store.leases = {LEASES[name].key: LEASES[name] for name in ("anna", "ben")}
+    join(store, "mine", "anna", "ben")
+    [theirs] = join(store, "other", "anna", **other)
+
+    # When one of them ends.
+    result = release(store, [], lab="mine", purge=purge)
+
+    # Then the result says which of the learners the other still needs.
+    assert [(entry["user_id"], entry["released"], entry["labs"]) for entry in result["leases"]] == [
+        ("anna", released, [] if released else ["other"]),
+        ("ben", True, []),
+    ]
+    assert result["changed"]
+    assert result["known_labs"] == ["mine", "other"]
+
+    # And only what it does not need is released, and nothing of its own has changed.
+    left = store.read([LEASES["anna"].key, LEASES["ben"].key])
+    assert {key.holder for key, lease in left.items() if not lease.released_at} == (set() if released else {"anna"})
+    assert Labs(store, SCOPE).of("other") == [theirs]
+    assert [record.is_ahead(NOW) for record in Labs(store, SCOPE).of("mine")] == ([] if purge else [False, False])
+
+
+def test_the_last_of_two_labs_releases_what_both_used():
+    store = MemoryStore()
+    store.leases = {LEASES["anna"].key: LEASES["anna"]}
+    join(store, "a", "anna")
+    join(store, "b", "anna")
+    assert [release(store, [], lab=lab)["summary"]["released"] for lab in ("a", "b")] == [0, 1]
+
+
+def test_a_session_may_be_ended_only_if_no_other_lab_has_any_lease_of_the_user():
+    store = MemoryStore()
+    store.leases = {LEASES[name].key: LEASES[name] for name in ("anna", "anna for cad")}
+    join(store, "mine", "anna")
+    join(store, "other", "anna for cad")
+    [entry] = release(store, [], lab="mine")["leases"]
+    assert (entry["released"], entry["labs"]) == (True, ["other"])
+
+
+def test_an_end_that_is_repeated_returns_the_same_learners_and_changes_nothing():
+    _result, store = absent([], lab="tuesday")
+    before = store.writes
+    again = release(store, [], lab="tuesday")
+    assert {entry["user_id"] for entry in again["leases"]} == {"anna", "ben"}
+    assert (again["changed"], store.writes, again["warnings"]) == (False, before, [])
+
+
+@pytest.mark.parametrize("purge", [False, True])
+def test_of_a_lab_that_is_not_known_nothing_is_changed_and_those_that_are_are_named(purge):
+    result, store = absent([], lab="wednesday", purge=purge)
+    assert (result["changed"], result["leases"], result["known_labs"]) == (False, [], ["monday", "tuesday"])
+    assert named(store.leases) == set(LEASES)
+    assert result["warnings"] == [
+        "Nothing is stored of lab 'wednesday' here, so nothing was released. The labs known here: monday, tuesday."
+    ]
+
+
+def test_with_rows_a_lab_is_ended_for_these_alone():
+    result, store = absent([BEN], lab="tuesday")
+    assert [entry["user_id"] for entry in result["leases"]] == ["ben"]
+    assert named(key for key, lease in store.leases.items() if lease.released_at) == {"ben"}
+    ahead = {record.lease for record in Labs(store, SCOPE).of("tuesday") if record.is_ahead(NOW)}
+    assert named(ahead) == {"anna for cad", "ben for cad"}
+
+
+def test_without_a_lab_leases_are_released_for_all_labs_which_are_named():
+    store = MemoryStore()
+    store.leases = {LEASES[name].key: LEASES[name] for name in ("anna", "ben")}
+    join(store, "a", "anna")
+    join(store, "b", "anna", "ben")
+    result = release(store, [ANNA])
+    assert "The leases were released for all labs that use them: a, b." in result["warnings"]
+    assert [record.lease.holder for record in Labs(store, SCOPE).others_ahead(None, NOW)] == ["ben"]
+
+
+def test_what_another_lab_begins_to_use_meanwhile_is_not_released():
+    store = MemoryStore()
+    store.leases = {LEASES["anna"].key: LEASES["anna"]}
+    join(store, "mine", "anna")
+    task = task_of([], store=store, lab="mine")
+    found = task.find_to_release()
+    join(store, "other", "anna")
+    assert task.release(found)["summary"]["released"] == 0
+    assert not store.leases[LEASES["anna"].key].released_at
+
+
+UNTIL = build_policy(valid_until=after(7200))
+
+
+def joined(store, rows=(ANNA,), policy=HOUR, starts_at=None, **options):
+    """Whether a run makes the lab use new leases, and how many records it writes."""
+    task = task_of(rows, store=store, lab="mine", **options)
+    records = store.records(LAB_RECORDS)
+    before = records.writes
+    return task.join(policy, starts_at), records.writes - before
+
+
+@pytest.mark.parametrize(("policy", "ends_at"), [(HOUR, 3600), (UNTIL, 7200)])
+def test_a_lab_that_joins_is_stored_with_its_learners_and_times_once(policy, ends_at):
+    store = MemoryStore()
+    row = Row.build("user_id", dict(user_id="anna", id="4711"))
+    assert joined(store, [row, BEN], policy, after(60)) == (True, 2)
+    assert joined(store, [row, BEN], policy, after(60)) == (False, 0)
+    assert [
+        (record.lease.holder, record.learner_id, record.starts_at, record.ends_at)
+        for record in Labs(store, SCOPE).of("mine")
+    ] == [("anna", "4711", after(60), after(ends_at)), ("ben", "ben", after(60), after(ends_at))]
+    assert store.leases == {}
+
+
+@pytest.mark.parametrize(
+    ("stored", "policy", "options", "expected"),
+    [
+        pytest.param(dict(ends_at=3600), UNTIL, {}, (False, 1), id="it ends later"),
+        pytest.param(dict(ends_at=9999), UNTIL, {}, (False, 1), id="it ends earlier"),
+        pytest.param(dict(ends_at=1000), HOUR, {}, (False, 0), id="its URL is good enough"),
+        pytest.param(dict(ends_at=300), HOUR, {}, (False, 1), id="its URL is renewed"),
+        pytest.param(dict(ends_at=1000), HOUR, dict(force=True), (False, 1), id="its URL is renewed by force"),
+        pytest.param(dict(starts_at=after(60)), HOUR, {}, (False, 1), id="it starts at another time"),
+        pytest.param(dict(ended_at=NOW), HOUR, {}, (True, 1), id="it was ended"),
+        pytest.param(dict(ends_at=-1), HOUR, {}, (True, 1), id="it was over"),
+    ],
+)
+def test_a_lab_is_stored_again_only_if_its_times_are_others(stored, policy, options, expected):
+    store = MemoryStore()
+    join(store, "mine", "anna", **stored)
+    assert joined(store, policy=policy, **options) == expected
+
+
+def test_check_mode_predicts_that_a_lab_joins_and_checks_the_store():
+    store = MemoryStore()
+    assert joined(store, check_mode=True) == (True, 0)
+    assert store.checks == 1
+
+
+def test_other_labs_whose_urls_were_renewed_are_outdated():
+    store = MemoryStore()
+    join(store, "mine", "anna", "ben")
+    join(store, "renewed", "anna")
+    join(store, "reused", "ben")
+    join(store, "over", "anna", ends_at=-1)
+    task = task_of([ANNA, BEN], store=store, lab="mine")
+    anna, ben = task.rows
+    renewed = Outcome(anna, LEASES["anna"], lease_of(anna), issued=True)
+    reused = Outcome(ben, LEASES["ben"], LEASES["ben"])
+    assert result_of(task, [renewed, reused])[0]["outdated_labs"] == ["renewed"]
+    assert result_of(task, [reused])[0]["outdated_labs"] == []
+
+
+def test_learners_who_are_no_longer_asked_for_are_removed():
+    # Given a lab of three, of whom one has another lease by now, one has left, and one was released.
+    store = MemoryStore()
+    store.leases = {LEASES["ben"].key: LEASES["ben"]}
+    join(store, "mine", "anna", "ben")
+    join(store, "mine", "Anna", ended_at=NOW)
+    task = task_of([ANNA_CAD], store=store, lab="mine")
+
+    # When the lab runs with the first alone, then it is the second who is missing.
+    assert result_of(task, [])[0]["removed"] == [
+        dict(id="ben", user_id="ben", lease=build_key("ben").to_text(), expires="2026-11-21T09:00:00Z")
+    ]
 
 
 # Rows and results.
@@ -188,6 +372,7 @@ def result_of(task, outcomes):
 def test_an_identity_travels_with_the_row_and_a_row_without_one_has_none():
     row = Row.build("user_id", dict(user_id="anna", other="x", **IDENTITY), CAD, application_id="cad")
     assert row == Row("anna", dict(IDENTITY, user_id="anna", application_id="cad"), CAD)
+    assert row.learner_id == "4711"
     assert Row.build("user_id", dict(user_id="anna")).values == dict(id=None, name=None, email=None, user_id="anna")
 
 

@@ -107,7 +107,10 @@ def streams_of(outcomes):
 def absent(store, keys=(ANNA,), *, purge=False):
     """What a run with state=absent does."""
     leases = store.read(keys).values()
-    (store.purge if purge else store.release)([lease.key for lease in leases if purge or lease.released_at is None])
+    if purge:
+        store.purge([lease.key for lease in leases])
+    else:
+        store.release([lease for lease in leases if lease.released_at is None])
 
 
 def put(store, lease):
@@ -121,7 +124,7 @@ def put(store, lease):
 def test_a_new_class_gets_a_stream_each_in_the_order_asked(any_store, studio):
     # Given an empty store, when streams are handed out to sessions in an order of their own.
     keys = random.Random(1).sample(CLASS, len(CLASS))
-    outcomes = run(any_store, studio, keys, lab="painting")
+    outcomes = run(any_store, studio, keys)
 
     # Then each has its own new stream, at its place, with its URL.
     assert [outcome.key for outcome in outcomes] == [outcome.lease.key for outcome in outcomes] == keys
@@ -135,7 +138,7 @@ def test_a_new_class_gets_a_stream_each_in_the_order_asked(any_store, studio):
     assert existing == {outcome.key: outcome.lease for outcome in outcomes}
     assert {(lease.url, lease.url_sha256) for lease in existing.values()} == {(None, None)}
     assert {(lease.issued, lease.expires) for lease in existing.values()} == {(NOW, after(3600))}
-    assert {(lease.validity, lease.lab, lease.released_at) for lease in existing.values()} == {(3600, "painting", None)}
+    assert {(lease.validity, lease.released_at) for lease in existing.values()} == {(3600, None)}
     assert len({lease.client_token for lease in existing.values()}) == len(CLASS)
     assert all(len(lease.client_token) == 32 for lease in existing.values())
 
@@ -150,13 +153,13 @@ def test_before_a_stream_is_created_its_token_is_stored(store, studio):
             return super().create(key, client_token)
 
     # When streams are created.
-    issuer_of(store, Noting(studio, 3600), now=studio.clock.now, lab="painting").run(CLASS, {}, False)
+    issuer_of(store, Noting(studio, 3600), now=studio.clock.now).run(CLASS, {}, False)
 
     # Then a pending lease with the token was there each time, for as long as the stream would work.
     assert len(seen) == len(CLASS)
     for client_token, pending in seen:
         assert pending.is_pending
-        assert (pending.client_token, pending.validity, pending.lab) == (client_token, 3600, "painting")
+        assert (pending.client_token, pending.validity) == (client_token, 3600)
         assert (pending.issued, pending.expires) == (NOW, after(3600))
 
 
@@ -773,7 +776,6 @@ def test_an_pending_lease_is_canceled_once_at_most_and_only_if_its_token_is_refu
         pytest.param(dict(client_token="build-7"), dict(client_token="build-7"), True, id="of the given token"),
         pytest.param(dict(client_token="build-6"), dict(client_token="build-7"), False, id="of another token"),
         pytest.param(dict(client_token="build-7"), {}, True, id="of a given token, and none is given now"),
-        pytest.param(dict(lab="cad"), dict(lab="painting"), True, id="of another lab"),
         pytest.param({}, dict(min_remaining=3599), True, id="whatever must remain"),
     ],
 )
@@ -790,7 +792,6 @@ def test_an_pending_lease_that_has_not_expired_is_adopted_by_those_who_ask_for_t
     # Then it creates with that token, or with its own.
     assert (outcome.lease.resource_id, outcome.issued, outcome.failure) == ("stream-1", True, None)
     assert (outcome.lease.client_token == left.client_token) is adopted
-    assert outcome.lease.lab == (left.lab if adopted else options.get("lab"))
     assert any_store.find(SCOPE) == {ANNA: outcome.lease}
 
 

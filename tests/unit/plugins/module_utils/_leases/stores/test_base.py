@@ -12,6 +12,7 @@ from functools import partial
 
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._labs.learners import LEARNERS, LearnerKey, LearnerRecord
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lab_records import LAB_RECORDS, LabRecord
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import RETENTION, LeaseKey, build_purpose
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import NoLeaseStore, Replace, Write
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.sqlite import SQLiteLeaseStore
@@ -26,6 +27,7 @@ from tests.unit.plugins.module_utils.support import (
     compare_and_set,
     lease_of,
     pending_lease_of,
+    release,
     replace_lease,
     resource_lease_of,
 )
@@ -103,8 +105,11 @@ def read_one(store):
     return existing.get(build_key())
 
 
-def release_or_purge(store, keys, *, purge, lab=None):
-    (store.purge if purge else store.release)(keys, lab=lab)
+def release_or_purge(store, keys, *, purge):
+    if purge:
+        store.purge(keys)
+    else:
+        store.release(list(store.read(keys).values()))
 
 
 def test_a_new_store_has_no_leases(store):
@@ -114,21 +119,21 @@ def test_a_new_store_has_no_leases(store):
 @pytest.mark.parametrize(
     "lease",
     [
-        pytest.param(lease_of(validity=60, lab="cad"), id="all fields"),
+        pytest.param(lease_of(validity=60), id="all fields"),
         pytest.param(lease_of(), id="only what must be"),
-        pytest.param(lease_of(validity=0, lab=""), id="what is nothing but is not null"),
+        pytest.param(lease_of(validity=0), id="what is nothing but is not null"),
         pytest.param(
-            lease_of(build_key("änna@例え.jp", '{"a":"ü"}', "s|'\";--%_"), purpose='{"a":"ü"}', lab="Übung № 7 🎓"),
+            lease_of(build_key("änna@例え.jp", '{"a":"ü"}', "s|'\";--%_"), purpose='{"a":"ü"}'),
             id="unicode",
         ),
-        pytest.param(lease_of(build_key("a\nb\tc"), lab="two\nlines"), id="control characters"),
+        pytest.param(lease_of(build_key("a\nb\tc")), id="control characters"),
         pytest.param(lease_of(url="https://streaming.example.org/?x=" + "ü" * 100_000), id="a URL of 200 KB"),
         pytest.param(
             lease_of(build_key("s" * 900, "p" * 5000), purpose="p" * 5000), id="a long holder and a longer purpose"
         ),
         pytest.param(lease_of(url=None), id="no URL"),
         pytest.param(lease_of(released_at=after(-5), url=None), id="released"),
-        pytest.param(pending_lease_of(lab="cad"), id="a pending lease"),
+        pytest.param(pending_lease_of(validity=60), id="a pending lease"),
         pytest.param(
             pending_lease_of(client_token="x" * 64, released_at=NOW),
             id="a pending lease with the longest token, released",
@@ -235,7 +240,7 @@ THERE = lease_of(lease_id="there")
 def test_a_lease_is_written_unless_another_run_wrote_one_that_lives(opened, there, expected, written):
     if there:
         write(opened(), there)
-    mine = lease_of(lease_id="mine", lab="mine", validity=1)
+    mine = lease_of(lease_id="mine", validity=1)
 
     existing = compare_and_set(opened(), mine, expected=expected)
 
@@ -306,7 +311,7 @@ def test_each_change_has_its_own_outcome_in_order(opened):
 
 
 def test_a_new_lease_keeps_nothing_of_the_one_before(store):
-    write(store, lease_of(lab="cad", validity=60, released_at=NOW, url=None))
+    write(store, lease_of(validity=60, released_at=NOW, url=None))
     plain = lease_of()
     write(store, plain)
     assert read_one(store) == plain
@@ -341,7 +346,7 @@ def test_a_lease_of_a_url_keeps_nothing_of_a_resource(store):
 def test_a_lease_is_replaced_only_if_it_is_there_and_was_not_released(opened, there, written):
     if there:
         write(opened(), there)
-    stream = resource_lease_of(lease_id="mine", lab="mine")
+    stream = resource_lease_of(lease_id="mine", validity=1)
 
     existing = replace_lease(opened(), stream, expected="there")
 
@@ -391,11 +396,11 @@ def test_what_was_released_meanwhile_is_not_revived(opened, clock, purge):
 
 
 def test_releasing_wipes_the_url_and_keeps_the_rest(opened, clock):
-    lease = lease_of(validity=60, lab="cad")
+    lease = lease_of(validity=60)
     write(opened(), lease)
 
     clock.when = after(5)
-    opened().release([lease.key])
+    release(opened(), lease.key)
 
     assert read_one(opened()) == lease.released(after(5))
 
@@ -404,7 +409,7 @@ def test_releasing_wipes_the_url_and_keeps_the_rest(opened, clock):
 def test_releasing_marks_pending_leases_and_resources_too(opened, clock, lease):
     write(opened(), lease)
     clock.when = after(5)
-    opened().release([lease.key])
+    release(opened(), lease.key)
     assert read_one(opened()) == lease.released(after(5))
     # And then a new one may take the place.
     write(opened(), pending_lease_of())
@@ -439,13 +444,13 @@ def test_a_class_is_released_at_once(store, purge):
     assert all(lease.url is None for lease in existing.values())
 
 
-def test_with_a_lab_what_another_lab_has_taken_over_is_left_alone(store, clock):
-    # Given a lease of a lab, and one that another lab has taken over while the first is being ended.
-    mine, taken = lease_of(lab="morning"), lease_of(build_key("ben"), lab="afternoon")
+def test_what_another_run_has_replaced_meanwhile_is_not_released(store, clock):
+    # Given a lease, and one that another run replaces after it was read.
+    mine, read, taken = lease_of(), lease_of(build_key("ben")), lease_of(build_key("ben"))
     write(store, mine, taken)
 
     clock.when = after(5)
-    store.release([mine.key, taken.key, build_key("nobody")], lab="morning")
+    store.release([mine, read, lease_of(build_key("nobody"))])
 
     assert store.find(SCOPE) == {
         mine.key: mine.released(after(5)),
@@ -455,7 +460,7 @@ def test_with_a_lab_what_another_lab_has_taken_over_is_left_alone(store, clock):
 
 def test_a_released_record_can_be_purged(store):
     write(store, lease_of())
-    store.release([build_key()])
+    release(store)
     store.purge([build_key()])
     assert find(store) == {}
 
@@ -486,7 +491,7 @@ def test_whoever_releases_others_leaves_it_unreleased(store, clock):
     lease = lease_of()
     write(store, lease)
     clock.when = after(3600)
-    store.release([build_key("nobody")])
+    release(store, build_key("nobody"))
     assert read_one(store) == lease.without_url()
 
 
@@ -496,7 +501,7 @@ def test_whoever_releases_others_leaves_it_unreleased(store, clock):
 def test_the_rest_is_dropped_30_days_after_the_url_expired(store, clock, later, kept, released, written_to):
     write(store, lease_of())
     if released:
-        store.release([build_key()])
+        release(store)
     assert timedelta(days=30) == RETENTION
     clock.when = after(3600 + 30 * DAY + later)
 
@@ -550,6 +555,24 @@ def test_a_record_of_another_type_comes_back_as_it_was_written(opened, record):
     assert opened().records(LEARNERS).read([record.key, LearnerKey("cad", "nobody")]) == {record.key: record}
 
 
+@pytest.mark.parametrize(
+    "record",
+    [
+        pytest.param(LabRecord("cad", build_key(), "anna", after(60)), id="only what must be"),
+        pytest.param(LabRecord("a b", build_key(), "4711", after(60), NOW, after(5)), id="all fields"),
+        pytest.param(LabRecord("🎓" * 225, LeaseKey("s" * 2000, "🎓" * 225), "🎓", after(60)), id="the longest key"),
+    ],
+)
+def test_a_record_of_a_lab_comes_back_as_it_was_written_and_can_be_ended(opened, record):
+    scope = record.lease.scope
+    assert opened().records(LAB_RECORDS).write([Write(record, None)]) == [record]
+    assert opened().records(LAB_RECORDS).find(scope) == opened().records(LAB_RECORDS).find(None) == {record.key: record}
+    ended = dataclasses.replace(record, ended_at=after(7), record_id="ended")
+    assert opened().records(LAB_RECORDS).write([Replace(ended, record.record_id)]) == [ended]
+    assert opened().records(LAB_RECORDS).find(scope) == {record.key: ended}
+    assert find(opened(), scope) == {}
+
+
 def test_records_of_two_types_never_disturb_each_other(store):
     # Given a lease and a record that are named alike.
     learners = store.records(LEARNERS)
@@ -562,7 +585,7 @@ def test_records_of_two_types_never_disturb_each_other(store):
     assert learners.find("cad") == learners.find(None) == {record.key: record}
 
     # And what is done to one is not done to the other.
-    store.release([lease.key])
+    release(store, lease.key)
     assert learners.find("cad") == {record.key: record}
     store.purge([lease.key])
     assert (find(store, None), learners.find("cad")) == ({}, {record.key: record})
@@ -612,6 +635,6 @@ def test_none_stores_nothing():
     assert replace_lease(store, resource, expected="gone") == resource
     assert store.read([lease.key]) == store.find(SCOPE) == store.find(None) == {}
     assert store.records(LEARNERS).write([Write(learner_of(record_id="x"), None)]) == [learner_of(record_id="x")]
-    store.release([lease.key])
+    release(store, lease.key)
     store.purge([lease.key])
     store.close()

@@ -32,6 +32,7 @@ from tests.unit.plugins.module_utils.support import (
     compare_and_set,
     lease_of,
     pending_lease_of,
+    release,
     replace_lease,
     resource_lease_of,
 )
@@ -127,7 +128,7 @@ def do_nothing():
 
 def test_an_item_holds_all_that_is_known_of_a_lease_and_when_it_may_go(moto, table, store):
     purpose = '{"application_id":"cad"}'
-    lease = lease_of(build_key(purpose=purpose), purpose=purpose, lease_id="x", url=URL, validity=60, lab="cad")
+    lease = lease_of(build_key(purpose=purpose), purpose=purpose, lease_id="x", url=URL, validity=60)
     compare_and_set(store, lease)
     issued = int(NOW.timestamp())
     assert moto.items(table) == [
@@ -144,7 +145,6 @@ def test_an_item_holds_all_that_is_known_of_a_lease_and_when_it_may_go(moto, tab
             "expires": {"N": str(issued + 3600)},
             "delete_after": {"N": str(issued + 3600 + 30 * DAY)},
             "validity": {"N": "60"},
-            "lab": {"S": "cad"},
         }
     ]
 
@@ -173,7 +173,7 @@ def test_an_item_of_a_released_lease_has_no_url_and_goes_when_it_would_have(serv
         compare_and_set(store, lease_of(url=URL))
         clock.when = after(5)
         [before] = service.items(table)
-        store.release([build_key()])
+        release(store)
     [item] = service.items(table)
     before.pop("url")
     assert item == {**before, "released_at": {"N": str(int(after(5).timestamp()))}}
@@ -198,7 +198,10 @@ def test_what_nobody_has_deleted_in_time_is_not_read_but_can_be_written_over(ser
 def test_releasing_what_is_not_there_leaves_no_item_behind(service, purge):
     table = service.create_table()
     with closing(service.store(table)) as store:
-        (store.purge if purge else store.release)([build_key("nobody")])
+        if purge:
+            store.purge([build_key("nobody")])
+        else:
+            store.release([lease_of(build_key("nobody"))])
     assert service.items(table) == []
 
 
@@ -210,7 +213,7 @@ def test_releasing_what_is_not_there_leaves_no_item_behind(service, purge):
         pytest.param({**HASH, "lease_id": {"S": "x"}, "issued": {"N": "1"}, "expires": {"S": "soon"}}, id="text"),
         pytest.param({**HASH, "lease_id": {"S": "x"}, "issued": {"N": "1"}, "expires": {"N": "9" * 16}}, id="no year"),
         pytest.param(
-            {**HASH, "lease_id": {"S": "x"}, "issued": {"N": "1"}, "expires": {"N": "1"}, "lab": {"L": []}},
+            {**HASH, "lease_id": {"S": "x"}, "issued": {"N": "1"}, "expires": {"N": "1"}, "released_at": {"L": []}},
             id="a list for text",
         ),
         pytest.param(
@@ -364,7 +367,10 @@ def test_a_lease_is_released_though_the_reply_is_lost(simulator, patient, pauses
     lease = lease_of()
     compare_and_set(patient, lease)
     simulator.add_fault(operation="BatchWriteItem" if purge else "UpdateItem", drop=drop, times=1)
-    (patient.purge if purge else patient.release)([lease.key])
+    if purge:
+        patient.purge([lease.key])
+    else:
+        patient.release([lease])
     released = {} if purge else {lease.key: lease.released(NOW)}
     assert patient.read([lease.key]) == released
 
@@ -378,7 +384,7 @@ def test_a_write_that_is_repeated_does_not_revive_what_was_released_meanwhile(
         compare_and_set(store, there)
     simulator.add_fault(operation="PutItem", drop="after", times=1)
     mine, client = lease_of(url=URL), moto.new_client(attempts=3)
-    before_attempts(client, "PutItem", do_nothing, lambda: store.release([mine.key]))
+    before_attempts(client, "PutItem", do_nothing, lambda: release(store, mine.key))
 
     # When it is repeated.
     with closing(moto.store(table, client)) as writer:
@@ -476,7 +482,7 @@ USES = {
     "BatchGetItem": (READING, lambda store: store.read([build_key()])),
     "Query": (READING, lambda store: store.find(SCOPE)),
     "Scan": (READING, lambda store: store.find(None)),
-    "UpdateItem": (RELEASING, lambda store: store.release([build_key()])),
+    "UpdateItem": (RELEASING, lambda store: store.release([lease_of()])),
     "BatchWriteItem": (PURGING, lambda store: store.purge([build_key()])),
 }
 every_use = pytest.mark.parametrize(

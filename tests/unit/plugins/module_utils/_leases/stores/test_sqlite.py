@@ -180,7 +180,7 @@ def overwrite(store, leases):
     ("wipe", "now"),
     [
         pytest.param(overwrite, NOW, id="replaced"),
-        pytest.param(lambda store, leases: store.release([x.key for x in leases]), NOW, id="released"),
+        pytest.param(lambda store, leases: store.release(leases), NOW, id="released"),
         pytest.param(lambda store, leases: store.purge([x.key for x in leases]), NOW, id="purged"),
         pytest.param(lambda store, _leases: store.release([]), after(3600), id="expired"),
         pytest.param(lambda store, _leases: store.release([]), after(10**8), id="dropped"),
@@ -701,8 +701,8 @@ def test_a_file_that_another_changes_can_be_read_meanwhile(path):
     filled(path)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        other.execute("UPDATE lease SET lab = 'x'")
-        assert read(path)[build_key()].lab is None
+        other.execute("UPDATE lease SET validity = 7")
+        assert read(path)[build_key()].validity is None
 
 
 def test_a_file_that_another_holds_for_a_moment_is_waited_for(path):
@@ -882,12 +882,12 @@ def test_leases_that_are_read_together_are_of_one_moment(path):
     # Given leases, and another run that would change all before each of them is looked up.
     keys = [build_key(seat) for seat in SEATS]
     filled(path, *map(lease_of, keys))
-    attempts, refusals = iter("abc"), []
+    attempts, refusals = iter([1, 2, 3]), []
     with opened(path) as store, closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as other:
 
         def change_all():
             try:
-                other.execute("UPDATE lease SET lab = ?", (next(attempts),))
+                other.execute("UPDATE lease SET validity = ?", (next(attempts),))
             except sqlite3.OperationalError as e:
                 refusals.append(str(e))
 
@@ -895,5 +895,5 @@ def test_leases_that_are_read_together_are_of_one_moment(path):
         leases = store.read(Watched(keys, change_all))
 
     # Then the other comes before or after, but not in between.
-    assert [lease.lab for lease in leases.values()] == ["a", "a", "a"]
+    assert [lease.validity for lease in leases.values()] == [1, 1, 1]
     assert refusals == ["database is locked"] * 2

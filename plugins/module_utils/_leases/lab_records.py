@@ -1,0 +1,204 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: do not import it from elsewhere, it can change in any release.
+
+"""Which labs a lease serves: a record for each learner of a lab and lease.
+
+A lease knows no lab. A lab that begins to use one adds its own record, and a lab that ends changes only its own, so a
+lease is released when no lab that is still ahead has a record of it. The record of a lab that has ended is kept for the
+retention, so that an end that was interrupted can be repeated. Pure: knows neither AWS nor Ansible.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from typing import Any, NamedTuple
+
+from .._errors import InvalidOption
+from .lease import RETENTION, LeaseKey, to_sha256
+from .stores.base import LeaseStore, Replace, Write
+from .stores.records import RecordType, Values, find_datetime, get_datetime, get_text, to_seconds
+
+
+class LabKey(NamedTuple):
+    """The key of a lab's record of a lease."""
+
+    scope: str
+    lab: str
+    lease_sha256: str
+
+
+@dataclass(frozen=True)
+class LabRecord:
+    """What is stored of a lease of a lab's learner.
+
+    Attributes:
+        lab: The name of the lab.
+        lease: The key of the lease.
+        learner_id: The learner's id in the roster, or else the holder of the lease.
+        ends_at: When the lab ends.
+        starts_at: When it starts; None if it has, or if that is not known.
+        ended_at: When the user ended the lab for this learner, or released the lease for all labs.
+        record_id: What distinguishes it from the records of the same key before and after it.
+    """
+
+    lab: str
+    lease: LeaseKey
+    learner_id: str
+    ends_at: datetime
+    starts_at: datetime | None = None
+    ended_at: datetime | None = None
+    record_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    @property
+    def key(self) -> LabKey:
+        """The key: a lab has one record of a lease."""
+        return LabKey(self.lease.scope, self.lab, to_sha256(self.lease.to_text()))
+
+    @property
+    def times(self) -> tuple[int | None, int]:
+        """When the lab starts and ends, as it is stored."""
+        return to_seconds(self.starts_at) if self.starts_at else None, to_seconds(self.ends_at)
+
+    @property
+    def expires(self) -> datetime:
+        """When the record expires: with the lab."""
+        return self.ends_at
+
+    def visible_at(self, now: datetime) -> LabRecord | None:
+        """Return the record, or None once its retention has passed."""
+        return self if self.ends_at > now - RETENTION else None
+
+    def is_ahead(self, now: datetime) -> bool:
+        """Return whether the lab still needs the lease at ``now``."""
+        return self.ended_at is None and self.ends_at > now
+
+
+def _encode(record: LabRecord) -> Values:
+    return {
+        "record_id": record.record_id,
+        "lease": record.lease.to_text(),
+        "learner_id": record.learner_id,
+        "starts_at": record.starts_at and to_seconds(record.starts_at),
+        "ended_at": record.ended_at and to_seconds(record.ended_at),
+        "expires": to_seconds(record.ends_at),
+    }
+
+
+def _decode(key: LabKey, values: Mapping[str, Any]) -> LabRecord:
+    try:
+        lease = LeaseKey.parse(get_text(values, "lease"))
+    except InvalidOption as e:
+        raise ValueError("lease") from e
+    record = LabRecord(
+        lab=key.lab,
+        lease=lease,
+        learner_id=get_text(values, "learner_id"),
+        ends_at=get_datetime(values, "expires"),
+        starts_at=find_datetime(values, "starts_at"),
+        ended_at=find_datetime(values, "ended_at"),
+        record_id=get_text(values, "record_id"),
+    )
+    if record.key != key:
+        raise ValueError("key")
+    return record
+
+
+LAB_RECORDS = RecordType("lab_record", LabKey, "record_id", _encode, _decode, scope_prefix="labs|")
+
+
+class Labs:
+    """The records of all labs of a scope, or of all scopes, as they are in the store now.
+
+    Args:
+        store: The lease store.
+        scope: The scope; None for all.
+        include_old: Also records that are past their retention.
+
+    Raises:
+        LeaseStoreError: The store failed.
+    """
+
+    def __init__(self, store: LeaseStore, scope: str | None, *, include_old: bool = False) -> None:
+        self._store = store.records(LAB_RECORDS)
+        self.records: Sequence[LabRecord] = list(self._store.find(scope, include_old=include_old).values())
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the labs that are known, in order."""
+        return sorted({record.lab for record in self.records})
+
+    def of(self, lab: str) -> list[LabRecord]:
+        """Return the records of a lab."""
+        return [record for record in self.records if record.lab == lab]
+
+    def others_ahead(self, lab: str | None, now: datetime) -> list[LabRecord]:
+        """Return the records of the other labs that are still ahead at ``now``; of all if ``lab`` is None."""
+        return [record for record in self.records if record.lab != lab and record.is_ahead(now)]
+
+    def join(self, wanted: Iterable[LabRecord]) -> None:
+        """Write records that are new or changed.
+
+        Raises:
+            LeaseStoreError: The store failed.
+        """
+        known = {record.key: record.record_id for record in self.records}
+        changes = [Write(record, known.get(record.key)) for record in wanted]
+        _raise_first(self._store.write(changes) if changes else ())
+
+    def leave(self, records: Sequence[LabRecord], now: datetime) -> None:
+        """End the labs of these records. A record that another run has changed meanwhile is left to that run.
+
+        Raises:
+            LeaseStoreError: The store failed.
+        """
+        changes = [
+            Replace(replace(record, ended_at=now, record_id=uuid.uuid4().hex), record.record_id) for record in records
+        ]
+        _raise_first(self._store.write(changes) if changes else ())
+
+    def purge(self, records: Collection[LabRecord]) -> None:
+        """Remove these records.
+
+        Raises:
+            LeaseStoreError: The store failed.
+        """
+        if records:
+            self._store.purge([record.key for record in records])
+
+
+def find_other_labs(
+    store: LeaseStore, lab: str, is_shared: Callable[[str], bool], now: datetime
+) -> list[tuple[str, datetime | None, datetime]]:
+    """Return the other labs that are ahead in any of the scopes that share something with a lab's, the next one first.
+
+    Args:
+        store: The lease store.
+        lab: The lab.
+        is_shared: Says of a scope whether it is one of them.
+        now: The current time.
+
+    Returns:
+        For each its name, when it starts, None if it has, and when it ends.
+
+    Raises:
+        LeaseStoreError: The store failed.
+    """
+    labs: dict[str, tuple[datetime, datetime]] = {}
+    for record in Labs(store, None).others_ahead(lab, now):
+        if is_shared(record.lease.scope):
+            starts_at, ends_at = labs.get(record.lab, (datetime.max.replace(tzinfo=timezone.utc), record.ends_at))
+            labs[record.lab] = min(starts_at, record.starts_at or now), max(ends_at, record.ends_at)
+    found = [(name, starts_at if starts_at > now else None, ends_at) for name, (starts_at, ends_at) in labs.items()]
+    return sorted(found, key=lambda each: (each[1] or now, each[0]))
+
+
+def _raise_first(written: Iterable[Any]) -> None:
+    for each in written:
+        if isinstance(each, Exception):
+            raise each
