@@ -260,10 +260,8 @@ def _describe_appstream_lab(
     if counts["released"]:
         yield f"Leases {to_be}released: {counts['released']}."
         yield "Streaming URLs that were handed out work until they expire."
-    elif any(lease["labs"] for lease in ending.get("leases", [])):
-        yield "No lease was released, because other labs need them."
     else:
-        yield _NO_LEASES
+        yield "No lease is left to be released, apart from those that other labs need."
     if results["ends_sessions"]:
         yield f"Sessions {to_be}expired: {expired}."
     if fleet and needs:

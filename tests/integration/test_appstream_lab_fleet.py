@@ -244,21 +244,29 @@ def test_a_lab_that_ends_takes_its_own_sessions_and_the_last_one_stops_the_fleet
     end = variables(state="absent", manage_fleet=True)
     published, run = serve(run_playbook, end, end)
 
-    # then it keeps its leases until it has ended all its sessions and no others, and the fleet stays for these.
+    # then the next run ends the sessions that are left and no others, and the fleet stays for these.
     failed, ended = (facts["appstream_lab_summary"] for facts in published)
-    assert (failed["outcome"], failed["expired"], failed["released"]) == ("partial", 1, 0), run.printed
+    assert (failed["outcome"], failed["expired"], failed["released"]) == ("partial", 1, 3), run.printed
     assert [each["code"] for each in failed["failures"]] == ["OperationNotPermittedException"]
     assert get_failures(run)[0].startswith("1 of 2 sessions could not be expired: ")
     assert sessions_of(lab).keys() == {"ben", "chloe", "zoe"}
-    assert (ended["outcome"], ended["expired"], ended["released"]) == ("ok", 1, 3)
+    assert (ended["outcome"], ended["expired"], ended["released"]) == ("ok", 1, 0)
     assert ended["warnings"] == [
-        "1 session was not ended, because the user has a valid URL for another lab on this stack and fleet: ben."
+        "1 session was not ended, because the user is in another lab on this stack and fleet: ben."
     ]
-    assert ended["message"] == (
-        "Leases released: 3. Streaming URLs that were handed out work until they expire. Sessions expired: 1. "
-        "Fleet 'cad-fleet' stays RUNNING, because other sessions are on it: 4."
+    assert ended["message"].startswith(
+        "No lease is left to be released, apart from those that other labs need. Sessions expired: 1. Fleet "
+        "'cad-fleet' stays RUNNING, because other sessions are on it: 4 and lab 'tuesday' lasts until 20"
     )
     assert (ended["fleet"]["other_sessions"], state_of_fleet(lab)) == (4, "RUNNING")
+
+    # When an end is misspelled, then nothing is done, though it has been said what there is.
+    [unknown], run = serve(run_playbook, variables(name="thursday", state="absent", manage_fleet=True))
+    assert (unknown["appstream_lab_summary"]["outcome"], run.changed) == ("unchanged", 0)
+    assert unknown["appstream_lab_summary"]["message"] == (
+        "Nothing is stored of lab 'thursday' on this stack and fleet, so nothing was changed. The labs known there: "
+        "monday, tuesday."
+    )
 
     # When the others are gone and the second ends,
     for session in (sessions_of(lab)["zoe"], sessions_of(lab, "guests")["guest"]):
@@ -281,9 +289,40 @@ def test_a_lab_that_ends_takes_its_own_sessions_and_the_last_one_stops_the_fleet
         "Leases to be released: 2. Streaming URLs that were handed out work until they expire. "
         "Sessions to be expired: 2. Fleet 'cad-fleet' is to be STOPPED."
     )
-    assert (prediction.changed, run.changed) == (3, 3)
+    assert (prediction.changed, run.changed) == (4, 4)
     leases = call_module({}, module="labstream.aws.streaming_lease_info").result["leases"]
-    assert {lease["lab"] for lease in leases} == {"monday"}, "tuesday was purged"
+    assert {lab for lease in leases for lab in lease["labs"]} == {"monday"}, "tuesday was purged"
     assert (without["outcome"], without["expired"], without["released"]) == ("unchanged", 0, 0)
     assert without["fleet"] is None
     assert_no_url(lab, run.printed + prediction.printed + json.dumps(published))
+
+
+def test_a_lab_that_ends_leaves_its_learners_of_another_lab_their_url_and_the_fleet(
+    lab: Simulator, run_playbook: RunPlaybook
+) -> None:
+    # Given a lab with a learner of another one, both with the same URL, and nobody in a session.
+    now = datetime.now(UTC)
+    starts_at, soon, later = (
+        (now + timedelta(minutes=minutes)).isoformat(timespec="seconds") for minutes in (-5, 60, 90)
+    )
+    morning = variables("anna", "ben", name="morning", ends_at=soon, manage_fleet=True)
+    noon = variables("anna", name="noon", starts_at=starts_at, ends_at=soon, manage_fleet=True)
+    end = {**morning, "appstream_lab_state": "absent"}
+
+    # When the first ends; and when the second is prolonged before it ends too.
+    published, run = serve(
+        run_playbook,
+        morning,
+        noon,
+        end,
+        {**noon, "appstream_lab_ends_at": later},
+        {**noon, "appstream_lab_state": "absent"},
+    )
+    _morning, joined, ended, prolonged, last = (facts["appstream_lab_summary"] for facts in published)
+
+    # Then the URL that both have and the fleet are left to the second.
+    assert run.returncode == 0, run.printed
+    assert (joined["issued"], joined["reused"], ended["released"]) == (0, 1, 1)
+    assert "Fleet 'cad-fleet' stays RUNNING, because lab 'noon' lasts until " in ended["message"]
+    assert (prolonged["issued"], prolonged["warnings"]) == (1, [])
+    assert (last["released"], state_of_fleet(lab)) == (1, "STOPPED")

@@ -85,7 +85,7 @@ def test_a_lease_says_who_has_what_until_when_and_no_url(
         assert lease == dict(
             provider="appstream",
             scope=issued.result["scope"],
-            lab="cad-1",
+            labs=["cad-1"],
             expires=expires,
             released_at=None,
             url_sha256=hashlib.sha256(url.encode()).hexdigest(),

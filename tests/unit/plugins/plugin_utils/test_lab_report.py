@@ -386,12 +386,12 @@ def test_the_end_of_a_lab():
     assert message({**stopped, "ending": {**steps["ending"], "other_labs": [later]}}) == (
         f"{released} Fleet 'cad-fleet' is STOPPED; lab 'b' needs it at 2026-11-21T10:00:00Z."
     )
-    shared = {"known_labs": ["monday"], "leases": [{"labs": ["b"]}]}
-    assert message({"urls": shared}) == "No lease was released, because other labs need them."
     assert message({"urls": {"known_labs": ["a", "b"], "leases": []}}) == (
         "Nothing is stored of lab 'monday' on this stack and fleet, so nothing was changed. The labs known there: a, b."
     )
-    assert message({}) == "No lease is stored for this lab, so nothing was released."
+    assert message({"urls": {"known_labs": ["monday"], "leases": [{"labs": []}]}}) == (
+        "No lease is left to be released, apart from those that other labs need."
+    )
     assert summarize({}, state="absent", learners=[])["outcome"] == "unchanged"
     assert summarize({"stop": stopped["stop"]}, state="absent", learners=[])["outcome"] == "ok"
     assert summarize(steps, state="absent", learners=[], other_sessions=[{}])["fleet"]["other_sessions"] == 1
