@@ -265,13 +265,9 @@ from ansible_collections.labstream.aws.plugins.module_utils._handouts.handout im
     build_link,
     parse_seat,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages import (
-    LabDetails,
-    StreamingLink,
-    is_web_url,
-)
+from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages import LabDetails, StreamingLink
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.paths import validate_paths
-from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import Lease, LeaseKey
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import Lease, LeaseKey, is_web_url
 from ansible_collections.labstream.aws.plugins.module_utils._leases.scope import Scope
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.address import SQLiteFile, parse_address
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import CONCURRENCY, open_lease_store

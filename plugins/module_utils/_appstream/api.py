@@ -18,7 +18,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from .._errors import InvalidResponse, NotReady
-from .._leases.lease import is_url
+from .._leases.lease import validate_issued_url
 from .._service_errors import call, get_member
 from .applications import Catalog, build_elastic_catalog, build_image_catalog, validate_applications, validate_desktop
 from .errors import AnsibleAppStreamError, AppStreamErrorHandler
@@ -103,14 +103,13 @@ def create_streaming_url(client: Any, **parameters: Any) -> tuple[str, datetime]
             ``SessionContext``.
 
     Raises:
-        NotReady: the response has no URL.
+        NotReady: the response has no URL, or one that is not of a web page.
         AnsibleAppStreamError: the call failed.
     """
     response = call(client.create_streaming_url, **parameters)
     if not response.get("StreamingURL") or not response.get("Expires"):
         raise NotReady("Failed to create a streaming URL: the response has none. Run again.")
-    if not is_url(response["StreamingURL"]):
-        raise InvalidResponse("StreamingURL is not a URL")
+    validate_issued_url(response["StreamingURL"])
     return response["StreamingURL"], response["Expires"].astimezone(timezone.utc).replace(microsecond=0)
 
 

@@ -31,7 +31,7 @@ from .._labs.learners import (
     validate_generation,
     validate_learner_id,
 )
-from .._leases.lease import Lease, LeaseKey
+from .._leases.lease import Lease, LeaseKey, is_web_url
 from .._leases.stores.base import LeaseStore, NoLeaseStore
 from .._time import to_iso8601
 from .files import File, HandoutError
@@ -43,7 +43,6 @@ from .pages import (
     build_learner_page,
     build_moved_page,
     build_overview_page,
-    is_web_url,
 )
 
 URL_COLUMNS = ("id", "name", "email", "holder", "expires", "streaming_url")
