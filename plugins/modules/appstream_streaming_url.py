@@ -344,12 +344,14 @@ renew_before:
   type: str
   sample: "2026-11-28T16:00:00Z"
 stack_arn:
-  description: The stack's ARN. V(null) if the task failed before it was known.
+  description:
+    - The stack's ARN. V(null) if the task failed before it was known, or if stack and fleet no longer exist and nothing
+      is stored of them.
   returned: always
   type: str
   sample: arn:aws:appstream:eu-central-1:123456789012:stack/cad-course
 fleet_arn:
-  description: The fleet's ARN. V(null) if the task failed before it was known.
+  description: The fleet's ARN. V(null) as RV(stack_arn).
   returned: always
   type: str
   sample: arn:aws:appstream:eu-central-1:123456789012:fleet/cad-fleet
@@ -360,8 +362,7 @@ region:
   sample: eu-central-1
 scope:
   description:
-    - The part of the lease store that has the leases of this stack and fleet.
-    - V(null) if the task failed before it was known.
+    - The part of the lease store that has the leases of this stack and fleet. V(null) as RV(stack_arn).
   returned: always
   type: str
   sample: >-
@@ -390,7 +391,6 @@ ansible_facts:
 from collections.abc import Iterable
 from typing import Any
 
-from ansible_collections.amazon.aws.plugins.module_utils.iam import get_aws_account_info
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import api as appstream
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import validation
 from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
@@ -415,7 +415,8 @@ from ansible_collections.labstream.aws.plugins.module_utils._leases.module impor
 )
 from ansible_collections.labstream.aws.plugins.module_utils._leases.reuse import ReusePolicy
 from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import Outcome
-from ansible_collections.labstream.aws.plugins.module_utils._leases.scope import Scope
+from ansible_collections.labstream.aws.plugins.module_utils._leases.scope import Scope, find_stored_scope
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import LeaseStore
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import open_lease_store
 from ansible_collections.labstream.aws.plugins.module_utils._leases.summary import NO_SUMMARY
 from ansible_collections.labstream.aws.plugins.module_utils._leases.url_issuer import UrlIssuer
@@ -502,10 +503,20 @@ def describe_target(module: LabstreamAWSModule, client: Any) -> appstream.Target
     target = appstream.Target.look_up(client, module.params["stack_name"], module.params["fleet_name"])
     if module.params["state"] == "present":
         target.validate_can_stream()
-    elif target.stack is None and target.fleet is None:
-        account, partition = get_aws_account_info(module)
-        target = target.in_account(account, partition)
     return target
+
+
+def find_scope(client: Any, target: appstream.Target, store: LeaseStore) -> Scope | None:
+    """Return the scope of the leases; None if stack and fleet were deleted and none of their leases are stored.
+
+    Raises:
+        NotReady: Stacks and fleets of these names were deleted in several accounts.
+        LeaseStoreError: The store failed.
+    """
+    host = endpoint_host(client)
+    if target.stack_arn and target.fleet_arn:
+        return Scope(appstream.SERVICE, host, (target.stack_arn, target.fleet_arn))
+    return find_stored_scope(store, appstream.SERVICE, host, target.region, target.stack_name, target.fleet_name)
 
 
 def build_issuer(task: LeaseTask, client: Any, target: appstream.Target, policy: ReusePolicy) -> UrlIssuer:
@@ -574,10 +585,11 @@ def run(module: LabstreamAWSModule) -> None:
     now = ServiceClock(client).now
     with open_lease_store(module, now=now, create=params["state"] == "present") as store:
         target = describe_target(module, client)
-        arns = (str(target.stack_arn), str(target.fleet_arn))
-        scope = Scope(appstream.SERVICE, endpoint_host(client), arns).to_text()
-        result.update(stack_arn=arns[0], fleet_arn=arns[1], region=target.region, scope=scope)
-        task = LeaseTask(module, store, now, scope, rows)
+        result.update(region=target.region)
+        scope = find_scope(client, target, store)
+        if scope:
+            result.update(stack_arn=scope.arns[0], fleet_arn=scope.arns[1], scope=scope.to_text())
+        task = LeaseTask(module, store, now, scope.to_text() if scope else "", rows)
         if params["state"] == "absent":
             leases = task.find_to_release()
             result.update(changed=bool(leases))

@@ -385,7 +385,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
     lease_argument_spec,
     validate_lease_arguments,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._client import ServiceClock
+from ansible_collections.labstream.aws.plugins.module_utils._client import ServiceClock, endpoint_host
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption
 from ansible_collections.labstream.aws.plugins.module_utils._leases.module import (
     LeaseTask,
@@ -396,7 +396,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._leases.module impor
 from ansible_collections.labstream.aws.plugins.module_utils._leases.resource_issuer import ResourceIssuer
 from ansible_collections.labstream.aws.plugins.module_utils._leases.reuse import ReusePolicy
 from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import Outcome
-from ansible_collections.labstream.aws.plugins.module_utils._leases.scope import Scope
+from ansible_collections.labstream.aws.plugins.module_utils._leases.scope import Scope, find_stored_scope
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import LeaseStore
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import open_lease_store
 from ansible_collections.labstream.aws.plugins.module_utils._leases.summary import NO_SUMMARY
@@ -472,7 +472,7 @@ def find_scope(module: LabstreamAWSModule, client: Any, store: LeaseStore) -> Sc
 
     Raises:
         AnsibleNimbleError: The call failed.
-        NotReady: There is no such studio, but streams are asked for.
+        NotReady: There is no such studio, but streams are asked for, or there were several.
     """
     studio_id = module.params["studio_id"]
     arn = nimble.get_studio_arn(client, studio_id)
@@ -480,7 +480,7 @@ def find_scope(module: LabstreamAWSModule, client: Any, store: LeaseStore) -> Sc
         return streams.build_scope(client, arn)
     if module.params["state"] == "present":
         raise nimble.missing_studio(client, studio_id)
-    return streams.find_deleted_studio(client, studio_id, store)
+    return find_stored_scope(store, nimble.SERVICE, endpoint_host(client), client.meta.region_name, studio_id)
 
 
 def build_issuer(task: LeaseTask, client: Any, policy: ReusePolicy) -> ResourceIssuer:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
@@ -204,12 +204,6 @@ class Target:
     def fleet_arn(self) -> str | None:
         """The fleet's ARN. If it was deleted, the ARN that it had, by the stack's."""
         return _arn(self.fleet) or _sibling_arn(self.stack, f"fleet/{self.fleet_name}")
-
-    def in_account(self, account: str, partition: str) -> Target:
-        """Return this target with the ARNs that a deleted stack and fleet had in that account."""
-        prefix = f"arn:{partition}:appstream:{self.region}:{account}"
-        stack, fleet = {"Arn": f"{prefix}:stack/{self.stack_name}"}, {"Arn": f"{prefix}:fleet/{self.fleet_name}"}
-        return replace(self, stack=stack, fleet=fleet)
 
     @property
     def created(self) -> datetime:

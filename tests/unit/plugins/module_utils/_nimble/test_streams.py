@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The scope of a deleted studio, and URLs of streams. The rest of a stream's service is tested with the simulator."""
+"""The scope of a studio, and URLs of streams. The rest of a stream's service is tested with the simulator."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._errors import NotReady
-from ansible_collections.labstream.aws.plugins.module_utils._leases.scope import Scope
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.api import (
     create_streaming_session_stream,
     get_streaming_session_stream,
@@ -18,38 +17,12 @@ from ansible_collections.labstream.aws.plugins.module_utils._nimble.api import (
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.streams import (
     StudioStreams,
     build_scope,
-    find_deleted_studio,
 )
 
-from tests.unit.plugins.module_utils.support import MemoryStore, build_key, resource_lease_of
+from tests.unit.plugins.module_utils.support import build_key
 
 CLIENT = SimpleNamespace(meta=SimpleNamespace(endpoint_url="https://studio.example.org", region_name="us-west-2"))
 ARN = "arn:aws:nimble:us-west-2:123456789012:studio/lab"
-
-
-def store_with(*scopes):
-    store = MemoryStore()
-    leases = [resource_lease_of(build_key("session", scope=scope)) for scope in scopes]
-    store.leases = {lease.key: lease for lease in leases}
-    return store
-
-
-@pytest.mark.parametrize(
-    ("scope", "found"),
-    [
-        (f"nimble|studio.example.org|{ARN}", True),
-        (f"nimble|other.example.org|{ARN}", False),
-        (f"appstream|studio.example.org|{ARN}", False),
-        (f"nimble|studio.example.org|{ARN}-2", False),
-        (f"nimble|studio.example.org|{ARN.replace('us-west-2', 'us-east-1')}", False),
-        (f"nimble|studio.example.org|{ARN}|{ARN}", False),
-        ("nimble|studio.example.org", False),
-        ("other", False),
-    ],
-)
-def test_a_deleted_studio_is_the_one_with_its_id_at_this_endpoint_and_in_this_region(scope, found):
-    others = ("other", f"nimble|studio.example.org|{ARN}-3")
-    assert find_deleted_studio(CLIENT, "lab", store_with(scope, *others)) == (Scope.parse(scope) if found else None)
 
 
 def test_the_scope_of_a_studio_is_its_arn_at_the_endpoint():
