@@ -235,4 +235,5 @@ class Lease:
     def with_resource(self, resource_id: str, expires: datetime | None) -> Lease:
         """Return the lease that this pending one becomes; ``expires`` is None if the service did not say."""
         grant = ResourceGrant(str(self.client_token), resource_id)
-        return replace(self, lease_id=_new_id(), grant=grant, expires=expires or self.expires)
+        expires = expires or self.issued + timedelta(seconds=self.validity or 0)
+        return replace(self, lease_id=_new_id(), grant=grant, expires=expires)
