@@ -36,6 +36,8 @@ options:
       - 2 to 32 characters out of letters, digits and V(_+=,.@-). The service accepts others too, but their URL fails in
         the browser, so this module rejects them. The filter P(labstream.aws.appstream_user_id#filter) makes a valid id
         out of an e-mail address or a name.
+      - AppStream distinguishes case. An id that is stored in O(lease_store) in another case, up to 30 days after the URL
+        expired, is rejected, as are two such ids in O(users).
       - The id is the key of the user's home folder, and each id that is used in a month costs a user fee. Keep it the
         same from lab to lab.
       - Mutually exclusive with O(users). One of them is required, unless O(state=absent) and O(lab) is set.
@@ -388,7 +390,8 @@ ansible_facts:
             user_id: anna
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from functools import partial
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import api as appstream
@@ -399,7 +402,8 @@ from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
     validate_lease_arguments,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._client import ServiceClock, build_client, endpoint_host
-from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, quote
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, list_names, quote
+from ansible_collections.labstream.aws.plugins.module_utils._labs.person import normalise
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import (
     Lease,
     LeaseKey,
@@ -428,6 +432,8 @@ URL = "streaming_url"
 
 # The options that say who gets URLs.
 HOLDER_OPTIONS = ("user_id", "users")
+# How many user ids a message names.
+MAX_NAMED = 5
 # The options that are for all users, and that an entry of users may have too; with the API's parameters.
 PURPOSE_OPTIONS = {"application_id": "ApplicationId", "session_context": "SessionContext"}
 
@@ -455,6 +461,7 @@ def parse_rows(params: dict[str, Any]) -> list[Row]:
         raise InvalidOption("users is empty: name at least one user.")
     users = params["users"] or ([{"user_id": params["user_id"]}] if params["user_id"] is not None else [])
     numbers: dict[tuple[str, str], int] = {}
+    spellings: dict[str, tuple[int, str]] = {}
     rows = []
     for number, user in enumerate(users, start=1):
         opens = {}
@@ -469,6 +476,12 @@ def parse_rows(params: dict[str, Any]) -> list[Row]:
                 )
         validation.validate_user_id(user["user_id"])
         row = Row.build("user_id", user, build_purpose(**opens), **opens)
+        first, spelling = spellings.setdefault(normalise(row.holder), (number, row.holder))
+        if spelling != row.holder:
+            raise InvalidOption(
+                f"Entries {first} and {number} of users have the user ids {spelling!r} and {row.holder!r}, which "
+                "differ only in case, but are two users of AppStream 2.0: correct one."
+            )
         first = numbers.setdefault((row.holder, row.purpose), number)
         if first != number:
             raise InvalidOption(
@@ -477,6 +490,33 @@ def parse_rows(params: dict[str, Any]) -> list[Row]:
             )
         rows.append(row)
     return rows
+
+
+def validate_case(task: LeaseTask, keys: Collection[LeaseKey]) -> None:
+    """Reject users whose user ids are stored in another case: to AppStream, each is another user.
+
+    Args:
+        task: The task.
+        keys: Keys that nothing is stored of. Only if there are any, the whole scope is read.
+
+    Raises:
+        InvalidOption: Names the user ids, as given and as stored.
+        LeaseStoreError: The store failed.
+    """
+    stored: dict[str, set[str]] = {}
+    for key in task.store.find(task.scope) if keys and task.scope else ():
+        stored.setdefault(normalise(key.holder), set()).add(key.holder)
+    changed = [
+        f"{holder!r} is stored as {min(spellings)!r}"
+        for holder in sorted({key.holder for key in keys})
+        if holder not in (spellings := stored.get(normalise(holder), {holder}))
+    ]
+    if changed:
+        raise InvalidOption(
+            "To AppStream 2.0, a user id in another case is another user with another home folder, and "
+            f"{list_names(changed, MAX_NAMED)}: write each as it is stored, or purge its lease first (state=absent, "
+            "purge=true)."
+        )
 
 
 def build_policy(params: dict[str, Any]) -> ReusePolicy:
@@ -592,6 +632,7 @@ def run(module: LabstreamAWSModule) -> None:
         task = LeaseTask(module, store, now, scope.to_text() if scope else "", rows)
         if params["state"] == "absent":
             leases = task.find_to_release()
+            validate_case(task, task.rows.keys() - {lease.key for lease in leases})
             result.update(changed=bool(leases))
             result.update(task.release(leases))
             return
@@ -601,7 +642,7 @@ def run(module: LabstreamAWSModule) -> None:
         warning = appstream.check_applications(client, target.fleet or {}, applications)
         if warning:
             module.warn(warning)
-        outcomes = task.issue(build_issuer(task, client, target, policy))
+        outcomes = task.issue(build_issuer(task, client, target, policy), partial(validate_case, task))
     shared, entries = task.build_result(outcomes, describe_outcome, URL)
     renew_before = policy.renew_before(outcome.lease for outcome in outcomes if outcome.lease)
     result.update(

@@ -28,6 +28,7 @@ options:
     description:
       - The ids of the learners who get the next generation, as in the handouts. By default nobody does, and the
         generations are only returned.
+      - Learners are compared without regard to case and invisible characters.
     type: list
     elements: str
     default: []
@@ -79,6 +80,7 @@ RETURN = r"""
 generations:
   description:
     - The generation of each learner of the lab who was ever rotated, which is 1 or higher. All others have 0.
+    - The keys are the learners' ids in lower case, so that each learner is there once.
     - In check mode, as they would be.
   returned: always
   type: dict
@@ -107,6 +109,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._labs.learners impor
     rotate_learners,
     validate_learner_id,
 )
+from ansible_collections.labstream.aws.plugins.module_utils._labs.person import normalise
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import NoLeaseStore
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import open_lease_store
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
@@ -123,9 +126,9 @@ def run(module: LabstreamAWSModule) -> None:
     lab, result = module.params["lab"], module.result
     validate_lab(lab)
     validate_has_lease_store(module.params["lease_store"])
-    learner_ids = list(dict.fromkeys(module.params["rotate"]))
-    for learner_id in learner_ids:
+    for learner_id in module.params["rotate"]:
         validate_learner_id(learner_id)
+    learner_ids = list({normalise(learner_id): learner_id for learner_id in module.params["rotate"]}.values())
     now = datetime.now(timezone.utc)
     with open_lease_store(module, now=lambda: now, create=bool(learner_ids)) as store:
         existing = find_learners(store, lab)

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -111,13 +111,21 @@ class LeaseTask:
     def _names(self) -> dict[LeaseKey, str]:
         return {key: format_holder(row.holder, row.purpose) for key, row in self.rows.items()}
 
-    def issue(self, issuer: Issuer) -> list[Outcome]:
+    def issue(
+        self, issuer: Issuer, validate_new: Callable[[Collection[LeaseKey]], None] = lambda keys: None
+    ) -> list[Outcome]:
         """Return the outcome of each row, in their order.
+
+        Args:
+            issuer: The issuer.
+            validate_new: Rejects keys that nothing is stored of, before anything is issued.
 
         Raises:
             LeaseStoreError: The store failed.
         """
-        return issuer.run(list(self.rows), self.store.read(self.rows), self.module.check_mode)
+        existing = self.store.read(self.rows)
+        validate_new(self.rows.keys() - existing.keys())
+        return issuer.run(list(self.rows), existing, self.module.check_mode)
 
     def build_result(
         self, outcomes: Sequence[Outcome], describe: Callable[[Outcome], dict[str, Any]], url: str
