@@ -36,8 +36,8 @@ options:
       - 2 to 32 characters out of letters, digits and V(_+=,.@-). The service accepts others too, but their URL fails in
         the browser, so this module rejects them. The filter P(labstream.aws.appstream_user_id#filter) makes a valid id
         out of an e-mail address or a name.
-      - AppStream distinguishes case. An id that O(lease_store) has in another case, up to 30 days after the URL expired,
-        is rejected, as are two such ids in O(users).
+      - AppStream distinguishes case. An id that O(lease_store) has in another case, up to 30 days after it expired,
+        is rejected, and so are two such ids in O(users).
       - The id is the key of the user's home folder, and each id that is used in a month costs a user fee. Keep it the
         same from lab to lab.
       - Mutually exclusive with O(users). One of them is required, unless O(state=absent) and O(lab) is set.
