@@ -9,6 +9,8 @@
 botocore's own parts slow down again for each throttled call. But calls in flight together are throttled together, and
 a lab of 500 then takes a third longer than the service needs for it. They also have no rate until they have measured
 for half a second, so that early throttling all but stops the lab.
+
+botocore documents none of these parts. If they are others, calls are made at botocore's own pace, or without any.
 """
 
 from __future__ import annotations
@@ -16,10 +18,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 try:
-    from botocore.retries.adaptive import ClientRateLimiter
+    from botocore.retries.adaptive import ClientRateLimiter, RateClocker
     from botocore.retries.bucket import Clock, TokenBucket
     from botocore.retries.standard import RetryEventAdapter, ThrottlingErrorDetector
     from botocore.retries.throttling import CubicCalculator
@@ -71,25 +75,56 @@ class _Clocker:
             return len(self._times) / _WINDOW
 
 
-def build_rate_limiter() -> Any | None:
+class RateLimiter:
+    """What slows down one client. A limiter that fails, since botocore has changed, is not used again."""
+
+    def __init__(self) -> None:
+        self._limiters = [
+            _build_limiter(_Clock(), _Calculator, _Clocker),
+            _build_limiter(Clock(), CubicCalculator, RateClocker),
+        ]
+
+    def on_sending_request(self, **event: Any) -> None:
+        """Wait until the call may be sent."""
+        self._handle("on_sending_request", event)
+
+    def on_receiving_response(self, **event: Any) -> None:
+        """Adapt the rate."""
+        self._handle("on_receiving_response", event)
+
+    def _handle(self, handler: str, event: dict[str, Any]) -> None:
+        for limiter in tuple(self._limiters):
+            try:
+                getattr(limiter, handler)(**event)
+                return
+            except Exception:
+                with suppress(ValueError):  # Another thread has removed it.
+                    self._limiters.remove(limiter)
+
+
+def _build_limiter(clock: Any, calculator: Callable[..., Any], clocker: Callable[..., Any]) -> Any:
+    """Build a limiter as botocore.retries.adaptive does."""
+    return ClientRateLimiter(
+        rate_adjustor=calculator(starting_max_rate=0, start_time=clock.current_time()),
+        rate_clocker=clocker(clock),
+        token_bucket=TokenBucket(max_rate=1, clock=clock),
+        throttling_detector=ThrottlingErrorDetector(retry_event_adapter=RetryEventAdapter()),
+        clock=clock,
+    )
+
+
+def build_rate_limiter() -> RateLimiter | None:
     """Build what slows down a client in the standard retry mode to what its service allows; see ``limit_rate``.
 
-    Built as botocore.retries.adaptive does. None if botocore has other parts than these, which it does not document.
+    None if botocore has other parts than these.
     """
     try:
-        clock = _Clock()
-        return ClientRateLimiter(
-            rate_adjustor=_Calculator(starting_max_rate=0, start_time=clock.current_time()),
-            rate_clocker=_Clocker(clock),
-            token_bucket=TokenBucket(max_rate=1, clock=clock),
-            throttling_detector=ThrottlingErrorDetector(retry_event_adapter=RetryEventAdapter()),
-            clock=clock,
-        )
-    except (NameError, TypeError):
+        return RateLimiter()
+    except (AttributeError, NameError, TypeError):
         return None
 
 
-def limit_rate(client: Any, rate_limiter: Any) -> None:
+def limit_rate(client: Any, rate_limiter: RateLimiter) -> None:
     """Let the rate limiter slow down the client. Each client needs its own."""
     client.meta.events.register("before-send", rate_limiter.on_sending_request)
     client.meta.events.register("needs-retry", rate_limiter.on_receiving_response)

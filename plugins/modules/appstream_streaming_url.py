@@ -36,6 +36,8 @@ options:
       - 2 to 32 characters out of letters, digits and V(_+=,.@-). The service accepts others too, but their URL fails in
         the browser, so this module rejects them. The filter P(labstream.aws.appstream_user_id#filter) makes a valid id
         out of an e-mail address or a name.
+      - AppStream distinguishes case. An id that O(lease_store) has in another case, up to 30 days after it expired,
+        is rejected, and so are two such ids in O(users).
       - The id is the key of the user's home folder, and each id that is used in a month costs a user fee. Keep it the
         same from lab to lab.
       - Mutually exclusive with O(users). One of them is required, unless O(state=absent) and O(lab) is set.
@@ -448,12 +450,14 @@ other_labs:
       returned: always
       sample: "2026-11-21T20:00:00Z"
 stack_arn:
-  description: The stack's ARN. V(null) if the task failed before it was known.
+  description:
+    - The stack's ARN. V(null) if the task failed before it was known, or if stack and fleet no longer exist and nothing
+      is stored of them.
   returned: always
   type: str
   sample: arn:aws:appstream:eu-central-1:123456789012:stack/cad-course
 fleet_arn:
-  description: The fleet's ARN. V(null) if the task failed before it was known.
+  description: The fleet's ARN. V(null) as RV(stack_arn).
   returned: always
   type: str
   sample: arn:aws:appstream:eu-central-1:123456789012:fleet/cad-fleet
@@ -464,8 +468,7 @@ region:
   sample: eu-central-1
 scope:
   description:
-    - The part of the lease store that has the leases of this stack and fleet.
-    - V(null) if the task failed before it was known.
+    - The part of the lease store that has the leases of this stack and fleet. V(null) as RV(stack_arn).
   returned: always
   type: str
   sample: >-
@@ -491,11 +494,11 @@ ansible_facts:
             user_id: anna
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from ansible_collections.amazon.aws.plugins.module_utils.iam import get_aws_account_info
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import api as appstream
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import validation
 from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
@@ -504,7 +507,8 @@ from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
     validate_lease_arguments,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._client import ServiceClock, build_client, endpoint_host
-from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, quote
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, list_names, quote
+from ansible_collections.labstream.aws.plugins.module_utils._labs.person import normalise
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lab_records import find_other_labs
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import (
     Lease,
@@ -522,7 +526,8 @@ from ansible_collections.labstream.aws.plugins.module_utils._leases.module impor
 )
 from ansible_collections.labstream.aws.plugins.module_utils._leases.reuse import ReusePolicy
 from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import Outcome
-from ansible_collections.labstream.aws.plugins.module_utils._leases.scope import Scope
+from ansible_collections.labstream.aws.plugins.module_utils._leases.scope import Scope, find_stored_scope
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import LeaseStore
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import open_lease_store
 from ansible_collections.labstream.aws.plugins.module_utils._leases.summary import NO_SUMMARY
 from ansible_collections.labstream.aws.plugins.module_utils._leases.url_issuer import UrlIssuer
@@ -534,6 +539,8 @@ URL = "streaming_url"
 
 # The options that say who gets URLs.
 HOLDER_OPTIONS = ("user_id", "users")
+# How many user ids a message names.
+MAX_NAMED = 5
 # The options that are for all users, and that an entry of users may have too; with the API's parameters.
 PURPOSE_OPTIONS = {"application_id": "ApplicationId", "session_context": "SessionContext"}
 
@@ -563,6 +570,7 @@ def parse_rows(params: dict[str, Any]) -> list[Row]:
         raise InvalidOption("users is empty: name at least one user.")
     users = params["users"] or ([{"user_id": params["user_id"]}] if params["user_id"] is not None else [])
     numbers: dict[tuple[str, str], int] = {}
+    spellings: dict[str, tuple[int, str]] = {}
     rows = []
     for number, user in enumerate(users, start=1):
         opens = {}
@@ -577,6 +585,12 @@ def parse_rows(params: dict[str, Any]) -> list[Row]:
                 )
         validation.validate_user_id(user["user_id"])
         row = Row.build("user_id", user, build_purpose(**opens), **opens)
+        first, spelling = spellings.setdefault(normalise(row.holder), (number, row.holder))
+        if spelling != row.holder:
+            raise InvalidOption(
+                f"Entries {first} and {number} of users have the user ids {spelling!r} and {row.holder!r}, which "
+                "differ only in case, but are two users of AppStream 2.0: correct one."
+            )
         first = numbers.setdefault((row.holder, row.purpose), number)
         if first != number:
             raise InvalidOption(
@@ -585,6 +599,33 @@ def parse_rows(params: dict[str, Any]) -> list[Row]:
             )
         rows.append(row)
     return rows
+
+
+def validate_case(task: LeaseTask, keys: Collection[LeaseKey]) -> None:
+    """Reject users whose user ids are stored in another case: to AppStream, each is another user.
+
+    Args:
+        task: The task.
+        keys: Keys that nothing is stored of. Only if there are any, the whole scope is read.
+
+    Raises:
+        InvalidOption: Names the user ids, as given and as stored.
+        LeaseStoreError: The store failed.
+    """
+    stored: dict[str, set[str]] = {}
+    for key in task.store.find(task.scope) if keys else ():
+        stored.setdefault(normalise(key.holder), set()).add(key.holder)
+    changed = [
+        f"{holder!r} is stored as {min(spellings)!r}"
+        for holder in sorted({key.holder for key in keys})
+        if holder not in (spellings := stored.get(normalise(holder), {holder}))
+    ]
+    if changed:
+        raise InvalidOption(
+            "To AppStream 2.0, a user id in another case is another user with another home folder, and "
+            f"{list_names(changed, MAX_NAMED)}: write each as it is stored, or purge its lease first (state=absent, "
+            "purge=true)."
+        )
 
 
 def build_policy(params: dict[str, Any]) -> ReusePolicy:
@@ -624,10 +665,20 @@ def describe_target(module: LabstreamAWSModule, client: Any) -> appstream.Target
     target = appstream.Target.look_up(client, module.params["stack_name"], module.params["fleet_name"])
     if module.params["state"] == "present":
         target.validate_can_stream()
-    elif target.stack is None and target.fleet is None:
-        account, partition = get_aws_account_info(module)
-        target = target.in_account(account, partition)
     return target
+
+
+def find_scope(client: Any, target: appstream.Target, store: LeaseStore) -> Scope | None:
+    """Return the scope of the leases; None if stack and fleet were deleted and none of their leases are stored.
+
+    Raises:
+        NotReady: Stacks and fleets of these names were deleted in several accounts.
+        LeaseStoreError: The store failed.
+    """
+    host = endpoint_host(client)
+    if target.stack_arn and target.fleet_arn:
+        return Scope(appstream.SERVICE, host, (target.stack_arn, target.fleet_arn))
+    return find_stored_scope(store, appstream.SERVICE, host, target.region, target.stack_name, target.fleet_name)
 
 
 def build_issuer(task: LeaseTask, client: Any, target: appstream.Target, policy: ReusePolicy) -> UrlIssuer:
@@ -679,7 +730,7 @@ def describe_outcome(outcome: Outcome) -> dict[str, Any]:
 def describe_other_labs(task: LeaseTask) -> list[dict[str, Any]]:
     """Return the other labs that the fleet is needed for, if the task ends a lab."""
     lab, now = task.module.params["lab"], task.now()
-    if lab is None or not task.scope:
+    if lab is None:
         return []
     fleet = Scope.parse(task.scope).arns[1:]
     return [
@@ -714,14 +765,17 @@ def run(module: LabstreamAWSModule) -> None:
     now = ServiceClock(client).now
     with open_lease_store(module, now=now, create=params["state"] == "present") as store:
         target = describe_target(module, client)
-        arns = (str(target.stack_arn), str(target.fleet_arn))
-        scope = Scope(appstream.SERVICE, endpoint_host(client), arns).to_text()
-        result.update(stack_arn=arns[0], fleet_arn=arns[1], region=target.region, scope=scope)
-        task = LeaseTask(module, store, now, scope, rows, "user_id")
+        result.update(region=target.region)
+        scope = find_scope(client, target, store)
+        if scope:
+            result.update(stack_arn=scope.arns[0], fleet_arn=scope.arns[1], scope=scope.to_text())
+        task = LeaseTask(module, store, now, scope.to_text() if scope else "", rows, "user_id")
         if params["state"] == "absent":
-            release = task.find_to_release()
-            result.update(changed=release.changes)
-            result.update(task.release(release), other_labs=describe_other_labs(task))
+            if scope:
+                release = task.find_to_release()
+                validate_case(task, task.rows.keys() - {lease.key for lease in release.leases})
+                result.update(changed=release.changes)
+                result.update(task.release(release), other_labs=describe_other_labs(task))
             return
         policy.validity_at(now())  # Rejects a time that has passed, in check mode too.
         # Also if all leases are reusable: a stored URL for an application that is gone opens nothing.
@@ -729,8 +783,8 @@ def run(module: LabstreamAWSModule) -> None:
         warning = appstream.check_applications(client, target.fleet or {}, applications)
         if warning:
             module.warn(warning)
-        joined = task.join(policy, starts_at)
-        outcomes = task.issue(build_issuer(task, client, target, policy))
+        issuer = build_issuer(task, client, target, policy)
+        outcomes, joined = task.issue(issuer, policy, starts_at, partial(validate_case, task))
         shared, entries = task.build_result(outcomes, describe_outcome, URL)
     renew_before = policy.renew_before(outcome.lease for outcome in outcomes if outcome.lease)
     result.update(

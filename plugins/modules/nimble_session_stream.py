@@ -455,7 +455,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
     lease_argument_spec,
     validate_lease_arguments,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._client import ServiceClock
+from ansible_collections.labstream.aws.plugins.module_utils._client import ServiceClock, endpoint_host
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption
 from ansible_collections.labstream.aws.plugins.module_utils._leases.module import (
     NO_LABS,
@@ -467,7 +467,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._leases.module impor
 from ansible_collections.labstream.aws.plugins.module_utils._leases.resource_issuer import ResourceIssuer
 from ansible_collections.labstream.aws.plugins.module_utils._leases.reuse import ReusePolicy
 from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import Outcome
-from ansible_collections.labstream.aws.plugins.module_utils._leases.scope import Scope
+from ansible_collections.labstream.aws.plugins.module_utils._leases.scope import Scope, find_stored_scope
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import LeaseStore
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import open_lease_store
 from ansible_collections.labstream.aws.plugins.module_utils._leases.summary import NO_SUMMARY
@@ -544,7 +544,7 @@ def find_scope(module: LabstreamAWSModule, client: Any, store: LeaseStore) -> Sc
 
     Raises:
         AnsibleNimbleError: The call failed.
-        NotReady: There is no such studio, but streams are asked for.
+        NotReady: There is no such studio, but streams are asked for, or there were several.
     """
     studio_id = module.params["studio_id"]
     arn = nimble.get_studio_arn(client, studio_id)
@@ -552,7 +552,7 @@ def find_scope(module: LabstreamAWSModule, client: Any, store: LeaseStore) -> Sc
         return streams.build_scope(client, arn)
     if module.params["state"] == "present":
         raise nimble.missing_studio(client, studio_id)
-    return streams.find_deleted_studio(client, studio_id, store)
+    return find_stored_scope(store, nimble.SERVICE, endpoint_host(client), client.meta.region_name, studio_id)
 
 
 def build_issuer(task: LeaseTask, client: Any, policy: ReusePolicy) -> ResourceIssuer:
@@ -611,8 +611,7 @@ def run(module: LabstreamAWSModule) -> None:
                 result.update(changed=release.changes)
                 result.update(task.release(release))
             return
-        joined = task.join(policy)
-        outcomes = task.issue(build_issuer(task, client, policy))
+        outcomes, joined = task.issue(build_issuer(task, client, policy), policy)
         shared, entries = task.build_result(outcomes, describe_outcome, URL)
     facts = {entry["session_id"]: build_fact(entry, URL) for entry in entries}
     result.update(shared, changed=shared["changed"] or joined, streams=entries, ansible_facts={FACT: facts})

@@ -41,6 +41,7 @@ options:
         issued yet. With O(allow_missing=true), it may also be missing, as in a row of a roster. The page of such a
         learner keeps showing the same lease as before.
       - C(id) identifies the learner, and therefore the page. By default, it is the user id or session id of the lease.
+        Learners are compared without regard to case and invisible characters.
       - C(generation) is an integer. If it increases, the learner gets another page, and the previous one says so for
         good. A seat with a lower generation, or without one, keeps the learner's current page.
       - URLs of Nimble Studio are never stored, so they are requested from the service. O(region) and O(endpoint_url)
@@ -265,13 +266,9 @@ from ansible_collections.labstream.aws.plugins.module_utils._handouts.handout im
     build_link,
     parse_seat,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages import (
-    LabDetails,
-    StreamingLink,
-    is_web_url,
-)
+from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages import LabDetails, StreamingLink
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.paths import validate_paths
-from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import Lease, LeaseKey
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import Lease, LeaseKey, is_web_url
 from ansible_collections.labstream.aws.plugins.module_utils._leases.scope import Scope
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.address import SQLiteFile, parse_address
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import CONCURRENCY, open_lease_store
@@ -347,7 +344,7 @@ def validate_arguments(params: Mapping[str, Any], seats: Sequence[Seat]) -> None
         raise InvalidOption("purge is only for state=absent: set that too, or leave purge out.")
     if not params["pages_dir"] and not params["overview_html"]:
         return
-    counts = Counter(seat.learner_id for seat in seats)
+    counts = Counter(seat.person for seat in seats)
     learner_id, count = next(iter(counts.most_common(1)), ("", 0))
     if count > 1:
         raise InvalidOption(

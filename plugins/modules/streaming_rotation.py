@@ -28,6 +28,7 @@ options:
     description:
       - The ids of the learners who get the next generation, as in the handouts. By default nobody does, and the
         generations are only returned.
+      - Learners are compared without regard to case and invisible characters.
     type: list
     elements: str
     default: []
@@ -79,6 +80,7 @@ RETURN = r"""
 generations:
   description:
     - The generation of each learner of the lab who was ever rotated, which is 1 or higher. All others have 0.
+    - The keys are the learners' ids in lower case, so that each learner is there once.
     - In check mode, as they would be.
   returned: always
   type: dict
@@ -110,12 +112,14 @@ from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
     validate_has_lease_store,
     validate_lab,
 )
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption
 from ansible_collections.labstream.aws.plugins.module_utils._labs.learners import (
     find_learners,
     get_latest_keys,
     rotate_learners,
     validate_learner_id,
 )
+from ansible_collections.labstream.aws.plugins.module_utils._labs.person import normalise
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lab_records import Labs
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import NoLeaseStore
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import open_lease_store
@@ -126,13 +130,22 @@ EMPTY_RESULT: dict[str, Any] = dict(changed=False, generations={}, rotated=[], o
 
 def find_shared_learners(labs: Labs, lab: str, learner_ids: Sequence[str], now: datetime) -> dict[str, list[str]]:
     """Return the learners of the other labs that are ahead who have a lease of one of these learners, by lab."""
-    people = {learner_id.casefold() for learner_id in learner_ids}
-    leases = {record.lease for record in labs.of(lab) if record.learner_id.casefold() in people}
+    people = {normalise(learner_id) for learner_id in learner_ids}
+    leases = {record.lease for record in labs.of(lab) if _fold(record.learner_id) in people}
     shared: dict[str, set[str]] = {}
     for record in labs.others_ahead(lab, now):
-        if record.lease in leases:
+        if record.lease in leases and _fold(record.learner_id):
             shared.setdefault(record.lab, set()).add(record.learner_id)
     return {other: sorted(shared[other]) for other in sorted(shared)}
+
+
+def _fold(learner_id: str) -> str | None:
+    """Return the folded id of a learner, None if handouts would not accept it: it is stored as it was given."""
+    try:
+        validate_learner_id(learner_id)
+    except InvalidOption:
+        return None
+    return normalise(learner_id)
 
 
 def run(module: LabstreamAWSModule) -> None:
@@ -144,9 +157,9 @@ def run(module: LabstreamAWSModule) -> None:
     lab, result = module.params["lab"], module.result
     validate_lab(lab)
     validate_has_lease_store(module.params["lease_store"])
-    learner_ids = list(dict.fromkeys(module.params["rotate"]))
-    for learner_id in learner_ids:
+    for learner_id in module.params["rotate"]:
         validate_learner_id(learner_id)
+    learner_ids = list({normalise(learner_id): learner_id for learner_id in module.params["rotate"]}.values())
     now = datetime.now(timezone.utc)
     with open_lease_store(module, now=lambda: now, create=bool(learner_ids)) as store:
         existing = find_learners(store, lab)

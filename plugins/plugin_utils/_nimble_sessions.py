@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._errors import quote
+from ansible_collections.labstream.aws.plugins.module_utils._labs.person import normalise
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.states import describe_state
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.validation import validate_id
 
@@ -49,7 +50,9 @@ def nimble_sessions(
     first: dict[str, str] = {}
     for learner in learners:
         who = learner["id"]
-        session_id, problem = (named[who], None) if who in named else _find_session(who, owned.get(who, []))
+        session_id, problem = named.get(normalise(who)), None
+        if session_id is None:
+            session_id, problem = _find_session(who, owned.get(who, []))
         if session_id is not None and first.setdefault(session_id, who) != who:
             raise ValueError(
                 f"Learners {quote(first[session_id])} and {quote(who)} have the same session {quote(session_id)}, but "
@@ -64,10 +67,11 @@ def nimble_sessions(
 
 
 def _validate_mapping(sessions: Any) -> dict[str, str]:
-    """Return the mapping if it is one of texts to ids."""
+    """Return the mapping, by folded learner, if it is one of texts to ids."""
     sessions = {} if sessions is None else sessions
     if not isinstance(sessions, Mapping):
         raise ValueError(f"{_MAPPING} is {quote(sessions)}, but it must be a dictionary of learner and session id.")
+    named: dict[str, str] = {}
     for learner, session_id in sessions.items():
         for value in (learner, session_id):
             if not isinstance(value, str):
@@ -76,7 +80,9 @@ def _validate_mapping(sessions: Any) -> dict[str, str]:
                     "quotes, since YAML changes numbers such as 007."
                 )
         validate_id(f"The session of learner {quote(learner)} in {_MAPPING}", session_id)
-    return dict(sessions)
+        if named.setdefault(normalise(learner), session_id) != session_id:
+            raise ValueError(f"{_MAPPING} has learner {quote(learner)} twice, in another case: remove one.")
+    return named
 
 
 def _find_session(who: str, owned: Sequence[Mapping[str, Any]]) -> tuple[str | None, str | None]:

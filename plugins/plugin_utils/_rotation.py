@@ -42,13 +42,13 @@ def rotated_learners(
         generations: The generation of each learner who was given one.
         former_of: The ids of learners: return only these, once for each earlier user id.
     """
-    known = Generations(generations)
+    known, former = Generations(generations), {normalise(learner) for learner in former_of or ()}
     rows = []
     for learner in learners:
         generation = known[learner["id"]]
         if former_of is None:
             rows.append({**learner, "user_id": rotated_user_id(learner["user_id"], generation)})
-        elif learner["id"] in former_of:
-            former = (rotated_user_id(learner["user_id"], number) for number in range(generation))
-            rows += [{**learner, "user_id": user_id} for user_id in former]
+        elif normalise(learner["id"]) in former:
+            user_ids = (rotated_user_id(learner["user_id"], number) for number in range(generation))
+            rows += [{**learner, "user_id": user_id} for user_id in user_ids]
     return rows

@@ -28,6 +28,9 @@ ROLE = f"arn:aws:iam::{OTHER_ACCOUNT}:role/lease-keeper"
 PRE_CHECK = {"DescribeStacks": 1, "DescribeFleets": 1, "ListAssociatedFleets": 1}
 TWO_TRIES = {"retries": {"mode": "standard", "total_max_attempts": 2}}
 
+# The ways to ask for a user, and whether in check mode.
+OTHER_CASE: list[tuple[dict[str, Any], bool]] = [({}, False), ({}, True), ({"state": "absent"}, False)]
+
 CallModule = Callable[..., Task]
 Users = Callable[[int], list[dict[str, Any]]]
 MakeUnusable = Callable[[LeaseTable, Simulator], None]
@@ -73,6 +76,21 @@ def most_lost(concurrency: int) -> int:
 
 
 # One memory for all
+
+
+def test_a_user_id_in_another_case_issues_nothing_and_reusing_reads_no_scope(lab: Simulator, call: CallModule) -> None:
+    before = len(lab.calls())
+    call(ANNA)
+    assert calls_since(lab, before)["Query"] == 1
+    before = len(lab.calls())
+    assert not call(ANNA).changed
+    rejected = [call({**ANNA, "user_id": "Anna", **more}, check=check) for more, check in OTHER_CASE]
+
+    assert calls_since(lab, before)["CreateStreamingURL"] == 0
+    assert calls_since(lab, before)["Query"] == len(OTHER_CASE)
+    for task in rejected:
+        assert task.failed
+        assert "'Anna' is stored as 'anna'" in task.msg
 
 
 @pytest.mark.core

@@ -84,11 +84,11 @@ def test_a_rotated_learner_has_another_user_id_url_and_page_and_the_wrong_person
     links, [old_url] = pages(), [url for url in simulator.streaming_urls() if "anna" in simulator.open(url)[1]]
     assert sessions()["anna"] == "ACTIVE"
 
-    # When anna is rotated, first in check mode,
+    # When anna is rotated, first in check mode and then in another case than in the roster,
     predicted = run_playbook(ROLE, extra_vars={**day, "appstream_lab_rotate": ["anna"]}, check=True)
     assert predicted.returncode == 0, predicted.printed
     assert sessions()["anna"] == "ACTIVE"
-    rotated = run_playbook(START, extra_vars={**day, "appstream_lab_rotate": ["anna"]})
+    rotated = run_playbook(START, extra_vars={**day, "appstream_lab_rotate": ["Anna"]})
     assert rotated.returncode == 0, rotated.printed
 
     # then she has another user id, ben keeps all that he has, and the previous session is over.
@@ -96,7 +96,7 @@ def test_a_rotated_learner_has_another_user_id_url_and_page_and_the_wrong_person
     assert [seat["user_id"] for seat in summary["appstream_lab_seats"]] == [NEW_ID, "ben"]
     assert [seat["generation"] for seat in summary["appstream_lab_seats"]] == [1, 0]
     assert [seat["issued"] for seat in summary["appstream_lab_seats"]] == [True, False]
-    assert summary["appstream_lab_summary"]["rotated"] == ["anna"]
+    assert summary["appstream_lab_summary"]["rotated"] == ["Anna"]
     assert sessions().get("anna") in (None, "EXPIRED")
     # Her page has another address, and the previous one has no URL.
     assert pages()["ben"] == links["ben"]

@@ -218,7 +218,8 @@ def filter_tasks(role: str, tasks: list[dict[str, Any]], tag: str, *, is_tagged:
 @pytest.mark.parametrize(
     ("rotated", "ids", "unknown"),
     [
-        (["anna", "Ben"], ["anna", "ben"], ["Ben"]),
+        (["anna", "Ben"], ["ANNA", "ben"], []),
+        (["anna", "chloe"], ["anna", "ben"], ["chloe"]),
         (["anna", 4711], ["anna", "4711"], []),
         ("anna", ["anna", "ben"], []),
         ("12", ["1", "2"], ["12"]),

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
 from .._errors import InvalidResponse, NotReady
-from .._leases.lease import is_url
+from .._leases.lease import validate_issued_url
 from .._service_errors import call, get_member
 from .applications import Catalog, build_elastic_catalog, build_image_catalog, validate_applications, validate_desktop
 from .errors import AnsibleAppStreamError, AppStreamErrorHandler
@@ -103,14 +103,13 @@ def create_streaming_url(client: Any, **parameters: Any) -> tuple[str, datetime]
             ``SessionContext``.
 
     Raises:
-        NotReady: the response has no URL.
+        NotReady: the response has no URL, or one that is not of a web page.
         AnsibleAppStreamError: the call failed.
     """
     response = call(client.create_streaming_url, **parameters)
     if not response.get("StreamingURL") or not response.get("Expires"):
         raise NotReady("Failed to create a streaming URL: the response has none. Run again.")
-    if not is_url(response["StreamingURL"]):
-        raise InvalidResponse("StreamingURL is not a URL")
+    validate_issued_url(response["StreamingURL"])
     return response["StreamingURL"], response["Expires"].astimezone(timezone.utc).replace(microsecond=0)
 
 
@@ -205,12 +204,6 @@ class Target:
     def fleet_arn(self) -> str | None:
         """The fleet's ARN. If it was deleted, the ARN that it had, by the stack's."""
         return _arn(self.fleet) or _sibling_arn(self.stack, f"fleet/{self.fleet_name}")
-
-    def in_account(self, account: str, partition: str) -> Target:
-        """Return this target with the ARNs that a deleted stack and fleet had in that account."""
-        prefix = f"arn:{partition}:appstream:{self.region}:{account}"
-        stack, fleet = {"Arn": f"{prefix}:stack/{self.stack_name}"}, {"Arn": f"{prefix}:fleet/{self.fleet_name}"}
-        return replace(self, stack=stack, fleet=fleet)
 
     @property
     def created(self) -> datetime:

@@ -31,7 +31,8 @@ from .._labs.learners import (
     validate_generation,
     validate_learner_id,
 )
-from .._leases.lease import Lease, LeaseKey
+from .._labs.person import normalise
+from .._leases.lease import Lease, LeaseKey, is_web_url
 from .._leases.stores.base import LeaseStore, NoLeaseStore
 from .._time import to_iso8601
 from .files import File, HandoutError
@@ -43,7 +44,6 @@ from .pages import (
     build_learner_page,
     build_moved_page,
     build_overview_page,
-    is_web_url,
 )
 
 URL_COLUMNS = ("id", "name", "email", "holder", "expires", "streaming_url")
@@ -67,6 +67,11 @@ class Seat:
     holder: str
     lease: LeaseKey | None
     generation: int
+
+    @property
+    def person(self) -> str:
+        """The learner's id, folded as in the records."""
+        return normalise(self.learner_id)
 
 
 def parse_seat(given: Mapping[str, Any], *, may_lack_lease: bool) -> Seat:
@@ -196,10 +201,8 @@ class Handout:
 
     def get_pages(self, records: Records) -> list[dict[str, str | None]]:
         """Return each learner with the address of the page; None for one without a record."""
-        keys = [self._get_key(seat) for seat in self.seats]
-        return [
-            dict(id=key.learner_id, page=self._get_address(records[key]) if key in records else None) for key in keys
-        ]
+        found = [(seat.learner_id, records.get(self._get_key(seat))) for seat in self.seats]
+        return [dict(id=who, page=self._get_address(record) if record else None) for who, record in found]
 
     def purge(self) -> None:
         """Remove the records of all learners of the lab.
@@ -210,14 +213,14 @@ class Handout:
         purge_learners(self._store, self.records.keys())
 
     def _get_key(self, seat: Seat) -> LearnerKey:
-        return LearnerKey(self._options["lab"], seat.learner_id, seat.generation)
+        return LearnerKey.build(self._options["lab"], seat.learner_id, seat.generation)
 
     def _with_record(self, seat: Seat) -> Seat:
         """Return the seat in the latest generation, and with the lease that its page shows if it was given without one.
 
         A page that was replaced because its address leaked is never used again.
         """
-        latest = self._latest.get(seat.learner_id)
+        latest = self._latest.get(seat.person)
         seat = replace(seat, generation=max(seat.generation, latest.generation if latest else 0))
         record = self.records.get(self._get_key(seat))
         lease = seat.lease or (record.lease if record else None)
@@ -247,7 +250,7 @@ class Handout:
             text = build_learner_page(self._lab, str(seat.name or seat.learner_id), _get_link(seat, links))
             files.append(self._build_page(records[self._get_key(seat)], text))
         moved = build_moved_page(self._lab)
-        generations = {seat.learner_id: seat.generation for seat in self.seats}
+        generations = {seat.person: seat.generation for seat in self.seats}
         files += [
             self._build_page(record, moved)
             for key, record in self.records.items()
@@ -274,7 +277,7 @@ class Handout:
 
     def _get_overview_rows(self, links: Links) -> list[OverviewRow]:
         rows = [self._get_overview_row(seat, links) for seat in self.seats]
-        seated = {seat.learner_id for seat in self.seats}
+        seated = {seat.person for seat in self.seats}
         for learner_id, key in self._latest.items():
             if learner_id not in seated:
                 lease = self.records[key].lease

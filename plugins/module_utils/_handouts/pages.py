@@ -24,8 +24,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from html import escape
 from typing import Any
-from urllib.parse import urlsplit
 
+from .._leases.lease import is_web_url
 from .._time import to_iso8601
 from .assets import OVERVIEW_SCRIPT, PAGE_SCRIPT, STYLE
 
@@ -69,15 +69,6 @@ class StreamingLink:
 
     url: str = field(repr=False)
     expires: datetime
-
-
-def is_web_url(url: str) -> bool:
-    """Return whether a browser opens a web page at the URL, instead of running it as a script."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.netloc) and url.isprintable() and " " not in url
 
 
 def build_learner_page(lab: LabDetails, name: str, link: StreamingLink | None) -> str:

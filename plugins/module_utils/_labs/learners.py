@@ -23,9 +23,10 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from .._errors import InvalidOption, quote
-from .._leases.lease import RETENTION, LeaseKey, is_text
+from .._leases.lease import RETENTION, LeaseKey
 from .._leases.stores.base import LeaseStore, Write
 from .._leases.stores.records import RecordType, Values, find_text, get_datetime, get_text, to_seconds
+from .person import normalise
 
 # A record is kept this long after the lab or the last run, whichever is later, and then for the retention of leases.
 LIFETIME = timedelta(days=120)
@@ -41,11 +42,19 @@ _TOKEN = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
 class LearnerKey(NamedTuple):
-    """A learner of a lab in one generation. Each generation has another page."""
+    """A learner of a lab in one generation. Each generation has another page.
+
+    ``learner_id`` is folded, so that a learner has one key in whichever case rosters write the id.
+    """
 
     lab: str
     learner_id: str
     generation: int = 0
+
+    @classmethod
+    def build(cls, lab: str, learner_id: str, generation: int = 0) -> LearnerKey:
+        """Return the key of a learner whose id is valid."""
+        return cls(lab, normalise(learner_id), generation)
 
 
 @dataclass(frozen=True)
@@ -112,9 +121,14 @@ def validate_learner_id(learner_id: str) -> None:
     Raises:
         InvalidOption: Names the value.
     """
-    if not 0 < len(learner_id) <= MAX_ID_LENGTH or not is_text(learner_id):
+    try:
+        lengths = {len(learner_id), len(normalise(learner_id))}
+    except ValueError:
+        lengths = {0}
+    if not 0 < min(lengths) <= max(lengths) <= MAX_ID_LENGTH:
         raise InvalidOption(
-            f"The id of a learner is {quote(learner_id)}, but it must have 1 to {MAX_ID_LENGTH} Unicode characters."
+            f"The id of a learner is {quote(learner_id)}, but it must have 1 to {MAX_ID_LENGTH} Unicode characters, "
+            "none of them a control character."
         )
 
 
@@ -142,7 +156,7 @@ def find_learners(store: LeaseStore, lab: str) -> dict[LearnerKey, LearnerRecord
 
 
 def get_latest_keys(keys: Iterable[LearnerKey]) -> dict[str, LearnerKey]:
-    """Return each learner's key of the latest generation, by the learner's id, in the order of the ids."""
+    """Return each learner's key of the latest generation, by the learner's folded id, in the order of these."""
     return {key.learner_id: key for key in sorted(keys)}
 
 
@@ -192,8 +206,7 @@ def rotate_learners(
 ) -> dict[str, int]:
     """Give learners their next generation; a learner whom another run rotates at the same time gets that one.
 
-    Whoever was rotated before keeps the generation: those records are renewed too. A learner whose id one roster has
-    in capitals and another has not has one user id, and so counts as one.
+    Whoever was rotated before keeps the generation: those records are renewed too.
 
     Args:
         store: The lease store.
@@ -203,15 +216,16 @@ def rotate_learners(
         until: As for ``remember_learners``.
 
     Returns:
-        The generation of each learner who was ever rotated, which is 1 or higher.
+        The generation of each learner who was ever rotated, which is 1 or higher, by the learner's folded id.
 
     Raises:
         LeaseStoreError: The store failed.
     """
-    keys = {learner_id: key for learner_id, key in get_latest_keys(existing).items() if key.generation}
-    for learner_id in learner_ids:
-        alike = (key.generation for key in existing if key.learner_id.casefold() == learner_id.casefold())
-        keys[learner_id] = LearnerKey(lab, learner_id, max(alike, default=0) + 1)
+    latest = get_latest_keys(existing)
+    keys = {learner_id: key for learner_id, key in latest.items() if key.generation}
+    for first in (LearnerKey.build(lab, learner_id) for learner_id in learner_ids):
+        key = latest.get(first.learner_id, first)
+        keys[key.learner_id] = key._replace(generation=key.generation + 1)
     remember_learners(store, existing, dict.fromkeys(keys.values()), until)
     return {learner_id: key.generation for learner_id, key in keys.items()}
 

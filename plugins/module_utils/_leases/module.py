@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -162,8 +162,6 @@ class LeaseTask:
     def join(self, policy: ReusePolicy, starts_at: datetime | None = None) -> bool:
         """Record that the lab uses the leases of the rows.
 
-        This comes before they are read: no other lab that ends from then on releases them.
-
         Returns:
             Whether that is new of a lease. That the lab has another start or end is stored too, but is not a change.
 
@@ -190,13 +188,31 @@ class LeaseTask:
                 self._labs.join(changed)
         return any(record.lease not in known for record in changed)
 
-    def issue(self, issuer: Issuer) -> list[Outcome]:
-        """Return the outcome of each row, in their order.
+    def issue(
+        self,
+        issuer: Issuer,
+        policy: ReusePolicy,
+        starts_at: datetime | None = None,
+        validate_new: Callable[[Collection[LeaseKey]], None] = lambda keys: None,
+    ) -> tuple[list[Outcome], bool]:
+        """Return the outcome of each row, in their order, and whether the lab is new to one of the leases.
+
+        Args:
+            issuer: The issuer.
+            policy: How long the leases must be valid.
+            starts_at: When the lab starts, if it has not.
+            validate_new: Rejects keys that nothing is stored of, before anything is issued.
 
         Raises:
             LeaseStoreError: The store failed.
         """
-        return issuer.run(list(self.rows), self.store.read(self.rows), self.module.check_mode)
+        existing = self.store.read(self.rows)
+        validate_new(self.rows.keys() - existing.keys())
+        joined = self.join(policy, starts_at)
+        if joined and existing and not self.module.check_mode:
+            # Again, since no other lab that ends releases them from now on.
+            existing = self.store.read(self.rows)
+        return issuer.run(list(self.rows), existing, self.module.check_mode), joined
 
     def build_result(
         self, outcomes: Sequence[Outcome], describe: Callable[[Outcome], dict[str, Any]], url: str

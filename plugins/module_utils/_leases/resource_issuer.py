@@ -35,6 +35,10 @@ _Step = Generator[Any, Any, _Result]
 # How often a run may find that another was faster, and continue with what that has stored.
 MAX_ATTEMPTS = 6
 
+# Longer than any run: the call that creates may have to wait for those of the whole lab, for the rate limiter and for
+# retries. A resource that comes of an old token and is no longer good enough is replaced.
+PENDING_LIFETIME = timedelta(days=1)
+
 
 class Resource(Protocol):
     """A resource as the service describes it."""
@@ -199,13 +203,13 @@ class _Run:
 
     def _begin(self) -> _Step[None]:
         """Store a pending lease, unless another run has meanwhile stored something, which then is the record."""
-        now, validity = self._issuer.now(), self._issuer.policy.validity or 0
+        now = self._issuer.now()
         pending = Lease(
             key=self._key,
             grant=ResourceGrant(self._issuer.client_token or uuid.uuid4().hex),
             issued=now,
-            expires=now + timedelta(seconds=validity),
-            validity=validity,
+            expires=now + PENDING_LIFETIME,
+            validity=self._issuer.policy.validity,
         )
         self._record = yield Write(pending, self._record.lease_id if self._record else None)
         self._has_begun = self._is_own = self._record.lease_id == pending.lease_id

@@ -4,11 +4,14 @@
 
 # Private to this collection: do not import it from elsewhere, it can change in any release.
 
-"""The scope of leases: the resources that they are for, as a part of a lease's key. Pure."""
+"""The scope of leases: the resources that they are for, as a part of a lease's key."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
+
+from .._errors import NotReady
+from .stores.base import LeaseStore
 
 _SEPARATOR = "|"
 
@@ -39,5 +42,33 @@ class Scope(NamedTuple):
     @property
     def region(self) -> str:
         """The region of the resources; empty if there are none."""
+        return self._get_part(3)
+
+    @property
+    def account(self) -> str:
+        """The account of the resources; empty if there are none."""
+        return self._get_part(4)
+
+    def _get_part(self, number: int) -> str:
         parts = self.arns[0].split(":") if self.arns else []
-        return parts[3] if len(parts) > 3 else ""
+        return parts[number] if len(parts) > number else ""
+
+
+def find_stored_scope(store: LeaseStore, provider: str, endpoint: str, region: str, *names: str) -> Scope | None:
+    """Return the scope of resources that no longer exist, of whose account only their leases tell; None without leases.
+
+    Raises:
+        NotReady: There were such resources in several accounts.
+        LeaseStoreError: The store failed.
+    """
+    wanted = (provider, endpoint, region, names)
+    stored = {Scope.parse(key.scope) for key in store.find(None, include_old=True)}
+    found = [scope for scope in stored if (scope.provider, scope.endpoint, scope.region, scope.names) == wanted]
+    if len(found) > 1:
+        deleted, accounts = " and ".join(map(repr, names)), ", ".join(sorted(scope.account for scope in found))
+        raise NotReady(
+            f"The lease store has leases for the deleted {deleted} in region {region} of several "
+            f"accounts ({accounts}): create them again in the account whose leases to release, then run again, or wait "
+            "until their URLs have expired."
+        )
+    return found[0] if found else None

@@ -17,7 +17,7 @@ from typing import Any
 
 from .._client import build_client, endpoint_host
 from .._errors import InvalidResponse, NotReady
-from .._leases.lease import is_url
+from .._leases.lease import validate_issued_url
 from .._module import LabstreamAWSModule
 from .._service_errors import call, get_member
 from .errors import AnsibleNimbleError, NimbleErrorHandler
@@ -104,8 +104,8 @@ def _parse_stream(response: dict[str, Any]) -> Stream:
     described = get_member(response, "stream")
     state = get_member(described, "state")
     url = described.get("url") if state == READY else None
-    if url and not is_url(url):
-        raise InvalidResponse("url is not a URL")
+    if url:
+        validate_issued_url(url)
     return Stream(
         stream_id=get_member(described, "streamId"),
         state=state,

@@ -17,7 +17,6 @@ from .._client import endpoint_host, retry_delays
 from .._errors import NotReady
 from .._leases.lease import LeaseKey
 from .._leases.scope import Scope
-from .._leases.stores.base import LeaseStore
 from .api import (
     CONFLICT,
     SERVICE,
@@ -94,21 +93,3 @@ class StudioStreams:
 def build_scope(client: Any, studio_arn: str) -> Scope:
     """Return the scope of a studio's leases."""
     return Scope(SERVICE, endpoint_host(client), (studio_arn,))
-
-
-def find_deleted_studio(client: Any, studio_id: str, store: LeaseStore) -> Scope | None:
-    """Return the scope of a deleted studio whose leases are still stored, which says the account that it was in.
-
-    Raises:
-        LeaseStoreError: The store failed.
-    """
-    host, region = endpoint_host(client), client.meta.region_name
-    scopes = (Scope.parse(text) for text in sorted({key.scope for key in store.find(None)}))
-    return next(
-        (
-            scope
-            for scope in scopes
-            if scope[:2] == (SERVICE, host) and scope.names == (studio_id,) and scope.region == region
-        ),
-        None,
-    )

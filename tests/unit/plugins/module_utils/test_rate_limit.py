@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils import _rate_limit as pacing
@@ -30,6 +31,53 @@ def test_the_installed_botocore_has_the_parts():
 def test_there_is_no_limiter_where_botocores_parts_take_something_else(monkeypatch):
     monkeypatch.setattr(pacing, "ClientRateLimiter", lambda rate: None)
     assert build_rate_limiter() is None
+
+
+class ChangedLimiter:
+    """What a later botocore may have in place of ClientRateLimiter: it calls its parts by other signatures."""
+
+    def __init__(self, *, rate_clocker, **_others):
+        self._clocker = rate_clocker
+
+    def on_sending_request(self, request, **_event):
+        self._clocker.wait(request)
+
+    def on_receiving_response(self, **_event):
+        self._clocker.record(1, throttled=False)
+
+
+class ChangedClocker:
+    """The part that goes with it."""
+
+    done: ClassVar[list[str]] = []
+
+    def __init__(self, clock):
+        pass
+
+    def wait(self, request):
+        self.done.append("wait")
+
+    def record(self, amount, *, throttled):
+        self.done.append("record")
+
+
+@pytest.mark.parametrize(
+    ("changed", "done"),
+    [
+        pytest.param({"RateClocker": ChangedClocker}, ["wait", "record"] * 3, id="botocore's own parts take over"),
+        pytest.param({}, [], id="no part fits"),
+    ],
+)
+def test_a_call_is_made_though_botocores_parts_have_other_signatures(monkeypatch, simulator, changed, done):
+    monkeypatch.setattr(ChangedClocker, "done", [])
+    for name, part in {"ClientRateLimiter": ChangedLimiter, **changed}.items():
+        monkeypatch.setattr(pacing, name, part)
+    simulator.seed_lab("course", "course-fleet")
+    client = simulator.client("appstream", config=Config(retries={"mode": "standard", "total_max_attempts": 3}))
+    limit_rate(client, build_rate_limiter())
+    for _number in range(3):
+        assert client.describe_stacks()["Stacks"]
+    assert ChangedClocker.done == done
 
 
 def test_a_machine_whose_clock_is_set_back_does_not_wait_for_it(monkeypatch):

@@ -23,10 +23,11 @@ from ansible_collections.labstream.aws.plugins.modules.appstream_streaming_url i
     build_policy,
     describe_outcome,
     parse_rows,
+    validate_case,
 )
 
 from tests.unit.plugins.module_utils.module_arguments import patch_module_args
-from tests.unit.plugins.module_utils.support import build_key, lease_of
+from tests.unit.plugins.module_utils.support import NOW, SCOPE, MemoryStore, build_key, lease_of
 
 WEEK = 604_800
 
@@ -69,14 +70,14 @@ def row(user_id, application_id=None, session_context=None, **identity):
             id="what an entry leaves out is the class's",
         ),
         pytest.param(
-            dict(users=[user("anna", "cad"), user("anna", "office"), user("anna", "cad", "x"), user("Anna", "cad")]),
+            dict(users=[user("anna", "cad"), user("anna", "office"), user("anna", "cad", "x"), user("ben", "cad")]),
             [
                 row("anna", "cad", None),
                 row("anna", "office", None),
                 row("anna", "cad", "x"),
-                row("Anna", "cad", None),
+                row("ben", "cad", None),
             ],
-            id="one user with several purposes, and one of another case",
+            id="one user with several purposes, and another",
         ),
         pytest.param({}, [], id="nobody, for state=absent with a lab"),
     ],
@@ -96,6 +97,12 @@ TWICE = "with the same application_id and session_context: remove one, or give t
             dict(users=[user("anna"), user("ben"), user("anna")]),
             f"Entries 1 and 3 of users are both 'anna', {TWICE}",
             id="twice",
+        ),
+        pytest.param(
+            dict(users=[user("anna"), user("ben"), user("Anna", "cad")]),
+            "Entries 1 and 3 of users have the user ids 'anna' and 'Anna', which differ only in case, but are two "
+            "users of AppStream 2.0: correct one.",
+            id="twice, in another case",
         ),
         pytest.param(
             dict(users=[user("anna", "cad"), user("ben"), user("ben"), user("anna", "cad")]),
@@ -243,6 +250,47 @@ def test_the_fact_lists_the_entries_of_each_user_in_order():
     assert build_facts(entries) == {"ben": [entries[0], entries[2]], "anna": [entries[1]]}
     assert list(build_facts(entries)) == ["ben", "anna"]
     assert build_facts([]) == {}
+
+
+def task_of(store, *holders, scope=SCOPE):
+    return SimpleNamespace(store=store, scope=scope, rows={build_key(holder): None for holder in holders})
+
+
+@pytest.mark.parametrize(
+    ("holders", "message"),
+    [
+        pytest.param(["anna", "chloe"], None, id="as stored, and new"),
+        pytest.param(["Anna", "ANNA"], None, id="stored in two cases"),
+        pytest.param(["Ben"], "'Ben' is stored as 'ben'", id="released"),
+        pytest.param(["Dora"], "'Dora' is stored as 'dora'", id="expired, and for an application"),
+        pytest.param(["Ben", "Dora", "anna"], "'Ben' is stored as 'ben', 'Dora' is stored as 'dora'", id="several"),
+        pytest.param(["EVE"], None, id="of another fleet"),
+    ],
+)
+def test_a_user_id_that_is_stored_in_another_case_is_rejected_with_both(holders, message):
+    store = MemoryStore()
+    leases = [
+        *(lease_of(build_key(holder)) for holder in ("anna", "Anna", "ANNA")),
+        lease_of(build_key("ben"), released_at=NOW),
+        lease_of(build_key("dora", build_purpose(application_id="cad")), expires=-3600),
+        lease_of(build_key("eve", scope="elsewhere")),
+    ]
+    store.leases = {lease.key: lease for lease in leases}
+    task = task_of(store, *holders)
+    if message is None:
+        validate_case(task, task.rows.keys())
+        return
+    with pytest.raises(InvalidOption) as rejected:
+        validate_case(task, task.rows.keys())
+    assert str(rejected.value) == (
+        f"To AppStream 2.0, a user id in another case is another user with another home folder, and {message}: write "
+        "each as it is stored, or purge its lease first (state=absent, purge=true)."
+    )
+
+
+def test_without_a_new_user_no_scope_is_read():
+    store = SimpleNamespace()  # As one that cannot be read.
+    validate_case(task_of(store, "anna"), set())
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,10 @@ def test_the_mapping_comes_before_the_owner():
     assert matched("anna", "ben", sessions={"anna": "spare"}, found=found) == {"anna": "spare", "ben": "s2"}
 
 
+def test_a_learner_is_found_in_the_mapping_in_any_case():
+    assert matched("anna", "BEN", sessions={"Anna": "s1", "ben": "s2"}) == {"anna": "s1", "BEN": "s2"}
+
+
 def test_entries_of_the_mapping_for_others_have_no_effect():
     assert matched("anna", sessions={"anna": "s1", "ben": "s1"}) == {"anna": "s1"}
 
@@ -140,6 +144,7 @@ def test_two_learners_with_one_session_are_rejected(options):
         ({7: "s1"}, "nimble_lab_sessions has 7: 's1', and 7 is not text: put it in quotes, since YAML changes"),
         ({"anna": None}, "nimble_lab_sessions has 'anna': None, and None is not text: put it in quotes"),
         ({"anna": ""}, "The session of learner 'anna' in nimble_lab_sessions is '', but an id is text of"),
+        ({"anna": "s1", "Anna": "s2"}, "nimble_lab_sessions has learner 'Anna' twice, in another case: remove one."),
         ({"anna": "a/b"}, "The session of learner 'anna' in nimble_lab_sessions is 'a/b', but an id is text"),
     ],
 )

@@ -42,6 +42,7 @@ def test_a_learner_is_found_however_rosters_spell_them(spelling):
 
     assert rotated_learners(LEARNERS, generations)[0]["user_id"] == rotated_user_id("anna", 1)
     assert (Generations(generations)["Anna"], Generations(generations)["ben"]) == (1, 0)
+    assert rotated_learners(LEARNERS, generations, former_of=[spelling]) == [LEARNERS[0]]
 
 
 @pytest.mark.parametrize(

@@ -183,7 +183,7 @@ def test_an_id_has_up_to_200_characters(learner_id):
     validate_learner_id(learner_id)
 
 
-@pytest.mark.parametrize("learner_id", ["", "a" * 201, "a\ud800"])
+@pytest.mark.parametrize("learner_id", ["", "a" * 201, "a\ud800", "a\0", "\u200b", "\u0149" * 101])
 def test_another_text_does_not_identify_a_learner(learner_id):
     with pytest.raises(InvalidOption, match=r"^The id of a learner is '.*', but it must have 1 to 200 Unicode"):
         validate_learner_id(learner_id)
@@ -226,9 +226,20 @@ def test_concurrent_runs_that_rotate_a_learner_rotate_once(store):
     assert rotated(store) == {"anna": 1}
 
 
-def test_a_learner_written_in_capitals_has_the_generations_of_the_same_one_in_small_letters(store):
-    rotated(store, "Anna@Example.org")
-    assert rotated(store, "anna@example.org") == {"Anna@Example.org": 1, "anna@example.org": 2}
+SPELLINGS = ["Straße@Example.org", "STRASSE@EXAMPLE.ORG", " strasse@example.org\u200b"]
+
+
+def test_a_learner_is_one_record_in_whichever_case_rosters_write_the_id(store):
+    first, *others = [remember(store, {LearnerKey.build("cad", spelling): None}) for spelling in SPELLINGS]
+    assert first.keys() == {LearnerKey("cad", "strasse@example.org")}
+    assert others == [first, first]
+
+
+def test_a_learner_who_is_rotated_in_another_case_is_rotated_once(store):
+    assert rotated(store, *SPELLINGS) == {"strasse@example.org": 1}
+    assert [rotated(store, spelling) for spelling in SPELLINGS[:2]] == [
+        {"strasse@example.org": generation} for generation in (2, 3)
+    ]
 
 
 def test_a_generation_is_kept_as_long_as_runs_of_the_lab_ask_for_it(store, clock):

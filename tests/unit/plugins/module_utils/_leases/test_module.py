@@ -451,3 +451,17 @@ def test_a_task_without_a_store_warns(lease_store, warnings):
     task.finish([Outcome(key, None, lease_of(key), issued=True)], HOUR)
     assert len(task.module.warnings) == warnings
     assert task.module.failed == []
+
+
+@pytest.mark.parametrize(("stored", "new"), [([], {"anna", "ben"}), (["anna"], {"ben"}), (["anna", "ben"], set())])
+def test_rows_that_nothing_is_stored_of_are_validated_before_anything_is_issued(stored, new):
+    store = MemoryStore()
+    store.leases = {LEASES[holder].key: LEASES[holder] for holder in stored}
+
+    def reject(keys):
+        assert keys == {build_key(holder) for holder in new}
+        raise InvalidOption
+
+    with pytest.raises(InvalidOption):
+        task_of([ANNA, BEN], store=store, lab="mine").issue(SimpleNamespace(), HOUR, validate_new=reject)
+    assert Labs(store, SCOPE).names == []

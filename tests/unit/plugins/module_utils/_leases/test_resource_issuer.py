@@ -155,12 +155,12 @@ def test_before_a_stream_is_created_its_token_is_stored(store, studio):
     # When streams are created.
     issuer_of(store, Noting(studio, 3600), now=studio.clock.now).run(CLASS, {}, False)
 
-    # Then a pending lease with the token was there each time, for as long as the stream would work.
+    # Then a pending lease with the token was there each time.
     assert len(seen) == len(CLASS)
     for client_token, pending in seen:
         assert pending.is_pending
         assert (pending.client_token, pending.validity) == (client_token, 3600)
-        assert (pending.issued, pending.expires) == (NOW, after(3600))
+        assert (pending.issued, pending.expires) == (NOW, after(24 * 3600))
 
 
 def test_a_second_run_looks_at_all_and_changes_nothing(any_store, studio):
@@ -817,6 +817,28 @@ def test_an_adopted_pending_lease_that_the_service_has_released_gives_a_new_stre
     outcome = run_one(store, studio)
     assert (outcome.lease.resource_id, outcome.lease.expires) == ("stream-2", after(3500 + 3600))
     assert outcome.lease.client_token == pending.client_token
+
+
+def test_a_run_that_begins_while_a_create_takes_longer_than_streams_are_valid_gets_the_same_stream(store, clock):
+    # Given a run whose create takes longer than its streams are valid.
+    studio, others = Studio(clock), []
+
+    class Slow(StudioCalls):
+        def create(self, key, client_token):
+            clock.passed += 61
+            others.append(run_one(store, studio, validity=60, min_remaining=6))
+            return super().create(key, client_token)
+
+    issuer = issuer_of(store, Slow(studio, 60), validity=60, min_remaining=6, now=clock.now)
+
+    # When another one begins meanwhile.
+    [outcome] = issuer.run([ANNA], {}, False)
+
+    # Then both have the same stream, and so has the next.
+    again = run_one(store, studio, validity=60, min_remaining=6)
+    assert studio.streams == ["stream-1"]
+    assert streams_of([outcome, *others, again]) == ["stream-1"] * 3
+    assert [each.issued for each in (outcome, *others, again)] == [False, True, False]
 
 
 # Check mode.

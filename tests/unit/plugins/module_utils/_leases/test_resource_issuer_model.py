@@ -11,6 +11,7 @@ until a rule lets it go on. So one thread runs at a time, in an order that hypot
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 from unittest import mock
 
 import pytest
@@ -53,6 +54,7 @@ FEATURES = [
     {"releases"},
     {"releases", "kills", "lost replies", "forces"},
     {"deaths", "jumps", "hangs"},
+    {"slow creates", "kills", "lost replies"},
     {"kills", "lost replies", "forces", "other options", "releases", "deaths", "jumps", "hangs"},
 ]
 OPTIONS = [
@@ -207,6 +209,7 @@ class Schedules(RuleBasedStateMachine):
         ready_after = 20 if ready_after == NEVER and "hangs" not in features else ready_after
         self.clock = Clock()
         self.store = self.new_store(self.clock.now)
+        tells_expiry = tells_expiry or "slow creates" in features
         self.studio = Studio(self.clock, window=window, ready_after=ready_after, tells_expiry=tells_expiry)
         self.log, self.runs, self.active, self.reading = [], [], [], []
         # Where in the log a pending lease with this token was stored, and where something was released.
@@ -291,6 +294,13 @@ class Schedules(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([1, 2, 8, 60, 1500, 3200, 3600, 7200]))
     def time_passes(self, seconds):
         self.clock.sleep(seconds if "jumps" in self.features else min(seconds, 8))
+
+    @precondition(lambda self: "slow creates" in self.features and self.store.leases and not self.studio.streams)
+    @rule()
+    def create_takes_longer_than_streams_are_valid(self):
+        """Nothing was created yet, or its time would be over."""
+        if self.clock.passed < 4 * VALIDITY:
+            self.clock.sleep(VALIDITY + 1)
 
     @precondition(lambda self: "deaths" in self.features and self.studio.streams)
     @rule(number=st.integers(0, 9), end=st.sampled_from(ENDS))
@@ -425,3 +435,10 @@ def test_a_store_that_does_not_compare_breaks_a_rule(store):
 
     with pytest.raises(AssertionError):
         run_state_machine_as_test(broken, settings=settings(SETTINGS, max_examples=3000))
+
+
+def test_a_pending_lease_that_ends_with_its_stream_breaks_a_rule(monkeypatch):
+    monkeypatch.setattr(resource_issuer, "PENDING_LIFETIME", timedelta(seconds=VALIDITY))
+
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(Schedules, settings=settings(SETTINGS, max_examples=3000))

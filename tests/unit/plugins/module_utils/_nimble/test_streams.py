@@ -2,49 +2,27 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The scope of a studio that was deleted. What the service of an issuer does is tested with the simulator."""
+"""The scope of a studio, and URLs of streams. The rest of a stream's service is tested with the simulator."""
 
 from __future__ import annotations
 
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils._leases.scope import Scope
+from ansible_collections.labstream.aws.plugins.module_utils._errors import NotReady
+from ansible_collections.labstream.aws.plugins.module_utils._nimble.api import (
+    create_streaming_session_stream,
+    get_streaming_session_stream,
+)
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.streams import (
     StudioStreams,
     build_scope,
-    find_deleted_studio,
 )
 
-from tests.unit.plugins.module_utils.support import MemoryStore, build_key, resource_lease_of
+from tests.unit.plugins.module_utils.support import build_key
 
 CLIENT = SimpleNamespace(meta=SimpleNamespace(endpoint_url="https://studio.example.org", region_name="us-west-2"))
 ARN = "arn:aws:nimble:us-west-2:123456789012:studio/lab"
-
-
-def store_with(*scopes):
-    store = MemoryStore()
-    leases = [resource_lease_of(build_key("session", scope=scope)) for scope in scopes]
-    store.leases = {lease.key: lease for lease in leases}
-    return store
-
-
-@pytest.mark.parametrize(
-    ("scope", "found"),
-    [
-        (f"nimble|studio.example.org|{ARN}", True),
-        (f"nimble|other.example.org|{ARN}", False),
-        (f"appstream|studio.example.org|{ARN}", False),
-        (f"nimble|studio.example.org|{ARN}-2", False),
-        (f"nimble|studio.example.org|{ARN.replace('us-west-2', 'us-east-1')}", False),
-        (f"nimble|studio.example.org|{ARN}|{ARN}", False),
-        ("nimble|studio.example.org", False),
-        ("other", False),
-    ],
-)
-def test_a_deleted_studio_is_the_one_with_its_id_at_this_endpoint_and_in_this_region(scope, found):
-    others = ("other", f"nimble|studio.example.org|{ARN}-3")
-    assert find_deleted_studio(CLIENT, "lab", store_with(scope, *others)) == (Scope.parse(scope) if found else None)
 
 
 def test_the_scope_of_a_studio_is_its_arn_at_the_endpoint():
@@ -54,3 +32,17 @@ def test_the_scope_of_a_studio_is_its_arn_at_the_endpoint():
 def test_a_stream_is_named_with_its_session():
     name = StudioStreams(CLIENT, "lab", 3600).describe(build_key("session-anna"), "stream-1")
     assert name == "Stream 'stream-1' of session 'session-anna'"
+
+
+STREAM = {"studio_id": "lab", "session_id": "session-anna", "stream_id": "stream-1"}
+
+
+@pytest.mark.parametrize(
+    "call", [create_streaming_session_stream, lambda client: get_streaming_session_stream(client, **STREAM)]
+)
+def test_a_stream_whose_url_is_not_of_a_web_page_is_rejected(call):
+    described = {"stream": {"streamId": "stream-1", "state": "READY", "url": "javascript:alert(1)"}}
+    operations = ("create_streaming_session_stream", "get_streaming_session_stream")
+    client = SimpleNamespace(**{name: lambda **_parameters: described for name in operations})
+    with pytest.raises(NotReady, match="the scheme 'javascript'"):
+        call(client)
