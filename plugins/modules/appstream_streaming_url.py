@@ -571,8 +571,9 @@ def run(module: LabstreamAWSModule) -> None:
     validate_lease_arguments(params, HOLDER_OPTIONS)
     rows, policy = parse_rows(params), build_policy(params)
     client = build_client(module, appstream.SERVICE, params["concurrency"])
-    now = ServiceClock(client).now
-    with open_lease_store(module, now=now, create=params["state"] == "present") as store:
+    clock = ServiceClock(client)
+    now, create = clock.now, params["state"] == "present"
+    with open_lease_store(module, create=create, service_now=clock.confirmed_now) as store:
         target = describe_target(module, client)
         arns = (str(target.stack_arn), str(target.fleet_arn))
         scope = Scope(appstream.SERVICE, endpoint_host(client), arns).to_text()

@@ -528,8 +528,9 @@ def run(module: LabstreamAWSModule) -> None:
     validate_lease_arguments(params, HOLDER_OPTIONS)
     rows, policy = parse_rows(params), build_policy(params)
     client = nimble.build_nimble_client(module, params["studio_id"], params["concurrency"])
-    now = ServiceClock(client).now
-    with open_lease_store(module, now=now, create=params["state"] == "present") as store:
+    clock = ServiceClock(client)
+    now, create = clock.now, params["state"] == "present"
+    with open_lease_store(module, create=create, service_now=clock.confirmed_now) as store:
         result.update(region=client.meta.region_name)
         scope = find_scope(module, client, store)
         result.update(studio_arn=scope and scope.arns[0], scope=scope and scope.to_text())

@@ -223,7 +223,7 @@ summary:
 
 import re
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
@@ -241,7 +241,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import
 from ansible_collections.labstream.aws.plugins.module_utils._leases.scope import Scope
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import open_lease_store
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
-from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
+from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601, utc_now
 
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False, leases=[], summary=dict(leases=0, working=0, released=0, earliest_expiry=None)
@@ -327,7 +327,7 @@ def build_entry(lease: Lease, now: datetime, return_urls: bool) -> dict[str, Any
         released_at=lease.released_at and to_iso8601(lease.released_at),
         url_sha256=lease.url_sha256,
         stream_id=lease.resource_id,
-        streaming_url=lease.url if return_urls else None,
+        streaming_url=lease.url if return_urls and get_remaining(lease, now) else None,
     )
 
 
@@ -352,9 +352,9 @@ def run(module: LabstreamAWSModule) -> None:
     validate_return_urls(params)
     validate_selection(params)
     sha256 = parse_sha256(params)
-    now = datetime.now(timezone.utc)
-    with open_lease_store(module, now=lambda: now, create=False) as store:
+    with open_lease_store(module, create=False) as store:
         existing = store.find(params["scope"])
+        now = store.now() or utc_now()
     leases = [existing[key] for key in sorted(existing) if is_selected(existing[key], params, sha256, now)]
     module.result.update(
         leases=[build_entry(lease, now, params["return_urls"]) for lease in leases], summary=build_summary(leases, now)

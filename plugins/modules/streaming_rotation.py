@@ -93,7 +93,6 @@ rotated:
     - anna@example.org
 """
 
-from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
@@ -107,9 +106,10 @@ from ansible_collections.labstream.aws.plugins.module_utils._labs.learners impor
     rotate_learners,
     validate_learner_id,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import NoLeaseStore
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import NoLeaseStore, find_now
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import open_lease_store
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
+from ansible_collections.labstream.aws.plugins.module_utils._time import utc_now
 
 EMPTY_RESULT: dict[str, Any] = dict(changed=False, generations={}, rotated=[])
 
@@ -126,13 +126,12 @@ def run(module: LabstreamAWSModule) -> None:
     learner_ids = list(dict.fromkeys(module.params["rotate"]))
     for learner_id in learner_ids:
         validate_learner_id(learner_id)
-    now = datetime.now(timezone.utc)
-    with open_lease_store(module, now=lambda: now, create=bool(learner_ids)) as store:
+    with open_lease_store(module, create=bool(learner_ids)) as store:
         existing = find_learners(store, lab)
         if learner_ids:
             store.check()
         writable = NoLeaseStore() if module.check_mode else store
-        generations = rotate_learners(writable, lab, existing, learner_ids, now)
+        generations = rotate_learners(writable, lab, existing, learner_ids, find_now(store, utc_now()))
     result.update(changed=bool(learner_ids), generations=generations, rotated=learner_ids)
     if module._diff:
         latest = get_latest_keys(existing)

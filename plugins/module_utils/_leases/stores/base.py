@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, Protocol
 
 from ..lease import Lease, LeaseKey
@@ -35,8 +36,9 @@ class Replace(Generic[RecordT]):
 class RecordStore(Protocol[KeyT, RecordT]):
     """The records of one type. What fails raises LeaseStoreError.
 
-    The time is that of the clock that the store is made with. ``read`` and ``find`` return nothing that has passed its
-    retention, and no URL that has expired (``visible_at``).
+    The time is what a service has said, by the clock that the store is made with. ``read`` and ``find`` return nothing
+    that has passed its retention, and no URL that has expired (``visible_at``). As long as no service has said the
+    time, nothing passes: all is read as it is stored, nothing counts as expired, and nothing is wiped or dropped.
     """
 
     def read(self, keys: Collection[KeyT]) -> dict[KeyT, RecordT]:
@@ -63,6 +65,9 @@ class RecordStore(Protocol[KeyT, RecordT]):
 class LeaseStore(RecordStore[LeaseKey, Lease], Protocol):
     """The leases, and by ``records`` what else is stored with them."""
 
+    def now(self) -> datetime | None:
+        """Return the time that a service has said, None as long as none has."""
+
     def release(self, keys: Collection[LeaseKey], *, lab: str | None = None) -> None:
         """Wipe the URLs of these leases and mark them released.
 
@@ -79,6 +84,15 @@ class LeaseStore(RecordStore[LeaseKey, Lease], Protocol):
         """Close the store."""
 
 
+def find_now(store: LeaseStore, local: datetime) -> datetime:
+    """Return the time that a service has said, else the local one, but none before the last lease was issued.
+
+    Raises:
+        LeaseStoreError: The store failed.
+    """
+    return store.now() or max([local, *(lease.issued for lease in store.find(None).values())])
+
+
 class NoLeaseStore:
     """Stores nothing, for those whose rules let no secret rest: every run then issues new URLs."""
 
@@ -93,6 +107,9 @@ class NoLeaseStore:
     def write(self, changes: Sequence[Write[Any] | Replace[Any]]) -> list[Any]:
         """Return the given records, as if nobody else issued any and what is expected had been kept."""
         return [change.record for change in changes]
+
+    def now(self) -> None:
+        """Return no time."""
 
     def release(self, keys: Collection[LeaseKey], *, lab: str | None = None) -> None:
         """Do nothing."""

@@ -31,6 +31,7 @@ except ImportError:
 from ..._client import retry_delays
 from ..._errors import CredentialsError, InvalidOption, InvalidResponse, LeaseStoreError, quote, to_message
 from ..._service_errors import call, get_member
+from ..._time import utc_now
 from ..lease import Lease, LeaseKey, get_deletion_time
 from .base import Replace, Write
 from .dynamodb_table import AnsibleLeaseTableError, LeaseTableErrorHandler, describe_table, find_wrong_keys
@@ -54,6 +55,8 @@ _MAY_WRITE = (
 _MAY_REPLACE = "#id = :expected AND attribute_not_exists(released_at)"
 # Holds for no item.
 _NEVER = "attribute_exists(lease_id) AND attribute_not_exists(lease_id)"
+# When nothing has expired yet.
+_BEFORE_ALL = 0
 # What no record has as its id.
 _NO_ID = "-"
 # Names that DynamoDB reserves.
@@ -122,11 +125,11 @@ class _DynamoDBTable:
     Args:
         client: A botocore client for DynamoDB.
         name: The table's name or ARN.
-        now: The clock.
+        now: Returns the time that a service has said, None as long as none has.
         concurrency: How many calls to make at the same time.
     """
 
-    def __init__(self, client: Any, name: str, now: Callable[[], datetime], concurrency: int) -> None:
+    def __init__(self, client: Any, name: str, now: Callable[[], datetime | None], concurrency: int) -> None:
         self.client, self.name, self.now = client, name, now
         self._executor = ThreadPoolExecutor(max_workers=concurrency)
         self._serialize = TypeSerializer().serialize
@@ -251,7 +254,8 @@ class _DynamoDBRecords(Generic[KeyT, RecordT]):
 
     def write(self, changes: Sequence[Write[RecordT] | Replace[RecordT]]) -> list[RecordT | Exception | None]:
         """Make the changes at the same time."""
-        return self._table.map(partial(self._write, to_seconds(self._table.now())), changes)
+        now = self._table.now()
+        return self._table.map(partial(self._write, to_seconds(now) if now else _BEFORE_ALL), changes)
 
     def purge(self, keys: Collection[KeyT], *, lab: str | None = None) -> None:
         """Remove these records. The lab is not compared, since BatchWriteItem takes no condition."""
@@ -363,16 +367,17 @@ class DynamoDBLeaseStore(_DynamoDBRecords[LeaseKey, Lease]):
     Args:
         client: A botocore client for DynamoDB.
         table: The table's name or ARN.
-        now: The clock.
+        now: Returns the time that a service has said, None as long as none has.
         concurrency: How many calls to make at the same time.
     """
 
-    def __init__(self, client: Any, table: str, *, now: Callable[[], datetime], concurrency: int) -> None:
+    def __init__(self, client: Any, table: str, *, now: Callable[[], datetime | None], concurrency: int) -> None:
         super().__init__(_DynamoDBTable(client, table, now, concurrency), LEASES)
+        self.now = now
 
     def release(self, keys: Collection[LeaseKey], *, lab: str | None = None) -> None:
         """Wipe the URLs of these leases and mark them released. All are tried before the first error is raised."""
-        values = self._table.serialize(**{":now": to_seconds(self._table.now()), ":lab": lab})
+        values = self._table.serialize(**{":now": to_seconds(self.now() or utc_now()), ":lab": lab})
         self._try_all(partial(self._release, values), [self._item_key(key) for key in keys])
 
     def _release(self, values: dict[str, Any], item_key: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ from typing import Generic
 from urllib.parse import quote
 
 from ..._errors import LeaseStoreError
+from ..._time import utc_now
 from ..lease import RETENTION, Lease, LeaseKey
 from .address import expand_path
 from .base import Replace, Write
@@ -72,7 +73,7 @@ _WIPE_EXPIRED = "UPDATE lease SET url = NULL WHERE url IS NOT NULL AND expires <
 _DROP_OLD = ("DELETE FROM lease WHERE expires <= :kept_since", "DELETE FROM learner WHERE expires <= :kept_since")
 
 # Followed by the condition that names the key.
-_RELEASE = "UPDATE lease SET url = NULL, released_at = :now"
+_RELEASE = "UPDATE lease SET url = NULL, released_at = :current"
 
 _DAMAGED = "is damaged: restore it from a backup, or move it away to start without leases"
 
@@ -97,12 +98,12 @@ class _SQLiteFile:
 
     Args:
         path: The file; a leading ``/~`` stands for the user's home.
-        now: The clock.
+        now: Returns the time that a service has said, None as long as none has.
         create: Create the file and its folder if absent; otherwise an absent file is an empty store.
         busy_timeout: The seconds to wait for another process that holds the file.
     """
 
-    def __init__(self, path: str, now: Callable[[], datetime], *, create: bool, busy_timeout: float) -> None:
+    def __init__(self, path: str, now: Callable[[], datetime | None], *, create: bool, busy_timeout: float) -> None:
         self.now = now
         self._path = expand_path(path)
         self._database: sqlite3.Connection | None = None
@@ -141,13 +142,18 @@ class _SQLiteFile:
     def writing(self) -> Iterator[tuple[sqlite3.Connection, Values]]:
         """Begin a transaction that writes; it also wipes URLs that have expired and drops what is past its retention.
 
-        With the database, the time is returned, as the parameters that statements take.
+        With the database, the times are returned, as the parameters that statements take. As long as no service has
+        said the time, ``now`` and ``kept_since`` are NULL, and what is compared with NULL has not passed.
         """
         with self._messages():
             if self._database is None:
                 raise LeaseStoreError(self._message("does not exist, and is only being read"))
             now = self.now()
-            times = {"now": to_seconds(now), "kept_since": to_seconds(now - RETENTION)}
+            times = {
+                "now": now and to_seconds(now),
+                "kept_since": now and to_seconds(now - RETENTION),
+                "current": to_seconds(now or utc_now()),
+            }
             self._database.execute("BEGIN IMMEDIATE")
             with _commit_or_roll_back(self._database):
                 yield self._database, times
@@ -314,7 +320,7 @@ class SQLiteLeaseStore(_SQLiteRecords[LeaseKey, Lease]):
 
     Args:
         path: The file; a leading ``/~`` stands for the user's home.
-        now: The clock.
+        now: Returns the time that a service has said, None as long as none has.
         create: Create the file and its folder if absent; otherwise an absent file is an empty store.
         busy_timeout: The seconds to wait for another process that holds the file.
 
@@ -323,9 +329,10 @@ class SQLiteLeaseStore(_SQLiteRecords[LeaseKey, Lease]):
     """
 
     def __init__(
-        self, path: str, *, now: Callable[[], datetime], create: bool, busy_timeout: float = BUSY_TIMEOUT
+        self, path: str, *, now: Callable[[], datetime | None], create: bool, busy_timeout: float = BUSY_TIMEOUT
     ) -> None:
         super().__init__(_SQLiteFile(path, now, create=create, busy_timeout=busy_timeout), LEASES)
+        self.now = now
 
     def release(self, keys: Collection[LeaseKey], *, lab: str | None = None) -> None:
         """Wipe the URLs of these leases and mark them released."""

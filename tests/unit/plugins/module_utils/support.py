@@ -41,12 +41,12 @@ def after(seconds: float) -> datetime:
 
 
 class StoreClock:
-    """The clock of a store: it stands at NOW until a test sets it."""
+    """The clock of a store: it stands at NOW until a test sets it, as None if no service has said the time."""
 
-    def __init__(self, when: datetime = NOW) -> None:
+    def __init__(self, when: datetime | None = NOW) -> None:
         self.when = when
 
-    def __call__(self) -> datetime:
+    def __call__(self) -> datetime | None:
         return self.when
 
 
