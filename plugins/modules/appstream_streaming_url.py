@@ -580,9 +580,8 @@ def run(module: LabstreamAWSModule) -> None:
         result.update(stack_arn=arns[0], fleet_arn=arns[1], region=target.region, scope=scope)
         task = LeaseTask(module, store, now, scope, rows)
         if params["state"] == "absent":
-            leases = task.find_to_release()
-            result.update(changed=bool(leases))
-            result.update(task.release(leases))
+            for known in task.release(task.find_to_release()):
+                result.update(known)
             return
         policy.validity_at(now())  # Rejects a time that has passed, in check mode too.
         # Also if all leases are reusable: a stored URL for an application that is gone opens nothing.

@@ -536,9 +536,8 @@ def run(module: LabstreamAWSModule) -> None:
         result.update(studio_arn=scope and scope.arns[0], scope=scope and scope.to_text())
         task = LeaseTask(module, store, now, scope.to_text() if scope else "", rows)
         if params["state"] == "absent":
-            leases = task.find_to_release()
-            result.update(changed=bool(leases))
-            result.update(task.release(leases))
+            for known in task.release(task.find_to_release()):
+                result.update(known)
             return
         outcomes = task.issue(build_issuer(task, client, policy))
     shared, entries = task.build_result(outcomes, describe_outcome, URL)

@@ -253,7 +253,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
     validate_lab,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._client import ServiceClock
-from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, quote
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, LeaseStoreError, quote
 from ansible_collections.labstream.aws.plugins.module_utils._failures import Failure, format_failures
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.files import (
     HandoutError,
@@ -385,6 +385,8 @@ def run(module: LabstreamAWSModule) -> None:
     names_pages = is_present and bool(params["pages_dir"] or params["overview_html"])
     with open_lease_store(module, create=names_pages) as store:
         handout = Handout(params, lab, store, seats, utc_now())
+        if params["purge"] and handout.records:
+            store.check("purge")
         records = handout.records
         if is_predicted:
             result["changed"] = True
@@ -402,9 +404,12 @@ def run(module: LabstreamAWSModule) -> None:
                 summary["written"] += 1
                 result["changed"] = True
         if params["purge"] and handout.records:
-            result["changed"] = True
-            if not module.check_mode:
-                handout.purge()
+            try:
+                purged = len(handout.records) if module.check_mode else handout.purge()
+            except LeaseStoreError as e:
+                result["changed"] |= e.changed > 0
+                raise
+            result["changed"] |= purged > 0
     if params["return_pages"] and is_present and params["pages_dir"]:
         result["pages"] = handout.get_pages(handout.records if module.check_mode else records)
 

@@ -216,13 +216,13 @@ class Handout:
             dict(id=key.learner_id, page=self._get_address(records[key]) if key in records else None) for key in keys
         ]
 
-    def purge(self) -> None:
-        """Remove the records of all learners of the lab.
+    def purge(self) -> int:
+        """Remove the records of all learners of the lab; return how many.
 
         Raises:
             LeaseStoreError: the store failed.
         """
-        purge_learners(self._store, self.records.keys())
+        return purge_learners(self._store, self.records.keys())
 
     def _get_leases(self) -> dict[LeaseKey, Lease]:
         """Return the stored leases of the seats, in their order."""

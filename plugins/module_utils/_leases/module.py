@@ -8,13 +8,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Protocol
 
-from .._errors import InvalidOption, quote
+from .._errors import InvalidOption, LeaseStoreError, quote
 from .._failures import find_bug
 from .._module import LabstreamAWSModule
 from .lease import Lease, LeaseKey, is_text
@@ -185,24 +185,32 @@ class LeaseTask:
             ]
         return [lease for lease in leases if purge or lease.released_at is None]
 
-    def release(self, leases: Sequence[Lease]) -> dict[str, Any]:
+    def release(self, leases: Sequence[Lease]) -> Iterator[dict[str, Any]]:
         """Release these leases, or purge their records; warn about URLs that still work.
 
-        Returns:
-            The result, but ``changed``: a store that fails may have released some of them.
+        Yields:
+            The parts of the result as they become known: a store that fails may have released some of the leases.
 
         Raises:
             LeaseStoreError: The store failed.
         """
-        if leases and not self.module.check_mode:
-            keys, lab = [lease.key for lease in leases], None if self.rows else self.module.params["lab"]
-            release = self.store.purge if self.module.params["purge"] else self.store.release
-            release(keys, lab=lab)
+        requested, released = len(self.rows) or len(leases), len(leases)
+        if leases:
+            purge = self.module.params["purge"]
+            self.store.check("purge" if purge else "release")
+            if not self.module.check_mode:
+                keys, lab = [lease.key for lease in leases], None if self.rows else self.module.params["lab"]
+                try:
+                    released = (self.store.purge if purge else self.store.release)(keys, lab=lab)
+                except LeaseStoreError as e:
+                    yield dict(changed=e.changed > 0, summary=dict(NO_SUMMARY, requested=requested, released=e.changed))
+                    raise LeaseStoreError(f"{e} {e.changed} of {len(leases)} leases were released.") from e
+        yield dict(changed=released > 0, summary=dict(NO_SUMMARY, requested=requested, released=released))
+        if self.module._diff:
+            yield dict(diff=build_release_diff(leases))
         warning = build_release_warning(leases, self.now())
         if warning:
             self.module.warn(warning)
-        summary = dict(NO_SUMMARY, requested=len(self.rows) or len(leases), released=len(leases))
-        return dict(summary=summary, **({"diff": build_release_diff(leases)} if self.module._diff else {}))
 
 
 def build_fact(entry: Mapping[str, Any], url: str) -> dict[str, Any]:

@@ -11,10 +11,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, Protocol
+from typing import Any, Generic, Literal, Protocol
 
 from ..lease import Lease, LeaseKey
 from .records import KeyT, RecordT, RecordType
+
+# How a store is changed, by the method that does it.
+Change = Literal["write", "release", "purge"]
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,11 @@ class RecordStore(Protocol[KeyT, RecordT]):
             or None if there is none; or why the change failed.
         """
 
-    def purge(self, keys: Collection[KeyT], *, lab: str | None = None) -> None:
-        """Remove these records. ``lab`` is as for ``release``, as far as the store can compare it in the same step."""
+    def purge(self, keys: Collection[KeyT], *, lab: str | None = None) -> int:
+        """Remove these records; return how many, as the error does if some could not be removed.
+
+        ``lab`` is as for ``release``, as far as the store can compare it in the same step.
+        """
 
 
 class LeaseStore(RecordStore[LeaseKey, Lease], Protocol):
@@ -68,8 +74,8 @@ class LeaseStore(RecordStore[LeaseKey, Lease], Protocol):
     def now(self) -> datetime | None:
         """Return the time that a service has said, None as long as none has."""
 
-    def release(self, keys: Collection[LeaseKey], *, lab: str | None = None) -> None:
-        """Wipe the URLs of these leases and mark them released.
+    def release(self, keys: Collection[LeaseKey], *, lab: str | None = None) -> int:
+        """Wipe the URLs of these leases and mark them released; return how many, as the error does if some failed.
 
         With ``lab``, a lease is left alone that another run has meanwhile issued for another lab.
         """
@@ -77,8 +83,8 @@ class LeaseStore(RecordStore[LeaseKey, Lease], Protocol):
     def records(self, record_type: RecordType[KeyT, RecordT]) -> RecordStore[KeyT, RecordT]:
         """Return the records of another type in this store."""
 
-    def check(self) -> None:
-        """Reject what a later write would fail with. Called before anything is issued, and in check mode too."""
+    def check(self, change: Change = "write") -> None:
+        """Reject what a later change of this kind would fail with. Called before the first one, in check mode too."""
 
     def close(self) -> None:
         """Close the store."""
@@ -111,17 +117,19 @@ class NoLeaseStore:
     def now(self) -> None:
         """Return no time."""
 
-    def release(self, keys: Collection[LeaseKey], *, lab: str | None = None) -> None:
-        """Do nothing."""
+    def release(self, keys: Collection[LeaseKey], *, lab: str | None = None) -> int:
+        """Release nothing."""
+        return 0
 
-    def purge(self, keys: Collection[Any], *, lab: str | None = None) -> None:
-        """Do nothing."""
+    def purge(self, keys: Collection[Any], *, lab: str | None = None) -> int:
+        """Remove nothing."""
+        return 0
 
     def records(self, record_type: RecordType[Any, Any]) -> NoLeaseStore:
         """Return this store, which has no record of any type."""
         return self
 
-    def check(self) -> None:
+    def check(self, change: Change = "write") -> None:
         """Do nothing."""
 
     def close(self) -> None:

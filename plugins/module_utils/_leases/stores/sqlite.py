@@ -24,7 +24,7 @@ from ..._errors import LeaseStoreError
 from ..._time import utc_now
 from ..lease import RETENTION, Lease, LeaseKey
 from .address import expand_path
-from .base import Replace, Write
+from .base import Change, Replace, Write
 from .records import LEASES, KeyT, RecordT, RecordType, Values, to_dict, to_seconds
 
 # "LSTR" in SQLite's header distinguishes our files from other people's databases.
@@ -272,14 +272,15 @@ class _SQLiteRecords(Generic[KeyT, RecordT]):
         except LeaseStoreError as e:
             return [e] * len(changes)
 
-    def purge(self, keys: Collection[KeyT], *, lab: str | None = None) -> None:
-        """Remove these records."""
-        self._execute(f"DELETE FROM {self._table}", keys, lab)
+    def purge(self, keys: Collection[KeyT], *, lab: str | None = None) -> int:
+        """Remove these records, all or none."""
+        return self._execute(f"DELETE FROM {self._table}", keys, lab)
 
-    def _execute(self, statement: str, keys: Collection[KeyT], lab: str | None) -> None:
+    def _execute(self, statement: str, keys: Collection[KeyT], lab: str | None) -> int:
+        condition = f"{self._of_key} AND (:lab IS NULL OR lab = :lab)"
         with self._file.writing() as (database, times):
             values = ({"lab": lab, **key._asdict(), **times} for key in keys)
-            database.executemany(f"{statement} WHERE {self._of_key} AND (:lab IS NULL OR lab = :lab)", values)
+            return max(0, database.executemany(f"{statement} WHERE {condition}", values).rowcount)
 
     def _make(
         self, database: sqlite3.Connection, change: Write[RecordT] | Replace[RecordT], times: Values
@@ -334,15 +335,15 @@ class SQLiteLeaseStore(_SQLiteRecords[LeaseKey, Lease]):
         super().__init__(_SQLiteFile(path, now, create=create, busy_timeout=busy_timeout), LEASES)
         self.now = now
 
-    def release(self, keys: Collection[LeaseKey], *, lab: str | None = None) -> None:
-        """Wipe the URLs of these leases and mark them released."""
-        self._execute(_RELEASE, keys, lab)
+    def release(self, keys: Collection[LeaseKey], *, lab: str | None = None) -> int:
+        """Wipe the URLs of these leases and mark them released, all or none."""
+        return self._execute(_RELEASE, keys, lab)
 
     def records(self, record_type: RecordType[KeyT, RecordT]) -> _SQLiteRecords[KeyT, RecordT]:
         """Return the records of another type in this file."""
         return _SQLiteRecords(self._file, record_type)
 
-    def check(self) -> None:
+    def check(self, change: Change = "write") -> None:
         """Do nothing: the file was checked when it was opened."""
 
     def close(self) -> None:

@@ -24,7 +24,12 @@ from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import
     to_sha256,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._leases.reuse import ReusePolicy
-from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import LeaseStore, Replace, Write
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import (
+    Change,
+    LeaseStore,
+    Replace,
+    Write,
+)
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.records import LEASES, RecordType, to_dict
 
 NOW = datetime(2026, 11, 21, 8, 0, 0, tzinfo=UTC)
@@ -146,10 +151,12 @@ class MemoryRecords:
             self.by_key[record.key] = record
         return self.by_key.get(record.key)
 
-    def purge(self, keys: Collection[Any], *, lab: str | None = None) -> None:
+    def purge(self, keys: Collection[Any], *, lab: str | None = None) -> int:
         self.writes += 1
-        for key in self._of_lab(keys, lab):
+        purged = self._of_lab(keys, lab)
+        for key in purged:
             del self.by_key[key]
+        return len(purged)
 
     def _of_lab(self, keys: Collection[Any], lab: str | None) -> list[Any]:
         return [key for key in keys if key in self.by_key and lab in (None, getattr(self.by_key[key], "lab", lab))]
@@ -177,15 +184,17 @@ class MemoryStore(MemoryRecords):
     def leases(self, leases: dict[LeaseKey, Lease]) -> None:
         self.by_key = leases
 
-    def release(self, keys: Collection[LeaseKey], *, lab: str | None = None) -> None:
+    def release(self, keys: Collection[LeaseKey], *, lab: str | None = None) -> int:
         self.writes += 1
-        for key in self._of_lab(keys, lab):
+        released = self._of_lab(keys, lab)
+        for key in released:
             self.leases[key] = self.leases[key].released(self.now())
+        return len(released)
 
     def records(self, record_type: RecordType[Any, Any]) -> MemoryRecords:
         return self.others.setdefault(record_type.name, MemoryRecords(record_type, self.now))
 
-    def check(self) -> None:
+    def check(self, change: Change = "write") -> None:
         self.checks += 1
 
     def close(self) -> None:
@@ -195,8 +204,8 @@ class MemoryStore(MemoryRecords):
 class ClosedStore(MemoryStore):
     """A store that may be read, and not written."""
 
-    def check(self) -> None:
-        super().check()
+    def check(self, change: Change = "write") -> None:
+        super().check(change)
         raise LeaseStoreError("The lease store x is read-only.")
 
 

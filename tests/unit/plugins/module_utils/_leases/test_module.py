@@ -55,8 +55,10 @@ def absent(rows, *, store=None, leases=None, **options):
     store = store or MemoryStore()
     store.leases = {lease.key: lease for lease in leases or LEASES.values()}
     task = task_of(rows, store=store, **options)
-    found = task.find_to_release()
-    return dict(task.release(found), changed=bool(found)), store
+    result = {}
+    for known in task.release(task.find_to_release()):
+        result |= known
+    return result, store
 
 
 def named(keys):
@@ -144,15 +146,39 @@ def test_a_purge_also_removes_what_is_past_its_retention():
 
 
 @pytest.mark.parametrize("purge", [False, True])
-def test_a_store_that_fails_fails_the_task(purge):
+@pytest.mark.parametrize("changed", [0, 1])
+def test_a_store_that_fails_fails_the_task_which_says_how_much_changed(purge, changed):
     class Failing(MemoryStore):
         def release(self, keys, *, lab=None):
-            raise LeaseStoreError("The lease store x is full.")
+            error = LeaseStoreError("The lease store x is full.")
+            error.changed = changed
+            raise error
 
         purge = release
 
-    with pytest.raises(LeaseStoreError):
-        absent([ANNA], purge=purge, store=Failing())
+    store = Failing()
+    store.leases = {lease.key: lease for lease in LEASES.values()}
+    task = task_of([ANNA_CAD, BEN], store=store, purge=purge)
+    results = task.release(task.find_to_release())
+    result = next(results)
+    with pytest.raises(LeaseStoreError) as failed:
+        next(results)
+    leases = 3 if purge else 2
+    assert str(failed.value) == f"The lease store x is full. {changed} of {leases} leases were released."
+    assert (result["changed"], result["summary"]["released"]) == (bool(changed), changed)
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+@pytest.mark.parametrize(("purge", "change"), [(False, "release"), (True, "purge")])
+def test_a_store_that_cannot_be_changed_so_fails_the_task_in_either_mode(purge, change, check_mode):
+    class Closed(MemoryStore):
+        def check(self, change="write"):
+            raise LeaseStoreError(f"may not {change}")
+
+    with pytest.raises(LeaseStoreError, match=f"^may not {change}$"):
+        absent([ANNA], purge=purge, store=Closed(), check_mode=check_mode)
+    # But if there is nothing to release, nothing is needed.
+    assert not absent([CLEO], purge=purge, store=Closed(), check_mode=check_mode)[0]["changed"]
 
 
 def test_what_another_lab_has_taken_over_meanwhile_is_left_alone():
@@ -161,11 +187,12 @@ def test_what_another_lab_has_taken_over_meanwhile_is_left_alone():
 
         def release(self, keys, **options):
             self.leases[build_key("ben")] = taken
-            super().release(keys, **options)
+            return super().release(keys, **options)
 
     taken = lease_of(build_key("ben"), lab="wednesday")
-    _result, store = absent([], lab="tuesday", store=Overtaken())
+    result, store = absent([], lab="tuesday", store=Overtaken())
     assert store.leases[build_key("ben")] == taken
+    assert result["summary"]["released"] == 2
     # But whoever names a holder means whatever the holder has.
     _result, store = absent([BEN], store=Overtaken())
     assert store.leases[build_key("ben")].released_at

@@ -104,7 +104,7 @@ def read_one(store):
 
 
 def release_or_purge(store, keys, *, purge, lab=None):
-    (store.purge if purge else store.release)(keys, lab=lab)
+    return (store.purge if purge else store.release)(keys, lab=lab)
 
 
 def test_a_new_store_has_no_leases(store):
@@ -424,7 +424,7 @@ def test_releasing_what_is_not_there_is_harmless(store, purge):
     lease = lease_of()
     write(store, lease)
     release_or_purge(store, [build_key("nobody"), build_key(scope="nowhere")], purge=purge)
-    release_or_purge(store, [], purge=purge)
+    assert release_or_purge(store, [], purge=purge) == 0
     assert find(store) == {lease.key: lease}
     assert find(store, "nowhere") == {}
 
@@ -433,7 +433,7 @@ def test_releasing_what_is_not_there_is_harmless(store, purge):
 def test_a_class_is_released_at_once(store, purge):
     leases = [lease_of(build_key(f"learner-{number}")) for number in range(30)]
     write(store, *leases)
-    release_or_purge(store, [lease.key for lease in leases], purge=purge)
+    assert release_or_purge(store, [lease.key for lease in leases], purge=purge) == 30
     existing = find(store)
     assert len(existing) == (0 if purge else 30)
     assert all(lease.url is None for lease in existing.values())
@@ -445,7 +445,7 @@ def test_with_a_lab_what_another_lab_has_taken_over_is_left_alone(store, clock):
     write(store, mine, taken)
 
     clock.when = after(5)
-    store.release([mine.key, taken.key, build_key("nobody")], lab="morning")
+    assert store.release([mine.key, taken.key, build_key("nobody")], lab="morning") == 1
 
     assert store.find(SCOPE) == {
         mine.key: mine.released(after(5)),

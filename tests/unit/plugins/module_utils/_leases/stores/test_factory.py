@@ -58,7 +58,7 @@ def module_of(home, monkeypatch):
 # Whose time counts.
 
 
-def test_a_file_knows_no_time_and_a_table_that_of_dynamodb(module_of, moto, tmp_path):
+def test_a_file_knows_no_time_and_a_table_that_of_dynamodb(module_of, simulator, moto, tmp_path):
     with open_lease_store(module_of(lease_store=f"sqlite://{tmp_path}/x"), create=True) as store:
         store.find(None)
         assert store.now() is None
