@@ -36,7 +36,7 @@ from ._module import LabstreamAWSModule
 from ._network_time import MAX_ATTEMPT, begin_attempt, end_attempt, run_within_limits
 from ._rate_limit import build_rate_limiter, limit_rate
 from ._retries import RetryRules
-from ._time import datetimes_to_iso8601
+from ._time import datetimes_to_iso8601, utc_now
 from ._version import COLLECTION_NAME, COLLECTION_VERSION
 
 # How often a call is tried if the user does not say.
@@ -312,13 +312,15 @@ class ServiceClock:
         client.meta.events.register(f"after-call.{_event_name(client)}", self._observe)
 
     def now(self) -> datetime:
-        """Return the service's time in UTC, in whole seconds, never ahead of the service."""
+        """Return the time in UTC, in whole seconds."""
+        return self.confirmed_now() or utc_now()
+
+    def confirmed_now(self) -> datetime | None:
+        """Return the service's time, never ahead of the service; None as long as it has not said any."""
         if self._observed is None:
-            when = datetime.now(timezone.utc)
-        else:
-            observed, observed_at = self._observed
-            when = observed + timedelta(seconds=time.monotonic() - observed_at)
-        return when.replace(microsecond=0)
+            return None
+        observed, observed_at = self._observed
+        return (observed + timedelta(seconds=time.monotonic() - observed_at)).replace(microsecond=0)
 
     def _observe(self, http_response: Any, **_kwargs: Any) -> None:
         if self._observed is not None:

@@ -121,9 +121,13 @@ class NotReady(LabstreamError):
 
 
 class LeaseStoreError(LabstreamError):
-    """The lease store cannot be opened, read or written."""
+    """The lease store cannot be opened, read or written.
+
+    ``changed`` is how many records were released or removed before it failed.
+    """
 
     code = "LeaseStoreError"
+    changed = 0
 
 
 class LeaseConflict(LabstreamError):

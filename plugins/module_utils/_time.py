@@ -48,6 +48,11 @@ def round_up(when: datetime) -> datetime:
     return _next_second(when) if when.microsecond else when
 
 
+def utc_now() -> datetime:
+    """Return the time of this machine's clock, which may be wrong, in UTC and in whole seconds."""
+    return datetime.now(timezone.utc).replace(microsecond=0)
+
+
 def to_iso8601(when: datetime) -> str:
     """Return an aware datetime as a timestamp in UTC with whole seconds, such as ``2026-11-21T16:00:00Z``."""
     # Not strftime, which writes years before 1000 with fewer than four digits.

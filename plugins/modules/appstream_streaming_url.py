@@ -762,8 +762,9 @@ def run(module: LabstreamAWSModule) -> None:
     validate_lease_arguments(params, HOLDER_OPTIONS)
     rows, policy, starts_at = parse_rows(params), build_policy(params), parse_starts_at(params)
     client = build_client(module, appstream.SERVICE, params["concurrency"])
-    now = ServiceClock(client).now
-    with open_lease_store(module, now=now, create=params["state"] == "present") as store:
+    clock = ServiceClock(client)
+    now, create = clock.now, params["state"] == "present"
+    with open_lease_store(module, create=create, service_now=clock.confirmed_now) as store:
         target = describe_target(module, client)
         result.update(region=target.region)
         scope = find_scope(client, target, store)
@@ -774,8 +775,9 @@ def run(module: LabstreamAWSModule) -> None:
             if scope:
                 release = task.find_to_release()
                 validate_case(task, task.rows.keys() - {lease.key for lease in release.leases})
-                result.update(changed=release.changes)
-                result.update(task.release(release), other_labs=describe_other_labs(task))
+                for known in task.release(release):
+                    result.update(known)
+                result.update(other_labs=describe_other_labs(task))
             return
         policy.validity_at(now())  # Rejects a time that has passed, in check mode too.
         # Also if all leases are reusable: a stored URL for an application that is gone opens nothing.

@@ -599,17 +599,17 @@ def run(module: LabstreamAWSModule) -> None:
     validate_lease_arguments(params, HOLDER_OPTIONS)
     rows, policy = parse_rows(params), build_policy(params)
     client = nimble.build_nimble_client(module, params["studio_id"], params["concurrency"])
-    now = ServiceClock(client).now
-    with open_lease_store(module, now=now, create=params["state"] == "present") as store:
+    clock = ServiceClock(client)
+    now, create = clock.now, params["state"] == "present"
+    with open_lease_store(module, create=create, service_now=clock.confirmed_now) as store:
         result.update(region=client.meta.region_name)
         scope = find_scope(module, client, store)
         result.update(studio_arn=scope and scope.arns[0], scope=scope and scope.to_text())
         task = LeaseTask(module, store, now, scope.to_text() if scope else "", rows, "session_id")
         if params["state"] == "absent":
             if scope:
-                release = task.find_to_release()
-                result.update(changed=release.changes)
-                result.update(task.release(release))
+                for known in task.release(task.find_to_release()):
+                    result.update(known)
             return
         outcomes, joined = task.issue(build_issuer(task, client, policy), policy)
         shared, entries = task.build_result(outcomes, describe_outcome, URL)

@@ -244,7 +244,6 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
@@ -254,7 +253,8 @@ from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
     validate_has_lease_store,
     validate_lab,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, quote
+from ansible_collections.labstream.aws.plugins.module_utils._client import ServiceClock
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, LeaseStoreError, quote
 from ansible_collections.labstream.aws.plugins.module_utils._failures import Failure, format_failures
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.files import (
     HandoutError,
@@ -277,7 +277,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._nimble.api import (
     build_nimble_client,
     get_streaming_session_stream,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
+from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601, utc_now
 
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False, missing=[], summary=dict(requested=0, missing=0, written=0), urls_csv=None
@@ -285,25 +285,23 @@ EMPTY_RESULT: dict[str, Any] = dict(
 PATHS = ("urls_csv", "links_csv", "overview_html", "pages_dir")
 
 
-def get_stream_links(
-    module: LabstreamAWSModule, leases: Sequence[Lease], now: datetime
-) -> dict[LeaseKey, StreamingLink | None]:
-    """Return the links that Nimble Studio has for those of the leases that are of streams; None for one without a URL.
+def get_stream_links(module: LabstreamAWSModule, streams: Sequence[Lease]) -> dict[LeaseKey, StreamingLink | None]:
+    """Return the links that Nimble Studio has for the leases of streams; None for one without a URL.
 
     Raises:
         LabstreamError: the options do not say how to connect, or a call failed.
     """
-    streams = [lease for lease in leases if lease.resource_id]
     if not streams:
         return {}
     studio_ids = {lease.key: Scope.parse(lease.key.scope).names[0] for lease in streams}
     client = build_nimble_client(module, studio_ids[streams[0].key], CONCURRENCY)
+    clock = ServiceClock(client)
 
     def get_link(lease: Lease) -> StreamingLink | None:
         key = lease.key
         stream = get_streaming_session_stream(client, studio_ids[key], key.holder, str(lease.resource_id))
         expires = (stream and stream.expires_at) or lease.expires
-        return build_link(key, stream.url, expires) if stream and stream.url and expires > now else None
+        return build_link(key, stream.url, expires) if stream and stream.url and expires > clock.now() else None
 
     with ThreadPoolExecutor(CONCURRENCY) as executor:
         return dict(zip(studio_ids, executor.map(get_link, streams), strict=True))
@@ -380,10 +378,12 @@ def run(module: LabstreamAWSModule) -> None:
     validate_arguments(params, seats)
     address = parse_address(params["lease_store"])
     validate_paths(get_paths(params), address.files if isinstance(address, SQLiteFile) else ())
-    lab, now = build_lab(params), datetime.now(timezone.utc)
+    lab = build_lab(params)
     names_pages = is_present and bool(params["pages_dir"] or params["overview_html"])
-    with open_lease_store(module, create=names_pages, now=lambda: now) as store:
-        handout = Handout(params, lab, store, seats, now)
+    with open_lease_store(module, create=names_pages) as store:
+        handout = Handout(params, lab, store, seats, utc_now())
+        if params["purge"] and handout.records:
+            store.check("purge")
         records = handout.records
         if is_predicted:
             result["changed"] = True
@@ -391,37 +391,49 @@ def run(module: LabstreamAWSModule) -> None:
             links: dict[LeaseKey, StreamingLink | None] = {}
             if is_present:
                 links |= handout.get_stored_links()
-                links |= get_stream_links(module, handout.get_valid_leases(), now)
+                links |= get_stream_links(module, handout.get_streams())
                 result["missing"] = handout.find_missing(links)
                 summary["missing"] = len(result["missing"])
-                reject_missing(params, result["missing"])
+                reject_missing(module, handout, result["missing"])
             if names_pages:
                 records = handout.remember(check_mode=module.check_mode)
             for _file in write_files(handout.build_files(records, links), check_mode=module.check_mode):
                 summary["written"] += 1
                 result["changed"] = True
         if params["purge"] and handout.records:
-            result["changed"] = True
-            if not module.check_mode:
-                handout.purge()
+            try:
+                purged = len(handout.records) if module.check_mode else handout.purge()
+            except LeaseStoreError as e:
+                result["changed"] |= e.changed > 0
+                raise
+            result["changed"] |= purged > 0
     if params["return_pages"] and is_present and params["pages_dir"]:
         result["pages"] = handout.get_pages(handout.records if module.check_mode else records)
 
 
-def reject_missing(params: Mapping[str, Any], missing: Sequence[str]) -> None:
-    """Reject seats without a URL, unless they are allowed.
+def reject_missing(module: LabstreamAWSModule, handout: Handout, missing: Sequence[str]) -> None:
+    """Reject seats without a URL, unless they are allowed; then warn about URLs that may be good.
 
     Raises:
         HandoutError: naming them.
     """
+    params, expired = module.params, handout.find_expired()
+    last = max((lease.expires for lease in expired.values()), default=handout.now)
+    has_expired = (
+        f"the URL has expired (it was valid until {to_iso8601(last)}, and {handout.clock} says "
+        f"{to_iso8601(handout.now)}): issue a new one, or correct that clock if it is wrong"
+    )
     if missing and not params["allow_missing"]:
-        reason = Failure(
-            HandoutError.code,
+        has_none = (
             f"the lease store {params['lease_store']} has no valid URL: issue it first, with the same lease_store; if "
-            "that is a file, on this host and as this user",
+            "that is a file, on this host and as this user"
         )
-        failures = format_failures([(name, reason) for name in missing])
-        raise HandoutError(f"{len(missing)} of {len(params['seats'])} seats have no URL: {failures}.")
+        reasons = [(name, Failure(HandoutError.code, has_expired if name in expired else has_none)) for name in missing]
+        raise HandoutError(f"{len(missing)} of {len(params['seats'])} seats have no URL: {format_failures(reasons)}.")
+    # No service has said so, or the store would have wiped them.
+    kept = [holder for holder, lease in expired.items() if lease.url]
+    if kept:
+        module.warn(f"{len(kept)} stored URLs are not handed out: {has_expired}.")
 
 
 def main() -> None:

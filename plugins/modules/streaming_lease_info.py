@@ -225,7 +225,7 @@ summary:
 
 import re
 from collections.abc import Collection, Sequence
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
@@ -245,7 +245,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import
 from ansible_collections.labstream.aws.plugins.module_utils._leases.scope import Scope
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import open_lease_store
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
-from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
+from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601, utc_now
 
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False, leases=[], summary=dict(leases=0, working=0, released=0, earliest_expiry=None)
@@ -331,7 +331,7 @@ def build_entry(lease: Lease, labs: Collection[str], now: datetime, return_urls:
         released_at=lease.released_at and to_iso8601(lease.released_at),
         url_sha256=lease.url_sha256,
         stream_id=lease.resource_id,
-        streaming_url=lease.url if return_urls else None,
+        streaming_url=lease.url if return_urls and get_remaining(lease, now) else None,
     )
 
 
@@ -356,12 +356,12 @@ def run(module: LabstreamAWSModule) -> None:
     validate_return_urls(params)
     validate_selection(params)
     sha256 = parse_sha256(params)
-    now = datetime.now(timezone.utc)
-    with open_lease_store(module, now=lambda: now, create=False) as store:
+    with open_lease_store(module, create=False) as store:
         existing = store.find(params["scope"])
         labs: dict[LeaseKey, set[str]] = {key: set() for key in existing}
         for record in Labs(store, params["scope"]).records:
             labs.setdefault(record.lease, set()).add(record.lab)
+        now = store.now() or utc_now()
     leases = [existing[key] for key in sorted(existing) if is_selected(existing[key], labs[key], params, sha256, now)]
     module.result.update(
         leases=[build_entry(lease, labs[lease.key], now, params["return_urls"]) for lease in leases],

@@ -104,7 +104,7 @@ other_labs:
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
@@ -121,9 +121,10 @@ from ansible_collections.labstream.aws.plugins.module_utils._labs.learners impor
 )
 from ansible_collections.labstream.aws.plugins.module_utils._labs.person import normalise
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lab_records import Labs
-from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import NoLeaseStore
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import NoLeaseStore, find_now
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import open_lease_store
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
+from ansible_collections.labstream.aws.plugins.module_utils._time import utc_now
 
 EMPTY_RESULT: dict[str, Any] = dict(changed=False, generations={}, rotated=[], other_labs=[])
 
@@ -160,12 +161,12 @@ def run(module: LabstreamAWSModule) -> None:
     for learner_id in module.params["rotate"]:
         validate_learner_id(learner_id)
     learner_ids = list({normalise(learner_id): learner_id for learner_id in module.params["rotate"]}.values())
-    now = datetime.now(timezone.utc)
-    with open_lease_store(module, now=lambda: now, create=bool(learner_ids)) as store:
+    with open_lease_store(module, create=bool(learner_ids)) as store:
         existing = find_learners(store, lab)
         if learner_ids:
             store.check()
         writable = NoLeaseStore() if module.check_mode else store
+        now = find_now(store, utc_now())
         generations = rotate_learners(writable, lab, existing, learner_ids, now)
         other_labs = find_shared_learners(Labs(store, None), lab, learner_ids, now) if learner_ids else {}
         for other, shared in other_labs.items():

@@ -25,6 +25,7 @@ ANNA = {**ARGS, "user_id": "anna"}
 SEATS = {"studio_id": STUDIO, "session_ids": ["seat-01", "seat-02"], "wait": False}
 REGION, ACCOUNT, OTHER_ACCOUNT = "us-east-1", "123456789012", "222222222222"
 ROLE = f"arn:aws:iam::{OTHER_ACCOUNT}:role/lease-keeper"
+HANDOUT = "labstream.aws.streaming_handout"
 PRE_CHECK = {"DescribeStacks": 1, "DescribeFleets": 1, "ListAssociatedFleets": 1}
 TWO_TRIES = {"retries": {"mode": "standard", "total_max_attempts": 2}}
 
@@ -144,7 +145,46 @@ def test_check_mode_predicts_and_leaves_the_table_as_it_is(
     assert done.result["summary"] | unknown == predicted.result["summary"] | unknown
 
 
-# Forgetting
+# Releasing
+
+
+@pytest.mark.parametrize("released", [0, 1])
+def test_a_release_that_breaks_off_says_how_much_of_it_was_done(
+    lab: Simulator, call: CallModule, table: LeaseTable, users: Users, released: int
+) -> None:
+    # Given three leases, and a table that denies releasing once so many were released, which the check does not see.
+    call({**ARGS, "users": users(3)})
+    error = {"code": "AccessDeniedException", "message": "User: teacher is not authorized."}
+    lab.add_fault(operation="UpdateItem", error=error, skip=1 + released, times=3 - released)
+
+    failed = call({**ARGS, "users": users(3), "state": "absent", "concurrency": 1})
+
+    assert failed.failed
+    assert failed.msg.endswith(f" {released} of 3 leases were released.")
+    assert (failed.changed, failed.result["summary"]["released"]) == (released > 0, released)
+    assert len(table.urls()) == 3 - released
+
+
+def test_an_end_that_may_not_purge_changes_no_page_in_either_mode(
+    lab: Simulator, call: CallModule, home: Path, users: Users
+) -> None:
+    # Given pages of a lab, and a table that denies removing their names.
+    seats = call({**ARGS, "users": users(3)}).result["streaming_urls"]
+    handout = {"lab": "cad", "pages_dir": str(home / "pages")}
+    assert not call({**handout, "seats": seats}, module=HANDOUT).failed
+    pages = {page: page.read_bytes() for page in (home / "pages").iterdir()}
+    error = {"code": "AccessDeniedException", "message": "User: teacher is not authorized."}
+    lab.add_fault(operation="BatchWriteItem", error=error, times=2)
+    end = {**handout, "state": "absent", "purge": True}
+
+    for check in (True, False):
+        denied = call(end, module=HANDOUT, check=check)
+
+        assert (denied.failed, denied.changed) == (True, False)
+        assert "the credentials are not authorized to perform dynamodb:BatchWriteItem (" in denied.msg
+        assert {page: page.read_bytes() for page in (home / "pages").iterdir()} == pages
+
+    assert call(end, module=HANDOUT).changed
 
 
 # The other modules

@@ -252,14 +252,15 @@ def test_the_error_names_the_action_on_the_table_that_the_policy_lacks(
     issued = call_as(BOTH, {**ANNA, **store})
     assert not issued.failed, issued.msg
 
-    # When one action is taken away.
+    # When one action is taken away, in either mode.
     module, args = NEEDS_OF_TABLE[action]
-    denied = call_as(without(BOTH, action), {**args, **store}, module=module)
+    for check in (True, False):
+        denied = call_as(without(BOTH, action), {**args, **store}, module=module, check=check)
 
-    # Then the sentence names it and the table, and nothing was issued; with the action it works.
-    assert denied.failed
-    assert f"the credentials are not authorized to perform {action} (" in denied.msg
-    assert f"{TABLE!r}: the credentials" in denied.msg
+        # Then the sentence names it and the table, and nothing was changed; with the action it works.
+        assert (denied.failed, denied.changed) == (True, False)
+        assert f"the credentials are not authorized to perform {action} (" in denied.msg
+        assert f"{TABLE!r}: the credentials" in denied.msg
     assert len(simulator.streaming_urls()) == 1
     allowed = call_as(BOTH, {**args, **store}, module=module)
     assert not allowed.failed, allowed.msg

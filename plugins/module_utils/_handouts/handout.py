@@ -33,7 +33,7 @@ from .._labs.learners import (
 )
 from .._labs.person import normalise
 from .._leases.lease import Lease, LeaseKey, is_web_url
-from .._leases.stores.base import LeaseStore, NoLeaseStore
+from .._leases.stores.base import LeaseStore, NoLeaseStore, find_now
 from .._time import to_iso8601
 from .files import File, HandoutError
 from .pages import (
@@ -129,13 +129,15 @@ class Handout:
         records: What is stored of the lab's learners, if the handouts need pages.
         seats: The seats with the generation and the lease of their pages.
         leases: The stored leases that the handouts show.
+        now: The time that a service has said to the store, else that of this host.
+        clock: Whose time that is, for messages.
 
     Args:
         options: The options of the module streaming_handout.
         lab: The details that the pages show.
         store: The lease store.
         seats: The seats as they were given.
-        now: The current time.
+        now: The time of this host.
 
     Raises:
         LeaseStoreError: the store failed.
@@ -144,7 +146,7 @@ class Handout:
     def __init__(
         self, options: Mapping[str, Any], lab: LabDetails, store: LeaseStore, seats: Sequence[Seat], now: datetime
     ) -> None:
-        self._options, self._lab, self._store, self._now = options, lab, store, now
+        self._options, self._lab, self._store = options, lab, store
         self._has_ended = options["state"] == "absent"
         has_pages = bool(options["pages_dir"] or options["overview_html"])
         self.records: Records = find_learners(store, options["lab"]) if has_pages else {}
@@ -154,11 +156,21 @@ class Handout:
         if options["overview_html"]:
             keys |= {record.lease for record in self.records.values() if record.lease}
         self.leases: Mapping[LeaseKey, Lease] = store.read(keys)
+        self.now = find_now(store, now)
+        self.clock = "the clock of the lease store" if store.now() else "the clock of this host"
 
-    def get_valid_leases(self) -> list[Lease]:
-        """Return the leases of the seats that have a URL now, in the store or at the service."""
-        leases = {seat.lease: self.leases.get(seat.lease) for seat in self.seats if seat.lease}
-        return [lease for lease in leases.values() if lease and lease.is_valid_at(self._now)]
+    def get_streams(self) -> list[Lease]:
+        """Return the leases of the seats whose URLs the service has. It knows better whether they have expired."""
+        return [lease for lease in self._get_leases().values() if lease.resource_id and not lease.released_at]
+
+    def find_expired(self) -> dict[str, Lease]:
+        """Return the leases whose URLs have expired and were not released, by the holders of the seats."""
+        leases = self._get_leases().values()
+        return {
+            lease.key.holder: lease
+            for lease in leases
+            if lease.url_sha256 and not lease.released_at and lease.expires <= self.now
+        }
 
     def get_stored_links(self) -> dict[LeaseKey, StreamingLink]:
         """Return the links of the seats whose URLs are in the store.
@@ -166,8 +178,11 @@ class Handout:
         Raises:
             HandoutError: a stored URL is not a web URL.
         """
-        valid = self.get_valid_leases()
-        return {lease.key: build_link(lease.key, lease.url, lease.expires) for lease in valid if lease.url is not None}
+        return {
+            key: build_link(key, lease.url, lease.expires)
+            for key, lease in self._get_leases().items()
+            if lease.url is not None and lease.is_valid_at(self.now)
+        }
 
     def find_missing(self, links: Links) -> list[str]:
         """Return the holders, or else the learners, of the seats without a link."""
@@ -181,7 +196,7 @@ class Handout:
         """
         self._store.check()
         store = NoLeaseStore() if check_mode else self._store
-        until = max([self._now, *filter(None, (self._lab.starts_at, self._lab.ends_at))])
+        until = max([self.now, *filter(None, (self._lab.starts_at, self._lab.ends_at))])
         wanted = {self._get_key(seat): seat.lease for seat in self.seats}
         return remember_learners(store, self.records, wanted, until)
 
@@ -204,13 +219,17 @@ class Handout:
         found = [(seat.learner_id, records.get(self._get_key(seat))) for seat in self.seats]
         return [dict(id=who, page=self._get_address(record) if record else None) for who, record in found]
 
-    def purge(self) -> None:
-        """Remove the records of all learners of the lab.
+    def purge(self) -> int:
+        """Remove the records of all learners of the lab; return how many.
 
         Raises:
             LeaseStoreError: the store failed.
         """
-        purge_learners(self._store, self.records.keys())
+        return purge_learners(self._store, self.records.keys())
+
+    def _get_leases(self) -> dict[LeaseKey, Lease]:
+        """Return the stored leases of the seats, in their order."""
+        return {seat.lease: self.leases[seat.lease] for seat in self.seats if seat.lease and seat.lease in self.leases}
 
     def _get_key(self, seat: Seat) -> LearnerKey:
         return LearnerKey.build(self._options["lab"], seat.learner_id, seat.generation)
@@ -291,9 +310,10 @@ class Handout:
         if lease is None or lease.is_pending:
             return row
         link = links.get(lease.key)
-        if lease.key in links and link is None:
+        has_expired = link is None and lease.expires <= self.now
+        if lease.key in links and link is None and not has_expired:
             return row
-        status = "released" if lease.released_at else "valid" if lease.is_valid_at(self._now) else "expired"
+        status = "released" if lease.released_at else "expired" if has_expired else "valid"
         return replace(row, status=status, expires=link.expires if link else lease.expires, issued=lease.issued)
 
 

@@ -230,10 +230,10 @@ def rotate_learners(
     return {learner_id: key.generation for learner_id, key in keys.items()}
 
 
-def purge_learners(store: LeaseStore, keys: Collection[LearnerKey]) -> None:
-    """Remove the records of these learners.
+def purge_learners(store: LeaseStore, keys: Collection[LearnerKey]) -> int:
+    """Remove the records of these learners; return how many.
 
     Raises:
         LeaseStoreError: The store failed.
     """
-    store.records(LEARNERS).purge(keys)
+    return store.records(LEARNERS).purge(keys)

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Protocol
 
-from .._errors import InvalidOption, list_names, quote
+from .._errors import InvalidOption, LeaseStoreError, list_names, quote
 from .._failures import find_bug
 from .._module import LabstreamAWSModule
 from .._time import to_iso8601
@@ -114,11 +114,6 @@ class Release:
     records: Sequence[LabRecord]
     labs: Labs
     others: Sequence[LabRecord]
-
-    @property
-    def changes(self) -> bool:
-        """Whether anything is changed."""
-        return bool(self.leases or self.records)
 
 
 @dataclass(frozen=True)
@@ -326,51 +321,62 @@ class LeaseTask:
             others=[record for record in labs.others_ahead(None, self.now()) if record not in own],
         )
 
-    def release(self, release: Release) -> dict[str, Any]:
-        """Release leases, or purge their records, and end the lab for them; warn about URLs that still work.
+    def release(self, release: Release) -> Iterator[dict[str, Any]]:
+        """End the lab for the leases of a release, then release or purge these; warn about URLs that still work.
 
-        Returns:
-            The result, but ``changed``: a store that fails may have released some of them.
+        Yields:
+            The parts of the result as they become known: a store that fails may have released some of the leases.
 
         Raises:
             LeaseStoreError: The store failed.
         """
-        leases = list(release.leases)
+        purge, leases = self.module.params["purge"], list(release.leases)
+        leaving = [record for record in release.records if record.ended_at is None]
+        requested, released = len(self.rows) or len(leases), len(leases)
+        if leaving:
+            self.store.check()
+        if leases or (purge and release.records):
+            self.store.check("purge" if purge else "release")
         if not self.module.check_mode:
-            leases = self._release(release)
-        for warning in self._build_release_warnings(release, leases):
-            self.module.warn(warning)
-        released = {lease.key for lease in leases}
-        entries = [
-            {
-                self.holder_option: key.holder,
-                "lease": key.to_text(),
-                "released": key in released,
-                "labs": sorted({record.lab for record in release.others if record.lease.holder == key.holder}),
-            }
-            for key in release.keys
-        ]
-        return dict(
-            summary=dict(NO_SUMMARY, requested=len(self.rows) or len(leases), released=len(leases)),
-            leases=entries,
+            released, has_ended = 0, False
+            try:
+                release.labs.leave(leaving, self.now())
+                has_ended = bool(leaving)
+                leases = self._drop_needed(leases)
+                if leases:
+                    released = self.store.purge([each.key for each in leases]) if purge else self.store.release(leases)
+                if purge:
+                    release.labs.purge(release.records)
+            except LeaseStoreError as e:
+                released = released or min(e.changed, len(leases))
+                summary = dict(NO_SUMMARY, requested=requested, released=released)
+                yield dict(changed=has_ended or released > 0, summary=summary)
+                raise LeaseStoreError(f"{e} {released} of {len(leases)} leases were released.") from e
+        keys = {lease.key for lease in leases}
+        yield dict(
+            changed=bool(released or release.records),
+            summary=dict(NO_SUMMARY, requested=requested, released=released),
+            leases=[self._describe_release(key, key in keys, release) for key in release.keys],
             known_labs=release.labs.names,
             **({"diff": build_release_diff(leases)} if self.module._diff else {}),
         )
+        for warning in self._build_release_warnings(release, leases):
+            self.module.warn(warning)
 
-    def _release(self, release: Release) -> list[Lease]:
-        """Change the records first, then release or purge what no other lab needs; return that."""
-        purge, leases = self.module.params["purge"], list(release.leases)
-        release.labs.leave([record for record in release.records if record.ended_at is None], self.now())
-        if leases and self._lab is not None:
-            # Another lab may have begun to use them meanwhile.
-            others = Labs(self.store, self.scope).others_ahead(self._lab, self.now())
-            needed = {record.lease for record in others}
-            leases = [lease for lease in leases if lease.key not in needed]
-        if leases:
-            self.store.purge([lease.key for lease in leases]) if purge else self.store.release(leases)
-        if purge:
-            release.labs.purge(release.records)
-        return leases
+    def _drop_needed(self, leases: list[Lease]) -> list[Lease]:
+        """Return those of the leases that no other lab has begun to use meanwhile."""
+        if not leases or self._lab is None:
+            return leases
+        needed = {record.lease for record in Labs(self.store, self.scope).others_ahead(self._lab, self.now())}
+        return [lease for lease in leases if lease.key not in needed]
+
+    def _describe_release(self, key: LeaseKey, is_released: bool, release: Release) -> dict[str, Any]:
+        return {
+            self.holder_option: key.holder,
+            "lease": key.to_text(),
+            "released": is_released,
+            "labs": sorted({record.lab for record in release.others if record.lease.holder == key.holder}),
+        }
 
     def _build_release_warnings(self, release: Release, leases: Sequence[Lease]) -> Iterator[str]:
         working = build_release_warning(leases, self.now())

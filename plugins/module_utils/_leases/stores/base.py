@@ -10,10 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol
+from datetime import datetime
+from typing import Any, Generic, Literal, Protocol
 
 from ..lease import Lease, LeaseKey
 from .records import KeyT, RecordT, RecordType
+
+# How a store is changed, by the method that does it.
+Change = Literal["write", "release", "purge"]
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,9 @@ class Replace(Generic[RecordT]):
 class RecordStore(Protocol[KeyT, RecordT]):
     """The records of one type. What fails raises LeaseStoreError.
 
-    The time is that of the clock that the store is made with. ``read`` and ``find`` return nothing that has passed its
-    retention, and no URL that has expired (``visible_at``).
+    The time is what a service has said, by the clock that the store is made with. ``read`` and ``find`` return nothing
+    that has passed its retention, and no URL that has expired (``visible_at``). As long as no service has said the
+    time, nothing passes: all is read as it is stored, nothing counts as expired, and nothing is wiped or dropped.
     """
 
     def read(self, keys: Collection[KeyT]) -> dict[KeyT, RecordT]:
@@ -56,24 +61,39 @@ class RecordStore(Protocol[KeyT, RecordT]):
             or None if there is none; or why the change failed.
         """
 
-    def purge(self, keys: Collection[KeyT]) -> None:
-        """Remove these records."""
+    def purge(self, keys: Collection[KeyT]) -> int:
+        """Remove these records; return how many, as the error does if some could not be removed."""
 
 
 class LeaseStore(RecordStore[LeaseKey, Lease], Protocol):
     """The leases, and by ``records`` what else is stored with them."""
 
-    def release(self, leases: Collection[Lease]) -> None:
-        """Wipe the URLs of these leases and mark them released, unless another run has replaced them meanwhile."""
+    def now(self) -> datetime | None:
+        """Return the time that a service has said, None as long as none has."""
+
+    def release(self, leases: Collection[Lease]) -> int:
+        """Wipe the URLs of these leases and mark them released, unless another run has replaced them meanwhile.
+
+        Returns how many, as the error does if some failed.
+        """
 
     def records(self, record_type: RecordType[KeyT, RecordT]) -> RecordStore[KeyT, RecordT]:
         """Return the records of another type in this store."""
 
-    def check(self) -> None:
-        """Reject what a later write would fail with. Called before anything is issued, and in check mode too."""
+    def check(self, change: Change = "write") -> None:
+        """Reject what a later change of this kind would fail with. Called before the first one, in check mode too."""
 
     def close(self) -> None:
         """Close the store."""
+
+
+def find_now(store: LeaseStore, local: datetime) -> datetime:
+    """Return the time that a service has said, else the local one, but none before the last lease was issued.
+
+    Raises:
+        LeaseStoreError: The store failed.
+    """
+    return store.now() or max([local, *(lease.issued for lease in store.find(None).values())])
 
 
 class NoLeaseStore:
@@ -91,17 +111,22 @@ class NoLeaseStore:
         """Return the given records, as if nobody else issued any and what is expected had been kept."""
         return [change.record for change in changes]
 
-    def release(self, leases: Collection[Lease]) -> None:
-        """Do nothing."""
+    def now(self) -> None:
+        """Return no time."""
 
-    def purge(self, keys: Collection[Any]) -> None:
-        """Do nothing."""
+    def release(self, leases: Collection[Lease]) -> int:
+        """Release nothing."""
+        return 0
+
+    def purge(self, keys: Collection[Any]) -> int:
+        """Remove nothing."""
+        return 0
 
     def records(self, record_type: RecordType[Any, Any]) -> NoLeaseStore:
         """Return this store, which has no record of any type."""
         return self
 
-    def check(self) -> None:
+    def check(self, change: Change = "write") -> None:
         """Do nothing."""
 
     def close(self) -> None:

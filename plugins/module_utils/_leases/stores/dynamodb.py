@@ -31,8 +31,9 @@ except ImportError:
 from ..._client import retry_delays
 from ..._errors import CredentialsError, InvalidOption, InvalidResponse, LeaseStoreError, quote, to_message
 from ..._service_errors import call, get_member
+from ..._time import utc_now
 from ..lease import Lease, LeaseKey, get_deletion_time
-from .base import Replace, Write
+from .base import Change, Replace, Write
 from .dynamodb_table import AnsibleLeaseTableError, LeaseTableErrorHandler, describe_table, find_wrong_keys
 from .records import LEASES, KeyT, RecordT, RecordType, to_dict, to_seconds
 
@@ -54,6 +55,8 @@ _MAY_WRITE = (
 _MAY_REPLACE = "#id = :expected AND attribute_not_exists(released_at)"
 # Holds for no item.
 _NEVER = "attribute_exists(lease_id) AND attribute_not_exists(lease_id)"
+# When nothing has expired yet.
+_BEFORE_ALL = 0
 # What no record has as its id.
 _NO_ID = "-"
 # Names that DynamoDB reserves.
@@ -122,11 +125,11 @@ class _DynamoDBTable:
     Args:
         client: A botocore client for DynamoDB.
         name: The table's name or ARN.
-        now: The clock.
+        now: Returns the time that a service has said, None as long as none has.
         concurrency: How many calls to make at the same time.
     """
 
-    def __init__(self, client: Any, name: str, now: Callable[[], datetime], concurrency: int) -> None:
+    def __init__(self, client: Any, name: str, now: Callable[[], datetime | None], concurrency: int) -> None:
         self.client, self.name, self.now = client, name, now
         self._executor = ThreadPoolExecutor(max_workers=concurrency)
         self._serialize = TypeSerializer().serialize
@@ -195,16 +198,21 @@ class _DynamoDBTable:
             "again later."
         )
 
-    def check(self) -> None:
-        """Reject a table that is missing or has other keys, or that the credentials are not authorized to write to.
+    def check(self, change: Change) -> None:
+        """Reject a table that is missing or has other keys, or that the credentials are not authorized to change so.
 
         Raises:
             LeaseStoreError: Says which.
         """
         self.call(self._reject_wrong_keys)
-        item = self.serialize(scope="-", holder="-")
-        # A write that never happens.
-        self.call(_unless_in_the_way, put_item, Item=item, ConditionExpression=_NEVER)
+        # A change that never happens: its condition holds for no item, or no record has this key.
+        key = self.serialize(scope="-", holder="-")
+        if change == "write":
+            self.call(_unless_in_the_way, put_item, Item=key, ConditionExpression=_NEVER)
+        elif change == "release":
+            self.call(_unless_in_the_way, update_item, Key=key, ConditionExpression=_NEVER)
+        else:
+            self.call_until_processed(batch_write_item, [{"DeleteRequest": {"Key": key}}])
 
     def close(self) -> None:
         """Stop the threads."""
@@ -251,29 +259,33 @@ class _DynamoDBRecords(Generic[KeyT, RecordT]):
 
     def write(self, changes: Sequence[Write[RecordT] | Replace[RecordT]]) -> list[RecordT | Exception | None]:
         """Make the changes at the same time."""
-        return self._table.map(partial(self._write, to_seconds(self._table.now())), changes)
+        now = self._table.now()
+        return self._table.map(partial(self._write, to_seconds(now) if now else _BEFORE_ALL), changes)
 
-    def purge(self, keys: Collection[KeyT]) -> None:
+    def purge(self, keys: Collection[KeyT]) -> int:
         """Remove these records."""
-        self._try_all(self._delete_batch, _split([self._item_key(key) for key in keys], MAX_DELETED))
+        return self._change_all(self._delete_batch, _split([self._item_key(key) for key in keys], MAX_DELETED))
 
-    def _try_all(self, function: Callable[[Any], None], values: Iterable[Any]) -> None:
-        """Call the function for all values before the first error is raised.
+    def _change_all(self, function: Callable[[Any], int], values: Iterable[Any]) -> int:
+        """Call the function for all values, and return how many records were changed, before the first error is raised.
 
         Raises:
             LeaseStoreError: A call failed.
         """
 
-        def try_it(value: Any) -> LeaseStoreError | None:
+        def try_it(value: Any) -> tuple[int, LeaseStoreError | None]:
             try:
-                function(value)
+                return function(value), None
             except LeaseStoreError as e:
-                return e
-            return None
+                return e.changed, e
 
-        for error in self._table.map(try_it, values):
+        outcomes = self._table.map(try_it, values)
+        changed = sum(number for number, _error in outcomes)
+        for _number, error in outcomes:
             if error:
+                error.changed = changed
                 raise error
+        return changed
 
     def _write(self, now: int, change: Write[RecordT] | Replace[RecordT]) -> RecordT | Exception | None:
         try:
@@ -316,8 +328,21 @@ class _DynamoDBRecords(Generic[KeyT, RecordT]):
     def _read_batch(self, item_keys: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return self._table.call_until_processed(batch_get_item, {"Keys": item_keys, "ConsistentRead": True})
 
-    def _delete_batch(self, item_keys: list[dict[str, Any]]) -> None:
-        self._table.call_until_processed(batch_write_item, [{"DeleteRequest": {"Key": key}} for key in item_keys])
+    def _delete_batch(self, item_keys: list[dict[str, Any]]) -> int:
+        deleted = 0
+
+        def delete(client: Any, **parameters: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+            nonlocal deleted
+            items, left = batch_write_item(client, **parameters)
+            deleted = len(item_keys) - sum(map(len, left.values()))
+            return items, left
+
+        try:
+            self._table.call_until_processed(delete, [{"DeleteRequest": {"Key": key}} for key in item_keys])
+        except LeaseStoreError as e:
+            e.changed = deleted
+            raise
+        return deleted
 
     # Records and items
 
@@ -363,22 +388,23 @@ class DynamoDBLeaseStore(_DynamoDBRecords[LeaseKey, Lease]):
     Args:
         client: A botocore client for DynamoDB.
         table: The table's name or ARN.
-        now: The clock.
+        now: Returns the time that a service has said, None as long as none has.
         concurrency: How many calls to make at the same time.
     """
 
-    def __init__(self, client: Any, table: str, *, now: Callable[[], datetime], concurrency: int) -> None:
+    def __init__(self, client: Any, table: str, *, now: Callable[[], datetime | None], concurrency: int) -> None:
         super().__init__(_DynamoDBTable(client, table, now, concurrency), LEASES)
+        self.now = now
 
-    def release(self, leases: Collection[Lease]) -> None:
+    def release(self, leases: Collection[Lease]) -> int:
         """Wipe the URLs of these leases and mark them released, unless another run has replaced them meanwhile.
 
         All are tried before the first error is raised.
         """
-        self._try_all(partial(self._release, to_seconds(self._table.now())), leases)
+        return self._change_all(partial(self._release, to_seconds(self.now() or utc_now())), leases)
 
-    def _release(self, now: int, lease: Lease) -> None:
-        self._table.call(
+    def _release(self, now: int, lease: Lease) -> int:
+        in_the_way = self._table.call(
             _unless_in_the_way,
             update_item,
             Key=self._item_key(lease.key),
@@ -387,14 +413,15 @@ class DynamoDBLeaseStore(_DynamoDBRecords[LeaseKey, Lease]):
             ExpressionAttributeNames=_URL,
             ExpressionAttributeValues=self._table.serialize(**{":now": now, ":lease_id": lease.lease_id}),
         )
+        return int(in_the_way is None)
 
     def records(self, record_type: RecordType[KeyT, RecordT]) -> _DynamoDBRecords[KeyT, RecordT]:
         """Return the records of another type in this table."""
         return _DynamoDBRecords(self._table, record_type)
 
-    def check(self) -> None:
-        """Reject a table that is missing or has other keys, or that the credentials are not authorized to write to."""
-        self._table.check()
+    def check(self, change: Change = "write") -> None:
+        """Reject a table that is missing or has other keys, or that the credentials are not authorized to change so."""
+        self._table.check(change)
 
     def close(self) -> None:
         """Stop the threads."""

@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from datetime import datetime
 from typing import Any
 
-from ..._client import build_client
+from ..._client import ServiceClock, build_client
 from ..._errors import LeaseStoreError
 from ..._module import LabstreamAWSModule
 from .address import DEFAULT_LEASE_STORE, LeaseTable, SQLiteFile, parse_address
@@ -27,13 +27,16 @@ CONCURRENCY = 16
 
 
 @contextmanager
-def open_lease_store(module: LabstreamAWSModule, *, now: Callable[[], datetime], create: bool) -> Iterator[LeaseStore]:
+def open_lease_store(
+    module: LabstreamAWSModule, *, create: bool, service_now: Callable[[], datetime | None] | None = None
+) -> Iterator[LeaseStore]:
     """Open the store; it is closed at the end of the context.
 
     Args:
         module: Its options say which store, and how to connect to AWS.
-        now: The clock that leases expire by.
         create: Create a file that is absent, but not in check mode; otherwise that is an empty store.
+        service_now: Returns the time that the service which issues has said, None as long as it has not; never the
+            time of this machine. By default, DynamoDB says it for a table, and nobody for a file.
 
     Raises:
         InvalidOption: lease_store does not name a store.
@@ -43,10 +46,12 @@ def open_lease_store(module: LabstreamAWSModule, *, now: Callable[[], datetime],
     _reject_temporary_file(module)
     store: LeaseStore
     if isinstance(address, SQLiteFile):
+        now = service_now or (lambda: None)
         store = SQLiteLeaseStore(address.path, now=now, create=create and not module.check_mode)
     elif isinstance(address, LeaseTable):
         concurrency = module.params.get("concurrency", CONCURRENCY)
         client = _build_table_client(module, address, concurrency)
+        now = service_now or ServiceClock(client).confirmed_now
         store = DynamoDBLeaseStore(client, address.name, now=now, concurrency=concurrency)
     else:
         store = NoLeaseStore()

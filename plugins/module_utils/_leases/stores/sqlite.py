@@ -14,16 +14,17 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Generic
 from urllib.parse import quote
 
 from ..._errors import LeaseStoreError
+from ..._time import utc_now
 from ..lease import RETENTION, Lease, LeaseKey
 from .address import expand_path
-from .base import Replace, Write
+from .base import Change, Replace, Write
 from .records import LEASES, KeyT, RecordT, RecordType, Values, to_dict, to_seconds
 
 # "LSTR" in SQLite's header distinguishes our files from other people's databases.
@@ -106,12 +107,12 @@ class _SQLiteFile:
 
     Args:
         path: The file; a leading ``/~`` stands for the user's home.
-        now: The clock.
+        now: Returns the time that a service has said, None as long as none has.
         create: Create the file and its folder if absent; otherwise an absent file is an empty store.
         busy_timeout: The seconds to wait for another process that holds the file.
     """
 
-    def __init__(self, path: str, now: Callable[[], datetime], *, create: bool, busy_timeout: float) -> None:
+    def __init__(self, path: str, now: Callable[[], datetime | None], *, create: bool, busy_timeout: float) -> None:
         self.now = now
         self._path = expand_path(path)
         self._database: sqlite3.Connection | None = None
@@ -150,13 +151,18 @@ class _SQLiteFile:
     def writing(self) -> Iterator[tuple[sqlite3.Connection, Values]]:
         """Begin a transaction that writes; it also wipes URLs that have expired and drops what is past its retention.
 
-        With the database, the time is returned, as the parameters that statements take.
+        With the database, the times are returned, as the parameters that statements take. As long as no service has
+        said the time, ``now`` and ``kept_since`` are NULL, and what is compared with NULL has not passed.
         """
         with self._messages():
             if self._database is None:
                 raise LeaseStoreError(self._message("does not exist, and is only being read"))
             now = self.now()
-            times = {"now": to_seconds(now), "kept_since": to_seconds(now - RETENTION)}
+            times = {
+                "now": now and to_seconds(now),
+                "kept_since": now and to_seconds(now - RETENTION),
+                "current": to_seconds(now or utc_now()),
+            }
             self._database.execute("BEGIN IMMEDIATE")
             with _commit_or_roll_back(self._database):
                 yield self._database, times
@@ -275,10 +281,14 @@ class _SQLiteRecords(Generic[KeyT, RecordT]):
         except LeaseStoreError as e:
             return [e] * len(changes)
 
-    def purge(self, keys: Collection[KeyT]) -> None:
-        """Remove these records."""
-        with self._file.writing() as (database, _times):
-            database.executemany(f"DELETE FROM {self._table} WHERE {self._of_key}", (key._asdict() for key in keys))
+    def purge(self, keys: Collection[KeyT]) -> int:
+        """Remove these records, all or none."""
+        return self._execute(f"DELETE FROM {self._table} WHERE {self._of_key}", (key._asdict() for key in keys))
+
+    def _execute(self, statement: str, parameters: Iterable[Values]) -> int:
+        """Execute the statement for each of these parameters; return how many records it changed."""
+        with self._file.writing() as (database, times):
+            return max(0, database.executemany(statement, ({**each, **times} for each in parameters)).rowcount)
 
     def _make(
         self, database: sqlite3.Connection, change: Write[RecordT] | Replace[RecordT], times: Values
@@ -319,7 +329,7 @@ class SQLiteLeaseStore(_SQLiteRecords[LeaseKey, Lease]):
 
     Args:
         path: The file; a leading ``/~`` stands for the user's home.
-        now: The clock.
+        now: Returns the time that a service has said, None as long as none has.
         create: Create the file and its folder if absent; otherwise an absent file is an empty store.
         busy_timeout: The seconds to wait for another process that holds the file.
 
@@ -328,23 +338,23 @@ class SQLiteLeaseStore(_SQLiteRecords[LeaseKey, Lease]):
     """
 
     def __init__(
-        self, path: str, *, now: Callable[[], datetime], create: bool, busy_timeout: float = BUSY_TIMEOUT
+        self, path: str, *, now: Callable[[], datetime | None], create: bool, busy_timeout: float = BUSY_TIMEOUT
     ) -> None:
         super().__init__(_SQLiteFile(path, now, create=create, busy_timeout=busy_timeout), LEASES)
+        self.now = now
 
-    def release(self, leases: Collection[Lease]) -> None:
+    def release(self, leases: Collection[Lease]) -> int:
         """Wipe the URLs of these leases and mark them released, unless another run has replaced them meanwhile."""
-        with self._file.writing() as (database, times):
-            database.executemany(
-                f"UPDATE lease SET url = NULL, released_at = :now WHERE {self._of_key} AND lease_id = :lease_id",
-                ({**lease.key._asdict(), "lease_id": lease.lease_id, **times} for lease in leases),
-            )
+        return self._execute(
+            f"UPDATE lease SET url = NULL, released_at = :current WHERE {self._of_key} AND lease_id = :lease_id",
+            ({**lease.key._asdict(), "lease_id": lease.lease_id} for lease in leases),
+        )
 
     def records(self, record_type: RecordType[KeyT, RecordT]) -> _SQLiteRecords[KeyT, RecordT]:
         """Return the records of another type in this file."""
         return _SQLiteRecords(self._file, record_type)
 
-    def check(self) -> None:
+    def check(self, change: Change = "write") -> None:
         """Do nothing: the file was checked when it was opened."""
 
     def close(self) -> None:

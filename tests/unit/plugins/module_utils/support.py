@@ -24,7 +24,12 @@ from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import
     to_sha256,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._leases.reuse import ReusePolicy
-from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import LeaseStore, Replace, Write
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import (
+    Change,
+    LeaseStore,
+    Replace,
+    Write,
+)
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.records import LEASES, RecordType, to_dict
 
 NOW = datetime(2026, 11, 21, 8, 0, 0, tzinfo=UTC)
@@ -41,12 +46,12 @@ def after(seconds: float) -> datetime:
 
 
 class StoreClock:
-    """The clock of a store: it stands at NOW until a test sets it."""
+    """The clock of a store: it stands at NOW until a test sets it, as None if no service has said the time."""
 
-    def __init__(self, when: datetime = NOW) -> None:
+    def __init__(self, when: datetime | None = NOW) -> None:
         self.when = when
 
-    def __call__(self) -> datetime:
+    def __call__(self) -> datetime | None:
         return self.when
 
 
@@ -151,10 +156,9 @@ class MemoryRecords:
             self.by_key[record.key] = record
         return self.by_key.get(record.key)
 
-    def purge(self, keys: Collection[Any]) -> None:
+    def purge(self, keys: Collection[Any]) -> int:
         self.writes += 1
-        for key in keys:
-            self.by_key.pop(key, None)
+        return sum(self.by_key.pop(key, None) is not None for key in keys)
 
     def _id(self, record: Any) -> str:
         return getattr(record, self.type.id_name)
@@ -179,17 +183,17 @@ class MemoryStore(MemoryRecords):
     def leases(self, leases: dict[LeaseKey, Lease]) -> None:
         self.by_key = leases
 
-    def release(self, leases: Collection[Lease]) -> None:
+    def release(self, leases: Collection[Lease]) -> int:
         self.writes += 1
-        for lease in leases:
-            existing = self.leases.get(lease.key)
-            if existing and existing.lease_id == lease.lease_id:
-                self.leases[lease.key] = existing.released(self.now())
+        there = [lease for lease in leases if self._id(self.by_key.get(lease.key, lease)) == lease.lease_id]
+        there = [lease for lease in there if lease.key in self.by_key]
+        self.by_key |= {lease.key: self.by_key[lease.key].released(self.now()) for lease in there}
+        return len(there)
 
     def records(self, record_type: RecordType[Any, Any]) -> MemoryRecords:
         return self.others.setdefault(record_type.name, MemoryRecords(record_type, self.now))
 
-    def check(self) -> None:
+    def check(self, change: Change = "write") -> None:
         self.checks += 1
 
     def close(self) -> None:
@@ -199,8 +203,8 @@ class MemoryStore(MemoryRecords):
 class ClosedStore(MemoryStore):
     """A store that may be read, and not written."""
 
-    def check(self) -> None:
-        super().check()
+    def check(self, change: Change = "write") -> None:
+        super().check(change)
         raise LeaseStoreError("The lease store x is read-only.")
 
 

@@ -77,14 +77,8 @@ def client():
 @pytest.fixture
 def machine(monkeypatch):
     """This machine's clocks, which the test moves: one that may be wrong, and one that only counts seconds."""
-    clocks = SimpleNamespace(wall=datetime(2001, 1, 1, 0, 0, 0, 999_999, tzinfo=UTC), seconds=5000.0)
-
-    class Wall(datetime):
-        @classmethod
-        def now(cls, tz=None):
-            return clocks.wall.astimezone(tz)
-
-    monkeypatch.setattr(client_utils, "datetime", Wall)
+    clocks = SimpleNamespace(wall=datetime(2001, 1, 1, tzinfo=UTC), seconds=5000.0)
+    monkeypatch.setattr(client_utils, "utc_now", lambda: clocks.wall)
     monkeypatch.setattr(client_utils.time, "monotonic", lambda: clocks.seconds)
     return clocks
 
@@ -103,13 +97,14 @@ def reply(client, operation="DescribeStacks", **headers):
 def test_until_the_first_response_the_time_is_that_of_this_machine(client, machine):
     clock = ServiceClock(client)
     assert clock.now() == datetime(2001, 1, 1, tzinfo=UTC)
+    assert clock.confirmed_now() is None
 
 
 @pytest.mark.parametrize("operation", ["DescribeStacks", "DescribeFleets", "CreateStreamingURL"])
 def test_a_response_says_the_time_however_wrong_this_machine_is(client, machine, operation):
     clock = ServiceClock(client)
     reply(client, operation, Date=DATE)
-    assert clock.now() == TOLD
+    assert clock.now() == clock.confirmed_now() == TOLD
     assert clock.now().utcoffset() == timedelta(0)
 
 
@@ -143,6 +138,7 @@ def test_a_response_without_a_readable_date_is_passed_over(client, machine, head
     clock = ServiceClock(client)
     reply(client, **headers)
     assert clock.now() == datetime(2001, 1, 1, tzinfo=UTC)
+    assert clock.confirmed_now() is None
     reply(client, Date=DATE)
     assert clock.now() == TOLD
 

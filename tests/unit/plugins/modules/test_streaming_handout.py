@@ -9,17 +9,19 @@ from __future__ import annotations
 import csv
 import re
 import stat
-from datetime import datetime
 from html import unescape
 from types import SimpleNamespace
 
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._errors import LabstreamError
+from ansible_collections.labstream.aws.plugins.module_utils._labs.learners import LIFETIME, find_learners
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import build_purpose
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import open_lease_store
+from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
 from ansible_collections.labstream.aws.plugins.modules import streaming_handout
 
 from tests.unit.plugins.module_utils.support import (
+    DAY,
     NOW,
     SCOPE,
     after,
@@ -49,10 +51,11 @@ class Lab:
         self.links_csv, self.urls_csv = folder / "links.csv", folder / "urls.csv"
         self.seats = []
         self.now = NOW
+        self.warnings = []
 
     def open_store(self):
         params = {"lease_store": self.lease_store}
-        return open_lease_store(SimpleNamespace(params=params, check_mode=False), create=True, now=lambda: self.now)
+        return open_lease_store(SimpleNamespace(params=params, check_mode=False), create=True, service_now=lambda: NOW)
 
     def issue(self, *holders, **lease):
         """Issue URLs, which replace those that are stored, and let ``seats`` be theirs; return the URLs by holder."""
@@ -98,7 +101,9 @@ class Lab:
         known = dict(state="present", lab="cad", seats=self.seats, lease_store=self.lease_store, **paths)
         params = dict.fromkeys(unset) | dict.fromkeys(flags, False) | known | options
         result = dict(streaming_handout.EMPTY_RESULT)
-        return SimpleNamespace(params=params, check_mode=check, result=result, hide=lambda _values: None)
+        return SimpleNamespace(
+            params=params, check_mode=check, result=result, hide=lambda _values: None, warn=self.warnings.append
+        )
 
     def rows(self):
         with self.urls_csv.open(newline="", encoding="utf-8") as file:
@@ -157,15 +162,9 @@ def summary(**known):
 
 @pytest.fixture
 def lab(tmp_path, monkeypatch):
-    """A lab whose clock the test sets."""
+    """A lab on a host whose clock the test sets."""
     lab = Lab(tmp_path)
-
-    class Clock(datetime):
-        @classmethod
-        def now(cls, tz=None):
-            return lab.now.astimezone(tz)
-
-    monkeypatch.setattr(streaming_handout, "datetime", Clock)
+    monkeypatch.setattr(streaming_handout, "utc_now", lambda: lab.now)
     return lab
 
 
@@ -382,7 +381,15 @@ def test_a_learner_in_another_case_keeps_the_page_and_is_shown_as_written(lab):
 # Streams, whose URLs are not in the store
 
 
-def test_the_urls_of_streams_come_from_the_service(lab, monkeypatch):
+@pytest.mark.parametrize(
+    ("days_ahead", "statuses"),
+    [
+        (0, ["Valid"] * 2 + ["No URL yet"] * 4 + ["Expired"]),
+        (200, ["Valid"] * 2 + ["Expired"] * 3 + ["No URL yet", "Expired"]),
+    ],
+)
+def test_the_urls_of_streams_come_from_the_service_which_knows_when_they_expire(lab, monkeypatch, days_ahead, statuses):
+    lab.now = after(days_ahead * DAY)
     scope = "nimble|nimble.us-west-2.amazonaws.com|arn:aws:nimble:us-west-2:123456789012:studio/us-west-2-studio"
     keys = {name: build_key(f"session-{name}", scope=scope) for name in ("ready", "late", "dead", "gone", "busy")}
     lab.remember(*(resource_lease_of(key, resource_id=f"of-{key.holder}") for key in keys.values()))
@@ -402,18 +409,20 @@ def test_the_urls_of_streams_come_from_the_service(lab, monkeypatch):
         return streams.get(session_id.removeprefix("session-"))
 
     monkeypatch.setattr(streaming_handout, "build_nimble_client", lambda _module, studio_id, _count: studio_id)
+    monkeypatch.setattr(streaming_handout, "ServiceClock", lambda _client: SimpleNamespace(now=lambda: NOW))
     monkeypatch.setattr(streaming_handout, "get_streaming_session_stream", get_stream)
 
     seats = [dict(lease=key.to_text()) for key in [*keys.values(), *others]]
     result = lab.write(seats=seats, allow_missing=True, urls_csv=str(lab.urls_csv))
 
     studio = "us-west-2-studio"
-    assert sorted(requests) == sorted((studio, studio, key.holder, f"of-{key.holder}") for key in keys.values())
+    asked = [(key.holder, f"of-{key.holder}") for key in keys.values()] + [("session-expired", "x")]
+    assert sorted(requests) == sorted((studio, studio, *each) for each in asked)
     missing = ("dead", "gone", "busy", "pending", "expired")
     assert result["missing"] == [f"session-{name}" for name in missing]
     found = [(row["holder"], row["expires"], row["streaming_url"]) for row in lab.rows() if row["streaming_url"]]
     assert found == [("session-ready", "2026-11-21T09:00:00Z", url), ("session-late", "2026-11-21T08:01:00Z", url)]
-    assert [row[-1] for row in lab.overview()] == ["Valid"] * 2 + ["No URL yet"] * 4 + ["Expired"]
+    assert [row[-1] for row in lab.overview()] == statuses
 
 
 # Seats without a URL
@@ -426,12 +435,19 @@ def no_url(lab, seats):
     )
 
 
+def has_expired(lab, seconds=3600):
+    return (
+        f"the URL has expired (it was valid until {to_iso8601(after(seconds))}, and the clock of this host says "
+        f"{to_iso8601(lab.now)}): issue a new one, or correct that clock if it is wrong."
+    )
+
+
 @pytest.mark.parametrize("check", [False, True])
 def test_seats_without_a_url_fail_the_task_and_change_no_file(lab, check):
     lab.issue("anna")
     lab.write(urls_csv=str(lab.urls_csv))
     before = lab.snapshot()
-    lab.remember(lease_of(build_key("dan"), expires=-1))
+    lab.remember(pending_lease_of(build_key("dan")))
     seats = [seat_of("cleo"), seat_of("anna"), seat_of("dan")]
 
     message, result = lab.fail(seats=seats, urls_csv=str(lab.urls_csv), check=check)
@@ -470,9 +486,46 @@ def test_an_expired_url_is_not_written(lab, seconds, check):
     lab.now = after(seconds)
     message, result = lab.fail_csv(*seats, check=check)
 
-    assert message == no_url(lab, "1 of 2 seats have no URL: anna")
+    assert message == f"1 of 2 seats have no URL: anna: {has_expired(lab)}"
     assert (result["missing"], result["changed"]) == (["anna"], False)
     assert lab.snapshot() == before
+
+
+def test_a_clock_that_is_ahead_wipes_no_url_and_its_owner_is_warned(lab):
+    # Given two labs with URLs, and a host whose clock is 200 days ahead.
+    anna, ben = lease_of(build_key("anna")), lease_of(build_key("ben"))
+    lab.remember(anna, ben)
+    lab.seats = [seat_of("anna")]
+    lab.write()
+    address = lab.addresses()
+    lab.now = after(200 * DAY)
+
+    # When the handouts of one are written again.
+    result = lab.write(allow_missing=True)
+
+    # Then the page says no URL, and the task says why.
+    assert result["missing"] == ["anna"]
+    assert state_of(lab.page_of("anna")) == "waiting"
+    assert lab.overview() == [("anna", "anna", "Expired")]
+    assert lab.warnings == [f"1 stored URLs are not handed out: {has_expired(lab)}"]
+
+    # And once the clock is right, all is as it was.
+    lab.now = NOW
+    assert lab.write()["missing"] == []
+    assert url_of(lab.page_of("anna")) == anna.url
+    assert lab.addresses() == address
+    with lab.open_store() as store:
+        assert store.find(SCOPE) == {anna.key: anna, ben.key: ben}
+
+
+@pytest.mark.parametrize("days", [-1000, 0])
+def test_a_clock_that_is_behind_does_not_shorten_the_life_of_a_page(lab, days):
+    lab.issue("anna")
+    lab.now = after(days * DAY)
+    lab.write()
+    with lab.open_store() as store:
+        [record] = find_learners(store, "cad").values()
+    assert record.expires == NOW + LIFETIME
 
 
 def test_a_released_url_is_not_written(lab):

@@ -83,8 +83,10 @@ def absent(rows, *, store=None, leases=None, **options):
 def release(store, rows, **options):
     """The result of a run with state=absent."""
     task = task_of(rows, store=store, **options)
-    found = task.find_to_release()
-    return dict(task.release(found), changed=found.changes, warnings=task.module.warnings)
+    result = dict(warnings=task.module.warnings)
+    for known in task.release(task.find_to_release()):
+        result |= known
+    return result
 
 
 def join(store, lab, *names, ends_at=3600, **fields):
@@ -165,15 +167,40 @@ def test_a_purge_also_removes_what_is_past_its_retention():
 
 
 @pytest.mark.parametrize("purge", [False, True])
-def test_a_store_that_fails_fails_the_task(purge):
+@pytest.mark.parametrize("changed", [0, 1])
+def test_a_store_that_fails_fails_the_task_which_says_how_much_changed(purge, changed):
     class Failing(MemoryStore):
         def release(self, leases):
-            raise LeaseStoreError("The lease store x is full.")
+            error = LeaseStoreError("The lease store x is full.")
+            error.changed = changed
+            raise error
 
         purge = release
 
-    with pytest.raises(LeaseStoreError):
-        absent([ANNA], purge=purge, store=Failing())
+    store = Failing()
+    store.leases = {lease.key: lease for lease in LEASES.values()}
+    task = task_of([ANNA_CAD, BEN], store=store, purge=purge)
+    results = task.release(task.find_to_release())
+    result = next(results)
+    with pytest.raises(LeaseStoreError) as failed:
+        next(results)
+    leases = 3 if purge else 2
+    assert str(failed.value) == f"The lease store x is full. {changed} of {leases} leases were released."
+    assert (result["changed"], result["summary"]["released"]) == (bool(changed), changed)
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+@pytest.mark.parametrize(("purge", "change"), [(False, "release"), (True, "purge")])
+def test_a_store_that_cannot_be_changed_so_fails_the_task_in_either_mode(purge, change, check_mode):
+    class Closed(MemoryStore):
+        def check(self, change="write"):
+            if change != "write":
+                raise LeaseStoreError(f"may not {change}")
+
+    with pytest.raises(LeaseStoreError, match=f"^may not {change}$"):
+        absent([ANNA], purge=purge, store=Closed(), check_mode=check_mode)
+    # But if there is nothing to release, nothing is needed.
+    assert not absent([CLEO], purge=purge, store=Closed(), check_mode=check_mode)[0]["changed"]
 
 
 # Labs.
@@ -274,7 +301,8 @@ def test_what_another_lab_begins_to_use_meanwhile_is_not_released():
     task = task_of([], store=store, lab="mine")
     found = task.find_to_release()
     join(store, "other", "anna")
-    assert task.release(found)["summary"]["released"] == 0
+    [result] = task.release(found)
+    assert result["summary"]["released"] == 0
     assert not store.leases[LEASES["anna"].key].released_at
 
 

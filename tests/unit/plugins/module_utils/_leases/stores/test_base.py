@@ -106,10 +106,7 @@ def read_one(store):
 
 
 def release_or_purge(store, keys, *, purge):
-    if purge:
-        store.purge(keys)
-    else:
-        store.release(list(store.read(keys).values()))
+    return store.purge(keys) if purge else store.release(list(store.read(keys).values()))
 
 
 def test_a_new_store_has_no_leases(store):
@@ -429,7 +426,7 @@ def test_releasing_what_is_not_there_is_harmless(store, purge):
     lease = lease_of()
     write(store, lease)
     release_or_purge(store, [build_key("nobody"), build_key(scope="nowhere")], purge=purge)
-    release_or_purge(store, [], purge=purge)
+    assert release_or_purge(store, [], purge=purge) == 0
     assert find(store) == {lease.key: lease}
     assert find(store, "nowhere") == {}
 
@@ -438,7 +435,7 @@ def test_releasing_what_is_not_there_is_harmless(store, purge):
 def test_a_class_is_released_at_once(store, purge):
     leases = [lease_of(build_key(f"learner-{number}")) for number in range(30)]
     write(store, *leases)
-    release_or_purge(store, [lease.key for lease in leases], purge=purge)
+    assert release_or_purge(store, [lease.key for lease in leases], purge=purge) == 30
     existing = find(store)
     assert len(existing) == (0 if purge else 30)
     assert all(lease.url is None for lease in existing.values())
@@ -450,7 +447,7 @@ def test_what_another_run_has_replaced_meanwhile_is_not_released(store, clock):
     write(store, mine, taken)
 
     clock.when = after(5)
-    store.release([mine, read, lease_of(build_key("nobody"))])
+    assert store.release([mine, read, lease_of(build_key("nobody"))]) == 1
 
     assert store.find(SCOPE) == {
         mine.key: mine.released(after(5)),
@@ -518,6 +515,56 @@ def test_what_is_past_its_retention_can_be_found_as_it_is_stored(store, clock):
     clock.when = after(3600 + 30 * DAY)
     assert store.find(SCOPE) == {}
     assert store.find(SCOPE, include_old=True) == {lease.key: lease}
+
+
+def test_without_a_confirmed_time_all_is_read_as_it_is_stored_and_stays(store, clock):
+    # Given records that have expired or are past their retention, by any clock.
+    leases = [lease_of(), lease_of(build_key("ben"), expires=-1), lease_of(build_key("cleo"), expires=-1000 * DAY)]
+    record, learners = learner_of(expires=-1000 * DAY), store.records(LEARNERS)
+    clock.when = None
+
+    # When they are written, and others are written and released after them.
+    write(store, *leases)
+    assert learners.write([Write(record, None)]) == [record]
+    touch(store)
+    release(store, build_key(scope="other"))
+    store.purge([build_key("nobody")])
+
+    # Then they are there with their URLs.
+    assert find(store) == {lease.key: lease for lease in leases}
+    assert learners.find("cad") == {ANNA: record}
+
+    # And once a service has said the time, they are not.
+    clock.when = NOW
+    touch(store)
+    assert find(store) == {leases[0].key: leases[0], leases[1].key: leases[1].without_url()}
+    assert learners.find("cad") == {}
+
+
+@pytest.mark.parametrize(
+    ("there", "expected", "written"),
+    [
+        (None, None, True),
+        (lease_of(lease_id="there", expires=-1000 * DAY), None, False),
+        (lease_of(lease_id="there", expires=-1000 * DAY), "old", False),
+        (lease_of(lease_id="there", expires=-1000 * DAY), "there", True),
+        (lease_of(released_at=NOW, url=None), None, True),
+    ],
+)
+def test_without_a_confirmed_time_a_write_compares_ids_only(opened, clock, there, expected, written):
+    clock.when = None
+    if there:
+        write(opened(), there)
+    mine = lease_of()
+    assert compare_and_set(opened(), mine, expected=expected) == (mine if written else there)
+
+
+def test_without_a_confirmed_time_a_release_has_that_of_this_machine(store, clock):
+    write(store, lease_of())
+    clock.when, before = None, datetime.now(UTC).replace(microsecond=0)
+    release(store)
+    assert before <= read_one(store).released_at <= datetime.now(UTC)
+    assert read_one(store).url is None
 
 
 def test_a_lease_that_is_dead_when_it_is_written_is_returned_all_the_same(store):

@@ -407,13 +407,19 @@ def test_a_write_that_is_repeated_does_not_undo_what_another_run_wrote_meanwhile
 # What is wrong with a table.
 
 
-def test_a_check_of_a_good_table_writes_nothing(service):
+# The operation that makes each kind of change.
+CHANGES = {"write": "PutItem", "release": "UpdateItem", "purge": "BatchWriteItem"}
+
+
+@pytest.mark.parametrize(("change", "operation"), CHANGES.items())
+def test_a_check_of_a_good_table_changes_nothing(service, change, operation):
     table, client = service.create_table(), service.new_client()
-    calls = recorded(client)
     with closing(service.store(table, client)) as store:
-        store.check()
-    assert [name for name, _parameters in calls] == ["DescribeTable", "PutItem"]
-    assert service.items(table) == []
+        compare_and_set(store, lease_of())
+        before, calls = service.items(table), recorded(client)
+        store.check(change)
+    assert [name for name, _parameters in calls] == ["DescribeTable", operation]
+    assert service.items(table) == before
 
 
 @pytest.mark.parametrize(
@@ -548,11 +554,25 @@ def test_an_action_that_is_not_allowed_is_named(teacher, table, operation, begin
     assert sentence.endswith(f"){DENIED}")
 
 
-def test_a_check_finds_that_writing_is_not_allowed(teacher, table):
-    sentence = refused(lambda store: store.check(), teacher(USES.keys() - {"PutItem"}))
+@pytest.mark.parametrize(("change", "operation"), CHANGES.items())
+def test_a_check_finds_that_a_change_is_not_allowed(teacher, table, change, operation):
+    sentence = refused(lambda store: store.check(change), teacher(USES.keys() - {operation}))
     assert sentence.startswith(
-        f"{WRITING.format(table=table)}the credentials are not authorized to perform dynamodb:PutItem ("
+        f"{USES[operation][0].format(table=table)}the credentials are not authorized to perform dynamodb:{operation} ("
     )
+    teacher({"DescribeTable", operation}).check(change)
+
+
+@pytest.mark.parametrize(("purge", "operation"), [(False, "UpdateItem"), (True, "BatchWriteItem")])
+def test_of_many_leases_those_that_could_be_released_are_counted(simulator, store, purge, operation):
+    leases = [lease_of(build_key(f"learner-{number}")) for number in range(60)]
+    store.write([Write(lease, None) for lease in leases])
+    simulator.add_fault(operation=operation, error={"code": "ThrottlingException"}, times=2)
+    with pytest.raises(LeaseStoreError) as failed:
+        store.purge([lease.key for lease in leases]) if purge else store.release(leases)
+    left = sum(lease.released_at is None for lease in store.find(SCOPE).values())
+    assert 0 < left < 60
+    assert failed.value.changed == 60 - left
 
 
 THROTTLES = ["ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException"]
@@ -763,6 +783,13 @@ def test_a_service_that_stays_busy_is_told(table, busy, busy_store, pauses, does
         f"DynamoDB is too busy with the lease table '{table}': use on-demand billing for the table, or run again later."
     )
     assert len(busy.asked) == 4
+
+
+def test_what_a_busy_service_has_purged_is_counted(busy, busy_store, pauses):
+    busy.does = [1, 2, 0]
+    with pytest.raises(LeaseStoreError) as failed:
+        busy_store.purge([build_key(f"learner-{number}") for number in range(5)])
+    assert failed.value.changed == 3
 
 
 # A table by its ARN.

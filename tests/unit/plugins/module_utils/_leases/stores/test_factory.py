@@ -55,11 +55,27 @@ def module_of(home, monkeypatch):
     return make
 
 
+# Whose time counts.
+
+
+def test_a_file_knows_no_time_and_a_table_that_of_dynamodb(module_of, simulator, moto, tmp_path):
+    with open_lease_store(module_of(lease_store=f"sqlite://{tmp_path}/x"), create=True) as store:
+        store.find(None)
+        assert store.now() is None
+    url = f"dynamodb://{moto.create_table()}?region={REGION}&endpoint_url={moto.endpoint_url}"
+    with open_lease_store(module_of(lease_store=url, access_key="x", secret_key="x"), create=False) as store:
+        assert store.now() is None
+        store.find(None)
+        assert store.now() is not None
+    with open_lease_store(module_of(lease_store=url), create=False, service_now=lambda: NOW) as store:
+        assert store.now() == NOW
+
+
 # SQLite and none.
 
 
 def test_none_opens_a_store_that_remembers_nothing(module_of):
-    with open_lease_store(module_of(lease_store="none"), now=lambda: NOW, create=True) as store:
+    with open_lease_store(module_of(lease_store="none"), service_now=lambda: NOW, create=True) as store:
         assert isinstance(store, NoLeaseStore)
 
 
@@ -88,13 +104,13 @@ def test_a_url_of_sqlite_names_a_file(tmp_path, module_of, lease_store, path):
     options = {"lease_store": lease_store.replace("{tmp}", str(tmp_path))} if lease_store else {}
 
     # When a lease is written to the store of that URL.
-    with open_lease_store(module_of(**options), now=lambda: NOW, create=True) as store:
+    with open_lease_store(module_of(**options), service_now=lambda: NOW, create=True) as store:
         assert isinstance(store, SQLiteLeaseStore)
         compare_and_set(store, lease_of(lease_id="x"))
 
     # Then that file and no other holds it, and the same URL reads it.
     assert [file for file in tmp_path.rglob("*") if file.is_file()] == [tmp_path / path]
-    with open_lease_store(module_of(**options), now=lambda: NOW, create=False) as store:
+    with open_lease_store(module_of(**options), service_now=lambda: NOW, create=False) as store:
         assert store.read([build_key()]) == {build_key(): lease_of(lease_id="x")}
 
 
@@ -105,7 +121,7 @@ def test_a_url_of_sqlite_names_a_file(tmp_path, module_of, lease_store, path):
 def test_a_file_is_created_for_whom_it_is_to_be_and_not_in_check_mode(tmp_path, module_of, create, check_mode, created):
     path = tmp_path / "leases.sqlite3"
     module = module_of(lease_store=f"sqlite://{path}", _ansible_check_mode=check_mode)
-    with open_lease_store(module, now=lambda: NOW, create=create) as store:
+    with open_lease_store(module, service_now=lambda: NOW, create=create) as store:
         assert store.find(None) == {}
     assert path.exists() is created
 
@@ -131,7 +147,7 @@ def test_what_cannot_be_opened_is_refused_by_everybody(module_of, lease_store, s
     module = module_of(lease_store=lease_store, _ansible_check_mode=check_mode)
     with (
         pytest.raises((InvalidOption, LeaseStoreError)) as refused,
-        open_lease_store(module, now=lambda: NOW, create=create),
+        open_lease_store(module, service_now=lambda: NOW, create=create),
     ):
         pytest.fail("It is open.")
     assert str(refused.value) == sentence
@@ -146,7 +162,7 @@ def test_the_default_file_is_refused_in_a_job_of_awx(module_of, home, monkeypatc
     monkeypatch.setenv("JOB_ID", "4711")
     with (
         pytest.raises(LeaseStoreError) as refused,
-        open_lease_store(module_of(**options), now=lambda: NOW, create=create),
+        open_lease_store(module_of(**options), service_now=lambda: NOW, create=create),
     ):
         pytest.fail("It is open.")
     assert str(refused.value) == (
@@ -164,7 +180,7 @@ def test_another_store_is_not_refused_there(module_of, monkeypatch, lease_store,
     options = {"lease_store": lease_store}
     if by_environment:
         monkeypatch.setenv("LABSTREAM_LEASE_STORE", options.pop("lease_store"))
-    with open_lease_store(module_of(region=REGION, **options), now=lambda: NOW, create=False):
+    with open_lease_store(module_of(region=REGION, **options), service_now=lambda: NOW, create=False):
         pass
 
 
@@ -172,7 +188,7 @@ def test_another_store_is_not_refused_there(module_of, monkeypatch, lease_store,
 def test_the_default_file_is_for_everybody_else(module_of, home, monkeypatch, job_id):
     if job_id is not None:
         monkeypatch.setenv("JOB_ID", job_id)
-    with open_lease_store(module_of(), now=lambda: NOW, create=True) as store:
+    with open_lease_store(module_of(), service_now=lambda: NOW, create=True) as store:
         compare_and_set(store, lease_of())
     assert (home / ".ansible" / "labstream" / "leases.sqlite3").exists()
 
@@ -221,7 +237,7 @@ def reached(module_of, simulator):
     def look(options, table="leases", **parameters):
         query = "&".join(f"{name}={value}" for name, value in parameters.items())
         url = f"dynamodb://{table}?endpoint_url={simulator.endpoint_url}&{query}".rstrip("&")
-        with open_lease_store(module_of(lease_store=url, **options), now=lambda: NOW, create=False) as store:
+        with open_lease_store(module_of(lease_store=url, **options), service_now=lambda: NOW, create=False) as store:
             assert simulator.calls(service="dynamodb") == []  # Who issues nothing is not checked.
             with pytest.raises(LeaseStoreError, match="ResourceNotFoundException"):
                 store.find(SCOPE)
@@ -281,7 +297,7 @@ def host_of(module_of):
 
     def look(lease_store, **options):
         module = module_of(lease_store=lease_store, region=REGION, **options)
-        with open_lease_store(module, now=lambda: NOW, create=False) as store:
+        with open_lease_store(module, service_now=lambda: NOW, create=False) as store:
             assert isinstance(store, DynamoDBLeaseStore)
             return endpoint_host(store._table.client)
 
@@ -330,7 +346,7 @@ def test_there_are_as_many_connections_as_calls_at_once(module_of, concurrency, 
     options = {} if concurrency is None else {"concurrency": concurrency}
     spec = {"concurrency": {"type": "int"}} if options else {}
     module = module_of(argument_spec=spec, region=REGION, lease_store="dynamodb://leases", **options)
-    with open_lease_store(module, now=lambda: NOW, create=False) as store:
+    with open_lease_store(module, service_now=lambda: NOW, create=False) as store:
         assert store._table.client.meta.config.max_pool_connections == connections
         assert store._table._executor._max_workers == connections
 
@@ -345,14 +361,17 @@ def test_there_are_as_many_connections_as_calls_at_once(module_of, concurrency, 
 )
 def test_a_table_that_cannot_be_reached_is_told_in_one_sentence(module_of, options, parameters, told):
     module = module_of(**{"region": REGION, **options}, lease_store=f"dynamodb://leases{parameters}")
-    with pytest.raises(LabstreamError, match=told) as refused, open_lease_store(module, now=lambda: NOW, create=False):
+    with (
+        pytest.raises(LabstreamError, match=told) as refused,
+        open_lease_store(module, service_now=lambda: NOW, create=False),
+    ):
         pytest.fail("It is open.")
     assert "\n" not in str(refused.value)
 
 
 def test_the_store_is_closed_at_the_end(module_of):
     with open_lease_store(
-        module_of(region=REGION, lease_store="dynamodb://leases"), now=lambda: NOW, create=False
+        module_of(region=REGION, lease_store="dynamodb://leases"), service_now=lambda: NOW, create=False
     ) as store:
         pass
     with pytest.raises(RuntimeError, match="shutdown"):
