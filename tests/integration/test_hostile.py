@@ -252,6 +252,7 @@ NO_URLS = {
     "of ten megabytes": f"https://example.org/?{SPAM.replace(' ', '+')}",
     "with half a character": "https://example.org/\ud800",
     "with a line break": "https://example.org/\n",
+    "of a script": "javascript:alert(1)",
 }
 
 
@@ -272,11 +273,9 @@ def test_a_url_that_opens_nowhere_is_no_url(call_module: Callable[..., Task], ho
         )
 
     # Then it fails, and remembers no URL.
-    unreadable = (
-        "the response could not be parsed: check that endpoint_url points to a server that implements this API. Fix the"
-    )
-    check_is_cut(asked, f"1 of 1 got no streaming URL: anna: Failed to create a streaming URL: {unreadable}", "again.")
-    check_is_cut(streamed, f"1 of 1 got no streaming URL: s1: Failed to create a stream: {unreadable}", "again.")
+    issued = f"The service issued a URL with the scheme '{url.partition(':')[0]}', which is not a valid web address:"
+    check_is_cut(asked, f"1 of 1 got no streaming URL: anna: {issued}", "again.")
+    check_is_cut(streamed, f"1 of 1 got no streaming URL: s1: {issued}", "again.")
     assert LeaseFile(home / ".ansible/labstream/leases.sqlite3").urls() == {}
 
 

@@ -219,7 +219,7 @@ def filter_tasks(role: str, tasks: list[dict[str, Any]], tag: str, *, is_tagged:
     ("rotated", "ids", "unknown"),
     [
         (["anna", "Ben"], ["ANNA", "ben"], []),
-        (["anna", "chloe"], ["anna", "ben"], ["chloe"]),
+        (["anna", "Chloe"], ["anna", "ben"], ["Chloe"]),
         (["anna", 4711], ["anna", "4711"], []),
         ("anna", ["anna", "ben"], []),
         ("12", ["1", "2"], ["12"]),
