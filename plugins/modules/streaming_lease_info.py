@@ -352,7 +352,7 @@ def run(module: LabstreamAWSModule) -> None:
     validate_return_urls(params)
     validate_selection(params)
     sha256 = parse_sha256(params)
-    with open_lease_store(module, create=False) as store:
+    with open_lease_store(module, create=False, read_only=True) as store:
         existing = store.find(params["scope"])
         now = store.now() or utc_now()
     leases = [existing[key] for key in sorted(existing) if is_selected(existing[key], params, sha256, now)]

@@ -126,7 +126,7 @@ def run(module: LabstreamAWSModule) -> None:
     learner_ids = list(dict.fromkeys(module.params["rotate"]))
     for learner_id in learner_ids:
         validate_learner_id(learner_id)
-    with open_lease_store(module, create=bool(learner_ids)) as store:
+    with open_lease_store(module, create=bool(learner_ids), read_only=not learner_ids) as store:
         existing = find_learners(store, lab)
         if learner_ids:
             store.check()
