@@ -68,7 +68,8 @@ options:
     description:
       - Where to store leases.
       - V(sqlite:///PATH) is a file on the host that the task runs on, with mode 0600 in a directory with mode 0700. A
-        leading V(~) stands for the home of the user that the task runs as.
+        leading V(~) stands for the home of the user that the task runs as. A file is rejected if other users can access
+        it, or write to its directory.
       - V(dynamodb://TABLE) is a DynamoDB table, for controllers, AWX jobs and pipelines that share a lab. TABLE is its
         name or its ARN. The playbook C(labstream.aws.lease_table) creates one. Parameters may follow, as in
         V(dynamodb://labstream-leases?region=eu-central-1&profile=labs).

@@ -380,7 +380,8 @@ def run(module: LabstreamAWSModule) -> None:
     validate_paths(get_paths(params), address.files if isinstance(address, SQLiteFile) else ())
     lab = build_lab(params)
     names_pages = is_present and bool(params["pages_dir"] or params["overview_html"])
-    with open_lease_store(module, create=names_pages) as store:
+    read_only = not names_pages and not params["purge"]
+    with open_lease_store(module, create=names_pages, read_only=read_only) as store:
         handout = Handout(params, lab, store, seats, utc_now())
         if params["purge"] and handout.records:
             store.check("purge")

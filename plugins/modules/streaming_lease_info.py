@@ -356,7 +356,7 @@ def run(module: LabstreamAWSModule) -> None:
     validate_return_urls(params)
     validate_selection(params)
     sha256 = parse_sha256(params)
-    with open_lease_store(module, create=False) as store:
+    with open_lease_store(module, create=False, read_only=True) as store:
         existing = store.find(params["scope"])
         labs: dict[LeaseKey, set[str]] = {key: set() for key in existing}
         for record in Labs(store, params["scope"]).records:

@@ -161,7 +161,7 @@ def run(module: LabstreamAWSModule) -> None:
     for learner_id in module.params["rotate"]:
         validate_learner_id(learner_id)
     learner_ids = list({normalise(learner_id): learner_id for learner_id in module.params["rotate"]}.values())
-    with open_lease_store(module, create=bool(learner_ids)) as store:
+    with open_lease_store(module, create=bool(learner_ids), read_only=not learner_ids) as store:
         existing = find_learners(store, lab)
         if learner_ids:
             store.check()

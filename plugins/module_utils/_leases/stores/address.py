@@ -31,8 +31,8 @@ class SQLiteFile:
 
     @property
     def files(self) -> list[str]:
-        """The absolute path of the file, then those of the files that SQLite keeps beside it."""
-        return [expand_path(self.path) + suffix for suffix in ("", "-journal", "-wal", "-shm")]
+        """The real path of the file, then those of the files that SQLite keeps beside it."""
+        return [os.path.realpath(expand_path(self.path)) + suffix for suffix in ("", "-journal", "-wal", "-shm")]
 
 
 @dataclass(frozen=True)

@@ -28,13 +28,18 @@ CONCURRENCY = 16
 
 @contextmanager
 def open_lease_store(
-    module: LabstreamAWSModule, *, create: bool, service_now: Callable[[], datetime | None] | None = None
+    module: LabstreamAWSModule,
+    *,
+    create: bool,
+    read_only: bool = False,
+    service_now: Callable[[], datetime | None] | None = None,
 ) -> Iterator[LeaseStore]:
     """Open the store; it is closed at the end of the context.
 
     Args:
         module: Its options say which store, and how to connect to AWS.
         create: Create a file that is absent, but not in check mode; otherwise that is an empty store.
+        read_only: Only read, for which no right to write is needed.
         service_now: Returns the time that the service which issues has said, None as long as it has not; never the
             time of this machine. By default, DynamoDB says it for a table, and nobody for a file.
 
@@ -47,7 +52,8 @@ def open_lease_store(
     store: LeaseStore
     if isinstance(address, SQLiteFile):
         now = service_now or (lambda: None)
-        store = SQLiteLeaseStore(address.path, now=now, create=create and not module.check_mode)
+        create = create and not module.check_mode
+        store = SQLiteLeaseStore(address.path, now=now, create=create, read_only=read_only)
     elif isinstance(address, LeaseTable):
         concurrency = module.params.get("concurrency", CONCURRENCY)
         client = _build_table_client(module, address, concurrency)

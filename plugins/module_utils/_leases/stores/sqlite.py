@@ -6,12 +6,14 @@
 
 """The lease store in one SQLite file: embedded, atomic, private to one user of one host.
 
-The file has mode 0600 and is in a folder of mode 0700. It keeps SQLite's rollback journal: the write-ahead log does
-not work on network homes and leaves files behind. Needs nothing newer than SQLite 3.24.
+The file has mode 0600 and is in a folder of mode 0700; where other users can access it, it is rejected. It keeps
+SQLite's rollback journal: the write-ahead log does not work on network homes and leaves files behind. Needs nothing
+newer than SQLite 3.24.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -23,8 +25,9 @@ from urllib.parse import quote
 from ..._errors import LeaseStoreError
 from ..._time import utc_now
 from ..lease import RETENTION, Lease, LeaseKey
-from .address import expand_path
+from .address import SQLiteFile, expand_path
 from .base import Change, Replace, Write
+from .private_path import find_exposure
 from .records import LEASES, KeyT, RecordT, RecordType, Values, to_dict, to_seconds
 
 # "LSTR" in SQLite's header distinguishes our files from other people's databases.
@@ -109,19 +112,25 @@ class _SQLiteFile:
         path: The file; a leading ``/~`` stands for the user's home.
         now: Returns the time that a service has said, None as long as none has.
         create: Create the file and its folder if absent; otherwise an absent file is an empty store.
+        read_only: Only read, for which no right to write is needed.
         busy_timeout: The seconds to wait for another process that holds the file.
     """
 
-    def __init__(self, path: str, now: Callable[[], datetime | None], *, create: bool, busy_timeout: float) -> None:
+    def __init__(
+        self, path: str, now: Callable[[], datetime | None], *, create: bool, read_only: bool, busy_timeout: float
+    ) -> None:
         self.now = now
         self._path = expand_path(path)
+        self._files = SQLiteFile(path).files
         self._database: sqlite3.Connection | None = None
         with self._messages():
-            self._check_access()
+            self._check_access(read_only)
             if create:
                 self._create_file()
+                self._check_access(read_only)
             if os.path.exists(self._path):
                 try:
+                    self._check_locks()
                     self._database = self._connect(busy_timeout)
                     self._check_owner(self._database)
                     if create and not _get_pragma(self._database, "user_version"):
@@ -169,28 +178,30 @@ class _SQLiteFile:
                 for statement in (_WIPE_EXPIRED, *_DROP_OLD):
                     self._database.execute(statement, times)
 
-    def _check_access(self) -> None:
-        """Reject what a later write would fail with, so that check mode and normal mode agree."""
+    def _check_access(self, read_only: bool) -> None:
+        """Reject what other users can access, and what a later write would fail with: check and normal mode agree."""
         if not os.path.isabs(self._path):
             raise LeaseStoreError(self._message("has no home directory to be in: name an absolute path in lease_store"))
         existing = _nearest(self._path)
         is_there = existing == self._path
         # SQLite keeps its journal beside the file, where a link leads.
-        folder = os.path.dirname(os.path.realpath(existing)) if is_there else existing
+        folder = os.path.dirname(self._files[0]) if is_there else existing
         if not os.path.isdir(folder):
             raise LeaseStoreError(
                 self._message(f"cannot be created because {folder} is not a directory: name another path")
             )
-        self._check_right(folder, os.W_OK | os.X_OK, "write to")
-        if is_there:
-            if not os.path.isfile(existing):
-                raise LeaseStoreError(self._message("is not a regular file: name a file in lease_store"))
-            mode = os.stat(existing).st_mode & 0o777
-            if mode & 0o077:
-                raise LeaseStoreError(
-                    self._message(f"has mode {mode:04o}, so other users can access it: run chmod 0600 on it")
-                )
-            self._check_right(existing, os.R_OK | os.W_OK, "read and write")
+        if is_there and not os.path.isfile(self._path):
+            raise LeaseStoreError(self._message("is not a regular file: name a file in lease_store"))
+        exposure = find_exposure(self._files)
+        if exposure:
+            raise LeaseStoreError(
+                self._message(f"can be accessed by other users because {exposure}, or name another file in lease_store")
+            )
+        needed = [(folder, os.W_OK | os.X_OK, "write to"), (existing, os.R_OK | os.W_OK, "read and write")]
+        if read_only:
+            needed = [(folder, os.X_OK, "search"), (existing, os.R_OK, "read")]
+        for other, right, what in needed if is_there else needed[:1]:
+            self._check_right(other, right, what)
 
     def _check_right(self, path: str, right: int, what: str) -> None:
         if not os.access(path, right):
@@ -201,20 +212,35 @@ class _SQLiteFile:
                 )
             )
 
+    def _check_locks(self) -> None:
+        """Reject a file system without locks at once. SQLite would wait as if another process held the file."""
+        with open(self._files[0], "rb") as opened:
+            try:
+                fcntl.lockf(opened, fcntl.LOCK_SH | fcntl.LOCK_NB, 1)  # The first byte, which SQLite never locks.
+            except (BlockingIOError, PermissionError):
+                pass  # Another program has it locked.
+            except OSError as e:
+                raise LeaseStoreError(
+                    self._message(
+                        f"is on a file system without locks ({e.strerror}), such as NFS without its lock service: name "
+                        "a file on another one in lease_store, or use dynamodb://TABLE"
+                    )
+                ) from e
+
     def _create_file(self) -> None:
         # The mode that makedirs takes is for the last folder only.
         umask = os.umask(0o077)
         try:
-            os.makedirs(os.path.dirname(self._path), exist_ok=True)
+            os.makedirs(os.path.dirname(self._files[0]), exist_ok=True)
             with suppress(FileExistsError):
-                os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode=0o600))
+                os.close(os.open(self._files[0], os.O_RDWR | os.O_CREAT | os.O_EXCL, mode=0o600))
         finally:
             os.umask(umask)
 
     def _connect(self, busy_timeout: float) -> sqlite3.Connection:
         # Transactions are begun by hand, so that each is one that writes from its start.
         database = sqlite3.connect(
-            f"file:{quote(os.fsencode(self._path))}?mode=rw", uri=True, timeout=busy_timeout, isolation_level=None
+            f"file:{quote(os.fsencode(self._files[0]))}?mode=rw", uri=True, timeout=busy_timeout, isolation_level=None
         )
         database.row_factory = sqlite3.Row
         return database
@@ -331,6 +357,7 @@ class SQLiteLeaseStore(_SQLiteRecords[LeaseKey, Lease]):
         path: The file; a leading ``/~`` stands for the user's home.
         now: Returns the time that a service has said, None as long as none has.
         create: Create the file and its folder if absent; otherwise an absent file is an empty store.
+        read_only: Only read, for which no right to write is needed.
         busy_timeout: The seconds to wait for another process that holds the file.
 
     Raises:
@@ -338,9 +365,16 @@ class SQLiteLeaseStore(_SQLiteRecords[LeaseKey, Lease]):
     """
 
     def __init__(
-        self, path: str, *, now: Callable[[], datetime | None], create: bool, busy_timeout: float = BUSY_TIMEOUT
+        self,
+        path: str,
+        *,
+        now: Callable[[], datetime | None],
+        create: bool,
+        read_only: bool = False,
+        busy_timeout: float = BUSY_TIMEOUT,
     ) -> None:
-        super().__init__(_SQLiteFile(path, now, create=create, busy_timeout=busy_timeout), LEASES)
+        file = _SQLiteFile(path, now, create=create, read_only=read_only, busy_timeout=busy_timeout)
+        super().__init__(file, LEASES)
         self.now = now
 
     def release(self, leases: Collection[Lease]) -> int:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 import stat
 from html import unescape
@@ -685,7 +686,7 @@ def test_a_page_that_cannot_be_written_is_reported_without_its_name_and_the_othe
 @pytest.mark.parametrize("check", [False, True])
 def test_a_read_only_store_fails_the_task_before_a_page_is_written(lab, check):
     with searchable_folder() as folder:
-        folder.chmod(0o777)
+        os.chown(folder, as_ordinary_user(os.geteuid), -1)
         lab = Lab(folder)
 
         def write():

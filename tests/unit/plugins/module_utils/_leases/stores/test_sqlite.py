@@ -7,12 +7,15 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import fcntl
 import os
 import random
 import resource
 import signal
 import sqlite3
 import stat
+import struct
 import time
 from contextlib import closing, contextmanager
 from types import SimpleNamespace
@@ -62,8 +65,8 @@ def path():
         yield folder / "leases.sqlite3"
 
 
-def opened(path, *, create=True, busy_timeout=5.0, now=NOW):
-    return closing(SQLiteLeaseStore(str(path), now=lambda: now, create=create, busy_timeout=busy_timeout))
+def opened(path, *, create=True, busy_timeout=5.0, now=NOW, **options):
+    return closing(SQLiteLeaseStore(str(path), now=lambda: now, create=create, busy_timeout=busy_timeout, **options))
 
 
 def filled(path, *leases):
@@ -82,7 +85,7 @@ def write(path, *, create=True, busy_timeout=5.0):
 
 def read(path):
     """Open the store to look only, and read."""
-    with opened(path, create=False) as store:
+    with opened(path, create=False, read_only=True) as store:
         return store.find(SCOPE)
 
 
@@ -155,16 +158,48 @@ def test_no_file_stays_beside_it_after_reading(path):
         assert [file.name for file in path.parent.iterdir()] == ["leases.sqlite3"]
 
 
+ACCESSIBLE = "can be accessed by other users because {reason}, or name another file in lease_store."
+
+
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o666, 0o610])
-@pytest.mark.parametrize("create", [False, True])
-def test_a_file_that_others_can_use_is_refused(path, mode, create):
+@pytest.mark.parametrize("use", [read, write])
+def test_a_file_that_others_can_use_is_refused(path, mode, use):
     filled(path).chmod(mode)
-    with (
-        refused(path, f"has mode 0{mode:o}, so other users can access it: run chmod 0600 on it."),
-        opened(path, create=create),
-    ):
-        pass
+    with refused(path, ACCESSIBLE.format(reason=f"{path} has mode 0{mode:o}: run chmod 0600 {path}")):
+        use(path)
     assert mode_of(path) == mode
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o1777, 0o2770])
+@pytest.mark.parametrize("use", [read, write])
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_folder_that_others_may_write_to_is_refused_and_gets_no_file(path, mode, use, is_there):
+    """They would plant a journal, keep it open and read the URLs that are written to it."""
+    if is_there:
+        filled(path)
+    path.parent.chmod(mode)
+    reason = f"{path.parent} has mode {mode:04o}: run chmod go-w {path.parent}"
+    with refused(path, ACCESSIBLE.format(reason=reason)):
+        use(path)
+    assert path.exists() is is_there
+
+
+def test_a_folder_that_others_make_accessible_while_it_is_created_is_refused(path, monkeypatch):
+    new = path.parent / "new" / "leases.sqlite3"
+    make = os.makedirs
+    monkeypatch.setattr(os, "makedirs", lambda folder, **options: (make(folder, **options), os.chmod(folder, 0o777)))
+    with refused(new, ACCESSIBLE.format(reason=f"{new.parent} has mode 0777: run chmod go-w {new.parent}")):
+        write(new)
+    assert new.stat().st_size == 0
+
+
+@pytest.mark.parametrize("suffix", ["-journal", "-wal", "-shm"])
+@pytest.mark.parametrize("use", [read, write])
+def test_a_file_beside_it_that_others_can_use_is_refused(path, suffix, use):
+    planted = filled(path).with_name(path.name + suffix)
+    planted.touch(mode=0o644)
+    with refused(path, ACCESSIBLE.format(reason=f"{planted} has mode 0644: run chmod 0600 {planted}")):
+        use(path)
 
 
 # No trace of a URL stays.
@@ -429,6 +464,38 @@ def test_looking_creates_nothing(path):
     assert os.listdir(path.parent) == []
 
 
+def test_a_read_only_disk_is_enough_to_look_and_to_be_told_that_it_is_not_enough_to_write(path, on_new_disk):
+    def look(read_only):
+        filled(path)
+        read_only()
+        found = read(path)
+        try:
+            write(path)
+        except LeaseStoreError as e:
+            return list(found), str(e)
+        return None
+
+    needed = NO_RIGHT.format(uid=os.geteuid(), needed=f"write to {path.parent}")
+    assert on_new_disk(look) == ([build_key()], f"The lease store {path} {needed}")
+
+
+def test_a_read_only_disk_with_an_unfinished_transaction_is_refused(path, on_new_disk):
+    """What is in the file then was never committed."""
+
+    def look(read_only):
+        filled(path, *(lease_of(build_key(f"learner-{number}"), url=URL + "x" * 2000) for number in range(4)))
+        with pytest.raises(EOFError):
+            in_child(lambda: purge_and_die(path))
+        assert path.with_name("leases.sqlite3-journal").exists()
+        read_only()
+        try:
+            return read(path)
+        except LeaseStoreError as e:
+            return str(e)
+
+    assert on_new_disk(look) == f"The lease store {path} {MOVED.format(uid=os.geteuid())}"
+
+
 def test_looking_changes_nothing(path):
     filled(path)
     before = path.stat()
@@ -452,6 +519,12 @@ def test_who_looks_may_forget(path):
 
 
 # A user who may not. Root may everything, so an ordinary user stands in for it.
+
+
+def open_to_release(path):
+    """As state=absent does, which creates no store."""
+    with opened(path, create=False):
+        pass
 
 
 def ordinary_uid():
@@ -503,24 +576,33 @@ def link_into_locked_folder(path):
 
 
 @pytest.mark.parametrize(
-    ("make", "needed"),
+    ("make", "to_read", "to_write"),
     [
-        pytest.param(locked_folder, "write to {folder}", id="a file in a folder that is read-only"),
-        pytest.param(locked_new_folder, "write to {folder}", id="a new file in a folder that is read-only"),
-        pytest.param(unsearchable_folder, "write to {folder}", id="a folder that cannot be searched"),
-        pytest.param(locked_file, "read and write {path}", id="a file that is read-only"),
-        pytest.param(unreadable_file, "read and write {path}", id="a file that cannot be read"),
-        pytest.param(link_into_locked_folder, "write to {folder}/locked", id="a link into a folder that is read-only"),
+        pytest.param(locked_folder, None, "write to {folder}", id="a file in a folder that is read-only"),
+        pytest.param(locked_new_folder, None, "write to {folder}", id="a new file in a folder that is read-only"),
+        pytest.param(
+            unsearchable_folder, "search {folder}", "write to {folder}", id="a folder that cannot be searched"
+        ),
+        pytest.param(locked_file, None, "read and write {path}", id="a file that is read-only"),
+        pytest.param(unreadable_file, "read {path}", "read and write {path}", id="a file that cannot be read"),
+        pytest.param(
+            link_into_locked_folder, None, "write to {folder}/locked", id="a link into a folder that is read-only"
+        ),
     ],
 )
-@pytest.mark.parametrize("use", [read, write])
-def test_a_file_or_folder_without_rights_is_refused_in_either_mode_and_left_alone(path, make, needed, use):
+def test_a_file_or_folder_without_rights_is_refused_to_those_who_need_them_and_left_alone(
+    path, make, to_read, to_write
+):
     make(path)
     before = path.read_bytes() if path.exists() else None
-    needed = needed.format(folder=path.parent, path=path)
     try:
-        with refused(path, NO_RIGHT.format(uid=ordinary_uid(), needed=needed)):
-            as_ordinary_user(lambda: use(path))
+        for use, needed in ((read, to_read), (write, to_write), (open_to_release, to_write)):
+            if needed is None:
+                assert as_ordinary_user(lambda use=use: len(use(path))) == (0 if before is None else 1)
+                continue
+            right = needed.format(folder=path.parent, path=path)
+            with refused(path, NO_RIGHT.format(uid=ordinary_uid(), needed=right)):
+                as_ordinary_user(lambda use=use: use(path))
     finally:
         path.parent.chmod(0o755)
     assert (path.read_bytes() if path.exists() else None) == before
@@ -531,9 +613,13 @@ def test_a_file_of_another_user_is_refused(path, use):
     if os.geteuid() != 0:
         pytest.skip("only root can make a file that belongs to another user")
     filled(path)
-    give(path.parent)
-    with refused(path, NO_RIGHT.format(uid=ordinary_uid(), needed=f"read and write {path}")):
+    reason = f"{path} belongs to user id 0: run chown {ordinary_uid()} {path}"
+    with refused(path, ACCESSIBLE.format(reason=reason)):
         as_ordinary_user(lambda: use(path))
+    # Not even root accepts one.
+    give(path)
+    with refused(path, ACCESSIBLE.format(reason=f"{path} belongs to user id {ordinary_uid()}: run chown 0 {path}")):
+        use(path)
 
 
 @pytest.mark.parametrize("use", [read, write])
@@ -640,31 +726,38 @@ def test_a_new_file_without_room_is_refused_and_works_once_there_is_room(path):
 
 
 @pytest.fixture
-def tiny_disk(path):
-    """Runs a function in a process that sees a disk of 64 KB in the store's folder; needs the right to mount."""
+def on_new_disk(path):
+    """Runs a function in a process that sees a disk of 256 KB in the store's folder; needs the right to mount.
+
+    The function is given one that makes the disk read-only.
+    """
     ctypes = pytest.importorskip("ctypes")
     libc = ctypes.CDLL(None, use_errno=True)
+    folder = str(path.parent).encode()
+
+    def read_only():
+        remount, read_only = 32, 1
+        assert libc.mount(b"tmpfs", folder, b"tmpfs", remount | read_only, b"size=256k,mode=700") == 0
 
     def run(function):
         def mounted():
             new_namespace, private = 0x00020000, 0x4000 | (1 << 18)
-            folder = str(path.parent).encode()
             if libc.unshare(new_namespace) or libc.mount(b"none", b"/", None, private, None):
                 return "not allowed"
-            if libc.mount(b"tmpfs", folder, b"tmpfs", 0, b"size=64k"):
+            if libc.mount(b"tmpfs", folder, b"tmpfs", 0, b"size=256k,mode=700"):
                 return "not allowed"
-            return function()
+            return function(read_only)
 
         result = in_child(mounted)
         if result == "not allowed":
-            pytest.skip("this user may not mount; RLIMIT_FSIZE has stood in for a full disk above")
+            pytest.skip("this user may not mount")
         return result
 
     return run
 
 
-def test_a_disk_that_is_really_full_is_told(path, tiny_disk):
-    def fill():
+def test_a_disk_that_is_really_full_is_told(path, on_new_disk):
+    def fill(_read_only):
         filled(path)
         with open(path.parent / "film", "wb", buffering=0) as film:
             try:
@@ -679,7 +772,7 @@ def test_a_disk_that_is_really_full_is_told(path, tiny_disk):
             return str(e), path.read_bytes() == before, list(read(path))
         return None
 
-    said, unchanged, keys = tiny_disk(fill)
+    said, unchanged, keys = on_new_disk(fill)
     assert said == f"The lease store {path} {CANNOT_GROW}"
     assert unchanged
     assert keys == [build_key()]
@@ -723,25 +816,79 @@ def test_a_file_that_another_holds_for_a_moment_is_waited_for(path):
     assert set(read(path)) == {build_key(), build_key("ben")}
 
 
+def refuse_locks():
+    """Have this process told for every lock that there are none, as on NFS without its lock service (seccomp)."""
+    ctypes = pytest.importorskip("ctypes")
+    libc, machine = ctypes.CDLL(None, use_errno=True), os.uname().machine
+    if machine not in FCNTL:
+        pytest.skip(f"the number of the system call is not known for {machine}")
+    # Unless it is fcntl(_, F_SETLK, _), which is refused, allow it.
+    load, jump_if_equal, give_back = 0x20, 0x15, 0x06
+    rules = [
+        (load, 0, 0, 0),
+        (jump_if_equal, 0, 3, FCNTL[machine]),
+        (load, 0, 0, 24),
+        (jump_if_equal, 0, 1, fcntl.F_SETLK),
+        (give_back, 0, 0, 0x50000 | errno.ENOLCK),
+        (give_back, 0, 0, 0x7FFF0000),
+    ]
+    program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *rule) for rule in rules))
+    header = ctypes.create_string_buffer(struct.pack("HP", len(rules), ctypes.addressof(program)))
+    no_new_privileges, set_seccomp, filtered = 38, 22, 2
+    assert libc.prctl(no_new_privileges, 1, 0, 0, 0) == 0
+    assert libc.prctl(set_seccomp, filtered, header, 0, 0) == 0
+
+
+# The numbers of the system call.
+FCNTL = {"x86_64": 72, "aarch64": 25}
+
+
+@pytest.mark.parametrize("use", [read, write])
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_file_system_without_locks_is_told_at_once(path, use, is_there):
+    """SQLite takes it for a file that another process has locked, and waits."""
+    if is_there:
+        filled(path)
+
+    def run():
+        refuse_locks()
+        return use(path)
+
+    begin = time.monotonic()
+    if use is read and not is_there:
+        assert in_child(run) == {}
+        return
+    with refused(
+        path,
+        "is on a file system without locks (No locks available), such as NFS without its lock service: name a file on "
+        "another one in lease_store, or use dynamodb://TABLE.",
+    ):
+        in_child(run)
+    assert time.monotonic() - begin < 5
+
+
+def purge_and_die(path):
+    """Be killed in a transaction, with so little memory that pages of it are written before."""
+    leases = read(path)
+    with opened(path) as store:
+        store._file._database.execute("PRAGMA cache_size = 1")
+
+        def keys():
+            yield from leases
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        store.purge(keys())
+
+
 def test_a_run_that_is_killed_in_a_transaction_leaves_what_was_before(path):
     # Given a store of many pages, and a run with so little memory that it writes pages before it commits.
     leases = {build_key(f"learner-{number:02}"): lease_of(url=URL + "x" * 2000) for number in range(40)}
     filled(path, *(dataclasses.replace(lease, key=key) for key, lease in leases.items()))
     before = path.read_bytes()
 
-    def killed():
-        with opened(path) as store:
-            store._file._database.execute("PRAGMA cache_size = 1")
-
-            def keys():
-                yield from leases
-                os.kill(os.getpid(), signal.SIGKILL)
-
-            store.purge(keys())
-
     # When it is killed, the file is half written and the journal lies beside it.
     with pytest.raises(EOFError):
-        in_child(killed)
+        in_child(lambda: purge_and_die(path))
     assert path.read_bytes() != before
     assert path.with_name("leases.sqlite3-journal").exists()
 
