@@ -10,6 +10,7 @@ Ansible.
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._roster import LISTE
 from ansible_collections.labstream.aws.plugins.plugin_utils._roster_formats import COLUMN_NAMES
 from ansible_collections.labstream.aws.plugins.plugin_utils._text import (
     TERRAFORM_OUTPUT,
+    describe_lost_text,
     describe_not_text,
     is_terraform_output,
 )
@@ -44,7 +46,8 @@ def validate_arguments(
         spec: The contents of the role's argument_specs.yml.
 
     Returns:
-        ``error``, the first error or None; and ``warnings``, the variables that the role does not know.
+        ``error``, the first error or None; ``warnings``, the variables that the role does not know; and ``texts``, the
+        values that are text by nature as text, by option without the prefix. Secrets are not among them.
     """
     options = spec["argument_specs"]["main"]["options"]
     aliases = (alias for option in options.values() for alias in option.get("aliases", ()))
@@ -60,19 +63,35 @@ def validate_arguments(
     errors += _find_not_text(values, options)
     arguments = _Arguments({option.removeprefix(prefix): value for option, value in values.items()}, prefix)
     errors += _CHECKS[role](arguments) if not errors else ()
-    return {"error": errors[0] if errors else None, "warnings": warnings}
+    texts = {
+        name.removeprefix(prefix): str(values[name])
+        for name, option in options.items()
+        if _is_text(option) and not option.get("no_log") and values.get(name) is not None
+    }
+    return {"error": errors[0] if errors else None, "warnings": warnings, "texts": texts}
+
+
+def _is_text(option: Mapping[str, Any]) -> bool:
+    return option.get("type") in ("str", "path")
 
 
 def _find_not_text(values: Mapping[str, Any], options: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the errors of mappings and lists where text is expected, since argument_specs.yml takes them as text."""
+    """Yield the errors of what is not text where text is expected, since argument_specs.yml takes it as text."""
     for name, option in options.items():
         value = values.get(name)
         if is_terraform_output(value):
             yield f"{name} {TERRAFORM_OUTPUT}."
         elif name.endswith("_roster") and isinstance(value, (list, tuple)):
             yield f"{name} is not text: give a list as {name.removesuffix('roster')}learners."
-        elif option.get("type") in ("str", "path") and (problem := describe_not_text(value)):
+        elif option.get("no_log") and isinstance(value, (int, float, datetime.date)):
+            yield f"{name} is not text: put it in quotes."
+        elif _is_text(option) and (problem := describe_not_text(value) or describe_lost_text(value)):
             yield f"{name} {problem}."
+        elif option.get("elements") == "str" and isinstance(value, (list, tuple)):
+            yield from (f"{name} has an entry that {problem}." for problem in map(describe_lost_text, value) if problem)
+        elif option.get("type") == "dict" and isinstance(value, Mapping):
+            entries = ((key, describe_lost_text(entry)) for key, entry in value.items())
+            yield from (f"{name}: {quote(key)} {problem}." for key, problem in entries if problem)
 
 
 def find_similar(name: str, options: Iterable[str], prefix: str) -> str | None:

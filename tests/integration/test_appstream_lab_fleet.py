@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from tests.integration.running import FLEET, STACK, Run, Task
 from tests.simulator.control import Simulator
 
@@ -287,3 +289,17 @@ def test_a_lab_that_ends_takes_its_own_sessions_and_the_last_one_stops_the_fleet
     assert (without["outcome"], without["expired"], without["released"]) == ("unchanged", 0, 0)
     assert without["fleet"] is None
     assert_no_url(lab, run.printed + prediction.printed + json.dumps(published))
+
+
+@pytest.mark.core
+def test_a_name_that_yaml_made_a_number_is_the_same_lab_at_its_start_and_end(
+    lab: Simulator, run_playbook: RunPlaybook
+) -> None:
+    serve(run_playbook, variables("anna", name=4713))
+    come_in(lab, "anna")
+
+    [facts], run = serve(run_playbook, variables(name=4713, state="absent", end_sessions=True))
+
+    assert run.returncode == 0, run.printed
+    summary = facts["appstream_lab_summary"]
+    assert (summary["lab"], summary["released"], summary["expired"]) == ("4713", 1, 1)
