@@ -273,7 +273,11 @@ from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages impo
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.paths import validate_paths
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import Lease, LeaseKey
 from ansible_collections.labstream.aws.plugins.module_utils._leases.scope import Scope
-from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.address import SQLiteFile, parse_address
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.address import (
+    DEFAULT_LEASE_STORE,
+    SQLiteFile,
+    parse_address,
+)
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import CONCURRENCY, open_lease_store
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.api import (
@@ -420,8 +424,8 @@ def reject_missing(params: Mapping[str, Any], missing: Sequence[str]) -> None:
     if missing and not params["allow_missing"]:
         reason = Failure(
             HandoutError.code,
-            f"the lease store {params['lease_store']} has no valid URL: issue it first, with the same lease_store; if "
-            "that is a file, on this host and as this user",
+            f"the lease store {params['lease_store'] or DEFAULT_LEASE_STORE} has no valid URL: issue it first, with "
+            "the same lease_store; if that is a file, on this host and as this user",
         )
         failures = format_failures([(name, reason) for name in missing])
         raise HandoutError(f"{len(missing)} of {len(params['seats'])} seats have no URL: {failures}.")

@@ -8,20 +8,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Protocol
 
-from .._errors import InvalidOption, quote
+from .._errors import InvalidOption, LeaseStoreError, quote
 from .._failures import find_bug
 from .._module import LabstreamAWSModule
 from .lease import Lease, LeaseKey, is_text
 from .reuse import ReusePolicy
 from .scheduler import Outcome
-from .stores.address import NONE
+from .stores.address import NONE, SQLiteFile, parse_address
 from .stores.base import LeaseStore
+from .stores.runners import find_runner
 from .summary import (
     NO_SUMMARY,
     build_diff,
@@ -171,6 +173,8 @@ class LeaseTask:
         Raises:
             LeaseStoreError: The store failed.
         """
+        if not self.given:
+            self._reject_deleted_file()
         if not self.scope:
             return []
         lab, purge = self.module.params["lab"], self.module.params["purge"]
@@ -184,6 +188,24 @@ class LeaseTask:
                 if (key in self.rows or key.holder in holders if self.rows else lease.lab == lab)
             ]
         return [lease for lease in leases if purge or lease.released_at is None]
+
+    def _reject_deleted_file(self) -> None:
+        """Reject to end a lab where a runner has probably deleted the file with its leases.
+
+        Raises:
+            LeaseStoreError: Names the sign of the runner.
+        """
+        lab, address = self.module.params["lab"], parse_address(self.module.params["lease_store"])
+        runner = find_runner(os.environ)
+        if not (runner and isinstance(address, SQLiteFile)) or self.store.find(None, include_old=True):
+            return
+        path, *_others = address.files
+        # The end of a lab may have purged all leases.
+        if not (self.module.params["purge"] and os.path.exists(path)):
+            raise LeaseStoreError(
+                f"Nothing is known of lab {quote(lab)}, since the lease store {path} is empty, and {runner}, whose "
+                "files are usually deleted when it ends: set lease_store to the store that the lab was started with."
+            )
 
     def release(self, leases: Sequence[Lease]) -> dict[str, Any]:
         """Release these leases, or purge their records; warn about URLs that still work.

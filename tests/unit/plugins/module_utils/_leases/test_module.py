@@ -266,3 +266,52 @@ def test_a_task_without_a_store_warns(lease_store, warnings):
     task.finish([Outcome(key, None, lease_of(key), issued=True)], HOUR)
     assert len(task.module.warnings) == warnings
     assert task.module.failed == []
+
+
+# In a runner, whose files are usually deleted.
+
+
+@pytest.fixture
+def path(monkeypatch, tmp_path):
+    monkeypatch.setenv("GITLAB_CI", "true")
+    return tmp_path / "leases.sqlite3"
+
+
+@pytest.mark.parametrize("scope", [SCOPE, ""])
+@pytest.mark.parametrize("check_mode", [False, True])
+@pytest.mark.parametrize(("exists", "purge"), [(False, False), (False, True), (True, False)])
+def test_a_lab_is_not_ended_in_an_empty_file(path, scope, check_mode, exists, purge):
+    if exists:
+        path.touch()
+    task = task_of(lab="monday", lease_store=f"sqlite://{path}", scope=scope, check_mode=check_mode, purge=purge)
+
+    with pytest.raises(LeaseStoreError) as rejected:
+        task.find_to_release()
+
+    assert str(rejected.value) == (
+        f"Nothing is known of lab 'monday', since the lease store {path} is empty, and GITLAB_CI is set, as in a job "
+        "of GitLab CI/CD, whose files are usually deleted when it ends: set lease_store to the store that the lab was "
+        "started with."
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "options"),
+    [
+        pytest.param([], {"purge": True}, id="a second purge"),
+        pytest.param([ANNA], {}, id="no lab is ended"),
+        pytest.param([], {"lease_store": "dynamodb://leases"}, id="a table is kept"),
+        pytest.param([], {"lease_store": "none"}, id="no store"),
+    ],
+)
+def test_an_empty_store_can_be_as_it_should(path, rows, options):
+    path.touch()
+    task = task_of(rows, **{"lab": "monday", "lease_store": f"sqlite://{path}", **options})
+
+    assert task.find_to_release() == []
+
+
+def test_a_file_with_other_labs_is_not_a_deleted_one(path):
+    result, _store = absent([], lab="wednesday", lease_store=f"sqlite://{path}")
+
+    assert not result["changed"]
