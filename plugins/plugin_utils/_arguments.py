@@ -23,7 +23,7 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._text import (
     describe_not_text,
     is_terraform_output,
 )
-from ansible_collections.labstream.aws.plugins.plugin_utils._times import to_utc
+from ansible_collections.labstream.aws.plugins.plugin_utils._times import describe_next_day, to_local, to_utc
 
 # The facts that roles publish under their prefix.
 _FACTS = ("seats", "summary")
@@ -36,6 +36,7 @@ def validate_arguments(
     role: str,
     names: Iterable[str],
     spec: Mapping[str, Any],
+    now: datetime.datetime | None = None,
 ) -> dict[str, Any]:
     """Return what is wrong with a role's arguments.
 
@@ -44,10 +45,11 @@ def validate_arguments(
         role: The role's name, which with an underscore is the prefix of its options.
         names: All variables with this prefix.
         spec: The contents of the role's argument_specs.yml.
+        now: The current time, for tests.
 
     Returns:
-        ``error``, the first error or None; ``warnings``, the variables that the role does not know; and ``texts``, the
-        values that are text by nature as text, by option without the prefix. Secrets are not among them.
+        ``error``, the first error or None; ``warnings``, such as variables that the role does not know; and ``texts``,
+        the values that are text by nature as text, by option without the prefix. Secrets are not among them.
     """
     options = spec["argument_specs"]["main"]["options"]
     aliases = (alias for option in options.values() for alias in option.get("aliases", ()))
@@ -61,8 +63,9 @@ def validate_arguments(
         else:
             warnings.append(f"{name} is not an option of the role {role}, so it has no effect.")
     errors += _find_not_text(values, options)
-    arguments = _Arguments({option.removeprefix(prefix): value for option, value in values.items()}, prefix)
+    arguments = _Arguments({option.removeprefix(prefix): value for option, value in values.items()}, prefix, now)
     errors += _CHECKS[role](arguments) if not errors else ()
+    warnings += arguments.warnings
     texts = {
         name.removeprefix(prefix): str(values[name])
         for name, option in options.items()
@@ -119,9 +122,11 @@ def get_distance(left: str, right: str) -> int:
 class _Arguments:
     """The arguments of a role, by option without its prefix. An empty value counts as not given."""
 
-    def __init__(self, values: Mapping[str, Any], prefix: str) -> None:
+    def __init__(self, values: Mapping[str, Any], prefix: str, now: datetime.datetime | None) -> None:
         self.values = values
         self.prefix = prefix
+        self.now = now
+        self.warnings: list[str] = []
 
     def __getitem__(self, option: str) -> Any:
         return self.values.get(option)
@@ -168,9 +173,18 @@ class _Arguments:
     def time(self, option: str, allow_past: bool) -> Iterator[str]:
         if self.has(option):
             try:
-                to_utc(self[option], self["timezone"] or None, allow_past=allow_past)
+                to_utc(self[option], self["timezone"] or None, self.now, allow_past=allow_past)
+                warning = describe_next_day(self[option], self["timezone"] or None, self.now)
+                self.warnings += [f"{self.prefix}{option}: {warning}"] if warning else []
             except ValueError as error:
                 yield f"{self.prefix}{option}: {error}"
+
+    def timezone(self) -> Iterator[str]:
+        """Yield an error if the role could not show times in the time zone, which may be all that it is given for."""
+        try:
+            to_local(datetime.datetime.now(datetime.timezone.utc), self["timezone"] or None)
+        except ValueError as error:
+            yield f"{self.prefix}timezone: {error}"
 
 
 def _check_appstream_lab(arguments: _Arguments) -> Iterator[str]:
@@ -181,6 +195,7 @@ def _check_appstream_lab(arguments: _Arguments) -> Iterator[str]:
         yield "Give one of appstream_lab_ends_at and appstream_lab_validity."
     yield from arguments.time("starts_at", allow_past=True)
     yield from arguments.time("ends_at", allow_past=False)
+    yield from arguments.timezone()
     yield from arguments.minimum("fleet_wait_timeout", 1)
     yield from arguments.minimum("spare_sessions", 0)
     yield from arguments.minimum("break_minutes", 0)

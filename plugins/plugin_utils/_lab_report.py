@@ -15,7 +15,7 @@ from typing import Any
 from ansible_collections.labstream.aws.plugins.module_utils._errors import list_names
 from ansible_collections.labstream.aws.plugins.plugin_utils._errors import strip_core_prefix
 from ansible_collections.labstream.aws.plugins.plugin_utils._rotation import Generations
-from ansible_collections.labstream.aws.plugins.plugin_utils._times import to_utc
+from ansible_collections.labstream.aws.plugins.plugin_utils._times import parse_now, to_local, to_utc
 
 Result = Mapping[str, Any]
 
@@ -224,6 +224,7 @@ def _describe_appstream_lab(
         if results["learners"]:
             issued, reused = counts["issued"], counts["reused"]
             yield f"Learners: {len(results['learners'])}. Streaming URLs {to_be}issued: {issued}, reused: {reused}."
+            yield from _describe_expiry(results, counts, results["timezone"], results["ends_at"])
         else:
             yield _NO_LEARNERS
         if fleet:
@@ -244,6 +245,13 @@ def _describe_appstream_lab(
         yield f"Fleet '{name}' stays {fleet['state']}, because other sessions are on it: {others}."
     elif fleet:
         yield f"Fleet '{name}' is {state}."
+
+
+def _describe_expiry(results: Result, counts: Result, timezone: str = "", ends_at: str = "") -> Iterator[str]:
+    # Check mode does not know when those expire that would be issued.
+    if counts["earliest_expiry"] and not (results["check_mode"] and counts["issued"]):
+        expiry = parse_now(counts["earliest_expiry"])
+        yield f"They are valid until {to_local(expiry, timezone or None, ends_at)}."
 
 
 def _report_nimble_lab(results: Result, now: datetime.datetime) -> dict[str, Any]:
@@ -310,10 +318,11 @@ def _describe_nimble_lab(results: Result, counts: Result) -> str:
     if results["state"] == "present":
         if not counts["issued"] + counts["reused"]:
             return _NO_LEARNERS
-        return (
+        done = (
             f"Learners: {len(results['learners'])}. Sessions {to_be}started: {counts['started']}. Streams {to_be}"
             f"created: {counts['issued']}, reused: {counts['reused']}."
         )
+        return " ".join([done, *_describe_expiry(results, counts)])
     if not counts["released"]:
         return _NO_LEASES
     return f"Leases {to_be}released: {counts['released']}. URLs of streams work until they expire."

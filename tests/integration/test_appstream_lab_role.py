@@ -129,6 +129,7 @@ def test_a_roster_file_becomes_seats_as_check_mode_predicts_and_a_second_run_cha
     assert (ben["id"], ben["user_id"], ben["name"]) == ("S2", "s2", "Ben Example")
     assert len({anna["lease"], ben["lease"], None}) == 3
     summary = get_summary(published)
+    until = min(datetime.fromisoformat(seat["expires"]) for seat in (anna, ben))
     assert summary == {
         "outcome": "ok",
         "state": "present",
@@ -145,7 +146,9 @@ def test_a_roster_file_becomes_seats_as_check_mode_predicts_and_a_second_run_cha
         "expired": 0,
         "fleet": None,
         "warnings": [],
-        "message": "Learners: 2. Streaming URLs issued: 2, reused: 0.",
+        "message": (
+            f"Learners: 2. Streaming URLs issued: 2, reused: 0. They are valid until {until:%Y-%m-%d %H:%M} (UTC)."
+        ),
     }
     assert summary["earliest_expiry"] in (anna["expires"], ben["expires"])
     assert json.loads(summary_path.read_text()) == summary

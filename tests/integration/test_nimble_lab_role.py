@@ -9,6 +9,7 @@ import json
 import re
 import stat
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +156,10 @@ def test_stopped_sessions_are_started_with_a_line_for_each_poll_as_check_mode_pr
         "earliest_expiry": get_summary(published)["earliest_expiry"],
         "failures": [],
         "warnings": [],
-        "message": "Learners: 3. Sessions started: 2. Streams created: 3, reused: 0.",
+        "message": (
+            "Learners: 3. Sessions started: 2. Streams created: 3, reused: 0. They are valid until "
+            f"{datetime.fromisoformat(get_summary(published)['earliest_expiry']):%Y-%m-%d %H:%M} (UTC)."
+        ),
     }
     assert get_summary(published)["earliest_expiry"] in {seat["expires"] for seat in seats_of(published)}
     assert json.loads(summary_path.read_text()) == get_summary(published)

@@ -33,12 +33,12 @@ def get_options(role):
     return spec["argument_specs"]["main"]["options"]
 
 
-def validate(role, more_names=(), **options):
+def validate(role, more_names=(), now=None, **options):
     """Validate the valid arguments with these options; options with None are not set."""
     given = {**VALID[role], **options}
     values = {f"{role}_{option}": value for option, value in given.items() if value is not None}
     spec = yaml.safe_load((ROLES / role / "meta/argument_specs.yml").read_text())
-    return validate_arguments(values, role, [*values, *more_names], spec)
+    return validate_arguments(values, role, [*values, *more_names], spec, now)
 
 
 @pytest.mark.parametrize("role", VALID)
@@ -353,3 +353,19 @@ def test_a_secret_that_is_not_text_is_not_shown(key):
 
 def test_a_secret_is_not_among_the_texts():
     assert "user_id_key" not in validate("appstream_lab", user_id_key="a-secret-of-the-vault")["texts"]
+
+
+@pytest.mark.parametrize("role", ["appstream_lab", "lab_handout"])
+def test_an_end_that_means_tomorrow_is_a_warning_of_the_option(role):
+    options = {"ends_at": "17:00", "timezone": "Europe/Berlin", "validity": None}
+    now = datetime(2026, 11, 21, 20, tzinfo=UTC)
+
+    [warning] = validate(role, now=now, **options)["warnings"]
+
+    assert warning.startswith(f"{role}_ends_at: The time '17:00' has passed today, so it means tomorrow, 2026-11-22 ")
+
+
+def test_a_time_zone_that_is_only_for_messages_exists():
+    assert validate("appstream_lab", timezone="Berlin")["error"] == (
+        "appstream_lab_timezone: There is no time zone 'Berlin': give an IANA name such as 'Europe/Berlin'."
+    )

@@ -175,7 +175,7 @@ def test_the_summary_has_the_same_keys_whatever_was_done():
         "expired": 0,
         "fleet": None,
         "warnings": [],
-        "message": "Learners: 2. Streaming URLs issued: 1, reused: 1.",
+        "message": ("Learners: 2. Streaming URLs issued: 1, reused: 1. They are valid until 2026-11-21 16:00 (UTC)."),
     }
     assert summarize({}, learners=[]).keys() == summarize({}, state="absent", learners=[]).keys()
     assert summarize({"urls": URLS}).keys() == summarize({}, learners=[]).keys()
@@ -467,7 +467,10 @@ def test_a_seat_of_nimble_studio_in_the_order_of_the_learners():
         "earliest_expiry": EXPIRES,
         "failures": [],
         "warnings": [],
-        "message": "Learners: 2. Sessions started: 0. Streams created: 1, reused: 1.",
+        "message": (
+            "Learners: 2. Sessions started: 0. Streams created: 1, reused: 1. They are valid until 2026-11-21 16:00 "
+            "(UTC)."
+        ),
     }
 
 
@@ -552,3 +555,26 @@ def test_the_end_of_a_lab_on_nimble_studio():
         "No lease is stored for this lab, so nothing was released.",
     )
     assert report_nimble({"match": {}}, learners=[])["summary"]["message"].startswith("There are no learners")
+
+
+@pytest.mark.parametrize(
+    ("options", "shown"),
+    [
+        ({"timezone": "Europe/Berlin", "ends_at": "17:00"}, "2026-11-21 17:00 (Europe/Berlin)"),
+        ({"timezone": "Asia/Kolkata"}, "2026-11-21 21:30 (Asia/Kolkata)"),
+        ({"ends_at": "2026-11-21 17:00:00+01:00"}, "2026-11-21 17:00 (UTC+01:00)"),
+        ({"ends_at": "2026-11-21T16:00:00Z"}, "2026-11-21 16:00 (UTC)"),
+        ({}, "2026-11-21 16:00 (UTC)"),
+    ],
+)
+def test_the_message_says_until_when_in_the_time_zone_of_the_lab(options, shown):
+    message = summarize({"urls": URLS}, **options)["message"]
+
+    assert message.endswith(f" They are valid until {shown}.")
+
+
+@pytest.mark.parametrize(("issued", "is_known"), [(1, False), (0, True)])
+def test_check_mode_says_until_when_only_of_what_is_reused(issued, is_known):
+    urls = {**URLS, "summary": {**SUMMARY, "issued": issued}}
+
+    assert ("valid until" in summarize({"urls": urls}, check_mode=True)["message"]) is is_known
