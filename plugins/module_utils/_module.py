@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -23,6 +24,8 @@ from ._process import build_orphan_check
 from ._version import COLLECTION_NAME, COLLECTION_VERSION
 
 MIN_PYTHON = (3, 10)
+# What roles set for their tasks: options and values, as JSON.
+ROLE_OPTIONS = "LABSTREAM_ROLE_OPTIONS"
 
 
 class LabstreamAWSModule(AnsibleAWSModule):
@@ -52,12 +55,21 @@ class LabstreamAWSModule(AnsibleAWSModule):
         # ansible-core's own validation raises these.
         try:
             super().__init__(**kwargs)
+            self._apply_role_options()
             return
         except UnicodeEncodeError as e:
             message = f"An option is {quote(e.object)}, which has an unpaired surrogate: correct it."
         except (OverflowError, ValueError) as e:
             message = f"An option is a number that cannot be read ({e}): correct it."
         self._fail_early(message)
+
+    def _apply_role_options(self) -> None:
+        """Set the options that variables of a role are for.
+
+        As arguments of the role's tasks, those that are not given would hide the play's module_defaults.
+        """
+        options = json.loads(os.environ.get(ROLE_OPTIONS) or "{}")
+        self.params.update({option: value for option, value in options.items() if value and option in self.params})
 
     def _fail_early(self, msg: str) -> NoReturn:
         """End the task with a message, before there is a module that could."""

@@ -225,7 +225,7 @@ def test_a_failure_for_one_learner_leaves_the_others_their_seats_and_each_failur
 
 
 @pytest.mark.core
-def test_module_defaults_of_the_group_and_options_reach_the_service(
+def test_module_defaults_of_the_play_reach_the_service_unless_the_roles_variables_are_given(
     simulator: Simulator, ansible: Ansible, home: Path
 ) -> None:
     simulator.seed_lab(STACK, FLEET, region="eu-west-1")
@@ -235,9 +235,11 @@ def test_module_defaults_of_the_group_and_options_reach_the_service(
         "endpoint_url": environment["AWS_ENDPOINT_URL"],
         "access_key": environment["AWS_ACCESS_KEY_ID"],
         "secret_key": environment["AWS_SECRET_ACCESS_KEY"],
-        "region": "eu-west-1",
+        "region": "us-east-1",
     }
-    store = home / "own.sqlite3"
+    of_play, store = home / "play.sqlite3", home / "own.sqlite3"
+    modules = ("appstream_streaming_url", "appstream_fleet_info", "streaming_rotation")
+    single = {"appstream_streaming_url": {"session_context": "of-the-play", "application_id": "cad"}}
     options = variables(
         learners=[{"id": "anna", "session_context": "unit-1"}, {"id": "ben", "application_id": "cad"}],
         session_context="unit-0",
@@ -247,18 +249,23 @@ def test_module_defaults_of_the_group_and_options_reach_the_service(
         concurrency=1,
         region="eu-central-1",
     )
-    labs = [variables(learners=learners(1), validity=3600), options]
+    labs = [variables(learners=learners(1), validity=3600, break_minutes=1), options]
     tasks = [{"ansible.builtin.include_role": {"name": ROLE}, "vars": lab} for lab in labs]
     play = {"hosts": "localhost", "gather_facts": False, "tasks": tasks}
-    play["module_defaults"] = {"group/labstream.aws.labstream": defaults}
+    play["module_defaults"] = {
+        "group/labstream.aws.labstream": defaults,
+        "group/labstream.aws.leases": {"lease_store": f"sqlite://{of_play}"},
+        **{f"labstream.aws.{name}": {"region": "eu-west-1", **single.get(name, {})} for name in modules},
+    }
 
     run = ansible.run_playbook([play], environment=dict.fromkeys(environment, ""))
 
     assert run.returncode == 0, run.printed
     regions = [seats_of(task)[0]["region"] for task in run.tasks if task.name == f"{ROLE} : Publish the results"]
     assert regions == ["eu-west-1", "eu-central-1"]
-    assert store.exists()
-    _first, anna, ben = (call["parameters"] for call in simulator.calls("CreateStreamingURL"))
+    assert [path.exists() for path in (of_play, store, home / STORE)] == [True, True, False]
+    first, anna, ben = (call["parameters"] for call in simulator.calls("CreateStreamingURL"))
+    assert (first["SessionContext"], first["ApplicationId"]) == ("of-the-play", "cad")
     assert (anna["UserId"], anna["SessionContext"], anna["ApplicationId"], anna["Validity"]) == (
         "anna",
         "unit-1",

@@ -212,7 +212,6 @@ def test_a_failure_for_one_learner_leaves_the_others_their_streams(simulator: Si
     names = ("anna", "ben", "chloe", "dora", "emil", "fritz", "gina", "hans")
     lab = variables(
         region=region,
-        endpoint_url=simulator.endpoint_url,
         learners=learners(*names),
         sessions={"hans": "nowhere"},
         start_sessions=True,
@@ -222,7 +221,12 @@ def test_a_failure_for_one_learner_leaves_the_others_their_streams(simulator: Si
 
     def serve(lab: Mapping[str, Any]) -> tuple[Task, Run]:
         play = {"hosts": "localhost", "gather_facts": False, "tasks": [include(lab)]}
-        play["module_defaults"] = {"group/labstream.aws.labstream": defaults}
+        single = {"endpoint_url": simulator.endpoint_url, "region": "us-east-1"}
+        modules = ("nimble_session", "nimble_session_info", "nimble_session_stream")
+        play["module_defaults"] = {
+            "group/labstream.aws.labstream": defaults,
+            **{f"labstream.aws.{name}": single for name in modules},
+        }
         run = ansible.run_playbook([play], environment=dict.fromkeys(environment, ""))
         [published] = published_in(run)
         return published, run
