@@ -17,10 +17,11 @@ from typing import Any, ClassVar, NoReturn
 
 from ansible.module_utils.ansible_release import __version__ as ansible_version
 from ansible_collections.amazon.aws.plugins.module_utils.common import set_collection_info
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule, aws_argument_spec
 
 from ._errors import InvalidOption, LabstreamError, describe_bug, describe_frames, quote
 from ._process import build_orphan_check
+from ._types import with_text_types
 from ._version import COLLECTION_NAME, COLLECTION_VERSION
 
 MIN_PYTHON = (3, 10)
@@ -54,7 +55,8 @@ class LabstreamAWSModule(AnsibleAWSModule):
             )
         # ansible-core's own validation raises these.
         try:
-            super().__init__(**kwargs)
+            spec = {**aws_argument_spec(), **kwargs.pop("argument_spec")}
+            super().__init__(argument_spec=with_text_types(spec), **kwargs)
             self._apply_role_options()
             return
         except UnicodeEncodeError as e:

@@ -15,14 +15,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._errors import quote
-from ansible_collections.labstream.aws.plugins.plugin_utils._roster import LISTED_FIELDS, is_json, parse_json
-from ansible_collections.labstream.aws.plugins.plugin_utils._roster_formats import COLUMN_NAMES
-from ansible_collections.labstream.aws.plugins.plugin_utils._text import (
+from ansible_collections.labstream.aws.plugins.module_utils._text import (
     TERRAFORM_OUTPUT,
     describe_lost_text,
     describe_not_text,
     is_terraform_output,
 )
+from ansible_collections.labstream.aws.plugins.plugin_utils._roster import LISTED_FIELDS, is_json, parse_json
+from ansible_collections.labstream.aws.plugins.plugin_utils._roster_formats import COLUMN_NAMES
 from ansible_collections.labstream.aws.plugins.plugin_utils._times import describe_next_day, to_local, to_utc
 
 # The facts that roles publish under their prefix.

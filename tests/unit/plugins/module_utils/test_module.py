@@ -128,7 +128,9 @@ def test_a_unit_test_sees_the_bug(module, monkeypatch, task):
         module.run(task)
 
 
-@pytest.mark.parametrize(("given", "region"), [({"region": ""}, "of-the-play"), ({"region": "of-the-role"}, "of-the-role")])
+@pytest.mark.parametrize(
+    ("given", "region"), [({"region": ""}, "of-the-play"), ({"region": "of-the-role"}, "of-the-role")]
+)
 def test_what_a_role_is_given_precedes_the_arguments_of_its_task(monkeypatch, given, region):
     monkeypatch.setenv("LABSTREAM_ROLE_OPTIONS", json.dumps({**given, "no_option_of_this_module": "x"}))
     with patch_module_args({"region": "of-the-play"}):
