@@ -55,9 +55,8 @@ def results_of(run: Run, name: str) -> list[Task]:
 
 
 def get_failures(run: Run) -> list[str]:
-    """Return why the role failed, each time that it did."""
-    name = "labstream.aws.lab_results : Show the result, or fail with it"
-    return [task.msg for task in run.tasks if task.name == name and task.failed]
+    """Return the messages of the role's steps that failed."""
+    return [task.msg for task in run.tasks if task.name.startswith(f"{ROLE} : ") and task.failed]
 
 
 def make_stack(simulator: Simulator) -> Any:

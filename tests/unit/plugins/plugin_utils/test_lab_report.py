@@ -578,3 +578,63 @@ def test_check_mode_says_until_when_only_of_what_is_reused(issued, is_known):
     urls = {**URLS, "summary": {**SUMMARY, "issued": issued}}
 
     assert ("valid until" in summarize({"urls": urls}, check_mode=True)["message"]) is is_known
+
+
+ABOVE = "The lab has failed. The error is above, and in {}_summary."
+
+
+def test_what_is_shown_at_the_end_is_the_message_without_the_error_that_a_step_has_shown():
+    failed = report({"urls": URLS}, failure="The connection broke.")
+
+    assert failed["summary"]["message"] == "The connection broke."
+    assert failed["closing"] == ABOVE.format("appstream_lab")
+    assert "closing" not in failed["summary"]
+    done = report({"urls": URLS})
+    assert done["closing"] == done["summary"]["message"]
+
+
+def test_errors_that_no_step_has_shown_are_shown_at_the_end():
+    match = {"sessions": [], "failures": [{**row("anna", None), "code": "NoSession", "message": "No session."}]}
+    steps = {"match": match, "streams": {}}
+
+    assert report_nimble(steps)["closing"] == report_nimble(steps)["summary"]["message"] == "No session."
+    assert report_nimble(steps, failure="It broke.")["closing"] == f"No session. {ABOVE.format('nimble_lab')}"
+
+
+HANDOUT = {
+    "role": "lab_handout",
+    "present": True,
+    "check_mode": False,
+    "paths": {"pages_dir": "/srv/pages", "links_csv": "/srv/links.csv", "overview_html": "/srv/o.html"},
+    "summary": {"requested": 2, "missing": 0, "written": 3, "warnings": []},
+    "seats": [{"id": "anna", "expires": EXPIRES}, {"id": "ben", "expires": "2026-11-21T17:00:00Z"}, {"id": "cleo"}],
+    "timezone": "Europe/Berlin",
+    "s3_bucket": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {},
+            "Pages written: 2, in /srv/pages. Their addresses: /srv/links.csv. Overview: /srv/o.html. The URLs are "
+            "valid until 2026-11-21 17:00 (Europe/Berlin).",
+        ),
+        (
+            {"check_mode": True, "paths": {"pages_dir": "/srv/pages"}, "seats": []},
+            "Pages to be written: 2, in /srv/pages.",
+        ),
+        (
+            {"paths": {"pages_dir": "/srv/pages"}, "s3_bucket": "labs", "seats": [{"expires": None}]},
+            "Pages written: 2, in /srv/pages and in the bucket labs.",
+        ),
+        ({"paths": {"urls_csv": "/srv/urls.csv"}, "seats": []}, "URLs: /srv/urls.csv."),
+        ({"present": False}, "Pages marked as ended: all of the lab, in /srv/pages."),
+        ({"present": False, "check_mode": True, "paths": {"urls_csv": "/srv/urls.csv"}}, "Files to be removed."),
+    ],
+)
+def test_handouts_end_with_what_there_is_where_and_until_when(options, message):
+    summary = lab_report({**HANDOUT, **options}, NOW)["summary"]
+
+    assert summary == {**HANDOUT["summary"], "message": message}
