@@ -28,6 +28,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._appstream.fleet_sta
     poll_delays,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._errors import LabstreamError
+from ansible_collections.labstream.aws.plugins.module_utils._types import with_text_types
 
 INFO = "labstream.aws.appstream_fleet_info"
 
@@ -55,7 +56,7 @@ class ActionModule(ActionBase):
 
     def _parse_options(self) -> dict[str, Any] | None:
         """Return the options of the task with their defaults, None if they are not valid."""
-        validator = ArgumentSpecValidator(ARGUMENT_SPEC, mutually_exclusive=[CAPACITY_OPTIONS])
+        validator = ArgumentSpecValidator(with_text_types(ARGUMENT_SPEC), mutually_exclusive=[CAPACITY_OPTIONS])
         validated = validator.validate(
             {name: self._task.args[name] for name in self._task.args if name in ARGUMENT_SPEC}
         )

@@ -31,3 +31,16 @@ attributes:
     membership:
       - labstream.aws.labstream
 """
+
+    LEASE_GROUP = r"""
+options: {}
+attributes:
+  action_group:
+    description:
+      - Use C(group/labstream.aws.labstream) in C(module_defaults) to set defaults for this module, and
+        C(group/labstream.aws.leases) for O(lease_store).
+    support: full
+    membership:
+      - labstream.aws.labstream
+      - labstream.aws.leases
+"""

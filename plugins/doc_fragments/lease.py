@@ -22,6 +22,8 @@ options:
         for another application or session context is kept.
       - With O(lab), only this lab is ended for those who are listed, or for all of its learners if nobody is. A lease
         that another lab still needs is not released. Without O(lab), leases are released for all labs.
+      - With O(lab) and nobody listed, V(absent) fails if O(lease_store) is an empty file in a job of a runner that
+        usually deletes files, since the lab was probably started with another one.
     type: str
     choices: [present, absent]
     default: present
@@ -79,8 +81,10 @@ options:
         option O(endpoint_url) is never used for the table.
       - With V(none), leases are not stored, so every run issues new URLs, and nothing can be reused or handed out
         later.
-      - If not given, the environment variable E(LABSTREAM_LEASE_STORE) on that host is used.
-      - In an AWX job, where E(JOB_ID) is set, the default is rejected, since that file would be deleted with the job.
+      - If not given, the environment variable E(LABSTREAM_LEASE_STORE) on that host is used, and by default
+        V(sqlite:///~/.ansible/labstream/leases.sqlite3).
+      - In a job of AWX, GitHub Actions, GitLab CI/CD, Jenkins, Azure Pipelines, CodeBuild, Bitbucket Pipelines or
+        TeamCity, the default is rejected, since the file is usually deleted with the job. If the home is kept there,
+        name the default file here. If only E(CI) or E(JOB_ID) is set, the module warns.
     type: str
-    default: sqlite:///~/.ansible/labstream/leases.sqlite3
 """

@@ -11,8 +11,8 @@ version_added: 0.1.0
 author:
   - labstream.aws contributors (@labstream)
 description:
-  - Builds what the roles P(labstream.aws.appstream_lab#role) and P(labstream.aws.nimble_lab#role) publish, from the
-    results of their steps. Their variable files have what it takes.
+  - Builds what the roles of this collection publish, from the results of their steps. Their variable files have what it
+    takes.
 options:
   _input:
     description:
@@ -62,12 +62,18 @@ _value:
       type: list
       elements: dict
       sample: []
+    closing:
+      description:
+        - What to show at the end, which is the message of the summary without the errors that are shown already.
+        - V(null) for handouts.
+      type: str
+      sample: "Leases released: 2. URLs of streams work until they expire."
     insufficient_capacity:
       description: What the fleet lacks, V(null) if it has enough capacity.
       type: str
       sample: null
     summary_path:
-      description: Where the summary is to be written, empty if nowhere.
+      description: Where the summary is to be written, empty or V(null) if nowhere.
       type: str
       sample: ""
 """

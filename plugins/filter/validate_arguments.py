@@ -67,6 +67,11 @@ _value:
       type: list
       elements: str
       sample: []
+    texts:
+      description: The options that are text, by their names without the prefix. Secrets are not among them.
+      type: dict
+      sample:
+        pages_dir: /srv/lab
 """
 
 from collections.abc import Callable

@@ -16,7 +16,7 @@ from typing import Any
 from ansible.module_utils.basic import env_fallback
 
 from ._errors import InvalidOption, quote
-from ._leases.stores.address import DEFAULT_LEASE_STORE, NONE, parse_address
+from ._leases.stores.address import NONE, VARIABLE, parse_address
 from ._time import parse_datetime
 
 MAX_CONCURRENCY = 64
@@ -27,7 +27,8 @@ MAX_LAB_LENGTH = 225
 def store_argument_spec() -> dict[str, Any]:
     """Return the argument spec of a module that opens the lease store."""
     return dict(
-        lease_store=dict(type="str", default=DEFAULT_LEASE_STORE, fallback=(env_fallback, ["LABSTREAM_LEASE_STORE"])),
+        # No default: where nothing is named, the default file may be rejected.
+        lease_store=dict(type="str", fallback=(env_fallback, [VARIABLE])),
     )
 
 
@@ -55,7 +56,7 @@ def validate_concurrency(concurrency: int) -> None:
         raise InvalidOption(f"concurrency is {concurrency}, but it must be from 1 to {MAX_CONCURRENCY}.")
 
 
-def validate_has_lease_store(lease_store: str) -> None:
+def validate_has_lease_store(lease_store: str | None) -> None:
     """Reject ``none``, for a module that reads what others have issued.
 
     Raises:

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -16,13 +17,16 @@ from typing import Any, ClassVar, NoReturn
 
 from ansible.module_utils.ansible_release import __version__ as ansible_version
 from ansible_collections.amazon.aws.plugins.module_utils.common import set_collection_info
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule, aws_argument_spec
 
 from ._errors import InvalidOption, LabstreamError, describe_bug, describe_frames, quote
 from ._process import build_orphan_check
+from ._types import with_text_types
 from ._version import COLLECTION_NAME, COLLECTION_VERSION
 
 MIN_PYTHON = (3, 10)
+# What roles set for their tasks: options and values, as JSON.
+ROLE_OPTIONS = "LABSTREAM_ROLE_OPTIONS"
 
 
 class LabstreamAWSModule(AnsibleAWSModule):
@@ -51,13 +55,23 @@ class LabstreamAWSModule(AnsibleAWSModule):
             )
         # ansible-core's own validation raises these.
         try:
-            super().__init__(**kwargs)
+            spec = {**aws_argument_spec(), **kwargs.pop("argument_spec")}
+            super().__init__(argument_spec=with_text_types(spec), **kwargs)
+            self._apply_role_options()
             return
         except UnicodeEncodeError as e:
             message = f"An option is {quote(e.object)}, which has an unpaired surrogate: correct it."
         except (OverflowError, ValueError) as e:
             message = f"An option is a number that cannot be read ({e}): correct it."
         self._fail_early(message)
+
+    def _apply_role_options(self) -> None:
+        """Set the options that variables of a role are for.
+
+        As arguments of the role's tasks, those that are not given would hide the play's module_defaults.
+        """
+        options = json.loads(os.environ.get(ROLE_OPTIONS) or "{}")
+        self.params.update({option: value for option, value in options.items() if value and option in self.params})
 
     def _fail_early(self, msg: str) -> NoReturn:
         """End the task with a message, before there is a module that could."""

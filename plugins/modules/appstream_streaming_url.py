@@ -142,7 +142,7 @@ extends_documentation_fragment:
   - labstream.aws.lease
   - labstream.aws.lease.store
   - labstream.aws.attributes
-  - labstream.aws.attributes.action_group
+  - labstream.aws.attributes.lease_group
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - labstream.aws.requirements
@@ -613,7 +613,7 @@ def validate_case(task: LeaseTask, keys: Collection[LeaseKey]) -> None:
         LeaseStoreError: The store failed.
     """
     stored: dict[str, set[str]] = {}
-    for key in task.store.find(task.scope) if keys else ():
+    for key in task.store.find(task.scope) if keys and task.scope else ():
         stored.setdefault(normalise(key.holder), set()).add(key.holder)
     changed = [
         f"{holder!r} is stored as {min(spellings)!r}"
@@ -730,7 +730,7 @@ def describe_outcome(outcome: Outcome) -> dict[str, Any]:
 def describe_other_labs(task: LeaseTask) -> list[dict[str, Any]]:
     """Return the other labs that the fleet is needed for, if the task ends a lab."""
     lab, now = task.module.params["lab"], task.now()
-    if lab is None:
+    if lab is None or not task.scope:
         return []
     fleet = Scope.parse(task.scope).arns[1:]
     return [
@@ -772,12 +772,11 @@ def run(module: LabstreamAWSModule) -> None:
             result.update(stack_arn=scope.arns[0], fleet_arn=scope.arns[1], scope=scope.to_text())
         task = LeaseTask(module, store, now, scope.to_text() if scope else "", rows, "user_id")
         if params["state"] == "absent":
-            if scope:
-                release = task.find_to_release()
-                validate_case(task, task.rows.keys() - {lease.key for lease in release.leases})
-                for known in task.release(release):
-                    result.update(known)
-                result.update(other_labs=describe_other_labs(task))
+            release = task.find_to_release()
+            validate_case(task, task.rows.keys() - {lease.key for lease in release.leases})
+            for known in task.release(release):
+                result.update(known)
+            result.update(other_labs=describe_other_labs(task))
             return
         policy.validity_at(now())  # Rejects a time that has passed, in check mode too.
         # Also if all leases are reusable: a stored URL for an application that is gone opens nothing.

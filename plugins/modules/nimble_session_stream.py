@@ -127,7 +127,7 @@ extends_documentation_fragment:
   - labstream.aws.lease
   - labstream.aws.lease.store
   - labstream.aws.attributes
-  - labstream.aws.attributes.action_group
+  - labstream.aws.attributes.lease_group
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - labstream.aws.requirements
@@ -607,9 +607,8 @@ def run(module: LabstreamAWSModule) -> None:
         result.update(studio_arn=scope and scope.arns[0], scope=scope and scope.to_text())
         task = LeaseTask(module, store, now, scope.to_text() if scope else "", rows, "session_id")
         if params["state"] == "absent":
-            if scope:
-                for known in task.release(task.find_to_release()):
-                    result.update(known)
+            for known in task.release(task.find_to_release()):
+                result.update(known)
             return
         outcomes, joined = task.issue(build_issuer(task, client, policy), policy)
         shared, entries = task.build_result(outcomes, describe_outcome, URL)

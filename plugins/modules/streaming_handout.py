@@ -143,7 +143,7 @@ seealso:
 extends_documentation_fragment:
   - labstream.aws.lease.store
   - labstream.aws.attributes
-  - labstream.aws.attributes.action_group
+  - labstream.aws.attributes.lease_group
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - labstream.aws.requirements
@@ -270,7 +270,11 @@ from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages impo
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.paths import validate_paths
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import Lease, LeaseKey, is_web_url
 from ansible_collections.labstream.aws.plugins.module_utils._leases.scope import Scope
-from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.address import SQLiteFile, parse_address
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.address import (
+    DEFAULT_LEASE_STORE,
+    SQLiteFile,
+    parse_address,
+)
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import CONCURRENCY, open_lease_store
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.api import (
@@ -426,8 +430,8 @@ def reject_missing(module: LabstreamAWSModule, handout: Handout, missing: Sequen
     )
     if missing and not params["allow_missing"]:
         has_none = (
-            f"the lease store {params['lease_store']} has no valid URL: issue it first, with the same lease_store; if "
-            "that is a file, on this host and as this user"
+            f"the lease store {params['lease_store'] or DEFAULT_LEASE_STORE} has no valid URL: issue it first, with "
+            "the same lease_store; if that is a file, on this host and as this user"
         )
         reasons = [(name, Failure(HandoutError.code, has_expired if name in expired else has_none)) for name in missing]
         raise HandoutError(f"{len(missing)} of {len(params['seats'])} seats have no URL: {format_failures(reasons)}.")

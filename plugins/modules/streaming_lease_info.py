@@ -75,7 +75,7 @@ seealso:
 extends_documentation_fragment:
   - labstream.aws.lease.store
   - labstream.aws.attributes
-  - labstream.aws.attributes.action_group
+  - labstream.aws.attributes.lease_group
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - labstream.aws.requirements

@@ -10,18 +10,20 @@ Ansible.
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._errors import quote
-from ansible_collections.labstream.aws.plugins.plugin_utils._roster import LISTED_FIELDS, is_json, parse_json
-from ansible_collections.labstream.aws.plugins.plugin_utils._roster_formats import COLUMN_NAMES
-from ansible_collections.labstream.aws.plugins.plugin_utils._text import (
+from ansible_collections.labstream.aws.plugins.module_utils._text import (
     TERRAFORM_OUTPUT,
+    describe_lost_text,
     describe_not_text,
     is_terraform_output,
 )
-from ansible_collections.labstream.aws.plugins.plugin_utils._times import to_utc
+from ansible_collections.labstream.aws.plugins.plugin_utils._roster import LISTED_FIELDS, is_json, parse_json
+from ansible_collections.labstream.aws.plugins.plugin_utils._roster_formats import COLUMN_NAMES
+from ansible_collections.labstream.aws.plugins.plugin_utils._times import describe_next_day, to_local, to_utc
 
 # The facts that roles publish under their prefix.
 _FACTS = ("seats", "summary")
@@ -34,6 +36,7 @@ def validate_arguments(
     role: str,
     names: Iterable[str],
     spec: Mapping[str, Any],
+    now: datetime.datetime | None = None,
 ) -> dict[str, Any]:
     """Return what is wrong with a role's arguments.
 
@@ -42,9 +45,11 @@ def validate_arguments(
         role: The role's name, which with an underscore is the prefix of its options.
         names: All variables with this prefix.
         spec: The contents of the role's argument_specs.yml.
+        now: The current time, for tests.
 
     Returns:
-        ``error``, the first error or None; and ``warnings``, the variables that the role does not know.
+        ``error``, the first error or None; ``warnings``, such as variables that the role does not know; and ``texts``,
+        the values that are text by nature as text, by option without the prefix. Secrets are not among them.
     """
     options = spec["argument_specs"]["main"]["options"]
     aliases = (alias for option in options.values() for alias in option.get("aliases", ()))
@@ -58,21 +63,38 @@ def validate_arguments(
         else:
             warnings.append(f"{name} is not an option of the role {role}, so it has no effect.")
     errors += _find_not_text(values, options)
-    arguments = _Arguments({option.removeprefix(prefix): value for option, value in values.items()}, prefix)
+    arguments = _Arguments({option.removeprefix(prefix): value for option, value in values.items()}, prefix, now)
     errors += _CHECKS[role](arguments) if not errors else ()
-    return {"error": errors[0] if errors else None, "warnings": warnings}
+    warnings += arguments.warnings
+    texts = {
+        name.removeprefix(prefix): str(values[name])
+        for name, option in options.items()
+        if _is_text(option) and not option.get("no_log") and values.get(name) is not None
+    }
+    return {"error": errors[0] if errors else None, "warnings": warnings, "texts": texts}
+
+
+def _is_text(option: Mapping[str, Any]) -> bool:
+    return option.get("type") in ("str", "path")
 
 
 def _find_not_text(values: Mapping[str, Any], options: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the errors of mappings and lists where text is expected, since argument_specs.yml takes them as text."""
+    """Yield the errors of what is not text where text is expected, since argument_specs.yml takes it as text."""
     for name, option in options.items():
         value = values.get(name)
         if is_terraform_output(value):
             yield f"{name} {TERRAFORM_OUTPUT}."
         elif name.endswith("_roster") and isinstance(value, (list, tuple)):
             yield f"{name} is not text: give a list as {name.removesuffix('roster')}learners."
-        elif option.get("type") in ("str", "path") and (problem := describe_not_text(value)):
+        elif option.get("no_log") and isinstance(value, (int, float, datetime.date)):
+            yield f"{name} is not text: put it in quotes."
+        elif _is_text(option) and (problem := describe_not_text(value) or describe_lost_text(value)):
             yield f"{name} {problem}."
+        elif option.get("elements") == "str" and isinstance(value, (list, tuple)):
+            yield from (f"{name} has an entry that {problem}." for problem in map(describe_lost_text, value) if problem)
+        elif option.get("type") == "dict" and isinstance(value, Mapping):
+            entries = ((key, describe_lost_text(entry)) for key, entry in value.items())
+            yield from (f"{name}: {quote(key)} {problem}." for key, problem in entries if problem)
 
 
 def find_similar(name: str, options: Iterable[str], prefix: str) -> str | None:
@@ -100,9 +122,11 @@ def get_distance(left: str, right: str) -> int:
 class _Arguments:
     """The arguments of a role, by option without its prefix. An empty value counts as not given."""
 
-    def __init__(self, values: Mapping[str, Any], prefix: str) -> None:
+    def __init__(self, values: Mapping[str, Any], prefix: str, now: datetime.datetime | None) -> None:
         self.values = values
         self.prefix = prefix
+        self.now = now
+        self.warnings: list[str] = []
 
     def __getitem__(self, option: str) -> Any:
         return self.values.get(option)
@@ -149,9 +173,18 @@ class _Arguments:
     def time(self, option: str, allow_past: bool) -> Iterator[str]:
         if self.has(option):
             try:
-                to_utc(self[option], self["timezone"] or None, allow_past=allow_past)
+                to_utc(self[option], self["timezone"] or None, self.now, allow_past=allow_past)
+                warning = describe_next_day(self[option], self["timezone"] or None, self.now)
+                self.warnings += [f"{self.prefix}{option}: {warning}"] if warning else []
             except ValueError as error:
                 yield f"{self.prefix}{option}: {error}"
+
+    def timezone(self) -> Iterator[str]:
+        """Yield an error if the role could not show times in the time zone, which may be all that it is given for."""
+        try:
+            to_local(datetime.datetime.now(datetime.timezone.utc), self["timezone"] or None)
+        except ValueError as error:
+            yield f"{self.prefix}timezone: {error}"
 
 
 def _check_appstream_lab(arguments: _Arguments) -> Iterator[str]:
@@ -162,6 +195,7 @@ def _check_appstream_lab(arguments: _Arguments) -> Iterator[str]:
         yield "Give one of appstream_lab_ends_at and appstream_lab_validity."
     yield from arguments.time("starts_at", allow_past=True)
     yield from arguments.time("ends_at", allow_past=False)
+    yield from arguments.timezone()
     yield from arguments.minimum("fleet_wait_timeout", 1)
     yield from arguments.minimum("spare_sessions", 0)
     yield from arguments.minimum("break_minutes", 0)

@@ -16,7 +16,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._errors import list_
 from ansible_collections.labstream.aws.plugins.plugin_utils._capacity import find_fleet_needs
 from ansible_collections.labstream.aws.plugins.plugin_utils._errors import strip_core_prefix
 from ansible_collections.labstream.aws.plugins.plugin_utils._rotation import Generations
-from ansible_collections.labstream.aws.plugins.plugin_utils._times import to_utc
+from ansible_collections.labstream.aws.plugins.plugin_utils._times import parse_now, to_local, to_utc
 
 Result = Mapping[str, Any]
 
@@ -37,13 +37,24 @@ def lab_report(results: Result, now: datetime.datetime | None = None) -> dict[st
         now: The current time, for tests.
 
     Returns:
-        ``summary`` and ``seats``, the facts; ``insufficient_capacity``, what the fleet lacks, or None;
-        ``fleet_needs``, what it is still needed for when the lab ends; and ``summary_path``, where the summary is to
-        be written.
+        ``summary`` and ``seats``, the facts; ``closing``, what is to be shown at the end, which is the message without
+        the errors that are shown already; ``insufficient_capacity``, what the fleet lacks, or None; ``fleet_needs``,
+        what it is still needed for when the lab ends; and ``summary_path``, where the summary is to be written.
     """
-    build = {"appstream_lab": _report_appstream_lab, "nimble_lab": _report_nimble_lab}[results["role"]]
+    build = {
+        "appstream_lab": _report_appstream_lab,
+        "nimble_lab": _report_nimble_lab,
+        "lab_handout": _report_lab_handout,
+    }[results["role"]]
     report = build(results, now or datetime.datetime.now(datetime.timezone.utc))
-    return {"insufficient_capacity": None, "fleet_needs": [], **report, "summary_path": results["summary_path"]}
+    closing = report["summary"].pop("closing", None)
+    return {
+        "insufficient_capacity": None,
+        "fleet_needs": [],
+        "closing": closing,
+        **report,
+        "summary_path": results.get("summary_path"),
+    }
 
 
 def _report_appstream_lab(results: Result, now: datetime.datetime) -> dict[str, Any]:
@@ -105,10 +116,13 @@ def _add_outcome(
         if results.get("write_error")
         else None
     )
-    failure = " ".join(filter(None, [*failures, strip_core_prefix(results["failure"]), unwritten]))
+    shown = [each for each in (strip_core_prefix(results["failure"]), unwritten) if each]
+    above = f"The lab has failed. The error is above, and in {results['role']}_summary." if shown else None
+    failure, closing = (" ".join(filter(None, [*failures, *more])) for more in (shown, [above]))
     good, bad = ("ok" if is_done or is_changed else "unchanged"), ("partial" if is_done else "failed")
     message, outcome = (failure, bad) if failure else (summary["message"], good)
-    return {**summary, "outcome": outcome, "state": results["state"], "lab": results["lab"], "message": message}
+    own = {"outcome": outcome, "state": results["state"], "lab": results["lab"], "message": message}
+    return {**summary, **own, "closing": closing or message}
 
 
 def _build_appstream_seats(results: Result, predicted: Iterable[Result]) -> list[dict[str, Any]]:
@@ -240,6 +254,7 @@ def _describe_appstream_lab(
         if results["learners"]:
             issued, reused = counts["issued"], counts["reused"]
             yield f"Learners: {len(results['learners'])}. Streaming URLs {to_be}issued: {issued}, reused: {reused}."
+            yield from _describe_expiry(results, counts, results["timezone"], results["ends_at"])
         else:
             yield _NO_LEARNERS
         if fleet:
@@ -270,6 +285,13 @@ def _describe_appstream_lab(
         later = [lab for lab in ending.get("other_labs", []) if lab["starts_in"]]
         next_lab = f"; lab '{later[0]['lab']}' needs it at {later[0]['starts_at']}" if later else ""
         yield f"Fleet '{name}' is {state}{next_lab}."
+
+
+def _describe_expiry(results: Result, counts: Result, timezone: str = "", ends_at: str = "") -> Iterator[str]:
+    # Check mode does not know when those expire that would be issued.
+    if counts["earliest_expiry"] and not (results["check_mode"] and counts["issued"]):
+        expiry = parse_now(counts["earliest_expiry"])
+        yield f"They are valid until {to_local(expiry, timezone or None, ends_at)}."
 
 
 def _report_nimble_lab(results: Result, now: datetime.datetime) -> dict[str, Any]:
@@ -336,13 +358,36 @@ def _describe_nimble_lab(results: Result, counts: Result) -> str:
     if results["state"] == "present":
         if not counts["issued"] + counts["reused"]:
             return _NO_LEARNERS
-        return (
+        done = (
             f"Learners: {len(results['learners'])}. Sessions {to_be}started: {counts['started']}. Streams {to_be}"
             f"created: {counts['issued']}, reused: {counts['reused']}."
         )
+        return " ".join([done, *_describe_expiry(results, counts)])
     if not counts["released"]:
         return _NO_LEASES
     return f"Leases {to_be}released: {counts['released']}. URLs of streams work until they expire."
+
+
+def _report_lab_handout(results: Result, now: datetime.datetime) -> dict[str, Any]:
+    return {"summary": {**results["summary"], "message": " ".join(_describe_lab_handout(results))}}
+
+
+def _describe_lab_handout(results: Result) -> Iterator[str]:
+    """Yield what was made, where it is, and until when it works. Names of pages are secret, and are not among it."""
+    paths, to_be = results["paths"], "to be " if results["check_mode"] else ""
+    pages = paths.get("pages_dir")
+    where = f"{pages} and in the bucket {results['s3_bucket']}" if results["s3_bucket"] else pages
+    if not results["present"]:
+        yield f"Pages {to_be}marked as ended: all of the lab, in {where}." if pages else f"Files {to_be}removed."
+        return
+    if pages:
+        yield f"Pages {to_be}written: {results['summary']['requested']}, in {where}."
+    for option, what in (("links_csv", "Their addresses"), ("overview_html", "Overview"), ("urls_csv", "URLs")):
+        if option in paths:
+            yield f"{what}: {paths[option]}."
+    expiries = sorted(seat["expires"] for seat in results["seats"] if seat.get("expires"))
+    if expiries:
+        yield f"The URLs are valid until {to_local(parse_now(expiries[0]), results['timezone'] or None)}."
 
 
 def _count(number: int, singular: str, plural: str) -> str:

@@ -17,6 +17,11 @@ from typing import Any, NamedTuple, TypeVar
 
 from ansible_collections.labstream.aws.plugins.module_utils._errors import MAX_MESSAGE_LENGTH, quote
 from ansible_collections.labstream.aws.plugins.module_utils._labs.person import normalise
+from ansible_collections.labstream.aws.plugins.module_utils._text import (
+    TERRAFORM_OUTPUT,
+    describe_not_text,
+    is_terraform_output,
+)
 from ansible_collections.labstream.aws.plugins.plugin_utils._roster_cells import (
     find_lost_value,
     given_name_first,
@@ -30,11 +35,6 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._roster_table import
     fold,
     parse_table,
     split_lines,
-)
-from ansible_collections.labstream.aws.plugins.plugin_utils._text import (
-    TERRAFORM_OUTPUT,
-    describe_not_text,
-    is_terraform_output,
 )
 from ansible_collections.labstream.aws.plugins.plugin_utils._user_id import (
     appstream_user_id,

@@ -19,6 +19,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._time import parse_d
 _TIME_OF_DAY = re.compile(r"\d{1,2}:\d\d(?::\d\d)?", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _DAY = datetime.timedelta(days=1)
+_MAX_NEXT_DAY = datetime.timedelta(hours=12)
 _FORMS = "'2026-11-21T17:00:00+01:00', or '2026-11-21T17:00' or '17:00' with a timezone"
 
 
@@ -57,6 +58,33 @@ def to_utc(
             "Give a later one."
         )
     return time
+
+
+def describe_next_day(value: Any, timezone: str | None, now: datetime.datetime | None = None) -> str | None:
+    """Return a warning about a time of day that has passed today and so means tomorrow, in more than 12 hours.
+
+    Args:
+        value: A value that ``to_utc`` accepts.
+        timezone: As for ``to_utc``.
+        now: The current time, for tests.
+    """
+    if not (isinstance(value, str) and _TIME_OF_DAY.fullmatch(value.strip())):
+        return None
+    now = now or datetime.datetime.now(datetime.timezone.utc)
+    time, zone = to_utc(value, timezone, now), _parse_zone(timezone)
+    if time.astimezone(zone).date() == now.astimezone(zone).date() or time - now <= _MAX_NEXT_DAY:
+        return None
+    return (
+        f"The time {quote(value)} has passed today, so it means tomorrow, {to_local(time, timezone)}, in "
+        f"{round((time - now).total_seconds() / 3600)} hours: if that is not meant, give it with its date."
+    )
+
+
+def to_local(time: datetime.datetime, timezone: str | None, like: str = "") -> str:
+    """Return a time for people, in the time zone, or else with the offset of the timestamp ``like``, or in UTC."""
+    other = parse_datetime(like) if like else None
+    local = time.astimezone(_parse_zone(timezone) if timezone else (other and other.tzinfo) or datetime.timezone.utc)
+    return f"{local:%Y-%m-%d %H:%M} ({timezone or local.tzname()})"
 
 
 def parse_now(now: Any) -> datetime.datetime:

@@ -37,7 +37,7 @@ def make_fleet(simulator: Simulator, name: str = FLEET, region: str = "us-east-1
     return appstream
 
 
-def fleet_task(task: str, *, fleet: str = FLEET, keywords: dict[str, Any] | None = None, **args: Any) -> dict[str, Any]:
+def fleet_task(task: str, *, fleet: Any = FLEET, keywords: dict[str, Any] | None = None, **args: Any) -> dict[str, Any]:
     return {"name": task, MODULE: {"name": fleet, **args}, **(keywords or {})}
 
 
@@ -101,6 +101,7 @@ def test_where_there_is_nothing_to_show_the_module_runs_once(
             fleet_task("predict", keywords={"check_mode": True}),
             fleet_task("send", wait=False),
             fleet_task("invalid", wait_timeout=0),
+            fleet_task("mapping", fleet={"Name": FLEET}),
             fleet_task("no log", available_sessions=2, keywords={"no_log": True}),
             fleet_task("stop in background", state="stopped", keywords={"async": 60, "poll": 1}),
         ],
@@ -108,10 +109,11 @@ def test_where_there_is_nothing_to_show_the_module_runs_once(
         arguments=["--extra-vars", f"ansible_python_interpreter={VENV / 'bin/python'}"],
     )
 
-    assert [task.failed for task in run.tasks] == [False, False, True, False, False], run.printed
+    assert [task.failed for task in run.tasks] == [False, False, True, True, False, False], run.printed
     assert run.task("predict").result["fleet"]["state"] == "RUNNING"
     assert run.task("send").result["fleet"]["state"] == "STARTING"
     assert run.task("invalid").msg == "wait_timeout is 0, but it must be from 1 to 86400 seconds (one day)."
+    assert run.task("mapping").msg.endswith("it is a mapping, but it must be text")
     assert run.task("stop in background").result["fleet"]["state"] == "STOPPED"
     assert operations(simulator, *CHANGES) == ["StartFleet", "StopFleet"]
     assert "sessions available" not in run.printed

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from tests.integration.running import FLEET, STACK, Run, Task
 from tests.simulator.control import Simulator
 
@@ -53,9 +55,8 @@ def results_of(run: Run, name: str) -> list[Task]:
 
 
 def get_failures(run: Run) -> list[str]:
-    """Return why the role failed, each time that it did."""
-    name = "labstream.aws.lab_results : Show the result, or fail with it"
-    return [task.msg for task in run.tasks if task.name == name and task.failed]
+    """Return the messages of the role's steps that failed."""
+    return [task.msg for task in run.tasks if task.name.startswith(f"{ROLE} : ") and task.failed]
 
 
 def make_stack(simulator: Simulator) -> Any:
@@ -326,3 +327,17 @@ def test_a_lab_that_ends_leaves_its_learners_of_another_lab_their_url_and_the_fl
     assert "Fleet 'cad-fleet' stays RUNNING, because lab 'noon' lasts until " in ended["message"]
     assert (prolonged["issued"], prolonged["warnings"]) == (1, [])
     assert (last["released"], state_of_fleet(lab)) == (1, "STOPPED")
+
+
+@pytest.mark.core
+def test_a_name_that_yaml_made_a_number_is_the_same_lab_at_its_start_and_end(
+    lab: Simulator, run_playbook: RunPlaybook
+) -> None:
+    serve(run_playbook, variables("anna", name=4713))
+    come_in(lab, "anna")
+
+    [facts], run = serve(run_playbook, variables(name=4713, state="absent", end_sessions=True))
+
+    assert run.returncode == 0, run.printed
+    summary = facts["appstream_lab_summary"]
+    assert (summary["lab"], summary["released"], summary["expired"]) == ("4713", 1, 1)

@@ -193,6 +193,7 @@ def test_start_lab_writes_to_the_working_directory_and_checks_paths_before_it_st
     nowhere = run_playbook(wrapper, extra_vars={"lab_handout_urls_csv": "nowhere/urls.csv"})
     calls_of_the_check = lab.calls()[calls:]
     started = run_playbook(wrapper, extra_vars={"lab_handout_urls_csv": "urls.csv"})
+    failed = run_playbook(wrapper, extra_vars={"appstream_lab_stack_name": "nix"})
 
     [error] = [task.msg for task in nowhere.tasks if task.failed and "streaming_handout" in task.action]
     assert error.startswith(
@@ -200,6 +201,13 @@ def test_start_lab_writes_to_the_working_directory_and_checks_paths_before_it_st
     )
     assert calls_of_the_check == []
     assert started.returncode == 0, started.printed
+    assert started.task(f"{ROLE} : Show what there is").msg.startswith(
+        f"Pages written: 1, in {home}/pages. Their addresses: {home}/links.csv. Overview: {home}/overview.html. "
+        f"URLs: {home}/urls.csv. The URLs are valid until "
+    )
+    published = failed.task("Publish the results, with the failure").result["ansible_stats"]["data"]["lab_summary"]
+    assert published["message"].startswith("Stack 'nix' does not exist in region us-east-1")
+    assert [task.action for task in failed.tasks if task.failed and published["message"] in task.msg] == [MODULE]
     assert (home / "urls.csv").is_file()
     assert {"pages", "links.csv", "overview.html", "summary.json"} <= {path.name for path in home.iterdir()}
     assert {path for path in (CHECKOUT / "playbooks").rglob("*") if "__pycache__" not in path.parts} <= files

@@ -7,11 +7,12 @@ from __future__ import annotations
 import os
 
 import pytest
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.runners import VARIABLES
 
 
 @pytest.fixture(autouse=True)
 def no_user_settings(monkeypatch):
-    """Hide the shell's settings for AWS, such as the simulator's endpoint, and AWX's for its jobs."""
-    ours = ("JOB_ID", "LABSTREAM_LEASE_STORE")
+    """Hide the shell's settings for AWS, such as the simulator's endpoint, and those of a runner."""
+    ours = (*VARIABLES, "LABSTREAM_LEASE_STORE")
     for name in [name for name in os.environ if name.startswith("AWS_") or name in ours]:
         monkeypatch.delenv(name)

@@ -33,6 +33,7 @@ USE_LIBRARIES = {
     "_rate_limit",
     "_retries",
     "_service_errors",
+    "_types",
     "_leases.stores.dynamodb",
     "_leases.stores.dynamodb_table",
 }

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,8 +23,9 @@ from .lab_records import LabRecord, Labs
 from .lease import Lease, LeaseKey, is_text
 from .reuse import ReusePolicy
 from .scheduler import Outcome
-from .stores.address import NONE
-from .stores.base import LeaseStore
+from .stores.address import NONE, SQLiteFile, parse_address
+from .stores.base import LeaseStore, NoLeaseStore
+from .stores.runners import find_runner
 from .summary import (
     NO_SUMMARY,
     build_diff,
@@ -292,21 +294,24 @@ class LeaseTask:
         Raises:
             LeaseStoreError: The store failed.
         """
+        if not self.given:
+            self._reject_deleted_file()
         lab, purge = self._lab, self.module.params["purge"]
+        store = self.store if self.scope else NoLeaseStore()
         holders = {row.holder for row in self.given if not row.purpose} if purge else set()
 
         def is_meant(key: LeaseKey) -> bool:
             return not self.rows or key in self.rows or key.holder in holders
 
-        labs = Labs(self.store, self.scope, include_old=purge)
+        labs = Labs(store, self.scope, include_old=purge)
         own = [record for record in labs.records if lab in (None, record.lab) and is_meant(record.lease)]
         keys = {record.lease for record in own}
         if purge:
-            leases = self.store.find(self.scope, include_old=True)
+            leases = store.find(self.scope, include_old=True)
             keys |= {key for key in leases if is_meant(key)} if lab is None else set()
         else:
             keys |= set(self.rows) if lab is None else set()
-            leases = self.store.read(keys)
+            leases = store.read(keys)
         others = labs.others_ahead(lab, self.now()) if lab is not None else []
         needed = {record.lease for record in others}
         return Release(
@@ -320,6 +325,24 @@ class LeaseTask:
             labs=labs,
             others=[record for record in labs.others_ahead(None, self.now()) if record not in own],
         )
+
+    def _reject_deleted_file(self) -> None:
+        """Reject to end a lab where a runner has probably deleted the file with its leases.
+
+        Raises:
+            LeaseStoreError: Names the sign of the runner.
+        """
+        lab, address = self.module.params["lab"], parse_address(self.module.params["lease_store"])
+        runner = find_runner(os.environ)
+        if not (runner and isinstance(address, SQLiteFile)) or self.store.find(None, include_old=True):
+            return
+        path, *_others = address.files
+        # The end of a lab may have purged all leases.
+        if not (self.module.params["purge"] and os.path.exists(path)):
+            raise LeaseStoreError(
+                f"Nothing is known of lab {quote(lab)}, since the lease store {path} is empty, and {runner}, whose "
+                "files are usually deleted when it ends: set lease_store to the store that the lab was started with."
+            )
 
     def release(self, release: Release) -> Iterator[dict[str, Any]]:
         """End the lab for the leases of a release, then release or purge these; warn about URLs that still work.

@@ -4,7 +4,7 @@
 
 # Private to this collection: do not import it from elsewhere, it can change in any release.
 
-"""The values of the option lease_store. Pure."""
+"""The values of the option lease_store."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 from ..._errors import InvalidOption, quote
 
 NONE = "none"
+VARIABLE = "LABSTREAM_LEASE_STORE"
 DEFAULT_LEASE_STORE = "sqlite:///~/.ansible/labstream/leases.sqlite3"
 
 _TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}", re.ASCII)
@@ -55,14 +56,19 @@ def expand_path(path: str) -> str:
     return os.path.expanduser(re.sub(r"^/+(?=~)|^/+(?=/)", "", path))
 
 
-def parse_address(lease_store: str) -> SQLiteFile | LeaseTable | None:
+def parse_address(lease_store: str | None) -> SQLiteFile | LeaseTable | None:
     """Return what the option names: ``sqlite:///PATH``, ``dynamodb://TABLE?PARAMETERS``, or None for ``none``.
+
+    If nothing is named, it is the default file.
 
     Raises:
         InvalidOption: Says what is wrong with it.
     """
     if lease_store == NONE:
         return None
+    if lease_store == "" == os.environ.get(VARIABLE):
+        raise InvalidOption(f"The environment variable {VARIABLE} is empty: name a lease store in it, or unset it.")
+    lease_store = DEFAULT_LEASE_STORE if lease_store is None else lease_store
     scheme, _separator, rest = lease_store.partition("://")
     if scheme == "sqlite" and rest.startswith("/") and rest.strip("/") and "\0" not in rest:
         return SQLiteFile(rest)

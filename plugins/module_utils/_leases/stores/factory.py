@@ -17,9 +17,10 @@ from typing import Any
 from ..._client import ServiceClock, build_client
 from ..._errors import LeaseStoreError
 from ..._module import LabstreamAWSModule
-from .address import DEFAULT_LEASE_STORE, LeaseTable, SQLiteFile, parse_address
+from .address import DEFAULT_LEASE_STORE, VARIABLE, LeaseTable, SQLiteFile, parse_address
 from .base import LeaseStore, NoLeaseStore
 from .dynamodb import DynamoDBLeaseStore
+from .runners import find_hint, find_runner
 from .sqlite import SQLiteLeaseStore
 
 # Calls at the same time, for a module that has no option for it.
@@ -48,7 +49,8 @@ def open_lease_store(
         LeaseStoreError: The store cannot be used.
     """
     address = parse_address(module.params["lease_store"])
-    _reject_temporary_file(module)
+    if module.params["lease_store"] is None:
+        _check_default_file(module)
     store: LeaseStore
     if isinstance(address, SQLiteFile):
         now = service_now or (lambda: None)
@@ -85,12 +87,23 @@ def _endpoint_for_all_services() -> str | None:
     return None if os.environ.get("AWS_ENDPOINT_URL_DYNAMODB") else os.environ.get("AWS_URL") or None
 
 
-def _reject_temporary_file(module: LabstreamAWSModule) -> None:
-    """Reject the default file in a job of AWX, which sets JOB_ID and deletes the job's container with all its files."""
-    job_id = os.environ.get("JOB_ID")
-    if job_id and module.params["lease_store"] == DEFAULT_LEASE_STORE:
+def _check_default_file(module: LabstreamAWSModule) -> None:
+    """Reject the default file where a runner deletes it with the job, and warn where that might be.
+
+    Raises:
+        LeaseStoreError: Names the sign of the runner.
+    """
+    remedy = (
+        f"set lease_store or {VARIABLE} to dynamodb://TABLE, or to sqlite:///PATH in a folder that is kept, such as "
+        f"{DEFAULT_LEASE_STORE} if the home is."
+    )
+    if runner := find_runner(os.environ):
         raise LeaseStoreError(
-            f"lease_store is the default file {DEFAULT_LEASE_STORE}, but JOB_ID is {job_id}, as in an AWX job, whose "
-            "files are deleted when it ends, so the next job would issue every URL again: set lease_store to "
-            "dynamodb://TABLE, or to sqlite:///PATH in a mounted directory."
+            f"No lease store is named, and {runner}, whose files are usually deleted when it ends, so the next job "
+            f"would issue every URL again: {remedy}"
+        )
+    if hint := find_hint(os.environ):
+        module.warn(
+            f"No lease store is named, and {hint}: if files are deleted when the job ends, the next one will issue "
+            f"every URL again, so {remedy}"
         )

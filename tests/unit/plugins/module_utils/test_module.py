@@ -126,3 +126,15 @@ def test_a_unit_test_sees_the_bug(module, monkeypatch, task):
     monkeypatch.setattr(LabstreamAWSModule, "reports_bugs", False)
     with pytest.raises(KeyError):
         module.run(task)
+
+
+@pytest.mark.parametrize(
+    ("given", "region"), [({"region": ""}, "of-the-play"), ({"region": "of-the-role"}, "of-the-role")]
+)
+def test_what_a_role_is_given_precedes_the_arguments_of_its_task(monkeypatch, given, region):
+    monkeypatch.setenv("LABSTREAM_ROLE_OPTIONS", json.dumps({**given, "no_option_of_this_module": "x"}))
+    with patch_module_args({"region": "of-the-play"}):
+        module = LabstreamAWSModule(empty_result={}, argument_spec={})
+
+    assert module.params["region"] == region
+    assert "no_option_of_this_module" not in module.params

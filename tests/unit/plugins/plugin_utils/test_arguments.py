@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -18,22 +19,6 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._arguments import (
 
 ROLES = Path(__file__).resolve().parents[4] / "roles"
 ROSTER = "id,name\n1,Anna\n"
-HANDOUT_OPTIONS = [
-    f"lab_handout_{option}"
-    for option in (
-        "name",
-        "state",
-        "seats",
-        "starts_at",
-        "ends_at",
-        "urls_csv",
-        "pages_dir",
-        "overview_html",
-        "links_csv",
-        "s3_bucket",
-        "s3_prefix",
-    )
-]
 # Arguments that are valid.
 VALID = {
     "appstream_lab": {"name": "monday", "state": "present", "roster": ROSTER, "validity": 3600},
@@ -42,19 +27,25 @@ VALID = {
 }
 
 
-def validate(role, more_names=(), **options):
+def get_options(role):
+    """Return the options that the role documents."""
+    spec = yaml.safe_load((ROLES / role / "meta/argument_specs.yml").read_text())
+    return spec["argument_specs"]["main"]["options"]
+
+
+def validate(role, more_names=(), now=None, **options):
     """Validate the valid arguments with these options; options with None are not set."""
     given = {**VALID[role], **options}
     values = {f"{role}_{option}": value for option, value in given.items() if value is not None}
     spec = yaml.safe_load((ROLES / role / "meta/argument_specs.yml").read_text())
-    if role == "lab_handout":
-        spec["argument_specs"]["main"]["options"] = {option: {} for option in HANDOUT_OPTIONS}
-    return validate_arguments(values, role, [*values, *more_names], spec)
+    return validate_arguments(values, role, [*values, *more_names], spec, now)
 
 
 @pytest.mark.parametrize("role", VALID)
 def test_valid_arguments_and_the_published_facts_are_accepted(role):
-    assert validate(role, more_names=[f"{role}_seats", f"{role}_summary"]) == {"error": None, "warnings": []}
+    result = validate(role, more_names=[f"{role}_seats", f"{role}_summary"])
+
+    assert (result["error"], result["warnings"]) == (None, [])
 
 
 @pytest.mark.parametrize(
@@ -181,7 +172,9 @@ def test_errors_of_one_option_have_the_order_of_its_entries():
 def test_a_near_miss_of_an_option_is_rejected(role, name, option):
     error = f"{name} is not an option of the role {role}: did you mean {option}?"
 
-    assert validate(role, more_names=[name]) == {"error": error, "warnings": []}
+    result = validate(role, more_names=[name])
+
+    assert (result["error"], result["warnings"]) == (error, [])
 
 
 @pytest.mark.parametrize(
@@ -198,7 +191,9 @@ def test_a_near_miss_of_an_option_is_rejected(role, name, option):
 def test_any_other_unknown_variable_is_a_warning(name):
     warning = f"{name} is not an option of the role appstream_lab, so it has no effect."
 
-    assert validate("appstream_lab", more_names=[name]) == {"error": None, "warnings": [warning]}
+    result = validate("appstream_lab", more_names=[name])
+
+    assert (result["error"], result["warnings"]) == (None, [warning])
 
 
 def test_an_alias_is_known():
@@ -295,4 +290,82 @@ def test_learners_that_are_no_list_of_known_fields_are_rejected(learners, error)
 def test_learners_of_nimble_studio_have_no_user_ids():
     assert validate("nimble_lab", sessions=None, learners=[{"id": "anna", "user_id": "anna"}])["error"] == (
         "nimble_lab_learners has 'user_id', but the fields are id, name, email."
+    )
+
+
+TEXTS = [
+    (role, option.removeprefix(f"{role}_"))
+    for role in VALID
+    for option, spec in get_options(role).items()
+    if spec["type"] in ("str", "path") and "choices" not in spec and "no_log" not in spec
+]
+
+
+@pytest.mark.parametrize(("role", "option"), TEXTS)
+def test_a_whole_number_is_its_text_where_text_is_expected(role, option):
+    result = validate(role, **{"state": "absent", "pages_dir": "/srv/pages", option: 4713})
+
+    assert result["texts"][option] == "4713"
+    assert result["error"] is None
+
+
+@pytest.mark.parametrize(("role", "option"), TEXTS)
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (True, "boolean true"),
+        (False, "boolean false"),
+        (1.1, "number 1.1"),
+        (date(2026, 11, 21), "date 2026-11-21"),
+        (datetime(2026, 11, 21, 17, tzinfo=UTC), "date 2026-11-21 17:00:00+00:00"),
+    ],
+)
+def test_what_yaml_changed_is_rejected_where_text_is_expected(role, option, value, shown):
+    error = f"{role}_{option} is the {shown}, so how it was written is lost: put it in quotes."
+
+    assert validate(role, **{option: value})["error"] == error
+
+
+@pytest.mark.parametrize(
+    ("role", "options", "error"),
+    [
+        ("appstream_lab", {"rotate": ["anna", True]}, "appstream_lab_rotate has an entry that is the boolean true"),
+        ("appstream_lab", {"rotate": [date(2026, 11, 21)]}, "appstream_lab_rotate has an entry that is the date 2026-"),
+        ("appstream_lab", {"roster_columns": {"id": 1.5}}, "appstream_lab_roster_columns: 'id' is the number 1.5"),
+        ("nimble_lab", {"sessions": {"anna": False}}, "nimble_lab_sessions: 'anna' is the boolean false"),
+    ],
+)
+def test_what_yaml_changed_is_rejected_in_lists_and_mappings_of_text(role, options, error):
+    assert validate(role, **options)["error"].startswith(error)
+
+
+def test_whole_numbers_are_accepted_in_a_list_of_text():
+    assert validate("appstream_lab", rotate=[4711, "anna"])["error"] is None
+
+
+@pytest.mark.parametrize("key", [1234567890123456, 1234567890123456.5, date(2026, 11, 21), True])
+def test_a_secret_that_is_not_text_is_not_shown(key):
+    assert (
+        validate("appstream_lab", user_id_key=key)["error"]
+        == "appstream_lab_user_id_key is not text: put it in quotes."
+    )
+
+
+def test_a_secret_is_not_among_the_texts():
+    assert "user_id_key" not in validate("appstream_lab", user_id_key="a-secret-of-the-vault")["texts"]
+
+
+@pytest.mark.parametrize("role", ["appstream_lab", "lab_handout"])
+def test_an_end_that_means_tomorrow_is_a_warning_of_the_option(role):
+    options = {"ends_at": "17:00", "timezone": "Europe/Berlin", "validity": None}
+    now = datetime(2026, 11, 21, 20, tzinfo=UTC)
+
+    [warning] = validate(role, now=now, **options)["warnings"]
+
+    assert warning.startswith(f"{role}_ends_at: The time '17:00' has passed today, so it means tomorrow, 2026-11-22 ")
+
+
+def test_a_time_zone_that_is_only_for_messages_exists():
+    assert validate("appstream_lab", timezone="Berlin")["error"] == (
+        "appstream_lab_timezone: There is no time zone 'Berlin': give an IANA name such as 'Europe/Berlin'."
     )

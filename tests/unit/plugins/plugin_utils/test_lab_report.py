@@ -177,7 +177,7 @@ def test_the_summary_has_the_same_keys_whatever_was_done():
         "expired": 0,
         "fleet": None,
         "warnings": [],
-        "message": "Learners: 2. Streaming URLs issued: 1, reused: 1.",
+        "message": ("Learners: 2. Streaming URLs issued: 1, reused: 1. They are valid until 2026-11-21 16:00 (UTC)."),
     }
     assert summarize({}, learners=[]).keys() == summarize({}, state="absent", learners=[]).keys()
     assert summarize({"urls": URLS}).keys() == summarize({}, learners=[]).keys()
@@ -485,7 +485,10 @@ def test_a_seat_of_nimble_studio_in_the_order_of_the_learners():
         "earliest_expiry": EXPIRES,
         "failures": [],
         "warnings": [],
-        "message": "Learners: 2. Sessions started: 0. Streams created: 1, reused: 1.",
+        "message": (
+            "Learners: 2. Sessions started: 0. Streams created: 1, reused: 1. They are valid until 2026-11-21 16:00 "
+            "(UTC)."
+        ),
     }
 
 
@@ -570,3 +573,86 @@ def test_the_end_of_a_lab_on_nimble_studio():
         "No lease is stored for this lab, so nothing was released.",
     )
     assert report_nimble({"match": {}}, learners=[])["summary"]["message"].startswith("There are no learners")
+
+
+@pytest.mark.parametrize(
+    ("options", "shown"),
+    [
+        ({"timezone": "Europe/Berlin", "ends_at": "17:00"}, "2026-11-21 17:00 (Europe/Berlin)"),
+        ({"timezone": "Asia/Kolkata"}, "2026-11-21 21:30 (Asia/Kolkata)"),
+        ({"ends_at": "2026-11-21 17:00:00+01:00"}, "2026-11-21 17:00 (UTC+01:00)"),
+        ({"ends_at": "2026-11-21T16:00:00Z"}, "2026-11-21 16:00 (UTC)"),
+        ({}, "2026-11-21 16:00 (UTC)"),
+    ],
+)
+def test_the_message_says_until_when_in_the_time_zone_of_the_lab(options, shown):
+    message = summarize({"urls": URLS}, **options)["message"]
+
+    assert message.endswith(f" They are valid until {shown}.")
+
+
+@pytest.mark.parametrize(("issued", "is_known"), [(1, False), (0, True)])
+def test_check_mode_says_until_when_only_of_what_is_reused(issued, is_known):
+    urls = {**URLS, "summary": {**SUMMARY, "issued": issued}}
+
+    assert ("valid until" in summarize({"urls": urls}, check_mode=True)["message"]) is is_known
+
+
+ABOVE = "The lab has failed. The error is above, and in {}_summary."
+
+
+def test_what_is_shown_at_the_end_is_the_message_without_the_error_that_a_step_has_shown():
+    failed = report({"urls": URLS}, failure="The connection broke.")
+
+    assert failed["summary"]["message"] == "The connection broke."
+    assert failed["closing"] == ABOVE.format("appstream_lab")
+    assert "closing" not in failed["summary"]
+    done = report({"urls": URLS})
+    assert done["closing"] == done["summary"]["message"]
+
+
+def test_errors_that_no_step_has_shown_are_shown_at_the_end():
+    match = {"sessions": [], "failures": [{**row("anna", None), "code": "NoSession", "message": "No session."}]}
+    steps = {"match": match, "streams": {}}
+
+    assert report_nimble(steps)["closing"] == report_nimble(steps)["summary"]["message"] == "No session."
+    assert report_nimble(steps, failure="It broke.")["closing"] == f"No session. {ABOVE.format('nimble_lab')}"
+
+
+HANDOUT = {
+    "role": "lab_handout",
+    "present": True,
+    "check_mode": False,
+    "paths": {"pages_dir": "/srv/pages", "links_csv": "/srv/links.csv", "overview_html": "/srv/o.html"},
+    "summary": {"requested": 2, "missing": 0, "written": 3, "warnings": []},
+    "seats": [{"id": "anna", "expires": EXPIRES}, {"id": "ben", "expires": "2026-11-21T17:00:00Z"}, {"id": "cleo"}],
+    "timezone": "Europe/Berlin",
+    "s3_bucket": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {},
+            "Pages written: 2, in /srv/pages. Their addresses: /srv/links.csv. Overview: /srv/o.html. The URLs are "
+            "valid until 2026-11-21 17:00 (Europe/Berlin).",
+        ),
+        (
+            {"check_mode": True, "paths": {"pages_dir": "/srv/pages"}, "seats": []},
+            "Pages to be written: 2, in /srv/pages.",
+        ),
+        (
+            {"paths": {"pages_dir": "/srv/pages"}, "s3_bucket": "labs", "seats": [{"expires": None}]},
+            "Pages written: 2, in /srv/pages and in the bucket labs.",
+        ),
+        ({"paths": {"urls_csv": "/srv/urls.csv"}, "seats": []}, "URLs: /srv/urls.csv."),
+        ({"present": False}, "Pages marked as ended: all of the lab, in /srv/pages."),
+        ({"present": False, "check_mode": True, "paths": {"urls_csv": "/srv/urls.csv"}}, "Files to be removed."),
+    ],
+)
+def test_handouts_end_with_what_there_is_where_and_until_when(options, message):
+    summary = lab_report({**HANDOUT, **options}, NOW)["summary"]
+
+    assert summary == {**HANDOUT["summary"], "message": message}

@@ -10,7 +10,12 @@ import zoneinfo
 
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
-from ansible_collections.labstream.aws.plugins.plugin_utils._times import parse_now, to_utc
+from ansible_collections.labstream.aws.plugins.plugin_utils._times import (
+    describe_next_day,
+    parse_now,
+    to_local,
+    to_utc,
+)
 
 BERLIN = "Europe/Berlin"
 NOW = "2026-11-21T08:00:00Z"
@@ -273,3 +278,37 @@ def test_now_may_be_a_datetime_with_offset():
     assert convert("17:00", BERLIN, datetime.datetime(2026, 11, 21, 20, tzinfo=datetime.UTC)) == (
         "2026-11-22T16:00:00Z"
     )
+
+
+@pytest.mark.parametrize(
+    ("now", "value", "warning"),
+    [
+        (
+            "2026-11-21T20:15:00+01:00",
+            "17:00",
+            "The time '17:00' has passed today, so it means tomorrow, 2026-11-22 17:00 (Europe/Berlin), in 21 hours: "
+            "if that is not meant, give it with its date.",
+        ),
+        ("2026-11-21T20:15:00+01:00", "08:16", "The time '08:16' has passed today"),
+        ("2026-11-21T23:59:00+01:00", "23:58", "The time '23:58' has passed today"),
+        ("2026-11-21T20:15:00+01:00", "08:15", None),
+        ("2026-11-21T22:00:00+01:00", "2:00", None),
+        ("2026-11-21T01:00:00+01:00", "17:00", None),
+        ("2026-11-20T23:30:00Z", "17:00", None),
+        ("2026-11-21T20:15:00+01:00", "2026-11-23T17:00", None),
+        ("2026-11-21T20:15:00+01:00", datetime.datetime(2026, 11, 23, 17), None),
+    ],
+)
+def test_a_time_of_day_that_means_tomorrow_is_a_warning_if_that_is_more_than_12_hours_off(now, value, warning):
+    described = describe_next_day(value, BERLIN, datetime.datetime.fromisoformat(now))
+
+    assert (described is None) is (warning is None)
+    assert (described or "").startswith(warning or "")
+
+
+def test_a_timestamp_of_any_kind_can_be_of_the_zone_that_a_time_is_shown_in():
+    time = datetime.datetime(2026, 11, 21, 16, 0, 59, tzinfo=datetime.UTC)
+
+    assert to_local(time, BERLIN) == "2026-11-21 17:00 (Europe/Berlin)"
+    assert to_local(time, None) == to_local(time, None, "17:00") == "2026-11-21 16:00 (UTC)"
+    assert to_local(time, None, "2026-11-21T10:00-06:00") == "2026-11-21 10:00 (UTC-06:00)"

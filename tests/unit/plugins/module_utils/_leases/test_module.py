@@ -493,3 +493,52 @@ def test_rows_that_nothing_is_stored_of_are_validated_before_anything_is_issued(
     with pytest.raises(InvalidOption):
         task_of([ANNA, BEN], store=store, lab="mine").issue(SimpleNamespace(), HOUR, validate_new=reject)
     assert Labs(store, SCOPE).names == []
+
+
+# In a runner, whose files are usually deleted.
+
+
+@pytest.fixture
+def path(monkeypatch, tmp_path):
+    monkeypatch.setenv("GITLAB_CI", "true")
+    return tmp_path / "leases.sqlite3"
+
+
+@pytest.mark.parametrize("scope", [SCOPE, ""])
+@pytest.mark.parametrize("check_mode", [False, True])
+@pytest.mark.parametrize(("exists", "purge"), [(False, False), (False, True), (True, False)])
+def test_a_lab_is_not_ended_in_an_empty_file(path, scope, check_mode, exists, purge):
+    if exists:
+        path.touch()
+    task = task_of(lab="monday", lease_store=f"sqlite://{path}", scope=scope, check_mode=check_mode, purge=purge)
+
+    with pytest.raises(LeaseStoreError) as rejected:
+        task.find_to_release()
+
+    assert str(rejected.value) == (
+        f"Nothing is known of lab 'monday', since the lease store {path} is empty, and GITLAB_CI is set, as in a job "
+        "of GitLab CI/CD, whose files are usually deleted when it ends: set lease_store to the store that the lab was "
+        "started with."
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "options"),
+    [
+        pytest.param([], {"purge": True}, id="a second purge"),
+        pytest.param([ANNA], {}, id="no lab is ended"),
+        pytest.param([], {"lease_store": "dynamodb://leases"}, id="a table is kept"),
+        pytest.param([], {"lease_store": "none"}, id="no store"),
+    ],
+)
+def test_an_empty_store_can_be_as_it_should(path, rows, options):
+    path.touch()
+    task = task_of(rows, **{"lab": "monday", "lease_store": f"sqlite://{path}", **options})
+
+    assert task.find_to_release().keys == []
+
+
+def test_a_file_with_other_labs_is_not_a_deleted_one(path):
+    result, _store = absent([], lab="wednesday", lease_store=f"sqlite://{path}")
+
+    assert not result["changed"]

@@ -20,6 +20,16 @@ def test_none_is_no_store():
     assert parse_address("none") is None
 
 
+def test_nothing_named_is_the_default_file():
+    assert parse_address(None) == parse_address(DEFAULT_LEASE_STORE)
+
+
+def test_an_empty_environment_variable_is_named(monkeypatch):
+    monkeypatch.setenv("LABSTREAM_LEASE_STORE", "")
+    with pytest.raises(InvalidOption, match="The environment variable LABSTREAM_LEASE_STORE is empty"):
+        parse_address("")
+
+
 @pytest.mark.parametrize(
     ("lease_store", "path"),
     [

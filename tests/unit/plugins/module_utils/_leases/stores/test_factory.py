@@ -153,30 +153,32 @@ def test_what_cannot_be_opened_is_refused_by_everybody(module_of, lease_store, s
     assert str(refused.value) == sentence
 
 
-# In a job of AWX, whose home is thrown away.
+# In a runner, whose home is usually deleted.
 
 
 @pytest.mark.parametrize("create", [False, True])
-@pytest.mark.parametrize("options", [{}, {"lease_store": DEFAULT_LEASE_STORE}], ids=["left out", "named"])
-def test_the_default_file_is_refused_in_a_job_of_awx(module_of, home, monkeypatch, options, create):
-    monkeypatch.setenv("JOB_ID", "4711")
+def test_the_default_file_is_rejected_in_a_runner(module_of, home, monkeypatch, create):
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
     with (
         pytest.raises(LeaseStoreError) as refused,
-        open_lease_store(module_of(**options), service_now=lambda: NOW, create=create),
+        open_lease_store(module_of(), service_now=lambda: NOW, create=create),
     ):
         pytest.fail("It is open.")
     assert str(refused.value) == (
-        "lease_store is the default file sqlite:///~/.ansible/labstream/leases.sqlite3, but JOB_ID is 4711, as in an "
-        "AWX job, whose files are deleted when it ends, so the next job would issue every URL again: set lease_store "
-        "to dynamodb://TABLE, or to sqlite:///PATH in a mounted directory."
+        "No lease store is named, and GITHUB_ACTIONS is set, as in a job of GitHub Actions, whose files are usually "
+        "deleted when it ends, so the next job would issue every URL again: set lease_store or LABSTREAM_LEASE_STORE "
+        "to dynamodb://TABLE, or to sqlite:///PATH in a folder that is kept, such as "
+        "sqlite:///~/.ansible/labstream/leases.sqlite3 if the home is."
     )
     assert list(home.iterdir()) == []
 
 
-@pytest.mark.parametrize("lease_store", ["none", "sqlite:///~/leases.sqlite3", "dynamodb://leases"])
+@pytest.mark.parametrize(
+    "lease_store", [DEFAULT_LEASE_STORE, "none", "sqlite:///~/leases.sqlite3", "dynamodb://leases"]
+)
 @pytest.mark.parametrize("by_environment", [False, True])
-def test_another_store_is_not_refused_there(module_of, monkeypatch, lease_store, by_environment):
-    monkeypatch.setenv("JOB_ID", "4711")
+def test_a_store_that_is_named_is_accepted_there(module_of, monkeypatch, lease_store, by_environment):
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
     options = {"lease_store": lease_store}
     if by_environment:
         monkeypatch.setenv("LABSTREAM_LEASE_STORE", options.pop("lease_store"))
@@ -184,13 +186,18 @@ def test_another_store_is_not_refused_there(module_of, monkeypatch, lease_store,
         pass
 
 
-@pytest.mark.parametrize("job_id", [None, ""])
-def test_the_default_file_is_for_everybody_else(module_of, home, monkeypatch, job_id):
-    if job_id is not None:
-        monkeypatch.setenv("JOB_ID", job_id)
-    with open_lease_store(module_of(), service_now=lambda: NOW, create=True) as store:
+@pytest.mark.parametrize("options", [{}, {"lease_store": None}], ids=["left out", "null"])
+@pytest.mark.parametrize(("name", "warned"), [("CI", True), ("JOB_ID", True), ("LANG", False)])
+def test_the_default_file_is_a_warning_where_there_is_only_a_hint(module_of, home, monkeypatch, options, name, warned):
+    monkeypatch.setenv(name, "4711")
+    module, warnings = module_of(**options), []
+    monkeypatch.setattr(module, "warn", warnings.append)
+    with open_lease_store(module, service_now=lambda: NOW, create=True) as store:
         compare_and_set(store, lease_of())
     assert (home / ".ansible" / "labstream" / "leases.sqlite3").exists()
+    assert [warning.partition(": ")[0] for warning in warnings] == (
+        [f"No lease store is named, and {name} is set, as in jobs of some runners"] if warned else []
+    )
 
 
 # How a table is reached.

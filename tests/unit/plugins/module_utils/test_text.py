@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.labstream.aws.plugins.plugin_utils._text import describe_not_text, is_terraform_output
+from ansible_collections.labstream.aws.plugins.module_utils._text import describe_not_text, is_terraform_output
 
 SECRET = "a-secret-of-the-output"
 OUTPUT = {"sensitive": True, "type": "string", "value": SECRET}

@@ -4,10 +4,11 @@
 
 # Private to this collection: do not import it from elsewhere, it can change in any release.
 
-"""What is wrong with a mapping or a list where text is expected."""
+"""What is wrong with a value that is not text where text is expected."""
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,3 +32,15 @@ def describe_not_text(value: Any) -> str | None:
     if isinstance(value, Mapping):
         return "is a mapping, but it must be text"
     return "is a list, but it must be text" if isinstance(value, (list, tuple)) else None
+
+
+def describe_lost_text(value: Any) -> str | None:
+    """Return what is wrong with a value that YAML made of text which nobody can restore, otherwise None.
+
+    An integer can be text: YAML reads 007 as 7, but each time.
+    """
+    kinds = {bool: "boolean", float: "number", datetime.date: "date"}
+    for kind, name in kinds.items():
+        if isinstance(value, kind):
+            return f"is the {name} {str(value).lower()}, so how it was written is lost: put it in quotes"
+    return None
