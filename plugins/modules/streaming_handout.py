@@ -53,7 +53,8 @@ options:
       - The path of a CSV file for the URLs. Its folder must exist.
       - Its columns are V(id), V(name), V(email), V(holder), V(expires) and V(streaming_url). The holder is the user id
         or the session id.
-      - A cell that a spreadsheet would run as a formula gets an apostrophe in front.
+      - A cell that a spreadsheet could run as a formula gets an apostrophe in front. So does a part of a cell after a
+        semicolon, a tab or a line break.
       - At least one of O(urls_csv), O(pages_dir) and O(overview_html) is required.
     type: path
   pages_dir:

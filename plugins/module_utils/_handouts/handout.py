@@ -31,6 +31,7 @@ from .._labs.learners import (
     validate_generation,
     validate_learner_id,
 )
+from .._labs.person import INVISIBLE
 from .._leases.lease import Lease, LeaseKey
 from .._leases.stores.base import LeaseStore, NoLeaseStore
 from .._time import to_iso8601
@@ -49,8 +50,12 @@ from .pages import (
 URL_COLUMNS = ("id", "name", "email", "holder", "expires", "streaming_url")
 LINK_COLUMNS = ("id", "name", "email", "page")
 
-# Where a spreadsheet takes a formula to start: at the start of a cell, or of a part of it if semicolons separate cells.
-_FORMULA_START = re.compile(r"^(?=[=+\-@\t\r\n])|(?<=[;\r\n])(?=[=+\-@])", re.ASCII)
+# Where a spreadsheet takes a formula to start: at the start of a cell, or of a part of it if semicolons or tabs are
+# delimiters. White space and invisible characters before it may be stripped. With Japanese and Chinese input,
+# full-width and small forms of these characters start a formula too, and so may the minus sign.
+_STRIPPED = rf"(?:[^\S\t\r\n]|[\0-\x08\x0e-\x1f\x7f]|{INVISIBLE.pattern})*"
+_OPERATOR = "[=+\\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212]"
+_FORMULA_START = re.compile(rf"^(?=[\t\r\n])|(?:^|(?<=[;\t\r\n]))(?={_STRIPPED}{_OPERATOR})")
 
 # None for a lease whose URL the service no longer has.
 Links = Mapping[LeaseKey, "StreamingLink | None"]
