@@ -46,6 +46,7 @@ from .pages import (
     build_overview_page,
     is_web_url,
 )
+from .texts import Languages
 
 URL_COLUMNS = ("id", "name", "email", "holder", "expires", "streaming_url")
 LINK_COLUMNS = ("id", "name", "email", "page")
@@ -72,6 +73,7 @@ class Seat:
     holder: str
     lease: LeaseKey | None
     generation: int
+    language: str | None = None
 
 
 def parse_seat(given: Mapping[str, Any], *, may_lack_lease: bool) -> Seat:
@@ -92,7 +94,8 @@ def parse_seat(given: Mapping[str, Any], *, may_lack_lease: bool) -> Seat:
     validate_learner_id(learner_id)
     generation = given.get("generation") or 0
     validate_generation(learner_id, generation)
-    return Seat(learner_id, given.get("name"), given.get("email"), holder, lease, generation)
+    language = str(given.get("language") or "").strip() or None
+    return Seat(learner_id, given.get("name"), given.get("email"), holder, lease, generation, language)
 
 
 def build_link(key: LeaseKey, url: str, expires: datetime) -> StreamingLink:
@@ -133,6 +136,7 @@ class Handout:
     Args:
         options: The options of the module streaming_handout.
         lab: The details that the pages show.
+        languages: The languages that a learner's page can be in.
         store: The lease store.
         seats: The seats as they were given.
         now: The current time.
@@ -142,9 +146,15 @@ class Handout:
     """
 
     def __init__(
-        self, options: Mapping[str, Any], lab: LabDetails, store: LeaseStore, seats: Sequence[Seat], now: datetime
+        self,
+        options: Mapping[str, Any],
+        lab: LabDetails,
+        languages: Languages,
+        store: LeaseStore,
+        seats: Sequence[Seat],
+        now: datetime,
     ) -> None:
-        self._options, self._lab, self._store, self._now = options, lab, store, now
+        self._options, self._lab, self._languages, self._store, self._now = options, lab, languages, store, now
         self._has_ended = options["state"] == "absent"
         has_pages = bool(options["pages_dir"] or options["overview_html"])
         self.records: Records = find_learners(store, options["lab"]) if has_pages else {}
@@ -172,6 +182,26 @@ class Handout:
     def find_missing(self, links: Links) -> list[str]:
         """Return the holders, or else the learners, of the seats without a link."""
         return [seat.holder or seat.learner_id for seat in self.seats if not _get_link(seat, links)]
+
+    def find_unknown_languages(self) -> list[str]:
+        """Return the languages of seats in which there is no text."""
+        given = {seat.language for seat in self.seats if seat.language}
+        return sorted(language for language in given if not self._languages.find(language))
+
+    def find_misplaced_url(self, links: Links) -> tuple[str, str] | None:
+        """Return which of the texts that files show has a streaming URL in it, and that URL; None if none has."""
+        texts = [("The title of the lab", self._lab.title), ("The contact", self._lab.contact or "")]
+        texts += [("A text of the pages", text) for text in self._lab.language.texts.values()]
+        for number, seat in enumerate(self.seats, 1):
+            texts += [
+                (f"The {what} of seat {number}", str(value))
+                for what, value in (("id", seat.learner_id), ("name", seat.name), ("email", seat.email))
+            ]
+        suspects = [(what, text) for what, text in texts if "://" in text]
+        urls = {link.url for link in links.values() if link} | {
+            lease.url for lease in self.leases.values() if lease.url
+        }
+        return next(((what, url) for what, text in suspects for url in urls if url in text), None)
 
     def remember(self, *, check_mode: bool) -> Records:
         """Return the records of the seats' learners, whose pages get their names now; in check mode, only for now.
@@ -248,21 +278,29 @@ class Handout:
 
     def _build_pages(self, records: Records, links: Links) -> list[File]:
         files = []
+        seats = {seat.learner_id: seat for seat in self.seats}
         for seat in self.seats:
-            text = build_learner_page(self._lab, str(seat.name or seat.learner_id), _get_link(seat, links))
+            name = str(seat.name or seat.learner_id)
+            text = build_learner_page(self._translate(seat), name, _get_link(seat, links))
             files.append(self._build_page(records[self._get_key(seat)], text))
-        moved = build_moved_page(self._lab)
-        generations = {seat.learner_id: seat.generation for seat in self.seats}
         files += [
-            self._build_page(record, moved)
+            self._build_page(record, build_moved_page(self._translate(seats[key.learner_id])))
             for key, record in self.records.items()
-            if key.generation != generations.get(key.learner_id, key.generation)
+            if key.learner_id in seats and key.generation != seats[key.learner_id].generation
         ]
         return files
 
     def _build_ended_pages(self) -> list[File]:
-        ended = build_ended_page(self._lab)
-        return [self._build_page(record, ended) for record in self.records.values()]
+        labs = {seat.learner_id: self._translate(seat) for seat in self.seats}
+        return [
+            self._build_page(record, build_ended_page(labs.get(key.learner_id, self._lab)))
+            for key, record in self.records.items()
+        ]
+
+    def _translate(self, seat: Seat) -> LabDetails:
+        """Return the details of the lab in the learner's language, as far as that is known."""
+        language = self._languages.find(seat.language) if seat.language else None
+        return replace(self._lab, language=language) if language else self._lab
 
     def _build_page(self, record: LearnerRecord, text: str) -> File:
         folder = os.path.abspath(self._options["pages_dir"])
