@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.texts import (
@@ -15,6 +17,8 @@ from ansible_collections.labstream.aws.plugins.module_utils._handouts.texts impo
     fill,
     find_placeholders,
 )
+
+CHECKOUT = Path(__file__).resolve().parents[5]
 
 
 def test_four_languages_are_there():
@@ -89,6 +93,12 @@ def test_own_texts_that_do_not_fit_are_rejected(own, message):
     with pytest.raises(InvalidOption) as error:
         Languages(own)
     assert str(error.value).startswith(message)
+
+
+def test_the_guide_lists_every_text():
+    guide = " ".join((CHECKOUT / "docs/docsite/rst/guide_handouts.rst").read_text(encoding="utf-8").split())
+    listed = [f"``{key}`` - {text}".replace("\u2026", "...") for key, text in ENGLISH.texts.items()]
+    assert [each for each in listed if each not in guide] == []
 
 
 def test_a_value_with_braces_is_not_filled_again():
