@@ -122,21 +122,9 @@ options:
   limits:
     description:
       - The limits of the fleet, as M(labstream.aws.appstream_fleet_info) returns them, for the learners' pages to show.
-      - V(0) means that there is no limit.
+      - The keys are C(idle_disconnect_timeout_in_seconds), C(disconnect_timeout_in_seconds) and
+        C(max_user_duration_in_seconds). V(0) and V(null) mean that there is no limit.
     type: dict
-    suboptions:
-      idle_disconnect_timeout_in_seconds:
-        description:
-          - After how many seconds without input a learner is disconnected.
-        type: int
-      disconnect_timeout_in_seconds:
-        description:
-          - For how many seconds the session of a learner who was disconnected is kept.
-        type: int
-      max_user_duration_in_seconds:
-        description:
-          - For how many seconds a session lasts.
-        type: int
   starts_at:
     description:
       - When the lab starts, for the pages to show, as an ISO 8601 timestamp with an offset from UTC.
@@ -393,8 +381,10 @@ def build_lab(params: Mapping[str, Any], languages: Languages) -> LabDetails:
         )
     limits = params["limits"] or {}
     for limit, seconds in limits.items():
-        if seconds is not None and seconds < 0:
-            raise InvalidOption(f"limits has {limit}={seconds}, but it must be 0 or more.")
+        if limit not in LIMITS:
+            raise InvalidOption(f"limits has {quote(limit)}, but its keys are {', '.join(LIMITS)}.")
+        if seconds is not None and (not isinstance(seconds, int) or isinstance(seconds, bool) or seconds < 0):
+            raise InvalidOption(f"limits has {quote(seconds)} as {limit}, but it must be a whole number, 0 or more.")
     if not is_language_tag(params["language"]):
         raise InvalidOption(f"language is {quote(params['language'])}, but it must be a language such as de.")
     language = languages.find(params["language"]) or ENGLISH
@@ -544,7 +534,7 @@ def main() -> None:
             contact=dict(type="str"),
             language=dict(type="str", default=DEFAULT),
             texts=dict(type="dict"),
-            limits=dict(type="dict", options={limit: dict(type="int") for limit in LIMITS}),
+            limits=dict(type="dict"),
             starts_at=dict(type="str"),
             ends_at=dict(type="str"),
             allow_missing=dict(type="bool", default=False),
