@@ -37,7 +37,8 @@ options:
   force:
     description:
       - Issue a new URL, or create a new stream, even if a lease is reusable.
-      - The previous one works until it expires.
+      - The previous one works until it expires, so this does not help if it has leaked. See
+        M(labstream.aws.streaming_rotation) instead.
     type: bool
     default: false
   purge:

@@ -38,6 +38,7 @@ EXAMPLES = r"""
       learners: []
       warnings: []
       failure: ""
+      roster_failure: ""
       summary_path: ""
       steps:
         match: {}

@@ -35,7 +35,8 @@ description:
     only in case.
   - A list of learners is checked and completed in the same way. There, the first of C(id), C(email) and C(user_id) that
     a learner has identifies them.
-  - The learners that it returns can be given to O(labstream.aws.appstream_streaming_url#module:users).
+  - The learners that it returns can be given to O(labstream.aws.appstream_streaming_url#module:users), unless the
+    roster has their languages, which are for O(labstream.aws.streaming_handout#module:seats).
 options:
   _input:
     description:
@@ -47,8 +48,9 @@ options:
   columns:
     description:
       - "The column of each field that the header does not name in a known way, such as V({'email': 'Dienst-E-Mail'})."
-      - Fields are V(id), V(email), V(name), V(first_name), V(last_name), V(user_id), V(session_context) and
-        V(application_id). Any other field is added to the learners under its name. Modules do not accept such learners.
+      - Fields are V(id), V(email), V(name), V(first_name), V(last_name), V(user_id), V(session_context),
+        V(application_id) and V(language). Any other field is added to the learners under its name. Modules do not
+        accept such learners.
       - Every column that is named here must exist.
       - Only for CSV text.
     type: dict
@@ -129,6 +131,10 @@ _value:
       description: The application that opens for the learner, V(null) if the roster has none.
       type: str
       sample: notebook
+    language:
+      description: The language of the learner's page. Only if the roster has it.
+      type: str
+      sample: de
 """
 
 from collections.abc import Callable

@@ -151,7 +151,8 @@ extends_documentation_fragment:
 EXAMPLES = r"""
 # Note: These examples set neither authentication details nor the region, see the AWS Guide for details.
 
-- name: Create URLs that are valid until the end of a lab
+# The URLs stay in the lease store, where labstream.aws.streaming_handout finds them.
+- name: Create URLs that are valid until the end of a lab, without returning them
   labstream.aws.appstream_streaming_url:
     stack_name: cad-course
     fleet_name: cad-fleet
@@ -163,21 +164,13 @@ EXAMPLES = r"""
         session_context: unit-7
     valid_until: "2026-11-21T17:00:00+01:00"
     lab: cad-2026-11-21
+    return_urls: false
   register: lab_urls
-  no_log: true # a streaming URL is a password
 
 - name: Write them to a file that only you can read
   labstream.aws.streaming_handout:
     urls_csv: /srv/labs/cad-2026-11-21.csv
     seats: "{{ lab_urls.streaming_urls }}"
-
-- name: Issue and store URLs without returning them
-  labstream.aws.appstream_streaming_url:
-    stack_name: cad-course
-    fleet_name: cad-fleet
-    users: "{{ learners }}" # a list of dicts with user_id
-    validity: 28800
-    return_urls: false
 
 # The previous URL works until it expires. If it has leaked, see labstream.aws.streaming_rotation instead.
 - name: Create a new URL for one user, although the stored one is still valid

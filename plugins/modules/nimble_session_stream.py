@@ -136,7 +136,8 @@ extends_documentation_fragment:
 EXAMPLES = r"""
 # Note: These examples set neither authentication details nor the region, see the AWS Guide for details.
 
-- name: Create streams for the sessions of a lab
+# The URLs stay at the service, where labstream.aws.streaming_handout gets them.
+- name: Create streams for the sessions of a lab, without returning URLs
   labstream.aws.nimble_session_stream:
     endpoint_url: https://studio.example.org
     studio_id: us-west-2-example
@@ -146,8 +147,8 @@ EXAMPLES = r"""
       - session_id: session-ben
         email: ben@example.org
     lab: painting-2026-11-21
+    return_urls: false
   register: lab_streams
-  no_log: true # the URL of a stream is a password
 
 - name: Write them to a file that only you can read
   labstream.aws.streaming_handout:
@@ -155,7 +156,7 @@ EXAMPLES = r"""
     urls_csv: /srv/labs/painting-2026-11-21.csv
     seats: "{{ lab_streams.streams }}"
 
-- name: Begin to create streams without returning URLs
+- name: Begin to create streams, without waiting for them
   labstream.aws.nimble_session_stream:
     endpoint_url: https://studio.example.org
     studio_id: us-west-2-example

@@ -35,8 +35,8 @@ options:
         The entries of RV(labstream.aws.appstream_streaming_url#module:streaming_urls) and
         RV(labstream.aws.nimble_session_stream#module:streams) can be given, too. If they contain URLs, set C(no_log)
         on the task, since Ansible may log its arguments.
-      - Each seat is a dict with the keys C(lease) and, optionally, C(id), C(name), C(email) and C(generation). Other
-        keys are ignored.
+      - Each seat is a dict with the keys C(lease) and, optionally, C(id), C(name), C(email), C(generation) and
+        C(language). Other keys are ignored.
       - C(lease) says which lease the URL belongs to. It may be null in check mode only, for a URL that has not been
         issued yet. With O(allow_missing=true), it may also be missing, as in a row of a roster. The page of such a
         learner keeps showing the same lease as before.
@@ -44,6 +44,9 @@ options:
         Learners are compared without regard to case and invisible characters.
       - C(generation) is an integer. If it increases, the learner gets another page, and the previous one says so for
         good. A seat with a lower generation, or without one, keeps the learner's current page.
+      - C(language) is the language of the learner's page, instead of O(language).
+      - With O(state=absent), these may be the rows of a roster. They are only needed for the names in O(overview_html),
+        which are never stored, and for the languages of the pages.
       - URLs of Nimble Studio are never stored, so they are requested from the service. O(region) and O(endpoint_url)
         must be those of the studio.
       - Required if O(state=present).
@@ -54,7 +57,8 @@ options:
       - The path of a CSV file for the URLs. Its folder must exist.
       - Its columns are V(id), V(name), V(email), V(holder), V(expires) and V(streaming_url). The holder is the user id
         or the session id.
-      - A cell that a spreadsheet would run as a formula gets an apostrophe in front.
+      - A cell that a spreadsheet could run as a formula gets an apostrophe in front. So does a part of a cell after a
+        semicolon, a tab or a line break.
       - At least one of O(urls_csv), O(pages_dir) and O(overview_html) is required.
     type: path
   pages_dir:
@@ -71,6 +75,7 @@ options:
       - The path of a web page for the instructor, with a table of all seats, and of the status and expiry of their
         URLs. It contains neither URLs nor names of pages.
       - Learners of O(lab) who were in an earlier task but are not in O(seats) are listed last, without their names.
+      - The table can be sorted and, with more than 20 rows, searched. The page is always in English.
     type: path
   links_csv:
     description:
@@ -102,6 +107,25 @@ options:
     description:
       - Whom the pages tell learners to ask for help. By default, it is V(your instructor).
     type: str
+  language:
+    description:
+      - The language of the learners' pages, such as V(de) or V(de-AT). There are texts in V(en), V(de), V(es) and
+        V(fr), of which only those in English have been reviewed by native speakers.
+      - In any other language, and for any text that is missing, pages are in English. See O(texts).
+    type: str
+    default: en
+  texts:
+    description:
+      - "Texts that replace those of the learners' pages, by language and key, such as V({'de': {'open': 'Los'}})."
+      - R(The guide,ansible_collections.labstream.aws.docsite.guide_handouts) lists the keys. A text must have the same
+        words in braces as the one that it replaces.
+    type: dict
+  limits:
+    description:
+      - The limits of the fleet, as M(labstream.aws.appstream_fleet_info) returns them, for the learners' pages to show.
+      - The keys are C(idle_disconnect_timeout_in_seconds), C(disconnect_timeout_in_seconds) and
+        C(max_user_duration_in_seconds). V(0) and V(null) mean that there is no limit.
+    type: dict
   starts_at:
     description:
       - When the lab starts, for the pages to show, as an ISO 8601 timestamp with an offset from UTC.
@@ -184,7 +208,23 @@ EXAMPLES = r"""
     lab: cad-2026-11-21
     pages_dir: /srv/labs/cad-2026-11-21
     links_csv: /srv/labs/cad-2026-11-21-links.csv
+    overview_html: /srv/labs/cad-2026-11-21.html
+    # Optional: the names in the overview are never stored.
+    seats: "{{ query('labstream.aws.roster', 'participants.csv') }}"
     state: absent
+
+- name: Write the pages in German, with the limits of the fleet and a button of your own
+  labstream.aws.streaming_handout:
+    lab: cad-2026-11-21
+    language: de
+    texts:
+      de:
+        open: Zum CAD-Arbeitsplatz
+    limits:
+      idle_disconnect_timeout_in_seconds: 900
+      disconnect_timeout_in_seconds: 600
+    pages_dir: /srv/labs/cad-2026-11-21
+    seats: "{{ appstream_lab_seats }}"
 """
 
 RETURN = r"""
@@ -254,7 +294,12 @@ from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
     validate_lab,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._client import ServiceClock
-from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, LeaseStoreError, quote
+from ansible_collections.labstream.aws.plugins.module_utils._errors import (
+    InvalidOption,
+    LeaseStoreError,
+    list_names,
+    quote,
+)
 from ansible_collections.labstream.aws.plugins.module_utils._failures import Failure, format_failures
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.files import (
     HandoutError,
@@ -262,12 +307,23 @@ from ansible_collections.labstream.aws.plugins.module_utils._handouts.files impo
 )
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.handout import (
     Handout,
+    Links,
     Seat,
     build_link,
     parse_seat,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages import LabDetails, StreamingLink
+from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages import (
+    LIMITS,
+    LabDetails,
+    StreamingLink,
+)
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.paths import validate_paths
+from ansible_collections.labstream.aws.plugins.module_utils._handouts.texts import (
+    DEFAULT,
+    ENGLISH,
+    Languages,
+    is_language_tag,
+)
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import Lease, LeaseKey, is_web_url
 from ansible_collections.labstream.aws.plugins.module_utils._leases.scope import Scope
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.address import (
@@ -286,6 +342,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False, missing=[], summary=dict(requested=0, missing=0, written=0), urls_csv=None
 )
+MAX_NAMED = 5
 PATHS = ("urls_csv", "links_csv", "overview_html", "pages_dir")
 
 
@@ -311,11 +368,11 @@ def get_stream_links(module: LabstreamAWSModule, streams: Sequence[Lease]) -> di
         return dict(zip(studio_ids, executor.map(get_link, streams), strict=True))
 
 
-def build_lab(params: Mapping[str, Any]) -> LabDetails:
+def build_lab(params: Mapping[str, Any], languages: Languages) -> LabDetails:
     """Return the details that the pages show.
 
     Raises:
-        InvalidOption: a timestamp is not valid, or the lab ends before it starts.
+        InvalidOption: a timestamp, a limit or the language is not valid, or the lab ends before it starts.
     """
     starts_at, ends_at = (
         parse_timestamp(name, params[name]) if params[name] else None for name in ("starts_at", "ends_at")
@@ -325,7 +382,40 @@ def build_lab(params: Mapping[str, Any]) -> LabDetails:
             f"ends_at is {to_iso8601(ends_at)}, which is not after starts_at, {to_iso8601(starts_at)}: correct one of "
             "them."
         )
-    return LabDetails(params["title"] or params["lab"] or "", starts_at, ends_at, params["contact"])
+    limits = params["limits"] or {}
+    for limit, seconds in limits.items():
+        if limit not in LIMITS:
+            raise InvalidOption(f"limits has {quote(limit)}, but its keys are {', '.join(LIMITS)}.")
+        if seconds is not None and (not isinstance(seconds, int) or isinstance(seconds, bool) or seconds < 0):
+            raise InvalidOption(f"limits has {quote(seconds)} as {limit}, but it must be a whole number, 0 or more.")
+    if not is_language_tag(params["language"]):
+        raise InvalidOption(f"language is {quote(params['language'])}, but it must be a language such as de.")
+    language = languages.find(params["language"]) or ENGLISH
+    title = params["title"] or params["lab"] or ""
+    return LabDetails(title, starts_at, ends_at, params["contact"], limits, language)
+
+
+def warn_of_languages(module: LabstreamAWSModule, languages: Languages, handout: Handout) -> None:
+    """Warn of languages without texts."""
+    default = module.params["language"]
+    unknown = [*([] if languages.find(default) else [default]), *handout.find_unknown_languages()]
+    if unknown and module.params["pages_dir"]:
+        module.warn(
+            f"There are no texts in {list_names(unknown, MAX_NAMED, quote)}, so these pages are in "
+            f"{quote(default if languages.find(default) else DEFAULT)}: give texts, or correct the language."
+        )
+
+
+def reject_misplaced_url(module: LabstreamAWSModule, handout: Handout, links: Links) -> None:
+    """Reject a streaming URL where others than its learner would see it.
+
+    Raises:
+        InvalidOption: naming where it is.
+    """
+    if misplaced := handout.find_misplaced_url(links):
+        what, url = misplaced
+        module.hide([url])
+        raise InvalidOption(f"{what} has a streaming URL in it, which other people would see: remove it.")
 
 
 def validate_arguments(params: Mapping[str, Any], seats: Sequence[Seat]) -> None:
@@ -382,11 +472,13 @@ def run(module: LabstreamAWSModule) -> None:
     validate_arguments(params, seats)
     address = parse_address(params["lease_store"])
     validate_paths(get_paths(params), address.files if isinstance(address, SQLiteFile) else ())
-    lab = build_lab(params)
+    languages = Languages(params["texts"])
+    lab = build_lab(params, languages)
     names_pages = is_present and bool(params["pages_dir"] or params["overview_html"])
     read_only = not names_pages and not params["purge"]
     with open_lease_store(module, create=names_pages, read_only=read_only) as store:
-        handout = Handout(params, lab, store, seats, utc_now())
+        handout = Handout(params, lab, languages, store, seats, utc_now())
+        warn_of_languages(module, languages, handout)
         if params["purge"] and handout.records:
             store.check("purge")
         records = handout.records
@@ -400,6 +492,7 @@ def run(module: LabstreamAWSModule) -> None:
                 result["missing"] = handout.find_missing(links)
                 summary["missing"] = len(result["missing"])
                 reject_missing(module, handout, result["missing"])
+            reject_misplaced_url(module, handout, links)
             if names_pages:
                 records = handout.remember(check_mode=module.check_mode)
             for _file in write_files(handout.build_files(records, links), check_mode=module.check_mode):
@@ -457,6 +550,9 @@ def main() -> None:
             lab=dict(type="str"),
             title=dict(type="str"),
             contact=dict(type="str"),
+            language=dict(type="str", default=DEFAULT),
+            texts=dict(type="dict"),
+            limits=dict(type="dict"),
             starts_at=dict(type="str"),
             ends_at=dict(type="str"),
             allow_missing=dict(type="bool", default=False),

@@ -203,7 +203,7 @@ def _check_appstream_lab(arguments: _Arguments) -> Iterator[str]:
 
 def _check_nimble_lab(arguments: _Arguments) -> Iterator[str]:
     if arguments["state"] != "absent":
-        yield from arguments.sources("sessions", fields=("id", "name", "email"))
+        yield from arguments.sources("sessions", fields=("id", "name", "email", "language"))
 
 
 def _check_lab_handout(arguments: _Arguments) -> Iterator[str]:

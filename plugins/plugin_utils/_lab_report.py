@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._errors import list_names
+from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages import LIMITS
 from ansible_collections.labstream.aws.plugins.plugin_utils._capacity import find_fleet_needs
 from ansible_collections.labstream.aws.plugins.plugin_utils._errors import strip_core_prefix
 from ansible_collections.labstream.aws.plugins.plugin_utils._rotation import Generations
@@ -24,6 +25,8 @@ _MAX_NAMED = 5
 _COUNTS = {"requested": 0, "issued": 0, "reused": 0, "failed": 0, "released": 0, "earliest_expiry": None}
 # What check mode cannot know of a URL that would be issued.
 _PREDICTED = {"lease": None, "expires": None, "expires_at": None, "issued": True}
+# What a learner has when the lab has ended. The overview still shows the name.
+_RELEASED = {"lease": None, "expires": None, "expires_at": None, "issued": False, "session_id": None}
 _NO_LEASES = "No lease is stored for this lab, so nothing was released."
 _NO_LEARNERS = "There are no learners, so nothing was done: check the roster."
 
@@ -72,6 +75,7 @@ def _report_appstream_lab(results: Result, now: datetime.datetime) -> dict[str, 
     )
     warnings = [
         *results["warnings"],
+        *_describe_roster_failure(results),
         *_describe_rotation(rotated, results["check_mode"]),
         *(_describe_limits(results, fleet, now) if is_present and fleet else ()),
         *([fleet["problem"]] if is_present and fleet.get("state") == "RUNNING" and fleet["problem"] else ()),
@@ -126,10 +130,13 @@ def _add_outcome(
 
 
 def _build_appstream_seats(results: Result, predicted: Iterable[Result]) -> list[dict[str, Any]]:
-    """Return a seat for each learner who has a URL, or in check mode would have one."""
+    """Return a seat for each learner who has a URL, or in check mode would have one; at the end, for each learner."""
     steps = results["steps"]
     generations = Generations(steps["rotation"].get("generations", {}))
+    languages = _get_languages(results)
     entries = [*steps["urls"].get("streaming_urls", []), *({**learner, **_PREDICTED} for learner in predicted)]
+    if results["state"] == "absent":
+        entries = [{**learner, **_RELEASED} for learner in results["learners"]]
     return [
         {
             **{field: entry[field] for field in ("id", "name", "email", "user_id", "lease", "expires", "issued")},
@@ -138,11 +145,17 @@ def _build_appstream_seats(results: Result, predicted: Iterable[Result]) -> list
             "fleet_name": results["fleet_name"],
             "region": steps["urls"].get("region") or steps["sessions"].get("region"),
             "generation": generations[entry["id"]],
+            "language": languages.get(entry["id"]),
         }
         for entry in entries
         # A URL that was issued and then could not be stored has no expiry.
-        if entry["expires"] or (results["check_mode"] and entry["issued"])
+        if entry["expires"] or (results["check_mode"] and entry["issued"]) or results["state"] == "absent"
     ]
+
+
+def _get_languages(results: Result) -> dict[str, Any]:
+    """Return the language of each learner by id, as far as the roster has it. It does not go through the modules."""
+    return {learner["id"]: learner.get("language") for learner in results["learners"]}
 
 
 def _get_fleet(steps: Result) -> dict[str, Any]:
@@ -155,6 +168,7 @@ def _summarize_fleet(results: Result, fleet: Result) -> dict[str, Any]:
     return {
         "name": results["fleet_name"],
         **{field: fleet[field] for field in ("state", "fleet_type", "capacity")},
+        "limits": {limit: fleet[limit] for limit in LIMITS},
         "needed": results["steps"]["capacity"].get("needed"),
         "other_sessions": len(results["other_sessions"]) if results["state"] == "absent" else None,
     }
@@ -183,10 +197,7 @@ def _describe_insufficient_capacity(results: Result, fleet: Result) -> str | Non
 def _describe_limits(results: Result, fleet: Result, now: datetime.datetime) -> Iterator[str]:
     """Yield a warning for each limit of the fleet that is too short for the lab."""
     name, lasts, pause = results["fleet_name"], _get_minutes(results, now), int(results["break_minutes"] or 0)
-    session, idle, disconnect = (
-        int(fleet[f"{limit}_in_seconds"] or 0) // 60
-        for limit in ("max_user_duration", "idle_disconnect_timeout", "disconnect_timeout")
-    )
+    idle, disconnect, session = (int(fleet[limit] or 0) // 60 for limit in LIMITS)
     if 0 < session < lasts:
         yield (
             f"A session on fleet '{name}' ends after {session} minutes (MaxUserDurationInSeconds), but the lab lasts "
@@ -216,6 +227,13 @@ def _get_minutes(results: Result, now: datetime.datetime) -> int:
         return 0
     start = to_utc(results["starts_at"], timezone, now, allow_past=True) if results["starts_at"] else now
     return int((end - max(now, start)).total_seconds() // 60)
+
+
+def _describe_roster_failure(results: Result) -> Iterator[str]:
+    """Yield a warning if the roster could not be read at the end of the lab, which is ended all the same."""
+    failure = strip_core_prefix(results["roster_failure"])
+    if results["state"] == "absent" and failure:
+        yield f"The overview has no names, since the roster cannot be read: {failure}"
 
 
 def _describe_rotation(rotated: Sequence[str], check_mode: bool) -> Iterator[str]:
@@ -314,7 +332,7 @@ def _report_nimble_lab(results: Result, now: datetime.datetime) -> dict[str, Any
         "started": starting.get("summary", {}).get("started", 0),
         "failed": len(failures),
         "failures": failures,
-        "warnings": results["warnings"],
+        "warnings": [*results["warnings"], *_describe_roster_failure(results)],
     }
     reasons = [
         *_describe_unmatched([each["message"] for each in unmatched]),
@@ -329,21 +347,29 @@ def _report_nimble_lab(results: Result, now: datetime.datetime) -> dict[str, Any
 
 
 def _build_nimble_seats(results: Result, rows: Iterable[Result], predicted: Sequence[str]) -> list[dict[str, Any]]:
-    """Return a seat for each learner who has a stream, or in check mode would have one, in their order."""
+    """Return a seat for each learner who has a stream, or in check mode would have one, in their order.
+
+    At the end of the lab, return one for each learner.
+    """
     steps, streams = results["steps"], results["steps"]["streams"]
     # A stream that failed may have an expiry too.
     failed = {failure["session_id"] for failure in streams.get("failures", [])}
     served = {entry["session_id"]: entry for entry in streams.get("streams", []) if entry["session_id"] not in failed}
     served |= {row["session_id"]: {**row, **_PREDICTED} for row in rows if row["session_id"] in predicted}
+    languages = _get_languages(results)
+    seated = [served[row["session_id"]] for row in rows if row["session_id"] in served]
+    if results["state"] == "absent":
+        seated = [{**learner, **_RELEASED} for learner in results["learners"]]
     return [
         {
             **{field: entry[field] for field in ("id", "name", "email", "session_id", "lease", "issued")},
+            "language": languages.get(entry["id"]),
             "provider": "nimble",
             "studio_id": results["studio_id"],
             "region": streams.get("region") or steps["start"].get("region"),
             "expires": entry["expires_at"],
         }
-        for entry in (served[row["session_id"]] for row in rows if row["session_id"] in served)
+        for entry in seated
     ]
 
 

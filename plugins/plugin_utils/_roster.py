@@ -43,7 +43,7 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._user_id import (
 )
 
 # The fields of a learner in a list, and those that identify a learner: the first that is given.
-LISTED_FIELDS = ("id", "name", "email", "user_id", "session_context", "application_id")
+LISTED_FIELDS = ("id", "name", "email", "user_id", "session_context", "application_id", "language")
 _IDENTIFIERS = ("id", "email", "user_id")
 # A user id stays as the roster has it: it is the key of a home folder.
 _STRIPPED = ("id", "email")
@@ -93,6 +93,7 @@ def roster(
 
     Each is a dict of ``id``, ``name``, ``email``, ``user_id``, ``session_context`` and ``application_id``, all text,
     None where the roster has nothing (never for ``id`` and ``user_id``), and of each additional field in ``columns``.
+    A learner whose language the roster has also has ``language``, which that option does not take.
 
     Args:
         source: CSV text, e-mail addresses, one a line, or a list of dicts with these fields, also as JSON text.
@@ -343,6 +344,8 @@ def _complete(entry: Entry, style: str, key: str | None) -> Learner:
         )
     name = values.get("name") or f"{values.get('first_name', '')} {values.get('last_name', '')}".strip()
     additional = {field: value or None for field, value in values.items() if field not in COLUMN_NAMES}
+    if values.get("language"):
+        additional["language"] = values["language"]
     return {
         **additional,
         "id": values[identity],

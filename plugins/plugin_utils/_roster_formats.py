@@ -115,6 +115,7 @@ COLUMN_NAMES: dict[str, tuple[str, ...]] = {
     "user_id": ("user_id",),
     "session_context": ("session_context",),
     "application_id": ("application_id",),
+    "language": ("language", "lang", "preferredlanguage"),  # Moodle's file for uploading users; Microsoft Entra
 }
 
 # Beside a surname these mean the given name (Spanish and Italian exports of Moodle), beside a given name the surname.

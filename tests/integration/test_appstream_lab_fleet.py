@@ -159,6 +159,11 @@ def test_a_stopped_fleet_is_started_and_scaled_as_check_mode_predicts_and_the_le
         "state": "RUNNING",
         "fleet_type": "ALWAYS_ON",
         "capacity": {"desired": 3, "running": 3, "in_use": 0, "available": 3, "max_available": 3},
+        "limits": {
+            "idle_disconnect_timeout_in_seconds": 0,
+            "disconnect_timeout_in_seconds": 900,
+            "max_user_duration_in_seconds": 57600,
+        },
         "needed": 2,
         "other_sessions": None,
     }

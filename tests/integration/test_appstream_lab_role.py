@@ -125,6 +125,7 @@ def test_a_roster_file_becomes_seats_as_check_mode_predicts_and_a_second_run_cha
         "expires": anna["expires"],
         "issued": True,
         "generation": 0,
+        "language": None,
     }
     assert datetime.fromisoformat(anna["expires"]) >= ends_at
     assert "unit-7" not in json.dumps(anna)

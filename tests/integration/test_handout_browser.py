@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,6 +23,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages impo
     build_learner_page,
     build_overview_page,
 )
+from ansible_collections.labstream.aws.plugins.module_utils._handouts.texts import Languages
 
 from tests.integration.browser import CHROMIUM, Browser, started_browser
 
@@ -139,7 +142,7 @@ def test_the_keyboard_opens_the_lab_and_the_session_gets_no_referrer(
 ) -> None:
     open_page(site.learner_page("one", minutes=211.5))
     assert "3 hours 31 minutes left" in browser.text()
-    assert "GMT+9" in browser.text("p > time")
+    assert "Japan Standard Time" in browser.text("p > time")
     assert browser.text("#status") == ""
     assert site.sessions() == []
 
@@ -272,6 +275,98 @@ def test_the_overview_shows_what_has_expired_since(
     open_page(build_overview_page(LAB, rows, ended=False))
     assert "valid: 1, expired: 1" in browser.text()
     assert "Asia/Tokyo" in browser.text()
+
+
+@pytest.mark.parametrize(
+    ("tag", "zone", "starts_in", "left"),
+    [
+        ("en", "Japan Standard Time", "Starts in 2 days 0 hours", "1 hour 29 minutes left"),
+        ("de", "Japanische Normalzeit", "Noch 2 Tage 0 Stunden bis zum Beginn", "Noch 1 Stunde 29 Minuten"),
+        ("es", "hora estándar de Japón", "Tiempo hasta el inicio: 2 días 0 horas", "restante: 1 hora 29 minutos"),
+        ("fr", "heure normale du Japon", "avant le début : 2 jours 0 heure", "restant : 1 heure 29 minutes"),
+    ],
+)
+def test_times_are_in_the_language_of_the_page_with_24_hours_and_the_name_of_the_zone(
+    browser: Browser, site: Site, open_page: Callable[[str], None], tag: str, zone: str, starts_in: str, left: str
+) -> None:
+    language = Languages().find(tag)
+    assert language
+    now = datetime.now(UTC).replace(microsecond=0)
+    # At 14:30 and 18:30 in the browser's time zone.
+    starts_at = now.replace(hour=5, minute=30, second=0) + timedelta(days=30)
+    lab = LabDetails("CAD", starts_at, starts_at + timedelta(hours=4), language=language)
+    open_page(site.learner_page(None, lab=lab))
+    assert re.findall(r"\d\d:\d\d", browser.text(".schedule")) == ["14:30", "18:30"]
+    assert browser.text(".schedule").count(zone) == 1
+    assert not re.search(r"\b[ap]\.?\s?m\b", browser.text(".schedule"), re.IGNORECASE)
+
+    open_page(site.learner_page(None, lab=replace(lab, starts_at=now + timedelta(days=2, minutes=1), ends_at=None)))
+    assert starts_in in " ".join(browser.text().split())
+    open_page(site.learner_page("one", minutes=89.5, lab=lab))
+    assert left in " ".join(browser.text().split())
+    assert browser.text("#open") == language.texts["open"]
+
+
+def test_the_overview_is_sorted_and_searched(browser: Browser, site: Site, open_page: Callable[[str], None]) -> None:
+    now = datetime.now(UTC)
+    names = ["Zoë", "Ärmel", *(f"Learner {number}" for number in range(19))]
+    rows = [
+        OverviewRow(str(number), name, "", "valid", now + timedelta(hours=number), now)
+        for number, name in enumerate(names)
+    ]
+    open_page(build_overview_page(LAB, rows, ended=False))
+
+    def shown() -> list[str]:
+        each = (
+            "Array.from(document.querySelectorAll('tbody tr:not([hidden]) th'), (head) => head.firstChild.textContent)"
+        )
+        return list(browser.evaluate(each))
+
+    def sort(column: int) -> str:
+        browser.evaluate(f"document.querySelectorAll('thead button')[{column}].click()")
+        return str(browser.evaluate(f"document.querySelectorAll('thead th')[{column}].getAttribute('aria-sort')"))
+
+    def search(text: str) -> str:
+        browser.evaluate(
+            f"document.getElementById('search').value = {text!r};"
+            "document.getElementById('search').dispatchEvent(new Event('input'))"
+        )
+        return browser.text("#found")
+
+    assert shown() == names
+    by_name = ["Ärmel", *(f"Learner {number}" for number in range(19)), "Zoë"]
+    assert (sort(1), shown()) == ("ascending", by_name)
+    assert (sort(1), shown()) == ("descending", by_name[::-1])
+    assert (sort(3), shown()) == ("ascending", names)
+    assert (search("zoe"), shown()) == ("1 of 21", ["Zoë"])
+    assert (search(""), shown()) == ("21 of 21", names)
+
+
+@pytest.mark.parametrize("width", [320, 390, 768, 1100, 1280])
+def test_nothing_on_a_page_is_cut_off(
+    browser: Browser, site: Site, open_page: Callable[[str], None], width: int
+) -> None:
+    now = datetime.now(UTC)
+    address = "maximiliane.featherstonehaugh-vandenberg@students.example.org"
+    rows = [
+        OverviewRow(address, "Maximiliane Featherstonehaugh-van den Berg", f"{number}-{address}", "none", now, now)
+        for number in range(25)
+    ]
+    screen = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    browser.call("Emulation.setDeviceMetricsOverride", **screen)
+    try:
+        for page in (build_overview_page(LAB, rows, ended=False), site.learner_page("one")):
+            open_page(page)
+            assert browser.evaluate("document.documentElement.scrollWidth") <= width
+            # Neither outside the card nor wider than what it is in.
+            cut = """Array.from(document.querySelectorAll('main *')).filter((each) => {
+              const card = document.querySelector('main').getBoundingClientRect(), own = each.getBoundingClientRect();
+              return own.left < card.left || own.right > card.right || each.scrollWidth > each.clientWidth + 1
+                && getComputedStyle(each).display !== 'inline';
+            }).map((each) => each.outerHTML.slice(0, 80))"""
+            assert browser.evaluate(cut) == []
+    finally:
+        browser.call("Emulation.clearDeviceMetricsOverride")
 
 
 def test_no_page_is_wider_than_the_screen(browser: Browser, site: Site, open_page: Callable[[str], None]) -> None:

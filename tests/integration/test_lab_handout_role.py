@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -179,7 +180,8 @@ def test_start_lab_writes_to_the_working_directory_and_checks_paths_before_it_st
         "appstream_lab_name": "monday",
         "appstream_lab_stack_name": STACK,
         "appstream_lab_fleet_name": FLEET,
-        "appstream_lab_learners": [{"id": "anna"}],
+        "appstream_lab_learners": [{"id": "anna", "name": "Anna Example", "language": "de"}],
+        "appstream_lab_break_minutes": 5,
         "appstream_lab_validity": 3600,
         "appstream_lab_manage_fleet": False,
         "appstream_lab_summary_path": "summary.json",
@@ -211,3 +213,46 @@ def test_start_lab_writes_to_the_working_directory_and_checks_paths_before_it_st
     assert (home / "urls.csv").is_file()
     assert {"pages", "links.csv", "overview.html", "summary.json"} <= {path.name for path in home.iterdir()}
     assert {path for path in (CHECKOUT / "playbooks").rglob("*") if "__pycache__" not in path.parts} <= files
+    # The language and the limits of the fleet come from the role.
+    [page] = (home / "pages").iterdir()
+    assert '<html lang="de">' in page.read_text()
+    assert "innerhalb von 15 Minuten" in page.read_text()
+
+
+def test_end_lab_names_those_in_the_roster_and_ends_the_lab_without_it_too(
+    lab: Simulator, run_playbook: Callable[..., Run], home: Path
+) -> None:
+    (home / "roster.csv").write_text("id;name;language\nanna;Anna Example;fr\n")
+    options = {
+        "appstream_lab_name": "monday",
+        "appstream_lab_stack_name": STACK,
+        "appstream_lab_fleet_name": FLEET,
+        "appstream_lab_validity": 3600,
+        "appstream_lab_manage_fleet": False,
+        "appstream_lab_summary_path": "summary.json",
+        "lab_handout_pages_dir": "pages",
+        "lab_handout_overview_html": "overview.html",
+    }
+
+    def run(playbook: str, roster: str) -> tuple[list[str], bool, str]:
+        """Return the warnings, whether the overview has the name, and the language of the page."""
+        variables = {**options, "appstream_lab_roster": roster}
+        done = run_playbook([{"import_playbook": f"labstream.aws.{playbook}", "vars": variables}])
+        assert done.returncode == 0, done.printed
+        [page] = (home / "pages").iterdir()
+        return (
+            json.loads((home / "summary.json").read_text())["warnings"],
+            "Anna Example" in (home / "overview.html").read_text(),
+            re.findall('<html lang="(.*?)">', page.read_text())[0],
+        )
+
+    assert run("start_lab", "roster.csv") == ([], True, "fr")
+    assert run("end_lab", "roster.csv") == ([], True, "fr")
+    assert run("end_lab", "nowhere.csv") == (
+        [
+            "The overview has no names, since the roster cannot be read: There is no roster "
+            f"{home}/nowhere.csv on the controller."
+        ],
+        False,
+        "en",
+    )

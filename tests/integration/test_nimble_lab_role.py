@@ -139,6 +139,7 @@ def test_stopped_sessions_are_started_with_a_line_for_each_poll_as_check_mode_pr
         "region": "us-east-1",
         "expires": chloe["expires"],
         "issued": True,
+        "language": None,
     }
     assert len({chloe["lease"], anna["lease"], ben["lease"], None}) == 4
     assert (anna["session_id"], anna["name"], anna["email"]) == ("seat-1", "Anna Example", "anna@example.org")

@@ -41,36 +41,63 @@ p:empty { margin: 0; }
 .button[aria-disabled="true"] { opacity: .75; cursor: progress; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 3px; }
 .expired #left { color: var(--bad); }
-.table { overflow-x: auto; margin: 1rem 0; }
-table { border-collapse: collapse; width: 100%; font-size: .9375rem; overflow-wrap: normal; }
+table { border-collapse: collapse; width: 100%; margin: 1rem 0; font-size: .9375rem; overflow-wrap: normal; }
 th, td { text-align: start; padding: .4rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
 thead th { white-space: nowrap; }
-tbody th { font-weight: 600; min-width: 7.5rem; }
+thead button { font: inherit; color: inherit; background: none; border: 0; padding: 0; cursor: pointer; }
+thead button:hover { text-decoration: underline; }
+[aria-sort="ascending"] button::after { content: " \25b2"; }
+[aria-sort="descending"] button::after { content: " \25bc"; }
+tbody th { min-width: 7.5rem; overflow-wrap: anywhere; }
+tbody th bdi { display: block; }
+tbody th bdi + bdi { font-size: .875rem; font-weight: 400; color: var(--quiet); }
 td:first-child { color: var(--quiet); font-variant-numeric: tabular-nums; }
 td { white-space: nowrap; }
+.search input { font: inherit; max-width: 100%; }
 [data-status="valid"] .status { color: var(--good); }
 [data-status="expired"] .status, [data-status="none"] .status { color: var(--bad); font-weight: 600; }
+/* On a phone, a row is a card. */
+@media (max-width: 40rem) {
+  table, thead, tbody { display: block; }
+  thead tr { display: flex; flex-wrap: wrap; column-gap: 1rem; border-bottom: 1px solid var(--line); }
+  tbody tr:not([hidden]) { display: grid; grid-template-columns: 2.5rem 1fr auto; padding: .4rem 0;
+    border-bottom: 1px solid var(--line); }
+  th, td { border: 0; padding: .2rem 0; }
+  tbody th { min-width: 0; }
+  td.status { padding-inline-start: .6rem; }
+  td[data-label] { grid-column: 2 / -1; white-space: normal; }
+  td[data-label]::before { content: attr(data-label) ": "; color: var(--quiet); }
+  td:empty { padding: 0; }
+}
 @media (min-width: 48rem) { body { padding: 3rem 1.5rem; } main { padding: 2.25rem; } }
 @media print {
   :root { --ground: #fff; --card: #fff; --text: #000; --quiet: #333; --line: #888; --good: #000; --bad: #000; }
-  body, main { padding: 0; border: 0; } .table { overflow: visible; } tr { break-inside: avoid; }
+  body, main { padding: 0; border: 0; } tr { break-inside: avoid; }
   html { font-size: 10pt; } thead { display: table-header-group; }
   td { white-space: normal; overflow-wrap: anywhere; } td.status, td time { white-space: nowrap; }
 }
 """
 
-# Times in the format and the time zone of the browser. Pages are in English.
+# Times in the language of the page, and in the time zone of the browser, with 24 hours. A browser's variant of the
+# language is preferred.
 _TIMES = r"""
-  const locale = (navigator.languages || []).find((each) => /^en\b/i.test(each)) || 'en-GB';
-  const full = new Intl.DateTimeFormat(locale, { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric',
-    hour: 'numeric', minute: '2-digit', timeZoneName: 'short' });
-  const brief = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', hour: 'numeric', minute: '2-digit' });
+  const lang = document.documentElement.lang;
+  const isLang = (each) => each.toLowerCase().split('-')[0] === lang.split('-')[0];
+  const locale = (navigator.languages || []).find(isLang) || (lang === 'en' ? 'en-GB' : lang);
+  const day = { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric', hour: '2-digit', minute: '2-digit',
+    hourCycle: 'h23' };
+  const full = new Intl.DateTimeFormat(locale, { ...day, timeZoneName: 'long' });
+  // A range has no name of a zone, only its offset.
+  const span = new Intl.DateTimeFormat(locale, day);
+  const brief = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit',
+    hourCycle: 'h23' });
   for (const time of document.querySelectorAll('time')) {
     time.textContent = (time.closest('td') ? brief : full).format(new Date(time.dateTime));
   }
   for (const range of document.querySelectorAll('.range')) {
     const [start, end] = Array.from(range.children, (time) => new Date(time.dateTime));
-    if (full.formatRange) range.textContent = full.formatRange(start, end);
+    const zone = full.formatToParts(start).find((part) => part.type === 'timeZoneName').value;
+    if (span.formatRange) range.textContent = `${span.formatRange(start, end)}, ${zone}`;
   }
 """
 
@@ -82,6 +109,7 @@ PAGE_SCRIPT = (
   const link = document.getElementById('open');
   const left = document.getElementById('left');
   const status = document.getElementById('status');
+  const texts = JSON.parse(page.dataset.texts || '{}');
   const setText = (element, text) => { if (element && element.textContent !== text) element.textContent = text; };
   // How far the server's clock is ahead of this one, as far as that is known.
   let skew = 0;
@@ -119,7 +147,8 @@ PAGE_SCRIPT = (
   };
   const differs = (fresh) => ['state', 'expires', 'starts'].some((name) => fresh.dataset[name] !== page.dataset[name]);
 
-  const count = (number, unit) => `${number} ${unit}${number === 1 ? '' : 's'}`;
+  const count = (number, unit) =>
+    new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long' }).format(number);
   const formatDuration = (milliseconds) => {
     const seconds = Math.max(0, Math.ceil(milliseconds / 1000));
     const minutes = Math.floor(seconds / 60), hours = Math.floor(minutes / 60), days = Math.floor(hours / 24);
@@ -129,6 +158,7 @@ PAGE_SCRIPT = (
     if (minutes) return `${count(minutes, 'minute')} ${count(seconds % 60, 'second')}`;
     return count(seconds, 'second');
   };
+  const say = (text, milliseconds) => text.replace('{duration}', formatDuration(milliseconds));
 
   // Screen readers announce the time left at these minutes only.
   const ANNOUNCED_AT = [30, 10, 5, 1];
@@ -139,20 +169,19 @@ PAGE_SCRIPT = (
     const expired = timeLeft <= 0;
     if (expired !== page.classList.contains('expired') || announced === null) {
       page.classList.toggle('expired', expired);
-      setText(link, expired ? 'Check again' : 'Open my lab');
-      setText(document.getElementById('works'), expired ? 'worked' : 'works');
+      setText(link, expired ? texts.check_again : texts.open);
       // Even without a click handler, an expired button leads back to this page.
       link.href = expired ? location.href : ownUrl;
-      if (expired && announced !== null) setText(status, 'The button to open your lab has expired.');
+      if (expired && announced !== null) setText(status, texts.expired);
     }
-    setText(left, expired ? 'The button has expired.' : `${formatDuration(timeLeft)} left`);
+    setText(left, expired ? texts.expired : say(texts.left, timeLeft));
     if (announced !== null && !expired && countAnnounced(timeLeft) > announced) setText(status, left.textContent);
     announced = countAnnounced(timeLeft);
   };
   const showWaiting = () => {
     const timeLeft = Date.parse(page.dataset.starts) - now();
     if (Number.isNaN(timeLeft)) return;
-    setText(left, timeLeft > 0 ? `Starts in ${formatDuration(timeLeft)}` : 'Your lab should open shortly.');
+    setText(left, timeLeft > 0 ? say(texts.starts_in, timeLeft) : texts.opens_shortly);
   };
   const show = page.dataset.state === 'open' ? showOpen : page.dataset.state === 'waiting' ? showWaiting : () => {};
 
@@ -185,17 +214,16 @@ PAGE_SCRIPT = (
     if (busy) return;
     busy = true;
     link.setAttribute('aria-disabled', 'true');
-    setText(status, 'Please wait…');
+    setText(status, texts.wait);
     const fresh = await fetchPage();
     const url = getValidUrl(fresh || page);
     if (url) {
-      setText(status, 'Opening your lab…');
+      setText(status, texts.opening);
       location.assign(url);
     } else if (fresh && differs(fresh)) {
       location.reload();
     } else {
-      setText(status, fresh ? 'Your lab is not available right now. Try again in a minute.'
-        : 'This page could not be refreshed. Reload it, or ask your instructor.');
+      setText(status, fresh ? texts.unavailable : texts.unreachable);
     }
     setTimeout(enable, url ? 5000 : 0);
   });
@@ -233,6 +261,38 @@ OVERVIEW_SCRIPT = (
   };
   show();
   setInterval(show, 30000);
+
+  const collator = new Intl.Collator(locale, { numeric: true });
+  const body = document.querySelector('tbody');
+  const rows = Array.from(body.rows);
+  const heads = Array.from(document.querySelectorAll('thead th'));
+  const getKey = (row, column) => {
+    const cell = row.cells[column], time = cell.querySelector('time');
+    return time ? time.dateTime : cell.childNodes.length ? cell.firstChild.textContent : '';
+  };
+  heads.forEach((head, column) => {
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.append(...head.childNodes);
+    head.append(button);
+    button.addEventListener('click', () => {
+      const direction = head.getAttribute('aria-sort') === 'ascending' ? 'descending' : 'ascending';
+      heads.forEach((each) => each.removeAttribute('aria-sort'));
+      head.setAttribute('aria-sort', direction);
+      const sign = direction === 'ascending' ? 1 : -1;
+      body.append(...rows.sort((one, other) => sign * collator.compare(getKey(one, column), getKey(other, column))));
+    });
+  });
+
+  const search = document.getElementById('search');
+  const fold = (text) => text.normalize('NFD').replace(/\p{M}/gu, '').toLowerCase();
+  if (search) {
+    search.closest('p').hidden = false;
+    search.addEventListener('input', () => {
+      for (const row of rows) row.hidden = !fold(row.textContent).includes(fold(search.value.trim()));
+      document.getElementById('found').textContent = `${rows.filter((row) => !row.hidden).length} of ${rows.length}`;
+    });
+  }
 })();
 """
 )

@@ -31,7 +31,7 @@ from .._labs.learners import (
     validate_generation,
     validate_learner_id,
 )
-from .._labs.person import normalise
+from .._labs.person import INVISIBLE, normalise
 from .._leases.lease import Lease, LeaseKey, is_web_url
 from .._leases.stores.base import LeaseStore, NoLeaseStore, find_now
 from .._time import to_iso8601
@@ -45,12 +45,17 @@ from .pages import (
     build_moved_page,
     build_overview_page,
 )
+from .texts import Languages
 
 URL_COLUMNS = ("id", "name", "email", "holder", "expires", "streaming_url")
 LINK_COLUMNS = ("id", "name", "email", "page")
 
-# Where a spreadsheet takes a formula to start: at the start of a cell, or of a part of it if semicolons separate cells.
-_FORMULA_START = re.compile(r"^(?=[=+\-@\t\r\n])|(?<=[;\r\n])(?=[=+\-@])", re.ASCII)
+# Where a spreadsheet takes a formula to start: at the start of a cell, or of a part of it if semicolons or tabs are
+# delimiters. White space and invisible characters before it may be stripped. With Japanese and Chinese input,
+# full-width and small forms of these characters start a formula too, and so may the minus sign.
+_STRIPPED = rf"(?:[^\S\t\r\n]|[\0-\x08\x0e-\x1f\x7f]|{INVISIBLE.pattern})*"
+_OPERATOR = "[=+\\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212]"
+_FORMULA_START = re.compile(rf"^(?=[\t\r\n])|(?:^|(?<=[;\t\r\n]))(?={_STRIPPED}{_OPERATOR})")
 
 # None for a lease whose URL the service no longer has.
 Links = Mapping[LeaseKey, "StreamingLink | None"]
@@ -67,6 +72,7 @@ class Seat:
     holder: str
     lease: LeaseKey | None
     generation: int
+    language: str | None = None
 
     @property
     def person(self) -> str:
@@ -92,7 +98,8 @@ def parse_seat(given: Mapping[str, Any], *, may_lack_lease: bool) -> Seat:
     validate_learner_id(learner_id)
     generation = given.get("generation") or 0
     validate_generation(learner_id, generation)
-    return Seat(learner_id, given.get("name"), given.get("email"), holder, lease, generation)
+    language = str(given.get("language") or "").strip() or None
+    return Seat(learner_id, given.get("name"), given.get("email"), holder, lease, generation, language)
 
 
 def build_link(key: LeaseKey, url: str, expires: datetime) -> StreamingLink:
@@ -135,6 +142,7 @@ class Handout:
     Args:
         options: The options of the module streaming_handout.
         lab: The details that the pages show.
+        languages: The languages that a learner's page can be in.
         store: The lease store.
         seats: The seats as they were given.
         now: The time of this host.
@@ -144,9 +152,15 @@ class Handout:
     """
 
     def __init__(
-        self, options: Mapping[str, Any], lab: LabDetails, store: LeaseStore, seats: Sequence[Seat], now: datetime
+        self,
+        options: Mapping[str, Any],
+        lab: LabDetails,
+        languages: Languages,
+        store: LeaseStore,
+        seats: Sequence[Seat],
+        now: datetime,
     ) -> None:
-        self._options, self._lab, self._store = options, lab, store
+        self._options, self._lab, self._languages, self._store = options, lab, languages, store
         self._has_ended = options["state"] == "absent"
         has_pages = bool(options["pages_dir"] or options["overview_html"])
         self.records: Records = find_learners(store, options["lab"]) if has_pages else {}
@@ -187,6 +201,26 @@ class Handout:
     def find_missing(self, links: Links) -> list[str]:
         """Return the holders, or else the learners, of the seats without a link."""
         return [seat.holder or seat.learner_id for seat in self.seats if not _get_link(seat, links)]
+
+    def find_unknown_languages(self) -> list[str]:
+        """Return the languages of seats in which there is no text."""
+        given = {seat.language for seat in self.seats if seat.language}
+        return sorted(language for language in given if not self._languages.find(language))
+
+    def find_misplaced_url(self, links: Links) -> tuple[str, str] | None:
+        """Return which of the texts that files show has a streaming URL in it, and that URL; None if none has."""
+        texts = [("The title of the lab", self._lab.title), ("The contact", self._lab.contact or "")]
+        texts += [("A text of the pages", text) for text in self._lab.language.texts.values()]
+        for number, seat in enumerate(self.seats, 1):
+            texts += [
+                (f"The {what} of seat {number}", str(value))
+                for what, value in (("id", seat.learner_id), ("name", seat.name), ("email", seat.email))
+            ]
+        suspects = [(what, text) for what, text in texts if "://" in text]
+        urls = {link.url for link in links.values() if link} | {
+            lease.url for lease in self.leases.values() if lease.url
+        }
+        return next(((what, url) for what, text in suspects for url in urls if url in text), None)
 
     def remember(self, *, check_mode: bool) -> Records:
         """Return the records of the seats' learners, whose pages get their names now; in check mode, only for now.
@@ -265,21 +299,29 @@ class Handout:
 
     def _build_pages(self, records: Records, links: Links) -> list[File]:
         files = []
+        seats = {seat.person: seat for seat in self.seats}
         for seat in self.seats:
-            text = build_learner_page(self._lab, str(seat.name or seat.learner_id), _get_link(seat, links))
+            name = str(seat.name or seat.learner_id)
+            text = build_learner_page(self._translate(seat), name, _get_link(seat, links))
             files.append(self._build_page(records[self._get_key(seat)], text))
-        moved = build_moved_page(self._lab)
-        generations = {seat.person: seat.generation for seat in self.seats}
         files += [
-            self._build_page(record, moved)
+            self._build_page(record, build_moved_page(self._translate(seats[key.learner_id])))
             for key, record in self.records.items()
-            if key.generation != generations.get(key.learner_id, key.generation)
+            if key.learner_id in seats and key.generation != seats[key.learner_id].generation
         ]
         return files
 
     def _build_ended_pages(self) -> list[File]:
-        ended = build_ended_page(self._lab)
-        return [self._build_page(record, ended) for record in self.records.values()]
+        labs = {seat.learner_id: self._translate(seat) for seat in self.seats}
+        return [
+            self._build_page(record, build_ended_page(labs.get(key.learner_id, self._lab)))
+            for key, record in self.records.items()
+        ]
+
+    def _translate(self, seat: Seat) -> LabDetails:
+        """Return the details of the lab in the learner's language, as far as that is known."""
+        language = self._languages.find(seat.language) if seat.language else None
+        return replace(self._lab, language=language) if language else self._lab
 
     def _build_page(self, record: LearnerRecord, text: str) -> File:
         folder = os.path.abspath(self._options["pages_dir"])

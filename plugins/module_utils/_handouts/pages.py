@@ -10,27 +10,26 @@ Pure: knows neither AWS nor Ansible nor files. A page is self-contained, so it w
 Everything that comes from a roster is escaped here, and nowhere else.
 
 The scripts read what a page shows from ``data-`` attributes of the element with id "page": ``state`` is "open",
-"waiting", "ended" or "moved"; ``expires`` and ``starts`` are timestamps. The URL is in a single attribute: ``href`` of
-the link with id "open".
+"waiting", "ended" or "moved"; ``expires`` and ``starts`` are timestamps; ``texts`` are what they say. The URL is in a
+single attribute: ``href`` of the link with id "open".
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
 from html import escape
 from typing import Any
 
 from .._leases.lease import is_web_url
 from .._time import to_iso8601
 from .assets import OVERVIEW_SCRIPT, PAGE_SCRIPT, STYLE
-
-# strftime would follow the locale.
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+from .texts import ENGLISH, Language, fill
 
 # Control characters, those that change or hide the text around them, and unpaired surrogates, which UTF-8 cannot
 # encode; but not the joiners that some scripts need to write names.
@@ -41,14 +40,36 @@ _JOINERS = "\u200c\u200d"
 STATUSES = {"valid": "Valid", "expired": "Expired", "released": "Released", "none": "No URL yet"}
 
 
+# What the script of a learner's page says.
+_SCRIPT_TEXTS = (
+    *("open", "check_again", "left", "expired", "starts_in", "opens_shortly"),
+    *("wait", "opening", "unavailable", "unreachable"),
+)
+# The fleet's limits, by the name that the API has for them, and the text that a page has for each.
+LIMITS = {
+    "idle_disconnect_timeout_in_seconds": "limit_idle",
+    "disconnect_timeout_in_seconds": "limit_disconnect",
+    "max_user_duration_in_seconds": "limit_session",
+}
+# A URL that ends so shortly before or after the lab ends with it.
+_SAME_END = timedelta(minutes=1)
+# With more rows than these, the overview can be searched.
+_MAX_ROWS_TO_SCAN = 20
+
+
 @dataclass(frozen=True)
 class LabDetails:
-    """The details that all pages of a lab show. Learners ask ``contact`` for help."""
+    """The details that all pages of a lab show, and the language of the learners' pages.
+
+    Learners ask ``contact`` for help. ``limits`` are seconds by the keys of ``LIMITS``.
+    """
 
     title: str
     starts_at: datetime | None = None
     ends_at: datetime | None = None
     contact: str | None = None
+    limits: Mapping[str, int | None] = field(default_factory=dict)
+    language: Language = ENGLISH
 
 
 @dataclass(frozen=True)
@@ -77,49 +98,50 @@ def build_learner_page(lab: LabDetails, name: str, link: StreamingLink | None) -
     Raises:
         ValueError: the URL is not a web URL.
     """
-    heading = [_title(lab), f'<p class="who">For {_isolated(name)}</p>' if to_visible(name) else ""]
-    data = {"starts": lab.starts_at}
+    who = _say(lab, "for_learner", name=_isolated(name)) if to_visible(name) else ""
+    heading = [_title(lab), who and f'<p class="who">{who}</p>']
+    times = {"starts": lab.starts_at}
     if link is None:
-        main = _main("waiting", [*heading, *_waiting(lab)], data)
-        return _page(lab.title, main, PAGE_SCRIPT, head=_RELOAD_WITHOUT_SCRIPT)
+        main = _main("waiting", [*heading, *_waiting(lab)], times, lab)
+        return _page(lab.title, main, PAGE_SCRIPT, lab.language, head=_RELOAD_WITHOUT_SCRIPT)
     if not is_web_url(link.url):
         raise ValueError("not a web URL")
+    # The schedule says the end already.
+    is_end = lab.ends_at is not None and abs(link.expires - lab.ends_at) <= _SAME_END
+    button = f'<a id="open" class="button" href="{escape(link.url)}" rel="noreferrer nofollow">{_say(lab, "open")}</a>'
     body = [
         _schedule(lab),
-        f'<p><a id="open" class="button" href="{escape(link.url)}" rel="noreferrer nofollow">Open my lab</a></p>',
+        f"<p>{button}</p>",
         _COUNTDOWN,
-        f'<p>The button <span id="works">works</span> until {_time(link.expires)}.</p>',
+        "" if is_end else _paragraph(lab, "valid_until", end=_time(link.expires)),
         _STATUS,
-        "<section><h2>If the button stops working</h2>",
-        "<p>Reload this page. Its address never changes, and as soon as your lab is available again, the button opens "
-        f"it. {_ask(lab, 'If that does not help, ask')}</p></section>",
-        _PRIVATE,
+        *_limits(lab),
+        f"<section><h2>{_say(lab, 'help_title')}</h2>",
+        f"{_paragraph(lab, 'help')}</section>",
+        _paragraph(lab, "private", style="note"),
     ]
-    return _page(lab.title, _main("open", [*heading, *body], {**data, "expires": link.expires}), PAGE_SCRIPT)
+    main = _main("open", [*heading, *body], {**times, "expires": link.expires}, lab)
+    return _page(lab.title, main, PAGE_SCRIPT, lab.language)
 
 
 def build_ended_page(lab: LabDetails) -> str:
     """Return the page that replaces the learners' pages after the lab. It names nobody."""
-    body = [
-        _title(lab),
-        _HAS_ENDED,
-        f"<p>This page no longer opens anything. {_ask(lab, 'If you need your work, ask')}</p>",
-    ]
-    return _page(lab.title, _main("ended", body), PAGE_SCRIPT)
+    return _build_final_page("ended", lab)
 
 
 def build_moved_page(lab: LabDetails) -> str:
     """Return the page that replaces a learner's page once the learner has another one. It names nobody."""
-    body = [
-        _title(lab),
-        '<p class="message">This page has been replaced by another one.</p>',
-        f"<p>It no longer opens anything. {_ask(lab, 'If you have not received the new link, ask')}</p>",
-    ]
-    return _page(lab.title, _main("moved", body), PAGE_SCRIPT)
+    return _build_final_page("moved", lab)
+
+
+def _build_final_page(state: str, lab: LabDetails) -> str:
+    body = [_title(lab), _paragraph(lab, state, style="message"), _paragraph(lab, f"{state}_help")]
+    return _page(lab.title, _main(state, body), PAGE_SCRIPT, lab.language)
 
 
 def build_overview_page(lab: LabDetails, rows: Sequence[OverviewRow], *, ended: bool) -> str:
-    """Return the instructor's page: a table of all seats, for the screen and for printing."""
+    """Return the instructor's page, in English: a table of all seats, for the screen and for printing."""
+    lab = replace(lab, language=ENGLISH)
     counts = ", ".join(
         f'{label[0].lower()}{label[1:]}: <b data-count="{status}">{sum(row.status == status for row in rows)}</b>'
         for status, label in STATUSES.items()
@@ -127,18 +149,19 @@ def build_overview_page(lab: LabDetails, rows: Sequence[OverviewRow], *, ended: 
     head = "".join(f'<th scope="col">{title}</th>' for title in _OVERVIEW_COLUMNS)
     body = [
         _title(lab),
-        _HAS_ENDED if ended else "",
+        _paragraph(lab, "ended", style="message") if ended else "",
         _schedule(lab),
         f"<p>Seats: {len(rows)}; {counts}.</p>",
-        '<div class="table" role="region" aria-label="Seats" tabindex="0"><table>',
-        f"<thead><tr>{head}</tr></thead>",
+        _SEARCH if len(rows) > _MAX_ROWS_TO_SCAN else "",
+        f"<table><thead><tr>{head}</tr></thead>",
         "<tbody>",
         *(_row(number, row) for number, row in enumerate(rows, 1)),
-        "</tbody></table></div>",
-        '<p class="note">Times are in <span id="zone">UTC</span>. The table shows the last run, and which URLs have '
-        "expired since then. A URL that was released still works until it expires.</p>",
+        "</tbody></table>",
+        '<p class="note">Times are in <span id="zone">UTC</span>. Below a name are the id of the learner, and the user '
+        "or session if it is another. The table shows the last run, and which URLs have expired since then. A URL that "
+        "was released still works until it expires.</p>",
     ]
-    return _page(lab.title, _main("overview", body, wide=True), OVERVIEW_SCRIPT)
+    return _page(lab.title, _main("overview", body, wide=True), OVERVIEW_SCRIPT, lab.language)
 
 
 def to_visible(text: Any) -> str:
@@ -152,7 +175,7 @@ def _visible(character: str) -> str:
     return character if character in _JOINERS or unicodedata.category(character) not in _INVISIBLE_CATEGORIES else ""
 
 
-def _isolated(text: str) -> str:
+def _isolated(text: str | None) -> str:
     """Return the text as HTML whose writing direction does not affect what surrounds it."""
     return f"<bdi>{escape(to_visible(text))}</bdi>"
 
@@ -161,61 +184,97 @@ def _title(lab: LabDetails) -> str:
     return f"<h1>{_isolated(lab.title)}</h1>"
 
 
-def _time(when: datetime, *, short: bool = False) -> str:
-    """Return the time in UTC as HTML, which the scripts convert to the browser's time zone."""
-    utc = when.astimezone(timezone.utc)
-    day = f"{utc.day} {_MONTHS[utc.month - 1]}"
-    text = f"{day} {utc:%H:%M}" if short else f"{day} {utc.year}, {utc:%H:%M} UTC"
-    return f'<time datetime="{to_iso8601(when)}">{text}</time>'
+def _say(lab: LabDetails, key: str, **values: str) -> str:
+    """Return a text in the lab's language as HTML. The values are HTML; ``contact`` is known."""
+    texts = lab.language.texts
+    contact = _isolated(lab.contact) if to_visible(lab.contact) else escape(texts["instructor"])
+    return fill(escape(texts[key]), {"contact": contact, **values})
+
+
+def _paragraph(lab: LabDetails, key: str, *, style: str = "", **values: str) -> str:
+    start = f'<p class="{style}">' if style else "<p>"
+    return f"{start}{_say(lab, key, **values)}</p>"
+
+
+def _time(when: datetime) -> str:
+    """Return the time in UTC as HTML. The scripts show it in the browser's time zone, and as the language writes it."""
+    return f'<time datetime="{to_iso8601(when)}">{when.astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC</time>'
 
 
 def _schedule(lab: LabDetails) -> str:
     """Return when the lab takes place, as far as that is known."""
     if lab.starts_at and lab.ends_at:
-        period = f'<span class="range">{_time(lab.starts_at)} to {_time(lab.ends_at)}</span>'
-        return f'<p class="schedule">Lab time: {period}</p>'
+        period = f'<span class="range">{_time(lab.starts_at)} \u2013 {_time(lab.ends_at)}</span>'
+        return _paragraph(lab, "lab_time", style="schedule", period=period)
     if lab.starts_at:
-        return f'<p class="schedule">Lab starts: {_time(lab.starts_at)}</p>'
-    return f'<p class="schedule">Lab ends: {_time(lab.ends_at)}</p>' if lab.ends_at else ""
+        return _paragraph(lab, "lab_starts", style="schedule", start=_time(lab.starts_at))
+    return _paragraph(lab, "lab_ends", style="schedule", end=_time(lab.ends_at)) if lab.ends_at else ""
+
+
+def _limits(lab: LabDetails) -> Iterator[str]:
+    """Yield what the fleet's limits mean to a learner. A limit of 0 is none."""
+    for limit, key in LIMITS.items():
+        if minutes := (lab.limits.get(limit) or 0) // 60:
+            yield _paragraph(lab, key, style="limit", duration=" ".join(_duration(lab, minutes)))
+
+
+def _duration(lab: LabDetails, minutes: int) -> Iterator[str]:
+    for count, unit in ((minutes // 60, "hour"), (minutes % 60, "minute")):
+        if count:
+            yield _say(lab, unit if count == 1 else f"{unit}s", count=str(count))
 
 
 def _waiting(lab: LabDetails) -> list[str]:
     return [
         _schedule(lab),
-        '<p class="message">Your lab is not ready yet.</p>',
+        _paragraph(lab, "not_ready", style="message"),
         _COUNTDOWN,
         _STATUS,
-        "<p>Keep this page open, or come back later: its address never changes. The button that opens your lab appears "
-        f"here automatically. {_ask(lab, 'If it does not appear in time, ask')}</p>",
-        _PRIVATE,
+        _paragraph(lab, "waiting_help"),
+        _paragraph(lab, "private", style="note"),
     ]
 
 
-def _ask(lab: LabDetails, text: str) -> str:
-    return f"{text} {_isolated(lab.contact) if lab.contact and to_visible(lab.contact) else 'your instructor'}."
-
-
 def _row(number: int, row: OverviewRow) -> str:
-    expires = _time(row.expires, short=True) if row.expires else ""
-    issued = _time(row.issued, short=True) if row.issued else ""
+    # Often the id is the address that the user id is too.
+    names = filter(None, dict.fromkeys(map(to_visible, (row.name, row.learner_id, row.holder))))
     return (
-        f'<tr data-status="{row.status}"><td>{number}</td><th scope="row">{_isolated(row.name)}</th>'
-        f'<td class="status">{STATUSES[row.status]}</td><td class="expires">{expires}</td>'
-        f"<td>{_isolated(row.learner_id)}</td><td>{_isolated(row.holder)}</td><td>{issued}</td></tr>"
+        f'<tr data-status="{row.status}"><td>{number}</td>'
+        f'<th scope="row">{"".join(map(_isolated, names))}</th><td class="status">{STATUSES[row.status]}</td>'
+        f"{_cell('Valid until', row.expires, style='expires')}{_cell('Issued', row.issued)}</tr>"
     )
 
 
+def _cell(label: str, when: datetime | None, *, style: str = "time") -> str:
+    """Return a cell with a time. On a phone, where a row is a card, it has a label."""
+    return f'<td class="{style}" data-label="{label}">{_time(when)}</td>' if when else "<td></td>"
+
+
 def _main(
-    state: str, lines: Iterable[str], times: Mapping[str, datetime | None] | None = None, *, wide: bool = False
+    state: str,
+    lines: Iterable[str],
+    times: Mapping[str, datetime | None] | None = None,
+    lab: LabDetails | None = None,
+    *,
+    wide: bool = False,
 ) -> str:
     data = "".join(f' data-{name}="{to_iso8601(when)}"' for name, when in (times or {}).items() if when)
+    if lab:
+        texts = json.dumps({key: lab.language.texts[key] for key in _SCRIPT_TEXTS}, ensure_ascii=False)
+        data += f' data-texts="{escape(texts)}"'
     style = ' class="wide"' if wide else ""
     return "\n".join([f'<main id="page"{style} data-state="{state}"{data}>', *filter(None, lines), "</main>"])
 
 
-def _page(title: str, main: str, script: str, *, head: str = "") -> str:
+def _page(title: str, main: str, script: str, language: Language, *, head: str = "") -> str:
     return _PAGE.format(
-        title=escape(to_visible(title)), policy=_policy(script), head=head, style=STYLE, main=main, script=script
+        lang=language.tag,
+        title=escape(to_visible(title)),
+        policy=_policy(script),
+        head=head,
+        style=STYLE,
+        main=main,
+        script=script,
     )
 
 
@@ -232,19 +291,19 @@ def _source(text: str) -> str:
     return f"'sha256-{digest}'"
 
 
-# In this order, a phone shows what matters most without scrolling.
-_OVERVIEW_COLUMNS = ("No.", "Name", "Status", "Valid until", "ID", "User or session", "Issued")
-_HAS_ENDED = '<p class="message">The lab has ended.</p>'
+_OVERVIEW_COLUMNS = ("No.", "Learner", "Status", "Valid until", "Issued")
 _COUNTDOWN = '<p id="left" role="timer"></p>'
 _STATUS = '<p id="status" role="status"></p>'
-_PRIVATE = (
-    '<p class="note">This page is for you only. Do not share its address: whoever has it can take your place.</p>'
+# Only the script can search.
+_SEARCH = (
+    '<p class="search" hidden><label>Search: <input type="search" id="search"></label> '
+    '<output id="found" for="search"></output></p>'
 )
 _RELOAD_WITHOUT_SCRIPT = '<noscript><meta http-equiv="refresh" content="300"></noscript>'
 
 # The empty icon keeps browsers from requesting one from the server.
 _PAGE = """<!DOCTYPE html>
-<html lang="en">
+<html lang="{lang}">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="{policy}">

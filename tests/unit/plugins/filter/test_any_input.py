@@ -52,6 +52,7 @@ LAB = {
     "failure": "",
     "warnings": [],
     "summary_path": "",
+    "roster_failure": "",
     "stack_name": "cad-course",
     "fleet_name": "cad-fleet",
     "timezone": "",

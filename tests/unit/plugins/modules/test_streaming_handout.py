@@ -96,14 +96,15 @@ class Lab:
 
     def build_module(self, check, options):
         """Return a module with these options, as far as the task needs it."""
-        unset = ("urls_csv", "base_url", "title", "contact", "starts_at", "ends_at")
+        unset = ("urls_csv", "base_url", "title", "contact", "texts", "limits", "starts_at", "ends_at")
         flags = ("return_pages", "allow_missing", "purge")
         paths = {name: str(getattr(self, name)) for name in ("pages_dir", "overview_html", "links_csv")}
-        known = dict(state="present", lab="cad", seats=self.seats, lease_store=self.lease_store, **paths)
+        known = dict(state="present", lab="cad", language="en", seats=self.seats, lease_store=self.lease_store, **paths)
         params = dict.fromkeys(unset) | dict.fromkeys(flags, False) | known | options
         result = dict(streaming_handout.EMPTY_RESULT)
+        self.hidden = []
         return SimpleNamespace(
-            params=params, check_mode=check, result=result, hide=lambda _values: None, warn=self.warnings.append
+            params=params, check_mode=check, result=result, hide=self.hidden.extend, warn=self.warnings.append
         )
 
     def rows(self):
@@ -125,10 +126,10 @@ class Lab:
         return sorted(map(state_of, self.pages()))
 
     def overview(self):
-        """Return id, holder and status of each row."""
+        """Return name, id and holder, as far as they differ, and the status of each row."""
         lines = re.findall(r"<tr data-status.*?</tr>", self.overview_html.read_text())
         return [
-            (*re.findall(r"<td><bdi>(.*?)</bdi></td>", line), *re.findall(r'<td class="status">(.*?)</td>', line))
+            (*re.findall(r"<bdi>(.*?)</bdi>", line), *re.findall(r'<td class="status">(.*?)</td>', line))
             for line in lines
         ]
 
@@ -150,6 +151,17 @@ def seat_of(holder, /, **fields):
 
 def state_of(page):
     return re.findall(r'<main id="page"[^>]* data-state="(\w+)"', page)[0]
+
+
+def lang_of(page):
+    return re.findall(r'<html lang="(.*?)">', page)[0]
+
+
+def with_url(value, url):
+    """Return the value with the URL in place of {}."""
+    if isinstance(value, dict):
+        return {key: with_url(each, url) for key, each in value.items()}
+    return value.replace("{}", url)
 
 
 def url_of(page):
@@ -305,7 +317,7 @@ def test_a_part_of_the_roster_removes_nobody_from_the_overview_or_the_pages(lab)
 
     lab.write(seats=[seat_of("ben")])
 
-    assert lab.overview() == [(learner, learner, "Valid") for learner in ("ben", "anna", "carla")]
+    assert lab.overview() == [("Ben Example", "ben", "Valid"), ("anna", "Valid"), ("carla", "Valid")]
     assert lab.pages() == pages
 
 
@@ -313,7 +325,7 @@ def test_an_overview_without_pages_remembers_its_learners_too(lab):
     lab.issue("anna", "ben")
     for seats in (lab.seats, lab.seats[1:]):
         lab.write(seats=seats, pages_dir=None, links_csv=None)
-    assert lab.overview() == [("ben", "ben", "Valid"), ("anna", "anna", "Valid")]
+    assert lab.overview() == [("Ben Example", "ben", "Valid"), ("anna", "Valid")]
 
 
 def test_labs_do_not_affect_each_other(lab):
@@ -342,7 +354,7 @@ def test_the_previous_page_of_a_rotated_learner_says_that_there_is_another(lab):
     assert url_of(lab.page_of("anna")) == new_url
     assert state_of((lab.pages_dir / before["anna"]).read_text()) == "moved"
     assert state_of((lab.pages_dir / before["ben"]).read_text()) == "open"
-    assert [row[:2] for row in lab.overview()] == [("anna", "anna-2"), ("ben", "ben")]
+    assert [row[:-1] for row in lab.overview()] == [("Anna-2 Example", "anna", "anna-2"), ("ben",)]
 
 
 def test_a_replaced_page_is_never_used_again(lab):
@@ -538,7 +550,7 @@ def test_a_released_url_is_not_written(lab):
 
     lab.write(allow_missing=True)
     assert state_of(lab.page_of("ben")) == "waiting"
-    assert lab.overview() == [("anna", "anna", "Valid"), ("ben", "ben", "Released")]
+    assert lab.overview() == [("Anna Example", "anna", "Valid"), ("Ben Example", "ben", "Released")]
 
 
 def test_without_a_store_there_are_no_urls(lab):
@@ -618,6 +630,21 @@ def test_the_end_of_a_lab_is_on_all_its_pages(lab):
     assert not lab.write(**end)["changed"]
 
 
+def test_the_overview_of_a_lab_that_has_ended_names_those_in_the_roster(lab):
+    lab.issue(*LEARNERS)
+    lab.write()
+    for learner in LEARNERS:
+        lab.release(learner)
+
+    lab.write(state="absent", seats=[roster_row("ben"), roster_row("dora")])
+
+    assert lab.overview() == [
+        *(("Ben Example", "ben", "Released"), ("Dora Example", "dora", "No URL yet")),
+        *(("anna", "Released"), ("carla", "Released")),
+    ]
+    assert lab.states() == ["ended"] * 3
+
+
 def test_a_lab_that_has_ended_can_be_resumed(lab):
     lab.issue(*LEARNERS)
     lab.write()
@@ -645,7 +672,79 @@ def test_purge_removes_the_names_of_the_pages(lab):
     assert lab.states() == ["ended", "open"]
 
 
+# Languages, limits
+
+
+def test_each_learner_has_a_page_in_the_language_of_the_seat_from_the_first_day_to_the_end(lab):
+    lab.issue(*LEARNERS)
+    spoken = dict(zip(LEARNERS, (None, "fr_CA", "nl"), strict=True))
+    seats = [seat_of(learner, language=language) for learner, language in spoken.items()]
+    own = {"de": {"open": "Los"}, "fr": {"ended": "Fini."}}
+
+    lab.write(seats=seats, language="de", texts=own)
+
+    assert [lang_of(lab.page_of(learner)) for learner in LEARNERS] == ["de", "fr-ca", "de"]
+    assert ">Los</a>" in lab.page_of("anna")
+    assert ">Ouvrir mon labo</a>" in lab.page_of("ben")
+    assert lab.warnings == [
+        "There are no texts in 'nl', so these pages are in 'de': give texts, or correct the language."
+    ]
+    assert lang_of(lab.overview_html.read_text()) == "en"
+
+    lab.write(seats=[{**seat, "generation": 1} for seat in seats], language="de", texts=own)
+    moved = [page for page in lab.pages() if state_of(page) == "moved"]
+    assert sorted(map(lang_of, moved)) == ["de", "de", "fr-ca"]
+
+    rows = [{**roster_row(learner), "language": language} for learner, language in spoken.items()]
+    lab.write(state="absent", seats=rows[:2], language="es", texts=own)
+    assert sorted(map(lang_of, lab.pages())) == ["es"] * 4 + ["fr-ca"] * 2
+    assert sum("Fini." in page for page in lab.pages()) == 2
+
+
+def test_a_language_without_texts_is_english_and_the_task_warns(lab):
+    lab.issue("anna")
+    lab.write(language="nl")
+    assert lang_of(lab.page_of("anna")) == "en"
+    assert lab.warnings == [
+        "There are no texts in 'nl', so these pages are in 'en': give texts, or correct the language."
+    ]
+
+
+def test_pages_show_the_limits_of_the_fleet(lab):
+    lab.issue("anna")
+    lab.write(limits={"idle_disconnect_timeout_in_seconds": 900, "max_user_duration_in_seconds": None})
+    assert "Your desktop closes after 15 minutes without input." in lab.page_of("anna")
+
+
 # What goes wrong
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+@pytest.mark.parametrize(
+    ("where", "what"),
+    [
+        (dict(id="{}"), "The id of seat 2"),
+        (dict(name="Anna {}"), "The name of seat 2"),
+        (dict(email="<{}>"), "The email of seat 2"),
+        (dict(title="{}"), "The title of the lab"),
+        (dict(contact="See {}"), "The contact"),
+        (dict(texts={"en": {"open": "Open {}"}}), "A text of the pages"),
+    ],
+)
+def test_a_url_that_others_would_see_is_rejected(lab, where, what, state):
+    """Also that of another learner, and one whose learner is not among the seats."""
+    url = lab.issue(*LEARNERS)["carla"]
+    lab.write()
+    before = lab.snapshot()
+    where = with_url(where, url)
+    in_seat = where if where.keys() <= {"id", "name", "email"} else {}
+    seats = [lab.seats[0], {**lab.seats[1], **in_seat}]
+
+    message, result = lab.fail(state=state, seats=seats, **({} if in_seat else where))
+
+    assert message == f"{what} has a streaming URL in it, which other people would see: remove it."
+    assert url in lab.hidden
+    assert (lab.snapshot(), result["changed"]) == (before, False)
 
 
 @pytest.mark.parametrize(
@@ -736,6 +835,14 @@ INVALID_OPTIONS = {
         {"links_csv": "x", "urls_csv": "./x"},
         ("links_csv and urls_csv are both ", "give each its own path"),
     ),
+    "a limit below 0": (
+        {"limits": {"disconnect_timeout_in_seconds": -1}},
+        ("limits has -1 as disconnect_timeout_in_seconds",),
+    ),
+    "a limit that is no number": ({"limits": {"disconnect_timeout_in_seconds": True}}, ("limits has True",)),
+    "an unknown limit": ({"limits": {"idle_timeout": 9}}, ("limits has 'idle_timeout', but its keys are idle_",)),
+    "no language": ({"language": "german"}, ("language is 'german', but it must be a language such as de",)),
+    "a text that no page has": ({"texts": {"de": {"oben": "x"}}}, ("texts has the key 'oben' for 'de'",)),
     "a seat with an invalid lease": ({"seats": [{"lease": "x"}]}, ("A lease is not valid",)),
 }
 

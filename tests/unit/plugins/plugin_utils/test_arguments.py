@@ -63,7 +63,7 @@ def test_valid_arguments_and_the_published_facts_are_accepted(role):
             "appstream_lab",
             {"roster_columns": {"group": "Group"}},
             "appstream_lab_roster_columns has 'group', but the fields are id, email, name, first_name, last_name, "
-            "user_id, session_context, application_id.",
+            "user_id, session_context, application_id, language.",
         ),
         ("appstream_lab", {"validity": None}, "Give one of appstream_lab_ends_at and appstream_lab_validity."),
         (
@@ -274,12 +274,12 @@ def test_learners_that_are_empty_text_are_not_given():
         (
             [{"id": "anna"}, {"mail": "b@example.org"}],
             "appstream_lab_learners has 'mail', but the fields are id, name, email, user_id, session_context, "
-            "application_id.",
+            "application_id, language.",
         ),
         (
             '[{"mail": "b@example.org"}]',
             "appstream_lab_learners has 'mail', but the fields are id, name, email, user_id, session_context, "
-            "application_id.",
+            "application_id, language.",
         ),
     ],
 )
@@ -289,7 +289,7 @@ def test_learners_that_are_no_list_of_known_fields_are_rejected(learners, error)
 
 def test_learners_of_nimble_studio_have_no_user_ids():
     assert validate("nimble_lab", sessions=None, learners=[{"id": "anna", "user_id": "anna"}])["error"] == (
-        "nimble_lab_learners has 'user_id', but the fields are id, name, email."
+        "nimble_lab_learners has 'user_id', but the fields are id, name, email, language."
     )
 
 

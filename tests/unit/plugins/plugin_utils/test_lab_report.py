@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 
 import pytest
+from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages import LIMITS
 from ansible_collections.labstream.aws.plugins.plugin_utils._lab_report import lab_report
 from ansible_collections.labstream.aws.plugins.plugin_utils._roster import roster
 
@@ -57,6 +58,7 @@ def report(steps=None, **options):
         "check_mode": False,
         "learners": LEARNERS,
         "failure": "",
+        "roster_failure": "",
         "warnings": [],
         "summary_path": "",
         "stack_name": "cad-course",
@@ -87,8 +89,9 @@ def warnings(steps=None, **options):
 def test_a_seat_is_who_has_it_where_it_is_and_the_lease():
     target = {"provider": "appstream", "stack_name": "cad-course", "fleet_name": "cad-fleet", "region": REGION}
     rotation = {"generations": {"ben": 2}}
+    learners = [LEARNERS[0], {**LEARNERS[1], "language": "de"}]
 
-    assert report({"urls": URLS, "rotation": rotation})["seats"] == [
+    assert report({"urls": URLS, "rotation": rotation}, learners=learners)["seats"] == [
         {
             "id": "anna",
             "name": "Anna",
@@ -99,6 +102,7 @@ def test_a_seat_is_who_has_it_where_it_is_and_the_lease():
             "expires": EXPIRES,
             "issued": True,
             "generation": 0,
+            "language": None,
         },
         {
             "id": "Ben",
@@ -110,8 +114,35 @@ def test_a_seat_is_who_has_it_where_it_is_and_the_lease():
             "expires": EXPIRES,
             "issued": False,
             "generation": 2,
+            "language": "de",
         },
     ]
+
+
+@pytest.mark.parametrize("role", ["appstream_lab", "nimble_lab"])
+def test_at_the_end_those_in_the_roster_have_seats_without_leases(role):
+    build_report = {"appstream_lab": report, "nimble_lab": report_nimble}[role]
+    learners = [LEARNERS[0], {**LEARNERS[1], "language": "de"}]
+    seats = build_report(state="absent", learners=learners)["seats"]
+
+    assert [(seat["id"], seat["name"], seat["language"]) for seat in seats] == [
+        ("anna", "Anna", None),
+        ("Ben", None, "de"),
+    ]
+    assert [(seat["lease"], seat["expires"], seat["issued"]) for seat in seats] == [(None, None, False)] * 2
+    assert build_report(state="absent", learners=[])["seats"] == []
+
+
+@pytest.mark.parametrize("role", ["appstream_lab", "nimble_lab"])
+def test_a_roster_that_cannot_be_read_at_the_end_is_a_warning(role):
+    build_report = {"appstream_lab": report, "nimble_lab": report_nimble}[role]
+    cause = "The lookup plugin 'labstream.aws.roster' failed: There is no roster x.csv."
+    failed = build_report(state="absent", learners=[], roster_failure=f"Task failed: {cause}")
+
+    assert failed["summary"]["warnings"] == [
+        "The overview has no names, since the roster cannot be read: There is no roster x.csv."
+    ]
+    assert failed["summary"]["outcome"] == "unchanged"
 
 
 def test_a_learner_without_a_url_has_no_seat():
@@ -223,6 +254,7 @@ def test_the_fleet_is_as_it_was_described_last():
     stopped = {**FLEET, "state": "STOPPED"}
     need = {"needed": 2, "available_sessions": 2}
     fleet = {"name": "cad-fleet", "fleet_type": "ON_DEMAND", "capacity": FLEET["capacity"], "other_sessions": None}
+    fleet["limits"] = {limit: FLEET[limit] for limit in LIMITS}
 
     steps = {"fleet_info": {"fleets": [stopped]}, "capacity": need, "urls": URLS}
     assert summarize(steps)["fleet"] == {**fleet, "state": "STOPPED", "needed": 2}
@@ -451,6 +483,7 @@ def report_nimble(steps=None, **options):
         "check_mode": False,
         "learners": [{"id": "anna"}, {"id": "ben"}],
         "failure": "",
+        "roster_failure": "",
         "warnings": [],
         "summary_path": "",
         "studio_id": "studio-1",
@@ -466,11 +499,11 @@ def report_nimble(steps=None, **options):
 def test_a_seat_of_nimble_studio_in_the_order_of_the_learners():
     target = {"provider": "nimble", "studio_id": "studio-1", "region": REGION, "expires": EXPIRES}
 
-    report = report_nimble({"streams": STREAMS})
+    report = report_nimble({"streams": STREAMS}, learners=[{"id": "anna"}, {"id": "ben", "language": "de"}])
 
     assert report["seats"] == [
-        {**row("anna", "s1"), "lease": "lease of anna", **target, "issued": False},
-        {**row("ben", "s2"), "lease": "lease of ben", **target, "issued": True},
+        {**row("anna", "s1"), "lease": "lease of anna", **target, "issued": False, "language": None},
+        {**row("ben", "s2"), "lease": "lease of ben", **target, "issued": True, "language": "de"},
     ]
     assert report["summary"] == {
         "outcome": "ok",

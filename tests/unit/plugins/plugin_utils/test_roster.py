@@ -29,6 +29,15 @@ ANNA_AND_BEN = [
 ]
 
 
+@pytest.mark.parametrize("column", ["language", "Lang", "preferredLanguage"])
+def test_the_language_of_a_learner_is_there_if_the_roster_has_it(column):
+    learners = roster(f"email,{column}\nanna@example.org,de\nben@example.org,\n")
+
+    assert [each.get("language") for each in learners] == ["de", None]
+    assert "language" not in learners[1]
+    assert roster([{"id": "anna", "language": "de"}])[0]["language"] == "de"
+
+
 def get_warnings(text, **options):
     warnings = []
     roster(text, warn=warnings.append, **options)

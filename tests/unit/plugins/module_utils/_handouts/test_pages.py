@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages import (
+    LIMITS,
     STATUSES,
     LabDetails,
     OverviewRow,
@@ -24,6 +27,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages impo
     build_overview_page,
     to_visible,
 )
+from ansible_collections.labstream.aws.plugins.module_utils._handouts.texts import TEXTS, Languages
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 LAB = LabDetails("Computer-aided design", NOON, NOON + timedelta(hours=4), "Carla Example")
@@ -97,7 +101,7 @@ PAGES = pages_of()
 
 def test_a_learners_page_shows_title_name_contact_and_expiry_and_opens_the_url():
     page = Elements(build_learner_page(LAB, "Anna Example", LINK))
-    for words in ("Computer-aided design", "Anna Example", "Carla Example", "21 Nov 2026, 17:00 UTC"):
+    for words in ("Computer-aided design", "Anna Example", "Carla Example", "2026-11-21 17:00 UTC"):
         assert words in page.words
     assert page.by_id("open")["href"] == URL
     assert page.by_id("page")["data-state"] == "open"
@@ -119,9 +123,9 @@ def test_a_page_without_a_url_shows_when_the_lab_starts_and_reloads_without_a_sc
     ("lab", "text"),
     [
         (LabDetails("CAD"), ""),
-        (LabDetails("CAD", starts_at=NOON), "Lab starts: 21 Nov 2026, 12:00 UTC"),
-        (LabDetails("CAD", ends_at=NOON), "Lab ends: 21 Nov 2026, 12:00 UTC"),
-        (LAB, "Lab time: 21 Nov 2026, 12:00 UTC to 21 Nov 2026, 16:00 UTC"),
+        (LabDetails("CAD", starts_at=NOON), "Lab starts: 2026-11-21 12:00 UTC"),
+        (LabDetails("CAD", ends_at=NOON), "Lab ends: 2026-11-21 12:00 UTC"),
+        (LAB, "Lab time: 2026-11-21 12:00 UTC \u2013 2026-11-21 16:00 UTC"),
     ],
 )
 def test_the_schedule_is_shown_as_far_as_it_is_known(lab, text):
@@ -129,6 +133,66 @@ def test_the_schedule_is_shown_as_far_as_it_is_known(lab, text):
         page = Elements(build_learner_page(lab, "Anna", link))
         assert text in page.words
         assert ("Lab " in page.words) is bool(text)
+
+
+@pytest.mark.parametrize(
+    ("ends_at", "times"),
+    [
+        (None, ["17:00"]),
+        (LINK.expires, ["12:00", "17:00"]),
+        (LINK.expires - timedelta(seconds=5), ["12:00", "16:59"]),
+        (LINK.expires - timedelta(hours=1), ["12:00", "16:00", "17:00"]),
+    ],
+)
+def test_a_page_says_its_end_once(ends_at, times):
+    lab = replace(LAB, starts_at=ends_at and NOON, ends_at=ends_at)
+    words = Elements(build_learner_page(lab, "Anna", LINK)).words
+    assert re.findall(r"2026-11-21 (\d\d:\d\d) UTC", words) == times
+
+
+@pytest.mark.parametrize(
+    ("limit", "seconds", "text"),
+    [
+        ("idle_disconnect_timeout_in_seconds", 900, "Your desktop closes after 15 minutes without input."),
+        ("idle_disconnect_timeout_in_seconds", 60, "Your desktop closes after 1 minute without input."),
+        ("idle_disconnect_timeout_in_seconds", 0, None),
+        ("idle_disconnect_timeout_in_seconds", None, None),
+        ("disconnect_timeout_in_seconds", 3600, "come back within 1 hour."),
+        ("max_user_duration_in_seconds", 5400, "A session ends after 1 hour 30 minutes, even while you work"),
+        ("max_user_duration_in_seconds", 57600, "A session ends after 16 hours, even while you work"),
+    ],
+)
+def test_a_page_shows_the_limits_of_the_fleet(limit, seconds, text):
+    page = build_learner_page(replace(LAB, limits={limit: seconds}), "Anna", LINK)
+    assert page.count('class="limit"') == (1 if text else 0)
+    assert (text or "") in Elements(page).words
+
+
+# Languages
+
+
+@pytest.mark.parametrize("tag", ["de", "es", "fr"])
+def test_a_page_in_another_language_has_nothing_in_english(tag):
+    """Not even what its script says, nor the names of months, which only a browser knows."""
+    language = Languages().find(tag)
+    limits = dict.fromkeys(LIMITS, 5400)
+    pages = pages_of(replace(LAB, language=language, limits=limits, contact=None))
+    english = [text.partition("{")[0].strip() for text in TEXTS["en"].values()]
+    for kind in pages.keys() - {"overview"}:
+        page = Elements(pages[kind])
+        assert page.of("html") == [{"lang": tag}]
+        said = page.words + str(page.by_id("page").get("data-texts"))
+        assert [text for text in english if len(text) > len("For") and text in said] == [], kind
+    assert Elements(pages["overview"]).of("html") == [{"lang": "en"}]
+
+
+def test_a_text_of_a_users_own_is_text():
+    own = {"en": {"open": '<b onclick="x">Go</b>', "left": "</script>{duration}"}}
+    page = Elements(build_learner_page(replace(LAB, language=Languages(own).find("en")), "Anna", LINK))
+    assert page.of("b") == []
+    assert '<b onclick="x">Go</b>' in page.words
+    assert json.loads(page.by_id("page")["data-texts"])["left"] == "</script>{duration}"
+    assert len(page.of("script")) == 1
 
 
 @pytest.mark.parametrize("kind", ["ended", "moved"])
@@ -305,6 +369,27 @@ def test_the_overview_has_a_row_for_each_seat_and_counts_them():
     for status, label in STATUSES.items():
         assert f"Name of {status}" in page.words
         assert label in page.words
+
+
+@pytest.mark.parametrize(
+    ("fields", "names"),
+    [
+        (dict(name="Anna", learner_id="4711", holder="anna"), ["Anna", "4711", "anna"]),
+        (dict(name="Anna", learner_id="anna@example.org", holder="anna@example.org"), ["Anna", "anna@example.org"]),
+        (dict(name="", learner_id="anna@example.org", holder="anna@example.org"), ["anna@example.org"]),
+        (dict(name="", learner_id="4711", holder=""), ["4711"]),
+        (dict(name=" 4711", learner_id="4711\u200b", holder="s1"), ["4711", "s1"]),
+    ],
+)
+def test_the_overview_shows_no_name_of_a_learner_twice(fields, names):
+    page = build_overview_page(replace(LAB, title=""), [row(**fields)], ended=False)
+    assert re.findall("<bdi>(.+?)</bdi>", page) == names
+
+
+@pytest.mark.parametrize(("rows", "is_searched"), [(20, False), (21, True)])
+def test_a_long_overview_can_be_searched(rows, is_searched):
+    page = build_overview_page(LAB, [row()] * rows, ended=False)
+    assert ('id="search"' in page.partition("<script>")[0]) is is_searched
 
 
 def test_the_overview_says_that_the_lab_has_ended():
