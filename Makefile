@@ -135,7 +135,7 @@ integration-oldest: $(NEWEST) $(OLDEST) ## The tests marked "core", through the 
 		pytest tests/integration -m core $(IN_TWO) -p no:cacheprovider
 
 # Without --workers: with it molecule skips "destroy", which stops the simulator.
-molecule: $(NEWEST) $(CHROMIUM) ## The scenarios in extensions/molecule: a whole lab at each service
+molecule: $(NEWEST) $(CHROMIUM) ## The scenario in extensions/molecule: a whole lab at each service
 	@$(IN_NEWEST) molecule test --all --continue-on-failure
 
 .PHONY: help demo simulator test bench stress long audit build format changelog environments clean lint lint-python lint-ansible lint-docs tarball galaxy \
