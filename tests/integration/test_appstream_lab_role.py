@@ -222,9 +222,10 @@ def test_a_failure_for_one_learner_leaves_the_others_their_seats_and_each_failur
 
 
 @pytest.mark.core
-def test_module_defaults_of_the_group_and_options_reach_the_service(
+def test_module_defaults_of_the_group_and_options_reach_the_service_and_other_variables_are_named(
     simulator: Simulator, ansible: Ansible, home: Path
 ) -> None:
+    # Given one lab with the region of the group, and another with all options.
     simulator.seed_lab(STACK, FLEET, region="eu-west-1")
     simulator.seed_lab(STACK, FLEET, region="eu-central-1")
     environment = simulator.environment()
@@ -249,30 +250,11 @@ def test_module_defaults_of_the_group_and_options_reach_the_service(
     play = {"hosts": "localhost", "gather_facts": False, "tasks": tasks}
     play["module_defaults"] = {"group/labstream.aws.labstream": defaults}
 
-    run = ansible.run_playbook([play], environment=dict.fromkeys(environment, ""))
-
-    assert run.returncode == 0, run.printed
-    regions = [seats_of(task)[0]["region"] for task in run.tasks if task.name == f"{ROLE} : Publish the results"]
-    assert regions == ["eu-west-1", "eu-central-1"]
-    assert store.exists()
-    _first, anna, ben = (call["parameters"] for call in simulator.calls("CreateStreamingURL"))
-    assert (anna["UserId"], anna["SessionContext"], anna["ApplicationId"], anna["Validity"]) == (
-        "anna",
-        "unit-1",
-        "Desktop",
-        1800,
-    )
-    assert (ben["UserId"], ben["SessionContext"], ben["ApplicationId"]) == ("ben", "unit-0", "cad")
-
-
-@pytest.mark.core
-def test_unknown_variables_are_warnings_and_misspelled_options_are_errors(
-    run_playbook: RunPlaybook, simulator: Simulator
-) -> None:
+    # And labs without learners, with unknown variables of each kind: of a play, registered, set_fact, of include_role
+    # and of a loop; and one with a misspelled option.
     def include(**options: Any) -> dict[str, Any]:
         return {"ansible.builtin.include_role": {"name": ROLE}, "vars": variables(validity=60, learners=[], **options)}
 
-    # Variables of each kind: of a play, registered, set_fact, of include_role and of a loop.
     tasks = [
         {"ansible.builtin.debug": {"msg": "x"}, "register": "appstream_lab_of_register"},
         {"ansible.builtin.set_fact": {"appstream_lab_of_set_fact": "{{ not_defined | default(1) }}"}},
@@ -283,22 +265,35 @@ def test_unknown_variables_are_warnings_and_misspelled_options_are_errors(
         },
         {"block": [include(rooster="x.csv")], "rescue": [{"ansible.builtin.debug": {"msg": "go on"}}]},
     ]
-    play = {"hosts": "localhost", "gather_facts": False, "vars": {"appstream_lab_of_play": 1}, "tasks": tasks}
+    unknown = {"hosts": "localhost", "gather_facts": False, "vars": {"appstream_lab_of_play": 1}, "tasks": tasks}
 
-    run = run_playbook([play])
+    run = ansible.run_playbook([play, unknown], environment=dict.fromkeys(environment, ""))
 
-    published = [task for task in run.tasks if task.name == f"{ROLE} : Publish the results"]
+    # Then the first two get their URLs where they say.
     assert run.returncode == 0, run.printed
+    first, second, *others = [task for task in run.tasks if task.name == f"{ROLE} : Publish the results"]
+    assert [seats_of(task)[0]["region"] for task in (first, second)] == ["eu-west-1", "eu-central-1"]
+    assert store.exists()
+    _first, anna, ben = (call["parameters"] for call in simulator.calls("CreateStreamingURL"))
+    assert (anna["UserId"], anna["SessionContext"], anna["ApplicationId"], anna["Validity"]) == (
+        "anna",
+        "unit-1",
+        "Desktop",
+        1800,
+    )
+    assert (ben["UserId"], ben["SessionContext"], ben["ApplicationId"]) == ("ben", "unit-0", "cad")
+
+    # And the others ask no service: unknown variables are warnings, and a misspelled option is an error.
     ends = ["of_loop", "of_include", "of_play", "of_register", "of_set_fact"]
-    assert [get_summary(each)["warnings"] for each in published] == [
+    assert [get_summary(each)["warnings"] for each in others] == [
         [
             f"appstream_lab_{end} is not an option of the role appstream_lab, so it has no effect."
             for end in sorted(each)
         ]
         for each in (ends, ends[2:])
     ]
-    assert [get_summary(each)["message"] for each in published] == [
+    assert [get_summary(each)["message"] for each in others] == [
         "There are no learners, so nothing was done: check the roster.",
         "appstream_lab_rooster is not an option of the role appstream_lab: did you mean appstream_lab_roster?",
     ]
-    assert simulator.calls() == []
+    assert len(simulator.calls("DescribeStacks")) == 2
