@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.running import FLEET, STACK, Run, Task
+from tests.integration.running import CHECKOUT, FLEET, STACK, Run, Task
 from tests.simulator.control import Simulator
 
 ROTATION = "labstream.aws.streaming_rotation"
@@ -64,9 +64,15 @@ def test_a_rotated_learner_has_another_user_id_url_and_page_and_the_wrong_person
         "appstream_lab_manage_fleet": False,
         "appstream_lab_roster": "roster.csv",
         "appstream_lab_validity": 3600,
-        "lab_handout_pages_dir": str(home / "pages"),
-        "lab_handout_links_csv": str(home / "links.csv"),
     }
+    files = {
+        "appstream_lab_summary_path": "summary.json",
+        "lab_handout_pages_dir": "pages",
+        "lab_handout_links_csv": "links.csv",
+        "lab_handout_urls_csv": "urls.csv",
+        "lab_handout_overview_html": "overview.html",
+    }
+    of_collection = set((CHECKOUT / "playbooks").rglob("*"))
 
     def pages() -> dict[str, str]:
         with open(home / "links.csv", newline="", encoding="utf-8") as file:
@@ -79,8 +85,12 @@ def test_a_rotated_learner_has_another_user_id_url_and_page_and_the_wrong_person
     # Given a lab with its URLs and pages, by a playbook of the teacher's own, in which somebody has opened anna's URL.
     (home / "roster.csv").write_text("id\nanna\nben\n")
     (home.parent / "runs" / "roster.csv").write_text("nobody\n")  # where the playbook is
-    first = run_playbook([{"ansible.builtin.import_playbook": START, "vars": day}])
+    first = run_playbook([{"ansible.builtin.import_playbook": START, "vars": {**day, **files}}])
     assert first.returncode == 0, first.printed
+    # All files are in the working directory, and none in the collection.
+    assert set(files.values()) <= {path.name for path in home.iterdir()}
+    written = set((CHECKOUT / "playbooks").rglob("*")) - of_collection
+    assert {path for path in written if "__pycache__" not in path.parts} == set()
     links, [old_url] = pages(), [url for url in simulator.streaming_urls() if "anna" in simulator.open(url)[1]]
     assert sessions()["anna"] == "ACTIVE"
 
@@ -92,7 +102,7 @@ def test_a_rotated_learner_has_another_user_id_url_and_page_and_the_wrong_person
     of_home = {"appstream_lab_roster": str(home / "roster.csv")}
     rotated = run_playbook(
         [
-            {"ansible.builtin.import_playbook": START, "vars": {**day, "appstream_lab_rotate": ["anna"]}},
+            {"ansible.builtin.import_playbook": START, "vars": {**day, **files, "appstream_lab_rotate": ["anna"]}},
             {"hosts": "localhost", "gather_facts": False, "vars": {**day, **of_home}, "roles": [ROLE]},
         ]
     )
