@@ -124,7 +124,7 @@ unit-oldest: $(NEWEST) $(OLDEST) $(BOTOCORE_NIMBLE) ## Unit tests of the plugins
 	@$(IN_OLDEST) pytest tests/unit/plugins --ignore tests/unit/plugins/module_utils/_leases/test_resource_issuer_model.py \
 		-k "not dynalite" -n $(UNIT_WORKERS) --dist loadfile -p no:cacheprovider -o pythonpath="build/collections-oldest ."
 
-# A file's tests run in one process, since some share a playbook run; the short files come last.
+# A file's tests run in one process, since some share a playbook run. The last files are short: both processes end together.
 IN_TWO := -n 2 --dist loadfile --no-loadscope-reorder
 
 integration: $(NEWEST) $(BOTOCORE_NIMBLE) ## Modules and roles against the simulator

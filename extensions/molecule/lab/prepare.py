@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Create what the labs need: a stopped fleet with one session, a studio, the AWS configuration, and the times of the lab.
+"""Create what the labs need: a stopped fleet with one session, a studio, the AWS configuration, and the times.
 
 Usage: python -m extensions.molecule.lab.prepare FOLDER STACK FLEET STUDIO
 
