@@ -35,6 +35,8 @@ STUDIO = "studio-1"
 MODULE = "labstream.aws.appstream_streaming_url"
 STREAM_MODULE = "labstream.aws.nimble_session_stream"
 TIMEOUT_SECONDS = 240
+# Both save a tenth of the processor time.
+CONFIG = "[defaults]\ninternal_poll_interval = 0.01\n[connection]\npipelining = true\n"
 WITHOUT_OVERRIDE = ("setpriv", "--bounding-set=-dac_override") if os.geteuid() == 0 else ()
 
 MODULES = COLLECTIONS / "ansible_collections/labstream/aws/plugins/modules"
@@ -139,8 +141,8 @@ class Ansible:
     def __init__(self, home: Path, environment: Mapping[str, str]) -> None:
         self.home = home
         self.environment = clean_environment(home, **environment)
-        # An empty one, so that none of the machine's is read.
-        self.environment["ANSIBLE_CONFIG"] = str(self._new_file("ansible", ".cfg"))
+        # None of the machine's is read.
+        self.environment["ANSIBLE_CONFIG"] = str(self._new_file("ansible", ".cfg", CONFIG))
 
     def run_playbook(
         self,

@@ -230,9 +230,10 @@ def test_a_failure_for_one_learner_leaves_the_others_their_seats_and_each_failur
 
 
 @pytest.mark.core
-def test_module_defaults_of_the_play_reach_the_service_unless_the_roles_variables_are_given(
+def test_module_defaults_of_the_play_and_options_reach_the_service_and_other_variables_are_named(
     simulator: Simulator, ansible: Ansible, home: Path
 ) -> None:
+    # Given one lab with the defaults of the play, and another with all options.
     simulator.seed_lab(STACK, FLEET, region="eu-west-1")
     simulator.seed_lab(STACK, FLEET, region="eu-central-1")
     environment = simulator.environment()
@@ -263,11 +264,29 @@ def test_module_defaults_of_the_play_reach_the_service_unless_the_roles_variable
         **{f"labstream.aws.{name}": {"region": "eu-west-1", **single.get(name, {})} for name in modules},
     }
 
-    run = ansible.run_playbook([play], environment=dict.fromkeys(environment, ""))
+    # And labs without learners, with unknown variables of each kind: of a play, registered, set_fact, of include_role
+    # and of a loop; and one with a misspelled option.
+    def include(**options: Any) -> dict[str, Any]:
+        return {"ansible.builtin.include_role": {"name": ROLE}, "vars": variables(validity=60, learners=[], **options)}
 
+    tasks = [
+        {"ansible.builtin.debug": {"msg": "x"}, "register": "appstream_lab_of_register"},
+        {"ansible.builtin.set_fact": {"appstream_lab_of_set_fact": "{{ not_defined | default(1) }}"}},
+        {
+            **include(of_include="{{ not_defined }}"),
+            "loop": [1],
+            "loop_control": {"loop_var": "appstream_lab_of_loop"},
+        },
+        {"block": [include(rooster="x.csv")], "rescue": [{"ansible.builtin.debug": {"msg": "go on"}}]},
+    ]
+    unknown = {"hosts": "localhost", "gather_facts": False, "vars": {"appstream_lab_of_play": 1}, "tasks": tasks}
+
+    run = ansible.run_playbook([play, unknown], environment=dict.fromkeys(environment, ""))
+
+    # Then the first two get their URLs where they say.
     assert run.returncode == 0, run.printed
-    regions = [seats_of(task)[0]["region"] for task in run.tasks if task.name == f"{ROLE} : Publish the results"]
-    assert regions == ["eu-west-1", "eu-central-1"]
+    one, two, *others = [task for task in run.tasks if task.name == f"{ROLE} : Publish the results"]
+    assert [seats_of(task)[0]["region"] for task in (one, two)] == ["eu-west-1", "eu-central-1"]
     assert [path.exists() for path in (of_play, store, home / STORE)] == [True, True, False]
     first, anna, ben = (call["parameters"] for call in simulator.calls("CreateStreamingURL"))
     assert (first["SessionContext"], first["ApplicationId"]) == ("of-the-play", "cad")
@@ -279,41 +298,17 @@ def test_module_defaults_of_the_play_reach_the_service_unless_the_roles_variable
     )
     assert (ben["UserId"], ben["SessionContext"], ben["ApplicationId"]) == ("ben", "unit-0", "cad")
 
-
-@pytest.mark.core
-def test_unknown_variables_are_warnings_and_misspelled_options_are_errors(
-    run_playbook: RunPlaybook, simulator: Simulator
-) -> None:
-    def include(**options: Any) -> dict[str, Any]:
-        return {"ansible.builtin.include_role": {"name": ROLE}, "vars": variables(validity=60, learners=[], **options)}
-
-    # Variables of each kind: of a play, registered, set_fact, of include_role and of a loop.
-    tasks = [
-        {"ansible.builtin.debug": {"msg": "x"}, "register": "appstream_lab_of_register"},
-        {"ansible.builtin.set_fact": {"appstream_lab_of_set_fact": "{{ not_defined | default(1) }}"}},
-        {
-            **include(of_include="{{ not_defined }}"),
-            "loop": [1],
-            "loop_control": {"loop_var": "appstream_lab_of_loop"},
-        },
-        {"block": [include(rooster="x.csv")], "rescue": [{"ansible.builtin.debug": {"msg": "go on"}}]},
-    ]
-    play = {"hosts": "localhost", "gather_facts": False, "vars": {"appstream_lab_of_play": 1}, "tasks": tasks}
-
-    run = run_playbook([play])
-
-    published = [task for task in run.tasks if task.name == f"{ROLE} : Publish the results"]
-    assert run.returncode == 0, run.printed
+    # And the others ask no service: unknown variables are warnings, and a misspelled option is an error.
     ends = ["of_loop", "of_include", "of_play", "of_register", "of_set_fact"]
-    assert [get_summary(each)["warnings"] for each in published] == [
+    assert [get_summary(each)["warnings"] for each in others] == [
         [
             f"appstream_lab_{end} is not an option of the role appstream_lab, so it has no effect."
             for end in sorted(each)
         ]
         for each in (ends, ends[2:])
     ]
-    assert [get_summary(each)["message"] for each in published] == [
+    assert [get_summary(each)["message"] for each in others] == [
         "There are no learners, so nothing was done: check the roster.",
         "appstream_lab_rooster is not an option of the role appstream_lab: did you mean appstream_lab_roster?",
     ]
-    assert simulator.calls() == []
+    assert len(simulator.calls("DescribeStacks")) == 2

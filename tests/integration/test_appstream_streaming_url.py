@@ -47,13 +47,31 @@ def calls_of(simulator: Simulator, calls_before: int) -> Counter[str]:
 
 
 @pytest.mark.core
-def test_one_learner_gets_a_url_that_opens_their_session(
-    lab: Simulator, run_module: Callable[..., tuple[Task, Run]], home: Path
+def test_with_the_defaults_of_our_action_group_one_learner_gets_a_url_that_opens_their_session(
+    lab: Simulator, run_playbook: Callable[..., Run]
 ) -> None:
-    task, run = run_module(ANNA)
+    defaults = {
+        "endpoint_url": lab.endpoint_url,
+        "region": "us-east-1",
+        "aws_config": {"user_agent_extra": "of-the-user"},
+    }
+    play = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "module_defaults": {"group/labstream.aws.labstream": defaults},
+        "tasks": [{"name": "issue", MODULE: ANNA}],
+    }
+    before = len(lab.calls())
+
+    run = run_playbook(
+        [play], environment=dict.fromkeys(("AWS_URL", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION"), "")
+    )
 
     assert run.returncode == 0, run.printed
     assert run.changed == 1
+    assert {call["region"] for call in lab.calls()[before:]} == {"us-east-1"}
+    assert all("of-the-user" in call["user_agent"] for call in lab.calls()[before:])
+    task = run.task("issue")
     [entry] = task.result["streaming_urls"]
     status, page = lab.open(entry["streaming_url"])
     assert (status, "anna" in page) == (200, True)
@@ -78,14 +96,13 @@ def test_one_learner_gets_a_url_that_opens_their_session(
 
 
 def test_a_class_gets_its_urls_in_the_order_asked_and_a_second_run_changes_nothing(
-    lab: Simulator, run_tasks: Callable[..., Run], home: Path, users: Callable[[int], list[dict[str, Any]]]
+    lab: Simulator, call_module: Callable[..., Task], home: Path, users: Callable[[int], list[dict[str, Any]]]
 ) -> None:
     learners = list(reversed(users(30)))
-    task = {MODULE: {**ARGS, "users": learners, "validity": 3600, "lab": "monday"}}
+    args = {**ARGS, "users": learners, "validity": 3600, "lab": "monday"}
 
-    run = run_tasks([{"name": "first", **task}, {"name": "second", **task}])
+    first, second = call_module(args), call_module(args)
 
-    first, second = run.task("first"), run.task("second")
     assert [entry["user_id"] for entry in first.result["streaming_urls"]] == [user["user_id"] for user in learners]
     assert (first.changed, second.changed) == (True, False)
     assert len(set(first.urls)) == 30
@@ -121,17 +138,16 @@ def test_what_a_learner_opens_is_part_of_the_request(lab: Simulator, call_module
 
 @pytest.mark.core
 def test_an_application_that_the_fleet_does_not_have_fails_before_anything_is_issued(
-    lab: Simulator, run_tasks: Callable[..., Run], users: Callable[[int], list[dict[str, Any]]]
+    lab: Simulator, call_module: Callable[..., Task], users: Callable[[int], list[dict[str, Any]]]
 ) -> None:
     lab.put_image("lab-image", Applications=[{"Name": "cad", "DisplayName": "CAD 2026"}, "office"])
-    task = {MODULE: {**ARGS, "users": users(500), "application_id": "CAD 2026", "validity": 3600}}
+    args = {**ARGS, "users": users(500), "application_id": "CAD 2026", "validity": 3600}
     before = len(lab.calls())
 
-    run = run_tasks([{"name": "predict", "check_mode": True, **task}, {"name": "issue", **task}])
-
-    for name in ("predict", "issue"):
-        assert run.task(name).failed
-        assert run.task(name).msg == (
+    for check in (True, False):
+        task = call_module(args, check=check)
+        assert task.failed
+        assert task.msg == (
             "application_id is 'CAD 2026', but fleet 'cad-fleet' has no application of that name: use the name, not "
             "the display name, of one that it has: 'cad', 'office'."
         )
@@ -485,15 +501,11 @@ def test_the_identity_of_a_row_is_returned_and_goes_nowhere_else(
 
 @pytest.mark.core
 def test_check_mode_predicts_and_leaves_nothing_behind(
-    lab: Simulator,
-    run_module: Callable[..., tuple[Task, Run]],
-    call_module: Callable[..., Task],
-    home: Path,
+    lab: Simulator, call_module: Callable[..., Task], home: Path
 ) -> None:
-    predicted, run = run_module(ANNA, check=True)
+    predicted = call_module(ANNA, check=True)
 
-    assert run.returncode == 0, run.printed
-    assert run.changed == 1
+    assert (predicted.failed, predicted.changed) == (False, True)
     assert predicted.result["streaming_urls"] == [
         {
             "id": None,
@@ -639,25 +651,18 @@ def test_the_store_names_a_url_by_its_hash_after_it_expired(
 
 
 @pytest.mark.core
-def test_absent_forgets_warns_and_the_next_run_issues_anew(lab: Simulator, run_tasks: Callable[..., Run]) -> None:
+def test_absent_forgets_warns_and_the_next_run_issues_anew(lab: Simulator, call_module: Callable[..., Task]) -> None:
     gone = {**ANNA, "state": "absent"}
-    run = run_tasks(
-        [
-            {"name": "present", MODULE: ANNA},
-            {"name": "absent", MODULE: gone},
-            {"name": "absent again", MODULE: gone},
-            {"name": "present again", MODULE: ANNA},
-        ]
-    )
 
-    assert [task.changed for task in run.tasks] == [True, True, False, True], run.printed
-    absent = run.task("absent")
+    tasks = present, absent, absent_again, present_again = [call_module(args) for args in (ANNA, gone, gone, ANNA)]
+
+    assert [task.changed for task in tasks] == [True, True, False, True]
     assert absent.result["streaming_urls"] == []
     assert absent.result["summary"]["released"] == 1
     assert "1 released streaming URL" in absent.warnings
-    assert run.task("present").result["streaming_urls"][0]["expires"] in absent.warnings
-    assert run.task("absent again").warnings == ""
-    assert run.task("present").urls != run.task("present again").urls
+    assert present.result["streaming_urls"][0]["expires"] in absent.warnings
+    assert absent_again.warnings == ""
+    assert present.urls != present_again.urls
 
 
 @pytest.mark.core
@@ -763,33 +768,6 @@ def test_absent_asks_for_no_running_fleet(lab: Simulator, call_module: Callable[
 
 
 # Where the settings come from
-
-
-@pytest.mark.core
-def test_defaults_of_our_action_group_reach_the_module(
-    lab: Simulator, run_playbook: Callable[..., Run], ansible: Ansible
-) -> None:
-    play = {
-        "hosts": "localhost",
-        "gather_facts": False,
-        "module_defaults": {
-            "group/labstream.aws.labstream": {
-                "endpoint_url": lab.endpoint_url,
-                "region": "us-east-1",
-                "aws_config": {"user_agent_extra": "of-the-user"},
-            }
-        },
-        "tasks": [{"name": "issue", MODULE: ANNA}],
-    }
-    before = len(lab.calls())
-
-    run = run_playbook(
-        [play], environment={"AWS_URL": "", "AWS_ENDPOINT_URL": "", "AWS_REGION": "", "AWS_DEFAULT_REGION": ""}
-    )
-
-    assert run.returncode == 0, run.printed
-    assert {call["region"] for call in lab.calls()[before:]} == {"us-east-1"}
-    assert all("of-the-user" in call["user_agent"] for call in lab.calls()[before:])
 
 
 def test_the_users_aws_config_wins_over_our_retries(lab: Simulator, call_module: Callable[..., Task]) -> None:

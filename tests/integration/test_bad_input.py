@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-from tests.integration.running import FLEET, MODULE, STACK, STREAM_MODULE, STUDIO, Run, Task
+from tests.integration.running import FLEET, MODULE, STACK, STREAM_MODULE, STUDIO, Ansible, Run, Task
 from tests.simulator.control import Simulator
 
 ARGS = {"stack_name": STACK, "fleet_name": FLEET, "validity": 3600}
@@ -263,35 +264,58 @@ def refused_well(lab: Simulator, call_module: Callable[..., Task], home: Path) -
     return RefusedWell(lab, call_module, home, ANNA)
 
 
-@pytest.fixture
-def stream_refused_well(studio: Simulator, call_stream_module: Callable[..., Task], home: Path) -> RefusedWell:
-    return RefusedWell(studio, call_stream_module, home, {**SEAT, "wait": False})
+@pytest.fixture(scope="module")
+def untouched() -> Iterator[Simulator]:
+    """A simulator with a lab and a studio for all cases that have no effect on it, which is what they check."""
+    with Simulator.start() as simulator:
+        simulator.seed_lab(STACK, FLEET)
+        simulator.seed_studio(STUDIO, ["seat-01", "seat-02"])
+        yield simulator
+
+
+@pytest.fixture(scope="module")
+def arguments_refused_well(untouched: Simulator, tmp_path_factory: pytest.TempPathFactory) -> RefusedWell:
+    home = tmp_path_factory.mktemp("urls") / "home"
+    home.mkdir()
+    return RefusedWell(untouched, Ansible(home, untouched.environment()).call_module, home, ANNA)
+
+
+@pytest.fixture(scope="module")
+def stream_refused_well(untouched: Simulator, tmp_path_factory: pytest.TempPathFactory) -> RefusedWell:
+    home = tmp_path_factory.mktemp("streams") / "home"
+    home.mkdir()
+    call = partial(Ansible(home, untouched.environment()).call_module, module=STREAM_MODULE)
+    return RefusedWell(untouched, call, home, {**SEAT, "wait": False})
 
 
 @pytest.mark.parametrize("case", REFUSED_VALUES.values(), ids=REFUSED_VALUES)
-def test_a_bad_value_is_refused_before_any_call(refused_well: RefusedWell, lab: Simulator, case: Case) -> None:
-    calls = len(lab.calls())
+def test_a_bad_value_is_refused_before_any_call(
+    arguments_refused_well: RefusedWell, untouched: Simulator, case: Case
+) -> None:
+    calls = len(untouched.calls())
 
-    refused_well(case)
+    arguments_refused_well(case)
 
-    assert len(lab.calls()) == calls
+    assert len(untouched.calls()) == calls
 
 
 @pytest.mark.parametrize("case", REFUSED_STREAM_VALUES.values(), ids=REFUSED_STREAM_VALUES)
 def test_a_bad_value_for_a_stream_is_refused_before_any_call(
-    stream_refused_well: RefusedWell, studio: Simulator, case: Case
+    stream_refused_well: RefusedWell, untouched: Simulator, case: Case
 ) -> None:
-    calls = len(studio.calls())
+    calls = len(untouched.calls())
 
     stream_refused_well(case)
 
-    assert len(studio.calls()) == calls
+    assert len(untouched.calls()) == calls
 
 
 @pytest.mark.core
 @pytest.mark.parametrize("case", REFUSED_BY_PRE_CHECK.values(), ids=REFUSED_BY_PRE_CHECK)
-def test_what_only_the_service_can_tell_is_refused_before_the_first_url(refused_well: RefusedWell, case: Case) -> None:
-    refused_well(case)
+def test_what_only_the_service_can_tell_is_refused_before_the_first_url(
+    arguments_refused_well: RefusedWell, case: Case
+) -> None:
+    arguments_refused_well(case)
 
 
 @pytest.mark.parametrize("case", REFUSED_BY_PRE_CHECK_OF_STREAMS.values(), ids=REFUSED_BY_PRE_CHECK_OF_STREAMS)
@@ -320,8 +344,8 @@ def test_a_lab_that_cannot_stream_is_refused_also_to_those_who_have_a_url(
 
 
 @pytest.mark.parametrize("case", REFUSED_BY_ANSIBLE.values(), ids=REFUSED_BY_ANSIBLE)
-def test_what_ansible_refuses(refused_well: RefusedWell, case: Case) -> None:
-    refused_well(case, same_structure=False)
+def test_what_ansible_refuses(arguments_refused_well: RefusedWell, case: Case) -> None:
+    arguments_refused_well(case, same_structure=False)
 
 
 @pytest.mark.parametrize("case", REFUSED_BY_ANSIBLE_FOR_STREAMS.values(), ids=REFUSED_BY_ANSIBLE_FOR_STREAMS)

@@ -59,6 +59,7 @@ class BenchInHaste(Bench):
         return done.result
 
 
+@pytest.mark.long
 def test_every_table_is_measured_and_has_its_place_in_the_guide(
     ansible: Ansible, simulator: Simulator, tmp_path: Path
 ) -> None:

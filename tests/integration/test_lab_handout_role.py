@@ -18,9 +18,6 @@ import pytest
 from tests.integration.running import CHECKOUT, COLLECTIONS, FLEET, MODULE, STACK, Ansible, Run, Task
 from tests.simulator.control import Simulator
 
-# With pytest-xdist, one worker runs them all: the playbook that they share takes ten seconds.
-pytestmark = pytest.mark.xdist_group("lab_handout_role")
-
 ROLE, HANDOUT = "labstream.aws.lab_handout", "labstream.aws.streaming_handout"
 WRITE = "Write the pages and files that have changed"
 UPLOAD = "Upload the pages that differ from those in the bucket"

@@ -483,7 +483,6 @@ def test_a_store_that_breaks_in_mid_run_stops_it_and_the_streams_are_found_again
 # Runs at once, and runs that end too early
 
 
-@pytest.mark.core
 def test_runs_at_once_create_one_stream_a_session_and_all_return_it(
     simulator: Simulator, ansible: Ansible, home: Path
 ) -> None:

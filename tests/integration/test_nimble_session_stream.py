@@ -76,15 +76,30 @@ def seconds_left(when: str) -> float:
 
 
 @pytest.mark.core
-def test_one_session_gets_a_stream_whose_url_opens_it(
-    simulator: Simulator, run_module: Callable[..., tuple[Task, Run]]
+def test_with_the_defaults_of_our_action_group_one_session_gets_a_stream_whose_url_opens_it(
+    simulator: Simulator, run_playbook: Callable[..., Run]
 ) -> None:
     simulator.seed_studio(STUDIO, [{"sessionId": "seat-01", "ownedBy": "anna"}])
+    defaults = {
+        "endpoint_url": simulator.endpoint_url,
+        "region": "us-east-1",
+        "aws_config": {"user_agent_extra": "of-the-user"},
+    }
+    play = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "module_defaults": {"group/labstream.aws.labstream": defaults},
+        "tasks": [{"name": "create", STREAM_MODULE: SEAT}],
+    }
 
-    task, run = run_module(SEAT, module=STREAM_MODULE)
+    run = run_playbook(
+        [play], environment=dict.fromkeys(("AWS_URL", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION"), "")
+    )
 
     assert run.returncode == 0, run.printed
     assert run.changed == 1
+    assert all("of-the-user" in call["user_agent"] for call in simulator.calls())
+    task = run.task("create")
     [entry] = task.result["streams"]
     [stream] = simulator.streams()
     status, page = simulator.open(entry["url"])
@@ -125,15 +140,14 @@ def test_one_session_gets_a_stream_whose_url_opens_it(
 
 
 def test_a_class_gets_its_streams_in_the_order_asked_and_a_second_run_changes_nothing(
-    simulator: Simulator, run_tasks: Callable[..., Run], home: Path
+    simulator: Simulator, call_stream_module: CallModule, home: Path
 ) -> None:
     simulator.seed_studio(STUDIO, seats(30))
     in_reverse = list(reversed(seats(30)))
-    task = {STREAM_MODULE: {**ARGS, "session_ids": in_reverse, "lab": "monday"}}
+    args = {**ARGS, "session_ids": in_reverse, "lab": "monday"}
 
-    run = run_tasks([{"name": "first", **task}, {"name": "second", **task}])
+    first, second = call_stream_module(args), call_stream_module(args)
 
-    first, second = run.task("first"), run.task("second")
     assert [entry["session_id"] for entry in first.result["streams"]] == in_reverse
     assert (first.changed, second.changed) == (True, False)
     assert len(set(urls(first))) == 30
@@ -814,30 +828,6 @@ def test_absent_works_where_the_studio_is_gone(simulator: Simulator, call_stream
 # Where the settings come from
 
 
-@pytest.mark.core
-def test_defaults_of_our_action_group_reach_the_module(studio: Simulator, run_playbook: Callable[..., Run]) -> None:
-    play = {
-        "hosts": "localhost",
-        "gather_facts": False,
-        "module_defaults": {
-            "group/labstream.aws.labstream": {
-                "endpoint_url": studio.endpoint_url,
-                "region": "us-east-1",
-                "aws_config": {"user_agent_extra": "of-the-user"},
-            }
-        },
-        "tasks": [{"name": "create", STREAM_MODULE: SEAT}],
-    }
-
-    run = run_playbook(
-        [play], environment={"AWS_URL": "", "AWS_ENDPOINT_URL": "", "AWS_REGION": "", "AWS_DEFAULT_REGION": ""}
-    )
-
-    assert run.returncode == 0, run.printed
-    assert len(studio.streams()) == 1
-    assert all("of-the-user" in call["user_agent"] for call in studio.calls())
-
-
 # AWS's own endpoint, which is closed
 
 OF_AWS = {"AWS_URL": "", "AWS_ENDPOINT_URL": ""}
@@ -899,15 +889,10 @@ CONNECT = "CONNECT nimble.us-east-1.amazonaws.com:443"
 
 @pytest.mark.core
 def test_the_closed_endpoint_of_aws_is_tried_once_a_task_and_told_in_one_sentence(
-    run_module: Callable[..., tuple[Task, Run]], home: Path
+    call_stream_module: CallModule, home: Path
 ) -> None:
     with proxy(REFUSAL) as between:
-        task, run = run_module(
-            {**ARGS, "session_ids": seats(3)},
-            module=STREAM_MODULE,
-            environment=between.environment,
-            verbosity=3,
-        )
+        task = call_stream_module({**ARGS, "session_ids": seats(3)}, environment=between.environment, verbosity=3)
 
     assert between.requests == [CONNECT]
     assert task.failed
@@ -915,7 +900,7 @@ def test_the_closed_endpoint_of_aws_is_tried_once_a_task_and_told_in_one_sentenc
     assert task.msg.endswith(CURE)
     assert task.msg.count("AWS has closed") == 1
     assert task.result["failures"] == []
-    assert "Traceback" not in run.printed
+    assert "Traceback" not in str(task.result)
     assert not (home / ".ansible/labstream").exists()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.running import FLEET, STACK, Run, Task
+from tests.integration.running import CHECKOUT, FLEET, STACK, Run, Task
 from tests.simulator.control import Simulator
 
 ROTATION = "labstream.aws.streaming_rotation"
@@ -64,9 +64,15 @@ def test_a_rotated_learner_has_another_user_id_url_and_page_and_the_wrong_person
         "appstream_lab_manage_fleet": False,
         "appstream_lab_roster": "roster.csv",
         "appstream_lab_validity": 3600,
-        "lab_handout_pages_dir": str(home / "pages"),
-        "lab_handout_links_csv": str(home / "links.csv"),
     }
+    files = {
+        "appstream_lab_summary_path": "summary.json",
+        "lab_handout_pages_dir": "pages",
+        "lab_handout_links_csv": "links.csv",
+        "lab_handout_urls_csv": "urls.csv",
+        "lab_handout_overview_html": "overview.html",
+    }
+    of_collection = set((CHECKOUT / "playbooks").rglob("*"))
 
     def pages() -> dict[str, str]:
         with open(home / "links.csv", newline="", encoding="utf-8") as file:
@@ -79,8 +85,12 @@ def test_a_rotated_learner_has_another_user_id_url_and_page_and_the_wrong_person
     # Given a lab with its URLs and pages, by a playbook of the teacher's own, in which somebody has opened anna's URL.
     (home / "roster.csv").write_text("id\nanna\nben\n")
     (home.parent / "runs" / "roster.csv").write_text("nobody\n")  # where the playbook is
-    first = run_playbook([{"ansible.builtin.import_playbook": START, "vars": day}])
+    first = run_playbook([{"ansible.builtin.import_playbook": START, "vars": {**day, **files}}])
     assert first.returncode == 0, first.printed
+    # All files are in the working directory, and none in the collection.
+    assert set(files.values()) <= {path.name for path in home.iterdir()}
+    written = set((CHECKOUT / "playbooks").rglob("*")) - of_collection
+    assert {path for path in written if "__pycache__" not in path.parts} == set()
     links, [old_url] = pages(), [url for url in simulator.streaming_urls() if "anna" in simulator.open(url)[1]]
     assert sessions()["anna"] == "ACTIVE"
 
@@ -88,11 +98,20 @@ def test_a_rotated_learner_has_another_user_id_url_and_page_and_the_wrong_person
     predicted = run_playbook(ROLE, extra_vars={**day, "appstream_lab_rotate": ["anna"]}, check=True)
     assert predicted.returncode == 0, predicted.printed
     assert sessions()["anna"] == "ACTIVE"
-    rotated = run_playbook(START, extra_vars={**day, "appstream_lab_rotate": ["Anna"]})
+    # and then the lab is started again without it,
+    of_home = {"appstream_lab_roster": str(home / "roster.csv")}
+    rotated = run_playbook(
+        [
+            {"ansible.builtin.import_playbook": START, "vars": {**day, **files, "appstream_lab_rotate": ["Anna"]}},
+            {"hosts": "localhost", "gather_facts": False, "vars": {**day, **of_home}, "roles": [ROLE]},
+        ]
+    )
     assert rotated.returncode == 0, rotated.printed
+    summary, again = (
+        task.result["ansible_facts"] for task in rotated.tasks if task.name == f"{ROLE} : Publish the results"
+    )
 
     # then she has another user id, ben keeps all that he has, and the previous session is over.
-    summary = rotated.task(f"{ROLE} : Publish the results").result["ansible_facts"]
     assert [seat["user_id"] for seat in summary["appstream_lab_seats"]] == [NEW_ID, "ben"]
     assert [seat["generation"] for seat in summary["appstream_lab_seats"]] == [1, 0]
     assert [seat["issued"] for seat in summary["appstream_lab_seats"]] == [True, False]
@@ -108,7 +127,5 @@ def test_a_rotated_learner_has_another_user_id_url_and_page_and_the_wrong_person
     assert not any(secret in rotated.printed for secret in (*simulator.streaming_urls(), *pages().values()))
 
     assert not any(old_url in page.read_text(encoding="utf-8") for page in (home / "pages").iterdir())
-
-    # When the lab is started again without it, then nothing changes.
-    again = run_playbook(ROLE, extra_vars=day)
-    assert (again.returncode, again.changed) == (0, 0), again.printed
+    # Without it, nothing changes.
+    assert again["appstream_lab_seats"] == [{**seat, "issued": False} for seat in summary["appstream_lab_seats"]]

@@ -1,9 +1,9 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Create what the lab needs: a stopped fleet with one session, the AWS configuration, and the times of the lab.
+"""Create what the labs need: a stopped fleet with one session, a studio, the AWS configuration, and the times.
 
-Usage: python -m extensions.molecule.lab.prepare FOLDER STACK FLEET
+Usage: python -m extensions.molecule.lab.prepare FOLDER STACK FLEET STUDIO
 
 The simulator is starting, and writes simulator.json to the folder when it is ready.
 """
@@ -24,7 +24,7 @@ START_SECONDS = 60
 
 def main() -> None:
     """Create all of it."""
-    folder, stack, fleet = Path(sys.argv[1]), *sys.argv[2:]
+    folder, stack, fleet, studio = Path(sys.argv[1]), *sys.argv[2:]
     simulator = Simulator(json.loads(_when_there(folder / "simulator.json"))["endpoint_url"])
     appstream = simulator.client("appstream", REGION)
     appstream.create_stack(Name=stack)
@@ -36,6 +36,13 @@ def main() -> None:
         MaxUserDurationInSeconds=36000,
     )
     appstream.associate_fleet(StackName=stack, FleetName=fleet)
+    simulator.set(session_starting_seconds=1, stream_creating_seconds=0.5)
+    sessions = [
+        {"sessionId": "session-anna", "ownedBy": "s1001", "state": "STOPPED"},
+        {"sessionId": "session-spare", "ownedBy": "nobody", "state": "STOPPED"},
+        {"sessionId": "session-chloe", "ownedBy": "s1003"},
+    ]
+    simulator.seed_studio(studio, sessions, region=REGION)
     (folder / "aws.ini").write_text(f"[default]\nregion = {REGION}\nendpoint_url = {simulator.endpoint_url}\n")
     # The lab has started when the playbook is run again.
     now = datetime.now(timezone.utc).replace(microsecond=0)

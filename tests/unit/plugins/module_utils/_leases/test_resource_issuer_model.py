@@ -399,7 +399,7 @@ class Schedules(RuleBasedStateMachine):
 
 
 SETTINGS = settings(
-    max_examples=5000 if MANY else 200,
+    max_examples=5000 if MANY else 100,
     stateful_step_count=40,
     derandomize=not MANY,
     phases=[Phase.generate, Phase.shrink] if MANY else [Phase.generate],
