@@ -383,7 +383,7 @@ def test_a_learner_in_another_case_keeps_the_page_and_is_shown_as_written(lab):
 
     assert lab.addresses() == {"Anna@Example.ORG": page}
     assert result["pages"] == [{"id": "Anna@Example.ORG", "page": page}]
-    assert [row[0] for row in lab.overview()] == ["Anna@Example.ORG"]
+    assert [row[1] for row in lab.overview()] == ["Anna@Example.ORG"]
 
     # Whoever is rotated in another case has no page left that opens the URL.
     lab.write(seats=[seat_of("anna", id="ANNA@example.org", generation=1)])
@@ -519,7 +519,7 @@ def test_a_clock_that_is_ahead_wipes_no_url_and_its_owner_is_warned(lab):
     # Then the page says no URL, and the task says why.
     assert result["missing"] == ["anna"]
     assert state_of(lab.page_of("anna")) == "waiting"
-    assert lab.overview() == [("anna", "anna", "Expired")]
+    assert lab.overview() == [("Anna Example", "anna", "Expired")]
     assert lab.warnings == [f"1 stored URLs are not handed out: {has_expired(lab)}"]
 
     # And once the clock is right, all is as it was.
