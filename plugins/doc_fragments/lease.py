@@ -49,6 +49,19 @@ options:
         URL and when, and has the SHA-256 hash of the URL or the id of the stream.
     type: bool
     default: false
+  withdraw_removed:
+    description:
+      - Whether learners of O(lab) who are not listed any more lose their leases, as if the lab were ended for them. A
+        lease that another lab still needs is not released.
+      - Otherwise they are only returned.
+      - Only with O(state=present).
+    type: bool
+    default: false
+  withdraw_limit:
+    description:
+      - If O(withdraw_removed) concerns more learners than this, or all learners of the lab, the task fails before
+        anything is issued. By default a tenth of the learners, but at least three.
+    type: int
   concurrency:
     description:
       - How many calls to make at the same time, from 1 to 64.

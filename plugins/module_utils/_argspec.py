@@ -40,6 +40,8 @@ def lease_argument_spec() -> dict[str, Any]:
         min_remaining=dict(type="int"),
         force=dict(type="bool", default=False),
         purge=dict(type="bool", default=False),
+        withdraw_removed=dict(type="bool", default=False),
+        withdraw_limit=dict(type="int"),
         concurrency=dict(type="int", default=16),
         return_urls=dict(type="bool", default=True),
         **store_argument_spec(),
@@ -128,6 +130,10 @@ def validate_lease_arguments(params: dict[str, Any], who: Sequence[str]) -> None
         )
     if params["purge"] and is_present:
         raise InvalidOption("purge is only for state=absent: set that too, or leave purge out.")
+    if params["withdraw_removed"] and not (is_present and params["lab"]):
+        raise InvalidOption("withdraw_removed is for state=present and a lab: name the lab, or leave it out.")
+    if (params["withdraw_limit"] or 0) < 0:
+        raise InvalidOption(f"withdraw_limit is {params['withdraw_limit']}, but it must be 0 or more.")
 
 
 def parse_timestamp(option: str, text: str) -> datetime:

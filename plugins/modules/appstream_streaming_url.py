@@ -350,6 +350,11 @@ leases:
   type: list
   elements: dict
   contains:
+    id:
+      description: The O(users[].id) that was given for O(lab). V(null) if none was.
+      type: str
+      returned: always
+      sample: "4713"
     user_id:
       description: The user.
       type: str
@@ -360,6 +365,11 @@ leases:
       type: str
       returned: always
       sample: lease1.WyJhcHBzdHJlYW18RVhBTVBMRSIsImFubmEiLCIiXQ
+    ended:
+      description: Whether O(lab) was already over or ended here.
+      type: bool
+      returned: always
+      sample: false
     released:
       description: Whether it was released, or purged, or would be in check mode.
       type: bool
@@ -380,8 +390,8 @@ known_labs:
     - cad-2026-11-21
 removed:
   description:
-    - The learners of O(lab) who are no longer asked for, though their leases have not been released. Empty with
-      O(state=absent).
+    - The learners of O(lab) who are not listed any more. With O(withdraw_removed), the lab was ended for them, or would
+      be in check mode. Empty with O(state=absent).
   returned: always
   type: list
   elements: dict
@@ -406,6 +416,17 @@ removed:
       type: str
       returned: always
       sample: "2026-11-21T16:00:00Z"
+    released:
+      description: Whether it was released, or would be in check mode.
+      type: bool
+      returned: always
+      sample: false
+    labs:
+      description: The other labs that still have a lease of the user here.
+      type: list
+      elements: str
+      returned: always
+      sample: []
 outdated_labs:
   description:
     - The other labs under way that use a lease which this task has renewed. Their handouts show the previous URLs until
@@ -779,11 +800,10 @@ def run(module: LabstreamAWSModule) -> None:
             module.warn(warning)
         issuer = build_issuer(task, client, target, policy)
         outcomes, joined = task.issue(issuer, policy, starts_at, partial(validate_case, task))
-        shared, entries = task.build_result(outcomes, describe_outcome, URL)
+        shared, entries = task.build_result(outcomes, describe_outcome, URL, joined=joined, removed=task.withdraw())
     renew_before = policy.renew_before(outcome.lease for outcome in outcomes if outcome.lease)
     result.update(
         shared,
-        changed=shared["changed"] or joined,
         streaming_urls=entries,
         renew_before=renew_before and to_iso8601(renew_before),
         ansible_facts={FACT: build_facts(entries)},

@@ -343,6 +343,11 @@ leases:
   type: list
   elements: dict
   contains:
+    id:
+      description: The O(sessions[].id) that was given for O(lab). V(null) if none was.
+      type: str
+      returned: always
+      sample: "4713"
     session_id:
       description: The session.
       type: str
@@ -353,6 +358,11 @@ leases:
       type: str
       returned: always
       sample: lease1.WyJuaW1ibGV8RVhBTVBMRSIsInNlc3Npb24tYW5uYSIsIiJd
+    ended:
+      description: Whether O(lab) was already over or ended here.
+      type: bool
+      returned: always
+      sample: false
     released:
       description: Whether it was released, or purged, or would be in check mode.
       type: bool
@@ -373,8 +383,8 @@ known_labs:
     - painting-2026-11-21
 removed:
   description:
-    - The learners of O(lab) who are no longer asked for, though their leases have not been released. Empty with
-      O(state=absent).
+    - The learners of O(lab) who are not listed any more. With O(withdraw_removed), the lab was ended for them, or would
+      be in check mode. Empty with O(state=absent).
   returned: always
   type: list
   elements: dict
@@ -399,6 +409,17 @@ removed:
       type: str
       returned: always
       sample: "2026-11-21T16:00:00Z"
+    released:
+      description: Whether it was released, or would be in check mode.
+      type: bool
+      returned: always
+      sample: false
+    labs:
+      description: The other labs that still have a lease of the session here.
+      type: list
+      elements: str
+      returned: always
+      sample: []
 outdated_labs:
   description:
     - The other labs under way that use a lease which this task has renewed. Their handouts show the previous URLs until
@@ -612,9 +633,9 @@ def run(module: LabstreamAWSModule) -> None:
                 result.update(known)
             return
         outcomes, joined = task.issue(build_issuer(task, client, policy), policy)
-        shared, entries = task.build_result(outcomes, describe_outcome, URL)
+        shared, entries = task.build_result(outcomes, describe_outcome, URL, joined=joined, removed=task.withdraw())
     facts = {entry["session_id"]: build_fact(entry, URL) for entry in entries}
-    result.update(shared, changed=shared["changed"] or joined, streams=entries, ansible_facts={FACT: facts})
+    result.update(shared, streams=entries, ansible_facts={FACT: facts})
     task.finish(outcomes, policy)
 
 

@@ -14,9 +14,11 @@ from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._errors import list_names
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages import LIMITS
+from ansible_collections.labstream.aws.plugins.module_utils._labs.person import normalise
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lab_records import describe_excess
 from ansible_collections.labstream.aws.plugins.plugin_utils._capacity import find_fleet_needs
 from ansible_collections.labstream.aws.plugins.plugin_utils._errors import strip_core_prefix
-from ansible_collections.labstream.aws.plugins.plugin_utils._rotation import Generations
+from ansible_collections.labstream.aws.plugins.plugin_utils._rotation import Generations, rotated_learners
 from ansible_collections.labstream.aws.plugins.plugin_utils._times import parse_now, to_local, to_utc
 
 Result = Mapping[str, Any]
@@ -27,6 +29,8 @@ _COUNTS = {"requested": 0, "issued": 0, "reused": 0, "failed": 0, "released": 0,
 _PREDICTED = {"lease": None, "expires": None, "expires_at": None, "issued": True}
 # What a learner has when the lab has ended. The overview still shows the name.
 _RELEASED = {"lease": None, "expires": None, "expires_at": None, "issued": False, "session_id": None}
+# What the module that issues URLs takes of a row.
+_USER_FIELDS = ("user_id", "id", "name", "email", "application_id", "session_context")
 _NO_LEASES = "No lease is stored for this lab, so nothing was released."
 _NO_LEARNERS = "There are no learners, so nothing was done: check the roster."
 
@@ -42,7 +46,10 @@ def lab_report(results: Result, now: datetime.datetime | None = None) -> dict[st
     Returns:
         ``summary`` and ``seats``, the facts; ``closing``, what is to be shown at the end, which is the message without
         the errors that are shown already; ``insufficient_capacity``, what the fleet lacks, or None; ``fleet_needs``,
-        what it is still needed for when the lab ends; and ``summary_path``, where the summary is to be written.
+        what it is still needed for when the lab ends; ``users`` and ``former_users``, the learners, and the user ids
+        that they had before they were rotated, as modules take them; ``unknown``, who cannot be rotated; ``removed``,
+        who is to be withdrawn, and ``excess``, why they cannot be, or None; and ``summary_path``, where the summary is
+        to be written.
     """
     build = {
         "appstream_lab": _report_appstream_lab,
@@ -62,10 +69,11 @@ def lab_report(results: Result, now: datetime.datetime | None = None) -> dict[st
 
 def _report_appstream_lab(results: Result, now: datetime.datetime) -> dict[str, Any]:
     steps, is_present = results["steps"], results["state"] == "present"
-    urls, expiry, rotated = steps["urls"], steps["expire"], steps["rotation"].get("rotated", [])
+    urls, rotated = steps["urls"], steps["rotation"].get("rotated", [])
+    expiries, plan = [steps["expire"], steps["withdraw"]], _plan_withdrawal(results)
     predicted = results["learners"] if is_present and results["check_mode"] and urls.get("skipped") else []
     counts = _get_counts(results, urls, len(predicted))
-    expired = expiry.get("summary", {}).get("expired", 0)
+    expired = sum(expiry.get("summary", {}).get("expired", 0) for expiry in expiries)
     fleet = _get_fleet(steps)
     fleet_changed = bool(steps["fleet"].get("changed") or steps["stop"].get("changed"))
     lacking = _describe_insufficient_capacity(results, fleet)
@@ -82,12 +90,13 @@ def _report_appstream_lab(results: Result, now: datetime.datetime) -> dict[str, 
         *([lacking] if lacking and results["on_insufficient_capacity"] == "warn" else ()),
         *_describe_kept_sessions(results["kept_user_ids"]),
         *_describe_outdated_labs(urls.get("outdated_labs", [])),
+        *_describe_removed(results, urls.get("removed", plan["removed"])),
     ]
     summary = {
         **counts,
         "rotated": rotated,
         "renew_before": urls.get("renew_before"),
-        "failures": [*urls.get("failures", []), *expiry.get("failures", [])],
+        "failures": [failure for step in (urls, *expiries) for failure in step.get("failures", [])],
         "expired": expired,
         "fleet": _summarize_fleet(results, fleet) if fleet else None,
         "warnings": list(dict.fromkeys(warnings)),
@@ -98,7 +107,75 @@ def _report_appstream_lab(results: Result, now: datetime.datetime) -> dict[str, 
         "seats": _build_appstream_seats(results, predicted),
         "insufficient_capacity": lacking,
         "fleet_needs": needs,
+        **plan,
     }
+
+
+def _plan_withdrawal(results: Result) -> dict[str, Any]:
+    """Return the users of the lab, who of the earlier ones is rotated, and whether too many would be withdrawn."""
+    in_roster = {normalise(learner["id"]) for learner in results["rows"]}
+    user_ids = {learner["user_id"] for learner in results["learners"]}
+    before = [lease for lease in results["steps"]["before"].get("leases", []) if lease["id"]]
+    left = {lease["id"]: lease for lease in before if _fold(lease["id"]) not in in_roster}
+    removed = {
+        each: {**lease, "expires": None}
+        for each, lease in left.items()
+        if not lease["ended"] and lease["user_id"] not in user_ids
+    }
+    rotate = {normalise(learner): learner for learner in results["rotate"]}
+    former = rotated_learners(results["rows"], results["steps"]["rotation"].get("generations", {}), rotate.values())
+    former += [lease for each, lease in left.items() if _fold(each) in rotate]
+    learners = {lease["id"] for lease in before if not lease["ended"]}
+    limit = results["withdraw_limit"]
+    return {
+        "users": [_to_user(learner) for learner in results["learners"]],
+        "former_users": [_to_user(learner) for learner in former],
+        "unknown": [rotate[each] for each in rotate if each not in in_roster | {_fold(known) for known in left}],
+        "removed": list(removed.values()) if results["withdraws"] else [],
+        "excess": describe_excess(
+            removed, len(learners), None if limit == "" else int(limit), "appstream_lab_withdraw_limit"
+        )
+        if removed and results["withdraws"]
+        else None,
+    }
+
+
+def _fold(learner_id: str) -> str:
+    """Return the folded id of a stored learner; an id that no roster can have is as it is."""
+    try:
+        return normalise(learner_id)
+    except ValueError:
+        return learner_id
+
+
+def _to_user(learner: Result) -> dict[str, Any]:
+    """Return what the module that issues URLs takes of a row."""
+    return {field: learner[field] for field in _USER_FIELDS if field in learner}
+
+
+def _describe_removed(results: Result, removed: Sequence[Result]) -> Iterator[str]:
+    if not removed:
+        return
+    names = list_names([_describe_url(results, each) for each in removed], _MAX_NAMED)
+    to_be = "would be" if results["check_mode"] else "were"
+    if not results["withdraws"]:
+        yield (
+            f"Learners who are no longer in the roster still have URLs: {names}. Set appstream_lab_withdraw_removed to "
+            "withdraw them."
+        )
+        return
+    yield f"Learners who are no longer in the roster {to_be} withdrawn: {names}."
+    if kept := sorted({each["user_id"] for each in removed if each["labs"]}):
+        yield f"They keep the URL and the session, because they are in another lab: {list_names(kept, _MAX_NAMED)}."
+
+
+def _describe_url(results: Result, removed: Result) -> str:
+    """Return a learner who was removed, and until when the URL can start a session."""
+    if not removed["expires"]:
+        return str(removed["id"])
+    return (
+        f"{removed['id']} (the URL works until {to_local(parse_now(removed['expires']), results['timezone'] or None)})"
+    )
 
 
 def _get_counts(results: Result, issuing: Result, predicted: int) -> dict[str, Any]:

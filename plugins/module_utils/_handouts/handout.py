@@ -15,7 +15,7 @@ import csv
 import io
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -32,6 +32,7 @@ from .._labs.learners import (
     validate_learner_id,
 )
 from .._labs.person import INVISIBLE, normalise
+from .._leases.lab_records import Labs
 from .._leases.lease import Lease, LeaseKey, is_web_url
 from .._leases.stores.base import LeaseStore, NoLeaseStore, find_now
 from .._time import to_iso8601
@@ -309,10 +310,23 @@ class Handout:
             for key, record in self.records.items()
             if key.learner_id in seats and key.generation != seats[key.learner_id].generation
         ]
-        return files
+        ended = build_ended_page(self._lab)
+        return files + [self._build_page(record, ended) for record in self._find_withdrawn(seats)]
+
+    def _find_withdrawn(self, seats: Collection[str]) -> list[LearnerRecord]:
+        """Return the records of the learners without a seat for whom the lab was ended before its end.
+
+        Raises:
+            LeaseStoreError: The store failed.
+        """
+        others = {key: record for key, record in self.records.items() if key.learner_id not in seats and record.lease}
+        scopes = {record.lease.scope for record in others.values() if record.lease}
+        labs = [record for scope in scopes for record in Labs(self._store, scope).of(self._options["lab"])]
+        ended = {record.lease for record in labs if record.ended_at}
+        return [record for record in others.values() if record.lease in ended]
 
     def _build_ended_pages(self) -> list[File]:
-        labs = {seat.learner_id: self._translate(seat) for seat in self.seats}
+        labs = {seat.person: self._translate(seat) for seat in self.seats}
         return [
             self._build_page(record, build_ended_page(labs.get(key.learner_id, self._lab)))
             for key, record in self.records.items()

@@ -19,10 +19,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
-from .._errors import InvalidOption
+from .._errors import InvalidOption, list_names
 from .lease import RETENTION, LeaseKey, to_sha256
 from .stores.base import LeaseStore, Replace, Write
 from .stores.records import RecordType, Values, find_datetime, get_datetime, get_text, to_seconds
+
+# How many learners may be withdrawn of a small lab.
+MIN_WITHDRAWN = 3
+# How many of them a message names.
+MAX_NAMED = 10
 
 
 class LabKey(NamedTuple):
@@ -170,6 +175,23 @@ class Labs:
         """
         if records:
             self._store.purge([record.key for record in records])
+
+
+def describe_excess(removed: Collection[str], learners: int, limit: int | None, option: str) -> str | None:
+    """Return why these learners must not be withdrawn, as they are too many of the lab's; None if they may be.
+
+    Args:
+        removed: The ids of the learners who were removed.
+        learners: How many learners the lab has with them.
+        limit: How many may be withdrawn; by default a tenth of the lab, but at least three.
+        option: The name of the option that has the limit, for the message.
+    """
+    most = max(MIN_WITHDRAWN, learners // 10) if limit is None else limit
+    if len(removed) < learners and len(removed) <= most:
+        return None
+    reason = f"more than {option} ({most}) allows" if len(removed) > most else "all that it has"
+    names = list_names(sorted(removed), MAX_NAMED)
+    return f"{len(removed)} learners of the lab would be withdrawn, {reason}: {names}. Check the list of learners."
 
 
 def find_other_labs(

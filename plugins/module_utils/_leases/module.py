@@ -19,7 +19,7 @@ from .._errors import InvalidOption, LeaseStoreError, list_names, quote
 from .._failures import find_bug
 from .._module import LabstreamAWSModule
 from .._time import to_iso8601
-from .lab_records import LabRecord, Labs
+from .lab_records import MAX_NAMED, LabRecord, Labs, describe_excess
 from .lease import Lease, LeaseKey, is_text
 from .reuse import ReusePolicy
 from .scheduler import Outcome
@@ -42,9 +42,6 @@ IDENTITY = ("id", "name", "email")
 
 # What results say of labs, if there is none. The first two are of issuing, the others of releasing.
 NO_LABS: dict[str, Any] = dict(outdated_labs=[], removed=[], leases=[], known_labs=[])
-
-# How many labs a warning names.
-MAX_NAMED = 10
 
 
 def identity_argument_spec() -> dict[str, Any]:
@@ -201,10 +198,12 @@ class LeaseTask:
             validate_new: Rejects keys that nothing is stored of, before anything is issued.
 
         Raises:
+            InvalidOption: Too many learners would be withdrawn.
             LeaseStoreError: The store failed.
         """
         existing = self.store.read(self.rows)
         validate_new(self.rows.keys() - existing.keys())
+        self._validate_withdrawal()
         joined = self.join(policy, starts_at)
         if joined and existing and not self.module.check_mode:
             # Again, since no other lab that ends releases them from now on.
@@ -212,7 +211,13 @@ class LeaseTask:
         return issuer.run(list(self.rows), existing, self.module.check_mode), joined
 
     def build_result(
-        self, outcomes: Sequence[Outcome], describe: Callable[[Outcome], dict[str, Any]], url: str
+        self,
+        outcomes: Sequence[Outcome],
+        describe: Callable[[Outcome], dict[str, Any]],
+        url: str,
+        *,
+        joined: bool = False,
+        removed: Sequence[dict[str, Any]] = (),
     ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """Return the result of issuing, and its entries.
 
@@ -220,7 +225,10 @@ class LeaseTask:
             outcomes: The outcomes.
             describe: Returns what an entry says of an outcome, with the URL.
             url: The name of the URL in that.
+            joined: Whether the lab is new to one of the leases.
+            removed: What ``withdraw`` has returned.
         """
+        is_withdrawn = bool(removed) and self.module.params["withdraw_removed"]
         failed = any(outcome.failure for outcome in outcomes)
         entries = []
         for outcome in outcomes:
@@ -230,7 +238,7 @@ class LeaseTask:
                 entry[url] = None
             entries.append(entry)
         result = dict(
-            changed=any(outcome.issued for outcome in outcomes),
+            changed=joined or is_withdrawn or any(outcome.issued for outcome in outcomes),
             summary=build_summary(outcomes),
             failures=[
                 {**self.rows[outcome.key].values, **outcome.failure._asdict()}
@@ -238,7 +246,7 @@ class LeaseTask:
                 if outcome.failure
             ],
             outdated_labs=self._find_outdated_labs(outcomes),
-            removed=self._describe_removed(),
+            removed=list(removed),
         )
         if self.module._diff:
             result["diff"] = build_diff(outcomes, self._names)
@@ -264,25 +272,54 @@ class LeaseTask:
         others = self._labs.others_ahead(self._lab, self.now())
         return sorted({record.lab for record in others if record.lease in replaced})
 
-    def _describe_removed(self) -> list[dict[str, Any]]:
-        """Return the learners of the lab who are not among the rows."""
-        if self._lab is None:
-            return []
+    @cached_property
+    def _removed(self) -> list[LabRecord]:
+        """The records of the lab's learners who are not among the rows, in the order of the learners."""
         learners, holders = ({getattr(row, name) for row in self.given} for name in ("learner_id", "holder"))
         removed = [
             record
-            for record in self._labs.of(self._lab)
+            for record in (self._labs.of(self._lab) if self._lab is not None else ())
             if record.is_ahead(self.now()) and record.learner_id not in learners and record.lease.holder not in holders
         ]
+        return sorted(removed, key=lambda record: (record.learner_id, record.lease))
+
+    def _validate_withdrawal(self) -> None:
+        if not self._removed or not self.module.params["withdraw_removed"]:
+            return
+        ahead = {record.learner_id for record in self._labs.of(str(self._lab)) if record.is_ahead(self.now())}
+        removed = {record.learner_id for record in self._removed}
+        excess = describe_excess(removed, len(ahead), self.module.params["withdraw_limit"], "withdraw_limit")
+        if excess:
+            raise InvalidOption(excess)
+        self.store.check("release")
+
+    def withdraw(self) -> list[dict[str, Any]]:
+        """Return the learners of the lab who are not among the rows. If that is asked for, end the lab for them.
+
+        Raises:
+            LeaseStoreError: The store failed.
+        """
+        removed, now = self._removed, self.now()
         leases = self.store.read([record.lease for record in removed]) if removed else {}
+        released: set[LeaseKey] = set()
+        if removed and self.module.params["withdraw_removed"]:
+            if not self.module.check_mode:
+                self._labs.leave(removed, now)
+            free = self._drop_needed([lease for lease in leases.values() if lease.released_at is None])
+            released = {lease.key for lease in free}
+            if free and not self.module.check_mode:
+                self.store.release(free)
+        others = self._labs.others_ahead(self._lab, now)
         return [
             {
                 "id": record.learner_id,
                 self.holder_option: record.lease.holder,
                 "lease": record.lease.to_text(),
                 "expires": to_iso8601(leases[record.lease].expires) if record.lease in leases else None,
+                "released": record.lease in released,
+                "labs": sorted({other.lab for other in others if other.lease.holder == record.lease.holder}),
             }
-            for record in sorted(removed, key=lambda record: (record.learner_id, record.lease))
+            for record in removed
         ]
 
     def find_to_release(self) -> Release:
@@ -394,9 +431,12 @@ class LeaseTask:
         return [lease for lease in leases if lease.key not in needed]
 
     def _describe_release(self, key: LeaseKey, is_released: bool, release: Release) -> dict[str, Any]:
+        mine = [record for record in release.labs.records if record.lease == key and record.lab == self._lab]
         return {
+            "id": mine[0].learner_id if mine else None,
             self.holder_option: key.holder,
             "lease": key.to_text(),
+            "ended": bool(mine) and not mine[0].is_ahead(self.now()),
             "released": is_released,
             "labs": sorted({record.lab for record in release.others if record.lease.holder == key.holder}),
         }

@@ -63,6 +63,10 @@ LAB = {
     "on_insufficient_capacity": "warn",
     "other_sessions": [],
     "kept_user_ids": ["ben"],
+    "rows": [LEARNER],
+    "rotate": ["anna"],
+    "withdraws": True,
+    "withdraw_limit": "",
     "stop_fleet": "auto",
     "keep_running_minutes": 30,
     "steps": {
@@ -72,6 +76,8 @@ LAB = {
         "capacity": {"needed": 3, "available_sessions": 4},
         "fleet": {},
         "urls": {"region": "us-east-1", "streaming_urls": [ISSUED], "failures": [], "summary": SUMMARY},
+        "before": {"leases": [{"id": "ben", "user_id": "ben", "labs": [], "ended": False, "lease": "x"}]},
+        "withdraw": {},
         "ending": {
             "leases": [{"user_id": "anna", "labs": []}],
             "known_labs": ["monday"],

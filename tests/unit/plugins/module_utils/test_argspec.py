@@ -19,6 +19,8 @@ GOOD = {
     "lab": "monday",
     "concurrency": 16,
     "purge": False,
+    "withdraw_removed": False,
+    "withdraw_limit": None,
     "return_urls": True,
     "lease_store": "sqlite:///x",
 }
@@ -34,6 +36,7 @@ GOOD = {
         {"concurrency": 64},
         {"state": "absent", "purge": True},
         {"return_urls": False},
+        {"withdraw_removed": True, "withdraw_limit": 0},
         {"lease_store": "none"},
         {"lease_store": "dynamodb://leases?region=eu-central-1"},
         {"lease_store": "none", "return_urls": False, "state": "absent"},
@@ -61,6 +64,9 @@ def test_arguments_within_their_limits_are_taken(arguments):
             "Give one of user_id, users and lab: null is not a value.",
         ),
         ({"purge": True}, "purge is only for state=absent"),
+        ({"withdraw_removed": True, "lab": None}, "withdraw_removed is for state=present and a lab"),
+        ({"withdraw_removed": True, "state": "absent"}, "withdraw_removed is for state=present and a lab"),
+        ({"withdraw_limit": -1}, "withdraw_limit is -1, but it must be 0 or more."),
         ({"lease_store": "none", "return_urls": False}, "lease_store is none and return_urls is false, so nobody"),
     ],
 )

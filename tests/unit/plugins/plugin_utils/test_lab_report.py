@@ -49,7 +49,19 @@ URLS = {
 
 def report(steps=None, **options):
     """Report on an AppStream lab in which these steps did something."""
-    names = ("rotation", "fleet_info", "sessions", "capacity", "fleet", "urls", "ending", "expire", "stop")
+    names = (
+        "rotation",
+        "fleet_info",
+        "sessions",
+        "capacity",
+        "fleet",
+        "before",
+        "urls",
+        "withdraw",
+        "ending",
+        "expire",
+        "stop",
+    )
     none = {name: {} for name in names}
     results = {
         "role": "appstream_lab",
@@ -71,6 +83,10 @@ def report(steps=None, **options):
         "on_insufficient_capacity": "ignore",
         "other_sessions": [],
         "kept_user_ids": [],
+        "rows": LEARNERS,
+        "rotate": [],
+        "withdraws": False,
+        "withdraw_limit": "",
         "stop_fleet": "auto",
         "keep_running_minutes": 30,
         **options,
@@ -445,6 +461,78 @@ def test_the_end_of_a_lab():
 )
 def test_sessions_that_may_be_of_another_lab_are_a_warning(user_ids, text):
     assert warnings({}, state="absent", learners=[], kept_user_ids=user_ids) == [text]
+
+
+REMOVED = {"id": "zoe", "user_id": "zoe", "expires": "2026-11-21T10:00:00Z", "labs": []}
+
+
+@pytest.mark.parametrize(
+    ("withdraws", "check_mode", "labs", "texts"),
+    [
+        (
+            False,
+            False,
+            [],
+            [
+                "Learners who are no longer in the roster still have URLs: zoe (the URL works until 2026-11-21 10:00 "
+                "(UTC)). Set appstream_lab_withdraw_removed to withdraw them."
+            ],
+        ),
+        (
+            True,
+            True,
+            ["b"],
+            [
+                "Learners who are no longer in the roster would be withdrawn: zoe (the URL works until 2026-11-21 "
+                "10:00 (UTC)).",
+                "They keep the URL and the session, because they are in another lab: zoe.",
+            ],
+        ),
+        (
+            True,
+            False,
+            [],
+            [
+                "Learners who are no longer in the roster were withdrawn: zoe (the URL works until 2026-11-21 10:00 "
+                "(UTC))."
+            ],
+        ),
+    ],
+)
+def test_learners_who_were_removed_are_named_with_the_end_of_their_urls(withdraws, check_mode, labs, texts):
+    steps = {"urls": {"removed": [{**REMOVED, "labs": labs}]}}
+    assert warnings(steps, withdraws=withdraws, check_mode=check_mode) == texts
+
+
+BEFORE = [
+    {"id": who, "user_id": who, "labs": [], "ended": who == "eve"} for who in ("Anna", "zoe", "eve", "a", "b", "c")
+]
+
+
+@pytest.mark.parametrize(
+    ("options", "removed", "excess"),
+    [
+        (dict(withdraws=False), [], None),
+        (dict(withdraw_limit=""), ["a", "b", "c", "zoe"], "appstream_lab_withdraw_limit (3)"),
+        (dict(withdraw_limit="4"), ["a", "b", "c", "zoe"], None),
+    ],
+)
+def test_it_is_known_before_anything_is_done_who_would_be_withdrawn(options, removed, excess):
+    """Whoever has another case or was released before is not."""
+    published = report({"before": {"leases": BEFORE}}, **{"withdraws": True, **options})
+    assert sorted(each["id"] for each in published["removed"]) == removed
+    assert (excess or "") in (published["excess"] or "")
+    assert (published["excess"] is None) is (excess is None)
+
+
+def test_learners_can_be_rotated_who_were_in_the_roster_before():
+    published = report({"before": {"leases": BEFORE}}, rotate=["ANNA", "Zoe", "nobody"])
+    assert published["unknown"] == ["nobody"]
+    assert published["former_users"] == [{"user_id": "zoe", "id": "zoe"}]
+    rotation = {"rotation": {"generations": {"anna": 1}}}
+    published = report({"before": {"leases": BEFORE}, **rotation}, rotate=["ANNA", "zoe"])
+    assert [user["user_id"] for user in published["former_users"]] == ["anna", "zoe"]
+    assert "language" not in published["users"][0]
 
 
 def test_labs_whose_handouts_show_replaced_urls_are_a_warning():

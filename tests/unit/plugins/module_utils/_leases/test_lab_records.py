@@ -14,6 +14,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._leases.lab_records 
     LAB_RECORDS,
     LabRecord,
     Labs,
+    describe_excess,
     find_other_labs,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import Write
@@ -109,6 +110,23 @@ def test_a_record_of_somebody_else_is_rejected(change):
     assert LAB_RECORDS.from_values(values) == record
     with pytest.raises((TypeError, ValueError)):
         LAB_RECORDS.from_values({**values, **change})
+
+
+@pytest.mark.parametrize(
+    ("removed", "learners", "limit", "is_excess"),
+    [
+        pytest.param(3, 4, None, False, id="three of a small lab"),
+        pytest.param(4, 39, None, True, id="more than three, which is more than a tenth"),
+        pytest.param(4, 40, None, False, id="a tenth"),
+        pytest.param(5, 40, None, True, id="more than a tenth"),
+        pytest.param(5, 40, 5, False, id="as many as the limit"),
+        pytest.param(1, 40, 0, True, id="a limit of nobody"),
+        pytest.param(2, 2, 9, True, id="all, whatever the limit"),
+    ],
+)
+def test_only_a_few_of_a_lab_are_withdrawn(removed, learners, limit, is_excess):
+    excess = describe_excess([f"learner-{number}" for number in range(removed)], learners, limit, "limit")
+    assert (excess is not None) is is_excess
 
 
 def test_other_labs_are_listed_once_each_the_next_one_first():

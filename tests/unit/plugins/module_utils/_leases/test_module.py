@@ -57,7 +57,18 @@ HOUR = build_policy(validity=3600)
 
 def task_of(rows=(), *, scope=SCOPE, store=None, check_mode=False, **params):
     """A task with these rows and parameters, that notes warnings and the message that it failed with."""
-    params = dict(lab=None, purge=False, force=False, return_urls=True, lease_store="sqlite:///x") | params
+    params = (
+        dict(
+            lab=None,
+            purge=False,
+            force=False,
+            withdraw_removed=False,
+            withdraw_limit=None,
+            return_urls=True,
+            lease_store="sqlite:///x",
+        )
+        | params
+    )
     failed: list[str] = []
     module = SimpleNamespace(params=params, check_mode=check_mode, _diff=True, warnings=[], failed=failed)
     module.warn = module.warnings.append
@@ -369,18 +380,66 @@ def test_other_labs_whose_urls_were_renewed_are_outdated():
     assert result_of(task, [reused])[0]["outdated_labs"] == []
 
 
-def test_learners_who_are_no_longer_asked_for_are_removed():
-    # Given a lab of three, of whom one has another lease by now, one has left, and one was released.
+def lab_with_some_removed(*names):
+    """A lab of these learners, who have leases."""
     store = MemoryStore()
-    store.leases = {LEASES["ben"].key: LEASES["ben"]}
-    join(store, "mine", "anna", "ben")
-    join(store, "mine", "Anna", ended_at=NOW)
-    task = task_of([ANNA_CAD], store=store, lab="mine")
+    store.leases = {LEASES[name].key: LEASES[name] for name in names}
+    join(store, "mine", *names)
+    return store
 
-    # When the lab runs with the first alone, then it is the second who is missing.
-    assert result_of(task, [])[0]["removed"] == [
-        dict(id="ben", user_id="ben", lease=build_key("ben").to_text(), expires="2026-11-21T09:00:00Z")
-    ]
+
+def withdraw(store, rows=(ANNA_CAD,), **options):
+    """What a run with these rows returns of the learners who were removed, before and after it has withdrawn them."""
+    task = task_of(rows, store=store, lab="mine", **options)
+    outcomes, _joined = task.issue(SimpleNamespace(run=lambda *_arguments: []), HOUR)
+    removed = task.withdraw()
+    return removed, task.build_result(outcomes, describe, "url", removed=removed)[0]
+
+
+def test_learners_who_are_not_among_the_rows_any_more_are_named():
+    # Given a lab of three, of whom one has another lease by now, one has left, and one was released.
+    store = lab_with_some_removed("anna", "ben")
+    join(store, "mine", "Anna", ended_at=NOW)
+
+    # When the lab runs with the first alone, then it is the second who is missing, and nothing is done to him.
+    removed, result = withdraw(store)
+    ben = dict(id="ben", user_id="ben", lease=build_key("ben").to_text(), expires="2026-11-21T09:00:00Z")
+    assert removed == result["removed"] == [dict(ben, released=False, labs=[])]
+    assert (result["changed"], store.leases[build_key("ben")].released_at) == (False, None)
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+@pytest.mark.parametrize("other", [False, True])
+def test_learners_who_are_withdrawn_lose_what_no_other_lab_needs(check_mode, other):
+    store = lab_with_some_removed("anna", "ben")
+    if other:
+        join(store, "other", "ben")
+
+    [removed], result = withdraw(store, withdraw_removed=True, check_mode=check_mode)
+
+    assert (removed["released"], removed["labs"], result["changed"]) == (not other, ["other"] if other else [], True)
+    is_released = store.leases[build_key("ben")].released_at is not None
+    assert is_released is (not other and not check_mode)
+    [ben] = [record for record in Labs(store, SCOPE).of("mine") if record.learner_id == "ben"]
+    assert ben.is_ahead(NOW) is check_mode
+    # Once that is done, it is done.
+    assert (withdraw(store, withdraw_removed=True)[0] == []) is not check_mode
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (dict(withdraw_limit=0), "1 learners of the lab would be withdrawn, more than withdraw_limit (0) allows: ben."),
+        (dict(rows=[CLEO]), "2 learners of the lab would be withdrawn, all that it has: anna, ben."),
+    ],
+)
+def test_too_many_are_not_withdrawn_and_nothing_is_issued(options, message):
+    store = lab_with_some_removed("anna", "ben")
+    with pytest.raises(InvalidOption) as rejected:
+        withdraw(store, withdraw_removed=True, **options)
+    assert str(rejected.value) == f"{message} Check the list of learners."
+    assert Labs(store, SCOPE).others_ahead(None, NOW) == Labs(store, SCOPE).of("mine")
+    assert len(Labs(store, SCOPE).of("mine")) == 2
 
 
 # Rows and results.
