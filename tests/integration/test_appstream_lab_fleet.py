@@ -346,3 +346,33 @@ def test_a_name_that_yaml_made_a_number_is_the_same_lab_at_its_start_and_end(
     assert run.returncode == 0, run.printed
     summary = facts["appstream_lab_summary"]
     assert (summary["lab"], summary["released"], summary["expired"]) == ("4713", 1, 1)
+
+
+def test_learners_who_left_the_roster_are_named_and_withdrawn_if_that_is_asked_for_and_they_are_few(
+    lab: Simulator, run_playbook: RunPlaybook
+) -> None:
+    # Given a lab of three, of whom two leave.
+    withdrawing = variables("anna", validity=3600, withdraw_removed=True)
+    serve(run_playbook, variables("anna", "ben", "chloe", validity=3600))
+    come_in(lab, "anna", "ben")
+
+    # When the lab is run without them: as it is, with a limit that is too low, and with none.
+    published, run = serve(
+        run_playbook,
+        variables("anna", validity=3600),
+        {**withdrawing, "appstream_lab_withdraw_limit": 1, "appstream_lab_force": True},
+        withdrawing,
+        withdrawing,
+    )
+    named, rejected, withdrawn, again = (facts["appstream_lab_summary"] for facts in published)
+
+    # Then they are named, and withdrawn once, with their sessions.
+    assert named["warnings"][0].startswith("Learners who are no longer in the roster still have URLs: ben (the URL")
+    assert get_failures(run) == [
+        "2 learners of the lab would be withdrawn, more than appstream_lab_withdraw_limit (1) allows: ben, chloe. "
+        "Check the list of learners."
+    ]
+    assert (rejected["outcome"], rejected["issued"], len(lab.calls("CreateStreamingURL"))) == ("failed", 0, 3 + 2)
+    assert withdrawn["warnings"][0].startswith("Learners who are no longer in the roster were withdrawn: ben (the URL")
+    assert (withdrawn["expired"], again["warnings"], sessions_of(lab).keys()) == (1, [], {"anna"})
+    assert_no_url(lab, run.printed + json.dumps(published))

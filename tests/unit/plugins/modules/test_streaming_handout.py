@@ -16,6 +16,7 @@ from types import SimpleNamespace
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._errors import LabstreamError
 from ansible_collections.labstream.aws.plugins.module_utils._labs.learners import LIFETIME, find_learners
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lab_records import LabRecord, Labs
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import build_purpose
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import open_lease_store
 from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
@@ -372,6 +373,25 @@ def test_a_replaced_page_is_never_used_again(lab):
     assert lab.addresses() == current
     assert url_of(lab.page_of("anna")) == url
     assert lab.states() == ["moved", "open"]
+
+
+@pytest.mark.parametrize(("ended", "state"), [(True, "ended"), (False, "open")])
+def test_the_page_of_a_learner_who_was_withdrawn_says_that_it_is_over(lab, ended, state):
+    # Given a lab of two, of whom one is no longer in the roster, and has or has not been withdrawn.
+    lab.issue("anna", "ben")
+    with lab.open_store() as store:
+        Labs(store, None).join([LabRecord("cad", build_key(who), who, after(3600)) for who in ("anna", "ben")])
+    lab.write()
+    page = lab.pages_dir / lab.addresses()["ben"]
+    if ended:
+        with lab.open_store() as store:
+            labs = Labs(store, None)
+            labs.leave([record for record in labs.records if record.learner_id == "ben"], NOW)
+
+    # When the handouts are written for the other, then his page is one of the lab that has ended.
+    lab.write(seats=[seat_of("anna")])
+    assert state_of(page.read_text()) == state
+    assert state_of(lab.page_of("anna")) == "open"
 
 
 def test_a_learner_in_another_case_keeps_the_page_and_is_shown_as_written(lab):
