@@ -280,7 +280,6 @@ def reused(first: Task, second: Task) -> bool:
             {"validity": 3600}, {"validity": 3600, "application_id": "Desktop"}, False, id="other application"
         ),
         pytest.param({"validity": 3600}, {"validity": 3600, "session_context": "unit-7"}, False, id="other context"),
-        pytest.param({"validity": 3600, "lab": "monday"}, {"validity": 3600, "lab": "tuesday"}, True, id="other lab"),
         pytest.param({"valid_until": 3000}, {"valid_until": 3000}, True, id="same moment"),
         pytest.param({"valid_until": 3000}, {"valid_until": 2000}, True, id="earlier moment"),
         pytest.param({"valid_until": 3000}, {"valid_until": 3010}, False, id="later moment"),

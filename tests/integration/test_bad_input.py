@@ -71,7 +71,7 @@ REFUSED_VALUES = {
     "empty fleet name": Case({**ANNA, "fleet_name": ""}, ("fleet_name is ''", "1 to 101")),
     "concurrency 65": Case({**ANNA, "concurrency": 65}, ("concurrency is 65", "from 1 to 64")),
     "lab with a control character": Case(
-        {**ANNA, "lab": "mon\nday"}, ("lab is 'mon\\nday'", "1 to 255 printable characters")
+        {**ANNA, "lab": "mon\nday"}, ("lab is 'mon\\nday'", "1 to 225 printable characters")
     ),
     "URLs that nobody would get": Case(
         {**ANNA, "lease_store": "none", "return_urls": False},

@@ -12,10 +12,12 @@ import csv
 import html
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lab_records import LabRecord
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import LeaseKey
 from hypothesis import given, note
 from hypothesis import strategies as st
@@ -309,6 +311,16 @@ LEASE_REPLY = {
     "url": {"S": "https://example.org/"},
     **{name: {"N": when} for name, when in (("issued", "1"), ("expires", "4000000000"))},
 }
+# An item that is both a lease and the record of a lab, since the server has one reply for both.
+LAB = LabRecord("monday", LeaseKey("scope", "holder"), "anna", datetime(2096, 10, 2, tzinfo=UTC))
+LAB_REPLY = {
+    **LEASE_REPLY,
+    "holder": {"S": f"monday {LAB.key.lease_sha256}"},
+    "lease_sha256": {"S": LAB.key.lease_sha256},
+    "lease": {"S": LAB.lease.to_text()},
+    "record_id": {"S": "x"},
+    "learner_id": {"S": "anna"},
+}
 TABLE_REPLY = {
     "Table": {
         "TableArn": "arn:aws:dynamodb:us-east-1:123456789012:table/leases",
@@ -320,7 +332,7 @@ TABLE_REPLY = {
     },
     "TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": "delete_after"},
     "Tags": [{"Key": "course", "Value": "cad"}],
-    "Items": [LEASE_REPLY],
+    "Items": [LAB_REPLY],
     "Responses": {"leases": [LEASE_REPLY]},
 }
 SEAT = {"lease": LeaseKey("scope", "holder").to_text(), "id": "anna"}

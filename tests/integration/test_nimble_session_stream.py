@@ -414,7 +414,6 @@ def test_a_session_that_is_not_ready_costs_the_others_nothing(
     [
         pytest.param({}, {"expiration_in_seconds": 3599}, False, id="other expiration"),
         pytest.param({}, {"min_remaining": 3500}, True, id="enough remains"),
-        pytest.param({"lab": "monday"}, {"lab": "tuesday"}, True, id="other lab"),
         pytest.param({}, {"client_token": "build-1"}, True, id="a token, which is not needed"),
         pytest.param({"client_token": "build-1"}, {"client_token": "build-2"}, True, id="other token"),
         pytest.param({"client_token": "build-1"}, {}, True, id="no token any more"),

@@ -300,9 +300,11 @@ class LeaseTask:
             LeaseStoreError: The store failed.
         """
         removed, now = self._removed, self.now()
-        leases = self.store.read([record.lease for record in removed]) if removed else {}
+        if not removed:
+            return []
+        leases = self.store.read([record.lease for record in removed])
         released: set[LeaseKey] = set()
-        if removed and self.module.params["withdraw_removed"]:
+        if self.module.params["withdraw_removed"]:
             if not self.module.check_mode:
                 self._labs.leave(removed, now)
             free = self._drop_needed([lease for lease in leases.values() if lease.released_at is None])

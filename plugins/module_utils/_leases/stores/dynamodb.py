@@ -376,9 +376,10 @@ class _DynamoDBRecords(Generic[KeyT, RecordT]):
             values[holder_name] = holder if last == "" else holder.removesuffix(f" {last}")
             return self._type.from_values({**values, last_name: last})
         except (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError) as e:
+            kind = self._type.name.replace("_", " ")
             raise LeaseStoreError(
-                f"The table {self._table.name!r} has an item that is not a {self._type.name}, with the key "
-                f"{_format_key(item)}: remove it, or name another table in lease_store."
+                f"The table {self._table.name!r} has an item that is not a {kind}, with the key {_format_key(item)}: "
+                f"remove it, or name another table in lease_store."
             ) from e
 
 
