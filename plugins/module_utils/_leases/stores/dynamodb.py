@@ -379,7 +379,7 @@ class _DynamoDBRecords(Generic[KeyT, RecordT]):
             kind = self._type.name.replace("_", " ")
             raise LeaseStoreError(
                 f"The table {self._table.name!r} has an item that is not a {kind}, with the key {_format_key(item)}: "
-                f"remove it, or name another table in lease_store."
+                "remove it, or name another table in lease_store."
             ) from e
 
 
