@@ -135,8 +135,9 @@ def test_with_the_defaults_of_our_action_group_one_session_gets_a_stream_whose_u
         "region": "us-east-1",
         "scope": f"nimble|{simulator.endpoint_url.removeprefix('http://')}|{ARN}",
     }
-    assert "WARNING" not in run.printed
-    assert "DEPRECATION" not in run.printed
+    # Of modules that amazon.aws has renamed in its group, older versions of it warn.
+    warnings = [line for line in run.printed.splitlines() if "WARNING]" in line]
+    assert [warning for warning in warnings if "[DEPRECATION WARNING]: amazon.aws." not in warning] == []
 
 
 def test_a_class_gets_its_streams_in_the_order_asked_and_a_second_run_changes_nothing(
