@@ -51,8 +51,7 @@ options:
     default: false
   withdraw_removed:
     description:
-      - Whether learners of O(lab) who are not listed any more lose their leases, as if the lab were ended for them. A
-        lease that another lab still needs is not released.
+      - Whether the leases of learners of O(lab) who are not listed any more are released, for all labs that use them.
       - Otherwise they are only returned.
       - Only with O(state=present).
     type: bool

@@ -365,6 +365,11 @@ leases:
       type: str
       returned: always
       sample: lease1.WyJhcHBzdHJlYW18RVhBTVBMRSIsImFubmEiLCIiXQ
+    expires:
+      description: When the URL expires, in UTC. V(null) if none was issued.
+      type: str
+      returned: always
+      sample: "2026-11-21T16:00:00Z"
     ended:
       description: Whether O(lab) was already over or ended here.
       type: bool
@@ -390,7 +395,7 @@ known_labs:
     - cad-2026-11-21
 removed:
   description:
-    - The learners of O(lab) who are not listed any more. With O(withdraw_removed), the lab was ended for them, or would
+    - The learners of O(lab) who are not listed any more. With O(withdraw_removed), their leases were released, or would
       be in check mode. Empty with O(state=absent).
   returned: always
   type: list
@@ -422,7 +427,7 @@ removed:
       returned: always
       sample: false
     labs:
-      description: The other labs that still have a lease of the user here.
+      description: The other labs that use this lease. It is released for them too.
       type: list
       elements: str
       returned: always

@@ -358,6 +358,11 @@ leases:
       type: str
       returned: always
       sample: lease1.WyJuaW1ibGV8RVhBTVBMRSIsInNlc3Npb24tYW5uYSIsIiJd
+    expires:
+      description: When the URL expires, in UTC. V(null) if none was issued.
+      type: str
+      returned: always
+      sample: "2026-11-21T16:00:00Z"
     ended:
       description: Whether O(lab) was already over or ended here.
       type: bool
@@ -383,7 +388,7 @@ known_labs:
     - painting-2026-11-21
 removed:
   description:
-    - The learners of O(lab) who are not listed any more. With O(withdraw_removed), the lab was ended for them, or would
+    - The learners of O(lab) who are not listed any more. With O(withdraw_removed), their leases were released, or would
       be in check mode. Empty with O(state=absent).
   returned: always
   type: list
@@ -415,7 +420,7 @@ removed:
       returned: always
       sample: false
     labs:
-      description: The other labs that still have a lease of the session here.
+      description: The other labs that use this lease. It is released for them too.
       type: list
       elements: str
       returned: always

@@ -70,7 +70,7 @@ def lab_report(results: Result, now: datetime.datetime | None = None) -> dict[st
 def _report_appstream_lab(results: Result, now: datetime.datetime) -> dict[str, Any]:
     steps, is_present = results["steps"], results["state"] == "present"
     urls, rotated = steps["urls"], steps["rotation"].get("rotated", [])
-    expiries, plan = [steps["expire"], steps["withdraw"]], _plan_withdrawal(results)
+    expiries, plan = [steps["expire"], steps["withdraw"]], _plan_withdrawal(results, results["rows"])
     predicted = results["learners"] if is_present and results["check_mode"] and urls.get("skipped") else []
     counts = _get_counts(results, urls, len(predicted))
     expired = sum(expiry.get("summary", {}).get("expired", 0) for expiry in expiries)
@@ -100,6 +100,7 @@ def _report_appstream_lab(results: Result, now: datetime.datetime) -> dict[str, 
         "expired": expired,
         "fleet": _summarize_fleet(results, fleet) if fleet else None,
         "warnings": list(dict.fromkeys(warnings)),
+        "known": _is_known(results),
         "message": " ".join(_describe_appstream_lab(results, counts, expired, fleet, fleet_changed, needs)),
     }
     return {
@@ -108,36 +109,45 @@ def _report_appstream_lab(results: Result, now: datetime.datetime) -> dict[str, 
         "insufficient_capacity": lacking,
         "fleet_needs": needs,
         **plan,
+        **_plan_appstream_users(results),
     }
 
 
-def _plan_withdrawal(results: Result) -> dict[str, Any]:
-    """Return the users of the lab, who of the earlier ones is rotated, and whether too many would be withdrawn."""
+def _plan_appstream_users(results: Result) -> dict[str, Any]:
+    """Return the users of the lab, the earlier ones of those who are rotated, and who cannot be rotated."""
     in_roster = {normalise(learner["id"]) for learner in results["rows"]}
-    user_ids = {learner["user_id"] for learner in results["learners"]}
-    before = [lease for lease in results["steps"]["before"].get("leases", []) if lease["id"]]
-    left = {lease["id"]: lease for lease in before if _fold(lease["id"]) not in in_roster}
-    removed = {
-        each: {**lease, "expires": None}
-        for each, lease in left.items()
-        if not lease["ended"] and lease["user_id"] not in user_ids
-    }
     rotate = {normalise(learner): learner for learner in results["rotate"]}
+    left = _find_left(results, results["rows"])
     former = rotated_learners(results["rows"], results["steps"]["rotation"].get("generations", {}), rotate.values())
-    former += [lease for each, lease in left.items() if _fold(each) in rotate]
-    learners = {lease["id"] for lease in before if not lease["ended"]}
-    limit = results["withdraw_limit"]
+    former += [dict(lease) for lease in left if _fold(lease["id"]) in rotate]
     return {
         "users": [_to_user(learner) for learner in results["learners"]],
         "former_users": [_to_user(learner) for learner in former],
-        "unknown": [rotate[each] for each in rotate if each not in in_roster | {_fold(known) for known in left}],
-        "removed": list(removed.values()) if results["withdraws"] else [],
-        "excess": describe_excess(
-            removed, len(learners), None if limit == "" else int(limit), "appstream_lab_withdraw_limit"
-        )
-        if removed and results["withdraws"]
-        else None,
+        "unknown": [rotate[each] for each in rotate if each not in in_roster | {_fold(lease["id"]) for lease in left}],
     }
+
+
+def _plan_withdrawal(results: Result, rows: Sequence[Result]) -> dict[str, Any]:
+    """Return who is to be withdrawn, and why they cannot be if they are too many."""
+    if not results["withdraws"]:
+        return {"removed": [], "excess": None}
+    removed = [lease for lease in _find_left(results, rows) if not lease["ended"]]
+    learners = {lease["id"] for lease in results["steps"]["before"].get("leases", []) if not lease["ended"]}
+    limit = None if results["withdraw_limit"] == "" else int(results["withdraw_limit"])
+    option = f"{results['role']}_withdraw_limit"
+    excess = describe_excess({lease["id"] for lease in removed}, len(learners), limit, option) if removed else None
+    return {"removed": removed, "excess": excess}
+
+
+def _find_left(results: Result, rows: Sequence[Result]) -> list[Result]:
+    """Return the leases that the lab had before this run, of learners who are not in the roster."""
+    in_roster = {normalise(learner["id"]) for learner in rows}
+    user_ids = {learner.get("user_id") for learner in results["learners"]}
+    return [
+        lease
+        for lease in results["steps"]["before"].get("leases", [])
+        if lease["id"] and _fold(lease["id"]) not in in_roster and lease.get("user_id", "") not in user_ids
+    ]
 
 
 def _fold(learner_id: str) -> str:
@@ -157,25 +167,24 @@ def _describe_removed(results: Result, removed: Sequence[Result]) -> Iterator[st
     if not removed:
         return
     names = list_names([_describe_url(results, each) for each in removed], _MAX_NAMED)
-    to_be = "would be" if results["check_mode"] else "were"
     if not results["withdraws"]:
         yield (
-            f"Learners who are no longer in the roster still have URLs: {names}. Set appstream_lab_withdraw_removed to "
-            "withdraw them."
+            f"Learners who are no longer in the roster still have URLs: {names}. Set "
+            f"{results['role']}_withdraw_removed to withdraw them."
         )
         return
+    to_be = "would be" if results["check_mode"] else "were"
     yield f"Learners who are no longer in the roster {to_be} withdrawn: {names}."
-    if kept := sorted({each["user_id"] for each in removed if each["labs"]}):
-        yield f"They keep the URL and the session, because they are in another lab: {list_names(kept, _MAX_NAMED)}."
+    if labs := sorted({lab for each in removed for lab in each["labs"]}):
+        yield f"Their URLs {to_be} released for other labs too: {list_names(labs, _MAX_NAMED)}."
 
 
 def _describe_url(results: Result, removed: Result) -> str:
     """Return a learner who was removed, and until when the URL can start a session."""
     if not removed["expires"]:
         return str(removed["id"])
-    return (
-        f"{removed['id']} (the URL works until {to_local(parse_now(removed['expires']), results['timezone'] or None)})"
-    )
+    until = to_local(parse_now(removed["expires"]), results.get("timezone") or None)
+    return f"{removed['id']} (the URL works until {until})"
 
 
 def _get_counts(results: Result, issuing: Result, predicted: int) -> dict[str, Any]:
@@ -359,8 +368,8 @@ def _describe_appstream_lab(
                 f"{capacity['available']}, desired: {capacity['desired']}."
             )
         return
-    ending = {**results["steps"]["urls"], **results["steps"]["ending"]}
-    if ending and results["lab"] not in ending.get("known_labs", []):
+    ending = _get_ending(results)
+    if _is_known(results) is False:
         known = list_names(ending.get("known_labs", []), _MAX_NAMED) or "none"
         yield (
             f"Nothing is stored of lab '{results['lab']}' on this stack and fleet, so nothing was changed. The labs "
@@ -382,6 +391,17 @@ def _describe_appstream_lab(
         yield f"Fleet '{name}' is {state}{next_lab}."
 
 
+def _get_ending(results: Result) -> Result:
+    """Return what is known of the lab that ends, and of others."""
+    return {**results["steps"]["urls"], **results["steps"]["ending"]}
+
+
+def _is_known(results: Result) -> bool | None:
+    """Return whether anything was stored of a lab that ends; None if that was not looked at."""
+    labs = _get_ending(results).get("known_labs") if results["state"] == "absent" else None
+    return None if labs is None else results["lab"] in labs
+
+
 def _describe_expiry(results: Result, counts: Result, timezone: str = "", ends_at: str = "") -> Iterator[str]:
     # Check mode does not know when those expire that would be issued.
     if counts["earliest_expiry"] and not (results["check_mode"] and counts["issued"]):
@@ -398,6 +418,14 @@ def _report_nimble_lab(results: Result, now: datetime.datetime) -> dict[str, Any
         "run again to keep waiting for it."
     )
     late = [{"session_id": each, "code": "NotReady", "message": too_late} for each in results["late"]]
+    plan, in_roster = (
+        _plan_withdrawal(results, results["learners"]),
+        {normalise(row["id"]) for row in results["learners"]},
+    )
+    # Whose session is not ready yet is not asked for either.
+    removed = plan["removed"] or [
+        each for each in steps["streams"].get("removed", []) if _fold(each["id"]) not in in_roster
+    ]
     by_session = {row["session_id"]: row for row in rows}
     failures = [
         *unmatched,
@@ -409,7 +437,12 @@ def _report_nimble_lab(results: Result, now: datetime.datetime) -> dict[str, Any
         "started": starting.get("summary", {}).get("started", 0),
         "failed": len(failures),
         "failures": failures,
-        "warnings": [*results["warnings"], *_describe_roster_failure(results)],
+        "warnings": [
+            *results["warnings"],
+            *_describe_roster_failure(results),
+            *_describe_outdated_labs(steps["streams"].get("outdated_labs", [])),
+            *_describe_removed(results, removed),
+        ],
     }
     reasons = [
         *_describe_unmatched([each["message"] for each in unmatched]),
@@ -420,6 +453,7 @@ def _report_nimble_lab(results: Result, now: datetime.datetime) -> dict[str, Any
     return {
         "summary": _add_outcome({**summary, "message": message}, results, reasons),
         "seats": _build_nimble_seats(results, rows, predicted),
+        **plan,
     }
 
 

@@ -369,7 +369,7 @@ def test_learners_who_left_the_roster_are_named_and_withdrawn_if_that_is_asked_f
     # Then they are named, and withdrawn once, with their sessions.
     assert named["warnings"][0].startswith("Learners who are no longer in the roster still have URLs: ben (the URL")
     assert get_failures(run) == [
-        "2 learners of the lab would be withdrawn, more than appstream_lab_withdraw_limit (1) allows: ben, chloe. "
+        "2 of 3 learners would be withdrawn, more than appstream_lab_withdraw_limit (1) allows: ben, chloe. "
         "Check the list of learners."
     ]
     assert (rejected["outcome"], rejected["issued"], len(lab.calls("CreateStreamingURL"))) == ("failed", 0, 3 + 2)

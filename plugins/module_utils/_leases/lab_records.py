@@ -156,7 +156,7 @@ class Labs:
         changes = [Write(record, known.get(record.key)) for record in wanted]
         _raise_first(self._store.write(changes) if changes else ())
 
-    def leave(self, records: Sequence[LabRecord], now: datetime) -> None:
+    def leave(self, records: Iterable[LabRecord], now: datetime) -> None:
         """End the labs of these records. A record that another run has changed meanwhile is left to that run.
 
         Raises:
@@ -191,7 +191,7 @@ def describe_excess(removed: Collection[str], learners: int, limit: int | None, 
         return None
     reason = f"more than {option} ({most}) allows" if len(removed) > most else "all that it has"
     names = list_names(sorted(removed), MAX_NAMED)
-    return f"{len(removed)} learners of the lab would be withdrawn, {reason}: {names}. Check the list of learners."
+    return f"{len(removed)} of {learners} learners would be withdrawn, {reason}: {names}. Check the list of learners."
 
 
 def find_other_labs(

@@ -102,6 +102,7 @@ class Release:
 
     Attributes:
         keys: The keys of the leases of the rows, or of the lab.
+        stored: What is stored of these.
         leases: The leases that are released or purged.
         records: The records of labs that are ended or purged.
         labs: All labs.
@@ -109,6 +110,7 @@ class Release:
     """
 
     keys: Sequence[LeaseKey]
+    stored: Mapping[LeaseKey, Lease]
     leases: Sequence[Lease]
     records: Sequence[LabRecord]
     labs: Labs
@@ -294,34 +296,33 @@ class LeaseTask:
         self.store.check("release")
 
     def withdraw(self) -> list[dict[str, Any]]:
-        """Return the learners of the lab who are not among the rows. If that is asked for, end the lab for them.
+        """Return the learners of the lab who are not among the rows. If that is asked for, release their leases.
+
+        That is for all labs that use them: who must not have a URL any more must not have it anywhere.
 
         Raises:
             LeaseStoreError: The store failed.
         """
-        removed, now = self._removed, self.now()
-        if not removed:
+        if not self._removed:
             return []
-        leases = self.store.read([record.lease for record in removed])
-        released: set[LeaseKey] = set()
-        if self.module.params["withdraw_removed"]:
-            if not self.module.check_mode:
-                self._labs.leave(removed, now)
-            free = self._drop_needed([lease for lease in leases.values() if lease.released_at is None])
-            released = {lease.key for lease in free}
-            if free and not self.module.check_mode:
-                self.store.release(free)
-        others = self._labs.others_ahead(self._lab, now)
+        now, withdraws = self.now(), self.module.params["withdraw_removed"]
+        leases = self.store.read([record.lease for record in self._removed])
+        to_release = [lease for lease in leases.values() if withdraws and lease.released_at is None]
+        serving = [record for record in self._labs.others_ahead(None, now) if record.lease in leases]
+        if withdraws and not self.module.check_mode:
+            self._labs.leave(dict.fromkeys([*self._removed, *serving]), now)
+            self.store.release(to_release)
+        others = [(record.lease, record.lab) for record in serving if record.lab != self._lab]
         return [
             {
                 "id": record.learner_id,
                 self.holder_option: record.lease.holder,
                 "lease": record.lease.to_text(),
                 "expires": to_iso8601(leases[record.lease].expires) if record.lease in leases else None,
-                "released": record.lease in released,
-                "labs": sorted({other.lab for other in others if other.lease.holder == record.lease.holder}),
+                "released": leases.get(record.lease) in to_release,
+                "labs": sorted(lab for lease, lab in others if lease == record.lease),
             }
-            for record in removed
+            for record in self._removed
         ]
 
     def find_to_release(self) -> Release:
@@ -355,6 +356,7 @@ class LeaseTask:
         needed = {record.lease for record in others}
         return Release(
             keys=sorted(keys),
+            stored=leases,
             leases=[
                 leases[key]
                 for key in sorted(keys - needed)
@@ -438,6 +440,7 @@ class LeaseTask:
             "id": mine[0].learner_id if mine else None,
             self.holder_option: key.holder,
             "lease": key.to_text(),
+            "expires": to_iso8601(release.stored[key].expires) if key in release.stored else None,
             "ended": bool(mine) and not mine[0].is_ahead(self.now()),
             "released": is_released,
             "labs": sorted({record.lab for record in release.others if record.lease.holder == key.holder}),

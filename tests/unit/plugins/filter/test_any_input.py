@@ -76,7 +76,7 @@ LAB = {
         "capacity": {"needed": 3, "available_sessions": 4},
         "fleet": {},
         "urls": {"region": "us-east-1", "streaming_urls": [ISSUED], "failures": [], "summary": SUMMARY},
-        "before": {"leases": [{"id": "ben", "user_id": "ben", "labs": [], "ended": False, "lease": "x"}]},
+        "before": {"leases": [{"id": "ben", "user_id": "ben", "labs": [], "ended": False, "expires": None}]},
         "withdraw": {},
         "ending": {
             "leases": [{"user_id": "anna", "labs": []}],
@@ -131,6 +131,7 @@ NIMBLE_LAB = {
     "starting": ["s1"],
     "late": ["s1"],
     "steps": {
+        "before": {"leases": [{"id": "ben", "session_id": "s9", "labs": [], "ended": False, "expires": None}]},
         "match": {"sessions": [LEARNER], "failures": []},
         "start": {"sessions": [{"session_id": "s1", "state": "START_IN_PROGRESS"}], "failures": []},
         "streams": {

@@ -222,6 +222,7 @@ def test_the_summary_has_the_same_keys_whatever_was_done():
         "renew_before": None,
         "failures": [],
         "expired": 0,
+        "known": None,
         "fleet": None,
         "warnings": [],
         "message": ("Learners: 2. Streaming URLs issued: 1, reused: 1. They are valid until 2026-11-21 16:00 (UTC)."),
@@ -434,7 +435,13 @@ def test_the_end_of_a_lab():
     assert message({**stopped, "ending": {**steps["ending"], "other_labs": [later]}}) == (
         f"{released} Fleet 'cad-fleet' is STOPPED; lab 'b' needs it at 2026-11-21T10:00:00Z."
     )
-    assert message({"urls": {"known_labs": ["a", "b"], "leases": []}}) == (
+    unknown = {"urls": {"known_labs": ["a", "b"], "leases": []}}
+    assert [summarize(each, state="absent", learners=[])["known"] for each in (unknown, steps, {})] == [
+        False,
+        True,
+        None,
+    ]
+    assert message(unknown) == (
         "Nothing is stored of lab 'monday' on this stack and fleet, so nothing was changed. The labs known there: a, b."
     )
     assert message({"urls": {"known_labs": ["monday"], "leases": [{"labs": []}]}}) == (
@@ -485,7 +492,7 @@ REMOVED = {"id": "zoe", "user_id": "zoe", "expires": "2026-11-21T10:00:00Z", "la
             [
                 "Learners who are no longer in the roster would be withdrawn: zoe (the URL works until 2026-11-21 "
                 "10:00 (UTC)).",
-                "They keep the URL and the session, because they are in another lab: zoe.",
+                "Their URLs would be released for other labs too: b.",
             ],
         ),
         (
@@ -505,7 +512,8 @@ def test_learners_who_were_removed_are_named_with_the_end_of_their_urls(withdraw
 
 
 BEFORE = [
-    {"id": who, "user_id": who, "labs": [], "ended": who == "eve"} for who in ("Anna", "zoe", "eve", "a", "b", "c")
+    {"id": who, "user_id": who, "labs": [], "ended": who == "eve", "expires": None}
+    for who in ("Anna", "zoe", "eve", "a", "b", "c")
 ]
 
 
@@ -578,10 +586,26 @@ def report_nimble(steps=None, **options):
         "start_timeout": 9,
         "starting": [],
         "late": [],
+        "withdraws": False,
+        "withdraw_limit": "",
         **options,
     }
-    none = {"match": {"sessions": ROWS, "failures": []}, "start": {}, "streams": {}}
+    none = {"before": {}, "match": {"sessions": ROWS, "failures": []}, "start": {}, "streams": {}}
     return lab_report({**results, "steps": {**none, **(steps or {})}})
+
+
+def test_learners_of_nimble_studio_who_were_removed_are_named_but_not_those_whose_session_is_not_ready():
+    removed = [{"id": who, "session_id": who, "expires": None, "labs": []} for who in ("zoe", "BEN")]
+    assert report_nimble({"streams": {"removed": removed}})["summary"]["warnings"] == [
+        "Learners who are no longer in the roster still have URLs: zoe. Set nimble_lab_withdraw_removed to withdraw "
+        "them."
+    ]
+    before = {"leases": [{**each, "ended": False} for each in (*removed, {**removed[0], "id": "anna"})]}
+    published = report_nimble({"before": before, "streams": {"removed": removed}}, withdraws=True)
+    assert [each["session_id"] for each in published["removed"]] == ["zoe"]
+    assert published["summary"]["warnings"] == ["Learners who are no longer in the roster were withdrawn: zoe."]
+    published = report_nimble({"before": before}, withdraws=True, withdraw_limit="0")
+    assert published["excess"].startswith("1 of 3 learners would be withdrawn, more than nimble_lab_withdraw_limit")
 
 
 def test_a_seat_of_nimble_studio_in_the_order_of_the_learners():
