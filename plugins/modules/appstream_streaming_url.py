@@ -543,6 +543,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._leases.module impor
     build_fact,
     identity_argument_spec,
 )
+from ansible_collections.labstream.aws.plugins.module_utils._leases.releasing import find_to_release, release
 from ansible_collections.labstream.aws.plugins.module_utils._leases.reuse import ReusePolicy
 from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import Outcome
 from ansible_collections.labstream.aws.plugins.module_utils._leases.scope import Scope, find_stored_scope
@@ -791,9 +792,9 @@ def run(module: LabstreamAWSModule) -> None:
             result.update(stack_arn=scope.arns[0], fleet_arn=scope.arns[1], scope=scope.to_text())
         task = LeaseTask(module, store, now, scope.to_text() if scope else "", rows, "user_id")
         if params["state"] == "absent":
-            release = task.find_to_release()
-            validate_case(task, task.rows.keys() - {lease.key for lease in release.leases})
-            for known in task.release(release):
+            found = find_to_release(task)
+            validate_case(task, task.rows.keys() - {lease.key for lease in found.leases})
+            for known in release(task, found):
                 result.update(known)
             result.update(other_labs=describe_other_labs(task))
             return

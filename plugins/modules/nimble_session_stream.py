@@ -491,6 +491,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._leases.module impor
     build_fact,
     identity_argument_spec,
 )
+from ansible_collections.labstream.aws.plugins.module_utils._leases.releasing import find_to_release, release
 from ansible_collections.labstream.aws.plugins.module_utils._leases.resource_issuer import ResourceIssuer
 from ansible_collections.labstream.aws.plugins.module_utils._leases.reuse import ReusePolicy
 from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import Outcome
@@ -634,7 +635,7 @@ def run(module: LabstreamAWSModule) -> None:
         result.update(studio_arn=scope and scope.arns[0], scope=scope and scope.to_text())
         task = LeaseTask(module, store, now, scope.to_text() if scope else "", rows, "session_id")
         if params["state"] == "absent":
-            for known in task.release(task.find_to_release()):
+            for known in release(task, find_to_release(task)):
                 result.update(known)
             return
         outcomes, joined = task.issue(build_issuer(task, client, policy), policy)

@@ -8,31 +8,26 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Protocol
 
-from .._errors import InvalidOption, LeaseStoreError, list_names, quote
+from .._errors import InvalidOption, quote
 from .._failures import find_bug
 from .._module import LabstreamAWSModule
 from .._time import to_iso8601
-from .lab_records import MAX_NAMED, LabRecord, Labs, describe_excess
+from .lab_records import LabRecord, Labs, describe_excess
 from .lease import Lease, LeaseKey, is_text
 from .reuse import ReusePolicy
 from .scheduler import Outcome
-from .stores.address import NONE, SQLiteFile, parse_address
-from .stores.base import LeaseStore, NoLeaseStore
-from .stores.runners import find_runner
+from .stores.address import NONE
+from .stores.base import LeaseStore
 from .summary import (
-    NO_SUMMARY,
     build_diff,
     build_failure_message,
     build_grant_warnings,
-    build_release_diff,
-    build_release_warning,
     build_summary,
     format_holder,
 )
@@ -97,27 +92,6 @@ class Issuer(Protocol):
 
 
 @dataclass(frozen=True)
-class Release:
-    """What a task with state=absent is about, in the order of the keys.
-
-    Attributes:
-        keys: The keys of the leases of the rows, or of the lab.
-        stored: What is stored of these.
-        leases: The leases that are released or purged.
-        records: The records of labs that are ended or purged.
-        labs: All labs.
-        others: The records of labs that remain ahead.
-    """
-
-    keys: Sequence[LeaseKey]
-    stored: Mapping[LeaseKey, Lease]
-    leases: Sequence[Lease]
-    records: Sequence[LabRecord]
-    labs: Labs
-    others: Sequence[LabRecord]
-
-
-@dataclass(frozen=True)
 class LeaseTask:
     """A task for the rows of one scope, over an open lease store.
 
@@ -147,7 +121,8 @@ class LeaseTask:
         return {key: format_holder(row.holder, row.purpose) for key, row in self.rows.items()}
 
     @property
-    def _lab(self) -> str | None:
+    def lab(self) -> str | None:
+        """The lab that uses the leases; None if none is named."""
         lab: str | None = self.module.params["lab"]
         return lab
 
@@ -164,18 +139,18 @@ class LeaseTask:
         Raises:
             LeaseStoreError: The store failed.
         """
-        if self._lab is None:
+        if self.lab is None:
             return False
         now = self.now()
         asked = policy.valid_until or now + timedelta(seconds=policy.validity or 0)
-        known = {record.lease: record for record in self._labs.of(self._lab) if record.is_ahead(now)}
+        known = {record.lease: record for record in self._labs.of(self.lab) if record.is_ahead(now)}
         changed = []
         for key, row in self.rows.items():
             old, ends_at = known.get(key), asked
             if old and policy.valid_until is None and not self.module.params["force"]:
                 # It ends with the URL, which is issued anew once less than that remains.
                 ends_at = asked if old.ends_at < policy.required_until(now) else old.ends_at
-            record = LabRecord(self._lab, key, row.learner_id, ends_at, starts_at)
+            record = LabRecord(self.lab, key, row.learner_id, ends_at, starts_at)
             if not old or old.times != record.times or old.learner_id != record.learner_id:
                 changed.append(record)
         if changed:
@@ -271,7 +246,7 @@ class LeaseTask:
         replaced = {outcome.key for outcome in outcomes if outcome.issued and outcome.existing}
         if not replaced:
             return []
-        others = self._labs.others_ahead(self._lab, self.now())
+        others = self._labs.others_ahead(self.lab, self.now())
         return sorted({record.lab for record in others if record.lease in replaced})
 
     @cached_property
@@ -280,7 +255,7 @@ class LeaseTask:
         learners, holders = ({getattr(row, name) for row in self.given} for name in ("learner_id", "holder"))
         removed = [
             record
-            for record in (self._labs.of(self._lab) if self._lab is not None else ())
+            for record in (self._labs.of(self.lab) if self.lab is not None else ())
             if record.is_ahead(self.now()) and record.learner_id not in learners and record.lease.holder not in holders
         ]
         return sorted(removed, key=lambda record: (record.learner_id, record.lease))
@@ -288,7 +263,7 @@ class LeaseTask:
     def _validate_withdrawal(self) -> None:
         if not self._removed or not self.module.params["withdraw_removed"]:
             return
-        ahead = {record.learner_id for record in self._labs.of(str(self._lab)) if record.is_ahead(self.now())}
+        ahead = {record.learner_id for record in self._labs.of(str(self.lab)) if record.is_ahead(self.now())}
         removed = {record.learner_id for record in self._removed}
         excess = describe_excess(removed, len(ahead), self.module.params["withdraw_limit"], "withdraw_limit")
         if excess:
@@ -308,155 +283,25 @@ class LeaseTask:
         now, withdraws = self.now(), self.module.params["withdraw_removed"]
         leases = self.store.read([record.lease for record in self._removed])
         to_release = [lease for lease in leases.values() if withdraws and lease.released_at is None]
-        serving = [record for record in self._labs.others_ahead(None, now) if record.lease in leases]
+        other_labs: dict[LeaseKey, set[str]] = {record.lease: set() for record in self._removed}
+        serving = [record for record in self._labs.others_ahead(self.lab, now) if record.lease in other_labs]
+        for record in serving:
+            other_labs[record.lease].add(record.lab)
         if withdraws and not self.module.check_mode:
-            self._labs.leave(dict.fromkeys([*self._removed, *serving]), now)
+            self._labs.leave([*self._removed, *serving], now)
             self.store.release(to_release)
-        others = [(record.lease, record.lab) for record in serving if record.lab != self._lab]
+        released = {lease.key for lease in to_release}
         return [
             {
                 "id": record.learner_id,
                 self.holder_option: record.lease.holder,
                 "lease": record.lease.to_text(),
                 "expires": to_iso8601(leases[record.lease].expires) if record.lease in leases else None,
-                "released": leases.get(record.lease) in to_release,
-                "labs": sorted(lab for lease, lab in others if lease == record.lease),
+                "released": record.lease in released,
+                "labs": sorted(other_labs[record.lease]),
             }
             for record in self._removed
         ]
-
-    def find_to_release(self) -> Release:
-        """Return what releasing the rows, or ending the lab for them, changes. Without rows, it is all of the lab.
-
-        To purge, a row without a purpose stands for all leases of its holder: whoever wants to be forgotten need not
-        know what they had URLs for. What is past its retention is purged too.
-
-        Raises:
-            LeaseStoreError: The store failed.
-        """
-        if not self.given:
-            self._reject_deleted_file()
-        lab, purge = self._lab, self.module.params["purge"]
-        store = self.store if self.scope else NoLeaseStore()
-        holders = {row.holder for row in self.given if not row.purpose} if purge else set()
-
-        def is_meant(key: LeaseKey) -> bool:
-            return not self.rows or key in self.rows or key.holder in holders
-
-        labs = Labs(store, self.scope, include_old=purge)
-        own = [record for record in labs.records if lab in (None, record.lab) and is_meant(record.lease)]
-        keys = {record.lease for record in own}
-        if purge:
-            leases = store.find(self.scope, include_old=True)
-            keys |= {key for key in leases if is_meant(key)} if lab is None else set()
-        else:
-            keys |= set(self.rows) if lab is None else set()
-            leases = store.read(keys)
-        others = labs.others_ahead(lab, self.now()) if lab is not None else []
-        needed = {record.lease for record in others}
-        return Release(
-            keys=sorted(keys),
-            stored=leases,
-            leases=[
-                leases[key]
-                for key in sorted(keys - needed)
-                if key in leases and (purge or leases[key].released_at is None)
-            ],
-            records=own if purge else [record for record in own if record.ended_at is None],
-            labs=labs,
-            others=[record for record in labs.others_ahead(None, self.now()) if record not in own],
-        )
-
-    def _reject_deleted_file(self) -> None:
-        """Reject to end a lab where a runner has probably deleted the file with its leases.
-
-        Raises:
-            LeaseStoreError: Names the sign of the runner.
-        """
-        lab, address = self.module.params["lab"], parse_address(self.module.params["lease_store"])
-        runner = find_runner(os.environ)
-        if not (runner and isinstance(address, SQLiteFile)) or self.store.find(None, include_old=True):
-            return
-        path, *_others = address.files
-        # The end of a lab may have purged all leases.
-        if not (self.module.params["purge"] and os.path.exists(path)):
-            raise LeaseStoreError(
-                f"Nothing is known of lab {quote(lab)}, since the lease store {path} is empty, and {runner}, whose "
-                "files are usually deleted when it ends: set lease_store to the store that the lab was started with."
-            )
-
-    def release(self, release: Release) -> Iterator[dict[str, Any]]:
-        """End the lab for the leases of a release, then release or purge these; warn about URLs that still work.
-
-        Yields:
-            The parts of the result as they become known: a store that fails may have released some of the leases.
-
-        Raises:
-            LeaseStoreError: The store failed.
-        """
-        purge, leases = self.module.params["purge"], list(release.leases)
-        leaving = [record for record in release.records if record.ended_at is None]
-        requested, released = len(self.rows) or len(leases), len(leases)
-        if leaving:
-            self.store.check()
-        if leases or (purge and release.records):
-            self.store.check("purge" if purge else "release")
-        if not self.module.check_mode:
-            released, has_ended = 0, False
-            try:
-                release.labs.leave(leaving, self.now())
-                has_ended = bool(leaving)
-                leases = self._drop_needed(leases)
-                if leases:
-                    released = self.store.purge([each.key for each in leases]) if purge else self.store.release(leases)
-                if purge:
-                    release.labs.purge(release.records)
-            except LeaseStoreError as e:
-                released = released or min(e.changed, len(leases))
-                summary = dict(NO_SUMMARY, requested=requested, released=released)
-                yield dict(changed=has_ended or released > 0, summary=summary)
-                raise LeaseStoreError(f"{e} {released} of {len(leases)} leases were released.") from e
-        keys = {lease.key for lease in leases}
-        yield dict(
-            changed=bool(released or release.records),
-            summary=dict(NO_SUMMARY, requested=requested, released=released),
-            leases=[self._describe_release(key, key in keys, release) for key in release.keys],
-            known_labs=release.labs.names,
-            **({"diff": build_release_diff(leases)} if self.module._diff else {}),
-        )
-        for warning in self._build_release_warnings(release, leases):
-            self.module.warn(warning)
-
-    def _drop_needed(self, leases: list[Lease]) -> list[Lease]:
-        """Return those of the leases that no other lab has begun to use meanwhile."""
-        if not leases or self._lab is None:
-            return leases
-        needed = {record.lease for record in Labs(self.store, self.scope).others_ahead(self._lab, self.now())}
-        return [lease for lease in leases if lease.key not in needed]
-
-    def _describe_release(self, key: LeaseKey, is_released: bool, release: Release) -> dict[str, Any]:
-        mine = [record for record in release.labs.records if record.lease == key and record.lab == self._lab]
-        return {
-            "id": mine[0].learner_id if mine else None,
-            self.holder_option: key.holder,
-            "lease": key.to_text(),
-            "expires": to_iso8601(release.stored[key].expires) if key in release.stored else None,
-            "ended": bool(mine) and not mine[0].is_ahead(self.now()),
-            "released": is_released,
-            "labs": sorted({record.lab for record in release.others if record.lease.holder == key.holder}),
-        }
-
-    def _build_release_warnings(self, release: Release, leases: Sequence[Lease]) -> Iterator[str]:
-        working = build_release_warning(leases, self.now())
-        if working:
-            yield working
-        if self._lab is None:
-            labs = {record.lab for record in release.records if record.is_ahead(self.now())}
-            if labs:
-                yield f"The leases were released for all labs that use them: {list_names(sorted(labs), MAX_NAMED)}."
-        elif not release.keys:
-            known = list_names(release.labs.names, MAX_NAMED) or "none"
-            yield f"Nothing is stored of lab {self._lab!r} here, so nothing was released. The labs known here: {known}."
 
 
 def build_fact(entry: Mapping[str, Any], url: str) -> dict[str, Any]:
