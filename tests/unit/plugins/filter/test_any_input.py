@@ -98,6 +98,13 @@ GOOD: dict[str, dict[str, Any]] = {
         "playbook_dir": "/srv",
         "connection": "local",
     },
+    "lab_conflicts": {
+        "_input": {
+            host: {"appstream_lab_name": "cad", "lab_handout_pages_dir": "pages", "ansible_connection": "local"}
+            for host in ("a", "b")
+        },
+        "playbook_dir": "/srv",
+    },
     "required_capacity": {
         "_input": ["anna", "ben"],
         "sessions": [{"user_id": "anna", "state": "ACTIVE"}],

@@ -1,0 +1,59 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: lab_conflicts
+short_description: Find labs of several hosts that would affect each other
+version_added: 0.1.0
+author:
+  - labstream.aws contributors (@labstream)
+description:
+  - Finds hosts with one lab on the same stack and fleet, or with one output path. The playbooks
+    C(labstream.aws.start_lab) and C(labstream.aws.end_lab) use it.
+options:
+  _input:
+    description:
+      - The variables of each host, by host.
+    type: dict
+    required: true
+  playbook_dir:
+    description:
+      - The folder of the playbook.
+    type: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Fail if two hosts have the same lab
+  ansible.builtin.fail:
+    msg: "{{ conflicts | first }}"
+  when: conflicts | length > 0
+  run_once: true
+  vars:
+    conflicts: "{{ dict(ansible_play_hosts_all | zip(ansible_play_hosts_all | map('extract', hostvars)))
+      | labstream.aws.lab_conflicts(playbook_dir) }}"
+"""
+
+RETURN = r"""
+_value:
+  description: One text for each thing that two hosts have in common.
+  type: list
+  elements: str
+  sample:
+    - "The hosts room-1 and room-2 have the same path 'pages' (lab_handout_pages_dir): give each its own."
+"""
+
+from collections.abc import Callable
+
+from ansible_collections.labstream.aws.plugins.plugin_utils._filters import as_filter
+from ansible_collections.labstream.aws.plugins.plugin_utils._many_labs import lab_conflicts
+
+
+class FilterModule:
+    """Register the filter with Ansible."""
+
+    def filters(self) -> dict[str, Callable]:
+        return {"lab_conflicts": as_filter(lab_conflicts)}

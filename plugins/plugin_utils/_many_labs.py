@@ -1,0 +1,54 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: do not import it from elsewhere, it can change in any release.
+
+"""The labs of several hosts in one run. Knows neither AWS nor Ansible."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible_collections.labstream.aws.plugins.module_utils._errors import quote
+from ansible_collections.labstream.aws.plugins.plugin_utils._paths import resolve_path
+
+_LAB = ("appstream_lab_name", "appstream_lab_stack_name", "appstream_lab_fleet_name", "appstream_lab_region")
+_PATHS = (
+    "appstream_lab_summary_path",
+    "lab_handout_urls_csv",
+    "lab_handout_links_csv",
+    "lab_handout_overview_html",
+    "lab_handout_pages_dir",
+)
+
+
+def lab_conflicts(hosts: Mapping[str, Mapping[str, Any]], playbook_dir: str) -> list[str]:
+    """Return what two hosts have in common that each must have for itself, as texts; nothing if there is no such thing.
+
+    Args:
+        hosts: The variables of each host.
+        playbook_dir: The folder of the playbook, where relative paths on the controller start.
+    """
+    owners: dict[Any, str] = {}
+    conflicts = []
+    for host, variables in hosts.items():
+        for what, key in _find_own(host, variables, playbook_dir):
+            owner = owners.setdefault(key, host)
+            if owner != host:
+                conflicts.append(f"The hosts {owner} and {host} have the same {what}: give each its own.")
+    return conflicts
+
+
+def _find_own(host: str, variables: Mapping[str, Any], playbook_dir: str) -> Iterator[tuple[str, Any]]:
+    """Yield what the host must have for itself: its name in a message, and a value to compare."""
+    lab = tuple(str(variables.get(name) or "") for name in _LAB)
+    if lab[0]:
+        yield f"lab {quote(lab[0])} on one stack and fleet", lab
+    is_local = variables.get("ansible_connection") == "local" or host == "localhost"
+    for name in _PATHS:
+        path = variables.get(name)
+        if isinstance(path, str) and path:
+            where = str(resolve_path(path, playbook_dir).resolve()) if is_local else (host, path)
+            yield f"path {quote(path)} ({name})", where

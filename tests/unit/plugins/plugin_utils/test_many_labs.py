@@ -1,0 +1,45 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What two labs of one run must not share."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.labstream.aws.plugins.plugin_utils._many_labs import lab_conflicts
+
+LOCAL = {"ansible_connection": "local"}
+LAB = {"appstream_lab_name": "cad", "appstream_lab_stack_name": "s", "appstream_lab_fleet_name": "f"}
+SAME_LAB = "The hosts a and b have the same lab 'cad' on one stack and fleet: give each its own."
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "conflicts"),
+    [
+        pytest.param(LAB, LAB, [SAME_LAB], id="the same lab"),
+        pytest.param({**LAB, "appstream_lab_name": 7}, {**LAB, "appstream_lab_name": "7"}, 1, id="as YAML reads it"),
+        pytest.param(LAB, {**LAB, "appstream_lab_name": "cam"}, [], id="another name"),
+        pytest.param(LAB, {**LAB, "appstream_lab_fleet_name": "g"}, [], id="another fleet"),
+        pytest.param(LAB, {**LAB, "appstream_lab_region": "eu-west-1"}, [], id="another region"),
+        pytest.param({}, {}, [], id="no lab at all, which the role rejects"),
+        pytest.param(
+            {**LOCAL, "lab_handout_pages_dir": "pages"},
+            {**LOCAL, "lab_handout_pages_dir": "/srv/./pages"},
+            [
+                "The hosts a and b have the same path '/srv/./pages' (lab_handout_pages_dir): give each its own.",
+            ],
+            id="one folder, however it is written",
+        ),
+        pytest.param(
+            {**LOCAL, "lab_handout_urls_csv": "x.csv"}, {**LOCAL, "lab_handout_links_csv": "x.csv"}, 1, id="one file"
+        ),
+        pytest.param(
+            {"lab_handout_pages_dir": "/srv/pages"}, {"lab_handout_pages_dir": "/srv/pages"}, [], id="of two machines"
+        ),
+        pytest.param({**LOCAL, "lab_handout_pages_dir": ""}, {**LOCAL, "lab_handout_pages_dir": ""}, [], id="no path"),
+    ],
+)
+def test_two_hosts_have_their_own_lab_and_paths(one, other, conflicts):
+    found = lab_conflicts({"a": one, "b": other}, "/srv")
+    assert (len(found) if isinstance(conflicts, int) else found) == conflicts
