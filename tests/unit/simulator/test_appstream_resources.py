@@ -74,7 +74,7 @@ class TestStacks:
         upload = {"Action": "FILE_UPLOAD", "Permission": "DISABLED"}
         created = appstream.create_stack(Name=STACK, UserSettings=[upload])["Stack"]
 
-        assert (len(defaults), defaults["FILE_UPLOAD"]) == (7, "ENABLED")
+        assert (len(defaults), defaults["FILE_UPLOAD"]) == (8, "ENABLED")
         assert permissions(created) == {**defaults, "FILE_UPLOAD": "DISABLED"}
         assert appstream.describe_stacks(Names=[STACK])["Stacks"] == [created]
         updated = appstream.update_stack(Name=STACK, AttributesToDelete=["USER_SETTINGS"])["Stack"]
