@@ -134,7 +134,7 @@ def test_a_running_fleet_is_scaled_where_it_is_and_never_without_being_asked(lab
     ("members", "option", "start", "end"),
     [
         pytest.param({"FleetType": "ON_DEMAND"}, {"desired_instances": 4}, 2, 4, id="On-Demand"),
-        pytest.param(MULTI_SESSION, {"desired_sessions": 10}, 8, 10, id="multi-session"),
+        pytest.param(MULTI_SESSION, {"desired_sessions": 10}, 8, 12, id="multi-session, in whole instances"),
         pytest.param(ELASTIC, {"max_concurrent_sessions": 9}, 5, 9, id="Elastic"),
     ],
 )
@@ -150,8 +150,7 @@ def test_fleets_of_every_type_are_started_and_scaled(
 
     assert (started.result["fleet"]["state"], seats(started)[0]) == ("RUNNING", start)
     assert (scaled.changed, seats(scaled)[0], again.changed) == (True, end, False), scaled.result
-    # A multi-session fleet gets whole instances, so here room for twelve.
-    assert seats(scaled)[3] == (12 if members is MULTI_SESSION else end)
+    assert seats(scaled)[3] == end
 
 
 def test_an_option_for_another_type_is_rejected_before_anything_is_changed(
@@ -183,7 +182,7 @@ def test_more_than_default_internet_access_is_for_is_warned_about(simulator: Sim
     ("members", "end"),
     [
         pytest.param({"FleetType": "ON_DEMAND"}, 9, id="On-Demand"),
-        pytest.param(MULTI_SESSION, 9, id="multi-session"),
+        pytest.param(MULTI_SESSION, 12, id="multi-session, in whole instances"),
         pytest.param(ELASTIC, 9, id="Elastic"),
     ],
 )

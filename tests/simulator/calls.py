@@ -9,6 +9,7 @@ import json
 import re
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import Any
@@ -22,8 +23,9 @@ from moto.core.utils import get_service_model
 from moto.iam.models import get_account_id_from
 from werkzeug.exceptions import NotFound
 
-from tests.simulator import streaming
+from tests.simulator import cbor, streaming
 from tests.simulator.nimble import operations as nimble
+from tests.simulator.validation import Malformed
 
 MASK = "***"
 # Credential=AKIA.../20300101/eu-central-1/appstream/aws4_request, in the header or (presigned) in the query string
@@ -34,7 +36,8 @@ CREDENTIAL_SCOPE = re.compile(r"Credential=([^/,&\s]+)/\d{8}/([^/]+)/([^/]+)/aws
 class Call:
     """One API call. Times are this machine's, in seconds since the epoch; ``status`` is None if no reply was sent.
 
-    ``done`` says that the service worked on it, whatever became of the reply.
+    ``cbor`` says that the protocol is rpc-v2-cbor, and ``done`` that the service worked on it, whatever became of the
+    reply.
     """
 
     service: str
@@ -43,6 +46,7 @@ class Call:
     region: str
     parameters: dict[str, Any]
     user_agent: str
+    cbor: bool = False
     started: float = field(default_factory=time.time)
     finished: float | None = None
     done: bool = False
@@ -57,11 +61,15 @@ class Call:
         access_key, region, service = scope.groups() if scope else ("", "", "")
         content_type = request.headers.get("Content-Type", "")
         parameters: dict[str, Any] = {}
-        if "json" in content_type:
-            parameters = _json_object(body)
+        operation = request.headers.get("X-Amz-Target", "").rpartition(".")[2]
+        is_cbor = request.path.startswith(cbor.PREFIX)
+        if is_cbor:
+            operation, parameters = request.path.removeprefix(cbor.PREFIX), _object(cbor.decode, body)
+        elif "json" in content_type:
+            parameters = _object(json.loads, body)
         elif content_type.startswith("application/x-www-form-urlencoded"):
             parameters = dict(parse_qsl(body.decode("utf-8", "replace")))
-        operation = request.headers.get("X-Amz-Target", "").rpartition(".")[2] or parameters.pop("Action", "")
+        operation = operation or parameters.pop("Action", "")
         if not operation:
             operation, path_parameters = _route(service, request)
             parameters = {**path_parameters, **parameters}
@@ -72,6 +80,7 @@ class Call:
             region=region,
             parameters=parameters,
             user_agent=request.headers.get("User-Agent", ""),
+            cbor=is_cbor,
         )
 
 
@@ -101,10 +110,10 @@ class CallLog:
             self._calls.clear()
 
 
-def _json_object(body: bytes) -> dict[str, Any]:
+def _object(decode: Callable[[bytes], Any], body: bytes) -> dict[str, Any]:
     try:
-        parsed = json.loads(body)
-    except ValueError:
+        parsed = decode(body)
+    except (Malformed, ValueError):
         return {}
     return parsed if isinstance(parsed, dict) else {}
 

@@ -31,7 +31,7 @@ from werkzeug.http import http_date
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Response
 
-from tests.simulator import appstream, dynamodb, nimble, streaming
+from tests.simulator import appstream, cbor, dynamodb, nimble, streaming
 from tests.simulator.calls import Call, CallLog
 from tests.simulator.control_api import PREFIX, ControlAPI
 from tests.simulator.faults import Error, Faults
@@ -109,19 +109,24 @@ class Simulator:
 
 
 class Dispatcher(DomainDispatcherApplication):
-    """moto's, but unsigned calls of Nimble, which only their path tells, do not go to S3."""
+    """moto's, but unsigned calls that only their path tells, of Nimble and in CBOR, do not go to S3."""
 
     def infer_service_region_host(self, environ: dict[str, Any], path: str) -> str | None:
-        if "HTTP_AUTHORIZATION" not in environ and path.startswith(NIMBLE_ROOT):
-            return "nimble.us-east-1.amazonaws.com"
+        if "HTTP_AUTHORIZATION" not in environ:
+            for root, service in ((NIMBLE_ROOT, "nimble"), (cbor.PREFIX, "appstream")):
+                if path.startswith(root):
+                    return f"{service}.us-east-1.amazonaws.com"
         return super().infer_service_region_host(environ, path)
 
 
 def error_reply(call: Call, error: Error) -> Response:
-    """An error as the call's service would send it, in JSON or XML."""
+    """An error as the call's service would send it, in JSON, CBOR or XML."""
     if call.service == "nimble":
         status, headers, body = NimbleError(error.code, error.message, error.status).reply()
         return Response(body, status, headers)
+    if call.cbor:
+        headers = {**cbor.HEADERS, "x-amzn-ErrorType": error.code}
+        return Response(cbor.encode_error(error.code, error.message), error.status or 400, headers)
     try:
         xml = get_service_model(call.service).protocol in ("query", "ec2", "rest-xml")
     except (UnknownServiceError, ValueError):
@@ -167,8 +172,9 @@ class RequestHandler(MotoRequestHandler):
 
     def date_time_string(self, timestamp: float | None = None) -> str:
         if timestamp is None:
-            target = getattr(self, "headers", {}).get("X-Amz-Target", "")  # no headers: the request could not be read
-            timestamp = issuing_now() if target.endswith(".CreateStreamingURL") else now()
+            # Without headers and path the request could not be read.
+            called = (getattr(self, "headers", {}).get("X-Amz-Target", ""), getattr(self, "path", ""))
+            timestamp = issuing_now() if any(re.search(r"[./]CreateStreamingURL$", each) for each in called) else now()
         return http_date(timestamp)
 
 

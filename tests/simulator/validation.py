@@ -39,6 +39,8 @@ PYTHON_TYPES: dict[str, Any] = {
 }
 # How many bits a number may have, its sign among them.
 BITS = {"integer": 32, "long": 64}
+# Parts of patterns, about as Python has them.
+PATTERNS = {r"[\p{L}\p{M}\p{S}\p{N}\p{P}]": r"\S", r"\p{L}": r"\w", r"\p{N}": r"\d", r"\p{Z}": r"\s"}
 
 
 def validate(parameters: Any, shape: Shape, lax: frozenset[str] = frozenset()) -> None:
@@ -106,7 +108,9 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     """The models' patterns are Java's: ``\\w`` means ASCII, and Unicode classes have names that Python lacks."""
     if "\\p{" not in pattern:
         return re.compile(pattern, re.ASCII)
-    return re.compile(pattern.replace(r"\p{L}", r"\w").replace(r"\p{N}", r"\d").replace(r"\p{Z}", r"\s"))
+    for java, python in PATTERNS.items():
+        pattern = pattern.replace(java, python)
+    return re.compile(pattern)
 
 
 def _join(where: str, name: str) -> str:

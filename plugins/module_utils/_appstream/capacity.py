@@ -155,7 +155,7 @@ class Scaling:
             return {**fleet, "MaxConcurrentSessions": self.wanted}
         desired = {"Desired": self._instances(fleet)}
         if self.option == "desired_sessions":
-            desired["DesiredUserSessions"] = self.wanted
+            desired["DesiredUserSessions"] = desired["Desired"] * fleet["MaxSessionsPerInstance"]
         return {**fleet, "ComputeCapacityStatus": {**fleet["ComputeCapacityStatus"], **desired}}
 
     def warning(self, fleet: Mapping[str, Any]) -> str | None:

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""AppStream's stacks, fleets, associations, sessions and streaming URLs, of one account in one region.
+"""AppStream's stacks, fleets, associations, sessions, streaming URLs and users, of one account in one region.
 
 Each operation is a method that takes the request's members and returns the reply's, both as they are on the wire; so
 times are numbers, in seconds since the epoch. What the service's documentation leaves open (which error comes back when
@@ -32,15 +32,23 @@ OPERATIONS = {
     "CreateFleet",
     "CreateStack",
     "CreateStreamingURL",
+    "CreateUsageReportSubscription",
+    "CreateUser",
     "DeleteFleet",
     "DeleteStack",
+    "DeleteUsageReportSubscription",
+    "DeleteUser",
     "DescribeApplicationFleetAssociations",
     "DescribeApplications",
     "DescribeFleets",
     "DescribeImages",
     "DescribeSessions",
     "DescribeStacks",
+    "DescribeUsageReportSubscriptions",
+    "DescribeUsers",
+    "DisableUser",
     "DisassociateFleet",
+    "EnableUser",
     "ExpireSession",
     "ListAssociatedFleets",
     "ListAssociatedStacks",
@@ -59,8 +67,19 @@ VALIDITY = range(1, 604_800 + 1)
 DEFAULT_VALIDITY = 60
 MAX_TAGS = 50
 SESSIONS_PAGE = range(1, 50 + 1)
-MAX_RESULTS = range(1, 25 + 1)  # of images, applications and their associations
+MAX_RESULTS = range(1, 25 + 1)  # of every list that has it
 
+# The permissions that a stack has unless it is given others.
+USER_SETTINGS = {
+    "CLIPBOARD_COPY_FROM_LOCAL_DEVICE": "ENABLED",
+    "CLIPBOARD_COPY_TO_LOCAL_DEVICE": "ENABLED",
+    "FILE_UPLOAD": "ENABLED",
+    "FILE_DOWNLOAD": "ENABLED",
+    "PRINTING_TO_LOCAL_DEVICE": "ENABLED",
+    "DOMAIN_PASSWORD_SIGNIN": "ENABLED",
+    "DOMAIN_SMART_CARD_SIGNIN": "DISABLED",
+    "AUTO_TIME_ZONE_REDIRECTION": "DISABLED",
+}
 FLEET_DEFAULTS: Members = {
     "FleetType": "ALWAYS_ON",
     "MaxUserDurationInSeconds": 57_600,
@@ -135,11 +154,14 @@ class Stack:
     created: float = field(default_factory=now)
 
     def describe(self) -> Members:
+        settings = {action: {"Action": action, "Permission": given} for action, given in USER_SETTINGS.items()}
+        settings |= {one["Action"]: one for one in self.attributes.get("UserSettings", [])}
         return {
             "StorageConnectors": [],
             "StackErrors": [],
             "ApplicationSettings": {"Enabled": False},
             **self.attributes,
+            "UserSettings": list(settings.values()),
             "Name": self.name,
             "Arn": self.arn,
             "CreatedTime": _timestamp(self.created),
@@ -244,7 +266,7 @@ class Fleet:
         }
         if "MaxSessionsPerInstance" in self.attributes:
             status |= {
-                "DesiredUserSessions": self.attributes["ComputeCapacity"]["DesiredSessions"],
+                "DesiredUserSessions": self.instances * per_instance,
                 "ActualUserSessions": self.session_slots,
                 "ActiveUserSessions": sessions,
                 "AvailableUserSessions": max(self.session_slots - sessions, 0),
@@ -300,6 +322,8 @@ class AppStreamBackend(BaseBackend):
         self.sessions: dict[str, Session] = {}
         self.images: dict[str, Members] = {}  # by their ARNs
         self.applications: dict[str, Members] = {}  # of elastic fleets, by their ARNs
+        self.users: dict[str, Members] = {}  # of the user pool, by their names
+        self.usage_reports: list[Members] = []  # at most one subscription
 
     # Stacks
 
@@ -525,6 +549,55 @@ class AppStreamBackend(BaseBackend):
         self.sessions.pop(request["SessionId"], None)
         return {}
 
+    # The user pool
+
+    def create_user(self, request: Members) -> Members:
+        _check_user_pool(request)
+        name = request["UserName"]
+        if request.pop("MessageAction", "") == "RESEND":
+            self._user(request)
+        elif name in self.users:
+            raise AppStreamError("ResourceAlreadyExistsException", f"The user {name} already exists.")
+        else:
+            facts = {"Arn": self.arn("user", name), "Enabled": True, "Status": "UNCONFIRMED"}
+            self.users[name] = {**request, **facts, "CreatedTime": _timestamp(now())}
+        return {}
+
+    def describe_users(self, request: Members) -> Members:
+        _check_user_pool(request)
+        page, token = _page("DescribeUsers", list(self.users.values()), request)
+        return {"Users": page, **token}
+
+    def enable_user(self, request: Members) -> Members:
+        self._user(request)["Enabled"] = True
+        return {}
+
+    def disable_user(self, request: Members) -> Members:
+        self._user(request)["Enabled"] = False
+        return {}
+
+    def delete_user(self, request: Members) -> Members:
+        del self.users[self._user(request)["UserName"]]
+        return {}
+
+    # Usage reports
+
+    def create_usage_report_subscription(self, request: Members) -> Members:
+        if not self.usage_reports:
+            bucket = f"appstream-logs-{self.region_name}-{self.account_id}-{uuid.uuid4().hex[:8]}"
+            self.usage_reports = [{"S3BucketName": bucket, "Schedule": "DAILY"}]
+        return self.usage_reports[0]
+
+    def describe_usage_report_subscriptions(self, request: Members) -> Members:
+        page, token = _page("DescribeUsageReportSubscriptions", self.usage_reports, request)
+        return {"UsageReportSubscriptions": [{**one, "SubscriptionErrors": []} for one in page], **token}
+
+    def delete_usage_report_subscription(self, request: Members) -> Members:
+        if not self.usage_reports:
+            raise AppStreamError("ResourceNotFoundException", "There is no subscription to usage reports.")
+        self.usage_reports = []
+        return {}
+
     # Tags
 
     def tag_resource(self, request: Members) -> Members:
@@ -569,6 +642,12 @@ class AppStreamBackend(BaseBackend):
             raise AppStreamError("ResourceNotFoundException", f"The fleet {name} was not found.")
         return self.fleets[name]
 
+    def _user(self, request: Members) -> Members:
+        _check_user_pool(request)
+        if request["UserName"] not in self.users:
+            raise AppStreamError("ResourceNotFoundException", f"The user {request['UserName']} was not found.")
+        return self.users[request["UserName"]]
+
     def _resource(self, arn: str) -> Stack | Fleet:
         resources: list[Stack | Fleet] = [*self.stacks.values(), *self.fleets.values()]
         for resource in resources:
@@ -607,6 +686,11 @@ def _page(operation: str, items: list[Any], request: Members) -> tuple[list[Any]
     end = start + request.get("Limit", request.get("MaxResults", settings.page_size))
     token = base64.urlsafe_b64encode(json.dumps([operation, end]).encode()).decode()
     return items[start:end], {"NextToken": token} if end < len(items) else {}
+
+
+def _check_user_pool(request: Members) -> None:
+    if request["AuthenticationType"] != "USERPOOL":
+        raise AppStreamError("InvalidParameterCombinationException", "AuthenticationType must be USERPOOL.")
 
 
 def _check_fleet(attributes: Members) -> None:

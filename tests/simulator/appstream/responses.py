@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""AppStream's JSON 1.1 requests and replies: the input is validated, the backend does the work."""
+"""AppStream's requests and replies, in JSON 1.1 and rpc-v2-cbor: the input is validated, the backend does the work."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from moto.core.responses import BaseResponse
 from moto.core.utils import camelcase_to_underscores, get_service_model
 from werkzeug.exceptions import HTTPException
 
+from tests.simulator import cbor
 from tests.simulator.appstream.models import OPERATIONS, AppStreamBackend, AppStreamError, appstream_backends
 from tests.simulator.validation import Invalid, Malformed, validate
 
@@ -30,6 +31,8 @@ UNCONFINED = {
 
 
 class AppStreamResponse(BaseResponse):
+    use_raw_body = True  # CBOR is no text
+
     def __init__(self) -> None:
         super().__init__(service_name="appstream")
 
@@ -47,16 +50,28 @@ class AppStreamResponse(BaseResponse):
         return scope[2] if len(scope) > 2 else self.default_region
 
     def _get_action(self) -> str:
-        """The target header only; moto would also find ``&Action=`` inside a JSON body."""
+        """The path or the target header only; moto would also find ``&Action=`` inside a JSON body."""
+        if self._cbor:
+            return self.path.removeprefix(cbor.PREFIX)
         return self.headers.get("X-Amz-Target", "").rpartition(".")[2]
 
+    @property
+    def _cbor(self) -> bool:
+        return self.path.startswith(cbor.PREFIX)
+
     def call_action(self) -> TYPE_RESPONSE:
-        headers = {"Content-Type": "application/x-amz-json-1.1"}
+        headers = cbor.HEADERS if self._cbor else {"Content-Type": "application/x-amz-json-1.1"}
         try:
-            return 200, headers, json.dumps(self._result())
+            result = self._result()
         except AppStreamError as error:
+            headers = {**headers, "x-amzn-ErrorType": error.code}
+            if self._cbor:
+                return error.status, headers, cbor.encode_error(error.code, error.message)
             body = {"__type": f"com.amazonaws.appstream#{error.code}", "Message": error.message}
-            return error.status, {**headers, "x-amzn-ErrorType": error.code}, json.dumps(body)
+            return error.status, headers, json.dumps(body)
+        if self._cbor:
+            return 200, headers, cbor.encode_reply(self._get_action(), result)
+        return 200, headers, json.dumps(result)
 
     def _result(self) -> dict[str, Any]:
         if "Authorization" not in self.headers:
@@ -89,7 +104,7 @@ class AppStreamResponse(BaseResponse):
 
     def _validated(self, operation: str) -> dict[str, Any]:
         try:
-            parameters = json.loads(self.body, object_hook=_without_nulls)
+            parameters = cbor.decode(self.body) if self._cbor else json.loads(self.body, object_hook=_without_nulls)
             shape = get_service_model("appstream").operation_model(operation).input_shape
             validate(parameters, shape, LAX.get(operation, frozenset()))
         except (Malformed, ValueError) as reason:

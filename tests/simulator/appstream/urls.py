@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
+from tests.simulator import cbor
 from tests.simulator.appstream.responses import AppStreamResponse
 
 url_bases = [r"https?://appstream\.(.+)\.amazonaws\.com", r"https?://appstream2\.(.+)\.amazonaws\.com"]
-url_paths = {"{0}/$": AppStreamResponse.dispatch}
+url_paths = dict.fromkeys(["{0}/$", f"{{0}}{cbor.PREFIX}(?P<operation>[^/]+)$"], AppStreamResponse.dispatch)

@@ -18,6 +18,7 @@ ELASTIC_MEMBERS = {
     "MaxConcurrentSessions": 5,
     "VpcConfig": {"SubnetIds": ["subnet-1", "subnet-2"]},
 }
+ANNA = {"UserName": "anna@example.org", "AuthenticationType": "USERPOOL"}
 
 
 def state(appstream, name=FLEET):
@@ -64,6 +65,20 @@ class TestStacks:
         assert "RedirectURL" not in updated
         assert [one["ConnectorType"] for one in updated["StorageConnectors"]] == ["HOMEFOLDERS"]
         assert appstream.describe_stacks(Names=[STACK])["Stacks"] == [updated]
+
+    def test_a_stack_has_default_user_settings_where_it_is_given_none(self, appstream):
+        def permissions(stack):
+            return {setting["Action"]: setting["Permission"] for setting in stack["UserSettings"]}
+
+        defaults = permissions(appstream.create_stack(Name="other")["Stack"])
+        upload = {"Action": "FILE_UPLOAD", "Permission": "DISABLED"}
+        created = appstream.create_stack(Name=STACK, UserSettings=[upload])["Stack"]
+
+        assert (len(defaults), defaults["FILE_UPLOAD"]) == (8, "ENABLED")
+        assert permissions(created) == {**defaults, "FILE_UPLOAD": "DISABLED"}
+        assert appstream.describe_stacks(Names=[STACK])["Stacks"] == [created]
+        updated = appstream.update_stack(Name=STACK, AttributesToDelete=["USER_SETTINGS"])["Stack"]
+        assert permissions(updated) == defaults
 
     def test_a_deleted_stack_is_gone(self, appstream, refused):
         appstream.create_stack(Name=STACK)
@@ -186,7 +201,7 @@ class TestFleets:
             "Running": 2,
             "InUse": 1,
             "Available": 1,
-            "DesiredUserSessions": 5,
+            "DesiredUserSessions": 8,  # of whole instances
             "ActualUserSessions": 8,
             "ActiveUserSessions": 2,
             "AvailableUserSessions": 6,
@@ -235,6 +250,68 @@ class TestFleets:
     def test_an_unknown_fleet_is_not_found(self, appstream, refused, operation):
         with refused("ResourceNotFoundException"):
             getattr(appstream, operation)(Name="nowhere")
+
+
+class TestUsers:
+    def users(self, appstream):
+        return appstream.describe_users(AuthenticationType="USERPOOL", MaxResults=25)["Users"]
+
+    def test_a_user_is_described_until_deleted(self, appstream):
+        appstream.create_user(**ANNA, FirstName="Anna", LastName="B", MessageAction="SUPPRESS")
+        [user] = self.users(appstream)
+        assert user.items() >= {**ANNA, "FirstName": "Anna", "LastName": "B", "Enabled": True}.items()
+        assert "MessageAction" not in user
+        appstream.create_user(**ANNA, MessageAction="RESEND")
+        assert self.users(appstream) == [user]
+
+        appstream.disable_user(**ANNA)
+        assert self.users(appstream) == [{**user, "Enabled": False}]
+        appstream.enable_user(**ANNA)
+        assert self.users(appstream) == [user]
+        appstream.delete_user(**ANNA)
+        assert self.users(appstream) == []
+
+    def test_a_second_user_of_the_same_name_is_refused_but_names_have_cases(self, appstream, refused):
+        appstream.create_user(**ANNA)
+        with refused("ResourceAlreadyExistsException"):
+            appstream.create_user(**ANNA)
+        appstream.create_user(**{**ANNA, "UserName": "Anna@example.org"})
+        assert len(self.users(appstream)) == 2
+
+    @pytest.mark.parametrize("operation", ["enable_user", "disable_user", "delete_user"])
+    def test_an_unknown_user_is_not_found(self, appstream, refused, operation):
+        with refused("ResourceNotFoundException"):
+            getattr(appstream, operation)(**ANNA)
+
+    @pytest.mark.parametrize(
+        ("change", "code"),
+        [
+            ({"UserName": "anna b"}, "ValidationException"),
+            ({"FirstName": "Zoë"}, "ValidationException"),
+            ({"AuthenticationType": "SAML"}, "InvalidParameterCombinationException"),
+        ],
+    )
+    def test_what_the_user_pool_cannot_hold_is_refused(self, appstream, refused, change, code):
+        with refused(code):
+            appstream.create_user(**{**ANNA, **change})
+        assert self.users(appstream) == []
+
+
+def test_usage_reports_are_subscribed_to_once_until_it_ends(appstream, refused):
+    def subscriptions():
+        return appstream.describe_usage_report_subscriptions()["UsageReportSubscriptions"]
+
+    assert subscriptions() == []
+    created = appstream.create_usage_report_subscription()
+    assert created["S3BucketName"].startswith("appstream-logs-us-east-1-123456789012-")
+    assert created["Schedule"] == "DAILY"
+    assert appstream.create_usage_report_subscription()["S3BucketName"] == created["S3BucketName"]
+    [subscription] = subscriptions()
+    assert subscription["S3BucketName"] == created["S3BucketName"]
+    appstream.delete_usage_report_subscription()
+    assert subscriptions() == []
+    with refused("ResourceNotFoundException"):
+        appstream.delete_usage_report_subscription()
 
 
 class TestAssociations:

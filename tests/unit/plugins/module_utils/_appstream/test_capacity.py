@@ -189,7 +189,7 @@ def test_what_is_predicted_of_scaling_is_room_to_come_and_no_instance_that_is_no
         6,
         26,
     )
-    assert astuple(build_capacity(Scaling("desired_sessions", 30).apply_to(multi(**SESSIONS)))) == (30, 8, 3, 5, 27)
+    assert astuple(build_capacity(Scaling("desired_sessions", 30).apply_to(multi(**SESSIONS)))) == (32, 8, 3, 5, 29)
     assert astuple(build_capacity(Scaling("max_concurrent_sessions", 30).apply_to(elastic()))) == (30, 30, 0, 30, 30)
 
 
