@@ -1,7 +1,10 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Terraform and the module streaming_lease_table make the same table: neither finds anything to change on the other's.
+"""The Terraform examples, and what this collection does with what they make.
+
+Terraform and the module streaming_lease_table make the same table: neither finds anything to change on the other's.
+A lab goes from an empty account to an empty account.
 
 This needs Terraform and, so that nothing is downloaded, its AWS provider in a folder of the form that Terraform calls a
 filesystem mirror. LABSTREAM_TEST_TERRAFORM_MIRROR names it, unless it is where Terraform looks by itself or below /opt.
@@ -14,15 +17,18 @@ import os
 import re
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.integration.running import CHECKOUT, Task
-from tests.simulator.control import Simulator
+from tests.integration.running import CHECKOUT, Ansible, Run, Task
+from tests.simulator.control import ACCOUNT, Simulator
 
-EXAMPLE = CHECKOUT / "examples/terraform/lease_table/main.tf"
+EXAMPLES = CHECKOUT / "examples/terraform"
+EXAMPLE = EXAMPLES / "lease_table/main.tf"
 MODULE = "labstream.aws.streaming_lease_table"
 NAME = "labstream-leases"
 TERRAFORM = shutil.which("terraform")
@@ -50,11 +56,11 @@ needs_terraform = pytest.mark.skipif(
 
 
 class Terraform:
-    """Runs of Terraform on a copy of the example."""
+    """Runs of Terraform on a copy of an example."""
 
-    def __init__(self, folder: Path, simulator: Simulator) -> None:
+    def __init__(self, example: Path, folder: Path, simulator: Simulator) -> None:
         self.folder = folder
-        shutil.copy(EXAMPLE, folder)
+        shutil.copytree(example, folder, dirs_exist_ok=True)
         self._environment = {
             "HOME": str(folder),
             "PATH": os.defpath,
@@ -64,7 +70,7 @@ class Terraform:
         }
         self.run("init", f"-plugin-dir={provider_mirror()}")
 
-    def run(self, command: str, *arguments: str) -> str:
+    def run(self, command: str, *arguments: str, fails: bool = False) -> str:
         """What it prints."""
         assert TERRAFORM
         run = subprocess.run(
@@ -77,14 +83,14 @@ class Terraform:
             timeout=120,
             check=False,
         )
-        assert run.returncode == 0, run.stdout + run.stderr
-        return run.stdout
+        assert (run.returncode == 1) == fails, run.stdout + run.stderr
+        return run.stdout + run.stderr
 
 
 @pytest.fixture(scope="module")
 def terraform(tmp_path_factory: pytest.TempPathFactory, simulator_process: Simulator) -> Terraform:
     """Terraform, initialised once for all tests."""
-    return Terraform(tmp_path_factory.mktemp("terraform"), simulator_process)
+    return Terraform(EXAMPLE.parent, tmp_path_factory.mktemp("terraform"), simulator_process)
 
 
 @needs_terraform
@@ -137,3 +143,141 @@ def test_terraforms_policies_are_those_of_the_readme() -> None:
 
     assert [actions_in(EXAMPLE.read_text(), "issuing")] == [each["Action"] for each in issuing["Statement"]]
     assert actions_in(EXAMPLE.read_text(), "reading") == in_prose
+
+
+# The lab.
+
+LAB = "cad-course"
+LAB_ARN = f"arn:aws:iam::{ACCOUNT}:policy/{LAB}-us-east-1"
+VALUES = {"name": LAB, "image_name": "lab-image", "subnet_ids": ["subnet-1", "subnet-2"], "sessions": 2}
+LEARNERS = ["anna", "ben", "chloe"]
+IMPORTS = {
+    "aws_appstream_stack.lab": LAB,
+    "aws_appstream_fleet.lab": LAB,
+    "aws_appstream_fleet_stack_association.lab": f"{LAB}/{LAB}",
+    "aws_iam_policy.lab_policy": LAB_ARN,
+}
+NO_CHANGES = "No changes. Your infrastructure matches the configuration."
+
+
+class Lab:
+    """A lab in a copy of the example, whose learners a teacher serves who has the lab's policy and no other."""
+
+    def __init__(self, terraform: Terraform, simulator: Simulator, ansible: Ansible) -> None:
+        self.terraform = terraform
+        self._simulator = simulator
+        self._ansible = ansible
+        self._appstream = simulator.client("appstream")
+        self.iam = simulator.client("iam")
+        self.iam.create_user(UserName="teacher")
+        key = self.iam.create_access_key(UserName="teacher")["AccessKey"]
+        self._teacher = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+        roster = "\n".join(["id", *LEARNERS])
+        (ansible.home / "participants.csv").write_text(roster)
+        shutil.copy(EXAMPLES / "lab/class.yml", ansible.home)
+
+    def play(self, playbook: str) -> Run:
+        """Run a playbook as the README has it, but with an end that is far enough off at any time of day."""
+        arguments = ["-e", "@lab.json", "-e", "@class.yml", "-e", "appstream_lab_ends_at=2099-01-01T17:00"]
+        return self._as_teacher(self._ansible.run_playbook, f"labstream.aws.{playbook}", arguments=arguments)
+
+    def call(self, module: str, **args: Any) -> Task:
+        return self._as_teacher(self._ansible.call_module, args, module=f"labstream.aws.{module}")
+
+    def _as_teacher(self, run: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        self._simulator.set(enforce_iam=True)
+        try:
+            return run(*arguments, environment=self._teacher, **options)
+        finally:
+            self._simulator.set(enforce_iam=False)
+
+    @property
+    def fleet(self) -> tuple[str, int]:
+        """The state of the fleet, and how many sessions it is set to have."""
+        [fleet] = self._appstream.describe_fleets(Names=[LAB])["Fleets"]
+        return fleet["State"], fleet["ComputeCapacityStatus"]["Desired"]
+
+    @property
+    def resources(self) -> list[int]:
+        """How many stacks, fleets, associations and policies there are."""
+        stacks = self._appstream.describe_stacks()["Stacks"]
+        associated = [self._appstream.list_associated_fleets(StackName=each["Name"])["Names"] for each in stacks]
+        policies = self.iam.list_policies(Scope="Local")["Policies"]
+        return [len(stacks), len(self._appstream.describe_fleets()["Fleets"]), sum(map(len, associated)), len(policies)]
+
+    def holds(self, url: str) -> bool:
+        """Whether a URL is in the state, a plan, or anything else that Terraform has written."""
+        files = [path for path in self.terraform.folder.rglob("*") if path.is_file() and ".terraform" not in path.parts]
+        texts = [path.read_bytes() for path in files]
+        for path in filter(zipfile.is_zipfile, files):
+            with zipfile.ZipFile(path) as plan:
+                texts += [plan.read(name) for name in plan.namelist()]
+        return any(url.encode() in text for text in texts)
+
+
+@needs_terraform
+def test_a_lab_from_an_empty_account_to_an_empty_account(
+    tmp_path: Path, simulator: Simulator, ansible: Ansible, lease_table: str
+) -> None:
+    terraform = Terraform(EXAMPLES / "lab", tmp_path / "terraform", simulator)
+    (terraform.folder / "terraform.tfvars.json").write_text(json.dumps({**VALUES, "lease_store": lease_table}))
+    lab = Lab(terraform, simulator, ansible)
+
+    # What was applied is complete: nothing is left to do, nor after an import into an empty state.
+    terraform.run("apply", "-auto-approve")
+    assert (lab.resources, lab.fleet) == ([1, 1, 1, 1], ("RUNNING", 2))
+    lab.iam.attach_user_policy(UserName="teacher", PolicyArn=LAB_ARN)
+    assert NO_CHANGES in terraform.run("plan")
+    imports = terraform.folder / "import.tf"
+    imports.write_text("\n".join(f'import {{\n  to = {to}\n  id = "{id_}"\n}}' for to, id_ in IMPORTS.items()))
+    assert "Plan: 4 to import, 0 to add, 0 to change, 0 to destroy." in terraform.run("plan", "-state=empty.tfstate")
+    imports.unlink()
+
+    # The policy is enough for a lab, whose scaling Terraform leaves alone, and whose URLs it never gets.
+    values = terraform.run("output", "-json", "lab")
+    (ansible.home / "lab.json").write_text(values)
+    assert lab.call("appstream_fleet", name=LAB, state="stopped").changed
+    started = lab.play("start_lab")
+    assert (started.returncode, lab.fleet) == (0, ("RUNNING", 3)), started.printed
+    urls = simulator.streaming_urls()
+    assert (len(urls), simulator.open(urls[0])[0]) == (3, 200)
+    planned = terraform.run("plan", "-out=plan")
+    assert NO_CHANGES in planned
+
+    # Destroyed too early: nothing is gone but the output, which the next apply brings back, so the lab can end.
+    refused = terraform.run("destroy", "-auto-approve", fails=True)
+    assert "has sessions on the stack" in refused
+    assert "0 added, 0 changed, 0 destroyed" in terraform.run("apply", "-auto-approve")
+    assert (lab.resources, lab.fleet) == ([1, 1, 1, 1], ("RUNNING", 3))
+    assert not any(url in values + planned or lab.holds(url) for url in urls)
+    ended = lab.play("end_lab")
+    assert (ended.returncode, lab.fleet) == (0, ("STOPPED", 3)), ended.printed
+    assert NO_CHANGES in terraform.run("plan")
+
+    # In order, all goes but the leases, which have a state of their own.
+    lab.iam.detach_user_policy(UserName="teacher", PolicyArn=LAB_ARN)
+    terraform.run("destroy", "-auto-approve")
+    assert lab.resources == [0, 0, 0, 0]
+    assert simulator.client("dynamodb").list_tables()["TableNames"] == ["labstream-leases"]
+
+
+BAD_VALUES: dict[str, Any] = {
+    "name": "CAD course",
+    "image_name": "arn:aws:appstream:us-east-1:123456789012:image/lab-image",
+    "instance_type": "medium",
+    "fleet_type": "ELASTIC",
+    "subnet_ids": [],
+    "security_group_ids": ["default"],
+    "sessions": 0,
+    "lease_store": "sqlite:///leases.sqlite3",
+}
+
+
+@needs_terraform
+def test_values_of_the_lab_that_are_not_valid_are_rejected(tmp_path: Path, simulator: Simulator) -> None:
+    terraform = Terraform(EXAMPLES / "lab", tmp_path, simulator)
+    (tmp_path / "terraform.tfvars.json").write_text(json.dumps(BAD_VALUES))
+
+    printed = terraform.run("plan", fails=True)
+
+    assert sorted(re.findall(r"var\.(\w+) is ", printed)) == sorted(BAD_VALUES)
