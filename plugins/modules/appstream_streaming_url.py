@@ -444,6 +444,7 @@ other_labs:
   description:
     - The other labs on this fleet, of whatever stack, that are under way or have yet to start, with O(state=absent) and
       O(lab). The next one is first. Otherwise empty.
+    - O(lab) is one of them as long as it is ahead on another stack.
   returned: always
   type: list
   elements: dict
@@ -760,7 +761,7 @@ def describe_other_labs(task: LeaseTask) -> list[dict[str, Any]]:
             ends_at=to_iso8601(ends_at),
         )
         for name, starts_at, ends_at in find_other_labs(
-            task.store, lab, lambda scope: Scope.parse(scope).arns[1:] == fleet, now
+            task.store, lab, task.scope, lambda scope: Scope.parse(scope).arns[1:] == fleet, now
         )
     ]
 

@@ -195,13 +195,16 @@ def describe_excess(removed: Collection[str], learners: int, limit: int | None, 
 
 
 def find_other_labs(
-    store: LeaseStore, lab: str, is_shared: Callable[[str], bool], now: datetime
+    store: LeaseStore, lab: str, scope: str, is_shared: Callable[[str], bool], now: datetime
 ) -> list[tuple[str, datetime | None, datetime]]:
     """Return the other labs that are ahead in any of the scopes that share something with a lab's, the next one first.
+
+    A lab of the same name in another of these scopes is one of them: it does not end with this one.
 
     Args:
         store: The lease store.
         lab: The lab.
+        scope: Its scope.
         is_shared: Says of a scope whether it is one of them.
         now: The current time.
 
@@ -212,8 +215,8 @@ def find_other_labs(
         LeaseStoreError: The store failed.
     """
     labs: dict[str, tuple[datetime, datetime]] = {}
-    for record in Labs(store, None).others_ahead(lab, now):
-        if is_shared(record.lease.scope):
+    for record in Labs(store, None).others_ahead(None, now):
+        if (record.lab, record.lease.scope) != (lab, scope) and is_shared(record.lease.scope):
             starts_at, ends_at = labs.get(record.lab, (datetime.max.replace(tzinfo=timezone.utc), record.ends_at))
             labs[record.lab] = min(starts_at, record.starts_at or now), max(ends_at, record.ends_at)
     found = [(name, starts_at if starts_at > now else None, ends_at) for name, (starts_at, ends_at) in labs.items()]
