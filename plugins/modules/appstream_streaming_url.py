@@ -360,6 +360,16 @@ leases:
       type: str
       returned: always
       sample: chloe
+    application_id:
+      description: The application that the URL opens. V(null) if none.
+      type: str
+      returned: always
+      sample: Desktop
+    session_context:
+      description: The session context of the URL. V(null) if none.
+      type: str
+      returned: always
+      sample: unit-7
     lease:
       description: The key of the lease.
       type: str
@@ -428,6 +438,14 @@ removed:
       sample: false
     labs:
       description: The other labs that use this lease. It is released for them too.
+      type: list
+      elements: str
+      returned: always
+      sample: []
+    other_labs:
+      description:
+        - The other labs that have another lease of the user, which is not released. So a session of the user must not
+          be ended.
       type: list
       elements: str
       returned: always
@@ -536,6 +554,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import
     UrlGrant,
     build_purpose,
     is_text,
+    parse_purpose,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._leases.module import (
     NO_LABS,
@@ -747,6 +766,11 @@ def describe_outcome(outcome: Outcome) -> dict[str, Any]:
     return {URL: lease and lease.url, "expires": lease and to_iso8601(lease.expires)}
 
 
+def describe_purpose(lease: Lease | None) -> dict[str, Any]:
+    """Return what an entry of the result says of what a lease's URL opens."""
+    return {**dict.fromkeys(PURPOSE_OPTIONS), **parse_purpose(lease.purpose if lease else "")}
+
+
 def describe_other_labs(task: LeaseTask) -> list[dict[str, Any]]:
     """Return the other labs that the fleet is needed for, if the task ends a lab."""
     lab, now = task.module.params["lab"], task.now()
@@ -796,7 +820,11 @@ def run(module: LabstreamAWSModule) -> None:
             validate_case(task, task.rows.keys() - {lease.key for lease in release.leases})
             for known in task.release(release):
                 result.update(known)
-            result.update(other_labs=describe_other_labs(task))
+            leases = [
+                {**entry, **describe_purpose(release.stored.get(key))}
+                for key, entry in zip(release.keys, result["leases"], strict=True)
+            ]
+            result.update(leases=leases, other_labs=describe_other_labs(task))
             return
         policy.validity_at(now())  # Rejects a time that has passed, in check mode too.
         # Also if all leases are reusable: a stored URL for an application that is gone opens nothing.

@@ -306,13 +306,14 @@ class LeaseTask:
         if not self._removed:
             return []
         now, withdraws = self.now(), self.module.params["withdraw_removed"]
-        leases = self.store.read([record.lease for record in self._removed])
+        keys = {record.lease for record in self._removed}
+        leases = self.store.read(keys)
         to_release = [lease for lease in leases.values() if withdraws and lease.released_at is None]
-        serving = [record for record in self._labs.others_ahead(None, now) if record.lease in leases]
+        others = self._labs.others_ahead(self._lab, now)
         if withdraws and not self.module.check_mode:
-            self._labs.leave(dict.fromkeys([*self._removed, *serving]), now)
+            # Last: with its record, a withdrawal that was interrupted is repeated.
             self.store.release(to_release)
-        others = [(record.lease, record.lab) for record in serving if record.lab != self._lab]
+            self._labs.leave([*self._removed, *(record for record in others if record.lease in keys)], now)
         return [
             {
                 "id": record.learner_id,
@@ -320,7 +321,14 @@ class LeaseTask:
                 "lease": record.lease.to_text(),
                 "expires": to_iso8601(leases[record.lease].expires) if record.lease in leases else None,
                 "released": leases.get(record.lease) in to_release,
-                "labs": sorted(lab for lease, lab in others if lease == record.lease),
+                "labs": sorted(other.lab for other in others if other.lease == record.lease),
+                "other_labs": sorted(
+                    {
+                        other.lab
+                        for other in others
+                        if other.lease.holder == record.lease.holder and other.lease not in keys
+                    }
+                ),
             }
             for record in self._removed
         ]
