@@ -96,11 +96,14 @@ def _encode(record: LabRecord) -> Values:
 
 
 def _decode(key: LabKey, values: Mapping[str, Any]) -> LabRecord:
+    text = get_text(values, "lease")
     try:
-        lease = LeaseKey.parse(get_text(values, "lease"))
+        lease = LeaseKey.parse(text)
     except InvalidOption as e:
         raise ValueError("lease") from e
-    record = LabRecord(
+    if key != LabKey(lease.scope, key.lab, to_sha256(text)):
+        raise ValueError("key")
+    return LabRecord(
         lab=key.lab,
         lease=lease,
         learner_id=get_text(values, "learner_id"),
@@ -109,9 +112,6 @@ def _decode(key: LabKey, values: Mapping[str, Any]) -> LabRecord:
         ended_at=find_datetime(values, "ended_at"),
         record_id=get_text(values, "record_id"),
     )
-    if record.key != key:
-        raise ValueError("key")
-    return record
 
 
 LAB_RECORDS = RecordType("lab_record", LabKey, "record_id", _encode, _decode, scope_prefix="labs|")

@@ -9,7 +9,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -308,27 +309,23 @@ class LeaseTask:
         now, withdraws = self.now(), self.module.params["withdraw_removed"]
         keys = {record.lease for record in self._removed}
         leases = self.store.read(keys)
-        to_release = [lease for lease in leases.values() if withdraws and lease.released_at is None]
+        to_release = {key: lease for key, lease in leases.items() if withdraws and lease.released_at is None}
         others = self._labs.others_ahead(self._lab, now)
         if withdraws and not self.module.check_mode:
             # Last: with its record, a withdrawal that was interrupted is repeated.
-            self.store.release(to_release)
+            self.store.release(to_release.values())
             self._labs.leave([*self._removed, *(record for record in others if record.lease in keys)], now)
+        serving = _group_labs((record.lease, record.lab) for record in others)
+        elsewhere = _group_labs((record.lease.holder, record.lab) for record in others if record.lease not in keys)
         return [
             {
                 "id": record.learner_id,
                 self.holder_option: record.lease.holder,
                 "lease": record.lease.to_text(),
                 "expires": to_iso8601(leases[record.lease].expires) if record.lease in leases else None,
-                "released": leases.get(record.lease) in to_release,
-                "labs": sorted(other.lab for other in others if other.lease == record.lease),
-                "other_labs": sorted(
-                    {
-                        other.lab
-                        for other in others
-                        if other.lease.holder == record.lease.holder and other.lease not in keys
-                    }
-                ),
+                "released": record.lease in to_release,
+                "labs": sorted(serving[record.lease]),
+                "other_labs": sorted(elsewhere[record.lease.holder]),
             }
             for record in self._removed
         ]
@@ -353,7 +350,7 @@ class LeaseTask:
 
         labs = Labs(store, self.scope, include_old=purge)
         own = [record for record in labs.records if lab in (None, record.lab) and is_meant(record.lease)]
-        keys = {record.lease for record in own}
+        keys, own_keys = {record.lease for record in own}, {(record.lab, record.lease) for record in own}
         if purge:
             leases = store.find(self.scope, include_old=True)
             keys |= {key for key in leases if is_meant(key)} if lab is None else set()
@@ -372,7 +369,9 @@ class LeaseTask:
             ],
             records=own if purge else [record for record in own if record.ended_at is None],
             labs=labs,
-            others=[record for record in labs.others_ahead(None, self.now()) if record not in own],
+            others=[
+                record for record in labs.others_ahead(None, self.now()) if (record.lab, record.lease) not in own_keys
+            ],
         )
 
     def _reject_deleted_file(self) -> None:
@@ -428,7 +427,7 @@ class LeaseTask:
         yield dict(
             changed=bool(released or release.records),
             summary=dict(NO_SUMMARY, requested=requested, released=released),
-            leases=[self._describe_release(key, key in keys, release) for key in release.keys],
+            leases=list(self._describe_releases(release, keys)),
             known_labs=release.labs.names,
             **({"diff": build_release_diff(leases)} if self.module._diff else {}),
         )
@@ -442,17 +441,20 @@ class LeaseTask:
         needed = {record.lease for record in Labs(self.store, self.scope).others_ahead(self._lab, self.now())}
         return [lease for lease in leases if lease.key not in needed]
 
-    def _describe_release(self, key: LeaseKey, is_released: bool, release: Release) -> dict[str, Any]:
-        mine = [record for record in release.labs.records if record.lease == key and record.lab == self._lab]
-        return {
-            "id": mine[0].learner_id if mine else None,
-            self.holder_option: key.holder,
-            "lease": key.to_text(),
-            "expires": to_iso8601(release.stored[key].expires) if key in release.stored else None,
-            "ended": bool(mine) and not mine[0].is_ahead(self.now()),
-            "released": is_released,
-            "labs": sorted({record.lab for record in release.others if record.lease.holder == key.holder}),
-        }
+    def _describe_releases(self, release: Release, released: Collection[LeaseKey]) -> Iterator[dict[str, Any]]:
+        own = {record.lease: record for record in release.labs.records if record.lab == self._lab}
+        labs = _group_labs((record.lease.holder, record.lab) for record in release.others)
+        for key in release.keys:
+            mine = own.get(key)
+            yield {
+                "id": mine.learner_id if mine else None,
+                self.holder_option: key.holder,
+                "lease": key.to_text(),
+                "expires": to_iso8601(release.stored[key].expires) if key in release.stored else None,
+                "ended": mine is not None and not mine.is_ahead(self.now()),
+                "released": key in released,
+                "labs": sorted(labs[key.holder]),
+            }
 
     def _build_release_warnings(self, release: Release, leases: Sequence[Lease]) -> Iterator[str]:
         working = build_release_warning(leases, self.now())
@@ -465,6 +467,14 @@ class LeaseTask:
         elif not release.keys:
             known = list_names(release.labs.names, MAX_NAMED) or "none"
             yield f"Nothing is stored of lab {self._lab!r} here, so nothing was released. The labs known here: {known}."
+
+
+def _group_labs(labs: Iterable[tuple[Any, str]]) -> Mapping[Any, set[str]]:
+    """Return the labs of each lease or holder; no labs for any other."""
+    grouped: dict[Any, set[str]] = defaultdict(set)
+    for key, lab in labs:
+        grouped[key].add(lab)
+    return grouped
 
 
 def build_fact(entry: Mapping[str, Any], url: str) -> dict[str, Any]:
