@@ -360,6 +360,16 @@ leases:
       type: str
       returned: always
       sample: chloe
+    application_id:
+      description: The application that the URL opens. V(null) if none.
+      type: str
+      returned: always
+      sample: Desktop
+    session_context:
+      description: The session context of the URL. V(null) if none.
+      type: str
+      returned: always
+      sample: unit-7
     lease:
       description: The key of the lease.
       type: str
@@ -432,6 +442,14 @@ removed:
       elements: str
       returned: always
       sample: []
+    other_labs:
+      description:
+        - The other labs that have another lease of the user, which is not released. So a session of the user must not
+          be ended.
+      type: list
+      elements: str
+      returned: always
+      sample: []
 outdated_labs:
   description:
     - The other labs under way that use a lease which this task has renewed. Their handouts show the previous URLs until
@@ -444,6 +462,7 @@ other_labs:
   description:
     - The other labs on this fleet, of whatever stack, that are under way or have yet to start, with O(state=absent) and
       O(lab). The next one is first. Otherwise empty.
+    - O(lab) is one of them as long as it is ahead on another stack.
   returned: always
   type: list
   elements: dict
@@ -535,6 +554,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import
     UrlGrant,
     build_purpose,
     is_text,
+    parse_purpose,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._leases.module import (
     NO_LABS,
@@ -747,6 +767,11 @@ def describe_outcome(outcome: Outcome) -> dict[str, Any]:
     return {URL: lease and lease.url, "expires": lease and to_iso8601(lease.expires)}
 
 
+def describe_purpose(lease: Lease | None) -> dict[str, Any]:
+    """Return what an entry of the result says of what a lease's URL opens."""
+    return {**dict.fromkeys(PURPOSE_OPTIONS), **parse_purpose(lease.purpose if lease else "")}
+
+
 def describe_other_labs(task: LeaseTask) -> list[dict[str, Any]]:
     """Return the other labs that the fleet is needed for, if the task ends a lab."""
     lab, now = task.module.params["lab"], task.now()
@@ -761,7 +786,7 @@ def describe_other_labs(task: LeaseTask) -> list[dict[str, Any]]:
             ends_at=to_iso8601(ends_at),
         )
         for name, starts_at, ends_at in find_other_labs(
-            task.store, lab, lambda scope: Scope.parse(scope).arns[1:] == fleet, now
+            task.store, lab, task.scope, lambda scope: Scope.parse(scope).arns[1:] == fleet, now
         )
     ]
 
@@ -796,7 +821,11 @@ def run(module: LabstreamAWSModule) -> None:
             validate_case(task, task.rows.keys() - {lease.key for lease in found.leases})
             for known in release(task, found):
                 result.update(known)
-            result.update(other_labs=describe_other_labs(task))
+            leases = [
+                {**entry, **describe_purpose(found.stored.get(key))}
+                for key, entry in zip(found.keys, result["leases"], strict=True)
+            ]
+            result.update(leases=leases, other_labs=describe_other_labs(task))
             return
         policy.validity_at(now())  # Rejects a time that has passed, in check mode too.
         # Also if all leases are reusable: a stored URL for an application that is gone opens nothing.

@@ -425,6 +425,12 @@ removed:
       elements: str
       returned: always
       sample: []
+    other_labs:
+      description: The other labs that have another lease of the session.
+      type: list
+      elements: str
+      returned: always
+      sample: []
 outdated_labs:
   description:
     - The other labs under way that use a lease which this task has renewed. Their handouts show the previous URLs until

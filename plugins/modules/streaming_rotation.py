@@ -95,7 +95,7 @@ rotated:
     - anna@example.org
 other_labs:
   description:
-    - The other labs under way in which somebody of RV(rotated) has the same lease. They were rotated there too. These
+    - The other labs under way in which somebody of RV(rotated) is the same user. They were rotated there too. These
       labs give them their new URLs and pages with their next run.
   returned: always
   type: list
@@ -130,12 +130,15 @@ EMPTY_RESULT: dict[str, Any] = dict(changed=False, generations={}, rotated=[], o
 
 
 def find_shared_learners(labs: Labs, lab: str, learner_ids: Sequence[str], now: datetime) -> dict[str, list[str]]:
-    """Return the learners of the other labs that are ahead who have a lease of one of these learners, by lab."""
+    """Return the learners of the other labs that are ahead who are the same users as these learners, by lab.
+
+    A URL opens the session that the user has, whatever it was issued for.
+    """
     people = {normalise(learner_id) for learner_id in learner_ids}
-    leases = {record.lease for record in labs.of(lab) if _fold(record.learner_id) in people}
+    holders = {record.lease[:2] for record in labs.of(lab) if _fold(record.learner_id) in people}
     shared: dict[str, set[str]] = {}
     for record in labs.others_ahead(lab, now):
-        if record.lease in leases and _fold(record.learner_id):
+        if record.lease[:2] in holders and _fold(record.learner_id):
             shared.setdefault(record.lab, set()).add(record.learner_id)
     return {other: sorted(shared[other]) for other in sorted(shared)}
 
@@ -174,7 +177,7 @@ def run(module: LabstreamAWSModule) -> None:
     result.update(changed=bool(learner_ids), generations=generations, rotated=learner_ids, other_labs=list(other_labs))
     if other_labs:
         module.warn(
-            "The learners who were rotated have the same URLs in other labs, and were rotated there too: run these "
+            "The learners who were rotated are the same users in other labs, and were rotated there too: run these "
             f"again, so that they get new URLs and pages: {', '.join(other_labs)}."
         )
     if module._diff:

@@ -48,8 +48,8 @@ def lab_report(results: Result, now: datetime.datetime | None = None) -> dict[st
         the errors that are shown already; ``insufficient_capacity``, what the fleet lacks, or None; ``fleet_needs``,
         what it is still needed for when the lab ends; ``users`` and ``former_users``, the learners, and the user ids
         that they had before they were rotated, as modules take them; ``unknown``, who cannot be rotated; ``removed``,
-        who is to be withdrawn, and ``excess``, why they cannot be, or None; and ``summary_path``, where the summary is
-        to be written.
+        who is to be withdrawn, and ``excess``, why they cannot be, or None; ``withdrawn_user_ids``, whose sessions are
+        to be ended; and ``summary_path``, where the summary is to be written.
     """
     build = {
         "appstream_lab": _report_appstream_lab,
@@ -78,6 +78,7 @@ def _report_appstream_lab(results: Result, now: datetime.datetime) -> dict[str, 
     fleet_changed = bool(steps["fleet"].get("changed") or steps["stop"].get("changed"))
     lacking = _describe_insufficient_capacity(results, fleet)
     others = steps["ending"].get("other_labs", [])
+    withdrawn, kept = _split_withdrawn(results)
     needs = find_fleet_needs(
         others, len(results["other_sessions"]), results["stop_fleet"], int(results["keep_running_minutes"])
     )
@@ -88,7 +89,7 @@ def _report_appstream_lab(results: Result, now: datetime.datetime) -> dict[str, 
         *(_describe_limits(results, fleet, now) if is_present and fleet else ()),
         *([fleet["problem"]] if is_present and fleet.get("state") == "RUNNING" and fleet["problem"] else ()),
         *([lacking] if lacking and results["on_insufficient_capacity"] == "warn" else ()),
-        *_describe_kept_sessions(results["kept_user_ids"]),
+        *_describe_kept_sessions([*results["kept_user_ids"], *kept]),
         *_describe_outdated_labs(urls.get("outdated_labs", [])),
         *_describe_removed(results, urls.get("removed", plan["removed"])),
     ]
@@ -108,6 +109,7 @@ def _report_appstream_lab(results: Result, now: datetime.datetime) -> dict[str, 
         "seats": _build_appstream_seats(results, predicted),
         "insufficient_capacity": lacking,
         "fleet_needs": needs,
+        "withdrawn_user_ids": withdrawn,
         **plan,
         **_plan_appstream_users(results),
     }
@@ -156,6 +158,20 @@ def _fold(learner_id: str) -> str:
         return normalise(learner_id)
     except ValueError:
         return learner_id
+
+
+def _split_withdrawn(results: Result) -> tuple[list[str], list[str]]:
+    """Return the users whose sessions are to be ended, and those in another lab, whose sessions are not.
+
+    Whoever was withdrawn by an earlier run is among them, in case it was interrupted.
+    """
+    if not results["withdraws"]:
+        return [], []
+    removed = results["steps"]["urls"].get("removed", [])
+    earlier = [lease for lease in _find_left(results, results["rows"]) if lease["ended"] and not lease["labs"]]
+    kept = {each["user_id"]: None for each in removed if each["other_labs"]}
+    user_ids = {each["user_id"]: None for each in [*removed, *earlier] if each["user_id"] not in kept}
+    return list(user_ids), list(kept)
 
 
 def _to_user(learner: Result) -> dict[str, Any]:

@@ -211,7 +211,8 @@ class Handout:
     def find_misplaced_url(self, links: Links) -> tuple[str, str] | None:
         """Return which of the texts that files show has a streaming URL in it, and that URL; None if none has."""
         texts = [("The title of the lab", self._lab.title), ("The contact", self._lab.contact or "")]
-        texts += [("A text of the pages", text) for text in self._lab.language.texts.values()]
+        own = (self._options["texts"] or {}).values()
+        texts += [("A text of the pages", text) for language in own for text in language.values()]
         for number, seat in enumerate(self.seats, 1):
             texts += [
                 (f"The {what} of seat {number}", str(value))

@@ -14,6 +14,7 @@ retention, so that an end that was interrupted can be repeated. Pure: knows neit
 from __future__ import annotations
 
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -96,11 +97,14 @@ def _encode(record: LabRecord) -> Values:
 
 
 def _decode(key: LabKey, values: Mapping[str, Any]) -> LabRecord:
+    text = get_text(values, "lease")
     try:
-        lease = LeaseKey.parse(get_text(values, "lease"))
+        lease = LeaseKey.parse(text)
     except InvalidOption as e:
         raise ValueError("lease") from e
-    record = LabRecord(
+    if key != LabKey(lease.scope, key.lab, to_sha256(text)):
+        raise ValueError("key")
+    return LabRecord(
         lab=key.lab,
         lease=lease,
         learner_id=get_text(values, "learner_id"),
@@ -109,9 +113,6 @@ def _decode(key: LabKey, values: Mapping[str, Any]) -> LabRecord:
         ended_at=find_datetime(values, "ended_at"),
         record_id=get_text(values, "record_id"),
     )
-    if record.key != key:
-        raise ValueError("key")
-    return record
 
 
 LAB_RECORDS = RecordType("lab_record", LabKey, "record_id", _encode, _decode, scope_prefix="labs|")
@@ -177,6 +178,14 @@ class Labs:
             self._store.purge([record.key for record in records])
 
 
+def group_labs(labs: Iterable[tuple[Any, str]]) -> Mapping[Any, set[str]]:
+    """Return the labs of each lease or holder; no labs for any other."""
+    grouped: dict[Any, set[str]] = defaultdict(set)
+    for key, lab in labs:
+        grouped[key].add(lab)
+    return grouped
+
+
 def describe_excess(removed: Collection[str], learners: int, limit: int | None, option: str) -> str | None:
     """Return why these learners must not be withdrawn, as they are too many of the lab's; None if they may be.
 
@@ -195,13 +204,16 @@ def describe_excess(removed: Collection[str], learners: int, limit: int | None, 
 
 
 def find_other_labs(
-    store: LeaseStore, lab: str, is_shared: Callable[[str], bool], now: datetime
+    store: LeaseStore, lab: str, scope: str, is_shared: Callable[[str], bool], now: datetime
 ) -> list[tuple[str, datetime | None, datetime]]:
     """Return the other labs that are ahead in any of the scopes that share something with a lab's, the next one first.
+
+    A lab of the same name in another of these scopes is one of them: it does not end with this one.
 
     Args:
         store: The lease store.
         lab: The lab.
+        scope: Its scope.
         is_shared: Says of a scope whether it is one of them.
         now: The current time.
 
@@ -212,8 +224,8 @@ def find_other_labs(
         LeaseStoreError: The store failed.
     """
     labs: dict[str, tuple[datetime, datetime]] = {}
-    for record in Labs(store, None).others_ahead(lab, now):
-        if is_shared(record.lease.scope):
+    for record in Labs(store, None).others_ahead(None, now):
+        if (record.lab, record.lease.scope) != (lab, scope) and is_shared(record.lease.scope):
             starts_at, ends_at = labs.get(record.lab, (datetime.max.replace(tzinfo=timezone.utc), record.ends_at))
             labs[record.lab] = min(starts_at, record.starts_at or now), max(ends_at, record.ends_at)
     found = [(name, starts_at if starts_at > now else None, ends_at) for name, (starts_at, ends_at) in labs.items()]

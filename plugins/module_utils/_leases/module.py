@@ -18,7 +18,7 @@ from .._errors import InvalidOption, quote
 from .._failures import find_bug
 from .._module import LabstreamAWSModule
 from .._time import to_iso8601
-from .lab_records import LabRecord, Labs, describe_excess
+from .lab_records import LabRecord, Labs, describe_excess, group_labs
 from .lease import Lease, LeaseKey, is_text
 from .reuse import ReusePolicy
 from .scheduler import Outcome
@@ -281,24 +281,25 @@ class LeaseTask:
         if not self._removed:
             return []
         now, withdraws = self.now(), self.module.params["withdraw_removed"]
-        leases = self.store.read([record.lease for record in self._removed])
-        to_release = [lease for lease in leases.values() if withdraws and lease.released_at is None]
-        other_labs: dict[LeaseKey, set[str]] = {record.lease: set() for record in self._removed}
-        serving = [record for record in self._labs.others_ahead(self.lab, now) if record.lease in other_labs]
-        for record in serving:
-            other_labs[record.lease].add(record.lab)
+        keys = {record.lease for record in self._removed}
+        leases = self.store.read(keys)
+        to_release = {key: lease for key, lease in leases.items() if withdraws and lease.released_at is None}
+        others = self._labs.others_ahead(self.lab, now)
         if withdraws and not self.module.check_mode:
-            self._labs.leave([*self._removed, *serving], now)
-            self.store.release(to_release)
-        released = {lease.key for lease in to_release}
+            # Last: with its record, a withdrawal that was interrupted is repeated.
+            self.store.release(to_release.values())
+            self._labs.leave([*self._removed, *(record for record in others if record.lease in keys)], now)
+        serving = group_labs((record.lease, record.lab) for record in others)
+        elsewhere = group_labs((record.lease.holder, record.lab) for record in others if record.lease not in keys)
         return [
             {
                 "id": record.learner_id,
                 self.holder_option: record.lease.holder,
                 "lease": record.lease.to_text(),
                 "expires": to_iso8601(leases[record.lease].expires) if record.lease in leases else None,
-                "released": record.lease in released,
-                "labs": sorted(other_labs[record.lease]),
+                "released": record.lease in to_release,
+                "labs": sorted(serving[record.lease]),
+                "other_labs": sorted(elsewhere[record.lease.holder]),
             }
             for record in self._removed
         ]

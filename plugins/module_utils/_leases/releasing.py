@@ -19,7 +19,7 @@ from typing import Any
 
 from .._errors import LeaseStoreError, list_names, quote
 from .._time import to_iso8601
-from .lab_records import MAX_NAMED, LabRecord, Labs
+from .lab_records import MAX_NAMED, LabRecord, Labs, group_labs
 from .lease import Lease, LeaseKey
 from .module import LeaseTask
 from .stores.address import SQLiteFile, parse_address
@@ -163,9 +163,7 @@ def _drop_needed(task: LeaseTask, leases: list[Lease]) -> list[Lease]:
 def _describe(task: LeaseTask, found: Release, released: set[LeaseKey]) -> list[dict[str, Any]]:
     """Return an entry of the result for each lease that the task is about."""
     mine = {record.lease: record for record in found.records} if task.lab is not None else {}
-    labs: dict[str, set[str]] = {key.holder: set() for key in found.keys}
-    for record in found.others:
-        labs.setdefault(record.lease.holder, set()).add(record.lab)
+    labs = group_labs((record.lease.holder, record.lab) for record in found.others)
     return [
         {
             "id": mine[key].learner_id if key in mine else None,

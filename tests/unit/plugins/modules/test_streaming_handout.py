@@ -749,6 +749,7 @@ def test_pages_show_the_limits_of_the_fleet(lab):
         (dict(title="{}"), "The title of the lab"),
         (dict(contact="See {}"), "The contact"),
         (dict(texts={"en": {"open": "Open {}"}}), "A text of the pages"),
+        (dict(texts={"de": {"open": "{}"}}), "A text of the pages"),
     ],
 )
 def test_a_url_that_others_would_see_is_rejected(lab, where, what, state):

@@ -470,7 +470,7 @@ def test_sessions_that_may_be_of_another_lab_are_a_warning(user_ids, text):
     assert warnings({}, state="absent", learners=[], kept_user_ids=user_ids) == [text]
 
 
-REMOVED = {"id": "zoe", "user_id": "zoe", "expires": "2026-11-21T10:00:00Z", "labs": []}
+REMOVED = {"id": "zoe", "user_id": "zoe", "expires": "2026-11-21T10:00:00Z", "labs": [], "other_labs": []}
 
 
 @pytest.mark.parametrize(
@@ -511,6 +511,10 @@ def test_learners_who_were_removed_are_named_with_the_end_of_their_urls(withdraw
     assert warnings(steps, withdraws=withdraws, check_mode=check_mode) == texts
 
 
+def ended(who):
+    return {"id": who, "user_id": who, "labs": [], "ended": True, "expires": None}
+
+
 BEFORE = [
     {"id": who, "user_id": who, "labs": [], "ended": who == "eve", "expires": None}
     for who in ("Anna", "zoe", "eve", "a", "b", "c")
@@ -531,6 +535,17 @@ def test_it_is_known_before_anything_is_done_who_would_be_withdrawn(options, rem
     assert sorted(each["id"] for each in published["removed"]) == removed
     assert (excess or "") in (published["excess"] or "")
     assert (published["excess"] is None) is (excess is None)
+
+
+@pytest.mark.parametrize("withdraws", [False, True])
+def test_sessions_of_who_is_withdrawn_now_or_was_before_are_ended_unless_another_lab_has_the_user(withdraws):
+    earlier = [{**each, "labs": ["b"] if each["id"] == "kim" else []} for each in map(ended, ("Anna", "eve", "kim"))]
+    removed = [{**REMOVED, "labs": ["b"]}, {**REMOVED, "id": "ben", "user_id": "ben", "other_labs": ["b"]}]
+    steps = {"before": {"leases": earlier}, "urls": {"removed": removed}}
+    published = report(steps, withdraws=withdraws)
+    assert published["withdrawn_user_ids"] == (["zoe", "eve"] if withdraws else [])
+    kept = "1 session was not ended, because the user is in another lab on this stack and fleet: ben."
+    assert (kept in published["summary"]["warnings"]) is withdraws
 
 
 def test_learners_can_be_rotated_who_were_in_the_roster_before():

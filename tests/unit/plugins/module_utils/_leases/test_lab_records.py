@@ -130,9 +130,11 @@ def test_only_a_few_of_a_lab_are_withdrawn(removed, learners, limit, is_excess):
 
 
 def test_other_labs_are_listed_once_each_the_next_one_first():
-    # Given labs that are over, under way, later, of another fleet, and one whose learners have different times.
+    # Given labs that are over, under way, later, of another fleet, on another stack under the same name, and one whose
+    # learners have different times.
     store = store_with(
         record_of("mine"),
+        record_of("mine", starts_at=after(80), ends_at=300, scope=ELSEWHERE),
         record_of("over", ends_at=-1),
         record_of("ended", ended_at=NOW),
         record_of("later", starts_at=after(DAY), ends_at=2 * DAY),
@@ -141,8 +143,9 @@ def test_other_labs_are_listed_once_each_the_next_one_first():
         record_of("now", "ben", starts_at=after(50), ends_at=200),
         record_of("of another fleet", scope="elsewhere"),
     )
-    assert find_other_labs(store, "mine", lambda scope: scope.startswith(SCOPE), NOW) == [
+    assert find_other_labs(store, "mine", SCOPE, lambda scope: scope.startswith(SCOPE), NOW) == [
         ("now", None, after(200)),
         ("soon", after(60), after(7200)),
+        ("mine", after(80), after(300)),
         ("later", after(DAY), after(2 * DAY)),
     ]

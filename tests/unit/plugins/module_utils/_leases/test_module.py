@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, LeaseStoreError
 from ansible_collections.labstream.aws.plugins.module_utils._failures import Failure
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lab_records import LAB_RECORDS, Labs
 from ansible_collections.labstream.aws.plugins.module_utils._leases.module import Row, build_fact
@@ -124,7 +124,7 @@ def test_learners_who_are_not_among_the_rows_any_more_are_named():
     # When the lab runs with the first alone, then it is the second who is missing, and nothing is done to him.
     removed, result = withdraw(store)
     ben = dict(id="ben", user_id="ben", lease=build_key("ben").to_text(), expires="2026-11-21T09:00:00Z")
-    assert removed == result["removed"] == [dict(ben, released=False, labs=[])]
+    assert removed == result["removed"] == [dict(ben, released=False, labs=[], other_labs=[])]
     assert (result["changed"], store.leases[build_key("ben")].released_at) == (False, None)
 
 
@@ -143,6 +143,26 @@ def test_learners_who_are_withdrawn_lose_their_leases_for_all_labs(check_mode, o
     assert ahead == (["mine", "other"] if other else ["mine"]) * check_mode
     # Once that is done, it is done.
     assert (withdraw(store, withdraw_removed=True)[0] == []) is not check_mode
+
+
+def test_learners_who_are_withdrawn_keep_their_other_leases_of_other_labs_which_are_named():
+    store = lab_with_some_removed("anna", "ben")
+    store.leases[LEASES["ben for cad"].key] = LEASES["ben for cad"]
+    join(store, "other", "ben for cad")
+    [removed], _result = withdraw(store, withdraw_removed=True)
+    assert (removed["labs"], removed["other_labs"]) == ([], ["other"])
+    assert [record.lab for record in Labs(store, SCOPE).others_ahead("mine", NOW)] == ["other"]
+    assert store.leases[LEASES["ben for cad"].key].released_at is None
+
+
+def test_a_withdrawal_whose_release_fails_is_repeated(monkeypatch):
+    store = lab_with_some_removed("anna", "ben")
+    with monkeypatch.context() as failing:
+        failing.setattr(store, "release", lambda _leases: (_ for _ in ()).throw(LeaseStoreError("full")))
+        with pytest.raises(LeaseStoreError):
+            withdraw(store, withdraw_removed=True)
+    [removed], _result = withdraw(store, withdraw_removed=True)
+    assert (removed["user_id"], removed["released"]) == ("ben", True)
 
 
 @pytest.mark.parametrize(
