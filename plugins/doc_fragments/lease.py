@@ -29,10 +29,10 @@ options:
     default: present
   lab:
     description:
-      - The name of the lab, 1 to 225 characters. It is stored who takes part in it with which lease, and until when.
+      - The name of the lab, 1 to 225 characters. Who takes part in it, with which lease and until when, is stored.
         Several labs can use one lease.
-      - With O(state=absent) and a lab of which nothing is stored, nothing is changed, and a warning names the labs that
-        are known.
+      - With O(state=absent) and a lab about which nothing is stored, nothing is changed, and a warning names the labs
+        that are known, except in check mode.
     type: str
   force:
     description:

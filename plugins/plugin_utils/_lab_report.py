@@ -372,7 +372,7 @@ def _describe_appstream_lab(
     if _is_known(results) is False:
         known = list_names(ending.get("known_labs", []), _MAX_NAMED) or "none"
         yield (
-            f"Nothing is stored of lab '{results['lab']}' on this stack and fleet, so nothing was changed. The labs "
+            f"Nothing is stored about lab '{results['lab']}' on this stack and fleet, so nothing was changed. The labs "
             f"known there: {known}."
         )
         return

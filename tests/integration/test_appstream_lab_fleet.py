@@ -270,7 +270,7 @@ def test_a_lab_that_ends_takes_its_own_sessions_and_the_last_one_stops_the_fleet
     [unknown], run = serve(run_playbook, variables(name="thursday", state="absent", manage_fleet=True))
     assert (unknown["appstream_lab_summary"]["outcome"], run.changed) == ("unchanged", 0)
     assert unknown["appstream_lab_summary"]["message"] == (
-        "Nothing is stored of lab 'thursday' on this stack and fleet, so nothing was changed. The labs known there: "
+        "Nothing is stored about lab 'thursday' on this stack and fleet, so nothing was changed. The labs known there: "
         "monday, tuesday."
     )
 

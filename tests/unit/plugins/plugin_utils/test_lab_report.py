@@ -442,7 +442,7 @@ def test_the_end_of_a_lab():
         None,
     ]
     assert message(unknown) == (
-        "Nothing is stored of lab 'monday' on this stack and fleet, so nothing was changed. The labs known there: a, b."
+        "Nothing is stored about lab 'monday' on this stack and fleet, so nothing was changed. The labs known there: a, b."
     )
     assert message({"urls": {"known_labs": ["monday"], "leases": [{"labs": []}]}}) == (
         "No lease is left to be released, apart from those that other labs need."
