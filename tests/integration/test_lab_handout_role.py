@@ -201,7 +201,7 @@ def test_start_lab_writes_to_the_working_directory_and_checks_paths_before_it_st
     assert calls_of_the_check == []
     assert started.returncode == 0, started.printed
     assert started.task(f"{ROLE} : Show what there is").msg.startswith(
-        f"Pages written: 1, in {home}/pages. Their addresses: {home}/links.csv. Overview: {home}/overview.html. "
+        f"Pages: 1, in {home}/pages. Their addresses: {home}/links.csv. Overview: {home}/overview.html. "
         f"URLs: {home}/urls.csv. The URLs are valid until "
     )
     published = failed.task("Publish the results, with the failure").result["ansible_stats"]["data"]["lab_summary"]
