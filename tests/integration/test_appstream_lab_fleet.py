@@ -374,6 +374,8 @@ def test_learners_who_left_the_roster_are_named_and_withdrawn_if_that_is_asked_f
     ]
     assert rejected["warnings"] == []
     assert (rejected["outcome"], rejected["issued"], len(lab.calls("CreateStreamingURL"))) == ("failed", 0, 3 + 2)
-    assert withdrawn["warnings"][0].startswith("Learners who are no longer in the roster were withdrawn, but their URLs ")
+    assert withdrawn["warnings"][0].startswith(
+        "Learners who are no longer in the roster were withdrawn, but their URLs "
+    )
     assert (withdrawn["expired"], again["warnings"], sessions_of(lab).keys()) == (1, [], {"anna"})
     assert_no_url(lab, run.printed + json.dumps(published))
