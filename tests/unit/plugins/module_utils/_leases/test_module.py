@@ -582,9 +582,9 @@ def test_a_lab_is_not_ended_in_an_empty_file(path, scope, check_mode, exists, pu
         task.find_to_release()
 
     assert str(rejected.value) == (
-        f"Nothing is known about lab 'monday', since the lease store {path} is empty, and GITLAB_CI is set, as in a job "
-        "of GitLab CI/CD, whose files are usually deleted when it ends: set lease_store to the store that the lab was "
-        "started with."
+        f"Nothing is known about lab 'monday', since the lease store {path} is empty, and GITLAB_CI is set, as in a "
+        "job of GitLab CI/CD, whose files are usually deleted when it ends: set lease_store to the store that the lab "
+        "was started with."
     )
 
 

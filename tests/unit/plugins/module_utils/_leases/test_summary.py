@@ -150,7 +150,8 @@ def test_a_diff_of_a_release_shows_who_had_a_url():
         pytest.param([lease("anna", url=None)], None, id="one that was wiped"),
         pytest.param(
             [lease("anna", expires=1)],
-            "1 released streaming URL still works until it expires at 2026-11-21T08:00:01Z: the service cannot revoke a URL.",
+            "1 released streaming URL still works until it expires at 2026-11-21T08:00:01Z: the service cannot "
+            "revoke a URL.",
             id="one that works",
         ),
         pytest.param(
@@ -161,7 +162,8 @@ def test_a_diff_of_a_release_shows_who_had_a_url():
         ),
         pytest.param(
             [resource_lease_of(expires=60)],
-            "1 released streaming URL still works until it expires at 2026-11-21T08:01:00Z: the service cannot revoke a URL.",
+            "1 released streaming URL still works until it expires at 2026-11-21T08:01:00Z: the service cannot "
+            "revoke a URL.",
             id="a resource, whose URL is at the service",
         ),
         pytest.param(

@@ -196,8 +196,8 @@ def test_the_default_file_is_a_warning_where_there_is_only_a_hint(module_of, hom
         compare_and_set(store, lease_of())
     assert (home / ".ansible" / "labstream" / "leases.sqlite3").exists()
     assert [warning.partition(". ")[0] for warning in warnings] == [
-        f"No lease store is named, and the default file may be deleted with this job, since {name} is set, as in jobs of "
-        "some runners"
+        f"No lease store is named, and the default file may be deleted with this job, since {name} is set, as in jobs "
+        "of some runners"
     ] * warned
 
 
