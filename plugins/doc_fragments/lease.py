@@ -29,10 +29,10 @@ options:
     default: present
   lab:
     description:
-      - The name of the lab, 1 to 225 characters. It is stored who takes part in it with which lease, and until when.
+      - The name of the lab, 1 to 225 characters. Who takes part in it, with which lease and until when, is stored.
         Several labs can use one lease.
-      - With O(state=absent) and a lab of which nothing is stored, nothing is changed, and a warning names the labs that
-        are known.
+      - With O(state=absent) and a lab about which nothing is stored, nothing is changed, and a warning names the labs
+        that are known, except in check mode.
     type: str
   force:
     description:
@@ -51,15 +51,15 @@ options:
     default: false
   withdraw_removed:
     description:
-      - Whether the leases of learners of O(lab) who are not listed any more are released, for all labs that use them.
-      - Otherwise they are only returned.
+      - Whether the leases of learners of O(lab) who are no longer listed are released, for all labs that use them.
+      - With V(false), these learners are only returned.
       - Only with O(state=present).
     type: bool
     default: false
   withdraw_limit:
     description:
       - If O(withdraw_removed) concerns more learners than this, or all learners of the lab, the task fails before
-        anything is issued. By default a tenth of the learners, but at least three.
+        anything is issued. By default, it is a tenth of the learners whom the lab had, but at least three.
     type: int
   concurrency:
     description:

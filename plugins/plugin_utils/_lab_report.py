@@ -91,7 +91,7 @@ def _report_appstream_lab(results: Result, now: datetime.datetime) -> dict[str, 
         *([lacking] if lacking and results["on_insufficient_capacity"] == "warn" else ()),
         *_describe_kept_sessions([*results["kept_user_ids"], *kept]),
         *_describe_outdated_labs(urls.get("outdated_labs", [])),
-        *_describe_removed(results, urls.get("removed", plan["removed"])),
+        *_describe_removed(results, urls.get("removed", plan["removed"] if results["check_mode"] else [])),
     ]
     summary = {
         **counts,
@@ -135,7 +135,7 @@ def _plan_withdrawal(results: Result, rows: Sequence[Result]) -> dict[str, Any]:
         return {"removed": [], "excess": None}
     removed = [lease for lease in _find_left(results, rows) if not lease["ended"]]
     learners = {lease["id"] for lease in results["steps"]["before"].get("leases", []) if not lease["ended"]}
-    limit = None if results["withdraw_limit"] == "" else int(results["withdraw_limit"])
+    limit = None if results["withdraw_limit"] is None else int(results["withdraw_limit"])
     option = f"{results['role']}_withdraw_limit"
     excess = describe_excess({lease["id"] for lease in removed}, len(learners), limit, option) if removed else None
     return {"removed": removed, "excess": excess}
@@ -189,8 +189,8 @@ def _describe_removed(results: Result, removed: Sequence[Result]) -> Iterator[st
             f"{results['role']}_withdraw_removed to withdraw them."
         )
         return
-    to_be = "would be" if results["check_mode"] else "were"
-    yield f"Learners who are no longer in the roster {to_be} withdrawn: {names}."
+    to_be, still = ("would be", "would still") if results["check_mode"] else ("were", "still")
+    yield f"Learners who are no longer in the roster {to_be} withdrawn, but their URLs {still} work: {names}."
     if labs := sorted({lab for each in removed for lab in each["labs"]}):
         yield f"Their URLs {to_be} released for other labs too: {list_names(labs, _MAX_NAMED)}."
 
@@ -200,7 +200,7 @@ def _describe_url(results: Result, removed: Result) -> str:
     if not removed["expires"]:
         return str(removed["id"])
     until = to_local(parse_now(removed["expires"]), results.get("timezone") or None)
-    return f"{removed['id']} (the URL works until {until})"
+    return f"{removed['id']} until {until}"
 
 
 def _get_counts(results: Result, issuing: Result, predicted: int) -> dict[str, Any]:
@@ -359,8 +359,8 @@ def _describe_kept_sessions(user_ids: Sequence[str]) -> Iterator[str]:
 def _describe_outdated_labs(labs: Sequence[str]) -> Iterator[str]:
     if labs:
         yield (
-            "Learners of other labs got new URLs with this one. Run these labs again, so that their handouts show "
-            f"them: {list_names(labs, _MAX_NAMED)}."
+            "This run replaced URLs that other labs use too. Run these labs again to update their handouts: "
+            f"{list_names(labs, _MAX_NAMED)}."
         )
 
 
@@ -388,7 +388,7 @@ def _describe_appstream_lab(
     if _is_known(results) is False:
         known = list_names(ending.get("known_labs", []), _MAX_NAMED) or "none"
         yield (
-            f"Nothing is stored of lab '{results['lab']}' on this stack and fleet, so nothing was changed. The labs "
+            f"Nothing is stored about lab '{results['lab']}' on this stack and fleet, so nothing was changed. Labs "
             f"known there: {known}."
         )
         return
@@ -396,7 +396,7 @@ def _describe_appstream_lab(
         yield f"Leases {to_be}released: {counts['released']}."
         yield "Streaming URLs that were handed out work until they expire."
     else:
-        yield "No lease is left to be released, apart from those that other labs need."
+        yield "There is no lease left to release, except those that other labs need."
     if results["ends_sessions"]:
         yield f"Sessions {to_be}expired: {expired}."
     if fleet and needs:
@@ -457,7 +457,8 @@ def _report_nimble_lab(results: Result, now: datetime.datetime) -> dict[str, Any
             *results["warnings"],
             *_describe_roster_failure(results),
             *_describe_outdated_labs(steps["streams"].get("outdated_labs", [])),
-            *_describe_removed(results, removed),
+            # Nobody is withdrawn after a failure.
+            *([] if results["withdraws"] and results["failure"] else _describe_removed(results, removed)),
         ],
     }
     reasons = [
@@ -534,7 +535,7 @@ def _describe_lab_handout(results: Result) -> Iterator[str]:
         yield f"Pages {to_be}marked as ended: all of the lab, in {where}." if pages else f"Files {to_be}removed."
         return
     if pages:
-        yield f"Pages {to_be}written: {results['summary']['requested']}, in {where}."
+        yield f"Pages: {results['summary']['requested']}, in {where}."
     for option, what in (("links_csv", "Their addresses"), ("overview_html", "Overview"), ("urls_csv", "URLs")):
         if option in paths:
             yield f"{what}: {paths[option]}."

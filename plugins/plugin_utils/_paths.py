@@ -26,8 +26,7 @@ def resolve_path(path: str, playbook_dir: str, collection: Path = COLLECTION) ->
     expanded = Path(os.path.expanduser(path))
     if expanded.is_absolute():
         return expanded
-    is_ours = Path(playbook_dir).resolve().is_relative_to(collection)
-    return Path(os.getcwd() if is_ours else playbook_dir) / expanded
+    return Path(os.getcwd() if _is_inside(Path(playbook_dir).resolve(), collection) else playbook_dir) / expanded
 
 
 def output_paths(

@@ -261,7 +261,7 @@ def test_a_lab_that_ends_takes_its_own_sessions_and_the_last_one_stops_the_fleet
         "1 session was not ended, because the user is in another lab on this stack and fleet: ben."
     ]
     assert ended["message"].startswith(
-        "No lease is left to be released, apart from those that other labs need. Sessions expired: 1. Fleet "
+        "There is no lease left to release, except those that other labs need. Sessions expired: 1. Fleet "
         "'cad-fleet' stays RUNNING, because other sessions are on it: 4 and lab 'tuesday' lasts until 20"
     )
     assert (ended["fleet"]["other_sessions"], state_of_fleet(lab)) == (4, "RUNNING")
@@ -270,7 +270,7 @@ def test_a_lab_that_ends_takes_its_own_sessions_and_the_last_one_stops_the_fleet
     [unknown], run = serve(run_playbook, variables(name="thursday", state="absent", manage_fleet=True))
     assert (unknown["appstream_lab_summary"]["outcome"], run.changed) == ("unchanged", 0)
     assert unknown["appstream_lab_summary"]["message"] == (
-        "Nothing is stored of lab 'thursday' on this stack and fleet, so nothing was changed. The labs known there: "
+        "Nothing is stored about lab 'thursday' on this stack and fleet, so nothing was changed. Labs known there: "
         "monday, tuesday."
     )
 
@@ -362,20 +362,23 @@ def test_learners_who_left_the_roster_are_named_and_withdrawn_if_that_is_asked_f
     published, run = serve(
         run_playbook,
         variables("anna", validity=3600),
-        {**withdrawing, "appstream_lab_withdraw_limit": 1, "appstream_lab_force": True},
+        {**withdrawing, "appstream_lab_withdraw_limit": 0, "appstream_lab_force": True},
         withdrawing,
         withdrawing,
     )
     named, rejected, withdrawn, again = (facts["appstream_lab_summary"] for facts in published)
 
     # Then they are named, and withdrawn once, and the next run ends the session that is left.
-    assert named["warnings"][0].startswith("Learners who are no longer in the roster still have URLs: ben (the URL")
+    assert named["warnings"][0].startswith("Learners who are no longer in the roster still have URLs: ben until ")
     assert get_failures(run)[0] == (
-        "2 of 3 learners would be withdrawn, more than appstream_lab_withdraw_limit (1) allows: ben, chloe. "
-        "Check the list of learners."
+        "2 of 3 learners would be withdrawn, more than appstream_lab_withdraw_limit (0) allows: ben, chloe. "
+        "Check the list of learners, or raise appstream_lab_withdraw_limit."
     )
+    assert rejected["warnings"] == []
     assert (rejected["outcome"], rejected["issued"], len(lab.calls("CreateStreamingURL"))) == ("failed", 0, 3 + 2)
-    assert withdrawn["warnings"][0].startswith("Learners who are no longer in the roster were withdrawn: ben (the URL")
+    assert withdrawn["warnings"][0].startswith(
+        "Learners who are no longer in the roster were withdrawn, but their URLs "
+    )
     assert (withdrawn["outcome"], withdrawn["expired"], again["expired"]) == ("partial", 0, 1)
     assert (again["warnings"], sessions_of(lab).keys()) == ([], {"anna"})
     assert_no_url(lab, run.printed + json.dumps(published))

@@ -193,15 +193,19 @@ def test_start_lab_writes_to_the_working_directory_and_checks_paths_before_it_st
     calls_of_the_check = lab.calls()[calls:]
     started = run_playbook(wrapper, extra_vars={"lab_handout_urls_csv": "urls.csv"})
     failed = run_playbook(wrapper, extra_vars={"appstream_lab_stack_name": "nix"})
+    no_zone = run_playbook(wrapper, extra_vars={"appstream_lab_validity": None, "appstream_lab_ends_at": "17:00"})
 
     [error] = [task.msg for task in nowhere.tasks if task.failed and "streaming_handout" in task.action]
     assert error.startswith(
         f"The handout {home}/nowhere/urls.csv cannot be written: its folder is missing or read-only"
     )
     assert calls_of_the_check == []
+    # An option that both roles need is named as the user gave it.
+    assert "appstream_lab_ends_at: The time '17:00' has no offset" in no_zone.printed
+    assert "lab_handout_ends_at" not in no_zone.printed
     assert started.returncode == 0, started.printed
     assert started.task(f"{ROLE} : Show what there is").msg.startswith(
-        f"Pages written: 1, in {home}/pages. Their addresses: {home}/links.csv. Overview: {home}/overview.html. "
+        f"Pages: 1, in {home}/pages. Their addresses: {home}/links.csv. Overview: {home}/overview.html. "
         f"URLs: {home}/urls.csv. The URLs are valid until "
     )
     published = failed.task("Publish the results, with the failure").result["ansible_stats"]["data"]["lab_summary"]

@@ -758,7 +758,7 @@ def test_absent_forgets_warns_and_the_next_run_creates_anew(studio: Simulator, c
     assert [task.changed for task in tasks] == [True, True, False, True]
     assert absent.result["streams"] == []
     assert absent.result["summary"]["released"] == 1
-    assert "1 released streaming URL works" in absent.warnings
+    assert "1 released streaming URL still works" in absent.warnings
     assert present.result["streams"][0]["expires_at"] in absent.warnings
     assert absent_again.warnings == ""
     assert stream_ids(present) != stream_ids(present_again)

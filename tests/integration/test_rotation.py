@@ -123,7 +123,7 @@ def test_a_rotated_learner_has_another_user_id_url_and_page_and_the_wrong_person
     assert 'data-state="moved"' in (home / "pages" / links["anna"]).read_text(encoding="utf-8")
     # The cost is named, and no URL and no name of a page.
     assert "has a new user id, and with it an empty home folder" in rotated.printed
-    assert "1 released streaming URL works until it expires at" in rotated.printed
+    assert "1 released streaming URL still works until it expires at" in rotated.printed
     assert not any(secret in rotated.printed for secret in (*simulator.streaming_urls(), *pages().values()))
 
     assert not any(old_url in page.read_text(encoding="utf-8") for page in (home / "pages").iterdir())

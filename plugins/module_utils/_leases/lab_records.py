@@ -196,11 +196,15 @@ def describe_excess(removed: Collection[str], learners: int, limit: int | None, 
         option: The name of the option that has the limit, for the message.
     """
     most = max(MIN_WITHDRAWN, learners // 10) if limit is None else limit
-    if len(removed) < learners and len(removed) <= most:
-        return None
-    reason = f"more than {option} ({most}) allows" if len(removed) > most else "all that it has"
     names = list_names(sorted(removed), MAX_NAMED)
-    return f"{len(removed)} of {learners} learners would be withdrawn, {reason}: {names}. Check the list of learners."
+    if len(removed) >= learners:
+        return f"All {learners} learners would be withdrawn: {names}. Check the list of learners, or end the lab."
+    if len(removed) > most:
+        return (
+            f"{len(removed)} of {learners} learners would be withdrawn, more than {option} ({most}) allows: {names}. "
+            f"Check the list of learners, or raise {option}."
+        )
+    return None
 
 
 def find_other_labs(

@@ -130,7 +130,8 @@ def release(task: LeaseTask, found: Release) -> Iterator[dict[str, Any]]:
         known_labs=found.labs.names,
         **({"diff": build_release_diff(leases)} if task.module._diff else {}),
     )
-    for warning in _build_warnings(task, found, leases):
+    # In check mode, roles ask who is in a lab: then nothing is released that could still work.
+    for warning in () if task.module.check_mode else _build_warnings(task, found, leases):
         task.module.warn(warning)
 
 
@@ -147,7 +148,7 @@ def _reject_deleted_file(task: LeaseTask) -> None:
     # The end of a lab may have purged all leases.
     if not (task.module.params["purge"] and os.path.exists(path)):
         raise LeaseStoreError(
-            f"Nothing is known of lab {quote(task.lab)}, since the lease store {path} is empty, and {runner}, whose "
+            f"Nothing is known about lab {quote(task.lab)}, since the lease store {path} is empty, and {runner}, whose "
             "files are usually deleted when it ends: set lease_store to the store that the lab was started with."
         )
 
@@ -188,4 +189,4 @@ def _build_warnings(task: LeaseTask, found: Release, leases: Sequence[Lease]) ->
             yield f"The leases were released for all labs that use them: {list_names(sorted(labs), MAX_NAMED)}."
     elif not found.keys:
         known = list_names(found.labs.names, MAX_NAMED) or "none"
-        yield f"Nothing is stored of lab {task.lab!r} here, so nothing was released. The labs known here: {known}."
+        yield f"Nothing is stored about lab {task.lab!r} here, so nothing was released. Labs known here: {known}."

@@ -61,9 +61,9 @@ def build_release_warning(leases: Sequence[Lease], now: datetime) -> str | None:
     working = [lease.expires for lease in leases if lease.is_valid_at(now)]
     if not working:
         return None
-    text = "1 released streaming URL works until it expires at"
+    text = "1 released streaming URL still works until it expires at"
     if len(working) > 1:
-        text = f"{len(working)} released streaming URLs work until they expire, the last at"
+        text = f"{len(working)} released streaming URLs still work until they expire, the last at"
     return f"{text} {to_iso8601(max(working))}: the service cannot revoke a URL."
 
 

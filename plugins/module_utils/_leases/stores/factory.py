@@ -94,16 +94,14 @@ def _check_default_file(module: LabstreamAWSModule) -> None:
         LeaseStoreError: Names the sign of the runner.
     """
     remedy = (
-        f"set lease_store or {VARIABLE} to dynamodb://TABLE, or to sqlite:///PATH in a folder that is kept, such as "
-        f"{DEFAULT_LEASE_STORE} if the home is."
+        f"Set lease_store or {VARIABLE} to dynamodb://TABLE, or to sqlite:///PATH in a folder that is kept, such as "
+        f"{DEFAULT_LEASE_STORE} if the home is kept."
     )
     if runner := find_runner(os.environ):
         raise LeaseStoreError(
-            f"No lease store is named, and {runner}, whose files are usually deleted when it ends, so the next job "
-            f"would issue every URL again: {remedy}"
+            f"No lease store is named, and the default file is probably deleted with this job, since {runner}. {remedy}"
         )
     if hint := find_hint(os.environ):
         module.warn(
-            f"No lease store is named, and {hint}: if files are deleted when the job ends, the next one will issue "
-            f"every URL again, so {remedy}"
+            f"No lease store is named, and the default file may be deleted with this job, since {hint}. {remedy}"
         )

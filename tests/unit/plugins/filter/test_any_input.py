@@ -66,7 +66,7 @@ LAB = {
     "rows": [LEARNER],
     "rotate": ["anna"],
     "withdraws": True,
-    "withdraw_limit": "",
+    "withdraw_limit": None,
     "stop_fleet": "auto",
     "keep_running_minutes": 30,
     "steps": {

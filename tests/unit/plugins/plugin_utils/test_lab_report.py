@@ -86,7 +86,7 @@ def report(steps=None, **options):
         "rows": LEARNERS,
         "rotate": [],
         "withdraws": False,
-        "withdraw_limit": "",
+        "withdraw_limit": None,
         "stop_fleet": "auto",
         "keep_running_minutes": 30,
         **options,
@@ -442,10 +442,10 @@ def test_the_end_of_a_lab():
         None,
     ]
     assert message(unknown) == (
-        "Nothing is stored of lab 'monday' on this stack and fleet, so nothing was changed. The labs known there: a, b."
+        "Nothing is stored about lab 'monday' on this stack and fleet, so nothing was changed. Labs known there: a, b."
     )
     assert message({"urls": {"known_labs": ["monday"], "leases": [{"labs": []}]}}) == (
-        "No lease is left to be released, apart from those that other labs need."
+        "There is no lease left to release, except those that other labs need."
     )
     assert summarize({}, state="absent", learners=[])["outcome"] == "unchanged"
     assert summarize({"stop": stopped["stop"]}, state="absent", learners=[])["outcome"] == "ok"
@@ -481,8 +481,8 @@ REMOVED = {"id": "zoe", "user_id": "zoe", "expires": "2026-11-21T10:00:00Z", "la
             False,
             [],
             [
-                "Learners who are no longer in the roster still have URLs: zoe (the URL works until 2026-11-21 10:00 "
-                "(UTC)). Set appstream_lab_withdraw_removed to withdraw them."
+                "Learners who are no longer in the roster still have URLs: zoe until 2026-11-21 10:00 (UTC). Set "
+                "appstream_lab_withdraw_removed to withdraw them."
             ],
         ),
         (
@@ -490,8 +490,8 @@ REMOVED = {"id": "zoe", "user_id": "zoe", "expires": "2026-11-21T10:00:00Z", "la
             True,
             ["b"],
             [
-                "Learners who are no longer in the roster would be withdrawn: zoe (the URL works until 2026-11-21 "
-                "10:00 (UTC)).",
+                "Learners who are no longer in the roster would be withdrawn, but their URLs would still work: zoe "
+                "until 2026-11-21 10:00 (UTC).",
                 "Their URLs would be released for other labs too: b.",
             ],
         ),
@@ -500,8 +500,8 @@ REMOVED = {"id": "zoe", "user_id": "zoe", "expires": "2026-11-21T10:00:00Z", "la
             False,
             [],
             [
-                "Learners who are no longer in the roster were withdrawn: zoe (the URL works until 2026-11-21 10:00 "
-                "(UTC))."
+                "Learners who are no longer in the roster were withdrawn, but their URLs still work: zoe until "
+                "2026-11-21 10:00 (UTC)."
             ],
         ),
     ],
@@ -525,13 +525,14 @@ BEFORE = [
     ("options", "removed", "excess"),
     [
         (dict(withdraws=False), [], None),
-        (dict(withdraw_limit=""), ["a", "b", "c", "zoe"], "appstream_lab_withdraw_limit (3)"),
+        (dict(withdraw_limit=None), ["a", "b", "c", "zoe"], "appstream_lab_withdraw_limit (3)"),
         (dict(withdraw_limit="4"), ["a", "b", "c", "zoe"], None),
     ],
 )
 def test_it_is_known_before_anything_is_done_who_would_be_withdrawn(options, removed, excess):
     """Whoever has another case or was released before is not."""
     published = report({"before": {"leases": BEFORE}}, **{"withdraws": True, **options})
+    assert published["summary"]["warnings"] == []
     assert sorted(each["id"] for each in published["removed"]) == removed
     assert (excess or "") in (published["excess"] or "")
     assert (published["excess"] is None) is (excess is None)
@@ -560,8 +561,7 @@ def test_learners_can_be_rotated_who_were_in_the_roster_before():
 
 def test_labs_whose_handouts_show_replaced_urls_are_a_warning():
     assert warnings({"urls": {"outdated_labs": ["a", "b"]}}) == [
-        "Learners of other labs got new URLs with this one. Run these labs again, so that their handouts show them: a, "
-        "b."
+        "This run replaced URLs that other labs use too. Run these labs again to update their handouts: a, b."
     ]
 
 
@@ -602,7 +602,7 @@ def report_nimble(steps=None, **options):
         "starting": [],
         "late": [],
         "withdraws": False,
-        "withdraw_limit": "",
+        "withdraw_limit": None,
         **options,
     }
     none = {"before": {}, "match": {"sessions": ROWS, "failures": []}, "start": {}, "streams": {}}
@@ -618,8 +618,11 @@ def test_learners_of_nimble_studio_who_were_removed_are_named_but_not_those_whos
     before = {"leases": [{**each, "ended": False} for each in (*removed, {**removed[0], "id": "anna"})]}
     published = report_nimble({"before": before, "streams": {"removed": removed}}, withdraws=True)
     assert [each["session_id"] for each in published["removed"]] == ["zoe"]
-    assert published["summary"]["warnings"] == ["Learners who are no longer in the roster were withdrawn: zoe."]
-    published = report_nimble({"before": before}, withdraws=True, withdraw_limit="0")
+    assert published["summary"]["warnings"] == [
+        "Learners who are no longer in the roster were withdrawn, but their URLs still work: zoe."
+    ]
+    published = report_nimble({"before": before}, withdraws=True, withdraw_limit=0, failure="Too many.")
+    assert published["summary"]["warnings"] == []
     assert published["excess"].startswith("1 of 3 learners would be withdrawn, more than nimble_lab_withdraw_limit")
 
 
@@ -796,16 +799,16 @@ HANDOUT = {
     [
         (
             {},
-            "Pages written: 2, in /srv/pages. Their addresses: /srv/links.csv. Overview: /srv/o.html. The URLs are "
+            "Pages: 2, in /srv/pages. Their addresses: /srv/links.csv. Overview: /srv/o.html. The URLs are "
             "valid until 2026-11-21 17:00 (Europe/Berlin).",
         ),
         (
             {"check_mode": True, "paths": {"pages_dir": "/srv/pages"}, "seats": []},
-            "Pages to be written: 2, in /srv/pages.",
+            "Pages: 2, in /srv/pages.",
         ),
         (
             {"paths": {"pages_dir": "/srv/pages"}, "s3_bucket": "labs", "seats": [{"expires": None}]},
-            "Pages written: 2, in /srv/pages and in the bucket labs.",
+            "Pages: 2, in /srv/pages and in the bucket labs.",
         ),
         ({"paths": {"urls_csv": "/srv/urls.csv"}, "seats": []}, "URLs: /srv/urls.csv."),
         ({"present": False}, "Pages marked as ended: all of the lab, in /srv/pages."),

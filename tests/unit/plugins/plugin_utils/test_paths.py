@@ -29,6 +29,7 @@ def folders(tmp_path, monkeypatch):
         ("collection/playbooks", "here"),
         ("collection/playbooks/plays", "here"),
         ("linked", "here"),
+        ("collection/build", "collection/build"),
     ],
 )
 def test_a_relative_path_starts_at_the_playbook_unless_that_is_the_collections_own(folders, playbook_dir, base):

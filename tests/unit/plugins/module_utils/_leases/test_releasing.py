@@ -99,10 +99,11 @@ def test_a_lab_is_that_of_the_scope_whatever_the_purpose(purge):
 
 
 @pytest.mark.parametrize("purge", [False, True])
-def test_check_mode_returns_the_same_and_releases_nothing(purge):
+def test_check_mode_returns_the_same_but_releases_nothing_and_does_not_warn_of_it(purge):
     predicted, store = absent([ANNA], purge=purge, check_mode=True)
     done, _store = absent([ANNA], purge=purge)
-    assert predicted == done
+    assert done["warnings"]
+    assert predicted == dict(done, warnings=[])
     assert (store.writes, named(store.leases)) == (0, set(LEASES))
 
 
@@ -219,7 +220,7 @@ def test_of_a_lab_that_is_not_known_nothing_is_changed_and_those_that_are_are_na
     assert (result["changed"], result["leases"], result["known_labs"]) == (False, [], ["monday", "tuesday"])
     assert named(store.leases) == set(LEASES)
     assert result["warnings"] == [
-        "Nothing is stored of lab 'wednesday' here, so nothing was released. The labs known here: monday, tuesday."
+        "Nothing is stored about lab 'wednesday' here, so nothing was released. Labs known here: monday, tuesday."
     ]
 
 
@@ -271,9 +272,9 @@ def test_a_lab_is_not_ended_in_an_empty_file(path, scope, check_mode, exists, pu
         releasing.find_to_release(task)
 
     assert str(rejected.value) == (
-        f"Nothing is known of lab 'monday', since the lease store {path} is empty, and GITLAB_CI is set, as in a job "
-        "of GitLab CI/CD, whose files are usually deleted when it ends: set lease_store to the store that the lab was "
-        "started with."
+        f"Nothing is known about lab 'monday', since the lease store {path} is empty, and GITLAB_CI is set, as in a "
+        "job of GitLab CI/CD, whose files are usually deleted when it ends: set lease_store to the store that the lab "
+        "was started with."
     )
 
 

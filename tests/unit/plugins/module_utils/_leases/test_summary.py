@@ -150,23 +150,25 @@ def test_a_diff_of_a_release_shows_who_had_a_url():
         pytest.param([lease("anna", url=None)], None, id="one that was wiped"),
         pytest.param(
             [lease("anna", expires=1)],
-            "1 released streaming URL works until it expires at 2026-11-21T08:00:01Z: the service cannot revoke a URL.",
+            "1 released streaming URL still works until it expires at 2026-11-21T08:00:01Z: the service cannot "
+            "revoke a URL.",
             id="one that works",
         ),
         pytest.param(
             [lease("anna"), lease("ben", expires=7200), lease("cleo", expires=-5), lease("dan", url=None)],
-            "2 released streaming URLs work until they expire, the last at 2026-11-21T10:00:00Z: "
+            "2 released streaming URLs still work until they expire, the last at 2026-11-21T10:00:00Z: "
             "the service cannot revoke a URL.",
             id="two that work, and others",
         ),
         pytest.param(
             [resource_lease_of(expires=60)],
-            "1 released streaming URL works until it expires at 2026-11-21T08:01:00Z: the service cannot revoke a URL.",
+            "1 released streaming URL still works until it expires at 2026-11-21T08:01:00Z: the service cannot "
+            "revoke a URL.",
             id="a resource, whose URL is at the service",
         ),
         pytest.param(
             [lease("anna"), resource_lease_of(expires=60), resource_lease_of(expires=0), pending_lease_of()],
-            "2 released streaming URLs work until they expire, the last at 2026-11-21T09:00:00Z: "
+            "2 released streaming URLs still work until they expire, the last at 2026-11-21T09:00:00Z: "
             "the service cannot revoke a URL.",
             id="resources that work, one that has expired, and a pending one",
         ),

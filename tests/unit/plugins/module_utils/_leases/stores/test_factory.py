@@ -165,10 +165,10 @@ def test_the_default_file_is_rejected_in_a_runner(module_of, home, monkeypatch, 
     ):
         pytest.fail("It is open.")
     assert str(refused.value) == (
-        "No lease store is named, and GITHUB_ACTIONS is set, as in a job of GitHub Actions, whose files are usually "
-        "deleted when it ends, so the next job would issue every URL again: set lease_store or LABSTREAM_LEASE_STORE "
-        "to dynamodb://TABLE, or to sqlite:///PATH in a folder that is kept, such as "
-        "sqlite:///~/.ansible/labstream/leases.sqlite3 if the home is."
+        "No lease store is named, and the default file is probably deleted with this job, since GITHUB_ACTIONS is set, "
+        "as in a job of GitHub Actions. Set lease_store or LABSTREAM_LEASE_STORE to dynamodb://TABLE, or to "
+        "sqlite:///PATH in a folder that is kept, such as sqlite:///~/.ansible/labstream/leases.sqlite3 if the home is "
+        "kept."
     )
     assert list(home.iterdir()) == []
 
@@ -195,9 +195,10 @@ def test_the_default_file_is_a_warning_where_there_is_only_a_hint(module_of, hom
     with open_lease_store(module, service_now=lambda: NOW, create=True) as store:
         compare_and_set(store, lease_of())
     assert (home / ".ansible" / "labstream" / "leases.sqlite3").exists()
-    assert [warning.partition(": ")[0] for warning in warnings] == (
-        [f"No lease store is named, and {name} is set, as in jobs of some runners"] if warned else []
-    )
+    assert [warning.partition(". ")[0] for warning in warnings] == [
+        f"No lease store is named, and the default file may be deleted with this job, since {name} is set, as in jobs "
+        "of some runners"
+    ] * warned
 
 
 # How a table is reached.
