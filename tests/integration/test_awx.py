@@ -358,6 +358,12 @@ def set_up(awx: AwxApi, home: Path, **environment: str) -> dict[str, int]:
 @NEEDS_AWX
 @pytest.mark.long
 def test_setup_creates_all_that_the_jobs_need_and_again_changes_nothing(awx: AwxApi, home: Path) -> None:
+    # The token of the repository was wrong.
+    awx.sync_status = "failed"
+    assert run_setup(awx, home).returncode == 2
+    assert (awx.objects("projects")[0]["status"], awx.objects("job_templates")) == ("failed", [])
+    awx.sync_status = "successful"
+
     first = set_up(awx, home, AWS_ACCESS_KEY_ID="AKIAEXAMPLE", AWS_SECRET_ACCESS_KEY="only-awx-knows")
     (schedule,) = awx.objects("schedules")
     assert f":{datetime.now():%Y%m%d}T073000 " in schedule["rrule"]
@@ -367,7 +373,8 @@ def test_setup_creates_all_that_the_jobs_need_and_again_changes_nothing(awx: Awx
     # From a shell without the keys. What is left of others does not matter.
     second = set_up(awx, home, AWS_SESSION_TOKEN="of-other-keys")
 
-    assert (first["changed"], second["changed"], awx.writes) == (8, 0, [])
+    (project,) = awx.objects("projects")
+    assert (first["changed"], second["changed"], awx.writes) == (8, 0, [f"POST {project['url']}update/"])
     templates = {template["name"]: template for template in awx.objects("job_templates")}
     assert {name: template["playbook"] for name, template in templates.items()} == {
         "Start a lab": "start_lab.yml",
@@ -390,6 +397,17 @@ def test_setup_creates_all_that_the_jobs_need_and_again_changes_nothing(awx: Awx
         "lab_pages_bucket is not asked",
         "lab_name is outside its limits",
     ]
+
+
+@NEEDS_AWX
+def test_a_project_that_cannot_be_synced_fails_with_where_awx_shows_the_reason(awx: AwxApi, home: Path) -> None:
+    awx.sync_status = "canceled"
+
+    finished = run_setup(awx, home)
+
+    update = awx.objects("project_updates")[-1]
+    assert (finished.returncode, awx.objects("job_templates")) == (2, [])
+    assert f"is canceled: read why at {awx.url}/#/jobs/project/{update['id']}/output" in finished.stdout
 
 
 @NEEDS_AWX

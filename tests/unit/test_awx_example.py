@@ -65,7 +65,13 @@ def task_of(module: str) -> Task:
     return task
 
 
-TASKS: list[Task] = [task for task in loaded("setup.yml")[0]["tasks"] if "ansible.builtin.fail" not in task]
+def flattened(tasks: list[Task]) -> list[Task]:
+    """The tasks, also those in blocks, but for those that only fail."""
+    each = [task for task in tasks if "ansible.builtin.fail" not in task]
+    return [inner for task in each for inner in flattened(task.get("block", [])) or [task]]
+
+
+TASKS = flattened(loaded("setup.yml")[0]["tasks"])
 SURVEYS = {"start_lab.yml": "awx_start_lab_survey", "end_lab.yml": "awx_end_lab_survey"}
 
 
@@ -166,6 +172,33 @@ def test_a_private_repository_or_registry_is_read_with_a_credential(module: str,
 
     assert "credential" not in public
     assert private == {**public, "credential": "Reads ours"}
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        (
+            {"id": 12, "status": "failed", "msg": "The Project Update - Streaming labs, failed"},
+            'The sync of the project "Streaming labs" is failed: read why at https://awx.example.org/#/jobs/project/12/'
+            "output, correct it, and run setup.yml again.",
+        ),
+        ({"msg": "Unable to find project"}, "Unable to find project"),
+    ],
+    ids=["sync that failed", "no sync"],
+)
+def test_a_project_that_cannot_be_synced_says_where_awx_shows_the_reason(result: dict[str, Any], message: str) -> None:
+    (block,) = [task for task in loaded("setup.yml")[0]["tasks"] if "rescue" in task]
+    template = block["rescue"][0]["ansible.builtin.fail"]["msg"]
+
+    assert evaluated(template, awx_sync=result, awx_host="https://awx.example.org") == message
+
+
+def test_the_project_is_synced_every_time_before_its_playbooks_are_needed() -> None:
+    modules = [module_of(task) for task in TASKS]
+
+    assert modules.index("awx.awx.project") < modules.index("awx.awx.project_update")
+    assert modules.index("awx.awx.project_update") < modules.index("awx.awx.job_template")
+    assert "when" not in task_of("awx.awx.project_update")
 
 
 def test_the_project_may_be_in_a_folder_of_its_repository() -> None:
