@@ -236,11 +236,12 @@ def test_a_job_that_fails_before_the_lab_starts_has_the_reason_in_its_artifact(
 ) -> None:
     lab.client("s3").create_bucket(Bucket="rosters")
 
-    job = controller.launch("start_lab.yml", {**answers, "lab_roster": "s3://rosters/no-such.csv"})
+    typed = {"lab_name": " 010", "lab_roster": "s3://rosters/no-such.csv"}
+    job = controller.launch("start_lab.yml", {**answers, **typed})
 
     assert job.status == "failed"
-    assert {**job.summary, "message": ""} == {"lab": "cad-course", "outcome": "failed", "message": "", "handout": None}
-    assert "no-such.csv" in job.summary["message"]
+    assert {**job.summary, "message": ""} == {"lab": "010", "outcome": "failed", "message": "", "handout": None}
+    assert "lab_roster: the object no-such.csv in the bucket rosters cannot be read: " in job.summary["message"]
     assert job.stdout.rpartition("fatal: ")[2].count(job.summary["message"]) == 1
     assert lab.calls("CreateStreamingURL") == []
 
