@@ -70,7 +70,9 @@ class Controller:
         self.environment = dict(environment)
         self.jobs = 0
 
-    def launch(self, playbook: str, answers: Mapping[str, str], own: Mapping[str, str] | None = None) -> Job:
+    def launch(
+        self, playbook: str, answers: Mapping[str, str], own: Mapping[str, str] | None = None, *, job_type: str = "run"
+    ) -> Job:
         """Run a playbook of the example, with answers to its survey and variables of its job template, as AWX does."""
         questions = SURVEYS[QUESTIONS[playbook]] + SURVEYS["awx_target_questions"]
         assert {question["variable"] for question in questions} == set(answers)
@@ -93,6 +95,7 @@ class Controller:
         (job / "env/envvars").write_text(json.dumps(environment))
         runner = [sys.executable, Path(sys.executable).with_name("ansible-runner")]
         command = [*runner, "run", job, "-p", playbook, "--ident", "run"]
+        command += ["--cmdline=--check"] if job_type == "check" else []
         finished = run_to_end(command, env=environment_in(home), timeout=120)
         assert all(each.stat().st_mode & 0o77 == 0 for each in thrown_away.iterdir())
         shutil.rmtree(thrown_away)
@@ -277,8 +280,12 @@ def test_a_lab_from_a_stopped_fleet_to_its_end_with_pages_in_a_bucket(
         assert said in without_bucket.summary["message"]
     assert without_bucket.summary["fleet"]["state"] == "RUNNING"
 
-    # When it is there, then each learner has a page.
+    # When it is there, then a check says what would be, and each learner has a page.
     s3.create_bucket(Bucket="lab-pages", CreateBucketConfiguration={"LocationConstraint": REGION})
+    later = {**answers, "lab_roster": f"{ROSTER}Cleo,cleo@example.org\r\n"}
+    check = controller.launch("start_lab.yml", later, PAGES, job_type="check")
+    assert (check.status, check.summary["check"], check.summary["would_issue"]) == ("successful", True, 1), check.stdout
+    assert (check.summary["handout"]["requested"], len(lab.streaming_urls())) == (3, 2)
     start = controller.launch("start_lab.yml", answers, PAGES)
     assert start.status == "successful", start.stdout
     assert (start.summary["issued"], start.summary["reused"], start.summary["handout"]["requested"]) == (0, 2, 2)

@@ -315,6 +315,14 @@ def test_there_is_a_folder_for_pages_if_they_have_a_bucket_or_are_to_be_forgotte
     assert Templar(loader=DataLoader(), variables=known).evaluate_conditional(make["when"]) is is_made
 
 
+def test_whoever_asks_awx_for_a_check_gets_one_with_roster_and_pages() -> None:
+    templates = [task["awx.awx.job_template"] for task in TASKS if "awx.awx.job_template" in task]
+    steps = flattened(loaded("answers.yml")[0]["tasks"])
+
+    assert [template["ask_job_type_on_launch"] for template in templates] == [True, True]
+    assert [step["check_mode"] for step in steps] == [False, False]
+
+
 @pytest.mark.parametrize("playbook", SURVEYS)
 @pytest.mark.parametrize(("registered", "pages"), [({"path": "/tmp/pages"}, "/tmp/pages"), ({"skipped": True}, "")])
 def test_pages_are_made_where_the_folder_for_them_is(playbook: str, registered: dict[str, Any], pages: str) -> None:
