@@ -228,7 +228,8 @@ def _add_outcome(
     good, bad = ("ok" if is_done or is_changed else "unchanged"), ("partial" if is_done else "failed")
     message, outcome = (failure, bad) if failure else (summary["message"], good)
     own = {"outcome": outcome, "state": results["state"], "lab": results["lab"], "message": message}
-    return {**summary, **own, "closing": closing or message}
+    check = {"check": results["check_mode"], "would_issue": summary["issued"] if results["check_mode"] else 0}
+    return {**summary, **own, **check, "closing": closing or message}
 
 
 def _build_appstream_seats(results: Result, predicted: Iterable[Result]) -> list[dict[str, Any]]:

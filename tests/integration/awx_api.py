@@ -7,8 +7,8 @@
         run_playbook("setup.yml", environment={"CONTROLLER_HOST": awx.url, "CONTROLLER_OAUTH_TOKEN": awx.token})
         awx.objects("job_templates")
 
-Sources of the rules: awx/api/views (JobTemplateSurveySpec), awx/api/serializers (validate_rrule) and
-awx/main/models/mixins.py (SurveyJobTemplateMixin) of AWX 24.
+Sources of the rules: awx/api/views (JobTemplateSurveySpec), awx/api/serializers (validate_rrule, JobOptionsSerializer)
+and awx/main/models (mixins.SurveyJobTemplateMixin, projects.Project) of AWX 24.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ RRULE = re.compile(r"DTSTART;TZID=[\w/+-]+:\d{8}T\d{6} RRULE:(?=.*\bINTERVAL=)(?
 DEFAULTS: dict[str, dict[str, Any]] = {
     "inventories": {"kind": "", "host_filter": None},
     "job_templates": {"survey_spec": {}},
-    "projects": {"scm_revision": ""},
+    "projects": {"scm_revision": "", "status": "never updated"},
 }
 
 
@@ -44,6 +44,8 @@ class AwxApi:
     def __init__(self) -> None:
         self.token = secrets.token_urlsafe(20)
         self.writes: list[str] = []
+        # How a sync ends: "successful", "failed", "canceled" or "error".
+        self.sync_status = "successful"
         self._objects: dict[str, list[dict[str, Any]]] = {}
         self._associated: dict[str, list[int]] = {}
         self._create("organizations", {"name": "Default"})
@@ -90,6 +92,8 @@ class AwxApi:
                 check_survey(body)
                 one["survey_spec"] = body
             return 200, one["survey_spec"]
+        if sub == "update":
+            return 202, self._sync(one)
         if sub:
             ids = self._associated.setdefault(path, [])
             if method == "POST":
@@ -107,11 +111,22 @@ class AwxApi:
             **body,
             "id": number,
             "url": url,
-            "related": {"survey_spec": f"{url}survey_spec/"},
+            "related": {"survey_spec": f"{url}survey_spec/", "update": f"{url}update/"},
             "summary_fields": {},
         }
         self._objects.setdefault(collection, []).append(made)
+        if collection == "projects":
+            made["summary_fields"] = {"current_update": {"id": self._sync(made)["id"]}}
         return made
+
+    def _sync(self, project: dict[str, Any]) -> dict[str, Any]:
+        """Sync a project, which leaves its playbooks as they were if it fails."""
+        if self.sync_status == "successful":
+            project |= {"scm_revision": "4b825dc", "playbooks": ["answers.yml", "end_lab.yml", "start_lab.yml"]}
+        project["status"] = self.sync_status
+        update = {field: project[field] for field in ("name", "scm_revision", "status")}
+        is_failed = self.sync_status != "successful"
+        return self._create("project_updates", {**update, "failed": is_failed, "finished": "2026-11-21T07:00:00Z"})
 
     def _found(self, collection: str, query: dict[str, str]) -> list[dict[str, Any]]:
         """The objects with those fields; a field ``unified_job_template__name`` is one of the object referred to."""
@@ -125,6 +140,10 @@ class AwxApi:
         return [one for one in stored if all(value(one, field) == wanted for field, wanted in query.items())]
 
     def _check(self, collection: str, body: dict[str, Any]) -> None:
+        if collection == "job_templates":
+            (project,) = [each for each in self.objects("projects") if each["id"] == body["project"]]
+            if body["playbook"] not in project.get("playbooks", []):
+                raise Rejected("Playbook not found for project.")
         if collection == "schedules":
             if not RRULE.fullmatch(body["rrule"]):
                 raise Rejected(f"not a valid rrule: {body['rrule']}")

@@ -70,7 +70,9 @@ class Controller:
         self.environment = dict(environment)
         self.jobs = 0
 
-    def launch(self, playbook: str, answers: Mapping[str, str], own: Mapping[str, str] | None = None) -> Job:
+    def launch(
+        self, playbook: str, answers: Mapping[str, str], own: Mapping[str, str] | None = None, *, job_type: str = "run"
+    ) -> Job:
         """Run a playbook of the example, with answers to its survey and variables of its job template, as AWX does."""
         questions = SURVEYS[QUESTIONS[playbook]] + SURVEYS["awx_target_questions"]
         assert {question["variable"] for question in questions} == set(answers)
@@ -93,6 +95,7 @@ class Controller:
         (job / "env/envvars").write_text(json.dumps(environment))
         runner = [sys.executable, Path(sys.executable).with_name("ansible-runner")]
         command = [*runner, "run", job, "-p", playbook, "--ident", "run"]
+        command += ["--cmdline=--check"] if job_type == "check" else []
         finished = run_to_end(command, env=environment_in(home), timeout=120)
         assert all(each.stat().st_mode & 0o77 == 0 for each in thrown_away.iterdir())
         shutil.rmtree(thrown_away)
@@ -236,11 +239,12 @@ def test_a_job_that_fails_before_the_lab_starts_has_the_reason_in_its_artifact(
 ) -> None:
     lab.client("s3").create_bucket(Bucket="rosters")
 
-    job = controller.launch("start_lab.yml", {**answers, "lab_roster": "s3://rosters/no-such.csv"})
+    typed = {"lab_name": " 010", "lab_roster": "s3://rosters/no-such.csv"}
+    job = controller.launch("start_lab.yml", {**answers, **typed})
 
     assert job.status == "failed"
-    assert {**job.summary, "message": ""} == {"lab": "cad-course", "outcome": "failed", "message": "", "handout": None}
-    assert "no-such.csv" in job.summary["message"]
+    assert {**job.summary, "message": ""} == {"lab": "010", "outcome": "failed", "message": "", "handout": None}
+    assert "lab_roster: the object no-such.csv in the bucket rosters cannot be read: " in job.summary["message"]
     assert job.stdout.rpartition("fatal: ")[2].count(job.summary["message"]) == 1
     assert lab.calls("CreateStreamingURL") == []
 
@@ -276,8 +280,12 @@ def test_a_lab_from_a_stopped_fleet_to_its_end_with_pages_in_a_bucket(
         assert said in without_bucket.summary["message"]
     assert without_bucket.summary["fleet"]["state"] == "RUNNING"
 
-    # When it is there, then each learner has a page.
+    # When it is there, then a check says what would be, and each learner has a page.
     s3.create_bucket(Bucket="lab-pages", CreateBucketConfiguration={"LocationConstraint": REGION})
+    later = {**answers, "lab_roster": f"{ROSTER}Cleo,cleo@example.org\r\n"}
+    check = controller.launch("start_lab.yml", later, PAGES, job_type="check")
+    assert (check.status, check.summary["check"], check.summary["would_issue"]) == ("successful", True, 1), check.stdout
+    assert (check.summary["handout"]["requested"], len(lab.streaming_urls())) == (3, 2)
     start = controller.launch("start_lab.yml", answers, PAGES)
     assert start.status == "successful", start.stdout
     assert (start.summary["issued"], start.summary["reused"], start.summary["handout"]["requested"]) == (0, 2, 2)
@@ -358,6 +366,12 @@ def set_up(awx: AwxApi, home: Path, **environment: str) -> dict[str, int]:
 @NEEDS_AWX
 @pytest.mark.long
 def test_setup_creates_all_that_the_jobs_need_and_again_changes_nothing(awx: AwxApi, home: Path) -> None:
+    # The token of the repository was wrong.
+    awx.sync_status = "failed"
+    assert run_setup(awx, home).returncode == 2
+    assert (awx.objects("projects")[0]["status"], awx.objects("job_templates")) == ("failed", [])
+    awx.sync_status = "successful"
+
     first = set_up(awx, home, AWS_ACCESS_KEY_ID="AKIAEXAMPLE", AWS_SECRET_ACCESS_KEY="only-awx-knows")
     (schedule,) = awx.objects("schedules")
     assert f":{datetime.now():%Y%m%d}T073000 " in schedule["rrule"]
@@ -367,7 +381,8 @@ def test_setup_creates_all_that_the_jobs_need_and_again_changes_nothing(awx: Awx
     # From a shell without the keys. What is left of others does not matter.
     second = set_up(awx, home, AWS_SESSION_TOKEN="of-other-keys")
 
-    assert (first["changed"], second["changed"], awx.writes) == (8, 0, [])
+    (project,) = awx.objects("projects")
+    assert (first["changed"], second["changed"], awx.writes) == (8, 0, [f"POST {project['url']}update/"])
     templates = {template["name"]: template for template in awx.objects("job_templates")}
     assert {name: template["playbook"] for name, template in templates.items()} == {
         "Start a lab": "start_lab.yml",
@@ -390,6 +405,17 @@ def test_setup_creates_all_that_the_jobs_need_and_again_changes_nothing(awx: Awx
         "lab_pages_bucket is not asked",
         "lab_name is outside its limits",
     ]
+
+
+@NEEDS_AWX
+def test_a_project_that_cannot_be_synced_fails_with_where_awx_shows_the_reason(awx: AwxApi, home: Path) -> None:
+    awx.sync_status = "canceled"
+
+    finished = run_setup(awx, home)
+
+    update = awx.objects("project_updates")[-1]
+    assert (finished.returncode, awx.objects("job_templates")) == (2, [])
+    assert f"is canceled: read why at {awx.url}/#/jobs/project/{update['id']}/output" in finished.stdout
 
 
 @NEEDS_AWX

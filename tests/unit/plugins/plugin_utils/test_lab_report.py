@@ -207,6 +207,16 @@ def test_a_step_that_was_skipped_or_failed_early_makes_no_seats(urls):
     assert report({"urls": urls})["seats"] == []
 
 
+@pytest.mark.parametrize("role", ["appstream_lab", "nimble_lab"])
+def test_the_summary_says_whether_it_is_a_check_and_how_many_urls_would_be_issued(role):
+    build_report, step = {"appstream_lab": (report, "urls"), "nimble_lab": (report_nimble, "streams")}[role]
+    steps = {step: {"summary": {**dict.fromkeys(SUMMARY, 0), "issued": 3}}}
+
+    summaries = [build_report(steps, check_mode=check_mode)["summary"] for check_mode in (True, False)]
+
+    assert [(each["check"], each["would_issue"]) for each in summaries] == [(True, 3), (False, 0)]
+
+
 def test_the_summary_has_the_same_keys_whatever_was_done():
     assert summarize({"urls": URLS}) == {
         "outcome": "ok",
@@ -225,6 +235,8 @@ def test_the_summary_has_the_same_keys_whatever_was_done():
         "known": None,
         "fleet": None,
         "warnings": [],
+        "check": False,
+        "would_issue": 0,
         "message": ("Learners: 2. Streaming URLs issued: 1, reused: 1. They are valid until 2026-11-21 16:00 (UTC)."),
     }
     assert summarize({}, learners=[]).keys() == summarize({}, state="absent", learners=[]).keys()
@@ -648,6 +660,8 @@ def test_a_seat_of_nimble_studio_in_the_order_of_the_learners():
         "earliest_expiry": EXPIRES,
         "failures": [],
         "warnings": [],
+        "check": False,
+        "would_issue": 0,
         "message": (
             "Learners: 2. Sessions started: 0. Streams created: 1, reused: 1. They are valid until 2026-11-21 16:00 "
             "(UTC)."
