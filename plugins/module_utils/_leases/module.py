@@ -339,7 +339,7 @@ class LeaseTask:
         Raises:
             LeaseStoreError: The store failed.
         """
-        if not self.given:
+        if not self.given and not self.module.is_query:
             self._reject_deleted_file()
         lab, purge = self._lab, self.module.params["purge"]
         store = self.store if self.scope else NoLeaseStore()
@@ -431,7 +431,7 @@ class LeaseTask:
             known_labs=release.labs.names,
             **({"diff": build_release_diff(leases)} if self.module._diff else {}),
         )
-        for warning in self._build_release_warnings(release, leases):
+        for warning in () if self.module.is_query else self._build_release_warnings(release, leases):
             self.module.warn(warning)
 
     def _drop_needed(self, leases: list[Lease]) -> list[Lease]:

@@ -56,7 +56,7 @@ ANNA_CAD = row_of("anna", CAD)
 HOUR = build_policy(validity=3600)
 
 
-def task_of(rows=(), *, scope=SCOPE, store=None, check_mode=False, **params):
+def task_of(rows=(), *, scope=SCOPE, store=None, check_mode=False, is_query=False, **params):
     """A task with these rows and parameters, that notes warnings and the message that it failed with."""
     params = (
         dict(
@@ -71,7 +71,9 @@ def task_of(rows=(), *, scope=SCOPE, store=None, check_mode=False, **params):
         | params
     )
     failed: list[str] = []
-    module = SimpleNamespace(params=params, check_mode=check_mode, _diff=True, warnings=[], failed=failed)
+    module = SimpleNamespace(
+        params=params, check_mode=check_mode, is_query=is_query, _diff=True, warnings=[], failed=failed
+    )
     module.warn = module.warnings.append
     module.bugs = []
 
@@ -307,6 +309,13 @@ def test_with_rows_a_lab_is_ended_for_these_alone():
     assert named(key for key, lease in store.leases.items() if lease.released_at) == {"ben"}
     ahead = {record.lease for record in Labs(store, SCOPE).of("tuesday") if record.is_ahead(NOW)}
     assert named(ahead) == {"anna for cad", "ben for cad"}
+
+
+def test_what_a_role_only_asks_for_is_no_warning():
+    _result, store = absent([], lab="tuesday", check_mode=True)
+    for lab in ("tuesday", "wednesday"):
+        asked = release(store, [], lab=lab, check_mode=True, is_query=True)
+        assert (asked["known_labs"], asked["warnings"]) == (["monday", "tuesday"], [])
 
 
 def test_without_a_lab_leases_are_released_for_all_labs_which_are_named():
@@ -621,6 +630,7 @@ def test_a_lab_is_not_ended_in_an_empty_file(path, scope, check_mode, exists, pu
         pytest.param([ANNA], {}, id="no lab is ended"),
         pytest.param([], {"lease_store": "dynamodb://leases"}, id="a table is kept"),
         pytest.param([], {"lease_store": "none"}, id="no store"),
+        pytest.param([], {"is_query": True}, id="a role asks who the learners are"),
     ],
 )
 def test_an_empty_store_can_be_as_it_should(path, rows, options):
