@@ -27,6 +27,8 @@ from ._version import COLLECTION_NAME, COLLECTION_VERSION
 MIN_PYTHON = (3, 10)
 # What roles set for their tasks: options and values, as JSON.
 ROLE_OPTIONS = "LABSTREAM_ROLE_OPTIONS"
+# What roles set for a task in check mode that only asks what is stored, and predicts nothing.
+ROLE_QUERY = "LABSTREAM_ROLE_QUERY"
 
 
 class LabstreamAWSModule(AnsibleAWSModule):
@@ -38,6 +40,7 @@ class LabstreamAWSModule(AnsibleAWSModule):
 
     Attributes:
         result: The result so far. Only the ``run`` of a module file writes to it.
+        is_query: Whether a role only asks what is stored.
         is_orphaned: Says whether the run of Ansible that started the module has been killed.
         reports_bugs: Whether a bug becomes a message. Unit tests unset it, so that they see the exception.
     """
@@ -46,6 +49,7 @@ class LabstreamAWSModule(AnsibleAWSModule):
 
     def __init__(self, *, empty_result: dict[str, Any], **kwargs: Any) -> None:
         self.result = dict(empty_result)
+        self.is_query = bool(os.environ.get(ROLE_QUERY))
         self.is_orphaned = build_orphan_check(ansible_version)
         set_collection_info(collection_name=COLLECTION_NAME, collection_version=COLLECTION_VERSION)
         if sys.version_info < MIN_PYTHON:

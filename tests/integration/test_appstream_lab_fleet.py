@@ -353,7 +353,8 @@ def test_learners_who_left_the_roster_are_named_and_withdrawn_if_that_is_asked_f
 ) -> None:
     # Given a lab of three, of whom two leave.
     withdrawing = variables("anna", validity=3600, withdraw_removed=True)
-    serve(run_playbook, variables("anna", "ben", "chloe", validity=3600))
+    _published, first = serve(run_playbook, {**withdrawing, **variables("anna", "ben", "chloe", validity=3600)})
+    assert "[WARNING]" not in first.stderr, "there was no lab before"
     come_in(lab, "anna", "ben")
 
     # When the lab is run without them: as it is, with a limit that is too low, and with none, while the service refuses

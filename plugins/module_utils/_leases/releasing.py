@@ -58,7 +58,7 @@ def find_to_release(task: LeaseTask) -> Release:
     Raises:
         LeaseStoreError: The store failed, or it is a file that was probably deleted.
     """
-    if not task.given:
+    if not task.given and not task.module.is_query:
         _reject_deleted_file(task)
     purge, now = task.module.params["purge"], task.now()
     store = task.store if task.scope else NoLeaseStore()
@@ -130,8 +130,7 @@ def release(task: LeaseTask, found: Release) -> Iterator[dict[str, Any]]:
         known_labs=found.labs.names,
         **({"diff": build_release_diff(leases)} if task.module._diff else {}),
     )
-    # In check mode, roles ask who is in a lab: then nothing is released that could still work.
-    for warning in () if task.module.check_mode else _build_warnings(task, found, leases):
+    for warning in () if task.module.is_query else _build_warnings(task, found, leases):
         task.module.warn(warning)
 
 

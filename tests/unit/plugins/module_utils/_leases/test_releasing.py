@@ -99,11 +99,10 @@ def test_a_lab_is_that_of_the_scope_whatever_the_purpose(purge):
 
 
 @pytest.mark.parametrize("purge", [False, True])
-def test_check_mode_returns_the_same_but_releases_nothing_and_does_not_warn_of_it(purge):
+def test_check_mode_returns_the_same_and_releases_nothing(purge):
     predicted, store = absent([ANNA], purge=purge, check_mode=True)
     done, _store = absent([ANNA], purge=purge)
-    assert done["warnings"]
-    assert predicted == dict(done, warnings=[])
+    assert predicted == done
     assert (store.writes, named(store.leases)) == (0, set(LEASES))
 
 
@@ -232,6 +231,13 @@ def test_with_rows_a_lab_is_ended_for_these_alone():
     assert named(ahead) == {"anna for cad", "ben for cad"}
 
 
+def test_what_a_role_only_asks_for_is_no_warning():
+    _result, store = absent([], lab="tuesday", check_mode=True)
+    for lab in ("tuesday", "wednesday"):
+        asked = release(store, [], lab=lab, check_mode=True, is_query=True)
+        assert (asked["known_labs"], asked["warnings"]) == (["monday", "tuesday"], [])
+
+
 def test_without_a_lab_leases_are_released_for_all_labs_which_are_named():
     store = MemoryStore()
     store.leases = {LEASES[name].key: LEASES[name] for name in ("anna", "ben")}
@@ -285,6 +291,7 @@ def test_a_lab_is_not_ended_in_an_empty_file(path, scope, check_mode, exists, pu
         pytest.param([ANNA], {}, id="no lab is ended"),
         pytest.param([], {"lease_store": "dynamodb://leases"}, id="a table is kept"),
         pytest.param([], {"lease_store": "none"}, id="no store"),
+        pytest.param([], {"is_query": True}, id="a role asks who the learners are"),
     ],
 )
 def test_an_empty_store_can_be_as_it_should(path, rows, options):
