@@ -77,7 +77,7 @@ def _report_appstream_lab(results: Result, now: datetime.datetime) -> dict[str, 
     fleet = _get_fleet(steps)
     fleet_changed = bool(steps["fleet"].get("changed") or steps["stop"].get("changed"))
     lacking = _describe_insufficient_capacity(results, fleet)
-    others = steps["ending"].get("other_labs", [])
+    others = _get_other_labs(results)
     withdrawn, kept = _split_withdrawn(results)
     needs = find_fleet_needs(
         others, len(results["other_sessions"]), results["stop_fleet"], int(results["keep_running_minutes"])
@@ -352,8 +352,8 @@ def _describe_rotation(rotated: Sequence[str], check_mode: bool) -> Iterator[str
 def _describe_kept_sessions(user_ids: Sequence[str]) -> Iterator[str]:
     if user_ids:
         yield (
-            f"{_count(len(user_ids), 'session was', 'sessions were')} not ended, because the user is in another lab "
-            f"on this stack and fleet: {list_names(user_ids, _MAX_NAMED)}."
+            "Users who are in another lab on this stack and fleet keep their sessions: "
+            f"{list_names(user_ids, _MAX_NAMED)}."
         )
 
 
@@ -403,7 +403,7 @@ def _describe_appstream_lab(
     if fleet and needs:
         yield f"Fleet '{name}' stays {fleet['state']}, because {' and '.join(needs)}."
     elif fleet:
-        later = [lab for lab in ending.get("other_labs", []) if lab["starts_in"]]
+        later = [lab for lab in _get_other_labs(results) if lab["starts_in"]]
         next_lab = f"; lab '{later[0]['lab']}' needs it at {later[0]['starts_at']}" if later else ""
         yield f"Fleet '{name}' is {state}{next_lab}."
 
@@ -411,6 +411,19 @@ def _describe_appstream_lab(
 def _get_ending(results: Result) -> Result:
     """Return what is known of the lab that ends, and of others."""
     return {**results["steps"]["urls"], **results["steps"]["ending"]}
+
+
+def _get_other_labs(results: Result) -> list[Result]:
+    """Return the other labs on the fleet of a lab that ends, with their times in its time zone."""
+    return [
+        lab
+        | {
+            edge: to_local(parse_now(lab[edge]), results["timezone"] or None)
+            for edge in ("starts_at", "ends_at")
+            if lab[edge]
+        }
+        for lab in results["steps"]["ending"].get("other_labs", [])
+    ]
 
 
 def _is_known(results: Result) -> bool | None:

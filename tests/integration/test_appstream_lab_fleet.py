@@ -257,9 +257,7 @@ def test_a_lab_that_ends_takes_its_own_sessions_and_the_last_one_stops_the_fleet
     assert get_failures(run)[0].startswith("1 of 2 sessions could not be expired: ")
     assert sessions_of(lab).keys() == {"ben", "chloe", "zoe"}
     assert (ended["outcome"], ended["expired"], ended["released"]) == ("ok", 1, 0)
-    assert ended["warnings"] == [
-        "1 session was not ended, because the user is in another lab on this stack and fleet: ben."
-    ]
+    assert ended["warnings"] == ["Users who are in another lab on this stack and fleet keep their sessions: ben."]
     assert ended["message"].startswith(
         "There is no lease left to release, except those that other labs need. Sessions expired: 1. Fleet "
         "'cad-fleet' stays RUNNING, because other sessions are on it: 4 and lab 'tuesday' lasts until 20"

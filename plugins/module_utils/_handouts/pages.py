@@ -37,7 +37,7 @@ _INVISIBLE_CATEGORIES = ("Cc", "Cf", "Cs")
 _JOINERS = "\u200c\u200d"
 
 # How the overview describes a seat's URL.
-STATUSES = {"valid": "Valid", "expired": "Expired", "released": "Released", "none": "No URL yet"}
+STATUSES = {"valid": "Valid", "expired": "Expired", "released": "Released", "none": "No URL"}
 
 
 # What the script of a learner's page says.

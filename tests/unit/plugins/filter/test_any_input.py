@@ -81,7 +81,7 @@ LAB = {
         "ending": {
             "leases": [{"user_id": "anna", "labs": []}],
             "known_labs": ["monday"],
-            "other_labs": [{"lab": "b", "starts_in": 60, "starts_at": "2126-11-21T15:00:00Z", "ends_at": "x"}],
+            "other_labs": [{"lab": "b", "starts_in": 60, "starts_at": "2126-11-21T15:00:00Z", "ends_at": None}],
         },
         "expire": {},
         "stop": {},

@@ -417,8 +417,8 @@ def test_a_learner_in_another_case_keeps_the_page_and_is_shown_as_written(lab):
 @pytest.mark.parametrize(
     ("days_ahead", "statuses"),
     [
-        (0, ["Valid"] * 2 + ["No URL yet"] * 4 + ["Expired"]),
-        (200, ["Valid"] * 2 + ["Expired"] * 3 + ["No URL yet", "Expired"]),
+        (0, ["Valid"] * 2 + ["No URL"] * 4 + ["Expired"]),
+        (200, ["Valid"] * 2 + ["Expired"] * 3 + ["No URL", "Expired"]),
     ],
 )
 def test_the_urls_of_streams_come_from_the_service_which_knows_when_they_expire(lab, monkeypatch, days_ahead, statuses):
@@ -659,7 +659,7 @@ def test_the_overview_of_a_lab_that_has_ended_names_those_in_the_roster(lab):
     lab.write(state="absent", seats=[roster_row("ben"), roster_row("dora")])
 
     assert lab.overview() == [
-        *(("Ben Example", "ben", "Released"), ("Dora Example", "dora", "No URL yet")),
+        *(("Ben Example", "ben", "Released"), ("Dora Example", "dora", "No URL")),
         *(("anna", "Released"), ("carla", "Released")),
     ]
     assert lab.states() == ["ended"] * 3

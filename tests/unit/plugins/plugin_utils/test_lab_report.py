@@ -443,9 +443,14 @@ def test_the_end_of_a_lab():
         "1. "
         "Fleet 'cad-fleet' is to be STOPPED."
     )
-    later = {"lab": "b", "starts_in": 7200, "starts_at": "2026-11-21T10:00:00Z"}
-    assert message({**stopped, "ending": {**steps["ending"], "other_labs": [later]}}) == (
-        f"{released} Fleet 'cad-fleet' is STOPPED; lab 'b' needs it at 2026-11-21T10:00:00Z."
+    later = {"lab": "b", "starts_in": 7200, "starts_at": "2026-11-21T10:00:00Z", "ends_at": "2026-11-21T12:00:00Z"}
+    with_another = {**steps, "ending": {**steps["ending"], "other_labs": [later]}}
+    assert message({**stopped, **with_another}, timezone="Europe/Berlin") == (
+        f"{released} Fleet 'cad-fleet' is STOPPED; lab 'b' needs it at 2026-11-21 11:00 (Europe/Berlin)."
+    )
+    later |= {"starts_in": 0, "starts_at": None}
+    assert message(with_another) == (
+        f"{released} Fleet 'cad-fleet' stays RUNNING, because lab 'b' lasts until 2026-11-21 12:00 (UTC)."
     )
     unknown = {"urls": {"known_labs": ["a", "b"], "leases": []}}
     assert [summarize(each, state="absent", learners=[])["known"] for each in (unknown, steps, {})] == [
@@ -469,12 +474,11 @@ def test_the_end_of_a_lab():
     [
         (
             ["ben"],
-            "1 session was not ended, because the user is in another lab on this stack and fleet: ben.",
+            "Users who are in another lab on this stack and fleet keep their sessions: ben.",
         ),
         (
             list("abcdef"),
-            "6 sessions were not ended, because the user is in another lab on this stack and fleet: a, b, c, d, e and "
-            "1 more.",
+            "Users who are in another lab on this stack and fleet keep their sessions: a, b, c, d, e and 1 more.",
         ),
     ],
 )

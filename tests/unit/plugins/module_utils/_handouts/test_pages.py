@@ -365,7 +365,7 @@ def test_the_overview_has_a_row_for_each_seat_and_counts_them():
     ]
     page = Elements(build_overview_page(LAB, rows, ended=False))
     assert len(page.of("tr")) == 1 + len(rows)
-    assert "Seats: 5; valid: 1, expired: 1, released: 1, no URL yet: 2." in page.words
+    assert "Seats: 5; valid: 1, expired: 1, released: 1, no URL: 2." in page.words
     for status, label in STATUSES.items():
         assert f"Name of {status}" in page.words
         assert label in page.words
