@@ -409,19 +409,19 @@ class LeaseTask:
         if leases or (purge and release.records):
             self.store.check("purge" if purge else "release")
         if not self.module.check_mode:
-            released, has_ended = 0, False
+            released, has_left = 0, False
             try:
                 release.labs.leave(leaving, self.now())
-                has_ended = bool(leaving)
+                has_left = True
                 leases = self._drop_needed(leases)
                 if leases:
                     released = self.store.purge([each.key for each in leases]) if purge else self.store.release(leases)
                 if purge:
                     release.labs.purge(release.records)
             except LeaseStoreError as e:
-                released = released or min(e.changed, len(leases))
+                released = released or (min(e.changed, len(leases)) if has_left else 0)
                 summary = dict(NO_SUMMARY, requested=requested, released=released)
-                yield dict(changed=has_ended or released > 0, summary=summary)
+                yield dict(changed=released > 0 or (bool(leaving) if has_left else e.changed > 0), summary=summary)
                 raise LeaseStoreError(f"{e} {released} of {len(leases)} leases were released.") from e
         keys = {lease.key for lease in leases}
         yield dict(

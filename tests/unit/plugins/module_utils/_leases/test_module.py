@@ -255,6 +255,21 @@ def test_a_lease_that_another_lab_needs_is_not_released(other, released, purge):
     assert [record.is_ahead(NOW) for record in Labs(store, SCOPE).of("mine")] == ([] if purge else [False, False])
 
 
+def test_an_end_that_fails_halfway_is_a_change_and_releases_nothing(monkeypatch):
+    store = MemoryStore()
+    store.leases = {LEASES[name].key: LEASES[name] for name in ("anna", "ben")}
+    join(store, "mine", "anna", "ben")
+    task = task_of(store=store, lab="mine")
+    release = task.find_to_release()
+    for written, changed in (([LeaseStoreError("full")] * 2, False), ([object(), LeaseStoreError("full")], True)):
+        monkeypatch.setattr(store.records(LAB_RECORDS), "write", lambda _changes, written=written: written)
+        results = task.release(release)
+        result = next(results)
+        with pytest.raises(LeaseStoreError):
+            next(results)
+        assert (result["changed"], result["summary"]["released"]) == (changed, 0)
+
+
 def test_the_last_of_two_labs_releases_what_both_used():
     store = MemoryStore()
     store.leases = {LEASES["anna"].key: LEASES["anna"]}
