@@ -123,7 +123,7 @@ class NotReady(LabstreamError):
 class LeaseStoreError(LabstreamError):
     """The lease store cannot be opened, read or written.
 
-    ``changed`` is how many records were released or removed before it failed.
+    ``changed`` is how many records were written, released or removed although it failed.
     """
 
     code = "LeaseStoreError"

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
-from .._errors import InvalidOption, list_names
+from .._errors import InvalidOption, LeaseStoreError, list_names
 from .lease import RETENTION, LeaseKey, to_sha256
 from .stores.base import LeaseStore, Replace, Write
 from .stores.records import RecordType, Values, find_datetime, get_datetime, get_text, to_seconds
@@ -236,7 +236,9 @@ def find_other_labs(
     return sorted(found, key=lambda each: (each[1] or now, each[0]))
 
 
-def _raise_first(written: Iterable[Any]) -> None:
-    for each in written:
-        if isinstance(each, Exception):
-            raise each
+def _raise_first(written: Collection[Any]) -> None:
+    errors = [each for each in written if isinstance(each, Exception)]
+    if errors:
+        if isinstance(errors[0], LeaseStoreError):
+            errors[0].changed = len(written) - len(errors)
+        raise errors[0]

@@ -109,19 +109,19 @@ def release(task: LeaseTask, found: Release) -> Iterator[dict[str, Any]]:
     if leases or (purge and found.records):
         task.store.check("purge" if purge else "release")
     if not task.module.check_mode:
-        released, has_ended = 0, False
+        released, has_left = 0, False
         try:
             found.labs.leave(leaving, task.now())
-            has_ended = bool(leaving)
+            has_left = True
             leases = _drop_needed(task, leases)
             if leases:
                 released = task.store.purge([each.key for each in leases]) if purge else task.store.release(leases)
             if purge:
                 found.labs.purge(found.records)
         except LeaseStoreError as e:
-            released = released or min(e.changed, len(leases))
+            released = released or (min(e.changed, len(leases)) if has_left else 0)
             summary = dict(NO_SUMMARY, requested=requested, released=released)
-            yield dict(changed=has_ended or released > 0, summary=summary)
+            yield dict(changed=released > 0 or (bool(leaving) if has_left else e.changed > 0), summary=summary)
             raise LeaseStoreError(f"{e} {released} of {len(leases)} leases were released.") from e
     yield dict(
         changed=bool(released or leaving or (purge and found.records)),

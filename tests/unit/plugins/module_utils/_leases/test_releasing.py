@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._errors import LeaseStoreError
 from ansible_collections.labstream.aws.plugins.module_utils._leases import releasing
-from ansible_collections.labstream.aws.plugins.module_utils._leases.lab_records import Labs
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lab_records import LAB_RECORDS, Labs
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import build_purpose
 
 from tests.unit.plugins.module_utils._leases.lease_tasks import (
@@ -186,6 +186,21 @@ def test_a_lease_that_another_lab_needs_is_not_released(other, released, purge):
     assert {key.holder for key, lease in left.items() if not lease.released_at} == (set() if released else {"anna"})
     assert Labs(store, SCOPE).of("other") == [theirs]
     assert [record.is_ahead(NOW) for record in Labs(store, SCOPE).of("mine")] == ([] if purge else [False, False])
+
+
+def test_an_end_that_fails_halfway_is_a_change_and_releases_nothing(monkeypatch):
+    store = MemoryStore()
+    store.leases = {LEASES[name].key: LEASES[name] for name in ("anna", "ben")}
+    join(store, "mine", "anna", "ben")
+    task = task_of(store=store, lab="mine")
+    found = releasing.find_to_release(task)
+    for written, changed in (([LeaseStoreError("full")] * 2, False), ([object(), LeaseStoreError("full")], True)):
+        monkeypatch.setattr(store.records(LAB_RECORDS), "write", lambda _changes, written=written: written)
+        results = releasing.release(task, found)
+        result = next(results)
+        with pytest.raises(LeaseStoreError):
+            next(results)
+        assert (result["changed"], result["summary"]["released"]) == (changed, 0)
 
 
 def test_the_last_of_two_labs_releases_what_both_used():
