@@ -39,7 +39,7 @@ class Rejected(Exception):
 
 
 class AwxApi:
-    """An AWX with the organization "Default" and the built-in type of AWS credentials."""
+    """An AWX with the organization "Default", its team "Teachers", an instance group and the type of AWS keys."""
 
     def __init__(self) -> None:
         self.token = secrets.token_urlsafe(20)
@@ -48,7 +48,9 @@ class AwxApi:
         self.sync_status = "successful"
         self._objects: dict[str, list[dict[str, Any]]] = {}
         self._associated: dict[str, list[int]] = {}
-        self._create("organizations", {"name": "Default"})
+        organization = self._create("organizations", {"name": "Default"})
+        self._create("teams", {"name": "Teachers", "organization": organization["id"]})
+        self._create("instance_groups", {"name": "default"})
         self._create("credential_types", {"name": "Amazon Web Services"})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"awx": self}))
         self._thread = threading.Thread(target=self._server.serve_forever)
@@ -73,7 +75,7 @@ class AwxApi:
         """The names of what is associated with an object, such as its "credentials"."""
         (owner,) = self._found(collection, {"name": name})
         ids = self._associated.get(f"{owner['url']}{what}/", [])
-        return [each["name"] for each in self.objects(what) if each["id"] in ids]
+        return [each["name"] for group in self._objects.values() for each in group if each["id"] in ids]
 
     def answer(self, method: str, path: str, query: dict[str, str], body: dict[str, Any]) -> tuple[int, Any]:
         """The status and body of the reply to a request."""
@@ -99,7 +101,8 @@ class AwxApi:
             if method == "POST":
                 ids.append(body["id"])
                 return 204, None
-            return 200, _listed([each for each in self.objects(sub) if each["id"] in ids])
+            kind = "notification_templates" if sub.startswith("notification_templates") else sub
+            return 200, _listed([each for each in self.objects(kind) if each["id"] in ids])
         return 200, _shown(one)
 
     def _create(self, collection: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -115,6 +118,9 @@ class AwxApi:
             "summary_fields": {},
         }
         self._objects.setdefault(collection, []).append(made)
+        if collection == "job_templates":
+            role = self._create("roles", {"name": f"Execute on {body['name']}"})
+            made["summary_fields"] = {"object_roles": {"execute_role": {"id": role["id"]}}}
         if collection == "projects":
             made["summary_fields"] = {"current_update": {"id": self._sync(made)["id"]}}
         return made

@@ -349,10 +349,26 @@ def awx() -> Iterator[AwxApi]:
         yield api
 
 
+# What the administrator may add to vars.yml.
+CHOSEN = {
+    "awx_groups": [{"name": "", "team": "Teachers"}],
+    "awx_instance_groups": ["default"],
+    "awx_notification_configuration": {
+        "url": "https://hooks.example.org/labs",
+        "http_method": "POST",
+        "headers": {},
+        "disable_ssl_verification": False,
+        "username": "",
+        "password": "",
+    },
+}
+
+
 def run_setup(awx: AwxApi, home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run setup.yml."""
     environment = environment_in(home, CONTROLLER_HOST=awx.url, CONTROLLER_OAUTH_TOKEN=awx.token, **environment)
-    return run_to_end([VENV / "bin/ansible-playbook", EXAMPLE / "setup.yml"], env=environment, timeout=120)
+    command = [VENV / "bin/ansible-playbook", EXAMPLE / "setup.yml", "-e", json.dumps(CHOSEN)]
+    return run_to_end(command, env=environment, timeout=120)
 
 
 def set_up(awx: AwxApi, home: Path, **environment: str) -> dict[str, int]:
@@ -382,7 +398,7 @@ def test_setup_creates_all_that_the_jobs_need_and_again_changes_nothing(awx: Awx
     second = set_up(awx, home, AWS_SESSION_TOKEN="of-other-keys")
 
     (project,) = awx.objects("projects")
-    assert (first["changed"], second["changed"], awx.writes) == (8, 0, [f"POST {project['url']}update/"])
+    assert (first["changed"], second["changed"], awx.writes) == (10, 0, [f"POST {project['url']}update/"])
     templates = {template["name"]: template for template in awx.objects("job_templates")}
     assert {name: template["playbook"] for name, template in templates.items()} == {
         "Start a lab": "start_lab.yml",
@@ -390,6 +406,10 @@ def test_setup_creates_all_that_the_jobs_need_and_again_changes_nothing(awx: Awx
     }
     for name in templates:
         assert awx.associated("job_templates", name, "credentials") == ["Streaming labs"]
+        assert awx.associated("job_templates", name, "instance_groups") == ["default"]
+        assert awx.associated("job_templates", name, "notification_templates_success") == ["Streaming labs"]
+        assert awx.associated("job_templates", name, "notification_templates_error") == ["Streaming labs"]
+        assert awx.associated("roles", f"Execute on {name}", "teams") == ["Teachers"]
         assert set(json.loads(templates[name]["extra_vars"])) == set(PAGES)
     (credential,) = awx.objects("credentials")
     assert credential["inputs"] == {"username": "AKIAEXAMPLE", "password": "only-awx-knows"}

@@ -157,6 +157,8 @@ def test_stopped_sessions_are_started_with_a_line_for_each_poll_as_check_mode_pr
         "earliest_expiry": get_summary(published)["earliest_expiry"],
         "failures": [],
         "warnings": [],
+        "check": False,
+        "would_issue": 0,
         "message": (
             "Learners: 3. Sessions started: 2. Streams created: 3, reused: 0. They are valid until "
             f"{datetime.fromisoformat(get_summary(published)['earliest_expiry']):%Y-%m-%d %H:%M} (UTC)."
@@ -168,7 +170,7 @@ def test_stopped_sessions_are_started_with_a_line_for_each_poll_as_check_mode_pr
     # Check mode predicted the same, except for what nobody could know.
     known = {**chloe, "expires": None}
     assert seats_of(prediction) == [known, *({**seat, "expires": None, "lease": None} for seat in (anna, ben))]
-    unknown = {"earliest_expiry": None, "message": get_summary(prediction)["message"]}
+    unknown = {"earliest_expiry": None, "message": get_summary(prediction)["message"], "check": True, "would_issue": 3}
     assert get_summary(prediction) == {**get_summary(published), **unknown}
     # No URL is anywhere, not even in the store.
     assert len(simulator.streaming_urls()) == 3

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import importlib
+import json
 import re
 import subprocess
 import sys
@@ -26,7 +27,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._argspec import MAX_
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.address import LeaseTable, parse_address
 from ansible_collections.labstream.aws.plugins.plugin_utils._times import to_utc
 from dateutil.rrule import rrulestr
-from jinja2 import Environment, nodes
+from jinja2 import Environment, StrictUndefined, nodes
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 EXAMPLE = CHECKOUT / "examples/awx"
@@ -74,9 +75,9 @@ TASKS = flattened(loaded("setup.yml")[0]["tasks"])
 SURVEYS = {"start_lab.yml": "awx_start_lab_survey", "end_lab.yml": "awx_end_lab_survey"}
 
 
-def questions_of(playbook: str) -> dict[str, dict[str, Any]]:
+def questions_of(playbook: str, **variables: Any) -> dict[str, dict[str, Any]]:
     """The questions that AWX asks before it runs a playbook, by variable."""
-    survey = evaluated(loaded("surveys.yml")[SURVEYS[playbook]])
+    survey = evaluated(loaded("surveys.yml")[SURVEYS[playbook]], **variables)
     return {question["variable"]: question for question in survey["spec"]}
 
 
@@ -107,8 +108,9 @@ def errors_in(module: str, arguments: dict[str, Any]) -> list[str]:
 def arguments_of(task: Task, **variables: Any) -> dict[str, Any]:
     """A task's arguments as the module gets them: its templates evaluated, without what is omitted."""
     # Instead of what lookups find.
-    found = {"awx_existing_schedules": [], "awx_aws_keys": KEYS, "item": "Streaming labs"}
+    found = {"awx_existing_schedules": [], "awx_aws_keys": KEYS, "awx_groups": [{"name": "", "team": "Teachers"}]}
     known = {**task.get("vars", {}), **found, **variables}
+    known["item"] = [*evaluated(task.get("loop", []), **known), None][0]
     arguments = evaluated(task[module_of(task)], **known)
     return {name: value for name, value in arguments.items() if value != OMIT}
 
@@ -158,6 +160,78 @@ def test_a_credential_without_keys_is_left_as_it_is() -> None:
     assert (given["inputs"], given["state"]) == (KEYS, "present")
     assert ("inputs" in left, left["state"]) == (False, "exists")
     assert task["no_log"] is True
+
+
+WEBHOOK = {
+    "url": "https://hooks.example.org/labs",
+    "http_method": "POST",
+    "headers": {},
+    "disable_ssl_verification": False,
+    "username": "",
+    "password": "",
+}
+
+
+def test_a_notification_has_no_answers_of_the_job() -> None:
+    task = task_of("awx.awx.notification_template")
+    # Of what AWX gives to a message. job_metadata and artifacts have the answers, or learners.
+    job = {"id": 7, "name": 'Start a "lab"', "status": "failed"}
+    known = {"job": job, "url": "https://awx.example.org/#/jobs/playbook/7", "job_friendly_name": "Job"}
+
+    messages = arguments_of(task, awx_notification_configuration=WEBHOOK)["messages"]
+
+    assert set(messages) == {"started", "success", "error"}
+    for event in messages.values():
+        rendered = {
+            part: Environment(undefined=StrictUndefined).from_string(text).render(known) for part, text in event.items()
+        }
+        assert json.loads(rendered["body"]) == {**job, "url": known["url"]}
+        assert rendered["message"] == f'Job 7, Start a "lab": failed, {known["url"]}'
+    assert task["no_log"] is True
+
+
+@pytest.mark.parametrize(
+    ("configuration", "sent"), [({}, None), (WEBHOOK, ["Streaming labs"])], ids=["none", "webhook"]
+)
+def test_the_jobs_notify_where_the_administrator_says(configuration: dict[str, Any], sent: list[str] | None) -> None:
+    template = task_of("awx.awx.notification_template")
+    templar = Templar(loader=DataLoader(), variables={"awx_notification_configuration": configuration})
+    jobs = [arguments_of(task, **templar.available_variables) for task in TASKS if "awx.awx.job_template" in task]
+
+    assert templar.evaluate_conditional(template["when"]) is bool(sent)
+    assert [(job.get("notification_templates_success"), job.get("notification_templates_error")) for job in jobs] == [
+        (sent, sent)
+    ] * 2
+
+
+def test_each_group_of_teachers_has_job_templates_of_its_own() -> None:
+    groups = [{"name": "", "team": ""}, {"name": "mechanics", "team": "Teachers"}]
+    templates = [task for task in TASKS if "awx.awx.job_template" in task]
+    role = task_of("awx.awx.role")
+
+    def names(group: dict[str, str]) -> list[str]:
+        return [arguments_of(task, awx_groups=[group])["name"] for task in templates]
+
+    assert [evaluated(task["loop"], awx_groups=groups) for task in templates] == [groups] * 2
+    assert [names(group) for group in groups] == [
+        ["Start a lab", "End a lab"],
+        ["Start a lab, mechanics", "End a lab, mechanics"],
+    ]
+    assert evaluated(role["loop"], awx_groups=groups) == groups[1:]
+    granted = arguments_of(role, awx_groups=groups[1:])
+    assert (granted["team"], granted["role"], granted["job_templates"]) == ("Teachers", "execute", names(groups[1]))
+
+
+@pytest.mark.parametrize(("groups", "given"), [([], None), (["labs"], ["labs"])])
+def test_the_administrator_says_where_jobs_run_and_how_long(groups: list[str], given: list[str] | None) -> None:
+    chosen = {"awx_instance_groups": groups, "awx_job_timeout": 7200}
+    jobs = [arguments_of(task, **chosen) for task in TASKS if "awx.awx.job_template" in task]
+
+    assert [(job.get("instance_groups"), job["timeout"]) for job in jobs] == [(given, 7200)] * 2
+    # A job waits for the fleet, and then still has to issue the URLs.
+    specs = yaml.safe_load((CHECKOUT / "roles/appstream_lab/meta/argument_specs.yml").read_text(encoding="utf-8"))
+    wait = specs["argument_specs"]["main"]["options"]["appstream_lab_fleet_wait_timeout"]["default"]
+    assert loaded("vars.yml")["awx_job_timeout"] > wait
 
 
 @pytest.mark.parametrize(
@@ -405,6 +479,18 @@ def test_the_lease_store_is_a_choice_of_the_administrators(playbook: str) -> Non
     assert (question["type"], question["choices"]) == ("multiplechoice", stores)
     assert question["default"] == stores[0]
     assert [parse_address(store) for store in stores] == [LeaseTable("labstream-leases", region="eu-central-1")]
+
+
+def test_a_roster_is_a_file_unless_the_administrator_lets_it_be_pasted() -> None:
+    question, with_paste = (
+        questions_of("start_lab.yml", **variables)["lab_roster"] for variables in ({}, {"awx_paste_rosters": "yes"})
+    )
+
+    assert (question["type"], with_paste["type"]) == ("text", "textarea")
+    assert question["question_description"].endswith("s3://BUCKET/KEY, or a path in the project.")
+    assert with_paste["question_description"].endswith(
+        ". Its text can be pasted, but then everybody who can launch this job can read it."
+    )
 
 
 def test_a_roster_of_500_learners_can_be_pasted() -> None:

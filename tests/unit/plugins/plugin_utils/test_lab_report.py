@@ -561,7 +561,7 @@ def test_sessions_of_who_is_withdrawn_now_or_was_before_are_ended_unless_another
     steps = {"before": {"leases": earlier}, "urls": {"removed": removed}}
     published = report(steps, withdraws=withdraws)
     assert published["withdrawn_user_ids"] == (["zoe", "eve"] if withdraws else [])
-    kept = "1 session was not ended, because the user is in another lab on this stack and fleet: ben."
+    kept = "Users who are in another lab on this stack and fleet keep their sessions: ben."
     assert (kept in published["summary"]["warnings"]) is withdraws
 
 
