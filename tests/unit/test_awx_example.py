@@ -31,6 +31,7 @@ from jinja2 import Environment, StrictUndefined, nodes
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 EXAMPLE = CHECKOUT / "examples/awx"
+PATTERN = CHECKOUT / "extensions/patterns/streaming_labs"
 AWX = CHECKOUT / "build/collections/ansible_collections/awx/awx"
 OMIT = "left out"
 KEYS = {"username": "AKIAEXAMPLE", "password": "example"}
@@ -629,6 +630,23 @@ def test_a_roster_that_s3_does_not_give_is_named(result: dict[str, Any], message
     known = {**play["vars"], ANSWERS: answers, "lab_s3_object": result, "ansible_failed_result": {"msg": "Not there."}}
 
     assert Templar(loader=DataLoader(), variables=known).template(play["vars"]["lab_failure"]) == message
+
+
+# The pattern of the job templates, in extensions/patterns
+
+
+def test_the_pattern_has_the_playbooks_and_the_surveys_of_the_example() -> None:
+    pattern = json.loads((PATTERN / "meta/pattern.json").read_text(encoding="utf-8"))
+    templates = pattern["aap_resources"]["controller_job_templates"]
+
+    assert pattern["name"] == PATTERN.name
+    # If there are several playbooks, one has to be the primary one.
+    assert [template["primary"] for template in templates] == [True, False]
+    assert {template["playbook"]: template["survey"] for template in templates} == {
+        playbook: evaluated(loaded("surveys.yml")[survey]) for playbook, survey in SURVEYS.items()
+    }
+    for playbook in (*SURVEYS, "answers.yml"):
+        assert (PATTERN / "playbooks" / playbook).samefile(EXAMPLE / playbook)
 
 
 # The execution environment
