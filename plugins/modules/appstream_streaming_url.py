@@ -682,7 +682,7 @@ def build_policy(params: dict[str, Any]) -> ReusePolicy:
     return ReusePolicy(validation.MAX_VALIDITY, validity=validity, min_remaining=params["min_remaining"])
 
 
-def parse_starts_at(params: dict[str, Any]) -> datetime | None:
+def parse_starts_at(params: dict[str, Any], valid_until: datetime | None) -> datetime | None:
     """Return when the lab starts.
 
     Raises:
@@ -692,7 +692,13 @@ def parse_starts_at(params: dict[str, Any]) -> datetime | None:
         return None
     if params["lab"] is None:
         raise InvalidOption("starts_at is the start of a lab: name the lab too, or leave starts_at out.")
-    return parse_timestamp("starts_at", params["starts_at"])
+    starts_at = parse_timestamp("starts_at", params["starts_at"])
+    if valid_until and valid_until <= starts_at:
+        raise InvalidOption(
+            f"valid_until is {to_iso8601(valid_until)}, which is not after starts_at, {to_iso8601(starts_at)}: correct "
+            "one of them."
+        )
+    return starts_at
 
 
 def describe_target(module: LabstreamAWSModule, client: Any) -> appstream.Target:
@@ -805,7 +811,8 @@ def run(module: LabstreamAWSModule) -> None:
     validation.validate_name("stack_name", params["stack_name"])
     validation.validate_name("fleet_name", params["fleet_name"])
     validate_lease_arguments(params, HOLDER_OPTIONS)
-    rows, policy, starts_at = parse_rows(params), build_policy(params), parse_starts_at(params)
+    rows, policy = parse_rows(params), build_policy(params)
+    starts_at = parse_starts_at(params, policy.valid_until)
     client = build_client(module, appstream.SERVICE, params["concurrency"])
     clock = ServiceClock(client)
     now, create = clock.now, params["state"] == "present"

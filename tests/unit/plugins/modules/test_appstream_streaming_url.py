@@ -196,6 +196,24 @@ def test_a_duration_that_cannot_be_had_is_refused(given, sentence):
 
 
 @pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"lab": None}, "starts_at is the start of a lab: name the lab too, or leave starts_at out."),
+        (
+            {"starts_at": "2026-11-21T17:00:00+01:00"},
+            "valid_until is 2026-11-21T16:00:00Z, which is not after starts_at, 2026-11-21T16:00:00Z: correct one of "
+            "them.",
+        ),
+    ],
+)
+def test_a_start_is_that_of_a_lab_and_before_its_end(params, message):
+    params = {"lab": "cad", "starts_at": "2026-11-21T16:00:00+01:00", **params}
+    with pytest.raises(InvalidOption) as rejected:
+        streaming_url.parse_starts_at(params, datetime(2026, 11, 21, 16, tzinfo=UTC))
+    assert str(rejected.value) == message
+
+
+@pytest.mark.parametrize(
     ("row_", "parameters", "purpose"),
     [
         (row("anna", None, None), {"UserId": "anna"}, ""),
