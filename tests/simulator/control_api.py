@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from moto.moto_api._internal.models import moto_api_backend
+from moto.core.base_backend import BackendDict
+from moto.core.model_instances import reset_model_data
 from werkzeug.wrappers import Request, Response
 
 from tests.simulator.appstream import seeding as fleets
@@ -79,7 +80,8 @@ class ControlAPI:
         return self._calls.entries(**request.args.to_dict())
 
     def _reset(self, request: Request) -> None:
-        moto_api_backend.reset()  # every backend, ours included
+        BackendDict.reset()  # every backend, ours included
+        reset_model_data()
         for part in (settings, streaming_urls, self._faults, self._calls):
             part.reset()
 
