@@ -66,7 +66,8 @@ class Browser:
         return told["result"].get("value")
 
     def text(self, selector: str = "body") -> str:
-        """Return the visible text of the element."""
+        """Return the visible text of the element, which may only be there in a moment."""
+        self.wait_for(f"document.querySelector({json.dumps(selector)})")
         return str(self.evaluate(f"document.querySelector({json.dumps(selector)}).innerText"))
 
     def wait_for(self, expression: str) -> None:
