@@ -70,7 +70,9 @@ def lab_report(results: Result, now: datetime.datetime | None = None) -> dict[st
 def _report_appstream_lab(results: Result, now: datetime.datetime) -> dict[str, Any]:
     steps, is_present = results["steps"], results["state"] == "present"
     urls, rotated = steps["urls"], steps["rotation"].get("rotated", [])
-    expiries, plan = [steps["expire"], steps["withdraw"]], _plan_withdrawal(results, results["rows"])
+    people, expiries = _get_people(results), [steps["expire"], steps["withdraw"]]
+    left = _find_left(results, people)
+    plan = _plan_withdrawal(results, left)
     predicted = results["learners"] if is_present and results["check_mode"] and urls.get("skipped") else []
     counts = _get_counts(results, urls, len(predicted))
     expired = sum(expiry.get("summary", {}).get("expired", 0) for expiry in expiries)
@@ -78,7 +80,7 @@ def _report_appstream_lab(results: Result, now: datetime.datetime) -> dict[str, 
     fleet_changed = bool(steps["fleet"].get("changed") or steps["stop"].get("changed"))
     lacking = _describe_insufficient_capacity(results, fleet)
     others = _get_other_labs(results)
-    withdrawn, kept = _split_withdrawn(results)
+    withdrawn, kept = _split_withdrawn(results, left)
     needs = find_fleet_needs(
         others, len(results["other_sessions"]), results["stop_fleet"], int(results["keep_running_minutes"])
     )
@@ -111,29 +113,32 @@ def _report_appstream_lab(results: Result, now: datetime.datetime) -> dict[str, 
         "fleet_needs": needs,
         "withdrawn_user_ids": withdrawn,
         **plan,
-        **_plan_appstream_users(results),
+        **_plan_appstream_users(results, people, left),
     }
 
 
-def _plan_appstream_users(results: Result) -> dict[str, Any]:
+def _get_people(results: Result) -> set[str]:
+    """Return the folded ids of the learners in the roster."""
+    return {normalise(learner["id"]) for learner in results["learners"]}
+
+
+def _plan_appstream_users(results: Result, people: set[str], left: Sequence[Result]) -> dict[str, Any]:
     """Return the users of the lab, the earlier ones of those who are rotated, and who cannot be rotated."""
-    in_roster = {normalise(learner["id"]) for learner in results["rows"]}
     rotate = {normalise(learner): learner for learner in results["rotate"]}
-    left = _find_left(results, results["rows"])
     former = rotated_learners(results["rows"], results["steps"]["rotation"].get("generations", {}), rotate.values())
     former += [dict(lease) for lease in left if _fold(lease["id"]) in rotate]
     return {
         "users": [_to_user(learner) for learner in results["learners"]],
         "former_users": [_to_user(learner) for learner in former],
-        "unknown": [rotate[each] for each in rotate if each not in in_roster | {_fold(lease["id"]) for lease in left}],
+        "unknown": [rotate[each] for each in rotate if each not in people | {_fold(lease["id"]) for lease in left}],
     }
 
 
-def _plan_withdrawal(results: Result, rows: Sequence[Result]) -> dict[str, Any]:
+def _plan_withdrawal(results: Result, left: Sequence[Result]) -> dict[str, Any]:
     """Return who is to be withdrawn, and why they cannot be if they are too many."""
     if not results["withdraws"]:
         return {"removed": [], "excess": None}
-    removed = [lease for lease in _find_left(results, rows) if not lease["ended"]]
+    removed = [lease for lease in left if not lease["ended"]]
     learners = {lease["id"] for lease in results["steps"]["before"].get("leases", []) if not lease["ended"]}
     limit = None if results["withdraw_limit"] is None else int(results["withdraw_limit"])
     option = f"{results['role']}_withdraw_limit"
@@ -141,14 +146,13 @@ def _plan_withdrawal(results: Result, rows: Sequence[Result]) -> dict[str, Any]:
     return {"removed": removed, "excess": excess}
 
 
-def _find_left(results: Result, rows: Sequence[Result]) -> list[Result]:
+def _find_left(results: Result, people: set[str]) -> list[Result]:
     """Return the leases that the lab had before this run, of learners who are not in the roster."""
-    in_roster = {normalise(learner["id"]) for learner in rows}
     user_ids = {learner.get("user_id") for learner in results["learners"]}
     return [
         lease
         for lease in results["steps"]["before"].get("leases", [])
-        if lease["id"] and _fold(lease["id"]) not in in_roster and lease.get("user_id", "") not in user_ids
+        if lease["id"] and _fold(lease["id"]) not in people and lease.get("user_id", "") not in user_ids
     ]
 
 
@@ -160,7 +164,7 @@ def _fold(learner_id: str) -> str:
         return learner_id
 
 
-def _split_withdrawn(results: Result) -> tuple[list[str], list[str]]:
+def _split_withdrawn(results: Result, left: Sequence[Result]) -> tuple[list[str], list[str]]:
     """Return the users whose sessions are to be ended, and those in another lab, whose sessions are not.
 
     Whoever was withdrawn by an earlier run is among them, in case it was interrupted.
@@ -168,7 +172,7 @@ def _split_withdrawn(results: Result) -> tuple[list[str], list[str]]:
     if not results["withdraws"]:
         return [], []
     removed = results["steps"]["urls"].get("removed", [])
-    earlier = [lease for lease in _find_left(results, results["rows"]) if lease["ended"] and not lease["labs"]]
+    earlier = [lease for lease in left if lease["ended"] and not lease["labs"]]
     kept = {each["user_id"]: None for each in removed if each["other_labs"]}
     user_ids = {each["user_id"]: None for each in [*removed, *earlier] if each["user_id"] not in kept}
     return list(user_ids), list(kept)
@@ -448,13 +452,11 @@ def _report_nimble_lab(results: Result, now: datetime.datetime) -> dict[str, Any
         "run again to keep waiting for it."
     )
     late = [{"session_id": each, "code": "NotReady", "message": too_late} for each in results["late"]]
-    plan, in_roster = (
-        _plan_withdrawal(results, results["learners"]),
-        {normalise(row["id"]) for row in results["learners"]},
-    )
+    people = _get_people(results)
+    plan = _plan_withdrawal(results, _find_left(results, people))
     # Whose session is not ready yet is not asked for either.
     removed = plan["removed"] or [
-        each for each in steps["streams"].get("removed", []) if _fold(each["id"]) not in in_roster
+        each for each in steps["streams"].get("removed", []) if _fold(each["id"]) not in people
     ]
     by_session = {row["session_id"]: row for row in rows}
     failures = [

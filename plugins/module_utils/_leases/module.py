@@ -148,7 +148,7 @@ class LeaseTask:
         for key, row in self.rows.items():
             old, ends_at = known.get(key), asked
             if old and policy.valid_until is None and not self.module.params["force"]:
-                # It ends with the URL, which is issued anew once less than that remains.
+                # It ends with the URL, which is renewed once less than that remains.
                 ends_at = asked if old.ends_at < policy.required_until(now) else old.ends_at
             record = LabRecord(self.lab, key, row.learner_id, ends_at, starts_at)
             if not old or old.times != record.times or old.learner_id != record.learner_id:

@@ -55,7 +55,7 @@ class Scope(NamedTuple):
 
 
 def find_stored_scope(store: LeaseStore, provider: str, endpoint: str, region: str, *names: str) -> Scope | None:
-    """Return the scope of resources that no longer exist, of whose account only their leases tell; None without leases.
+    """Return the scope of resources that no longer exist, whose account only their leases have; None without leases.
 
     Raises:
         NotReady: There were such resources in several accounts.
