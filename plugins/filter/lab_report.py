@@ -82,7 +82,7 @@ _value:
 from collections.abc import Callable
 
 from ansible_collections.labstream.aws.plugins.plugin_utils._filters import as_filter
-from ansible_collections.labstream.aws.plugins.plugin_utils._lab_report import lab_report
+from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.report import lab_report
 
 
 class FilterModule:

@@ -10,7 +10,7 @@ import datetime
 
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages import LIMITS
-from ansible_collections.labstream.aws.plugins.plugin_utils._lab_report import lab_report
+from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.report import lab_report
 from ansible_collections.labstream.aws.plugins.plugin_utils._roster import roster
 
 NOW = datetime.datetime(2026, 11, 21, 8, tzinfo=datetime.UTC)

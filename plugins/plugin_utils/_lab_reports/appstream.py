@@ -1,0 +1,304 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: do not import it from elsewhere, it can change in any release.
+
+"""What the role appstream_lab publishes."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from ansible_collections.labstream.aws.plugins.module_utils._errors import list_names
+from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages import LIMITS
+from ansible_collections.labstream.aws.plugins.module_utils._labs.person import normalise
+from ansible_collections.labstream.aws.plugins.plugin_utils._capacity import find_fleet_needs
+from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base import (
+    MAX_NAMED,
+    NO_LEARNERS,
+    PREDICTED,
+    RELEASED,
+    Result,
+    add_outcome,
+    count,
+    describe_expiry,
+    describe_outdated_labs,
+    describe_removed,
+    describe_roster_failure,
+    find_left,
+    fold,
+    get_counts,
+    get_languages,
+    get_people,
+    plan_withdrawal,
+)
+from ansible_collections.labstream.aws.plugins.plugin_utils._rotation import Generations, rotated_learners
+from ansible_collections.labstream.aws.plugins.plugin_utils._times import parse_now, to_local, to_utc
+
+# What the module that issues URLs takes of a row.
+_USER_FIELDS = ("user_id", "id", "name", "email", "application_id", "session_context")
+
+
+def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
+    """Return the report on a lab on AppStream 2.0."""
+    steps, is_present = results["steps"], results["state"] == "present"
+    urls, rotated = steps["urls"], steps["rotation"].get("rotated", [])
+    people, expiries = get_people(results), [steps["expire"], steps["withdraw"]]
+    left = find_left(results, people)
+    plan = plan_withdrawal(results, left)
+    predicted = results["learners"] if is_present and results["check_mode"] and urls.get("skipped") else []
+    counts = get_counts(results, urls, len(predicted))
+    expired = sum(expiry.get("summary", {}).get("expired", 0) for expiry in expiries)
+    fleet = _get_fleet(steps)
+    fleet_changed = bool(steps["fleet"].get("changed") or steps["stop"].get("changed"))
+    lacking = _describe_insufficient_capacity(results, fleet)
+    others = _get_other_labs(results)
+    withdrawn, kept = _split_withdrawn(results, left)
+    needs = find_fleet_needs(
+        others, len(results["other_sessions"]), results["stop_fleet"], int(results["keep_running_minutes"])
+    )
+    warnings = [
+        *results["warnings"],
+        *describe_roster_failure(results),
+        *_describe_rotation(rotated, results["check_mode"]),
+        *(_describe_limits(results, fleet, now) if is_present and fleet else ()),
+        *([fleet["problem"]] if is_present and fleet.get("state") == "RUNNING" and fleet["problem"] else ()),
+        *([lacking] if lacking and results["on_insufficient_capacity"] == "warn" else ()),
+        *_describe_kept_sessions([*results["kept_user_ids"], *kept]),
+        *describe_outdated_labs(urls.get("outdated_labs", [])),
+        *describe_removed(results, urls.get("removed", plan["removed"] if results["check_mode"] else [])),
+    ]
+    summary = {
+        **counts,
+        "rotated": rotated,
+        "renew_before": urls.get("renew_before"),
+        "failures": [failure for step in (urls, *expiries) for failure in step.get("failures", [])],
+        "expired": expired,
+        "fleet": _summarize_fleet(results, fleet) if fleet else None,
+        "warnings": list(dict.fromkeys(warnings)),
+        "known": _is_known(results),
+        "message": " ".join(_describe_appstream_lab(results, counts, expired, fleet, fleet_changed, needs)),
+    }
+    return {
+        "summary": add_outcome(summary, results, is_changed=fleet_changed),
+        "seats": _build_appstream_seats(results, predicted),
+        "insufficient_capacity": lacking,
+        "fleet_needs": needs,
+        "withdrawn_user_ids": withdrawn,
+        **plan,
+        **_plan_appstream_users(results, people, left),
+    }
+
+
+def _plan_appstream_users(results: Result, people: set[str], left: Sequence[Result]) -> dict[str, Any]:
+    """Return the users of the lab, the earlier ones of those who are rotated, and who cannot be rotated."""
+    rotate = {normalise(learner): learner for learner in results["rotate"]}
+    former = rotated_learners(results["rows"], results["steps"]["rotation"].get("generations", {}), rotate.values())
+    former += [dict(lease) for lease in left if fold(lease["id"]) in rotate]
+    return {
+        "users": [_to_user(learner) for learner in results["learners"]],
+        "former_users": [_to_user(learner) for learner in former],
+        "unknown": [rotate[each] for each in rotate if each not in people | {fold(lease["id"]) for lease in left}],
+    }
+
+
+def _split_withdrawn(results: Result, left: Sequence[Result]) -> tuple[list[str], list[str]]:
+    """Return the users whose sessions are to be ended, and those in another lab, whose sessions are not.
+
+    Whoever was withdrawn by an earlier run is among them, in case it was interrupted.
+    """
+    if not results["withdraws"]:
+        return [], []
+    removed = results["steps"]["urls"].get("removed", [])
+    earlier = [lease for lease in left if lease["ended"] and not lease["labs"]]
+    kept = {each["user_id"]: None for each in removed if each["other_labs"]}
+    user_ids = {each["user_id"]: None for each in [*removed, *earlier] if each["user_id"] not in kept}
+    return list(user_ids), list(kept)
+
+
+def _to_user(learner: Result) -> dict[str, Any]:
+    """Return what the module that issues URLs takes of a row."""
+    return {field: learner[field] for field in _USER_FIELDS if field in learner}
+
+
+def _build_appstream_seats(results: Result, predicted: Iterable[Result]) -> list[dict[str, Any]]:
+    """Return a seat for each learner who has a URL, or in check mode would have one; at the end, for each learner."""
+    steps = results["steps"]
+    generations = Generations(steps["rotation"].get("generations", {}))
+    languages = get_languages(results)
+    entries = [*steps["urls"].get("streaming_urls", []), *({**learner, **PREDICTED} for learner in predicted)]
+    if results["state"] == "absent":
+        entries = [{**learner, **RELEASED} for learner in results["learners"]]
+    return [
+        {
+            **{field: entry[field] for field in ("id", "name", "email", "user_id", "lease", "expires", "issued")},
+            "provider": "appstream",
+            "stack_name": results["stack_name"],
+            "fleet_name": results["fleet_name"],
+            "region": steps["urls"].get("region") or steps["sessions"].get("region"),
+            "generation": generations[entry["id"]],
+            "language": languages.get(entry["id"]),
+        }
+        for entry in entries
+        # A URL that was issued and then could not be stored has no expiry.
+        if entry["expires"] or (results["check_mode"] and entry["issued"]) or results["state"] == "absent"
+    ]
+
+
+def _get_fleet(steps: Result) -> dict[str, Any]:
+    """Return the fleet as it was described last, or nothing."""
+    fleets = [steps["stop"].get("fleet"), steps["fleet"].get("fleet"), *steps["fleet_info"].get("fleets", [])]
+    return next((fleet for fleet in fleets if fleet and fleet.get("state")), {})
+
+
+def _summarize_fleet(results: Result, fleet: Result) -> dict[str, Any]:
+    return {
+        "name": results["fleet_name"],
+        **{field: fleet[field] for field in ("state", "fleet_type", "capacity")},
+        "limits": {limit: fleet[limit] for limit in LIMITS},
+        "needed": results["steps"]["capacity"].get("needed"),
+        "other_sessions": len(results["other_sessions"]) if results["state"] == "absent" else None,
+    }
+
+
+def _describe_insufficient_capacity(results: Result, fleet: Result) -> str | None:
+    """Return what the fleet lacks: what its module says, or if the role leaves the fleet alone, what it is set to."""
+    steps = results["steps"]
+    if steps["fleet"].get("fleet"):
+        lacking: str | None = steps["fleet"].get("insufficient_capacity")
+        return lacking
+    if not fleet or not steps["capacity"]:
+        return None
+    possible, needed = fleet["capacity"]["max_available"], steps["capacity"]["available_sessions"]
+    if possible >= needed:
+        return None
+    without = count(steps["capacity"]["needed"], "learner has no session yet", "learners have no session yet")
+    spare = needed - steps["capacity"]["needed"]
+    return (
+        f"Fleet '{results['fleet_name']}' is set to have {count(possible, 'session', 'sessions')} available "
+        f"({fleet['capacity']['available']} now), but {without}{f', and {spare} should be spare' if spare else ''}: "
+        "raise its capacity, or set appstream_lab_manage_fleet."
+    )
+
+
+def _describe_limits(results: Result, fleet: Result, now: datetime.datetime) -> Iterator[str]:
+    """Yield a warning for each limit of the fleet that is too short for the lab."""
+    name, lasts, pause = results["fleet_name"], _get_minutes(results, now), int(results["break_minutes"] or 0)
+    idle, disconnect, session = (int(fleet[limit] or 0) // 60 for limit in LIMITS)
+    if 0 < session < lasts:
+        yield (
+            f"A session on fleet '{name}' ends after {session} minutes (MaxUserDurationInSeconds), but the lab lasts "
+            f"{lasts} minutes: raise the limit while the fleet is STOPPED (UpdateFleet), or ask learners to save in "
+            "time."
+        )
+    if 0 < idle < pause:
+        yield (
+            f"Fleet '{name}' disconnects learners after {idle} minutes without input (IdleDisconnectTimeoutInSeconds), "
+            f"but a break takes {pause} minutes: raise the timeout (UpdateFleet), or set it to 0, which means never."
+        )
+    if 0 < disconnect < pause:
+        yield (
+            f"Fleet '{name}' ends a session {disconnect} minutes after the learner was disconnected "
+            f"(DisconnectTimeoutInSeconds), but a break takes {pause} minutes: raise the timeout (UpdateFleet)."
+        )
+
+
+def _get_minutes(results: Result, now: datetime.datetime) -> int:
+    """Return how long the lab lasts, from its start or from now if that is later; 0 if it has no end or is over."""
+    timezone = results["timezone"] or None
+    if not results["ends_at"]:
+        return 0
+    try:
+        end = to_utc(results["ends_at"], timezone, now)
+    except ValueError:
+        return 0
+    start = to_utc(results["starts_at"], timezone, now, allow_past=True) if results["starts_at"] else now
+    return int((end - max(now, start)).total_seconds() // 60)
+
+
+def _describe_rotation(rotated: Sequence[str], check_mode: bool) -> Iterator[str]:
+    if rotated:
+        verb = "would get" if check_mode else "has" if len(rotated) == 1 else "have"
+        yield (
+            f"{', '.join(rotated)} {verb} a new user id, and with it an empty home folder and another user fee. If "
+            "there are pages, mail the address of the new one. The previous URL can still start a session until it "
+            "expires."
+        )
+
+
+def _describe_kept_sessions(user_ids: Sequence[str]) -> Iterator[str]:
+    if user_ids:
+        yield (
+            "Users who are in another lab on this stack and fleet keep their sessions: "
+            f"{list_names(user_ids, MAX_NAMED)}."
+        )
+
+
+def _describe_appstream_lab(
+    results: Result, counts: Result, expired: int, fleet: Result, fleet_changed: bool, needs: Sequence[str]
+) -> Iterator[str]:
+    to_be = "to be " if results["check_mode"] else ""
+    name = results["fleet_name"]
+    state = f"{to_be if fleet_changed else ''}{fleet.get('state')}"
+    if results["state"] == "present":
+        if results["learners"]:
+            issued, reused = counts["issued"], counts["reused"]
+            yield f"Learners: {len(results['learners'])}. Streaming URLs {to_be}issued: {issued}, reused: {reused}."
+            yield from describe_expiry(results, counts, results["timezone"], results["ends_at"])
+        else:
+            yield NO_LEARNERS
+        if fleet:
+            capacity = fleet["capacity"]
+            yield (
+                f"Fleet '{name}' is {state} with sessions in use: {capacity['in_use']}, available: "
+                f"{capacity['available']}, desired: {capacity['desired']}."
+            )
+        return
+    ending = _get_ending(results)
+    if _is_known(results) is False:
+        known = list_names(ending.get("known_labs", []), MAX_NAMED) or "none"
+        yield (
+            f"Nothing is stored about lab '{results['lab']}' on this stack and fleet, so nothing was changed. Labs "
+            f"known there: {known}."
+        )
+        return
+    if counts["released"]:
+        yield f"Leases {to_be}released: {counts['released']}."
+        yield "Streaming URLs that were handed out work until they expire."
+    else:
+        yield "There is no lease left to release, except those that other labs need."
+    if results["ends_sessions"]:
+        yield f"Sessions {to_be}expired: {expired}."
+    if fleet and needs:
+        yield f"Fleet '{name}' stays {fleet['state']}, because {' and '.join(needs)}."
+    elif fleet:
+        later = [lab for lab in _get_other_labs(results) if lab["starts_in"]]
+        next_lab = f"; lab '{later[0]['lab']}' needs it at {later[0]['starts_at']}" if later else ""
+        yield f"Fleet '{name}' is {state}{next_lab}."
+
+
+def _get_ending(results: Result) -> Result:
+    """Return what is known of the lab that ends, and of others."""
+    return {**results["steps"]["urls"], **results["steps"]["ending"]}
+
+
+def _get_other_labs(results: Result) -> list[Result]:
+    """Return the other labs on the fleet of a lab that ends, with their times in its time zone."""
+    return [
+        lab
+        | {
+            edge: to_local(parse_now(lab[edge]), results["timezone"] or None)
+            for edge in ("starts_at", "ends_at")
+            if lab[edge]
+        }
+        for lab in results["steps"]["ending"].get("other_labs", [])
+    ]
+
+
+def _is_known(results: Result) -> bool | None:
+    """Return whether anything was stored of a lab that ends; None if that was not looked at."""
+    labs = _get_ending(results).get("known_labs") if results["state"] == "absent" else None
+    return None if labs is None else results["lab"] in labs

@@ -1,0 +1,151 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: do not import it from elsewhere, it can change in any release.
+
+"""What the reports of all roles share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.labstream.aws.plugins.module_utils._errors import list_names
+from ansible_collections.labstream.aws.plugins.module_utils._labs.person import normalise
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lab_records import describe_excess
+from ansible_collections.labstream.aws.plugins.plugin_utils._errors import strip_core_prefix
+from ansible_collections.labstream.aws.plugins.plugin_utils._times import parse_now, to_local
+
+Result = Mapping[str, Any]
+
+MAX_NAMED = 5
+_COUNTS = {"requested": 0, "issued": 0, "reused": 0, "failed": 0, "released": 0, "earliest_expiry": None}
+# What check mode cannot know of a URL that would be issued.
+PREDICTED = {"lease": None, "expires": None, "expires_at": None, "issued": True}
+# What a learner has when the lab has ended. The overview still shows the name.
+RELEASED = {"lease": None, "expires": None, "expires_at": None, "issued": False, "session_id": None}
+NO_LEARNERS = "There are no learners, so nothing was done: check the roster."
+
+
+def get_people(results: Result) -> set[str]:
+    """Return the folded ids of the learners in the roster."""
+    return {normalise(learner["id"]) for learner in results["learners"]}
+
+
+def plan_withdrawal(results: Result, left: Sequence[Result]) -> dict[str, Any]:
+    """Return who is to be withdrawn, and why they cannot be if they are too many."""
+    if not results["withdraws"]:
+        return {"removed": [], "excess": None}
+    removed = [lease for lease in left if not lease["ended"]]
+    learners = {lease["id"] for lease in results["steps"]["before"].get("leases", []) if not lease["ended"]}
+    limit = None if results["withdraw_limit"] is None else int(results["withdraw_limit"])
+    option = f"{results['role']}_withdraw_limit"
+    excess = describe_excess({lease["id"] for lease in removed}, len(learners), limit, option) if removed else None
+    return {"removed": removed, "excess": excess}
+
+
+def find_left(results: Result, people: set[str]) -> list[Result]:
+    """Return the leases that the lab had before this run, of learners who are not in the roster."""
+    user_ids = {learner.get("user_id") for learner in results["learners"]}
+    return [
+        lease
+        for lease in results["steps"]["before"].get("leases", [])
+        if lease["id"] and fold(lease["id"]) not in people and lease.get("user_id", "") not in user_ids
+    ]
+
+
+def fold(learner_id: str) -> str:
+    """Return the folded id of a stored learner; an id that no roster can have is as it is."""
+    try:
+        return normalise(learner_id)
+    except ValueError:
+        return learner_id
+
+
+def get_languages(results: Result) -> dict[str, Any]:
+    """Return the language of each learner by id, as far as the roster has it. It does not go through the modules."""
+    return {learner["id"]: learner.get("language") for learner in results["learners"]}
+
+
+def get_counts(results: Result, issuing: Result, predicted: int) -> dict[str, Any]:
+    """Return the counts of the module that issues and releases, and what check mode predicts in its place."""
+    counts = {**_COUNTS, **issuing.get("summary", {})}
+    counts["issued"] += predicted
+    if results["state"] == "present":
+        counts["requested"] = len(results["learners"])  # The module counts none if it fails early.
+    return {count: counts[count] for count in _COUNTS}
+
+
+def add_outcome(
+    summary: Result, results: Result, failures: Iterable[str | None] = (), *, is_changed: bool = False
+) -> dict[str, Any]:
+    """Return the summary with the outcome, and with a message that says why the role fails if it does."""
+    is_done = any(summary[count] for count in ("issued", "reused", "released", "expired") if count in summary)
+    unwritten = (
+        f"The summary cannot be written to {results['summary_path']}: {results['write_error']}"
+        if results.get("write_error")
+        else None
+    )
+    shown = [each for each in (strip_core_prefix(results["failure"]), unwritten) if each]
+    above = f"The lab has failed. The error is above, and in {results['role']}_summary." if shown else None
+    failure, closing = (" ".join(filter(None, [*failures, *more])) for more in (shown, [above]))
+    good, bad = ("ok" if is_done or is_changed else "unchanged"), ("partial" if is_done else "failed")
+    message, outcome = (failure, bad) if failure else (summary["message"], good)
+    own = {"outcome": outcome, "state": results["state"], "lab": results["lab"], "message": message}
+    check = {"check": results["check_mode"], "would_issue": summary["issued"] if results["check_mode"] else 0}
+    return {**summary, **own, **check, "closing": closing or message}
+
+
+def describe_roster_failure(results: Result) -> Iterator[str]:
+    """Yield a warning if the roster could not be read at the end of the lab, which is ended all the same."""
+    failure = strip_core_prefix(results["roster_failure"])
+    if results["state"] == "absent" and failure:
+        yield f"The overview has no names, since the roster cannot be read: {failure}"
+
+
+def describe_removed(results: Result, removed: Sequence[Result]) -> Iterator[str]:
+    """Yield warnings about learners who are no longer in the roster."""
+    if not removed:
+        return
+    names = list_names([_describe_url(results, each) for each in removed], MAX_NAMED)
+    if not results["withdraws"]:
+        yield (
+            f"Learners who are no longer in the roster still have URLs: {names}. Set "
+            f"{results['role']}_withdraw_removed to withdraw them."
+        )
+        return
+    to_be, still = ("would be", "would still") if results["check_mode"] else ("were", "still")
+    yield f"Learners who are no longer in the roster {to_be} withdrawn, but their URLs {still} work: {names}."
+    if labs := sorted({lab for each in removed for lab in each["labs"]}):
+        yield f"Their URLs {to_be} released for other labs too: {list_names(labs, MAX_NAMED)}."
+
+
+def _describe_url(results: Result, removed: Result) -> str:
+    """Return a learner who was removed, and until when the URL can start a session."""
+    if not removed["expires"]:
+        return str(removed["id"])
+    until = to_local(parse_now(removed["expires"]), results.get("timezone") or None)
+    return f"{removed['id']} until {until}"
+
+
+def describe_outdated_labs(labs: Sequence[str]) -> Iterator[str]:
+    """Yield a warning about other labs whose handouts show URLs that this run has replaced."""
+    if labs:
+        yield (
+            "This run replaced URLs that other labs use too. Run these labs again to update their handouts: "
+            f"{list_names(labs, MAX_NAMED)}."
+        )
+
+
+def describe_expiry(results: Result, counts: Result, timezone: str = "", ends_at: str = "") -> Iterator[str]:
+    """Yield until when the URLs are valid, as far as that is known."""
+    # Check mode does not know when those expire that would be issued.
+    if counts["earliest_expiry"] and not (results["check_mode"] and counts["issued"]):
+        expiry = parse_now(counts["earliest_expiry"])
+        yield f"They are valid until {to_local(expiry, timezone or None, ends_at)}."
+
+
+def count(number: int, singular: str, plural: str) -> str:
+    """Return a number with its noun."""
+    return f"{number} {singular if number == 1 else plural}"

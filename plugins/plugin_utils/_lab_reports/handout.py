@@ -1,0 +1,39 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: do not import it from elsewhere, it can change in any release.
+
+"""What the role lab_handout publishes."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from typing import Any
+
+from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base import Result
+from ansible_collections.labstream.aws.plugins.plugin_utils._times import parse_now, to_local
+
+
+def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
+    """Return the report on the handouts of a lab."""
+    return {"summary": {**results["summary"], "message": " ".join(_describe_lab_handout(results))}}
+
+
+def _describe_lab_handout(results: Result) -> Iterator[str]:
+    """Yield what was made, where it is, and until when it works. Names of pages are secret, and are not among it."""
+    paths, to_be = results["paths"], "to be " if results["check_mode"] else ""
+    pages = paths.get("pages_dir")
+    where = f"{pages} and in the bucket {results['s3_bucket']}" if results["s3_bucket"] else pages
+    if not results["present"]:
+        yield f"Pages {to_be}marked as ended: all of the lab, in {where}." if pages else f"Files {to_be}removed."
+        return
+    if pages:
+        yield f"Pages: {results['summary']['requested']}, in {where}."
+    for option, what in (("links_csv", "Their addresses"), ("overview_html", "Overview"), ("urls_csv", "URLs")):
+        if option in paths:
+            yield f"{what}: {paths[option]}."
+    expiries = sorted(seat["expires"] for seat in results["seats"] if seat.get("expires"))
+    if expiries:
+        yield f"The URLs are valid until {to_local(parse_now(expiries[0]), results['timezone'] or None)}."
