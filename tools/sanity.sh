@@ -25,18 +25,17 @@ git init --quiet "$checkout"
 
 python=$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
-# ansible-test downloads a script that installs pip into each of its environments. This one links the pip of our environment
-# instead: it takes no time, and needs no other host than the package registry.
-pip=$(python -c '
-from types import SimpleNamespace
-from ansible_test._internal.python_requirements import get_venv_packages
-print(get_venv_packages(SimpleNamespace(version="'"$python"'"))["pip"].replace(".", "_"))')
+# ansible-test downloads a script that installs pip into each of its environments, unless it has it. This one links the pip of
+# our environment instead: it takes no time, and needs no other host than the package registry. Its name has the version of
+# pip that ansible-test wants: that of ansible-core 2.17, of 2.18 and 2.19, and of 2.20 to 2.22.
 mkdir -p "$work/home/.ansible/test/cache"
-python - > "$work/home/.ansible/test/cache/get_pip_$pip.py" << 'SCRIPT'
+for version in 23_1_2 24_2 25_2; do
+    python - > "$work/home/.ansible/test/cache/get_pip_$version.py" << 'SCRIPT'
 import pip
 print("import os, sysconfig")
 print(f"os.symlink({pip.__path__[0]!r}, os.path.join(sysconfig.get_path('purelib'), 'pip'))")
 SCRIPT
+done
 
 # pip keeps the user's settings and cache.
 mkdir -p "$work/home/.config" "$work/home/.cache" "$work/tmp"

@@ -16,7 +16,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
+from urllib.parse import parse_qs, urlsplit
 
+import boto3
 import botocore.session
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils import _client as client_utils
@@ -40,7 +42,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._module import Labst
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.service_loader import ServiceLoader
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.service_model import SERVICE_DESCRIPTION
 from ansible_collections.labstream.aws.plugins.module_utils._service_errors import call
-from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
 from botocore.model import ServiceModel
 
 from tests.unit.plugins.module_utils.module_arguments import patch_module_args
@@ -208,17 +210,47 @@ def module_of(monkeypatch, tmp_path):
     return make
 
 
+@pytest.fixture(autouse=True)
+def _remember_verify(monkeypatch):
+    """What a client was told about certificates is only known to who builds it."""
+    build = boto3.session.Session.client
+
+    def client(session, *names, **options):
+        built = build(session, *names, **options)
+        built.verify = options.get("verify", True)
+        return built
+
+    monkeypatch.setattr(boto3.session.Session, "client", client)
+
+
+# An operation of each service, to sign.
+OPERATIONS = {
+    "appstream": ("describe_fleets", {}),
+    "nimble": ("get_studio", {"studioId": "studio"}),
+    "dynamodb": ("list_tables", {}),
+}
+
+
+def credentials_of(client):
+    """The access key that signs the client's requests, and the session token; None without credentials."""
+    try:
+        url = client.generate_presigned_url(*OPERATIONS[client.meta.service_model.service_name])
+    except NoCredentialsError:
+        return None
+    query = parse_qs(urlsplit(url).query)
+    return query["X-Amz-Credential"][0].partition("/")[0], query.get("X-Amz-Security-Token")
+
+
 def connection(client):
     """How a client connects, less what differs by its service."""
-    credentials = client._request_signer._credentials
     config = client.meta.config
     settings = ("user_agent", "user_agent_extra", "retries", "max_pool_connections", "proxies", "s3")
     return {
         **{name: getattr(config, name) for name in settings},
         "timeouts": (config.connect_timeout, config.read_timeout),
         "region": client.meta.region_name,
-        "credentials": credentials and credentials.get_frozen_credentials(),
-        "verify": client._endpoint.http_session._verify,
+        "credentials": credentials_of(client),
+        "verify": client.verify,
         "host": endpoint_host(client).replace("appstream2", "nimble"),
     }
 
@@ -319,7 +351,7 @@ def test_a_client_may_connect_otherwise_than_the_modules_options_say(module_of, 
     connected = connection(build_client(module, "dynamodb", 7, **connection_options))
     assert connected["max_pool_connections"] == 7
     assert connected["retries"] == {"mode": "standard", "total_max_attempts": 10}
-    connected["access_key"] = connected["credentials"].access_key
+    connected["access_key"], _token = connected["credentials"]
     assert {name: connected[name] for name in expected} == expected
 
 
