@@ -223,7 +223,7 @@ import time
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._errors import NotReady
-from ansible_collections.labstream.aws.plugins.module_utils._gamelift import groups
+from ansible_collections.labstream.aws.plugins.module_utils._gamelift import stream_groups as gamelift_groups
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.api import build_gamelift_client
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.group_states import (
     ARGUMENT_SPEC,
@@ -235,7 +235,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._waiting import ensu
 
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False,
-    stream_group=groups.empty_facts(None),
+    stream_group=gamelift_groups.empty_facts(None),
     insufficient_capacity=None,
 )
 
@@ -244,11 +244,11 @@ def run(module: LabstreamAWSModule) -> None:
     """Validate the arguments before the first call, then set the capacity of the stream group."""
     params, result = module.params, module.result
     identifier, wait_timeout = params["stream_group"], params["wait_timeout"] if params["wait"] else None
-    result.update(stream_group=groups.empty_facts(identifier))
+    result.update(stream_group=gamelift_groups.empty_facts(identifier))
     waits = params["wait"] and not module.check_mode
     transition = GroupTransition.from_options(params, allocated=waits)
     client = build_gamelift_client(module, 1)
-    group_class = groups.PredictedStreamGroup if module.check_mode else groups.StreamGroup
+    group_class = gamelift_groups.PredictedStreamGroup if module.check_mode else gamelift_groups.StreamGroup
     stream_group = group_class(client, identifier, transition)
     began = time.monotonic()
     first: dict[str, Any] = {}
@@ -256,7 +256,7 @@ def run(module: LabstreamAWSModule) -> None:
     try:
         for described in ensure_state(stream_group, transition, wait_timeout):
             first = first or described
-            result.update(stream_group=groups.build_facts(described))
+            result.update(stream_group=gamelift_groups.build_facts(described))
             if module._diff:
                 result.update(diff=dict(before=build_group_diff(first), after=build_group_diff(described)))
     finally:

@@ -253,7 +253,7 @@ from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._argspec import validate_concurrency
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, NotReady, list_names
-from ansible_collections.labstream.aws.plugins.module_utils._gamelift import groups
+from ansible_collections.labstream.aws.plugins.module_utils._gamelift import stream_groups as gamelift_groups
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.api import (
     build_gamelift_client,
     missing_stream_group,
@@ -276,11 +276,11 @@ def run(module: LabstreamAWSModule) -> None:
 
     found: list[dict[str, Any] | None] = []
     if identifiers is None:
-        found += groups.find_all_stream_groups(client, concurrency)
+        found += gamelift_groups.find_all_stream_groups(client, concurrency)
     else:
-        found += groups.find_stream_groups(client, identifiers, concurrency)
+        found += gamelift_groups.find_stream_groups(client, identifiers, concurrency)
     missing = [name for name, group in zip(identifiers or [], found, strict=False) if group is None]
-    facts = [groups.build_facts(group) for group in found if group is not None]
+    facts = [gamelift_groups.build_facts(group) for group in found if group is not None]
     module.result.update(stream_groups=facts, missing=missing)
     if len(missing) == 1:
         raise missing_stream_group(client, missing[0])

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .._errors import InvalidOption, list_names
+from .._errors import InvalidOption
 from .validation import MAX_INTEGER, validate_locations, validate_range
 
 ACTIVE = "ACTIVE"
@@ -84,38 +84,6 @@ def add_up(capacities: Iterable[Capacity]) -> Capacity:
     """Return the capacity of several locations together."""
     rows = list(capacities)
     return Capacity(*(sum(getattr(row, name) for row in rows) for name in Capacity.__dataclass_fields__))
-
-
-def describe_learner_shortage(
-    stream_group: Mapping[str, Any], locations: Sequence[str], learners: int, usage_limit: int
-) -> str | None:
-    """Return a warning if learners may not find capacity, None if all of them do.
-
-    Each use of a stream URL starts a session of its own, and nobody gets back to a session by opening the URL again. So
-    one learner can hold as many sessions at once as the URL has uses.
-
-    Args:
-        stream_group: The stream group, with the members of GetStreamGroup.
-        locations: The locations in which the sessions can be placed.
-        learners: How many learners have a URL.
-        usage_limit: How many sessions each URL can start.
-    """
-    states = [each for each in stream_group.get("LocationStates") or [] if each.get("LocationName") in locations]
-    room = add_up(map(build_capacity, states)).max_available
-    if learners * usage_limit <= room:
-        return None
-    sessions = learners * usage_limit
-    at_once = f"{sessions} sessions at once"
-    if usage_limit > 1:
-        at_once += f" ({learners} x usage_limit {usage_limit}, since each opening of a URL starts another session)"
-    result = (
-        "not every learner can stream" if room < learners else "a learner who opens the URL again may find no capacity"
-    )
-    where = f"{list_names(locations, 5)} of stream group {stream_group.get('Id')!r}"
-    return (
-        f"The learners can hold {at_once}, but there is room for {room} in {where}: {result}. Increase the maximum "
-        "capacity (module labstream.aws.gamelift_stream_group)."
-    )
 
 
 @dataclass(frozen=True)

@@ -4,153 +4,137 @@
 
 # Private to this collection: do not import it from elsewhere, it can change in any release.
 
-"""Stream groups: describing them, and setting the capacity of their locations."""
+"""The check before the first stream URL: can its stream group, with this application, stream at these locations? Pure.
+
+Stream groups have the members of GetStreamGroup. Source: the service model of botocore 1.44.8 (StreamGroupStatus,
+StreamGroupStatusReason, StreamGroupLocationStatus, LocationState).
+"""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
-from functools import partial
+from datetime import datetime, timezone
 from typing import Any
 
-from .._client import retry_delays, to_facts
-from .._errors import LabstreamError
-from .._waiting import Step
-from .api import get_stream_group, list_stream_groups, missing_stream_group, update_stream_group
-from .capacity import Capacity, add_up, build_capacity
-from .group_states import ACTIVE, UPDATING, GroupTransition, describe_problem, get_locations, get_name
+from .._errors import NotReady, list_names
+from .._time import to_iso8601
+from .capacity import get_maximum
+from .validation import get_id
 
-CONFLICT = "ConflictException"
+ACTIVE = "ACTIVE"
+# In these, what the locations are counts.
+_SERVING = {
+    "ACTIVE_WITH_ERRORS": "another of its locations is in an error state",
+    "UPDATING_LOCATIONS": "other locations of it are being added or removed",
+}
+_WAIT = "wait until it is ACTIVE (labstream.aws.gamelift_stream_group waits)"
+_REPLACE = "name another stream group, or create one (CreateStreamGroup)"
+# What to do with a stream group in this status.
+_REMEDIES = {
+    "ACTIVATING": _WAIT,
+    "ERROR": "delete it and create another one, if need be of another stream class or at another location",
+    "DELETING": _REPLACE,
+    "EXPIRED": f"a stream group can be used for 365 days, so {_REPLACE}",
+}
+_REASONS = {
+    "internalError": "the service failed",
+    "noAvailableInstances": "AWS has no capacity for its stream class at one of its locations",
+}
+# What to do with a location in this status.
+_LOCATION_REMEDIES = {
+    "ACTIVATING": "wait until it is ACTIVE",
+    "ERROR": "remove it from the stream group and add it again, or name other locations",
+    "REMOVING": "name other locations",
+}
+MAX_NAMED = 10
 
-# Results have these for every stream group, also if the service leaves them out.
-_ALWAYS = (
-    "arn",
-    "status",
-    "status_reason",
-    "stream_class",
-    "description",
-    "default_application",
-    "created_at",
-    "last_updated_at",
-    "expires_at",
-    "problem",
-)
-_NO_CAPACITY = dict.fromkeys(Capacity.__dataclass_fields__)
 
+def validate_can_stream(group: Mapping[str, Any], application: str, locations: Sequence[str]) -> str | None:
+    """Reject a stream group that cannot stream the application at each of the locations.
 
-def find_stream_groups(client: Any, identifiers: Sequence[str], concurrency: int) -> list[dict[str, Any] | None]:
-    """Return the stream groups in the requested order, None for each that does not exist (GetStreamGroup).
+    Args:
+        group: The stream group.
+        application: The id or ARN of the application.
+        locations: The names of the locations.
+
+    Returns:
+        A warning if it can do so at these locations, but has a problem elsewhere.
 
     Raises:
-        AnsibleGameLiftStreamsError: a call failed.
+        NotReady: Says what is wrong and what to do.
     """
-    with ThreadPoolExecutor(max_workers=concurrency) as executor:
-        return list(executor.map(partial(get_stream_group, client), identifiers))
+    name, status = get_id(group["Arn"]), group["Status"]
+    if status != ACTIVE and status not in _SERVING:
+        reason = _REASONS.get(group.get("StatusReason", ""))
+        described = f"{status} ({group['StatusReason']}: {reason})" if reason else status
+        remedy = _REMEDIES.get(status, _REPLACE)
+        raise NotReady(f"Stream group {name!r} is {described}, not ACTIVE: {remedy}, then run again.")
+    associated = _get_applications(group)
+    if get_id(application) not in associated:
+        raise NotReady(
+            f"Application {application!r} is not associated with stream group {name!r}: associate it "
+            f"(AssociateApplications), or name one of those that are: {list_names(associated, MAX_NAMED) or 'none'}."
+        )
+    states = {each["LocationName"]: each.get("Status") for each in group.get("LocationStates") or ()}
+    for location in locations:
+        if location not in states:
+            raise NotReady(
+                f"Stream group {name!r} has no location {location!r}: correct locations, or add it "
+                f"(AddStreamGroupLocations). Its locations are: {list_names(sorted(states), MAX_NAMED) or 'none'}."
+            )
+        if states[location] != ACTIVE:
+            remedy = _LOCATION_REMEDIES.get(str(states[location]), "name other locations")
+            raise NotReady(
+                f"Location {location!r} of stream group {name!r} is {states[location]}, not ACTIVE: {remedy}, then run "
+                "again."
+            )
+    if status == ACTIVE:
+        return None
+    return (
+        f"Stream group {name!r} is {status}: {_SERVING[status]}. The stream URLs are for {', '.join(locations)}, which "
+        f"{'is' if len(locations) == 1 else 'are'} ACTIVE."
+    )
 
 
-def find_all_stream_groups(client: Any, concurrency: int) -> list[dict[str, Any]]:
-    """Return all stream groups of the account in the region (ListStreamGroups, then GetStreamGroup for each).
+def _get_applications(group: Mapping[str, Any]) -> list[str]:
+    """Return the ids of the applications that the stream group can stream, in order."""
+    default = (group.get("DefaultApplication") or {}).get("Arn")
+    arns = [*(group.get("AssociatedApplications") or ()), *([default] if default else [])]
+    return sorted({get_id(arn) for arn in arns})
 
-    Raises:
-        AnsibleGameLiftStreamsError: a call failed.
+
+def count_sessions(group: Mapping[str, Any], locations: Sequence[str]) -> int:
+    """Return how many sessions the stream group can have at these locations at once."""
+    return sum(
+        get_maximum(location) for location in group.get("LocationStates") or () if location["LocationName"] in locations
+    )
+
+
+def build_capacity_warning(
+    group: Mapping[str, Any], locations: Sequence[str], learners: int, usage_limit: int
+) -> str | None:
+    """Return a warning if the stream group cannot have all sessions that the URLs of the learners can start.
+
+    Every use of a URL starts another session, also while the one before it still runs.
     """
-    listed = [summary["Arn"] for summary in list_stream_groups(client)]
-    found = find_stream_groups(client, listed, concurrency)
-    return [stream_group for stream_group in found if stream_group is not None]  # without those deleted meanwhile
+    capacity, most = count_sessions(group, locations), learners * usage_limit
+    if capacity >= most:
+        return None
+    who = f"{learners} learner{'' if learners == 1 else 's'}"
+    return (
+        f"Stream group {get_id(group['Arn'])!r} can have {capacity} sessions at once at {', '.join(locations)}. {who} "
+        f"need {learners}, and can have up to {most}, since each use of a URL starts another session (usage_limit is "
+        f"{usage_limit}). Without capacity, a session does not start: raise the capacity "
+        "(labstream.aws.gamelift_stream_group) if that is not intended."
+    )
 
 
-def build_facts(stream_group: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a stream group as results show it, with its capacity and that of each location."""
-    locations = get_locations(stream_group)
-    capacities = {name: build_capacity(location) for name, location in locations.items()}
-    return {
-        **empty_facts(get_name(stream_group)),
-        **to_facts({name: value for name, value in stream_group.items() if name != "ResponseMetadata"}),
-        "location_states": [
-            {**to_facts(location), "capacity": asdict(capacities[name])} for name, location in locations.items()
-        ],
-        "capacity": asdict(add_up(capacities.values())),
-        "problem": describe_problem(stream_group),
-    }
-
-
-def empty_facts(stream_group: str | None) -> dict[str, Any]:
-    """Return what results show of a stream group that is not known yet."""
-    return {
-        "id": stream_group,
-        **dict.fromkeys(_ALWAYS),
-        "associated_applications": [],
-        "location_states": [],
-        "capacity": _NO_CAPACITY,
-    }
-
-
-class StreamGroup:
-    """A stream group, as the service has it. The transition says how it is scaled."""
-
-    status_member = "Status"
-
-    def __init__(self, client: Any, identifier: str, transition: GroupTransition) -> None:
-        self.client, self.identifier, self.transition = client, identifier, transition
-        self.retries = retry_delays(client)
-
-    def describe(self) -> dict[str, Any]:
-        """Return the stream group as it is now (GetStreamGroup).
-
-        Raises:
-            NotReady: it does not exist.
-            AnsibleGameLiftStreamsError: the call failed.
-        """
-        stream_group = get_stream_group(self.client, self.identifier)
-        if stream_group is None:
-            raise missing_stream_group(self.client, self.identifier)
-        return stream_group
-
-    def make(self, step: Step) -> None:
-        """Set the capacity of the locations that do not have it (UpdateStreamGroup).
-
-        Raises:
-            AnsibleGameLiftStreamsError: the call failed.
-        """
-        update_stream_group(self.client, self.identifier, self.transition.configurations)
-
-    def is_conflict(self, error: LabstreamError) -> bool:
-        """Return whether the call failed since something else was changing the stream group."""
-        return error.code == CONFLICT
-
-    def wait(self, seconds: float) -> None:
-        """Wait for so many seconds."""
-        time.sleep(seconds)
-
-
-class PredictedStreamGroup(StreamGroup):
-    """The stream group as the service has it at first, and from then on as it would become: for check mode."""
-
-    def __init__(self, client: Any, identifier: str, transition: GroupTransition) -> None:
-        super().__init__(client, identifier, transition)
-        self._stream_group: dict[str, Any] = {}
-
-    def describe(self) -> dict[str, Any]:
-        """Return the stream group as predicted."""
-        self._stream_group = self._stream_group or super().describe()
-        return self._stream_group
-
-    def make(self, step: Step) -> None:
-        """Predict the result of the call. No capacity is allocated or released yet."""
-        configured = {each["LocationName"]: each for each in self.transition.configurations}
-        states = []
-        for name, location in get_locations(self._stream_group).items():
-            capacities = {member: value for member, value in configured.get(name, {}).items() if "Capacity" in member}
-            requested = {"RequestedCapacity": capacities["AlwaysOnCapacity"]} if capacities else {}
-            states.append({**location, **capacities, **requested})
-        self._stream_group = {**self._stream_group, "Status": UPDATING, "LocationStates": states}
-
-    def wait(self, seconds: float) -> None:
-        """Predict the next state, without an error and without waiting."""
-        states = [
-            {**location, "Status": ACTIVE} if location.get("Status") == "ACTIVATING" else location
-            for location in self._stream_group.get("LocationStates") or []
-        ]
-        self._stream_group = {**self._stream_group, "Status": ACTIVE, "LocationStates": states}
+def build_expiry_warning(group: Mapping[str, Any], until: datetime) -> str | None:
+    """Return a warning if the stream group expires before its URLs are to do so."""
+    expires_at = group.get("ExpiresAt")
+    if expires_at is None or expires_at >= until:
+        return None
+    return (
+        f"Stream group {get_id(group['Arn'])!r} expires at {to_iso8601(expires_at.astimezone(timezone.utc))}, and no "
+        "URL works after that: create another stream group in time."
+    )

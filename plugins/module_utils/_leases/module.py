@@ -18,7 +18,7 @@ from .._errors import InvalidOption, quote
 from .._failures import find_bug
 from .._module import LabstreamAWSModule
 from .._time import to_iso8601
-from .lab_records import LabRecord, Labs, describe_excess, group_labs
+from .lab_records import LabRecord, Labs, describe_excess, find_other_labs, group_labs
 from .lease import Lease, LeaseKey, is_text
 from .reuse import ReusePolicy
 from .scheduler import Outcome
@@ -323,6 +323,25 @@ class LeaseTask:
                 "other_labs": sorted(elsewhere[record.lease.holder]),
             }
             for record in self._removed
+        ]
+
+    def describe_other_labs(self, is_shared: Callable[[str], bool]) -> list[dict[str, Any]]:
+        """Return the other labs that need what the scopes share for which ``is_shared``, if the task ends a lab.
+
+        Raises:
+            LeaseStoreError: The store failed.
+        """
+        if self.lab is None or not self.scope:
+            return []
+        now = self.now()
+        return [
+            dict(
+                lab=name,
+                starts_at=starts_at and to_iso8601(starts_at),
+                starts_in=int((starts_at - now).total_seconds()) if starts_at else 0,
+                ends_at=to_iso8601(ends_at),
+            )
+            for name, starts_at, ends_at in find_other_labs(self.store, self.lab, self.scope, is_shared, now)
         ]
 
 

@@ -75,7 +75,7 @@ class ResourceService(Protocol):
     def token_error_code(self) -> str:
         """The code of the error of a token that was used before with other parameters, and so fails every time."""
 
-    def create(self, key: LeaseKey, client_token: str) -> Resource:
+    def create(self, pending: Lease) -> Resource:
         """Return a resource for this token: a new one, or the one that the service has already created for it."""
 
     def look_up(self, key: LeaseKey, resource_id: str) -> Resource | None:
@@ -305,7 +305,7 @@ class _Run:
         is_old = pending.issued < self._issuer.now() - TOKEN_MEMORY
         resource: Resource | None = (yield from self._find()) if is_old else None
         if resource is None:
-            resource = yield Call(partial(self._issuer.service.create, self._key, str(pending.client_token)))
+            resource = yield Call(partial(self._issuer.service.create, pending))
         self._resource = resource
         lease = pending.with_resource(resource.resource_id, resource.expires_at)
         try:

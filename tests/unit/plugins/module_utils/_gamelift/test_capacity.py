@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The capacity of stream groups in sessions, whether it is enough for learners, and what locations are set to."""
+"""The capacity of stream groups in sessions, and what locations are set to."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from ansible_collections.labstream.aws.plugins.module_utils._gamelift.capacity i
     LocationCapacity,
     add_up,
     build_capacity,
-    describe_learner_shortage,
     parse_locations,
 )
 from botocore.loaders import Loader
@@ -53,47 +52,6 @@ def test_a_location_has_so_many_sessions(described, capacity):
 def test_capacities_add_up():
     assert add_up([Capacity(1, 2, 3, 4, 5, 6), Capacity(10, 20, 30, 40, 50, 60)]) == Capacity(11, 22, 33, 44, 55, 66)
     assert add_up([]) == Capacity()
-
-
-GROUP = {
-    "Id": "sg-class",
-    "LocationStates": [
-        location(always_on=20, maximum=20, allocated=20, idle=15),
-        location("eu-west-1", maximum=10),
-        location("us-east-1", maximum=500),
-    ],
-}
-LOCATIONS = ["eu-central-1", "eu-west-1"]
-IN_LOCATIONS = "in eu-central-1, eu-west-1 of stream group 'sg-class': "
-TAIL = " Increase the maximum capacity (module labstream.aws.gamelift_stream_group)."
-
-
-@pytest.mark.parametrize(
-    ("learners", "usage_limit", "message"),
-    [
-        (25, 1, None),
-        (5, 5, None),
-        (
-            26,
-            1,
-            "The learners can hold 26 sessions at once, but there is room for 25 "
-            + IN_LOCATIONS
-            + "not every learner can stream."
-            + TAIL,
-        ),
-        (
-            6,
-            5,
-            "The learners can hold 30 sessions at once (6 x usage_limit 5, since each opening of a URL starts another "
-            "session), but there is room for 25 "
-            + IN_LOCATIONS
-            + "a learner who opens the URL again may find no capacity."
-            + TAIL,
-        ),
-    ],
-)
-def test_each_use_of_a_url_may_hold_a_session(learners, usage_limit, message):
-    assert describe_learner_shortage(GROUP, LOCATIONS, learners, usage_limit) == message
 
 
 VPC = {"VpcId": "vpc-1", "Ipv4CidrBlocks": ["10.0.0.0/16"]}
