@@ -10,9 +10,9 @@ module: gamelift_stream_url_info
 version_added: 0.1.0
 short_description: Gather information about stream URLs of Amazon GameLift Streams
 description:
-  - Returns the stream URLs of a stream group with their status, the uses that are left and the sessions that they
-    started, and whose they are.
-  - Whose they are is looked up in the lease store. Nothing about learners is stored at AWS.
+  - Returns the stream URLs of a stream group with their learners, their status, the uses that are left and the sessions
+    that they started.
+  - The learners are looked up in the lease store. Nothing about learners is stored at AWS.
   - Stream URLs of a stream group that was deleted are returned as long as the service lists them.
 author:
   - labstream.aws contributors (@labstream)
@@ -147,7 +147,8 @@ stream_urls:
       returned: always
       sample: su-1AB2C3De4
     stream_url:
-      description: The URL, which is a password. V(null) unless O(return_urls=true) and it is V(ACTIVE).
+      description:
+        - The URL, which is a password. V(null) unless O(return_urls=true) and it is V(ACTIVE), and if the task failed.
       type: str
       returned: always
       sample: null
@@ -327,7 +328,7 @@ EMPTY_RESULT: dict[str, Any] = dict(
 
 
 def parse_learners(learners: Collection[str] | None) -> set[str] | None:
-    """Return the holders whose stream URLs are asked for, None for anybody's.
+    """Return the holders that stream URLs are asked for, None for all.
 
     Raises:
         InvalidOption: Names the value.
@@ -369,7 +370,7 @@ def find_scope(client: Any, arn: str | None, stream_group: str, store: LeaseStor
 
 
 def find_owners(store: LeaseStore, scope: Scope | None) -> url_info.Owners:
-    """Return whose the stream URLs of the scope are, as far as that is stored."""
+    """Return the learners that the stream URLs of the scope belong to, as far as that is stored."""
     if scope is None:
         return url_info.Owners({}, [])
     leases = store.find(scope.to_text())
@@ -420,7 +421,7 @@ def run(module: LabstreamAWSModule) -> None:
     result.update(
         stream_urls=[
             {
-                **url_info.build_facts(each, owners.find(each), params["return_urls"]),
+                **url_info.build_facts(each, owners.find(each), params["return_urls"] and not missing),
                 **({} if params["return_sessions"] else {"stream_sessions": []}),
             }
             for each in found

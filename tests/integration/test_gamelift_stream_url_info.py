@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The module gamelift_stream_url_info: whose stream URLs are in which status, and which sessions they started."""
+"""The module gamelift_stream_url_info: the learners of stream URLs, their status and the sessions they started."""
 
 from __future__ import annotations
 
@@ -161,6 +161,13 @@ def test_what_cannot_be_found_is_said_with_the_same_keys(
     keys = {"changed", "stream_urls", "missing", "summary", "stream_group_arn", "region", "scope"}
     assert keys <= task.result.keys()
     assert task.result["missing"] == (options["stream_url_ids"] if "su-1" in message else [])
+
+
+def test_a_failed_task_returns_no_url(simulator: Simulator, issue: CallModule, info: CallModule) -> None:
+    known = issue(["anna"]).result["stream_urls"][0]["stream_url_id"]
+    task = info(stream_url_ids=[known, "su-none"], return_urls=True)
+    assert (task.failed, task.result["missing"], ids(task)) == (True, ["su-none"], ["anna"])
+    assert not [url for url in simulator.streaming_urls() if url in json.dumps(task.result)]
 
 
 def test_without_a_lease_store_nobody_is_named(issue: CallModule, info: CallModule) -> None:

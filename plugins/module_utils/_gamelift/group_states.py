@@ -240,12 +240,12 @@ class GroupTransition:
         """Return the capacities that are not set yet.
 
         Raises:
-            NotReady: the stream group does not have one of the locations.
+            NotReady: the stream group does not have one of the locations, or will never stream there.
             InvalidOption: a location cannot have that capacity.
         """
         locations = get_locations(stream_group)
         for each in self.capacities:
-            if each.location_name not in locations:
+            if locations.get(each.location_name, {}).get("Status") in (None, ERROR, REMOVING):
                 raise NotReady(str(describe_location_problem(stream_group, each.location_name)))
             each.validate_fits(stream_group.get("StreamClass"), locations[each.location_name])
         return [each for each in self.capacities if not each.is_set(locations[each.location_name])]

@@ -4,7 +4,7 @@
 
 # Private to this collection: do not import it from elsewhere, it can change in any release.
 
-"""Stream URLs as information about them shows them: whose they are, and the sessions that they started."""
+"""Stream URLs as information about them shows them: with their learners, and the sessions that they started."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NO_SUMMARY: dict[str, Any] = dict(found=0, statuses={}, sessions=0)
 
 @dataclass(frozen=True)
 class Owner:
-    """Whose a stream URL is: the learner, the lease, and the labs that use or used it."""
+    """The learner that a stream URL belongs to, its lease, and the labs that use or used that."""
 
     learner_id: str
     lease: LeaseKey
@@ -38,7 +38,7 @@ class Owner:
 
 
 class Owners:
-    """Whose the stream URLs are, as far as the lease store knows.
+    """The learners that stream URLs belong to, as far as the lease store knows.
 
     A lease has the id of its latest stream URL. Those before it are found by the descriptions that stream URLs of this
     lease get.
@@ -63,7 +63,7 @@ class Owners:
                 self._by_id[resource_id] = owner
 
     def find(self, stream_url: StreamUrl) -> Owner | None:
-        """Return whose the stream URL is; None if that is not known."""
+        """Return the owner of the stream URL; None if it is not known."""
         return self._by_id.get(stream_url.stream_url_id) or self._by_description.get(stream_url.description or "")
 
 
