@@ -128,6 +128,15 @@ def _decode(key: CapacityKey, values: Mapping[str, Any]) -> CapacityRecord:
 CAPACITIES = RecordType("capacity", CapacityKey, "record_id", _encode, _decode, scope_prefix="capacity|")
 
 
+def find_raised_locations(store: LeaseStore, scope: str, lab: str) -> list[CapacityKey]:
+    """Return the locations whose capacity a lab restores when it ends.
+
+    Raises:
+        LeaseStoreError: The store failed.
+    """
+    return sorted(key for key, record in store.records(CAPACITIES).find(scope).items() if lab in record.labs)
+
+
 class Restoration(NamedTuple):
     """What becomes of the capacity of a location when a lab ends.
 

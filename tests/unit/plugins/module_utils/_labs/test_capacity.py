@@ -18,6 +18,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._labs.capacity impor
     CapacityRecord,
     RaisedCapacity,
     Restoration,
+    find_raised_locations,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lab_records import LAB_RECORDS, LabRecord, Labs
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import Write
@@ -264,6 +265,20 @@ def test_a_record_outlives_the_stream_group():
     assert location.record.expires - NOW >= timedelta(days=365)
     assert location.record.visible_at(location.record.expires + timedelta(days=29)) == location.record
     assert location.record.visible_at(location.record.expires + timedelta(days=30)) is None
+
+
+def test_a_lab_finds_the_locations_that_it_restores():
+    location = Location()
+    location.run("a", 30)
+    location.run("b", 20)
+    elsewhere = CapacityKey(SCOPE, "eu-west-1")
+    RaisedCapacity(location.store, elsewhere, "b", NOW).plan(Capacity(0, 0), Capacity(1, 1))
+    RaisedCapacity(location.store, CapacityKey("another", "x"), "b", NOW).plan(Capacity(0, 0), Capacity(1, 1))
+
+    assert find_raised_locations(location.store, SCOPE, "a") == [KEY]
+    assert find_raised_locations(location.store, SCOPE, "b") == [elsewhere]
+    location.end("a")
+    assert find_raised_locations(location.store, SCOPE, "b") == [elsewhere, KEY]
 
 
 def test_other_records_are_not_in_the_way():
