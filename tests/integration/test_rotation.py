@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.running import CHECKOUT, FLEET, STACK, Run, Task
+from tests.integration.running import CHECKOUT, FLEET, PUBLISH, STACK, Run, Task
 from tests.simulator.control import Simulator
 
 ROTATION = "labstream.aws.streaming_rotation"
@@ -107,9 +107,7 @@ def test_a_rotated_learner_has_another_user_id_url_and_page_and_the_wrong_person
         ]
     )
     assert rotated.returncode == 0, rotated.printed
-    summary, again = (
-        task.result["ansible_facts"] for task in rotated.tasks if task.name == f"{ROLE} : Publish the results"
-    )
+    summary, again = (task.result["ansible_facts"] for task in rotated.tasks if task.name == PUBLISH)
 
     # then she has another user id, ben keeps all that he has, and the previous session is over.
     assert [seat["user_id"] for seat in summary["appstream_lab_seats"]] == [NEW_ID, "ben"]
