@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -32,8 +32,8 @@ LIFETIME = timedelta(days=365)
 START_TIME = timedelta(hours=1)
 
 
-class Capacity(NamedTuple):
-    """What a location is set to have, in sessions."""
+class CapacitySettings(NamedTuple):
+    """The capacity that a location is set to, in sessions."""
 
     always_on: int
     maximum: int
@@ -68,9 +68,9 @@ class CapacityRecord:
 
     key: CapacityKey
     labs: frozenset[str]
-    before: Capacity
-    previous: Capacity
-    after: Capacity
+    before: CapacitySettings
+    previous: CapacitySettings
+    after: CapacitySettings
     raised_by: str
     raised_at: datetime
     expires: datetime
@@ -80,7 +80,7 @@ class CapacityRecord:
         """Return the record, or None once its retention has passed."""
         return self if self.expires > now - RETENTION else None
 
-    def explains(self, current: Capacity) -> bool:
+    def explains(self, current: CapacitySettings) -> bool:
         """Return whether the capacity is what labs set it to, so that nobody else has changed it since."""
         return current in (self.previous, self.after)
 
@@ -107,7 +107,8 @@ def _encode(record: CapacityRecord) -> Values:
 
 def _decode(key: CapacityKey, values: Mapping[str, Any]) -> CapacityRecord:
     before, previous, after = (
-        Capacity(*(int(values[f"{name}_{setting}"]) for setting in Capacity._fields)) for name in _CAPACITIES
+        CapacitySettings(*(int(values[f"{name}_{setting}"]) for setting in CapacitySettings._fields))
+        for name in _CAPACITIES
     )
     labs = json.loads(get_text(values, "labs"))
     if not isinstance(labs, list) or not labs or not all(isinstance(lab, str) for lab in labs):
@@ -128,48 +129,77 @@ def _decode(key: CapacityKey, values: Mapping[str, Any]) -> CapacityRecord:
 CAPACITIES = RecordType("capacity", CapacityKey, "record_id", _encode, _decode, scope_prefix="capacity|")
 
 
-def find_raised_locations(store: LeaseStore, scope: str, lab: str) -> list[CapacityKey]:
-    """Return the locations whose capacity a lab restores when it ends.
-
-    Raises:
-        LeaseStoreError: The store failed.
-    """
-    return sorted(key for key, record in store.records(CAPACITIES).find(scope).items() if lab in record.labs)
-
-
 class Restoration(NamedTuple):
     """What becomes of the capacity of a location when a lab ends.
 
     Attributes:
-        capacity: What it was before the lab, and is to be set to; None if it is left as it is.
+        settings: What it was before the lab, and is to be set to; None if it is left as it is.
         needed_by: The lab under way that restores it instead; None if there is none.
         is_changed: Whether it is left as it is because somebody has changed it since.
     """
 
-    capacity: Capacity | None = None
+    settings: CapacitySettings | None = None
     needed_by: str | None = None
     is_changed: bool = False
 
 
+@dataclass(frozen=True)
+class LabCapacity:
+    """The capacity that a lab has raised, over an open lease store.
+
+    Attributes:
+        store: The lease store.
+        lab: The lab.
+        now: Returns the current time.
+        check_mode: Whether to store nothing.
+    """
+
+    store: LeaseStore
+    lab: str
+    now: Callable[[], datetime]
+    check_mode: bool = False
+
+    def at(self, scope: str, location: str) -> RaisedCapacity:
+        """Return what labs have raised at a location.
+
+        Raises:
+            LeaseStoreError: The store failed.
+        """
+        return RaisedCapacity(self, CapacityKey(scope, location))
+
+    def find_locations(self, scope: str) -> list[str]:
+        """Return the locations whose capacity the lab restores when it ends.
+
+        Raises:
+            LeaseStoreError: The store failed.
+        """
+        found = self.store.records(CAPACITIES).find(scope)
+        return sorted(key.location for key, record in found.items() if self.lab in record.labs)
+
+
 class RaisedCapacity:
-    """What labs have raised at a location, as a lab sees it, over an open lease store.
+    """What labs have raised at a location, as one of them sees it.
 
     Args:
-        store: The lease store.
-        key: The location.
         lab: The lab.
-        now: The current time.
+        key: The location.
 
     Raises:
         LeaseStoreError: The store failed.
     """
 
-    def __init__(self, store: LeaseStore, key: CapacityKey, lab: str, now: datetime) -> None:
-        self._store, self._key, self._lab, self._now = store, key, lab, now
-        self._records = store.records(CAPACITIES)
+    def __init__(self, lab: LabCapacity, key: CapacityKey) -> None:
+        self._store, self._key, self._lab, self._now = lab.store, key, lab.lab, lab.now()
+        self._check_mode = lab.check_mode
+        self._records = lab.store.records(CAPACITIES)
         self._record = self._records.read([key]).get(key)
 
-    def plan(self, current: Capacity, wanted: Capacity) -> bool:
+    @property
+    def record(self) -> CapacityRecord | None:
+        """What is stored of the location."""
+        return self._record
+
+    def plan(self, current: CapacitySettings, wanted: CapacitySettings) -> bool:
         """Record that the lab is about to raise the capacity; return whether no other run was faster.
 
         Raises:
@@ -198,7 +228,7 @@ class RaisedCapacity:
         if self._record:
             self._replace(previous=self._record.after)
 
-    def join(self, current: Capacity) -> None:
+    def join(self, current: CapacitySettings) -> None:
         """Restore, when this lab ends, what labs have raised that are over and were never ended.
 
         Raises:
@@ -210,7 +240,7 @@ class RaisedCapacity:
             if not known.labs & ahead:
                 self._replace(labs=known.labs | {self._lab})
 
-    def leave(self, current: Capacity) -> Restoration:
+    def leave(self, current: CapacitySettings) -> Restoration:
         """Return what becomes of the capacity now that the lab has ended.
 
         A lab under way that needs the capacity then has the record.
@@ -235,7 +265,7 @@ class RaisedCapacity:
         Raises:
             LeaseStoreError: The store failed.
         """
-        if self._record and self._lab in self._record.labs:
+        if self._record and self._lab in self._record.labs and not self._check_mode:
             self._records.purge([self._key])
 
     def _find_heir(self, known: CapacityRecord) -> str | None:
@@ -255,7 +285,7 @@ class RaisedCapacity:
         self._write(Replace(changed, self._record.record_id))
 
     def _write(self, change: Write[CapacityRecord] | Replace[CapacityRecord]) -> bool:
-        [written] = self._records.write([change])
+        [written] = [change.record] if self._check_mode else self._records.write([change])
         if isinstance(written, Exception):
             raise written
         self._record = written

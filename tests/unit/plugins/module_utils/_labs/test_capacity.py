@@ -13,12 +13,11 @@ from ansible_collections.labstream.aws.plugins.module_utils._errors import Lease
 from ansible_collections.labstream.aws.plugins.module_utils._labs.capacity import (
     CAPACITIES,
     START_TIME,
-    Capacity,
     CapacityKey,
     CapacityRecord,
-    RaisedCapacity,
+    CapacitySettings,
+    LabCapacity,
     Restoration,
-    find_raised_locations,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lab_records import LAB_RECORDS, LabRecord, Labs
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import Write
@@ -33,16 +32,19 @@ class Location:
     """A location whose capacity labs raise and restore, as the module does it. The maximum is 50, or more if needed."""
 
     def __init__(self, always_on=0):
-        self.capacity, self.store, self.now = Capacity(always_on, 50), MemoryStore(lambda: self.now), NOW
+        self.capacity, self.store, self.now = CapacitySettings(always_on, 50), MemoryStore(lambda: self.now), NOW
 
-    def raised(self, lab):
-        return RaisedCapacity(self.store, KEY, lab, self.now)
+    def raised(self, lab, key=KEY, **options):
+        return LabCapacity(self.store, lab, lambda: self.now, **options).at(key.scope, key.location)
+
+    def find_locations(self, lab):
+        return LabCapacity(self.store, lab, lambda: self.now).find_locations(SCOPE)
 
     def run(self, lab, needed, *, killed_before="", ends_at=4 * HOURS, starts_at=None):
         """Start a lab, or run it again; return whether its URLs were issued."""
         raised = self.raised(lab)
         if self.capacity.always_on < needed:
-            wanted = Capacity(needed, max(needed, self.capacity.maximum))
+            wanted = CapacitySettings(needed, max(needed, self.capacity.maximum))
             assert raised.plan(self.capacity, wanted)
             if killed_before == "update":
                 return
@@ -62,7 +64,7 @@ class Location:
         labs.leave(labs.of(lab), self.now)
         raised = self.raised(lab)
         restoration = raised.leave(self.capacity)
-        self.capacity = restoration.capacity or self.capacity
+        self.capacity = restoration.settings or self.capacity
         if not restoration.needed_by:
             raised.forget()
         return restoration
@@ -80,7 +82,7 @@ def run_labs(steps, location=None):
         if step[0] == "-":
             restorations.append(location.end(step[1:]))
         elif step[0] == "=":
-            location.capacity = Capacity(int(step[1:]), 50)
+            location.capacity = CapacitySettings(int(step[1:]), 50)
         else:
             location.run(step[0], int(step[1:]))
     return location, restorations
@@ -111,7 +113,7 @@ def run_labs(steps, location=None):
 def test_whoever_ends_last_restores_the_capacity(steps, always_on):
     location, _restorations = run_labs(steps)
 
-    assert location.capacity == Capacity(always_on, 50)
+    assert location.capacity == CapacitySettings(always_on, 50)
     assert (location.record is None) is (always_on in (0, 10) or "=" in steps)
 
 
@@ -134,7 +136,7 @@ def test_a_capacity_that_somebody_has_changed_since_is_left_alone(steps, always_
 
 
 def test_the_result_says_what_became_of_it():
-    assert run_labs("a30 b20 -a -b")[1] == [Restoration(needed_by="b"), Restoration(Capacity(0, 50))]
+    assert run_labs("a30 b20 -a -b")[1] == [Restoration(needed_by="b"), Restoration(CapacitySettings(0, 50))]
     assert run_labs("a30 =40 -a")[1] == [Restoration(is_changed=True)]
     assert run_labs("a30 =0 -a")[1] == [Restoration()]
     assert run_labs("=30 a20 -a")[1] == [Restoration()]
@@ -142,9 +144,9 @@ def test_the_result_says_what_became_of_it():
 
 def test_the_maximum_is_restored_too():
     location, _restorations = run_labs("a70")
-    assert location.capacity == Capacity(70, 70)
+    assert location.capacity == CapacitySettings(70, 70)
 
-    assert location.end("a") == Restoration(Capacity(0, 50))
+    assert location.end("a") == Restoration(CapacitySettings(0, 50))
 
 
 @pytest.mark.parametrize("killed_before", ["update", "confirm", "issue"])
@@ -156,7 +158,7 @@ def test_a_run_that_was_killed_while_it_raised_the_capacity_leaves_nothing_behin
 
     run_labs(rest, location)
 
-    assert location.capacity == Capacity(0, 50)
+    assert location.capacity == CapacitySettings(0, 50)
     assert location.record is None
 
 
@@ -166,7 +168,7 @@ def test_a_lab_that_is_over_needs_no_capacity_also_if_nobody_ended_it():
     location.run("b", 40, ends_at=1 * HOURS)
     location.now = after(2 * HOURS)
 
-    assert location.end("a") == Restoration(Capacity(0, 50))
+    assert location.end("a") == Restoration(CapacitySettings(0, 50))
 
 
 def test_a_lab_restores_what_was_raised_by_one_that_is_over_if_it_has_used_it():
@@ -175,7 +177,7 @@ def test_a_lab_restores_what_was_raised_by_one_that_is_over_if_it_has_used_it():
     location.now = after(2 * HOURS)
     location.run("b", 20)
 
-    assert location.end("b") == Restoration(Capacity(0, 50))
+    assert location.end("b") == Restoration(CapacitySettings(0, 50))
 
 
 def test_a_lab_that_starts_later_does_not_keep_the_capacity():
@@ -183,7 +185,7 @@ def test_a_lab_that_starts_later_does_not_keep_the_capacity():
     location.run("a", 30)
     location.run("b", 20, ends_at=DAY, starts_at=after(DAY - HOURS))
 
-    assert location.end("a") == Restoration(Capacity(0, 50))
+    assert location.end("a") == Restoration(CapacitySettings(0, 50))
 
 
 def test_a_lab_that_has_just_raised_the_capacity_is_under_way_before_its_urls_are_issued():
@@ -192,7 +194,7 @@ def test_a_lab_that_has_just_raised_the_capacity_is_under_way_before_its_urls_ar
     location.run("b", 40, killed_before="issue")
 
     assert location.end("a") == Restoration(needed_by="b")
-    assert location.end("b") == Restoration(Capacity(0, 50))
+    assert location.end("b") == Restoration(CapacitySettings(0, 50))
 
 
 def test_a_lab_that_has_never_issued_urls_is_not_under_way_for_long():
@@ -201,7 +203,7 @@ def test_a_lab_that_has_never_issued_urls_is_not_under_way_for_long():
     location.run("b", 40, killed_before="issue")
     location.now = NOW + START_TIME
 
-    assert location.end("a") == Restoration(Capacity(0, 50))
+    assert location.end("a") == Restoration(CapacitySettings(0, 50))
 
 
 def test_the_lab_that_ends_last_inherits_the_capacity():
@@ -219,11 +221,11 @@ def test_a_run_that_was_slower_than_another_does_not_change_the_capacity():
     slow = location.raised("b")
     location.run("a", 30)
 
-    assert not slow.plan(Capacity(0, 50), Capacity(40, 50))
+    assert not slow.plan(CapacitySettings(0, 50), CapacitySettings(40, 50))
     assert location.record.labs == {"a"}
     # It reads the capacity again, and plans again.
-    assert slow.plan(location.capacity, Capacity(40, 50))
-    assert (location.record.labs, location.record.before) == ({"a", "b"}, Capacity(0, 50))
+    assert slow.plan(location.capacity, CapacitySettings(40, 50))
+    assert (location.record.labs, location.record.before) == ({"a", "b"}, CapacitySettings(0, 50))
 
 
 def test_a_store_that_fails_is_an_error(monkeypatch):
@@ -236,7 +238,14 @@ def test_a_store_that_fails_is_an_error(monkeypatch):
 
 def record_of(**fields):
     known = dict(key=KEY, labs=frozenset({"Übung, №7", "a"}), raised_by="a", raised_at=NOW, expires=after(DAY))
-    return CapacityRecord(**{**known, "before": Capacity(0, 5), "previous": Capacity(2, 5), "after": Capacity(9, 9)})
+    return CapacityRecord(
+        **{
+            **known,
+            "before": CapacitySettings(0, 5),
+            "previous": CapacitySettings(2, 5),
+            "after": CapacitySettings(9, 9),
+        }
+    )
 
 
 @pytest.mark.parametrize(
@@ -271,14 +280,29 @@ def test_a_lab_finds_the_locations_that_it_restores():
     location = Location()
     location.run("a", 30)
     location.run("b", 20)
-    elsewhere = CapacityKey(SCOPE, "eu-west-1")
-    RaisedCapacity(location.store, elsewhere, "b", NOW).plan(Capacity(0, 0), Capacity(1, 1))
-    RaisedCapacity(location.store, CapacityKey("another", "x"), "b", NOW).plan(Capacity(0, 0), Capacity(1, 1))
+    for key in (CapacityKey(SCOPE, "eu-west-1"), CapacityKey("another", "x")):
+        location.raised("b", key).plan(CapacitySettings(0, 0), CapacitySettings(1, 1))
 
-    assert find_raised_locations(location.store, SCOPE, "a") == [KEY]
-    assert find_raised_locations(location.store, SCOPE, "b") == [elsewhere]
+    assert (location.find_locations("a"), location.find_locations("b")) == (["us-east-1"], ["eu-west-1"])
     location.end("a")
-    assert find_raised_locations(location.store, SCOPE, "b") == [elsewhere, KEY]
+    assert (location.find_locations("a"), location.find_locations("b")) == ([], ["eu-west-1", "us-east-1"])
+
+
+def test_check_mode_stores_nothing():
+    location = Location()
+    assert location.raised("a", check_mode=True).plan(location.capacity, CapacitySettings(30, 50))
+    assert location.record is None
+
+    location.run("a", 30)
+    location.run("b", 20)
+    before = location.record
+    labs = Labs(location.store, SCOPE)
+    labs.leave(labs.of("a"), NOW)
+    raised = location.raised("a", check_mode=True)
+    assert raised.leave(location.capacity) == Restoration(needed_by="b")
+    raised.forget()
+    location.raised("b", check_mode=True).join(location.capacity)
+    assert location.record == before
 
 
 def test_other_records_are_not_in_the_way():
@@ -286,4 +310,4 @@ def test_other_records_are_not_in_the_way():
     location.store.records(LAB_RECORDS).write([Write(LabRecord("z", build_key("z", scope="x"), "z", after(DAY)), None)])
     location.run("a", 30)
 
-    assert location.end("a") == Restoration(Capacity(0, 50))
+    assert location.end("a") == Restoration(CapacitySettings(0, 50))

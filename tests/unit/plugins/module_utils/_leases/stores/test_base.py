@@ -13,9 +13,9 @@ from functools import partial
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._labs.capacity import (
     CAPACITIES,
-    Capacity,
     CapacityKey,
     CapacityRecord,
+    CapacitySettings,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._labs.learners import LEARNERS, LearnerKey, LearnerRecord
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lab_records import LAB_RECORDS, LabRecord
@@ -628,7 +628,7 @@ def test_a_record_of_a_lab_comes_back_as_it_was_written_and_can_be_ended(opened,
 
 def test_a_record_of_raised_capacity_comes_back_as_it_was_written_and_can_be_removed(opened):
     key, labs = CapacityKey(SCOPE, "us-east-1"), frozenset({"cad", "🎓, 2"})
-    before, raised = Capacity(0, 5), Capacity(30, 30)
+    before, raised = CapacitySettings(0, 5), CapacitySettings(30, 30)
     record = CapacityRecord(key, labs, before, before, raised, "cad", NOW, after(DAY))
 
     assert opened().records(CAPACITIES).write([Write(record, None)]) == [record]
