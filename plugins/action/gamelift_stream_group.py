@@ -24,6 +24,10 @@ class ActionModule(WaitingAction):
     info_module = "labstream.aws.gamelift_stream_group_info"
     resource = "stream_group"
 
+    def _parse_options(self) -> dict[str, Any] | None:
+        """Return the options; None for what a lab restores, which the module finds in the lease store of its host."""
+        return None if self._task.args.get("state") == "restored" else super()._parse_options()
+
     def build_transition(self, options: Mapping[str, Any]) -> GroupTransition:
         """Return the transition that the options ask for."""
         return GroupTransition.from_options(options, allocated=True)
