@@ -66,7 +66,8 @@ options:
       - The path of a folder for the web pages of the learners. It must be for this lab only, since it is meant to be
         published, so the other files cannot be in it. It is created with mode 0700 if it is missing; its parent folder
         must exist.
-      - A page has a button that opens the learner's URL, and shows until when it works. It needs no other file.
+      - A page has a button that opens the learner's URL, and shows until when it works. It needs no other file. The URL
+        is not a link in it, so programs that follow links start no session.
       - Its name is random and cannot be guessed. It is stored in O(lease_store), so it stays the same for each learner
         of O(lab), whichever host the task runs on. Send learners the address of their page, never a streaming URL.
     type: path

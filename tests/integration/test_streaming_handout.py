@@ -17,6 +17,7 @@ import pytest
 
 from tests.integration.lease_stores import LeaseTable
 from tests.integration.running import FLEET, MODULE, STACK, STREAM_MODULE, STUDIO, Ansible, Run, Task
+from tests.pages import url_of
 from tests.simulator.control import Simulator
 
 HANDOUT = "labstream.aws.streaming_handout"
@@ -82,11 +83,6 @@ def roster_row(learner: str) -> dict[str, str]:
 
 def state_of(page: str) -> str:
     return re.findall(r'<main id="page"[^>]* data-state="(\w+)"', page)[0]
-
-
-def url_of(page: str) -> str | None:
-    found = re.findall(r'<a id="open"[^>]* href="([^"]*)"', page)
-    return unescape(found[0]) if found else None
 
 
 def snapshot(folder: Path) -> dict[Path, tuple[int, int, int]]:

@@ -10,7 +10,6 @@ import csv
 import os
 import re
 import stat
-from html import unescape
 from types import SimpleNamespace
 
 import pytest
@@ -22,6 +21,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.facto
 from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
 from ansible_collections.labstream.aws.plugins.modules import streaming_handout
 
+from tests.pages import url_of
 from tests.unit.plugins.module_utils.support import (
     DAY,
     NOW,
@@ -163,11 +163,6 @@ def with_url(value, url):
     if isinstance(value, dict):
         return {key: with_url(each, url) for key, each in value.items()}
     return value.replace("{}", url)
-
-
-def url_of(page):
-    found = re.findall(r'<a id="open"[^>]* href="([^"]*)"', page)
-    return unescape(found[0]) if found else None
 
 
 def summary(**known):
@@ -704,8 +699,8 @@ def test_each_learner_has_a_page_in_the_language_of_the_seat_from_the_first_day_
     lab.write(seats=seats, language="de", texts=own)
 
     assert [lang_of(lab.page_of(learner)) for learner in LEARNERS] == ["de", "fr-ca", "de"]
-    assert ">Los</a>" in lab.page_of("anna")
-    assert ">Ouvrir mon labo</a>" in lab.page_of("ben")
+    assert ">Los</button>" in lab.page_of("anna")
+    assert ">Ouvrir mon labo</button>" in lab.page_of("ben")
     assert lab.warnings == [
         "There are no texts in 'nl', so these pages are in 'de': give texts, or correct the language."
     ]
