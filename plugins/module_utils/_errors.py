@@ -21,6 +21,7 @@
     └── ServiceError                in _service_errors.py: a call failed; also an AnsibleAWSError
         ├── AnsibleAppStreamError   in _appstream/errors.py
         ├── AnsibleNimbleError      in _nimble/errors.py
+        ├── AnsibleGameLiftStreamsError in _gamelift/errors.py
         └── AnsibleLeaseTableError  in _leases/stores/dynamodb_table.py
 
 Anything else that is raised is a bug, which is reported without its text.
