@@ -18,12 +18,10 @@ from urllib.parse import parse_qsl
 from botocore.exceptions import UnknownServiceError
 from botocore.model import OperationNotFoundError, Shape
 from moto.core.request import Request
-from moto.core.routing import get_service_router
 from moto.core.utils import get_service_model
 from moto.iam.models import get_account_id_from
-from werkzeug.exceptions import NotFound
 
-from tests.simulator import cbor, streaming
+from tests.simulator import cbor, restjson, streaming
 from tests.simulator.nimble import operations as nimble
 from tests.simulator.validation import Malformed
 
@@ -127,10 +125,12 @@ def _route(service: str, request: Request) -> tuple[str, dict[str, Any]]:
         found = nimble.route(request)
         return (found[0].name, found[1]) if found else (f"{request.method} {request.path}", {})
     try:
-        operation, parameters = get_service_router(service).match(request)
-        return operation.name, dict(parameters)
-    except (NotFound, NotImplementedError, UnknownServiceError, ValueError):
-        return f"{request.method} {request.path}", {}
+        routed = restjson.route(service, request)
+        if routed:
+            return routed[0].name, {**restjson.read_query(routed[0], request), **routed[1]}
+    except (Malformed, NotImplementedError, UnknownServiceError, ValueError):
+        pass
+    return f"{request.method} {request.path}", {}
 
 
 @cache

@@ -153,8 +153,7 @@ class Simulator:
 
     def remove_image(self, name: str, *, region: str = "us-east-1", account: str = ACCOUNT) -> None:
         """Delete an image, or end that it is shared with the account."""
-        selection = urllib.parse.urlencode({"Name": name, "region": region, "account": account})
-        self._request("DELETE", f"appstream/images?{selection}")
+        self._delete("appstream/images", Name=name, region=region, account=account)
 
     def change_fleet(self, name: str, *, region: str = "us-east-1", account: str = ACCOUNT, **members: Any) -> None:
         """Give a fleet errors, or its starts another outcome: ``change_fleet("class-fleet", StartOutcome="STOPPED")``.
@@ -162,6 +161,68 @@ class Simulator:
         README.md says which members there are.
         """
         self._request("POST", "appstream/fleets", {**members, "Name": name, "region": region, "account": account})
+
+    # GameLift Streams: what no operation makes here. README.md says which members there are.
+
+    def seed_stream_group(
+        self,
+        group_id: str,
+        applications: Iterable[str] = ("a-lab",),
+        locations: Iterable[str | dict[str, Any]] = ("us-east-1",),
+        *,
+        region: str = "us-east-1",
+        account: str = ACCOUNT,
+        **members: Any,
+    ) -> str:
+        """Make an ACTIVE stream group with its applications and locations: names, or their members; returns its ARN.
+
+        seed_stream_group("sg-lab", ["a-cad"], [{"LocationName": "us-east-1", "AlwaysOnCapacity": 2}])
+        """
+        definition = {"Applications": list(applications), "Locations": list(locations), **members}
+        body = {"Id": group_id, "region": region, "account": account, **definition}
+        return self._request("POST", "gameliftstreams/stream_groups", body)["Arn"]
+
+    def change_stream_group(
+        self, group_id: str, *, region: str = "us-east-1", account: str = ACCOUNT, **members: Any
+    ) -> None:
+        """Change members of a stream group, of locations too: ``change_stream_group("sg-lab", Status="ERROR")``."""
+        body = {**members, "Id": group_id, "region": region, "account": account}
+        self._request("POST", "gameliftstreams/stream_groups", body)
+
+    def delete_stream_group(self, group_id: str, *, region: str = "us-east-1", account: str = ACCOUNT) -> None:
+        """Delete a stream group, which revokes its URLs and ends its sessions."""
+        self._delete("gameliftstreams/stream_groups", Id=group_id, region=region, account=account)
+
+    def seed_application(self, application_id: str, *, region: str = "us-east-1", account: str = ACCOUNT) -> str:
+        """Make an application of GameLift Streams that no stream group has; returns its ARN."""
+        body = {"Id": application_id, "region": region, "account": account}
+        return self._request("POST", "gameliftstreams/applications", body)["Arn"]
+
+    def delete_application(self, application_id: str, *, region: str = "us-east-1", account: str = ACCOUNT) -> None:
+        """Delete an application and its associations, which revokes its URLs and ends their sessions."""
+        self._delete("gameliftstreams/applications", Id=application_id, region=region, account=account)
+
+    def stream_urls(self, group_id: str | None = None) -> list[dict[str, Any]]:
+        """GameLift's stream URLs of all stream groups, or of one, as they were created, without their text."""
+        every = self._request("GET", "gameliftstreams/stream_urls")
+        return [url for url in every if group_id in (None, url["StreamGroupId"])]
+
+    def change_stream_url(self, url_id: str, **members: Any) -> None:
+        """Set the ``RemainingUses`` of a stream URL, or let it expire ``ExpiresIn`` seconds from now."""
+        self._request("POST", "gameliftstreams/stream_urls", {"StreamUrlId": url_id, **members})
+
+    def remove_stream_url(self, url_id: str) -> None:
+        """Forget a stream URL and its client token, as if it had never been created."""
+        self._delete("gameliftstreams/stream_urls", StreamUrlId=url_id)
+
+    def stream_sessions(self, url_id: str | None = None) -> list[dict[str, Any]]:
+        """GameLift's stream sessions of all stream groups, or those that one URL started, as they were started."""
+        every = self._request("GET", "gameliftstreams/stream_sessions")
+        return [session for session in every if url_id in (None, session["StreamUrlId"])]
+
+    def change_stream_session(self, session_id: str, **members: Any) -> None:
+        """Give a stream session another ``Status`` and ``StatusReason``."""
+        self._request("POST", "gameliftstreams/stream_sessions", {"StreamSessionId": session_id, **members})
 
     # Nimble: what no operation makes here. README.md says which members there are.
 
@@ -204,7 +265,10 @@ class Simulator:
 
     def remove_stream(self, stream_id: str) -> None:
         """Forget a stream, as if it had never been created."""
-        self._request("DELETE", f"nimble/streams?{urllib.parse.urlencode({'streamId': stream_id})}")
+        self._delete("nimble/streams", streamId=stream_id)
+
+    def _delete(self, path: str, **selection: str) -> None:
+        self._request("DELETE", f"{path}?{urllib.parse.urlencode(selection)}")
 
     def _request(self, method: str, path: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()

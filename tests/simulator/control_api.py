@@ -17,6 +17,7 @@ from werkzeug.wrappers import Request, Response
 from tests.simulator.appstream import seeding as fleets
 from tests.simulator.calls import CallLog
 from tests.simulator.faults import Faults
+from tests.simulator.gameliftstreams import seeding as stream_groups
 from tests.simulator.nimble import seeding
 from tests.simulator.settings import settings
 from tests.simulator.streaming import streaming_urls
@@ -41,6 +42,17 @@ class ControlAPI:
             ("POST", "appstream/fleets"): lambda request: fleets.change_fleet(_body(request)),
             ("POST", "appstream/images"): lambda request: fleets.put_image(_body(request)),
             ("DELETE", "appstream/images"): lambda request: fleets.remove_image(request.args.to_dict()),
+            ("POST", "gameliftstreams/applications"): lambda request: stream_groups.put_application(_body(request)),
+            ("DELETE", "gameliftstreams/applications"): lambda request: stream_groups.delete_application(request.args),
+            ("POST", "gameliftstreams/stream_groups"): lambda request: stream_groups.put_group(_body(request)),
+            ("DELETE", "gameliftstreams/stream_groups"): lambda request: stream_groups.delete_group(request.args),
+            ("GET", "gameliftstreams/stream_urls"): lambda request: stream_groups.urls(),
+            ("POST", "gameliftstreams/stream_urls"): lambda request: stream_groups.change_url(_body(request)),
+            ("DELETE", "gameliftstreams/stream_urls"): lambda request: stream_groups.remove_url(
+                request.args.get("StreamUrlId", "")
+            ),
+            ("GET", "gameliftstreams/stream_sessions"): lambda request: stream_groups.sessions(),
+            ("POST", "gameliftstreams/stream_sessions"): lambda request: stream_groups.change_session(_body(request)),
             ("POST", "nimble/studios"): lambda request: seeding.put_studio(_body(request)),
             ("POST", "nimble/sessions"): lambda request: seeding.change_session(_body(request)),
             ("GET", "nimble/streams"): lambda request: seeding.streams(),

@@ -31,16 +31,19 @@ from werkzeug.http import http_date
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Response
 
-from tests.simulator import appstream, cbor, dynamodb, nimble, streaming
+from tests.simulator import appstream, cbor, dynamodb, gameliftstreams, nimble, streaming
 from tests.simulator.calls import Call, CallLog
 from tests.simulator.control_api import PREFIX, ControlAPI
 from tests.simulator.faults import Error, Faults
+from tests.simulator.gameliftstreams.errors import GameLiftStreamsError
 from tests.simulator.nimble.errors import NimbleError
 from tests.simulator.nimble.operations import ROOT as NIMBLE_ROOT
 from tests.simulator.settings import issuing_now, now
 from tests.simulator.streaming import streaming_urls
 
 HOST = "127.0.0.1"
+# Of the services whose errors have statuses of their own.
+ERRORS = {"gameliftstreams": GameLiftStreamsError, "nimble": NimbleError}
 PAGE = "<!doctype html><title>Welcome</title><p>Log in to use this network."
 
 
@@ -50,6 +53,7 @@ class Simulator:
     def __init__(self) -> None:
         appstream.register()
         dynamodb.register()
+        gameliftstreams.register()
         nimble.register()
         self._moto = Dispatcher(create_backend_app)
         self._faults = Faults()
@@ -60,8 +64,8 @@ class Simulator:
         request = Request(environ)
         if request.path.startswith(PREFIX):
             response = self._control.respond(request)
-        elif request.path == streaming.PATH and request.method == "GET" and "Authorization" not in request.headers:
-            response = streaming_urls.open(request.args.get("parameters", "")).response()
+        elif is_page(request):
+            response = streaming_urls.open(request.path, request.query_string.decode("latin-1")).response()
         else:
             response = self._api_call(request)
         return response(environ, start_response)
@@ -108,6 +112,15 @@ class Simulator:
             return error_reply(call, Error("InternalFailure", f"The simulator failed in {call.operation}.", 500))
 
 
+def is_page(request: Request) -> bool:
+    """Whether a browser asks for the page of a streaming URL, and no client for an object of S3 with such a name."""
+    return (
+        request.method == "GET"
+        and "Authorization" not in request.headers
+        and streaming.PATHS.fullmatch(request.path) is not None
+    )
+
+
 class Dispatcher(DomainDispatcherApplication):
     """moto's, but unsigned calls that only their path tells, of Nimble and in CBOR, do not go to S3."""
 
@@ -121,8 +134,8 @@ class Dispatcher(DomainDispatcherApplication):
 
 def error_reply(call: Call, error: Error) -> Response:
     """An error as the call's service would send it, in JSON, CBOR or XML."""
-    if call.service == "nimble":
-        status, headers, body = NimbleError(error.code, error.message, error.status).reply()
+    if call.service in ERRORS:
+        status, headers, body = ERRORS[call.service](error.code, error.message, error.status).reply()
         return Response(body, status, headers)
     if call.cbor:
         headers = {**cbor.HEADERS, "x-amzn-ErrorType": error.code}

@@ -22,6 +22,9 @@ class Settings:
     instance_provisioning_seconds: float = 0
     session_starting_seconds: float = 0
     stream_creating_seconds: float = 0
+    stream_group_updating_seconds: float = 0
+    stream_session_activating_seconds: float = 0
+    stream_session_terminating_seconds: float = 0
     client_token_window_seconds: float | None = None  # None: unlimited
     page_size: int = 2
     clock_offset_seconds: float = 0

@@ -19,7 +19,9 @@ from werkzeug.wrappers import Response
 from tests.simulator.settings import now
 
 PATH = "/authenticate"
-PATTERN = re.compile(rf"https?://[^\s\"'/]+{PATH}\?parameters=[\w-]+")
+PATHS = re.compile(r"/authenticate|/su-\w+/stream")
+# Each service has a form of its own: the path, and the query parameter with the secret.
+PATTERN = re.compile(r"https?://[^\s\"'/]+(?:/authenticate\?parameters|/[\w-]+/stream\?token)=[\w-]+")
 
 
 @dataclass(frozen=True)
@@ -63,15 +65,16 @@ class StreamingURLs:
         self.origin = ""  # scheme, host and port of the server, once it has a port
         self._links: dict[str, _Link] = {}
 
-    def issue(self, expires: float, open_session: Callable[[], Page]) -> str:
+    def issue(
+        self, expires: float, open_session: Callable[[], Page], *, path: str = PATH, parameter: str = "parameters"
+    ) -> str:
         """A new URL, good until ``expires`` (epoch seconds); ``open_session`` runs each time it is opened in time."""
-        code = secrets.token_urlsafe(48)
-        url = f"{self.origin}{PATH}?parameters={code}"
-        self._links[code] = _Link(url, expires, open_session)
+        url = f"{self.origin}{path}?{parameter}={secrets.token_urlsafe(48)}"
+        self._links[url] = _Link(url, expires, open_session)
         return url
 
-    def open(self, code: str) -> Page:
-        link = self._links.get(code)
+    def open(self, path: str, query: str) -> Page:
+        link = self._links.get(f"{self.origin}{path}?{query}")
         if link is None:
             return Page(403, "This streaming URL is not valid")
         if now() >= link.expires:

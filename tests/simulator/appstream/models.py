@@ -10,8 +10,6 @@ a fleet is not running, say) is a guess that README.md lists.
 
 from __future__ import annotations
 
-import base64
-import json
 import math
 import threading
 import time
@@ -23,6 +21,7 @@ from typing import Any
 from moto.core.base_backend import BackendDict, BaseBackend
 from moto.core.utils import get_service_model
 
+from tests.simulator.paging import page
 from tests.simulator.settings import issuing_now, now, settings
 from tests.simulator.streaming import Page, streaming_urls
 from tests.simulator.validation import matches
@@ -672,20 +671,15 @@ def _timestamp(moment: float) -> float:
 
 def _page(operation: str, items: list[Any], request: Members) -> tuple[list[Any], Members]:
     """One page of ``items`` and, if there are more, the reply's NextToken; the token fits its own operation only."""
-    start = 0
-    if "NextToken" in request:
-        try:
-            issuer, start = json.loads(base64.urlsafe_b64decode(request["NextToken"]))
-        except (ValueError, TypeError):
-            issuer = None
-        if issuer != operation:
-            raise AppStreamError("InvalidParameterCombinationException", "NextToken is not valid.")
     if "MaxResults" in request and request["MaxResults"] not in MAX_RESULTS:
         message = f"MaxResults must be between {MAX_RESULTS[0]} and {MAX_RESULTS[-1]}."
         raise AppStreamError("InvalidParameterCombinationException", message)
-    end = start + request.get("Limit", request.get("MaxResults", settings.page_size))
-    token = base64.urlsafe_b64encode(json.dumps([operation, end]).encode()).decode()
-    return items[start:end], {"NextToken": token} if end < len(items) else {}
+    size = request.get("Limit", request.get("MaxResults", settings.page_size))
+    try:
+        shown, token = page(operation, items, request.get("NextToken"), size)
+    except ValueError as reason:
+        raise AppStreamError("InvalidParameterCombinationException", "NextToken is not valid.") from reason
+    return shown, {"NextToken": token} if token else {}
 
 
 def _check_user_pool(request: Members) -> None:

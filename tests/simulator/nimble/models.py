@@ -10,11 +10,8 @@ service's documentation leaves open is a guess that README.md lists.
 
 from __future__ import annotations
 
-import base64
-import json
 import math
 import threading
-import time
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,6 +21,8 @@ from moto.core.base_backend import BackendDict, BaseBackend
 
 from tests.simulator.nimble.errors import NimbleError
 from tests.simulator.nimble.operations import Members
+from tests.simulator.paging import page
+from tests.simulator.progress import Progress
 from tests.simulator.settings import now, settings
 from tests.simulator.streaming import Page, streaming_urls
 
@@ -85,17 +84,6 @@ class Status(NamedTuple):
     code: str
 
 
-class Progress:
-    """A status that turns into another after some seconds, in real time: changing the clock's offset starts nothing."""
-
-    def __init__(self, status: Status, then: Status | None = None, seconds: float = 0) -> None:
-        self._status, self._then, self._settled_at = status, then or status, time.monotonic() + seconds
-
-    @property
-    def status(self) -> Status:
-        return self._then if time.monotonic() >= self._settled_at else self._status
-
-
 STARTING = Status("START_IN_PROGRESS", SESSION_STATES["START_IN_PROGRESS"])
 CREATING = Status("CREATE_IN_PROGRESS", STREAM_STATES["CREATE_IN_PROGRESS"])
 DELETED = Status("DELETED", STREAM_STATES["DELETED"])
@@ -141,7 +129,7 @@ class Session:
     arn: str
     owned_by: str
     created_by: str
-    progress: Progress
+    progress: Progress[Status]
     status_message: str = ""
     created: float = field(default_factory=now)
     changed: dict[str, str] = field(default_factory=dict)  # startedAt and startedBy
@@ -149,7 +137,7 @@ class Session:
     start_outcome: Status = SESSION_READY  # what a start comes to
 
     def describe(self, status: Status | None = None) -> Members:
-        state, code = status or self.progress.status
+        state, code = status or self.progress.value
         return {
             "sessionId": self.id,
             "arn": self.arn,
@@ -171,7 +159,7 @@ class Session:
 class Stream:
     id: str
     session: Session
-    progress: Progress
+    progress: Progress[Status]
     created: float
     expires: float
     created_by: str
@@ -182,7 +170,7 @@ class Stream:
 
     @property
     def status(self) -> Status:
-        return DELETED if now() >= self.expires else self.progress.status
+        return DELETED if now() >= self.expires else self.progress.value
 
     def describe(self, status: Status | None = None) -> Members:
         state, code = status or self.status
@@ -210,7 +198,7 @@ class Stream:
             return Page(403, "This streaming URL has expired")
         if self.removed or self.status.state != "READY":
             return Page(403, "This streaming URL is not valid")
-        state = self.session.progress.status.state
+        state = self.session.progress.value.state
         if state != "READY":
             return Page(503, f"Your streaming session is not ready: it is {state}")
         facts = {
@@ -265,7 +253,7 @@ class NimbleBackend(BaseBackend):
         session = self._session(request)
         if self._earlier("StartStreamingSession", request):
             return {"session": session.describe()}
-        state = session.progress.status.state
+        state = session.progress.value.state
         if state == "READY" or state.endswith("_IN_PROGRESS"):
             raise NimbleError("ConflictException", f"The session {session.id} is {state}.", sessionId=session.id)
         if state != "STOPPED":
@@ -281,7 +269,7 @@ class NimbleBackend(BaseBackend):
         earlier = self._earlier("CreateStreamingSessionStream", request)
         if earlier:
             return {"stream": earlier.describe_with_url()}
-        state = session.progress.status.state
+        state = session.progress.value.state
         if state.endswith("_IN_PROGRESS"):
             raise NimbleError("ConflictException", f"The session {session.id} is {state}.", sessionId=session.id)
         if state != "READY":
@@ -359,18 +347,12 @@ def _not_found(kind: str, name: str) -> NimbleError:
 
 
 def _page(query: list[Any], items: list[Any], request: Members) -> tuple[list[Any], Members]:
-    """One page of ``items`` and, if there are more, the reply's nextToken; the token fits the same query only."""
-    start = 0
-    if "nextToken" in request:
-        try:
-            issued_for, start = json.loads(base64.urlsafe_b64decode(request["nextToken"]))
-        except (ValueError, TypeError):
-            issued_for = None
-        if issued_for != query:
-            raise NimbleError("ValidationException", "nextToken is not valid.", member="nextToken")
-    end = start + settings.page_size
-    token = base64.urlsafe_b64encode(json.dumps([query, end]).encode()).decode()
-    return items[start:end], {"nextToken": token} if end < len(items) else {}
+    """One page of ``items`` and, if there are more, the reply's nextToken."""
+    try:
+        shown, token = page(query, items, request.get("nextToken"), settings.page_size)
+    except ValueError as reason:
+        raise NimbleError("ValidationException", "nextToken is not valid.", member="nextToken") from reason
+    return shown, {"nextToken": token} if token else {}
 
 
 nimble_backends: BackendDict[NimbleBackend] = BackendDict(

@@ -22,13 +22,13 @@ from tests.simulator.nimble.models import (
     STREAM_STATES,
     STREAM_STATUS_CODES,
     NimbleBackend,
-    Progress,
     Session,
     Status,
     Stream,
     Studio,
     nimble_backends,
 )
+from tests.simulator.progress import Progress
 from tests.simulator.settings import now
 
 Body = dict[str, Any]
