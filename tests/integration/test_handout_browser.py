@@ -377,23 +377,63 @@ def test_an_expired_page_that_gets_a_counted_url_shows_it_before_it_opens_it(
     assert site.sessions() == []
 
 
-def test_a_session_of_appstream_is_started_by_the_button_alone(
-    browser: Browser, site: Site, open_page: Callable[[str], None], lab: Simulator
-) -> None:
-    """Its URL starts a session for whoever requests it, as AWS's does."""
-    appstream = lab.client("appstream")
+def issue_at_appstream(simulator: Simulator) -> tuple[StreamingLink, Callable[[], int]]:
+    """Return the link of a URL, and what counts the sessions that it has started."""
+    simulator.seed_lab(STACK, FLEET)
+    appstream = simulator.client("appstream")
     where = {"StackName": STACK, "FleetName": FLEET}
     issued = appstream.create_streaming_url(**where, UserId="anna")
-    page = build_learner_page(LAB, "Anna Example", StreamingLink(issued["StreamingURL"], issued["Expires"]))
-    assert url_of(page) == issued["StreamingURL"]
+    link = StreamingLink(issued["StreamingURL"], issued["Expires"])
+    return link, lambda: len(appstream.describe_sessions(**where)["Sessions"])
+
+
+def issue_at_gamelift(simulator: Simulator) -> tuple[StreamingLink, Callable[[], int]]:
+    """Return the link of a stream URL, and what counts its uses, each of which has started a session."""
+    simulator.seed_stream_group("sg-lab")
+    issued = simulator.client("gameliftstreams").create_stream_url(
+        Identifier="sg-lab",
+        ApplicationIdentifier="a-lab",
+        Protocol="WebRTC",
+        UrlExpiresAfterMinutes=60,
+        Locations=["us-east-1"],
+        UsageLimit=5,
+    )
+
+    def count_uses() -> int:
+        [stream_url] = simulator.stream_urls()
+        assert len(simulator.stream_sessions()) == 5 - stream_url["RemainingUses"]
+        return 5 - stream_url["RemainingUses"]
+
+    return StreamingLink(issued["StreamUrl"], issued["ExpiresAt"], issued["UsageLimit"]), count_uses
+
+
+@pytest.mark.parametrize("issue", [issue_at_appstream, issue_at_gamelift])
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_click_or_a_double_click_starts_one_session_and_nothing_else_starts_any(
+    browser: Browser,
+    site: Site,
+    open_page: Callable[[str], None],
+    simulator: Simulator,
+    issue: Callable[[Simulator], tuple[StreamingLink, Callable[[], int]]],
+    times: int,
+) -> None:
+    """Whoever requests a streaming URL starts a session, as with the services of AWS."""
+    link, count_sessions = issue(simulator)
+    page = build_learner_page(LAB, "Anna Example", link)
+    assert url_of(page) == link.url
 
     open_page(page)
     follow_links(browser, page, site.url)
-    assert appstream.describe_sessions(**where)["Sessions"] == []
+    assert count_sessions() == 0
 
-    browser.click("#open", times=2)
-    browser.wait_for("document.body?.innerText?.includes('Your streaming session is running')")
-    assert [session["UserId"] for session in appstream.describe_sessions(**where)["Sessions"]] == ["anna"]
+    browser.click("#open", times=times)
+    if link.usage_limit:
+        time.sleep(0.6)
+        assert count_sessions() == 0
+        browser.click("#yes", times=times)
+    browser.wait_for("location.href !== 'about:blank' && !document.getElementById('page')")
+    browser.wait_for("document.body?.innerText?.includes('session')")
+    assert count_sessions() == 1
 
 
 def test_a_hostile_name_runs_nothing(browser: Browser, site: Site, open_page: Callable[[str], None]) -> None:
