@@ -216,7 +216,6 @@ PAGE_SCRIPT = (
   };
   // The tab may be hours old, so fetch the current URL before opening it.
   const open = async (isConfirmed) => {
-    if (busy) return;
     busy = true;
     button.setAttribute('aria-disabled', 'true');
     setText(status, texts.wait);
