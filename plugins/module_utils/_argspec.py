@@ -17,7 +17,7 @@ from ansible.module_utils.basic import env_fallback
 
 from ._errors import InvalidOption, quote
 from ._leases.stores.address import NONE, VARIABLE, parse_address
-from ._time import parse_datetime
+from ._time import parse_datetime, to_iso8601
 
 MAX_CONCURRENCY = 64
 # With a lease's hash, it is a sort key of DynamoDB, which has 1024 bytes: four for each character.
@@ -152,3 +152,22 @@ def parse_timestamp(option: str, text: str) -> datetime:
         return when.astimezone(timezone.utc)
     except (ValueError, OverflowError) as e:
         raise InvalidOption(f"{option} is {quote(text)}, which does not exist ({e}): {like}") from e
+
+
+def parse_starts_at(params: Mapping[str, Any], valid_until: datetime | None) -> datetime | None:
+    """Return when the lab starts.
+
+    Raises:
+        InvalidOption: Names the value.
+    """
+    if params["starts_at"] is None:
+        return None
+    if params["lab"] is None:
+        raise InvalidOption("starts_at is the start of a lab: name the lab too, or leave starts_at out.")
+    starts_at = parse_timestamp("starts_at", params["starts_at"])
+    if valid_until and valid_until <= starts_at:
+        raise InvalidOption(
+            f"valid_until is {to_iso8601(valid_until)}, which is not after starts_at, {to_iso8601(starts_at)}: correct "
+            "one of them."
+        )
+    return starts_at

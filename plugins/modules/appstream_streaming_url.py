@@ -533,7 +533,6 @@ ansible_facts:
 """
 
 from collections.abc import Collection, Iterable
-from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -541,13 +540,13 @@ from ansible_collections.labstream.aws.plugins.module_utils._appstream import ap
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import validation
 from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
     lease_argument_spec,
+    parse_starts_at,
     parse_timestamp,
     validate_lease_arguments,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._client import ServiceClock, build_client, endpoint_host
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, list_names, quote
 from ansible_collections.labstream.aws.plugins.module_utils._labs.person import normalise
-from ansible_collections.labstream.aws.plugins.module_utils._leases.lab_records import find_other_labs
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import (
     Lease,
     LeaseKey,
@@ -682,25 +681,6 @@ def build_policy(params: dict[str, Any]) -> ReusePolicy:
     return ReusePolicy(validation.MAX_VALIDITY, validity=validity, min_remaining=params["min_remaining"])
 
 
-def parse_starts_at(params: dict[str, Any], valid_until: datetime | None) -> datetime | None:
-    """Return when the lab starts.
-
-    Raises:
-        InvalidOption: Names the value.
-    """
-    if params["starts_at"] is None:
-        return None
-    if params["lab"] is None:
-        raise InvalidOption("starts_at is the start of a lab: name the lab too, or leave starts_at out.")
-    starts_at = parse_timestamp("starts_at", params["starts_at"])
-    if valid_until and valid_until <= starts_at:
-        raise InvalidOption(
-            f"valid_until is {to_iso8601(valid_until)}, which is not after starts_at, {to_iso8601(starts_at)}: correct "
-            "one of them."
-        )
-    return starts_at
-
-
 def describe_target(module: LabstreamAWSModule, client: Any) -> appstream.Target:
     """Return the stack and fleet; to issue URLs for them, also check them.
 
@@ -778,25 +758,6 @@ def describe_purpose(lease: Lease | None) -> dict[str, Any]:
     return {**dict.fromkeys(PURPOSE_OPTIONS), **parse_purpose(lease.purpose if lease else "")}
 
 
-def describe_other_labs(task: LeaseTask) -> list[dict[str, Any]]:
-    """Return the other labs that the fleet is needed for, if the task ends a lab."""
-    lab, now = task.module.params["lab"], task.now()
-    if lab is None or not task.scope:
-        return []
-    fleet = Scope.parse(task.scope).arns[1:]
-    return [
-        dict(
-            lab=name,
-            starts_at=starts_at and to_iso8601(starts_at),
-            starts_in=int((starts_at - now).total_seconds()) if starts_at else 0,
-            ends_at=to_iso8601(ends_at),
-        )
-        for name, starts_at, ends_at in find_other_labs(
-            task.store, lab, task.scope, lambda scope: Scope.parse(scope).arns[1:] == fleet, now
-        )
-    ]
-
-
 def build_facts(entries: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     """Return the entries of each user, who may have several: one for each application and session context."""
     users: dict[str, list[dict[str, Any]]] = {}
@@ -832,7 +793,9 @@ def run(module: LabstreamAWSModule) -> None:
                 {**entry, **describe_purpose(found.stored.get(key))}
                 for key, entry in zip(found.keys, result["leases"], strict=True)
             ]
-            result.update(leases=leases, other_labs=describe_other_labs(task))
+            fleet = scope.arns[1:] if scope else ()
+            other_labs = task.describe_other_labs(lambda other: Scope.parse(other).arns[1:] == fleet)
+            result.update(leases=leases, other_labs=other_labs)
             return
         policy.validity_at(now())  # Rejects a time that has passed, in check mode too.
         # Also if all leases are reusable: a stored URL for an application that is gone opens nothing.

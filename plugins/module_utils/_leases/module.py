@@ -18,7 +18,7 @@ from .._errors import InvalidOption, quote
 from .._failures import find_bug
 from .._module import LabstreamAWSModule
 from .._time import to_iso8601
-from .lab_records import LabRecord, Labs, describe_excess, group_labs
+from .lab_records import LabRecord, Labs, describe_excess, find_other_labs, group_labs
 from .lease import Lease, LeaseKey, is_text
 from .reuse import ReusePolicy
 from .scheduler import Outcome
@@ -63,6 +63,11 @@ class Row:
         """What identifies the learner in the roster, as far as that is known."""
         return self.values["id"] or self.holder
 
+    @property
+    def name(self) -> str:
+        """The row as messages and diffs name it."""
+        return format_holder(self.holder, self.purpose)
+
     @classmethod
     def build(cls, holder_option: str, given: Mapping[str, Any], purpose: str = "", **values: str | None) -> Row:
         """Return the row of an entry of an option.
@@ -82,6 +87,16 @@ class Row:
             if value is not None and not is_text(value):
                 raise InvalidOption(f"{option} of {quote(holder)} has an unpaired surrogate: correct it.")
         return cls(holder, {**identity, holder_option: holder, **values}, purpose)
+
+
+# Ends at the service what was issued for these keys, which have these leases. Returns the leases that may be released:
+# all but those for which it failed. In check mode, it predicts.
+End = Callable[[Collection[LeaseKey], Sequence[Lease]], Sequence[Lease]]
+
+
+def end_nothing(keys: Collection[LeaseKey], leases: Sequence[Lease]) -> Sequence[Lease]:
+    """Return the leases: the service has no way to end what they are of."""
+    return leases
 
 
 class Issuer(Protocol):
@@ -118,7 +133,7 @@ class LeaseTask:
 
     @property
     def _names(self) -> dict[LeaseKey, str]:
-        return {key: format_holder(row.holder, row.purpose) for key, row in self.rows.items()}
+        return {key: row.name for key, row in self.rows.items()}
 
     @property
     def lab(self) -> str | None:
@@ -215,7 +230,7 @@ class LeaseTask:
                 entry[url] = None
             entries.append(entry)
         result = dict(
-            changed=joined or is_withdrawn or any(outcome.issued for outcome in outcomes),
+            changed=joined or is_withdrawn or any(outcome.issued or outcome.recovered for outcome in outcomes),
             summary=build_summary(outcomes),
             failures=[
                 {**self.rows[outcome.key].values, **outcome.failure._asdict()}
@@ -270,10 +285,13 @@ class LeaseTask:
             raise InvalidOption(excess)
         self.store.check("release")
 
-    def withdraw(self) -> list[dict[str, Any]]:
+    def withdraw(self, end: End = end_nothing) -> list[dict[str, Any]]:
         """Return the learners of the lab who are not among the rows. If that is asked for, release their leases.
 
         That is for all labs that use them: who must not have a URL any more must not have it anywhere.
+
+        Args:
+            end: Ends what they were issued.
 
         Raises:
             LeaseStoreError: The store failed.
@@ -286,9 +304,12 @@ class LeaseTask:
         to_release = {key: lease for key, lease in leases.items() if withdraws and lease.released_at is None}
         others = self._labs.others_ahead(self.lab, now)
         if withdraws and not self.module.check_mode:
+            ended = end(keys, list(to_release.values()))
             # Last: with its record, a withdrawal that was interrupted is repeated.
-            self.store.release(to_release.values())
-            self._labs.leave([*self._removed, *(record for record in others if record.lease in keys)], now)
+            self.store.release(ended)
+            leaving = keys - (to_release.keys() - {lease.key for lease in ended})
+            to_release = {lease.key: lease for lease in ended}
+            self._labs.leave([record for record in (*self._removed, *others) if record.lease in leaving], now)
         serving = group_labs((record.lease, record.lab) for record in others)
         elsewhere = group_labs((record.lease.holder, record.lab) for record in others if record.lease not in keys)
         return [
@@ -302,6 +323,25 @@ class LeaseTask:
                 "other_labs": sorted(elsewhere[record.lease.holder]),
             }
             for record in self._removed
+        ]
+
+    def describe_other_labs(self, is_shared: Callable[[str], bool]) -> list[dict[str, Any]]:
+        """Return the other labs that need what the scopes share for which ``is_shared``, if the task ends a lab.
+
+        Raises:
+            LeaseStoreError: The store failed.
+        """
+        if self.lab is None or not self.scope:
+            return []
+        now = self.now()
+        return [
+            dict(
+                lab=name,
+                starts_at=starts_at and to_iso8601(starts_at),
+                starts_in=int((starts_at - now).total_seconds()) if starts_at else 0,
+                ends_at=to_iso8601(ends_at),
+            )
+            for name, starts_at, ends_at in find_other_labs(self.store, self.lab, self.scope, is_shared, now)
         ]
 
 

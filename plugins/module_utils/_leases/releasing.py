@@ -21,7 +21,7 @@ from .._errors import LeaseStoreError, list_names, quote
 from .._time import to_iso8601
 from .lab_records import MAX_NAMED, LabRecord, Labs, group_labs
 from .lease import Lease, LeaseKey
-from .module import LeaseTask
+from .module import End, LeaseTask, end_nothing
 from .stores.address import SQLiteFile, parse_address
 from .stores.base import NoLeaseStore
 from .stores.runners import find_runner
@@ -92,8 +92,13 @@ def find_to_release(task: LeaseTask) -> Release:
     )
 
 
-def release(task: LeaseTask, found: Release) -> Iterator[dict[str, Any]]:
+def release(task: LeaseTask, found: Release, end: End = end_nothing) -> Iterator[dict[str, Any]]:
     """End the lab for what was found, then release or purge its leases; warn about URLs that still work.
+
+    Args:
+        task: The task.
+        found: What it is about.
+        end: Ends what was issued.
 
     Yields:
         The parts of the result as they become known: a store that fails may have released some of the leases.
@@ -103,26 +108,32 @@ def release(task: LeaseTask, found: Release) -> Iterator[dict[str, Any]]:
     """
     purge, leases = task.module.params["purge"], list(found.leases)
     leaving = [record for record in found.records if record.ended_at is None]
-    requested, released = len(task.rows) or len(leases), len(leases)
+    requested = len(task.rows) or len(leases)
     if leaving:
         task.store.check()
     if leases or (purge and found.records):
         task.store.check("purge" if purge else "release")
-    if not task.module.check_mode:
-        released, has_left = 0, False
-        try:
+    predicts, has_left = task.module.check_mode, False
+    released = 0
+    try:
+        if not predicts:
             found.labs.leave(leaving, task.now())
-            has_left = True
-            leases = _drop_needed(task, leases)
-            if leases:
-                released = task.store.purge([each.key for each in leases]) if purge else task.store.release(leases)
-            if purge:
-                found.labs.purge(found.records)
-        except LeaseStoreError as e:
-            released = released or (min(e.changed, len(leases)) if has_left else 0)
-            summary = dict(NO_SUMMARY, requested=requested, released=released)
-            yield dict(changed=released > 0 or (bool(leaving) if has_left else e.changed > 0), summary=summary)
-            raise LeaseStoreError(f"{e} {released} of {len(leases)} leases were released.") from e
+        has_left = True
+        needed = _find_needed(task, found)
+        to_end = [lease for lease in leases if lease.key not in needed]
+        leases = list(end({*found.keys, *task.rows} - needed, to_end))
+        if predicts:
+            released = len(leases)
+        elif leases:
+            released = task.store.purge([each.key for each in leases]) if purge else task.store.release(leases)
+        if purge and not predicts:
+            kept = {lease.key for lease in to_end} - {lease.key for lease in leases}
+            found.labs.purge([record for record in found.records if record.lease not in kept])
+    except LeaseStoreError as e:
+        released = released or (min(e.changed, len(leases)) if has_left else 0)
+        summary = dict(NO_SUMMARY, requested=requested, released=released)
+        yield dict(changed=released > 0 or (bool(leaving) if has_left else e.changed > 0), summary=summary)
+        raise LeaseStoreError(f"{e} {released} of {len(leases)} leases were released.") from e
     yield dict(
         changed=bool(released or leaving or (purge and found.records)),
         summary=dict(NO_SUMMARY, requested=requested, released=released),
@@ -130,7 +141,8 @@ def release(task: LeaseTask, found: Release) -> Iterator[dict[str, Any]]:
         known_labs=found.labs.names,
         **({"diff": build_release_diff(leases)} if task.module._diff else {}),
     )
-    for warning in () if task.module.is_query else _build_warnings(task, found, leases):
+    working = leases if end is end_nothing else ()
+    for warning in () if task.module.is_query else _build_warnings(task, found, working):
         task.module.warn(warning)
 
 
@@ -152,12 +164,13 @@ def _reject_deleted_file(task: LeaseTask) -> None:
         )
 
 
-def _drop_needed(task: LeaseTask, leases: list[Lease]) -> list[Lease]:
-    """Return those of the leases that no other lab has begun to use meanwhile."""
-    if not leases or task.lab is None:
-        return leases
-    needed = {record.lease for record in Labs(task.store, task.scope).others_ahead(task.lab, task.now())}
-    return [lease for lease in leases if lease.key not in needed]
+def _find_needed(task: LeaseTask, found: Release) -> set[LeaseKey]:
+    """Return the keys of the leases that other labs need, also those that have begun to use them meanwhile."""
+    if task.lab is None:
+        return set()
+    is_changing = found.leases and not task.module.check_mode
+    others = Labs(task.store, task.scope).others_ahead(task.lab, task.now()) if is_changing else found.others
+    return {record.lease for record in others if record.lab != task.lab}
 
 
 def _describe(task: LeaseTask, found: Release, released: set[LeaseKey]) -> list[dict[str, Any]]:

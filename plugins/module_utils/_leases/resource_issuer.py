@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -34,6 +34,10 @@ _Step = Generator[Any, Any, _Result]
 
 # How often a run may find that another was faster, and continue with what that has stored.
 MAX_ATTEMPTS = 6
+
+# For this long, a service is relied upon to remember a token. If it lists its resources, these are searched before an
+# older token is used.
+TOKEN_MEMORY = timedelta(minutes=10)
 
 # Longer than any run: the call that creates may have to wait for those of the whole lab, for the rate limiter and for
 # retries. A resource that comes of an old token and is no longer good enough is replaced.
@@ -71,7 +75,7 @@ class ResourceService(Protocol):
     def token_error_code(self) -> str:
         """The code of the error of a token that was used before with other parameters, and so fails every time."""
 
-    def create(self, key: LeaseKey, client_token: str) -> Resource:
+    def create(self, pending: Lease) -> Resource:
         """Return a resource for this token: a new one, or the one that the service has already created for it."""
 
     def look_up(self, key: LeaseKey, resource_id: str) -> Resource | None:
@@ -82,6 +86,30 @@ class ResourceService(Protocol):
 
     def describe(self, key: LeaseKey, resource_id: str) -> str:
         """Return the name of a resource at the begin of a message."""
+
+
+class Directory(Protocol):
+    """What a service can do that lists its resources, and ends them.
+
+    Such a service replies to a token that was used before as it did then, so the resource is looked up after that. It
+    is called in worker threads, but ``prefetch`` in the main thread; every method raises LabstreamError.
+    """
+
+    @property
+    def recovers(self) -> bool:
+        """Whether to search for the resources of keys that nothing is stored of."""
+
+    def prefetch(self, resource_ids: Collection[str]) -> None:
+        """Prepare to look up these resources."""
+
+    def find(self, key: LeaseKey) -> Resource | None:
+        """Return the resource of this key that is to be reused, although the store does not know it."""
+
+    def end(self, key: LeaseKey, resource_id: str) -> None:
+        """End a resource that is replaced."""
+
+    def end_found(self, key: LeaseKey) -> None:
+        """End all resources of this key, also those that the store does not know."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +127,7 @@ class ResourceIssuer:
         client_token: The token to use instead of a random one.
         force: Create even where a lease is reusable.
         is_canceled: Says, between two calls, whether to create no more.
+        directory: The service's resources, if it lists them. Then no resource outlives the one that replaces it.
     """
 
     store: LeaseStore
@@ -111,6 +140,7 @@ class ResourceIssuer:
     client_token: str | None = None
     force: bool = False
     is_canceled: Callable[[], bool] = never
+    directory: Directory | None = None
 
     def run(self, keys: Sequence[LeaseKey], existing: Mapping[LeaseKey, Lease], check_mode: bool) -> list[Outcome]:
         """Get every key a resource: that of a reusable lease which the service confirms, otherwise a new one.
@@ -121,6 +151,10 @@ class ResourceIssuer:
             LeaseStoreError: The store cannot be written, as it must be also where a lease's resource is found dead.
         """
         self.store.check()
+        if self.directory and not self.force:
+            now = self.now()
+            reusable = [lease for lease in existing.values() if self.policy.accepts(lease, now)]
+            self.directory.prefetch([str(lease.resource_id) for lease in reusable])
         steps = {key: _Run(self, key, existing.get(key)).steps(check_mode) for key in keys}
         outcomes = run_concurrently(
             steps, existing, store=self.store, concurrency=self.concurrency, is_canceled=self.is_canceled
@@ -133,7 +167,8 @@ class _Run:
 
     ``record`` is what the store has, as far as this run knows. ``has_begun`` says that this run has stored a pending
     lease of its own, as it does at most once; ``is_own`` that the record is that one, or the lease of its resource;
-    ``has_issued`` that a resource was created which no other run has stored.
+    ``has_issued`` that a resource was created which no other run has stored; ``has_searched`` that the directory has
+    none for a key without a record; ``reason`` why the existing lease is not reused, if its resource is not as asked.
     """
 
     def __init__(self, issuer: ResourceIssuer, key: LeaseKey, existing: Lease | None) -> None:
@@ -144,18 +179,26 @@ class _Run:
         self._has_begun = False
         self._is_own = False
         self._has_issued = False
+        self._has_searched = False
+        self._reason: str | None = None
         self._resource: Resource | None = None
 
     def steps(self, check_mode: bool) -> Steps:
         try:
-            return (yield from self._steps(check_mode))
+            outcome = yield from self._steps(check_mode)
         except Exception as e:
-            return Outcome(self._key, self._existing, issued=self._has_issued, resource=self._resource).failed(e)
+            outcome = Outcome(self._key, self._existing, issued=self._has_issued, resource=self._resource).failed(e)
+        return replace(outcome, reason=self._reason)
 
     def _steps(self, check_mode: bool) -> Steps:
         service, begin = self._issuer.service, self._issuer.force
         for _attempt in range(MAX_ATTEMPTS):
             record = None if begin else self._usable_record()
+            if self._is_to_recover(begin):
+                outcome = yield from self._recover(check_mode)
+                if outcome:
+                    return outcome
+                continue
             if check_mode and (record is None or record.is_pending):
                 yield Call(partial(service.check, self._key))
                 return Outcome(self._key, self._existing, issued=True)
@@ -185,7 +228,7 @@ class _Run:
                 return Outcome(self._key, self._existing, lease, issued, resource=self._resource)
             if self._has_begun or lease.client_token == self._issuer.client_token:
                 raise NotReady(self._message(problem, lease))
-            begin = True
+            begin, self._reason = True, problem
         raise conflict(self._key)
 
     def _usable_record(self) -> Lease | None:
@@ -201,18 +244,57 @@ class _Run:
         )
         return record if can_be_adopted else None
 
+    def _is_to_recover(self, begin: bool) -> bool:
+        directory = self._issuer.directory
+        return self._record is None and bool(directory and directory.recovers) and not (begin or self._has_searched)
+
+    def _recover(self, check_mode: bool) -> _Step[Outcome | None]:
+        """Store a lease of the resource that the directory has; return None if it has none, or another run stored one.
+
+        Its token was lost with its lease. So it gets one that was never used.
+        """
+        self._has_searched = True
+        found: Resource | None = yield from self._find()
+        if found is None:
+            return None
+        pending = self._build_pending(uuid.uuid4().hex)
+        lease = pending.with_resource(found.resource_id, found.expires_at)
+        self._record = lease if check_mode else (yield Write(lease, None))
+        if self._record.lease_id != lease.lease_id:
+            return None
+        return Outcome(self._key, None, lease, recovered=True, resource=found)
+
+    def _find(self) -> _Step[Resource | None]:
+        directory = self._issuer.directory
+        return (yield Call(partial(directory.find, self._key))) if directory else None
+
+    def _retire(self) -> _Step[None]:
+        """End what the record is of before it is replaced, so that nothing is left if the run is killed after it."""
+        directory, record, force = self._issuer.directory, self._record, self._issuer.force
+        if directory is None:
+            return
+        if record and record.is_valid_at(self._issuer.now()):
+            yield Call(partial(directory.end, self._key, str(record.resource_id)))
+        # What a pending lease has led to is not known.
+        if force or (record and record.is_pending and record.released_at is None):
+            yield Call(partial(directory.end_found, self._key))
+
     def _begin(self) -> _Step[None]:
         """Store a pending lease, unless another run has meanwhile stored something, which then is the record."""
+        yield from self._retire()
+        pending = self._build_pending(self._issuer.client_token or uuid.uuid4().hex)
+        self._record = yield Write(pending, self._record.lease_id if self._record else None)
+        self._has_begun = self._is_own = self._record.lease_id == pending.lease_id
+
+    def _build_pending(self, client_token: str) -> Lease:
         now = self._issuer.now()
-        pending = Lease(
+        return Lease(
             key=self._key,
-            grant=ResourceGrant(self._issuer.client_token or uuid.uuid4().hex),
+            grant=ResourceGrant(client_token),
             issued=now,
             expires=now + PENDING_LIFETIME,
             validity=self._issuer.policy.validity,
         )
-        self._record = yield Write(pending, self._record.lease_id if self._record else None)
-        self._has_begun = self._is_own = self._record.lease_id == pending.lease_id
 
     def _create(self, pending: Lease) -> _Step[tuple[Lease | None, bool]]:
         """Create a resource with the pending lease's token and store its id.
@@ -220,7 +302,10 @@ class _Run:
         Returns:
             The lease to use and whether it is new, or None if the next attempt is to use what another run has stored.
         """
-        resource: Resource = yield Call(partial(self._issuer.service.create, self._key, str(pending.client_token)))
+        is_old = pending.issued < self._issuer.now() - TOKEN_MEMORY
+        resource: Resource | None = (yield from self._find()) if is_old else None
+        if resource is None:
+            resource = yield Call(partial(self._issuer.service.create, pending))
         self._resource = resource
         lease = pending.with_resource(resource.resource_id, resource.expires_at)
         try:
@@ -230,6 +315,7 @@ class _Run:
             raise
         if self._record and self._record.lease_id == lease.lease_id:
             self._has_issued = True
+            yield from self._refresh(lease)
             return lease, True
         winner = None if self._issuer.force else self._usable_record()
         if winner is None and self._has_begun:
@@ -238,7 +324,17 @@ class _Run:
             self._has_issued = True
             return lease, True
         self._is_own = False
-        return (winner if winner and winner.resource_id == lease.resource_id else None), False
+        if winner and winner.resource_id == lease.resource_id:
+            yield from self._refresh(winner)
+            return winner, False
+        if winner and self._issuer.directory:
+            yield Call(partial(self._issuer.directory.end, self._key, resource.resource_id))
+        return None, False
+
+    def _refresh(self, lease: Lease) -> _Step[None]:
+        """Look up a resource that another run may have created, if the reply may describe it as it was then."""
+        if self._issuer.directory and not self._is_own:
+            self._resource = yield Call(self._look_up(lease))
 
     def _wait(self, lease: Lease) -> _Step[None]:
         """Poll the resource until it is ready or has a problem.

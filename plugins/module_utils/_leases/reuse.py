@@ -35,13 +35,15 @@ MAX_DEFAULT_MIN_REMAINING = 900
 class ReusePolicy:
     """What a caller asks of a lease: a validity, or to be valid until a point in time.
 
-    Exactly one of ``validity`` and ``valid_until`` is set. The service grants ``max_validity`` at most.
+    Exactly one of ``validity`` and ``valid_until`` is set. The service grants ``max_validity`` at most, and only
+    multiples of ``granularity``.
     """
 
     max_validity: int
     validity: int | None = None
     valid_until: datetime | None = None
     min_remaining: int | None = None
+    granularity: int = 1
 
     def __post_init__(self) -> None:
         """Reject a ``min_remaining`` that no new lease would have.
@@ -90,7 +92,8 @@ class ReusePolicy:
             )
         if not self.is_in_reach(now):
             return self.max_validity
-        return min(self.max_validity, math.ceil((self.valid_until - now).total_seconds()) + CLOCK_MARGIN)
+        seconds = math.ceil((self.valid_until - now).total_seconds()) + CLOCK_MARGIN
+        return min(self.max_validity, -(-seconds // self.granularity) * self.granularity)
 
     def asked_until(self, lease: Lease) -> datetime:
         """Return until when a lease that was issued by this policy was to be valid."""

@@ -59,6 +59,8 @@ class Outcome:
         issued: Whether this run issued (or would issue) a new one, also if it failed after that.
         failure: Why it failed.
         resource: The last description of the resource by the service, if the grant is one.
+        recovered: Whether the store had lost the lease, and the service still has its resource.
+        reason: Why the resource of the existing lease was not reused, if the service says that it is not as asked.
     """
 
     key: LeaseKey
@@ -67,6 +69,8 @@ class Outcome:
     issued: bool = False
     failure: Failure | None = None
     resource: Any = None
+    recovered: bool = False
+    reason: str | None = None
 
     def failed(self, error: Exception) -> Outcome:
         """Return this outcome as it is after that error."""

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from .._client import endpoint_host, retry_delays
 from .._errors import NotReady
-from .._leases.lease import LeaseKey
+from .._leases.lease import Lease, LeaseKey
 from .._leases.scope import Scope
 from .api import (
     CONFLICT,
@@ -42,8 +42,8 @@ class StudioStreams:
 
     token_error_code: ClassVar[str] = "ValidationException"
 
-    def create(self, key: LeaseKey, client_token: str) -> Stream:
-        """Return a stream for this token. Wait out a conflict while the session is READY.
+    def create(self, pending: Lease) -> Stream:
+        """Return a stream for this lease's token. Wait out a conflict while the session is READY.
 
         Raises:
             NotReady: The session is missing or not READY, as far as that is the reason of the error.
@@ -55,15 +55,15 @@ class StudioStreams:
                 return create_streaming_session_stream(
                     self.client,
                     studioId=self.studio_id,
-                    sessionId=key.holder,
-                    clientToken=client_token,
+                    sessionId=pending.key.holder,
+                    clientToken=pending.client_token,
                     expirationInSeconds=self.expiration_in_seconds,
                 )
             except AnsibleNimbleError as e:
                 if e.code in _SESSION_CODES:
                     # What goes wrong in asking for the session says less than this error.
                     with suppress(AnsibleNimbleError):
-                        self.check(key)
+                        self.check(pending.key)
                 if e.code != CONFLICT or not delays:
                     raise
             time.sleep(delays.pop(0))

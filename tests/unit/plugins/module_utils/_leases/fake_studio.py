@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from ansible_collections.labstream.aws.plugins.module_utils._errors import LabstreamError
-from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import LeaseKey
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import Lease, LeaseKey
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.states import CREATE_IN_PROGRESS, READY, Stream
 
 from tests.unit.plugins.module_utils.support import after
@@ -162,8 +162,8 @@ class StudioCalls:
     validity: int
     token_error_code = "ValidationException"
 
-    def create(self, key: LeaseKey, client_token: str) -> Stream:
-        return self.studio.create(key.holder, client_token, self.validity)
+    def create(self, pending: Lease) -> Stream:
+        return self.studio.create(pending.key.holder, str(pending.client_token), self.validity)
 
     def look_up(self, key: LeaseKey, stream_id: str) -> Stream | None:
         return self.studio.look_up(key.holder, stream_id)

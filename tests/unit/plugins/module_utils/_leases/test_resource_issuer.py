@@ -148,9 +148,9 @@ def test_before_a_stream_is_created_its_token_is_stored(store, studio):
     seen = []
 
     class Noting(StudioCalls):
-        def create(self, key, client_token):
-            seen.append((client_token, store.leases[key]))
-            return super().create(key, client_token)
+        def create(self, pending):
+            seen.append((pending.client_token, store.leases[pending.key]))
+            return super().create(pending)
 
     # When streams are created.
     issuer_of(store, Noting(studio, 3600), now=studio.clock.now).run(CLASS, {}, False)
@@ -361,8 +361,8 @@ def test_a_dead_stream_of_the_runs_own_making_is_told(store, studio, state, stat
 
     # Given a service whose streams are dead at once.
     class Failing(StudioCalls):
-        def create(self, key, client_token):
-            stream_id = super().create(key, client_token).stream_id
+        def create(self, pending):
+            stream_id = super().create(pending).stream_id
             studio.end(stream_id, state, status_code)
             return studio.described(stream_id)
 
@@ -455,8 +455,8 @@ def test_a_service_that_grants_less_than_was_asked_is_taken_as_it_is(store, stud
     """Else every run would create a stream, and none would be good enough."""
 
     class Stingy(StudioCalls):
-        def create(self, key, client_token):
-            return dataclasses.replace(super().create(key, client_token), expires_at=after(60))
+        def create(self, pending):
+            return dataclasses.replace(super().create(pending), expires_at=after(60))
 
     issuer = issuer_of(store, Stingy(studio, 3600), now=studio.clock.now)
     [outcome] = issuer.run([ANNA], {}, False)
@@ -466,8 +466,8 @@ def test_a_service_that_grants_less_than_was_asked_is_taken_as_it_is(store, stud
 @pytest.mark.parametrize("expires", [-600, 0])
 def test_a_new_stream_that_has_already_expired_is_no_stream(store, studio, expires):
     class Stale(StudioCalls):
-        def create(self, key, client_token):
-            stream = super().create(key, client_token)
+        def create(self, pending):
+            stream = super().create(pending)
             return dataclasses.replace(stream, state=READY, url="https://x.example.org/", expires_at=after(expires))
 
     issuer = issuer_of(store, Stale(studio, 3600), now=studio.clock.now)
@@ -482,8 +482,8 @@ def test_a_new_stream_that_has_already_expired_is_no_stream(store, studio, expir
 
 def test_a_stream_that_is_ready_is_waited_for_until_it_has_a_url(store, studio, clock):
     class Late(StudioCalls):
-        def create(self, key, client_token):
-            return dataclasses.replace(super().create(key, client_token), url=None)
+        def create(self, pending):
+            return dataclasses.replace(super().create(pending), url=None)
 
         def look_up(self, key, stream_id):
             stream = super().look_up(key, stream_id)
@@ -744,8 +744,8 @@ def test_a_token_that_was_used_for_another_time_is_refused_and_who_leaves_it_out
 @pytest.mark.parametrize("code", ["ValidationException", "ConflictException"])
 def test_an_pending_lease_is_canceled_once_at_most_and_only_if_its_token_is_refused(store, studio, code):
     class Refusing(StudioCalls):
-        def create(self, key, client_token):
-            tokens.append(client_token)
+        def create(self, pending):
+            tokens.append(pending.client_token)
             error = Refused("No.")
             error.code = code
             raise error
@@ -824,10 +824,10 @@ def test_a_run_that_begins_while_a_create_takes_longer_than_streams_are_valid_ge
     studio, others = Studio(clock), []
 
     class Slow(StudioCalls):
-        def create(self, key, client_token):
+        def create(self, pending):
             clock.passed += 61
             others.append(run_one(store, studio, validity=60, min_remaining=6))
-            return super().create(key, client_token)
+            return super().create(pending)
 
     issuer = issuer_of(store, Slow(studio, 60), validity=60, min_remaining=6, now=clock.now)
 
@@ -1241,13 +1241,13 @@ class SharedStudio:
     def __init__(self, path, *, dies=lambda _moment, _key: None):
         self.path, self.dies = path, dies
 
-    def create(self, key, client_token):
-        self.dies("before the work", key)
+    def create(self, pending):
+        self.dies("before the work", pending.key)
         time.sleep(0.001)
         with open(self.path, "a", encoding="utf-8") as calls:
-            calls.write(f"{key.holder} {client_token}\n")
-        self.dies("after the work", key)
-        return self.look_up(key, f"stream-of-{client_token}")
+            calls.write(f"{pending.key.holder} {pending.client_token}\n")
+        self.dies("after the work", pending.key)
+        return self.look_up(pending.key, f"stream-of-{pending.client_token}")
 
     def look_up(self, key, stream_id):
         return Stream(stream_id, READY, url=SECRET, created_at=NOW, expires_at=after(3600))

@@ -173,9 +173,9 @@ class Run:
     def describe(self, _key, stream_id):
         return f"Stream {stream_id!r}"
 
-    def create(self, key, client_token):
+    def create(self, pending):
         self.creates += 1
-        return self._ask("create", lambda: self.machine.studio.create(key.holder, client_token, self.validity))
+        return self._ask("create", lambda: self.machine.studio.create(KEY.holder, pending.client_token, self.validity))
 
     def look_up(self, key, stream_id):
         return self._ask("look_up", lambda: self.machine.studio.look_up(key.holder, stream_id))

@@ -1,0 +1,119 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: do not import it from elsewhere, it can change in any release.
+
+"""Revoking the stream URLs of leases that are released, and those that the lease store does not know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from .._failures import Failure
+from .._leases.lease import Lease, LeaseKey
+from .descriptions import build_description, build_prefix
+from .listing import Listing
+from .states import ACTIVE, StreamUrl
+
+# A session in one of these has ended, or will soon.
+_ENDED = {"TERMINATING", "TERMINATED", "ERROR"}
+
+
+@dataclass
+class UrlEnder:
+    """Revokes the stream URLs of leases: ``end`` is what releasing takes for it.
+
+    Attributes:
+        listing: The stream URLs of the stream group; of any status if sessions are terminated, since those of one that
+            is EXPIRED, say, may still run.
+        terminate_sessions: Whether the sessions that they started are ended too.
+        labs: The labs in which a stream URL of a key may have been created.
+        now: The service's clock.
+        concurrency: How many calls to make at the same time.
+        check_mode: Whether only to predict.
+        revoked: The ids of the stream URLs that were revoked, or would be.
+        failures: The keys for which that failed.
+    """
+
+    listing: Listing
+    terminate_sessions: bool
+    labs: Callable[[LeaseKey], Iterable[str | None]]
+    now: Callable[[], datetime]
+    concurrency: int
+    check_mode: bool
+    revoked: list[str] = field(default_factory=list)
+    failures: dict[LeaseKey, Failure] = field(default_factory=dict)
+
+    def end(self, keys: Collection[LeaseKey], leases: Sequence[Lease]) -> Sequence[Lease]:
+        """Revoke the stream URLs of these keys. Return the leases for which that did not fail.
+
+        Raises:
+            AnsibleGameLiftStreamsError: The stream URLs cannot be listed, though that is allowed.
+        """
+        if not keys:
+            return leases
+        self.listing.load()
+        by_key = {lease.key: lease for lease in leases}
+        with ThreadPoolExecutor(max_workers=self.concurrency) as executor:
+            list(executor.map(lambda key: self._end(key, by_key.get(key)), sorted(keys)))
+        return [lease for lease in leases if lease.key not in self.failures]
+
+    def end_all(self, stream_url_ids: Iterable[str]) -> None:
+        """Revoke these stream URLs.
+
+        Raises:
+            AnsibleGameLiftStreamsError: A call failed.
+        """
+        with ThreadPoolExecutor(max_workers=self.concurrency) as executor:
+            list(executor.map(self._revoke, stream_url_ids))
+
+    def count_unknown(self, lab: str) -> int:
+        """Return how many stream URLs seem to be of the lab, and are ACTIVE, though nothing is known of them."""
+        prefix = build_prefix(lab)
+        return sum(
+            stream_url.status == ACTIVE and (stream_url.description or "").startswith(prefix)
+            for stream_url_id, stream_url in self.listing.load().items()
+            if stream_url_id not in self.revoked
+        )
+
+    def _end(self, key: LeaseKey, lease: Lease | None) -> None:
+        try:
+            stored = lease.resource_id if lease and lease.released_at is None else None
+            descriptions = [build_description(lab, key) for lab in self.labs(key)]
+            found = {each.stream_url_id: each for each in self.listing.find(descriptions)}
+            if stored and stored not in found and lease:
+                self._end_stored(stored, lease)
+            for stream_url in found.values():
+                self._end_known(stream_url)
+        except Exception as e:
+            self.failures[key] = Failure.from_error(e)
+
+    def _end_stored(self, stream_url_id: str, lease: Lease) -> None:
+        """Revoke the stream URL of a lease that is not found by its description, such as that of another lab."""
+        if self.listing.denial:
+            if self.terminate_sessions or lease.is_valid_at(self.now()):
+                self._revoke(stream_url_id)
+            return
+        stream_url = self.listing.load().get(stream_url_id) or self.listing.get(stream_url_id)
+        if stream_url:
+            self._end_known(stream_url)
+
+    def _end_known(self, stream_url: StreamUrl) -> None:
+        if stream_url.status == ACTIVE or (self.terminate_sessions and self._has_sessions(stream_url)):
+            self._revoke(stream_url.stream_url_id)
+
+    def _has_sessions(self, stream_url: StreamUrl) -> bool:
+        """Return whether a stream URL has sessions that run."""
+        if stream_url.sessions == 0:
+            return False
+        known = stream_url if stream_url.stream_sessions is not None else self.listing.get(stream_url.stream_url_id)
+        return any(each.get("Status") not in _ENDED for each in (known.stream_sessions or () if known else ()))
+
+    def _revoke(self, stream_url_id: str) -> None:
+        if not self.check_mode:
+            self.listing.revoke(stream_url_id, self.terminate_sessions)
+        self.revoked.append(stream_url_id)

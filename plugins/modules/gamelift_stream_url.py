@@ -1,0 +1,1104 @@
+#!/usr/bin/python
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: gamelift_stream_url
+version_added: 0.1.0
+short_description: Create stream URLs of Amazon GameLift Streams
+description:
+  - Creates URLs that start stream sessions of an application on a stream group of Amazon GameLift Streams, in a browser
+    and without an AWS account, for one learner or for all learners of a lab in one task.
+  - The service creates a stream URL at every call. So this module stores the id of each as a lease in O(lease_store),
+    never the URL, and reuses it as long as the service says that it is V(ACTIVE), and has enough uses and time left. A
+    second run changes nothing.
+  - Before a stream URL is created, a random token is stored. A run that was interrupted, or that runs beside another,
+    uses the same token, and the service then returns the same stream URL.
+  - A stream URL that a new one replaces is revoked, so that each learner has one. Sessions that it has started go on.
+  - Every opening of a stream URL takes one of its uses, and starts a new session on a new machine. Nobody can return to
+    a session, and nothing is kept of it. What a URL opens cannot be changed. It has no user id.
+  - Stream group, application and locations are checked before the first stream URL is created, also in check mode.
+author:
+  - labstream.aws contributors (@labstream)
+options:
+  stream_group:
+    description:
+      - The stream group, by its id or its ARN.
+    type: str
+    required: true
+  application:
+    description:
+      - The application that the stream URLs open, by its id or its ARN. It must be associated with the stream group.
+      - Required, unless O(state=absent) and either nobody is listed or O(purge=true). So is O(locations).
+    type: str
+  locations:
+    description:
+      - The locations of the stream group where sessions can run, in order of preference, such as V(eu-central-1).
+    type: list
+    elements: str
+  learner:
+    description:
+      - The id of a single learner, as O(learners[].id).
+      - Mutually exclusive with O(learners). One of them is required, unless O(state=absent) and O(lab) is set.
+    type: str
+  learners:
+    description:
+      - The learners, as many as you like. This is much faster than a loop over the module.
+      - An entry is the id of a learner, or a dictionary with C(id), which is required, C(name), C(email) and
+        C(generation).
+      - C(id) identifies the learner in your roster, with 1 to 200 characters. It is stored as the holder of the lease,
+        and case does not matter. C(name) and C(email) are returned unchanged, and are not stored. None of them is sent
+        to AWS.
+      - C(generation) is how often the learner's link was replaced because it had leaked, by default 0, as
+        M(labstream.aws.streaming_rotation) returns it. Each generation has a stream URL of its own, and those of the
+        earlier ones are revoked.
+      - Mutually exclusive with O(learner).
+    type: list
+    elements: raw
+  expires_after_minutes:
+    description:
+      - The number of minutes that a stream URL is valid after it was created. 60 if neither this nor O(valid_until) is
+        given. The maximum is a quota of the service.
+      - A stream URL that was created with another value is not reused.
+      - Mutually exclusive with O(valid_until).
+    type: int
+  valid_until:
+    description:
+      - The time until which the stream URLs must be valid, such as the end of the lab, as ISO 8601 with an offset from
+        UTC. They are valid for up to a minute longer, since the service counts in minutes.
+      - Mutually exclusive with O(expires_after_minutes).
+    type: str
+  starts_at:
+    description:
+      - When O(lab) starts, as ISO 8601 with an offset from UTC. It is for RV(other_labs) of a lab that ends before.
+      - By default, the lab is under way.
+    type: str
+  usage_limit:
+    description:
+      - How many sessions a stream URL can start.
+      - Every opening and every reload of the page in the browser takes one use. With the service's own default of 1, a
+        learner who reloads the page once is locked out, so here it is 5.
+      - A stream URL that was created with another value is not reused.
+    type: int
+    default: 5
+  min_remaining_uses:
+    description:
+      - A stream URL is reused only if it can start at least this many more sessions. Otherwise it is revoked, without
+        ending the session that it has started, and the learner gets a new one.
+      - By default 2, since with one use left the next reload locks the learner out, but never more than O(usage_limit).
+    type: int
+  session_length:
+    description:
+      - For how many seconds a session can run, from 1 to 86400 (24 hours). It is then ended, whatever the learner does.
+      - By default, it is the time from now until the stream URL expires, or 24 hours if that is less. The service's own
+        default is 12 hours.
+      - If it is given, a stream URL that was created with another value is not reused.
+    type: int
+  launch_args:
+    description:
+      - Command-line arguments that the application is started with, 100 at most.
+    type: list
+    elements: str
+  environment:
+    description:
+      - Environment variables that the application is started with, 50 at most.
+      - Whoever may call GetStreamUrl can read them. Do not put a secret into them.
+    type: dict
+  role_arn:
+    description:
+      - The ARN of an IAM role whose permissions the application has.
+    type: str
+  resolution:
+    description:
+      - The resolution of the virtual monitor, such as V(1280x720). Width and height are from 320 to 4096 pixels. The
+        service's own default is 1920x1080.
+    type: str
+  min_remaining:
+    description:
+      - With O(expires_after_minutes), a stream URL is reused only if it is valid for at least this many more seconds.
+        By default a tenth of its validity, at most 900. Must be less than its validity.
+      - With O(valid_until), only that time counts.
+    type: int
+  state:
+    description:
+      - V(present) returns a stream URL for everybody who is listed. A reusable lease is reused; otherwise a stream URL
+        is created.
+      - V(absent) revokes the stream URLs and releases their leases, so that the next run creates new ones. It also
+        revokes those whose response was lost before they could be stored.
+      - The leases that are released are exactly those that the same arguments would return with V(present), so a lease
+        for another application, or for other locations, arguments, variables, roles or resolutions, is kept.
+      - With O(lab), only this lab is ended for those who are listed, or for all of its learners if nobody is. A lease
+        that another lab still needs is not released. Without O(lab), leases are released for all labs.
+      - With O(lab) and nobody listed, V(absent) fails if O(lease_store) is an empty file in a job of a runner that
+        usually deletes files, since the lab was probably started with another one.
+    type: str
+    choices: [present, absent]
+    default: present
+  terminate_sessions:
+    description:
+      - Whether the sessions that a revoked stream URL has started are ended too, with O(state=absent),
+        O(withdraw_removed), O(force) or another generation. With V(false), they run until they end on their own, at
+        most for O(session_length), and are billed.
+      - Sessions of a stream URL that was replaced for lack of uses or time always go on.
+    type: bool
+    default: false
+  force:
+    description:
+      - Create new stream URLs even if leases are reusable, and revoke the previous ones.
+    type: bool
+    default: false
+  recover:
+    description:
+      - Whether to search the stream URLs of the stream group for those of learners whose leases are not stored, because
+        the lease store was lost or emptied.
+      - They are found by their description, which is a hash of the lab, the learner and what the stream URL opens. So
+        O(lab) must be the same. The newest is stored again that has the settings, the uses and the time asked for.
+      - Any others with the same description are returned as RV(duplicates).
+    type: bool
+    default: false
+  revoke_duplicates:
+    description:
+      - Whether RV(duplicates) are revoked. The sessions that they have started go on.
+      - Only with O(recover=true).
+    type: bool
+    default: false
+  purge:
+    description:
+      - With O(state=absent), also remove the records of the leases. For somebody who is listed without O(application)
+        and O(locations), these are all leases on the stream group, whatever they open.
+      - Otherwise a record is kept until 30 days after the stream URL expired. It says who got which stream URL and
+        when.
+    type: bool
+    default: false
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Everything but creating, revoking and storing is done. What is not known yet is V(null) in RV(stream_urls).
+  diff_mode:
+    support: full
+    details:
+      - Shows learners and when their stream URLs expire, never a URL.
+  idempotent:
+    support: partial
+    details:
+      - Not with O(force=true), nor with O(lease_store=none) unless O(recover=true).
+      - A lease is renewed once less than O(min_remaining) or O(min_remaining_uses) is left of it.
+notes:
+  - Up to 20 leases are verified one by one (GetStreamUrl). For more, the stream URLs of the stream group are listed
+    once (ListStreamUrls, 100 in each call). Without the permission to list, the module warns and verifies one by one.
+requirements:
+  - boto3 and botocore >= 1.43.59
+seealso:
+  - module: labstream.aws.streaming_handout
+  - module: labstream.aws.streaming_rotation
+  - module: labstream.aws.appstream_streaming_url
+  - name: CreateStreamUrl
+    description: The API operation that creates a stream URL.
+    link: https://docs.aws.amazon.com/gameliftstreams/latest/apireference/API_CreateStreamUrl.html
+extends_documentation_fragment:
+  - labstream.aws.lease
+  - labstream.aws.lease.store
+  - labstream.aws.attributes
+  - labstream.aws.attributes.lease_group
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - labstream.aws.requirements
+"""
+
+EXAMPLES = r"""
+# Note: These examples set neither authentication details nor the region, see the AWS Guide for details.
+
+# The URLs stay at the service, where labstream.aws.streaming_handout gets them.
+- name: Create stream URLs that are valid until the end of a lab, without returning them
+  labstream.aws.gamelift_stream_url:
+    stream_group: sg-1AB2C3De4
+    application: a-9ZY8X7Wv6
+    locations: [eu-central-1]
+    learners:
+      - id: "4711"
+        name: Anna Example
+        email: anna@example.org
+      - id: "4712"
+        name: Ben Example
+    valid_until: "2026-11-21T17:00:00+01:00"
+    lab: simulation-2026-11-21
+    return_urls: false
+  register: lab_urls
+
+- name: Create one stream URL for a demonstration, with a session of ten minutes
+  labstream.aws.gamelift_stream_url:
+    stream_group: sg-1AB2C3De4
+    application: a-9ZY8X7Wv6
+    locations: [eu-central-1, eu-west-1]
+    learner: visitor
+    expires_after_minutes: 30
+    usage_limit: 1
+    session_length: 600
+    launch_args: ["--scene", "bridge"]
+    resolution: 1280x720
+  register: demonstration
+  no_log: true # a stream URL is a password
+
+- name: Get the stream URLs of a lab back after the lease store was lost
+  labstream.aws.gamelift_stream_url:
+    stream_group: sg-1AB2C3De4
+    application: a-9ZY8X7Wv6
+    locations: [eu-central-1]
+    learners: ["4711", "4712"]
+    valid_until: "2026-11-21T17:00:00+01:00"
+    lab: simulation-2026-11-21
+    recover: true
+    return_urls: false
+
+- name: Revoke all stream URLs of a lab, and end their sessions
+  labstream.aws.gamelift_stream_url:
+    stream_group: sg-1AB2C3De4
+    lab: simulation-2026-11-21
+    state: absent
+    terminate_sessions: true
+"""
+
+RETURN = r"""
+stream_urls:
+  description:
+    - The stream URLs, in the order in which they were asked for. Empty with O(state=absent).
+    - In a failed result every URL is V(null). What was created is stored, unless O(lease_store=none), and the next run
+      returns it.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The learner's id that was given.
+      type: str
+      returned: always
+      sample: "4711"
+    name:
+      description: The learner's name that was given. V(null) if none.
+      type: str
+      returned: always
+      sample: Anna Example
+    email:
+      description: The learner's e-mail address that was given. V(null) if none.
+      type: str
+      returned: always
+      sample: anna@example.org
+    stream_url_id:
+      description: The id of the stream URL. V(null) if there is none.
+      type: str
+      returned: always
+      sample: su-1AB2C3De4
+    stream_url:
+      description:
+        - The URL. It is a password.
+        - V(null) if it would be created (check mode) or could not be created, and always if O(return_urls=false) or the
+          task failed.
+      type: str
+      returned: always
+      sample: https://gameliftstreams.aws.com/su-1AB2C3De4/stream?token=EXAMPLE
+    status:
+      description: The status of the stream URL. V(null) if there is none.
+      type: str
+      returned: always
+      sample: ACTIVE
+    status_reason:
+      description: The service's reason for the status. V(null) if there is none.
+      type: str
+      returned: always
+      sample: null
+    expires:
+      description: When the stream URL expires, in UTC. V(null) if there is none.
+      type: str
+      returned: always
+      sample: "2026-11-21T16:00:00Z"
+    remaining_uses:
+      description: How many more sessions the stream URL can start. V(null) if there is none.
+      type: int
+      returned: always
+      sample: 5
+    sessions:
+      description: How many sessions the stream URL has started. V(null) if there is none.
+      type: int
+      returned: always
+      sample: 0
+    issued:
+      description: Whether this run created the stream URL, even if it then failed, or would create it in check mode.
+      type: bool
+      returned: always
+      sample: true
+    lease:
+      description:
+        - The key of the lease, the same in every run. M(labstream.aws.streaming_handout) finds the stream URL by it.
+        - It is opaque.
+      type: str
+      returned: always
+      sample: lease1.WyJnYW1lbGlmdHN0cmVhbXN8RVhBTVBMRSIsIjQ3MTEiLCIiXQ
+failures:
+  description: The learners that got no stream URL, or whose stream URL could not be revoked, and why.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The learner's id that was given. V(null) if none was.
+      type: str
+      returned: always
+      sample: "4712"
+    name:
+      description: The learner's name that was given. V(null) if none.
+      type: str
+      returned: always
+      sample: Ben Example
+    email:
+      description: The learner's e-mail address that was given. V(null) if none.
+      type: str
+      returned: always
+      sample: null
+    code:
+      description: The service's error code, or this collection's word for the kind of error.
+      type: str
+      returned: always
+      sample: ServiceQuotaExceededException
+    message:
+      description: The reason.
+      type: str
+      returned: always
+      sample: >-
+        Failed to create a stream URL: ServiceQuotaExceededException (too many stream URLs): revoke stream URLs that are
+        no longer needed, or request a quota increase (Service Quotas), then run again.
+summary:
+  description: The task in numbers.
+  returned: always
+  type: dict
+  contains:
+    requested:
+      description: How many stream URLs, or leases to release, were asked for.
+      type: int
+      returned: always
+      sample: 30
+    issued:
+      description: How many stream URLs were created, or would be in check mode.
+      type: int
+      returned: always
+      sample: 2
+    reused:
+      description: How many leases were reused, or recovered.
+      type: int
+      returned: always
+      sample: 27
+    failed:
+      description: How many learners RV(failures) has.
+      type: int
+      returned: always
+      sample: 1
+    released:
+      description: How many leases were released, or would be in check mode.
+      type: int
+      returned: always
+      sample: 0
+    earliest_expiry:
+      description: When the first of the stream URLs expires, in UTC. V(null) if there is none.
+      type: str
+      returned: always
+      sample: "2026-11-21T16:00:00Z"
+recovered:
+  description:
+    - The ids of the stream URLs that were stored again with O(recover=true), or would be in check mode.
+  returned: always
+  type: list
+  elements: str
+  sample: []
+revoked:
+  description: The ids of the stream URLs that were revoked, or would be in check mode as far as that is known.
+  returned: always
+  type: list
+  elements: str
+  sample: []
+duplicates:
+  description:
+    - The ids of other V(ACTIVE) stream URLs of the learners for the same, as far as the stream URLs were listed. They
+      are always with O(recover=true).
+  returned: always
+  type: list
+  elements: str
+  sample: []
+leases:
+  description: The leases that O(state=absent) was asked to release. Empty with O(state=present).
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The learner's id that was given for O(lab). V(null) if none was.
+      type: str
+      returned: always
+      sample: "4713"
+    learner:
+      description: The learner, as the lease store has the id.
+      type: str
+      returned: always
+      sample: "4713"
+    lease:
+      description: The key of the lease.
+      type: str
+      returned: always
+      sample: lease1.WyJnYW1lbGlmdHN0cmVhbXN8RVhBTVBMRSIsIjQ3MTEiLCIiXQ
+    expires:
+      description: When the stream URL expires, in UTC. V(null) if none was issued.
+      type: str
+      returned: always
+      sample: "2026-11-21T16:00:00Z"
+    ended:
+      description: Whether O(lab) was already over or ended here.
+      type: bool
+      returned: always
+      sample: false
+    released:
+      description: Whether it was released, or purged, or would be in check mode.
+      type: bool
+      returned: always
+      sample: true
+    labs:
+      description: The other labs that still have a lease of the learner here.
+      type: list
+      elements: str
+      returned: always
+      sample: []
+known_labs:
+  description: The labs that have a lease here, with O(state=absent). Otherwise empty.
+  returned: always
+  type: list
+  elements: str
+  sample:
+    - simulation-2026-11-21
+removed:
+  description:
+    - The learners of O(lab) who are not listed any more. With O(withdraw_removed), their stream URLs were revoked and
+      their leases released, or would be in check mode. Empty with O(state=absent).
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The learner's id that was given then.
+      type: str
+      returned: always
+      sample: "4713"
+    learner:
+      description: The learner, as the lease store has the id.
+      type: str
+      returned: always
+      sample: "4713"
+    lease:
+      description: The key of the lease.
+      type: str
+      returned: always
+      sample: lease1.WyJnYW1lbGlmdHN0cmVhbXN8RVhBTVBMRSIsIjQ3MTEiLCIiXQ
+    expires:
+      description: When the stream URL expires, in UTC. V(null) if none was issued.
+      type: str
+      returned: always
+      sample: "2026-11-21T16:00:00Z"
+    released:
+      description: Whether it was released, or would be in check mode.
+      type: bool
+      returned: always
+      sample: false
+    labs:
+      description: The other labs that use this lease. It is released for them too.
+      type: list
+      elements: str
+      returned: always
+      sample: []
+    other_labs:
+      description: The other labs that have another lease of the learner.
+      type: list
+      elements: str
+      returned: always
+      sample: []
+outdated_labs:
+  description:
+    - The other labs under way that use a lease which this task has renewed. Their handouts show the previous URLs until
+      they are written again.
+  returned: always
+  type: list
+  elements: str
+  sample: []
+other_labs:
+  description:
+    - The other labs on this stream group that are under way or have yet to start, with O(state=absent) and O(lab). The
+      next one is first. Otherwise empty.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    lab:
+      description: The name of the lab.
+      type: str
+      returned: always
+      sample: driving-2026-11-21
+    starts_at:
+      description: When it starts, in UTC. V(null) if it is under way.
+      type: str
+      returned: always
+      sample: "2026-11-21T18:00:00Z"
+    starts_in:
+      description: In how many seconds it starts. 0 if it is under way.
+      type: int
+      returned: always
+      sample: 7200
+    ends_at:
+      description: When it ends, in UTC.
+      type: str
+      returned: always
+      sample: "2026-11-21T20:00:00Z"
+stream_group_arn:
+  description:
+    - The stream group's ARN. V(null) if the task failed before it was known, or if the stream group no longer exists
+      and nothing is stored of it.
+  returned: always
+  type: str
+  sample: arn:aws:gameliftstreams:eu-central-1:123456789012:streamgroup/sg-1AB2C3De4
+region:
+  description: The region of the stream group. V(null) if the task failed before it was known.
+  returned: always
+  type: str
+  sample: eu-central-1
+scope:
+  description:
+    - The part of the lease store that has the leases of this stream group. V(null) as RV(stream_group_arn).
+  returned: always
+  type: str
+  sample: >-
+    gameliftstreams|gameliftstreams.eu-central-1.api.aws|arn:aws:gameliftstreams:eu-central-1:123456789012:streamgroup/sg-1AB2C3De4
+ansible_facts:
+  description: Facts without any secret.
+  returned: always
+  type: dict
+  contains:
+    gamelift_stream_urls:
+      description:
+        - The learners of this task by their ids. An entry is one of RV(stream_urls) without URL, id, name and email.
+      type: dict
+      returned: always
+      sample:
+        "4711":
+          expires: "2026-11-21T16:00:00Z"
+          issued: true
+          lease: lease1.WyJnYW1lbGlmdHN0cmVhbXN8RVhBTVBMRSIsIjQ3MTEiLCIiXQ
+          remaining_uses: 5
+          sessions: 0
+          status: ACTIVE
+          status_reason: null
+          stream_url_id: su-1AB2C3De4
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
+    lease_argument_spec,
+    parse_starts_at,
+    parse_timestamp,
+    validate_lease_arguments,
+)
+from ansible_collections.labstream.aws.plugins.module_utils._client import ServiceClock, endpoint_host
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, list_names, quote
+from ansible_collections.labstream.aws.plugins.module_utils._failures import Failure, find_bug, format_failures
+from ansible_collections.labstream.aws.plugins.module_utils._gamelift import api as gamelift
+from ansible_collections.labstream.aws.plugins.module_utils._gamelift import groups, validation
+from ansible_collections.labstream.aws.plugins.module_utils._gamelift.ending import UrlEnder
+from ansible_collections.labstream.aws.plugins.module_utils._gamelift.listing import Listing
+from ansible_collections.labstream.aws.plugins.module_utils._gamelift.states import ACTIVE
+from ansible_collections.labstream.aws.plugins.module_utils._gamelift.urls import (
+    MINUTE,
+    GroupUrls,
+    UrlSettings,
+    build_scope,
+)
+from ansible_collections.labstream.aws.plugins.module_utils._labs.learners import (
+    validate_generation,
+    validate_learner_id,
+)
+from ansible_collections.labstream.aws.plugins.module_utils._labs.person import normalise
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import LeaseKey, is_key_part, is_text
+from ansible_collections.labstream.aws.plugins.module_utils._leases.module import (
+    IDENTITY,
+    NO_LABS,
+    LeaseTask,
+    Row,
+    build_fact,
+    identity_argument_spec,
+)
+from ansible_collections.labstream.aws.plugins.module_utils._leases.releasing import find_to_release, release
+from ansible_collections.labstream.aws.plugins.module_utils._leases.resource_issuer import ResourceIssuer
+from ansible_collections.labstream.aws.plugins.module_utils._leases.reuse import ReusePolicy
+from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import Outcome
+from ansible_collections.labstream.aws.plugins.module_utils._leases.scope import Scope, find_stored_scope
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import LeaseStore
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import open_lease_store
+from ansible_collections.labstream.aws.plugins.module_utils._leases.summary import NO_SUMMARY
+from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
+from ansible_collections.labstream.aws.plugins.module_utils._text import describe_lost_text
+from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
+from ansible_collections.labstream.aws.plugins.module_utils._types import with_text_types
+
+FACT = "gamelift_stream_urls"
+URL = "stream_url"
+
+# The options that say who gets stream URLs.
+HOLDER_OPTIONS = ("learner", "learners")
+LEARNER_SPEC = with_text_types({**identity_argument_spec(), "generation": dict(type="int", default=0)})
+DEFAULT_MINUTES = 60
+DEFAULT_MIN_REMAINING_USES = 2
+# How many learners a message names.
+MAX_NAMED = 5
+
+EMPTY_RESULT: dict[str, Any] = dict(
+    changed=False,
+    stream_urls=[],
+    failures=[],
+    summary=NO_SUMMARY,
+    recovered=[],
+    revoked=[],
+    duplicates=[],
+    **NO_LABS,
+    other_labs=[],
+    stream_group_arn=None,
+    region=None,
+    scope=None,
+    ansible_facts={FACT: {}},
+)
+
+
+@dataclass(frozen=True)
+class LearnerRow(Row):
+    """A stream URL that is asked for. All rows of a task have the same purpose but for their generations."""
+
+    generation: int = 0
+
+    @property
+    def name(self) -> str:
+        """The row as messages and diffs name it."""
+        return self.holder
+
+
+def parse_learners(params: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the learners that the arguments name, each with all keys of an entry.
+
+    Raises:
+        InvalidOption: Names the entry, and quotes nothing of it but the id.
+    """
+    if params["learners"] == []:
+        raise InvalidOption("learners is empty: name at least one learner.")
+    if params["learner"] is not None:
+        return [{**dict.fromkeys(IDENTITY), "id": params["learner"], "generation": 0}]
+    learners = []
+    for number, entry in enumerate(params["learners"] or (), start=1):
+        given = entry if isinstance(entry, Mapping) else {"id": entry}
+        problem = describe_lost_text(given.get("id"))
+        if given.get("id") is None or problem:
+            raise InvalidOption(f"The id in entry {number} of learners {problem or 'is missing: give one'}.")
+        validated = ArgumentSpecValidator(LEARNER_SPEC).validate(dict(given))
+        if validated.error_messages:
+            raise InvalidOption(f"Entry {number} of learners is not valid: {validated.error_messages[0].rstrip('.')}.")
+        learners.append(validated.validated_parameters)
+    return learners
+
+
+def parse_rows(params: Mapping[str, Any], settings: UrlSettings | None) -> list[LearnerRow]:
+    """Return the stream URLs that the arguments ask for.
+
+    Raises:
+        InvalidOption: Names the value.
+    """
+    rows: dict[str, tuple[int, LearnerRow]] = {}
+    for number, learner in enumerate(parse_learners(params), start=1):
+        if not is_text(learner["id"]):
+            raise InvalidOption(f"The id of a learner is {quote(learner['id'])}, which has an unpaired surrogate.")
+        validate_learner_id(learner["id"])
+        validate_generation(learner["id"], learner["generation"])
+        holder = normalise(learner["id"])
+        if not is_key_part("holder", holder):
+            raise InvalidOption(
+                f"The id of a learner is {quote(learner['id'])}, which has a character that cannot be printed."
+            )
+        if holder in rows:
+            raise InvalidOption(
+                f"Entries {rows[holder][0]} and {number} of learners are both {quote(learner['id'])}, whatever the "
+                "case: remove one."
+            )
+        purpose = settings.build_purpose(learner["generation"]) if settings else ""
+        row = LearnerRow.build("id", learner, purpose)
+        rows[holder] = number, LearnerRow(holder, row.values, purpose, learner["generation"])
+    return [row for _number, row in rows.values()]
+
+
+def parse_settings(params: Mapping[str, Any]) -> UrlSettings | None:
+    """Return what the stream URLs are created with; None if application and locations are not needed.
+
+    Raises:
+        InvalidOption: Names the value.
+    """
+    uses, environment = params["min_remaining_uses"], params["environment"] or {}
+    validation.validate_identifier("stream_group", params["stream_group"])
+    validation.validate_range("usage_limit", params["usage_limit"], 1, validation.MAX_INTEGER)
+    if uses is not None:
+        validation.validate_range("min_remaining_uses", uses, 0, params["usage_limit"])
+    if params["session_length"] is not None:
+        validation.validate_range("session_length", params["session_length"], 1, validation.MAX_SESSION_LENGTH)
+    launch_args = params["launch_args"] or []
+    validation.validate_launch_args(launch_args)
+    variables = {str(name): to_variable(str(name), value) for name, value in environment.items()}
+    validation.validate_environment(variables)
+    for value in (*launch_args, *variables.values()):
+        if not is_text(value):
+            raise InvalidOption("launch_args or environment has an unpaired surrogate: correct it.")
+    if params["role_arn"] is not None:
+        validation.validate_role_arn(params["role_arn"])
+    resolution = None if params["resolution"] is None else validation.parse_resolution(params["resolution"])
+    if params["application"] is not None:
+        validation.validate_identifier("application", params["application"])
+    if params["locations"] is not None:
+        validation.validate_locations(params["locations"])
+    if params["application"] is None or params["locations"] is None:
+        is_anybody_listed = any(params[option] is not None for option in HOLDER_OPTIONS)
+        if params["state"] == "present" or (is_anybody_listed and not params["purge"]):
+            raise InvalidOption(
+                "application and locations are missing, which say what the stream URLs open: give both"
+                + (", as for state=present." if params["state"] == "absent" else ".")
+            )
+        return None
+    return UrlSettings(
+        application=validation.get_id(params["application"]),
+        locations=params["locations"],
+        usage_limit=params["usage_limit"],
+        min_remaining_uses=min(DEFAULT_MIN_REMAINING_USES, params["usage_limit"]) if uses is None else uses,
+        session_length=params["session_length"],
+        launch_args=launch_args,
+        environment=variables,
+        role_arn=params["role_arn"],
+        resolution=resolution,
+    )
+
+
+def to_variable(name: str, value: Any) -> str:
+    """Return the value of an environment variable as text.
+
+    Raises:
+        InvalidOption: It is not text, or was not before YAML read it. The value is not quoted.
+    """
+    if isinstance(value, (str, int)) and not isinstance(value, bool):
+        return str(value)
+    raise InvalidOption(f"The variable {quote(name)} of environment is not text: put its value in quotes.")
+
+
+def build_policy(params: Mapping[str, Any]) -> ReusePolicy:
+    """Return how long the stream URLs must be valid.
+
+    Raises:
+        InvalidOption: Names the value.
+    """
+    valid_until = minutes = None
+    if params["valid_until"] is not None:
+        valid_until = parse_timestamp("valid_until", params["valid_until"])
+    else:
+        minutes = DEFAULT_MINUTES if params["expires_after_minutes"] is None else params["expires_after_minutes"]
+        validation.validate_range("expires_after_minutes", minutes, 1, validation.MAX_INTEGER)
+    return ReusePolicy(
+        validation.MAX_INTEGER * MINUTE,
+        validity=minutes and minutes * MINUTE,
+        valid_until=valid_until,
+        min_remaining=params["min_remaining"],
+        granularity=MINUTE,
+    )
+
+
+def validate_recovery(params: Mapping[str, Any]) -> None:
+    """Reject options that contradict each other.
+
+    Raises:
+        InvalidOption: Says which.
+    """
+    if params["recover"] and params["state"] == "absent":
+        raise InvalidOption("recover is for state=present: leave it out.")
+    if params["recover"] and params["force"]:
+        raise InvalidOption("recover and force=true contradict each other: leave one of them out.")
+    if params["revoke_duplicates"] and not params["recover"]:
+        raise InvalidOption("revoke_duplicates is for recover=true: set that too, or leave it out.")
+
+
+def find_scope(
+    module: LabstreamAWSModule, client: Any, group: Mapping[str, Any] | None, store: LeaseStore
+) -> Scope | None:
+    """Return the scope of the stream group's leases; None if it was deleted and none of its leases are stored.
+
+    Raises:
+        NotReady: There is no such stream group, but stream URLs are asked for, or there were several.
+    """
+    if group is not None:
+        return build_scope(client, group["Arn"])
+    stream_group = module.params["stream_group"]
+    if module.params["state"] == "present":
+        raise gamelift.missing_stream_group(client, stream_group)
+    name = validation.get_id(stream_group)
+    return find_stored_scope(store, gamelift.SERVICE, endpoint_host(client), client.meta.region_name, name)
+
+
+def check_group(task: LeaseTask, group: Mapping[str, Any], settings: UrlSettings, policy: ReusePolicy) -> None:
+    """Reject a stream group that cannot stream what is asked for, and warn about what does not keep it from that.
+
+    Raises:
+        NotReady: Says what is wrong and what to do.
+        InvalidOption: ``valid_until`` has passed.
+    """
+    now = task.now()
+    until = policy.valid_until or now + timedelta(seconds=policy.validity_at(now))
+    policy.validity_at(now)
+    for warning in (
+        groups.validate_can_stream(group, settings.application, settings.locations),
+        groups.build_capacity_warning(group, settings.locations, len(task.given), settings.usage_limit),
+        groups.build_expiry_warning(group, until),
+    ):
+        if warning:
+            task.module.warn(warning)
+
+
+def build_ender(task: LeaseTask, client: Any, labs: Mapping[LeaseKey, Iterable[str | None]]) -> UrlEnder:
+    """Return what revokes stream URLs of the task.
+
+    Args:
+        task: The task.
+        client: A client of GameLift Streams.
+        labs: The labs in which the stream URLs of a key may have been created, besides that of the task.
+    """
+    params, check_mode = task.module.params, task.module.check_mode
+    terminate_sessions = params["terminate_sessions"]
+    [arn] = Scope.parse(task.scope).arns
+    return UrlEnder(
+        listing=Listing(client, validation.get_id(arn), None if terminate_sessions else ACTIVE),
+        terminate_sessions=terminate_sessions,
+        labs=lambda key: {task.lab, *labs.get(key, ())},
+        now=task.now,
+        concurrency=params["concurrency"],
+        check_mode=check_mode,
+    )
+
+
+def end_earlier_generations(task: LeaseTask, settings: UrlSettings, ender: UrlEnder) -> None:
+    """Revoke the stream URLs of learners who have a later generation by now, and release their leases.
+
+    Raises:
+        AnsibleGameLiftStreamsError: The stream URLs cannot be listed, though that is allowed.
+        LeaseStoreError: The store failed.
+    """
+    keys = {
+        LeaseKey.build(task.scope, row.holder, settings.build_purpose(generation))
+        for row in task.given
+        if isinstance(row, LearnerRow)
+        for generation in range(row.generation)
+    }
+    stored = [lease for lease in task.store.read(keys).values() if lease.released_at is None] if keys else []
+    if stored:
+        task.store.check("release")
+        ended = ender.end({lease.key for lease in stored}, stored)
+        if not task.module.check_mode:
+            task.store.release(ended)
+
+
+def describe_outcome(outcome: Outcome) -> dict[str, Any]:
+    """Return what an entry of the result says of an outcome."""
+    checked = outcome.resource
+    stream_url = checked and checked.stream_url
+    return {
+        "stream_url_id": stream_url and stream_url.stream_url_id,
+        URL: stream_url and stream_url.url,
+        "status": stream_url and stream_url.status,
+        "status_reason": stream_url and stream_url.status_reason,
+        "expires": stream_url and to_iso8601(stream_url.expires_at),
+        "remaining_uses": stream_url and stream_url.remaining_uses,
+        "sessions": stream_url and stream_url.sessions,
+    }
+
+
+def build_replacement_warning(outcomes: Sequence[Outcome], check_mode: bool) -> str | None:
+    """Return the warning about stream URLs that were replaced though their leases looked reusable; None if none was."""
+    reasons = [outcome.reason for outcome in outcomes if outcome.reason and outcome.issued and not outcome.failure]
+    if not reasons:
+        return None
+    verb = "are" if check_mode else "were"
+    said = list_names(reasons, MAX_NAMED)
+    return f"{len(reasons)} stream URL{'s' * (len(reasons) > 1)} {verb} replaced by new ones: {said}."
+
+
+def warn_of_denial(module: LabstreamAWSModule, *listings: Listing) -> None:
+    """Warn if stream URLs could not be listed."""
+    denial = next((listing.denial for listing in listings if listing.denial), None)
+    if denial:
+        module.warn(
+            f"{denial} Until then, stream URLs are looked up one by one, and those whose response was lost before they "
+            "could be stored are not found."
+        )
+
+
+def fail_for_ender(
+    module: LabstreamAWSModule, ender: UrlEnder, identities: Mapping[LeaseKey, Mapping[str, Any]]
+) -> None:
+    """Fail if a stream URL could not be revoked."""
+    failures = ender.failures
+    if not failures:
+        return
+    entries = [
+        {**dict.fromkeys(IDENTITY), **identities.get(key, {}), **failure._asdict()} for key, failure in failures.items()
+    ]
+    summary = {**module.result["summary"], "failed": module.result["summary"]["failed"] + len(failures)}
+    module.result.update(failures=[*module.result["failures"], *entries], summary=summary)
+    named: list[tuple[str, Failure]] = [(key.holder, failure) for key, failure in failures.items()]
+    module.fail_json(
+        msg=f"The stream URLs of {len(failures)} learners could not be revoked, so their leases were kept: "
+        f"{format_failures(named)}. Fix the problem, then run again.",
+        bug=find_bug(failures.values()),
+    )
+
+
+def run_absent(task: LeaseTask, client: Any, group: Mapping[str, Any] | None) -> None:
+    """Revoke the stream URLs of the task, and release their leases."""
+    module, result = task.module, task.module.result
+    found = find_to_release(task)
+    labs: dict[LeaseKey, set[str | None]] = defaultdict(set)
+    for record in found.labs.records:
+        labs[record.lease].add(record.lab)
+    if group is None or module.is_query:
+        # With a stream group, its stream URLs are gone.
+        ender, end = None, lambda _keys, leases: leases
+    else:
+        ender = build_ender(task, client, labs)
+        end = ender.end
+    for known in release(task, found, end):
+        result.update(known)
+    result.update(other_labs=task.describe_other_labs(lambda scope: scope == task.scope))
+    if ender is None:
+        return
+    result.update(changed=result["changed"] or bool(ender.revoked), revoked=sorted(ender.revoked))
+    warn_of_denial(module, ender.listing)
+    unknown = ender.count_unknown(task.lab) if task.lab and not task.given else 0
+    if unknown:
+        module.warn(
+            f"{unknown} ACTIVE stream URLs seem to be of lab {task.lab!r}, but nothing is stored about them: list the "
+            "learners too, with application and locations, to revoke them."
+        )
+    ids = {record.lease: {"id": record.learner_id} for record in found.records}
+    fail_for_ender(module, ender, {**ids, **{key: row.values for key, row in task.rows.items()}})
+
+
+def run(module: LabstreamAWSModule) -> None:
+    """Validate the arguments before any call is made, then create or revoke."""
+    params, result = module.params, module.result
+    validate_lease_arguments(params, HOLDER_OPTIONS)
+    validate_recovery(params)
+    settings = parse_settings(params)
+    rows, policy = parse_rows(params, settings), build_policy(params)
+    starts_at = parse_starts_at(params, policy.valid_until)
+    client = gamelift.build_gamelift_client(module, params["concurrency"])
+    clock = ServiceClock(client)
+    now, create = clock.now, params["state"] == "present"
+    with open_lease_store(module, create=create, service_now=clock.confirmed_now) as store:
+        group = gamelift.get_stream_group(client, params["stream_group"])
+        result.update(region=client.meta.region_name)
+        scope = find_scope(module, client, group, store)
+        result.update(stream_group_arn=scope and scope.arns[0], scope=scope and scope.to_text())
+        task = LeaseTask(module, store, now, scope.to_text() if scope else "", rows, "learner")
+        if group is None or settings is None or not create:
+            run_absent(task, client, group)
+            return
+        check_group(task, group, settings, policy)
+        urls = GroupUrls(
+            listing=Listing(client, validation.get_id(group["Arn"]), ACTIVE),
+            settings=settings,
+            policy=policy,
+            now=now,
+            lab=params["lab"],
+            recovers=params["recover"],
+            terminate_sessions=params["force"] and params["terminate_sessions"],
+        )
+        ender = build_ender(task, client, {})
+        end_earlier_generations(task, settings, ender)
+        issuer = ResourceIssuer(
+            store=store,
+            service=urls,
+            now=now,
+            policy=policy,
+            concurrency=params["concurrency"],
+            force=params["force"],
+            is_canceled=module.is_orphaned,
+            directory=urls,
+        )
+        outcomes, joined = task.issue(issuer, policy, starts_at)
+        removed = task.withdraw(ender.end)
+        shared, entries = task.build_result(outcomes, describe_outcome, URL, joined=joined, removed=removed)
+    in_use = {outcome.key: str(outcome.lease.resource_id) for outcome in outcomes if outcome.lease}
+    duplicates = urls.find_duplicates(in_use)
+    result.update(
+        shared,
+        stream_urls=entries,
+        recovered=[str(outcome.lease.resource_id) for outcome in outcomes if outcome.recovered and outcome.lease],
+        duplicates=duplicates,
+        ansible_facts={FACT: {entry["id"]: build_fact(entry, URL) for entry in entries}},
+    )
+    if params["revoke_duplicates"]:
+        replace(ender, terminate_sessions=False).end_all(duplicates)
+    revoked = sorted({*urls.listing.revoked, *ender.revoked})
+    result.update(revoked=revoked, changed=result["changed"] or bool(revoked))
+    warn_of_denial(module, urls.listing, ender.listing)
+    warning = build_replacement_warning(outcomes, module.check_mode)
+    if warning:
+        module.warn(warning)
+    task.finish(outcomes, policy)
+    fail_for_ender(module, ender, {})
+
+
+def main() -> None:
+    """Run the module."""
+    module = LabstreamAWSModule(
+        empty_result=EMPTY_RESULT,
+        argument_spec=dict(
+            stream_group=dict(type="str", required=True),
+            application=dict(type="str"),
+            locations=dict(type="list", elements="str"),
+            learner=dict(type="str"),
+            learners=dict(type="list", elements="raw"),
+            expires_after_minutes=dict(type="int"),
+            valid_until=dict(type="str"),
+            starts_at=dict(type="str"),
+            usage_limit=dict(type="int", default=5),
+            min_remaining_uses=dict(type="int"),
+            session_length=dict(type="int"),
+            launch_args=dict(type="list", elements="str"),
+            environment=dict(type="dict"),
+            role_arn=dict(type="str"),
+            resolution=dict(type="str"),
+            terminate_sessions=dict(type="bool", default=False),
+            recover=dict(type="bool", default=False),
+            revoke_duplicates=dict(type="bool", default=False),
+            **lease_argument_spec(),
+        ),
+        mutually_exclusive=[HOLDER_OPTIONS, ("expires_after_minutes", "valid_until")],
+        required_if=[
+            ("state", "present", HOLDER_OPTIONS, True),
+            ("state", "absent", (*HOLDER_OPTIONS, "lab"), True),
+        ],
+        supports_check_mode=True,
+    )
+    module.run(run)
+
+
+if __name__ == "__main__":
+    main()
