@@ -434,12 +434,7 @@ def main() -> None:
     """Run the module."""
     module = LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
-        argument_spec=dict(
-            state=dict(type="str", choices=["present", "restored"], default="present"),
-            lab=dict(type="str"),
-            **ARGUMENT_SPEC,
-            **store_argument_spec(),
-        ),
+        argument_spec={**ARGUMENT_SPEC, **store_argument_spec()},
         required_if=[("state", "restored", ("lab",))],
         supports_check_mode=True,
     )

@@ -27,6 +27,8 @@ ACTIVATING, ERROR, DELETING, EXPIRED, REMOVING = "ACTIVATING", "ERROR", "DELETIN
 # The options of the module gamelift_stream_group, for it and its action plugin.
 ARGUMENT_SPEC: dict[str, Any] = dict(
     stream_group=dict(type="str", required=True),
+    state=dict(type="str", choices=["present", "restored"], default="present"),
+    lab=dict(type="str"),
     locations=dict(
         type="list",
         elements="dict",
