@@ -40,6 +40,9 @@ GOOD: dict[str, dict[str, Any]] = {
     "appstream_session": {**TARGET, "user_id": "anna", "state": "expired"},
     "appstream_session_info": TARGET,
     "appstream_streaming_url": {**TARGET, "user_id": "anna"},
+    "gamelift_stream_group": {"stream_group": "sg-class"},
+    "gamelift_stream_group_info": {},
+    "gamelift_stream_url_info": {"stream_group": "sg-class"},
     "nimble_session": {"studio_id": STUDIO, "session_ids": ["seat-01"]},
     "nimble_session_info": {"studio_id": STUDIO},
     "nimble_session_stream": {"studio_id": STUDIO, "session_id": "seat-01"},
@@ -222,6 +225,7 @@ def world(simulator: Simulator) -> Simulator:
     """The simulator, with the resources of ``GOOD``."""
     simulator.seed_lab(STACK, FLEET)
     simulator.seed_studio(STUDIO, ["seat-01"])
+    simulator.seed_stream_group("sg-class")
     LeaseTable.create(simulator)
     return simulator
 

@@ -29,7 +29,15 @@ ELASTIC_MEMBERS = {
     "MaxConcurrentSessions": 2,
     "VpcConfig": {"SubnetIds": ["subnet-1", "subnet-2"]},
 }
-NAMES = {"stack": STACK, "fleet": FLEET, "studio": STUDIO, "table": TABLE}
+GROUP, APPLICATION = "sg-class", "a-cad"
+NAMES = {
+    "stack": STACK,
+    "fleet": FLEET,
+    "studio": STUDIO,
+    "table": TABLE,
+    "streamgroup": GROUP,
+    "application": APPLICATION,
+}
 
 Policy = dict[str, Any]
 
@@ -42,7 +50,7 @@ def policy_of_the_readme(action: str) -> Policy:
     assert len(policies) == 1, f"README.md has {len(policies)} policies with {action}"
     return json.loads(
         re.sub(
-            r"arn:aws:(\w+):[^:]+:[^:]+:(stack|fleet|studio|streaming-session|table)/([^\"]+)",
+            r"arn:aws:(\w+):[^:]+:[^:]+:(stack|fleet|studio|streaming-session|streamgroup|application|table)/([^\"]+)",
             lambda arn: f"arn:aws:{arn[1]}:{REGION}:{ACCOUNT}:{arn[2]}/{NAMES.get(arn[2], arn[3])}",
             policies[0],
         )
@@ -57,7 +65,7 @@ def without(policy: Policy, action: str) -> Policy:
     policy = copy.deepcopy(policy)
     for statement in policy["Statement"]:
         statement["Action"] = [each for each in statement["Action"] if each != action]
-    return policy
+    return {**policy, "Statement": [statement for statement in policy["Statement"] if statement["Action"]]}
 
 
 @pytest.fixture
@@ -65,6 +73,7 @@ def call_as(simulator: Simulator, call_module: Callable[..., Task]) -> Callable[
     """``call_as(policy, args)`` calls a module as a user who has that policy and no other."""
     simulator.seed_lab(STACK, FLEET, region=REGION)
     simulator.seed_studio(STUDIO, ["seat-01"], region=REGION)
+    simulator.seed_stream_group(GROUP, [APPLICATION], [REGION], region=REGION)
     iam = simulator.client("iam")
     iam.create_user(UserName="teacher")
     key = iam.create_access_key(UserName="teacher")["AccessKey"]
@@ -344,6 +353,48 @@ def test_the_error_names_the_action_on_fleets_and_sessions_that_the_policy_lacks
         ComputeCapacity={"DesiredInstances": 1},
     )
     module, args = NEEDS_OF_DAY[action]
+
+    denied = call_as(without(policy, action), args, module=module)
+    allowed = call_as(policy, args, module=module)
+
+    assert denied.failed
+    assert f"the credentials are not authorized to perform {action} (" in denied.msg
+    assert not allowed.failed, allowed.msg
+
+
+# Stream groups and stream URLs.
+
+URL_MODULE, URL_INFO = "labstream.aws.gamelift_stream_url", "labstream.aws.gamelift_stream_url_info"
+GROUP_MODULE, GROUP_INFO = "labstream.aws.gamelift_stream_group", "labstream.aws.gamelift_stream_group_info"
+IN_GROUP = {"stream_group": GROUP, "region": REGION}
+ANNAS = {**IN_GROUP, "application": APPLICATION, "locations": [REGION], "learner": "anna"}
+SCALED = {**IN_GROUP, "locations": [{"location_name": REGION, "always_on_capacity": 31}]}
+STREAMING, SCALING = (
+    policy_of_the_readme(f"gameliftstreams:{operation}") for operation in ("CreateStreamUrl", "UpdateStreamGroup")
+)
+# What needs each action: a policy, and a module with its arguments, when anna has a stream URL.
+NEEDS_OF_GAMELIFT = {
+    "gameliftstreams:ListStreamUrls": (STREAMING, URL_INFO, IN_GROUP),
+    "gameliftstreams:CreateStreamUrl": (STREAMING, URL_MODULE, {**ANNAS, "learner": "ben"}),
+    "gameliftstreams:GetStreamUrl": (STREAMING, URL_MODULE, ANNAS),
+    "gameliftstreams:RevokeStreamUrl": (STREAMING, URL_MODULE, {**ANNAS, "state": "absent"}),
+    "gameliftstreams:ListStreamGroups": (SCALING, GROUP_INFO, {"region": REGION}),
+    "gameliftstreams:GetStreamGroup": (SCALING, GROUP_MODULE, IN_GROUP),
+    "gameliftstreams:UpdateStreamGroup": (SCALING, GROUP_MODULE, SCALED),
+}
+
+
+def test_the_policies_for_gamelift_have_what_the_modules_call_and_no_more() -> None:
+    assert {*actions_of(STREAMING), *actions_of(SCALING)} == NEEDS_OF_GAMELIFT.keys()
+
+
+@pytest.mark.parametrize("action", NEEDS_OF_GAMELIFT)
+def test_the_error_names_the_action_of_gamelift_that_the_policy_lacks(
+    call_as: Callable[..., Task], action: str
+) -> None:
+    issued = call_as(STREAMING, ANNAS, module=URL_MODULE)
+    assert not issued.failed, issued.msg
+    policy, module, args = NEEDS_OF_GAMELIFT[action]
 
     denied = call_as(without(policy, action), args, module=module)
     allowed = call_as(policy, args, module=module)

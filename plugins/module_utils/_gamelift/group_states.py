@@ -245,12 +245,12 @@ class GroupTransition:
         """Return the capacities that are not set yet.
 
         Raises:
-            NotReady: the stream group does not have one of the locations.
+            NotReady: the stream group does not have one of the locations, or will never stream there.
             InvalidOption: a location cannot have that capacity.
         """
         locations = get_locations(stream_group)
         for each in self.capacities:
-            if each.location_name not in locations:
+            if locations.get(each.location_name, {}).get("Status") in (None, ERROR, REMOVING):
                 raise NotReady(str(describe_location_problem(stream_group, each.location_name)))
         resolved = self._resolve(stream_group)
         for each in resolved:

@@ -127,6 +127,7 @@ class TestSteps:
                 group(ACTIVE, location("us-1")),
                 "Stream group 'sg-1' has no location 'eu-1' (it has us-1): correct locations",
             ),
+            (group(ACTIVE, location(status=ERROR, always_on=10)), "location 'eu-1', which is ERROR: remove what is in"),
             (group(ACTIVE, location(status=REMOVING)), "location 'eu-1', which is REMOVING: it is being removed"),
         ],
     )
