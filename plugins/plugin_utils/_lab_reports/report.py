@@ -33,11 +33,11 @@ def lab_report(results: Result, now: datetime.datetime | None = None) -> dict[st
     Returns:
         ``summary`` and ``seats``, the facts; ``closing``, what is to be shown at the end, which is the message without
         the errors that are shown already; ``insufficient_capacity``, what the fleet lacks, or None; ``fleet_needs``,
-        what it is still needed for when the lab ends; ``available_sessions``, how many more sessions the lab needs;
-        ``users`` and ``former_users``, the learners, and the user ids
-        that they had before they were rotated, as modules take them; ``unknown``, who cannot be rotated; ``removed``,
-        who is to be withdrawn, and ``excess``, why they cannot be, or None; ``withdrawn_user_ids``, whose sessions are
-        to be ended; and ``summary_path``, where the summary is to be written.
+        what it is still needed for when the lab ends; ``available_sessions``, how many more sessions learners need;
+        ``users`` and ``former_users``, the learners, and the user ids that they had before they were rotated, as
+        modules take them; ``unknown``, who cannot be rotated; ``removed``, who is to be withdrawn, and ``excess``, why
+        they cannot be, or None; ``withdrawn_user_ids``, whose sessions are to be ended; and ``summary_path``, where the
+        summary is to be written.
     """
     report = _REPORTS[results["role"]](results, now or datetime.datetime.now(datetime.timezone.utc))
     closing = report["summary"].pop("closing", None)
