@@ -165,6 +165,15 @@ def test_one_learner_to_rotate_need_not_be_a_list(role: str, given: Any, rotated
     assert evaluate(role, f"__{role}_rotate", {f"{role}_rotate": given}) == rotated
 
 
+@pytest.mark.parametrize(
+    ("given", "locations"),
+    [(["a-1", "b-2"], ["a-1", "b-2"]), ("a-1, b-2", ["a-1", "b-2"]), ("a-1", ["a-1"]), ("", []), (None, [])],
+)
+def test_locations_may_be_text_with_commas(given: Any, locations: list[str]) -> None:
+    """Which argument_specs.yml accepts for a list."""
+    assert evaluate("gamelift_lab", "__gamelift_lab_locations", {"gamelift_lab_locations": given}) == locations
+
+
 # The modules that each tag of a role runs, beside those that only read.
 STEPS = {
     ("appstream_lab", "rotate"): ["streaming_rotation", "appstream_streaming_url", "appstream_session"],
