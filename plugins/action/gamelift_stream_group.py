@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.group_states import (
     ARGUMENT_SPEC,
@@ -20,9 +20,14 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._progress import Wai
 class ActionModule(WaitingAction):
     """Runs the module once, and polls if there is something to wait for."""
 
-    argument_spec = ARGUMENT_SPEC
+    # Without the variable that the module takes the lease store from: it is one of the host of the module.
+    argument_spec: ClassVar[Mapping[str, Any]] = {**ARGUMENT_SPEC, "lease_store": {"type": "str"}}
     info_module = "labstream.aws.gamelift_stream_group_info"
     resource = "stream_group"
+
+    def _parse_options(self) -> dict[str, Any] | None:
+        """Return the options; None for what a lab restores, which the module finds in the lease store of its host."""
+        return None if self._task.args.get("state") == "restored" else super()._parse_options()
 
     def build_transition(self, options: Mapping[str, Any]) -> GroupTransition:
         """Return the transition that the options ask for."""

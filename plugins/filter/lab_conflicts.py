@@ -11,7 +11,7 @@ version_added: 0.1.0
 author:
   - labstream.aws contributors (@labstream)
 description:
-  - Finds hosts with one lab on the same stack and fleet, or with one output path. The playbooks
+  - Finds hosts with one lab on the same stack and fleet, stream group or studio, or with one output path. The playbooks
     C(labstream.aws.start_lab) and C(labstream.aws.end_lab) use it.
 options:
   _input:

@@ -14,6 +14,8 @@ description:
     always-on capacity is allocated.
   - Locations that are not in O(locations) are not changed, and neither are capacities that are not given.
   - Capacity that is allocated is billed, whether it is used or idle.
+  - With O(lab), what the capacity was before is stored. O(state=restored) restores it when the last lab ends that needs
+    it. The role P(labstream.aws.gamelift_lab#role) does both.
   - While it waits, the task prints a line for each poll to stderr. It prints nothing with C(no_log) or C(async).
 author:
   - labstream.aws contributors (@labstream)
@@ -23,10 +25,28 @@ options:
       - The id or the ARN of the stream group.
     type: str
     required: true
+  state:
+    description:
+      - V(present) sets the capacity of O(locations).
+      - V(restored) restores the capacity that O(lab) has raised, to what it was before. Call it when the lab has ended.
+        Capacity that somebody else has changed since is kept, with a warning. So is, without one, capacity that another
+        lab needs that is under way on the stream group: that lab then restores it. RV(kept) has the reasons.
+      - V(restored) waits until the stream group can be scaled, and not until the capacity is released.
+    type: str
+    choices: [present, restored]
+    default: present
+  lab:
+    description:
+      - The name of the lab that the capacity is for, as M(labstream.aws.gamelift_stream_url) has it.
+      - Another lab is under way if its stream URLs are issued, or if it has raised the capacity within the last hour,
+        until it is ended or its time is over. A lab that starts later is not.
+      - Required if O(state=restored).
+    type: str
   locations:
     description:
       - The locations to scale. The stream group must have them already.
       - Without it, nothing is changed, and the task only waits until the stream group is V(ACTIVE).
+      - Only with O(state=present).
     type: list
     elements: dict
     suboptions:
@@ -40,6 +60,13 @@ options:
           - How many sessions are always allocated. A session that they have room for starts at once.
           - Where several sessions share an instance of the stream class, all capacities must be multiples of their
             number.
+        type: int
+      available_sessions:
+        description:
+          - How many more sessions must be available. For a lab, this is the number of learners who have no session yet.
+          - If the location has fewer, the always-on capacity is raised to what is in use and these, in a multiple of
+            the sessions that share an instance. It is never lowered.
+          - Mutually exclusive with O(locations[].always_on_capacity).
         type: int
       target_idle_capacity:
         description:
@@ -105,8 +132,9 @@ seealso:
     description: The API operation that scales a stream group.
     link: https://docs.aws.amazon.com/gameliftstreams/latest/apireference/API_UpdateStreamGroup.html
 extends_documentation_fragment:
+  - labstream.aws.lease.store
   - labstream.aws.attributes
-  - labstream.aws.attributes.action_group
+  - labstream.aws.attributes.lease_group
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - labstream.aws.requirements
@@ -131,6 +159,20 @@ EXAMPLES = r"""
         always_on_capacity: 0
         target_idle_capacity: 0
     wait: false
+
+- name: Ensure that the thirty learners of a lab can start a session
+  labstream.aws.gamelift_stream_group:
+    stream_group: sg-1AB2C3De4
+    lab: engine-2026-11-21
+    locations:
+      - location_name: eu-central-1
+        available_sessions: 30
+
+- name: Restore what the capacity was before, after the lab
+  labstream.aws.gamelift_stream_group:
+    stream_group: sg-1AB2C3De4
+    lab: engine-2026-11-21
+    state: restored
 
 - name: Scale two locations, and start the lab with what is allocated within ten minutes
   labstream.aws.gamelift_stream_group:
@@ -217,50 +259,126 @@ insufficient_capacity:
   returned: always
   type: str
   sample: null
+restored:
+  description: The locations whose capacity O(state=restored) has restored, or would in check mode, and to what.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - location_name: eu-central-1
+      always_on_capacity: 0
+      maximum_capacity: 60
+kept:
+  description: A message on each location whose capacity O(lab) has raised and O(state=restored) has not restored.
+  returned: always
+  type: list
+  elements: str
+  sample: []
 """
 
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.module_utils._errors import NotReady
-from ansible_collections.labstream.aws.plugins.module_utils._gamelift import stream_groups as gamelift_groups
-from ansible_collections.labstream.aws.plugins.module_utils._gamelift.api import build_gamelift_client
+from ansible_collections.labstream.aws.plugins.module_utils._argspec import store_argument_spec, validate_lab
+from ansible_collections.labstream.aws.plugins.module_utils._client import ServiceClock
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, NotReady
+from ansible_collections.labstream.aws.plugins.module_utils._gamelift import stream_groups
+from ansible_collections.labstream.aws.plugins.module_utils._gamelift.api import (
+    build_gamelift_client,
+    get_stream_group,
+)
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.group_states import (
     ARGUMENT_SPEC,
     GroupTransition,
     build_group_diff,
 )
+from ansible_collections.labstream.aws.plugins.module_utils._gamelift.lab_capacity import (
+    LabStreamGroup,
+    RestoredCapacities,
+)
+from ansible_collections.labstream.aws.plugins.module_utils._gamelift.urls import build_scope
+from ansible_collections.labstream.aws.plugins.module_utils._labs.capacity import LabCapacity
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.address import NONE
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import open_lease_store
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 from ansible_collections.labstream.aws.plugins.module_utils._waiting import ensure_state
 
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False,
-    stream_group=gamelift_groups.empty_facts(None),
+    stream_group=stream_groups.empty_facts(None),
     insufficient_capacity=None,
+    restored=[],
+    kept=[],
 )
 
 
-def run(module: LabstreamAWSModule) -> None:
-    """Validate the arguments before the first call, then set the capacity of the stream group."""
-    params, result = module.params, module.result
-    identifier, wait_timeout = params["stream_group"], params["wait_timeout"] if params["wait"] else None
-    result.update(stream_group=gamelift_groups.empty_facts(identifier))
-    waits = params["wait"] and not module.check_mode
-    transition = GroupTransition.from_options(params, allocated=waits)
-    client = build_gamelift_client(module, 1)
-    group_class = gamelift_groups.PredictedStreamGroup if module.check_mode else gamelift_groups.StreamGroup
-    stream_group = group_class(client, identifier, transition)
-    began = time.monotonic()
+def validate_arguments(params: Mapping[str, Any]) -> None:
+    """Reject what the argument spec cannot.
+
+    Raises:
+        InvalidOption: Names the value.
+    """
+    validate_lab(params["lab"])
+    if params["lab"] is not None and params["lease_store"] == NONE:
+        raise InvalidOption(
+            "lease_store is none, but what a lab has raised is stored: name a lease store, or leave lab out."
+        )
+    if params["state"] == "restored" and params["locations"] is not None:
+        raise InvalidOption("locations is for state=present: what a lab has raised is stored. Leave it out.")
+
+
+@contextmanager
+def open_lab(module: LabstreamAWSModule, client: Any, *, create: bool) -> Iterator[LabCapacity]:
+    """Open what the lab has raised."""
+    clock = ServiceClock(client)
+    with open_lease_store(module, create=create, service_now=clock.confirmed_now) as store:
+        yield LabCapacity(store, module.params["lab"], clock.now, module.check_mode)
+
+
+def bring(
+    module: LabstreamAWSModule,
+    stream_group: stream_groups.StreamGroup | LabStreamGroup,
+    transition: GroupTransition,
+    wait_timeout: int | None,
+) -> Iterator[dict[str, Any]]:
+    """Bring the stream group to its capacity, and write to the result what is known of it at each poll."""
+    result = module.result
     first: dict[str, Any] = {}
-    described: dict[str, Any] = {}
     try:
         for described in ensure_state(stream_group, transition, wait_timeout):
             first = first or described
-            result.update(stream_group=gamelift_groups.build_facts(described))
+            result.update(stream_group=stream_groups.build_facts(described))
             if module._diff:
                 result.update(diff=dict(before=build_group_diff(first), after=build_group_diff(described)))
+            yield described
     finally:
         result.update(changed=transition.changed)
+
+
+def build_stream_group(
+    module: LabstreamAWSModule, client: Any, transition: GroupTransition
+) -> stream_groups.StreamGroup:
+    """Return the stream group, in check mode the predicted one."""
+    group_class = stream_groups.PredictedStreamGroup if module.check_mode else stream_groups.StreamGroup
+    return group_class(client, module.params["stream_group"], transition)
+
+
+def scale(module: LabstreamAWSModule, client: Any, transition: GroupTransition) -> None:
+    """Set the capacity of the stream group."""
+    params, result = module.params, module.result
+    waits, wait_timeout = transition.allocated, params["wait_timeout"] if params["wait"] else None
+    stream_group = build_stream_group(module, client, transition)
+    began = time.monotonic()
+    if params["lab"] is None:
+        *_polls, described = bring(module, stream_group, transition, wait_timeout)
+    else:
+        with open_lab(module, client, create=True) as lab:
+            lab.store.check()
+            lab_stream_group = LabStreamGroup(stream_group, lab)
+            *_polls, described = bring(module, lab_stream_group, transition, wait_timeout)
+            lab_stream_group.join()
     shortage = transition.describe_shortage(described, int(time.monotonic() - began) if waits else None)
     result.update(insufficient_capacity=shortage)
     if shortage and params["on_insufficient_capacity"] == "fail":
@@ -271,11 +389,53 @@ def run(module: LabstreamAWSModule) -> None:
         module.warn(result["stream_group"]["problem"])
 
 
+def restore(module: LabstreamAWSModule, client: Any) -> None:
+    """Restore the capacity that the lab has raised, unless it is needed or somebody has changed it since."""
+    result = module.result
+    described = get_stream_group(client, module.params["stream_group"])
+    if described is None:
+        # With it, its capacity is gone.
+        return
+    result.update(stream_group=stream_groups.build_facts(described))
+    with open_lab(module, client, create=False) as lab:
+        scope = build_scope(client, described["Arn"]).to_text()
+        if not lab.find_locations(scope):
+            return
+        lab.store.check()
+        restored = RestoredCapacities.plan(described, scope, lab)
+        result.update(kept=restored.kept)
+        if restored.capacities:
+            transition = GroupTransition(restored.capacities, allocated=False)
+            stream_group = build_stream_group(module, client, transition)
+            for _described in bring(module, stream_group, transition, module.params["wait_timeout"]):
+                if transition.changed:
+                    # Nobody needs to wait until the capacity is gone.
+                    break
+            result.update(restored=[stream_groups.describe_capacity(each) for each in restored.capacities])
+        restored.forget()
+    for warning in restored.warnings:
+        module.warn(warning)
+
+
+def run(module: LabstreamAWSModule) -> None:
+    """Validate the arguments before the first call, then set or restore the capacity of the stream group."""
+    params = module.params
+    module.result.update(stream_group=stream_groups.empty_facts(params["stream_group"]))
+    validate_arguments(params)
+    transition = GroupTransition.from_options(params, allocated=params["wait"] and not module.check_mode)
+    client = build_gamelift_client(module, 1)
+    if params["state"] == "restored":
+        restore(module, client)
+    else:
+        scale(module, client, transition)
+
+
 def main() -> None:
     """Run the module."""
     module = LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
-        argument_spec=ARGUMENT_SPEC,
+        argument_spec={**ARGUMENT_SPEC, **store_argument_spec()},
+        required_if=[("state", "restored", ("lab",))],
         supports_check_mode=True,
     )
     module.run(run)

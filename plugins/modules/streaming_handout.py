@@ -13,7 +13,8 @@ description:
   - Reads the streaming URLs of the given seats from the lease store and writes them to files with mode 0600. These are
     a CSV file, a web page for each learner, or both. It can also write an overview of all seats for the instructor.
   - The lease store must be the one that the URLs were issued with. If that is a file, run this module on the same host
-    and as the same user. The connection options are for a store in DynamoDB, and for seats of Nimble Studio.
+    and as the same user. The connection options are for a store in DynamoDB, and for seats of GameLift Streams and of
+    Nimble Studio.
   - No URL passes through Ansible. So neither the task nor its registered result needs C(no_log), unless
     O(return_pages=true) or O(seats) contain URLs.
   - One task writes all files of a lab. A file is replaced atomically, and only if its content or its mode changes.
@@ -47,8 +48,9 @@ options:
       - C(language) is the language of the learner's page, instead of O(language).
       - With O(state=absent), these may be the rows of a roster. They are only needed for the names in O(overview_html),
         which are never stored, and for the languages of the pages.
-      - URLs of Nimble Studio are never stored, so they are requested from the service. O(region) and O(endpoint_url)
-        must be those of the studio.
+      - URLs of GameLift Streams and of Nimble Studio are never stored, so each task requests them from the service. For
+        GameLift Streams, that needs botocore 1.43.59 and C(gameliftstreams:GetStreamUrl), in the region of the stream
+        group. For Nimble Studio, O(region) and O(endpoint_url) must be those of the studio.
       - Required if O(state=present).
     type: list
     elements: dict
@@ -66,7 +68,10 @@ options:
       - The path of a folder for the web pages of the learners. It must be for this lab only, since it is meant to be
         published, so the other files cannot be in it. It is created with mode 0700 if it is missing; its parent folder
         must exist.
-      - A page has a button that opens the learner's URL, and shows until when it works. It needs no other file.
+      - A page has a button that opens the learner's URL, and shows until when it works. It needs no other file. The URL
+        is not a link in it, so programs that follow links start no session.
+      - Where each opening starts a new session, as in GameLift Streams, the page says so and how many openings there
+        are in all, and the button asks first.
       - Its name is random and cannot be guessed. It is stored in O(lease_store), so it stays the same for each learner
         of O(lab), whichever host the task runs on. Send learners the address of their page, never a streaming URL.
     type: path
@@ -244,7 +249,7 @@ summary:
       returned: always
       sample: 30
     missing:
-      description: How many of them have no URL in the lease store.
+      description: How many of them have no URL that works.
       type: int
       returned: always
       sample: 0
@@ -255,8 +260,9 @@ summary:
       sample: 32
 missing:
   description:
-    - The user ids or session ids of the seats without a URL in the lease store, or the learners' ids if these are not
-      known. If there are any, the task fails and writes nothing, unless O(allow_missing=true).
+    - The holders of the leases of the seats without a URL that works, which are user ids or session ids, or the
+      learners' ids if these are not known. If there are any, the task fails and writes nothing, unless
+      O(allow_missing=true).
   returned: always
   type: list
   elements: str
@@ -282,8 +288,9 @@ pages:
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
@@ -301,6 +308,8 @@ from ansible_collections.labstream.aws.plugins.module_utils._errors import (
     quote,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._failures import Failure, format_failures
+from ansible_collections.labstream.aws.plugins.module_utils._gamelift.api import SERVICE as GAMELIFT
+from ansible_collections.labstream.aws.plugins.module_utils._gamelift.api import build_gamelift_client, get_stream_url
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.files import (
     HandoutError,
     write_files,
@@ -333,6 +342,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.addre
 )
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import CONCURRENCY, open_lease_store
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
+from ansible_collections.labstream.aws.plugins.module_utils._nimble.api import SERVICE as NIMBLE
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.api import (
     build_nimble_client,
     get_streaming_session_stream,
@@ -346,26 +356,75 @@ MAX_NAMED = 5
 PATHS = ("urls_csv", "links_csv", "overview_html", "pages_dir")
 
 
-def get_stream_links(module: LabstreamAWSModule, streams: Sequence[Lease]) -> dict[LeaseKey, StreamingLink | None]:
-    """Return the links that Nimble Studio has for the leases of streams; None for one without a URL.
+def build_nimble(module: LabstreamAWSModule, scope: Scope) -> Any:
+    """Build a client of the endpoint that implements the API of Nimble Studio.
+
+    Raises:
+        LabstreamError: the options do not say how to connect, or AWS's own endpoint did not answer.
+    """
+    return build_nimble_client(module, scope.names[0], CONCURRENCY)
+
+
+def get_nimble_link(client: Any, lease: Lease) -> StreamingLink | None:
+    """Return the link that Nimble Studio has for the lease of a stream, or None.
+
+    Raises:
+        LabstreamError: the call failed.
+    """
+    studio_id = Scope.parse(lease.key.scope).names[0]
+    stream = get_streaming_session_stream(client, studio_id, lease.key.holder, str(lease.resource_id))
+    return build_link(lease.key, stream.url, stream.expires_at or lease.expires) if stream and stream.url else None
+
+
+def build_gamelift(module: LabstreamAWSModule, scope: Scope) -> Any:
+    """Build a client of GameLift Streams in the region of the stream group.
+
+    Raises:
+        LabstreamError: botocore is too old, or a connection option is not valid.
+    """
+    return build_gamelift_client(module, CONCURRENCY, region=scope.region)
+
+
+def get_gamelift_link(client: Any, lease: Lease) -> StreamingLink | None:
+    """Return the link that GameLift Streams has for the lease of a stream URL; None if it cannot be opened any more.
+
+    Raises:
+        LabstreamError: the call failed.
+    """
+    stream_group = Scope.parse(lease.key.scope).names[0]
+    found = get_stream_url(client, stream_group, str(lease.resource_id))
+    return build_link(lease.key, found.url, found.expires_at, found.usage_limit) if found and found.url else None
+
+
+# The services that return the URL of a lease at any time, by the provider of its scope.
+SERVICES: dict[str, tuple[Callable[..., Any], Callable[..., StreamingLink | None]]] = {
+    NIMBLE: (build_nimble, get_nimble_link),
+    GAMELIFT: (build_gamelift, get_gamelift_link),
+}
+
+
+def get_service_links(module: LabstreamAWSModule, leases: Sequence[Lease]) -> dict[LeaseKey, StreamingLink | None]:
+    """Return the links that the services have for the leases; None for one without a URL that works.
 
     Raises:
         LabstreamError: the options do not say how to connect, or a call failed.
     """
-    if not streams:
-        return {}
-    studio_ids = {lease.key: Scope.parse(lease.key.scope).names[0] for lease in streams}
-    client = build_nimble_client(module, studio_ids[streams[0].key], CONCURRENCY)
-    clock = ServiceClock(client)
-
-    def get_link(lease: Lease) -> StreamingLink | None:
-        key = lease.key
-        stream = get_streaming_session_stream(client, studio_ids[key], key.holder, str(lease.resource_id))
-        expires = (stream and stream.expires_at) or lease.expires
-        return build_link(key, stream.url, expires) if stream and stream.url and expires > clock.now() else None
-
-    with ThreadPoolExecutor(CONCURRENCY) as executor:
-        return dict(zip(studio_ids, executor.map(get_link, streams), strict=True))
+    links: dict[LeaseKey, StreamingLink | None] = {}
+    by_region: dict[tuple[str, str], list[Lease]] = {}
+    for lease in leases:
+        scope = Scope.parse(lease.key.scope)
+        by_region.setdefault((scope.provider, scope.region), []).append(lease)
+    for (provider, _region), same in by_region.items():
+        build_service, get_link = SERVICES[provider]
+        client = build_service(module, Scope.parse(same[0].key.scope))
+        clock = ServiceClock(client)
+        with ThreadPoolExecutor(CONCURRENCY) as executor:
+            found = list(executor.map(partial(get_link, client), same))
+        links |= {
+            lease.key: link if link and link.expires > clock.now() else None
+            for lease, link in zip(same, found, strict=True)
+        }
+    return links
 
 
 def build_lab(params: Mapping[str, Any], languages: Languages) -> LabDetails:
@@ -488,10 +547,10 @@ def run(module: LabstreamAWSModule) -> None:
             links: dict[LeaseKey, StreamingLink | None] = {}
             if is_present:
                 links |= handout.get_stored_links()
-                links |= get_stream_links(module, handout.get_streams())
+                links |= get_service_links(module, handout.get_resources())
                 result["missing"] = handout.find_missing(links)
                 summary["missing"] = len(result["missing"])
-                reject_missing(module, handout, result["missing"])
+                reject_missing(module, handout, links, result["missing"])
             reject_misplaced_url(module, handout, links)
             if names_pages:
                 records = handout.remember(check_mode=module.check_mode)
@@ -509,7 +568,7 @@ def run(module: LabstreamAWSModule) -> None:
         result["pages"] = handout.get_pages(handout.records if module.check_mode else records)
 
 
-def reject_missing(module: LabstreamAWSModule, handout: Handout, missing: Sequence[str]) -> None:
+def reject_missing(module: LabstreamAWSModule, handout: Handout, links: Links, missing: Sequence[str]) -> None:
     """Reject seats without a URL, unless they are allowed; then warn about URLs that may be good.
 
     Raises:
@@ -526,7 +585,9 @@ def reject_missing(module: LabstreamAWSModule, handout: Handout, missing: Sequen
             f"the lease store {params['lease_store'] or DEFAULT_LEASE_STORE} has no valid URL: issue it first, with "
             "the same lease_store; if that is a file, on this host and as this user"
         )
-        reasons = [(name, Failure(HandoutError.code, has_expired if name in expired else has_none)) for name in missing]
+        is_gone = "the service has no URL that still works: issue a new one"
+        known = {**dict.fromkeys(expired, has_expired), **{key.holder: is_gone for key in links if not links[key]}}
+        reasons = [(name, Failure(HandoutError.code, known.get(name, has_none))) for name in missing]
         raise HandoutError(f"{len(missing)} of {len(params['seats'])} seats have no URL: {format_failures(reasons)}.")
     # No service has said so, or the store would have wiped them.
     kept = [holder for holder, lease in expired.items() if lease.url]

@@ -25,6 +25,8 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._roster import LISTE
 from ansible_collections.labstream.aws.plugins.plugin_utils._roster_formats import COLUMN_NAMES
 from ansible_collections.labstream.aws.plugins.plugin_utils._times import describe_next_day, to_local, to_utc
 
+# What is listed of a learner whose provider has no user ids.
+_PERSON_FIELDS = ("id", "name", "email", "language")
 # The facts that roles publish under their prefix.
 _FACTS = ("seats", "summary")
 # In a short word, two other characters make another word.
@@ -179,6 +181,14 @@ class _Arguments:
             except ValueError as error:
                 yield f"{self.prefix}{option}: {error}"
 
+    def duration(self, option: str) -> Iterator[str]:
+        """Yield the errors in when the lab starts and ends; it is said by its end or by an option for its duration."""
+        if self.has("ends_at") == self.has(option):
+            yield f"Give one of {self.prefix}ends_at and {self.prefix}{option}."
+        yield from self.time("starts_at", allow_past=True)
+        yield from self.time("ends_at", allow_past=False)
+        yield from self.timezone()
+
     def timezone(self) -> Iterator[str]:
         """Yield an error if the role could not show times in the time zone, which may be all that it is given for."""
         try:
@@ -191,19 +201,28 @@ def _check_appstream_lab(arguments: _Arguments) -> Iterator[str]:
     if arguments["state"] == "absent":
         return
     yield from arguments.sources(fields=LISTED_FIELDS)
-    if arguments.has("ends_at") == arguments.has("validity"):
-        yield "Give one of appstream_lab_ends_at and appstream_lab_validity."
-    yield from arguments.time("starts_at", allow_past=True)
-    yield from arguments.time("ends_at", allow_past=False)
-    yield from arguments.timezone()
+    yield from arguments.duration("validity")
     yield from arguments.minimum("fleet_wait_timeout", 1)
     yield from arguments.minimum("spare_sessions", 0)
     yield from arguments.minimum("break_minutes", 0)
 
 
+def _check_gamelift_lab(arguments: _Arguments) -> Iterator[str]:
+    if arguments["state"] == "absent":
+        return
+    if not arguments.has("application"):
+        yield "Give gamelift_lab_application, the id of the application that the URLs open."
+    if not arguments.has("locations"):
+        yield "Give gamelift_lab_locations, such as ['us-east-1']."
+    yield from arguments.sources(fields=_PERSON_FIELDS)
+    yield from arguments.duration("expires_after_minutes")
+    yield from arguments.minimum("capacity_wait_timeout", 1)
+    yield from arguments.minimum("spare_sessions", 0)
+
+
 def _check_nimble_lab(arguments: _Arguments) -> Iterator[str]:
     if arguments["state"] != "absent":
-        yield from arguments.sources("sessions", fields=("id", "name", "email", "language"))
+        yield from arguments.sources("sessions", fields=_PERSON_FIELDS)
 
 
 def _check_lab_handout(arguments: _Arguments) -> Iterator[str]:
@@ -221,6 +240,7 @@ def _check_lab_handout(arguments: _Arguments) -> Iterator[str]:
 
 _CHECKS: dict[str, Callable[[_Arguments], Iterator[str]]] = {
     "appstream_lab": _check_appstream_lab,
+    "gamelift_lab": _check_gamelift_lab,
     "nimble_lab": _check_nimble_lab,
     "lab_handout": _check_lab_handout,
 }

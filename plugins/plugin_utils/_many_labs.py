@@ -14,9 +14,13 @@ from typing import Any
 from ansible_collections.labstream.aws.plugins.module_utils._errors import quote
 from ansible_collections.labstream.aws.plugins.plugin_utils._paths import resolve_path
 
-_LAB = ("appstream_lab_name", "appstream_lab_stack_name", "appstream_lab_fleet_name", "appstream_lab_region")
+# Where a lab runs, by provider: what its role calls that, and how a message says it.
+_PLACES = {
+    "appstream": (("stack_name", "fleet_name", "region"), "on one stack and fleet"),
+    "gamelift": (("stream_group", "region"), "on one stream group"),
+    "nimble": (("studio_id", "region", "endpoint_url"), "in one studio"),
+}
 _PATHS = (
-    "appstream_lab_summary_path",
     "lab_handout_urls_csv",
     "lab_handout_links_csv",
     "lab_handout_overview_html",
@@ -43,11 +47,14 @@ def lab_conflicts(hosts: Mapping[str, Mapping[str, Any]], playbook_dir: str) -> 
 
 def _find_own(host: str, variables: Mapping[str, Any], playbook_dir: str) -> Iterator[tuple[str, Any]]:
     """Yield what the host must have for itself: its name in a message, and a value to compare."""
-    lab = tuple(str(variables.get(name) or "") for name in _LAB)
+    provider = variables.get("lab_provider") or "appstream"
+    # Any other provider is rejected.
+    options, place = _PLACES.get(provider, ((), ""))
+    lab = [str(variables.get(f"{provider}_lab_{option}") or "") for option in ("name", *options)]
     if lab[0]:
-        yield f"lab {quote(lab[0])} on one stack and fleet", lab
+        yield f"lab {quote(lab[0])} {place}", (provider, *lab)
     is_local = variables.get("ansible_connection") == "local" or host == "localhost"
-    for name in _PATHS:
+    for name in (f"{provider}_lab_summary_path", *_PATHS):
         path = variables.get(name)
         if isinstance(path, str) and path:
             where = str(resolve_path(path, playbook_dir).resolve()) if is_local else (host, path)

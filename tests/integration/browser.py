@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -81,12 +82,35 @@ class Browser:
         wait_until(is_true, expression)
 
     def press(self, *keys: str) -> None:
-        """Press keys, one after the other: ``Tab``, ``Enter``."""
-        codes = {"Tab": (9, ""), "Enter": (13, "\r")}
+        """Press keys, one after the other: ``Tab``, ``Enter``, ``Escape``."""
+        codes = {"Tab": (9, ""), "Enter": (13, "\r"), "Escape": (27, "")}
         for key in keys:
             code, text = codes[key]
             for kind in ("keyDown", "keyUp"):
                 self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, text=text)
+
+    def hover(self, selector: str) -> None:
+        """Move the mouse over the middle of the element."""
+        self.call("Input.dispatchMouseEvent", type="mouseMoved", **self._find(selector))
+
+    def click(self, selector: str, *, times: int = 1) -> None:
+        """Click the middle of the element; twice for a double click, whose second click may hit something else."""
+        self.hover(selector)
+        at = self._find(selector)
+        for count in range(1, times + 1):
+            for kind in ("mousePressed", "mouseReleased"):
+                self.call("Input.dispatchMouseEvent", type=kind, button="left", clickCount=count, **at)
+
+    def print(self) -> bytes:
+        """Return the page as a PDF."""
+        return base64.b64decode(self.call("Page.printToPDF")["data"])
+
+    def _find(self, selector: str) -> dict[str, float]:
+        """Return where the middle of the element is."""
+        return self.evaluate(f"""(() => {{
+          const box = document.querySelector({json.dumps(selector)}).getBoundingClientRect();
+          return {{ x: box.x + box.width / 2, y: box.y + box.height / 2 }};
+        }})()""")
 
     def _read(self) -> dict[str, Any]:
         message = bytearray()

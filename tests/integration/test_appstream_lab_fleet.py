@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.running import FLEET, STACK, Run, Task
+from tests.integration.running import FLEET, PUBLISH, STACK, Run, Task
 from tests.simulator.control import Simulator
 
 ROLE = "labstream.aws.appstream_lab"
@@ -44,7 +44,7 @@ def serve(run_playbook: RunPlaybook, *labs: Mapping[str, Any], **options: Any) -
         for lab in labs
     ]
     run = run_playbook([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}], **options)
-    published = [task.result["ansible_facts"] for task in results_of(run, "Publish the results")]
+    published = [task.result["ansible_facts"] for task in run.tasks if task.name == PUBLISH]
     assert len(published) == len(labs), run.printed
     return published, run
 

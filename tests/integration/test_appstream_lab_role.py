@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.integration.running import FLEET, STACK, Ansible, Run, Task
+from tests.integration.running import FLEET, PUBLISH, STACK, Ansible, Run, Task
 from tests.simulator.control import Simulator
 
 PLAYBOOK = "labstream.aws.appstream_lab"
@@ -49,7 +49,7 @@ def serve(run_playbook: RunPlaybook, *labs: Mapping[str, Any], **options: Any) -
         for lab in labs
     ]
     run = run_playbook([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}], **options)
-    published = [task for task in run.tasks if task.name == f"{ROLE} : Publish the results"]
+    published = [task for task in run.tasks if task.name == PUBLISH]
     assert [task.status for task in published] == ["ok"] * len(labs), run.printed
     return published, run
 
@@ -110,7 +110,7 @@ def test_a_roster_file_becomes_seats_as_check_mode_predicts_and_a_second_run_cha
     first = run_playbook(PLAYBOOK, arguments=given, diff=True)
 
     assert (first.returncode, first.changed) == (0, 1), first.printed
-    published = first.task(f"{ROLE} : Publish the results")
+    published = first.task(PUBLISH)
     anna, ben = seats_of(published)
     assert anna == {
         "id": "S1",
@@ -162,7 +162,7 @@ def test_a_roster_file_becomes_seats_as_check_mode_predicts_and_a_second_run_cha
     assert_no_url(lab, first.printed + summary_path.read_text())
     assert "WARNING" not in first.printed
     assert "censored" not in first.printed
-    expected = predicted.task(f"{ROLE} : Publish the results")
+    expected = predicted.task(PUBLISH)
     assert seats_of(expected) == [{**seat, "expires": None} for seat in (anna, ben)]
     message = "Learners: 2. Streaming URLs to be issued: 2, reused: 0."
     differs = {"earliest_expiry": None, "message": message, "check": True, "would_issue": 2}
@@ -173,7 +173,7 @@ def test_a_roster_file_becomes_seats_as_check_mode_predicts_and_a_second_run_cha
     second = run_playbook(PLAYBOOK, arguments=[*given, "--extra-vars", json.dumps(same_end)])
 
     assert (second.returncode, second.changed) == (0, 0), second.printed
-    again = second.task(f"{ROLE} : Publish the results")
+    again = second.task(PUBLISH)
     assert count_states(again) == ("ok", 0, 2, 0)
     assert seats_of(again) == [{**seat, "issued": False} for seat in (anna, ben)]
     assert json.loads(summary_path.read_text()) == get_summary(again)
@@ -289,7 +289,7 @@ def test_module_defaults_of_the_play_and_options_reach_the_service_and_other_var
 
     # Then the first two get their URLs where they say.
     assert run.returncode == 0, run.printed
-    one, two, *others = [task for task in run.tasks if task.name == f"{ROLE} : Publish the results"]
+    one, two, *others = [task for task in run.tasks if task.name == PUBLISH]
     assert [seats_of(task)[0]["region"] for task in (one, two)] == ["eu-west-1", "eu-central-1"]
     assert [path.exists() for path in (of_play, store, home / STORE)] == [True, True, False]
     first, anna, ben = (call["parameters"] for call in simulator.calls("CreateStreamingURL"))

@@ -233,3 +233,112 @@ def test_stream_groups_are_described(simulator: Simulator, call: CallModule, cal
     assert both_missing.msg.startswith("2 of 2 stream groups do not exist in region us-east-1 ('sg-none', 'sg-gone')")
     assert call_module({"stream_groups": []}, module=INFO).msg.startswith("stream_groups is empty")
     assert call_module({"stream_groups": ["a b"]}, module=INFO).msg.startswith("An entry of stream_groups is 'a b'")
+
+
+def restore(call_module: CallModule, lab: str, **options: Any) -> Task:
+    return call_module({"stream_group": GROUP, "lab": lab, "state": "restored"}, module=MODULE, **options)
+
+
+def issue(call_module: CallModule, lab: str, **options: Any) -> Task:
+    """Issue the URL of a learner of the lab, or end the lab."""
+    url = {"stream_group": GROUP, "lab": lab, "return_urls": False, **options}
+    return call_module(url, module="labstream.aws.gamelift_stream_url")
+
+
+def test_the_lab_that_ends_last_restores_what_was_there_before_the_first(
+    simulator: Simulator, call: CallModule, call_module: CallModule
+) -> None:
+    """And the sessions that are in use count, as well as the sessions that share an instance."""
+    idle = {"LocationName": LOCATION, "TargetIdleCapacity": 2}
+    simulator.change_stream_group(GROUP, StreamClass="gen6n_high", Locations=[idle])
+    simulator.set(stream_group_updating_seconds=0.3)
+    url = {"application": "a-cad", "locations": [LOCATION]}
+    for lab in ("a", "b"):
+        issued = issue(call_module, lab, learners=[lab], **url)
+        assert issued.result.get("msg") is None
+    used = call_module(
+        {"stream_group": GROUP, "lab": "a", "learners": ["a"], **url}, module="labstream.aws.gamelift_stream_url"
+    )
+    status, _page = simulator.open(used.result["stream_urls"][0]["stream_url"])
+    assert status == 200
+
+    predicted = call(available_sessions=4, check=True, options={"lab": "a"})
+    raised = call(available_sessions=4, options={"lab": "a"})
+    again = call(available_sessions=4, options={"lab": "a"})
+    more = call(available_sessions=11, options={"lab": "b"})
+
+    tasks = (predicted, raised, again, more)
+    assert [task.result.get("msg") for task in tasks] == [None] * 4
+    assert [task.changed for task in tasks] == [True, True, False, True]
+    assert [numbers(task)[:3] for task in tasks] == [(6, 2, 10), (6, 2, 10), (6, 2, 10), (12, 2, 12)]
+
+    issue(call_module, "a", state="absent")
+    # A lab that is over cannot be ended again.
+    kept, nothing = restore(call_module, "a"), restore(call_module, "a")
+    issue(call_module, "b", state="absent")
+    foreseen, restored, done = (
+        restore(call_module, "b", check=True),
+        restore(call_module, "b"),
+        restore(call_module, "b"),
+    )
+
+    tasks = (kept, nothing, foreseen, restored, done)
+    assert [task.result.get("msg") for task in tasks] == [None] * 5
+    assert [task.changed for task in tasks] == [False, False, True, True, False]
+    assert kept.result["kept"] == [
+        "Location 'us-east-1' keeps its capacity of 12 always-on sessions: lab 'b' needs it, and restores 2 when it "
+        "ends."
+    ]
+    before = {"location_name": LOCATION, "always_on_capacity": 2, "maximum_capacity": 10}
+    assert [task.result["restored"] for task in tasks] == [[], [], [before], [before], []]
+    assert (numbers(restored)[:3], numbers(done)[:3]) == ((2, 2, 10), (2, 2, 10))
+    assert [task.result["kept"] for task in tasks[1:]] == [[]] * 4
+    assert all(task.result.keys() >= {"insufficient_capacity", "stream_group"} for task in tasks)
+
+
+def test_a_capacity_that_somebody_has_changed_since_is_kept_and_named(
+    simulator: Simulator, call: CallModule, call_module: CallModule
+) -> None:
+    assert call(available_sessions=20, options={"lab": "a"}).changed
+    assert call(always_on_capacity=40).changed
+
+    kept, again = restore(call_module, "a"), restore(call_module, "a")
+
+    message = (
+        "Location 'us-east-1' keeps its capacity of 40 always-on sessions (maximum 40), which somebody has changed "
+        "since labs raised it from 2 to 20 (maximum 20): lower it if it is not needed, since it is billed."
+    )
+    assert (kept.failed, kept.changed, kept.result["kept"]) == (False, False, [message])
+    assert message in kept.warnings
+    assert (again.changed, again.result["kept"]) == (False, [])
+    assert len(updates(simulator)) == 2
+
+
+def test_what_is_restored_is_gone_with_the_stream_group(
+    simulator: Simulator, call: CallModule, call_module: CallModule
+) -> None:
+    assert call(available_sessions=20, options={"lab": "a"}).changed
+    simulator.delete_stream_group(GROUP)
+
+    restored = restore(call_module, "a")
+
+    assert (restored.failed, restored.changed, restored.result["restored"]) == (False, False, [])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"state": "restored"}, "state is restored but all of the following are missing: lab"),
+        (
+            {"state": "restored", "lab": "a", "locations": [{"location_name": LOCATION}]},
+            "locations is for state=present",
+        ),
+        ({"lab": "a", "lease_store": "none"}, "lease_store is none, but what a lab has raised is stored"),
+        ({"lab": ""}, "lab is '', but it must have 1 to 225 printable characters"),
+    ],
+)
+def test_options_for_a_lab_are_validated(call_module: CallModule, options: dict[str, Any], message: str) -> None:
+    rejected = call_module({"stream_group": GROUP, **options}, module=MODULE)
+
+    assert rejected.failed
+    assert message in rejected.msg

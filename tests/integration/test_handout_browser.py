@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import re
 import threading
+import time
+import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.parse import urljoin
 
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages import (
@@ -25,7 +30,10 @@ from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages impo
 )
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.texts import Languages
 
-from tests.integration.browser import CHROMIUM, Browser, started_browser
+from tests.integration.browser import CHROMIUM, Browser, started_browser, wait_until
+from tests.integration.running import FLEET, STACK
+from tests.pages import find_links, url_of
+from tests.simulator.control import Simulator
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: apt-get install chromium)")
 
@@ -39,7 +47,8 @@ SESSION_PAGE = '<title>session</title><link rel="icon" href="data:,">'
 class Site:
     """A web server with a learner's page, and sessions below /session/. It records paths and referrers of requests.
 
-    ``page`` is None while the server is broken. Its clock is ``ahead`` of the browser's.
+    ``page`` is None while the server is broken. Its clock is ``ahead`` of the browser's. A session that ``is_slow``
+    sends no page, so the learner's page stays.
     """
 
     def __init__(self) -> None:
@@ -51,12 +60,14 @@ class Site:
                 site.requests.append((self.path, self.headers.get("Referer")))
                 page = site.page if self.path == PAGE else SESSION_PAGE
                 body = (page or "broken").encode()
-                self.send_response_only(503 if page is None else 200)
+                is_empty = site.is_slow and self.path != PAGE
+                self.send_response_only(503 if page is None else 204 if is_empty else 200)
                 self.send_header("Date", format_datetime(datetime.now(UTC) + site.ahead, usegmt=True))
                 self.send_header("Content-Type", "text/html; charset=utf-8")
-                self.send_header("Content-Length", str(len(body)))
+                self.send_header("Content-Length", "0" if is_empty else str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                if not is_empty:
+                    self.wfile.write(body)
 
             def log_message(self, *arguments: object) -> None:
                 pass
@@ -68,12 +79,15 @@ class Site:
     def clear(self) -> None:
         self.page: str | None = ""
         self.ahead = timedelta()
+        self.is_slow = False
         self.requests: list[tuple[str, str | None]] = []
 
-    def learner_page(self, session: str | None, *, minutes: float = 60, lab: LabDetails = LAB) -> str:
+    def learner_page(
+        self, session: str | None, *, minutes: float = 60, lab: LabDetails = LAB, usage_limit: int | None = None
+    ) -> str:
         """Return a page whose URL opens the session and expires after ``minutes``; without a session, it has no URL."""
         expires = (datetime.now(UTC) + timedelta(minutes=minutes)).replace(microsecond=0)
-        link = StreamingLink(f"{self.address}/session/{session}?a=1&b=2", expires) if session else None
+        link = StreamingLink(f"{self.address}/session/{session}?a=1&b=2", expires, usage_limit) if session else None
         return build_learner_page(lab, "Anna Example", link)
 
     def sessions(self) -> list[str]:
@@ -163,13 +177,10 @@ def test_a_tab_that_is_older_than_the_url_opens_the_new_url(
     assert_opened(browser, site, "new")
 
 
-def test_an_expired_url_is_neither_opened_nor_in_the_link(
-    browser: Browser, site: Site, open_page: Callable[[str], None]
-) -> None:
+def test_an_expired_url_is_not_opened(browser: Browser, site: Site, open_page: Callable[[str], None]) -> None:
     open_page(site.learner_page("dead", minutes=-60))
     assert browser.text("#open") == "Check again"
     assert "The button has expired." in browser.text()
-    assert browser.evaluate("document.getElementById('open').href") == site.url
 
     browser.press(*ENTER)
 
@@ -245,15 +256,184 @@ def test_a_page_works_as_a_file(browser: Browser, site: Site, tmp_path: Path) ->
     browser.errors.clear()
 
 
-def test_a_page_works_without_its_script(browser: Browser, site: Site, open_page: Callable[[str], None]) -> None:
+def test_without_javascript_a_page_has_no_button_and_says_whom_to_ask(
+    browser: Browser, site: Site, open_page: Callable[[str], None]
+) -> None:
     browser.call("Emulation.setScriptExecutionDisabled", value=True)
     try:
-        open_page(site.learner_page("one"))
+        open_page(site.learner_page("one", usage_limit=5))
         assert "UTC" in browser.text("p > time")
+        assert "This page needs JavaScript to open your lab." in browser.text()
+        assert "or ask Carla Example." in browser.text()
+        assert "Open my lab" not in browser.text()
         browser.press(*ENTER)
-        assert_opened(browser, site, "one")
+        assert site.sessions() == []
     finally:
         browser.call("Emulation.setScriptExecutionDisabled", value=False)
+
+
+# What opens the URL, and how often
+
+
+def follow_links(browser: Browser, page: str, address: str) -> None:
+    """Do with a page what is not pressing its button: read, hover over, and print it; follow all that looks a link."""
+    browser.hover("#open")
+    assert "UTC" not in browser.text("p > time")
+    # Nothing on paper is a link.
+    assert b"/URI" not in browser.print()
+    links = find_links(page) | find_links(str(browser.evaluate("document.documentElement.outerHTML")))
+    for link in {urljoin(address, link) for link in links}:
+        if link.startswith("http") and " " not in link:
+            with suppress(HTTPError):
+                urllib.request.urlopen(link).close()
+
+
+@pytest.mark.parametrize("usage_limit", [None, 5])
+def test_only_the_button_opens_the_url(
+    browser: Browser, site: Site, open_page: Callable[[str], None], usage_limit: int | None
+) -> None:
+    page = site.learner_page("one", usage_limit=usage_limit)
+    open_page(page)
+    assert "Open my lab" in browser.text()
+
+    follow_links(browser, page, site.url)
+
+    assert site.sessions() == []
+    assert browser.text("#open") == "Open my lab"
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_double_click_is_one(browser: Browser, site: Site, open_page: Callable[[str], None], times: int) -> None:
+    site.is_slow = True
+    open_page(site.learner_page("one"))
+
+    browser.click("#open", times=times)
+
+    wait_until(lambda: bool(site.sessions()), "a session")
+    browser.wait_for("document.getElementById('status').textContent === 'Opening your lab\u2026'")
+    browser.click("#open")
+    browser.press("Enter")
+    time.sleep(0.2)
+    assert site.sessions() == ["one"]
+    assert browser.evaluate("document.getElementById('open').getAttribute('aria-disabled')") == "true"
+
+
+def test_after_ten_seconds_the_button_works_again(
+    browser: Browser, site: Site, open_page: Callable[[str], None]
+) -> None:
+    site.is_slow = True
+    open_page(site.learner_page("one"))
+    # Time is 20 times as fast.
+    browser.evaluate("((real) => { window.setTimeout = (call, delay) => real(call, delay / 20); })(window.setTimeout)")
+    for count in (1, 2):
+        pressed_at = time.monotonic()
+        browser.click("#open", times=2)
+        browser.wait_for("!document.getElementById('open').hasAttribute('aria-disabled')")
+        assert time.monotonic() - pressed_at > 10 / 20
+        assert site.sessions() == ["one"] * count
+        assert browser.text("#status") == ""
+
+
+def test_where_openings_are_counted_the_button_asks_first(
+    browser: Browser, site: Site, open_page: Callable[[str], None]
+) -> None:
+    open_page(site.learner_page("one", usage_limit=5))
+    assert "You can open your lab 5 times in all." in browser.text()
+    assert "Open your lab now?" not in browser.text()
+
+    # Neither pressing Enter twice, nor Escape, nor a double click, whatever its second click hits, opens anything.
+    for presses in (("Tab", "Enter", "Enter"), ("Enter", "Escape")):
+        browser.press(*presses)
+        browser.wait_for("!document.getElementById('question').open")
+        assert browser.evaluate("document.activeElement.id") == "open"
+    browser.click("#open")
+    assert "Open your lab now?" in browser.text("dialog[open]")
+    browser.click("#yes")
+    browser.wait_for("document.getElementById('question').open")
+    time.sleep(0.6)
+    assert len(site.requests) == 1
+
+    # Only the answer does, once.
+    browser.click("#yes", times=2)
+    assert_opened(browser, site, "one")
+
+
+def test_the_keyboard_answers_the_question(browser: Browser, site: Site, open_page: Callable[[str], None]) -> None:
+    open_page(site.learner_page("one", usage_limit=5))
+    browser.press(*ENTER)
+    browser.wait_for("document.activeElement.id === 'not-now'")
+    time.sleep(0.6)
+    browser.press(*ENTER)
+    assert_opened(browser, site, "one")
+
+
+def test_an_expired_page_that_gets_a_counted_url_shows_it_before_it_opens_it(
+    browser: Browser, site: Site, open_page: Callable[[str], None]
+) -> None:
+    open_page(site.learner_page("old", minutes=-60))
+    site.page = site.learner_page("new", usage_limit=5)
+    browser.press(*ENTER)
+    browser.wait_for("document.getElementById('question')")
+    assert site.sessions() == []
+
+
+def issue_at_appstream(simulator: Simulator) -> tuple[StreamingLink, Callable[[], int]]:
+    """Return the link of a URL, and what counts the sessions that it has started."""
+    simulator.seed_lab(STACK, FLEET)
+    appstream = simulator.client("appstream")
+    where = {"StackName": STACK, "FleetName": FLEET}
+    issued = appstream.create_streaming_url(**where, UserId="anna")
+    link = StreamingLink(issued["StreamingURL"], issued["Expires"])
+    return link, lambda: len(appstream.describe_sessions(**where)["Sessions"])
+
+
+def issue_at_gamelift(simulator: Simulator) -> tuple[StreamingLink, Callable[[], int]]:
+    """Return the link of a stream URL, and what counts its uses, each of which has started a session."""
+    simulator.seed_stream_group("sg-lab")
+    issued = simulator.client("gameliftstreams").create_stream_url(
+        Identifier="sg-lab",
+        ApplicationIdentifier="a-lab",
+        Protocol="WebRTC",
+        UrlExpiresAfterMinutes=60,
+        Locations=["us-east-1"],
+        UsageLimit=5,
+    )
+
+    def count_uses() -> int:
+        [stream_url] = simulator.stream_urls()
+        assert len(simulator.stream_sessions()) == 5 - stream_url["RemainingUses"]
+        return 5 - stream_url["RemainingUses"]
+
+    return StreamingLink(issued["StreamUrl"], issued["ExpiresAt"], issued["UsageLimit"]), count_uses
+
+
+@pytest.mark.parametrize("issue", [issue_at_appstream, issue_at_gamelift])
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_click_or_a_double_click_starts_one_session_and_nothing_else_starts_any(
+    browser: Browser,
+    site: Site,
+    open_page: Callable[[str], None],
+    simulator: Simulator,
+    issue: Callable[[Simulator], tuple[StreamingLink, Callable[[], int]]],
+    times: int,
+) -> None:
+    """Whoever requests a streaming URL starts a session, as with the services of AWS."""
+    link, count_sessions = issue(simulator)
+    page = build_learner_page(LAB, "Anna Example", link)
+    assert url_of(page) == link.url
+
+    open_page(page)
+    follow_links(browser, page, site.url)
+    assert count_sessions() == 0
+
+    browser.click("#open", times=times)
+    if link.usage_limit:
+        time.sleep(0.6)
+        assert count_sessions() == 0
+        browser.click("#yes", times=times)
+    browser.wait_for("location.href !== 'about:blank' && !document.getElementById('page')")
+    browser.wait_for("document.body?.innerText?.includes('session')")
+    assert count_sessions() == 1
 
 
 def test_a_hostile_name_runs_nothing(browser: Browser, site: Site, open_page: Callable[[str], None]) -> None:
@@ -355,12 +535,14 @@ def test_nothing_on_a_page_is_cut_off(
     screen = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": True}
     browser.call("Emulation.setDeviceMetricsOverride", **screen)
     try:
-        for page in (build_overview_page(LAB, rows, ended=False), site.learner_page("one")):
+        for page in (build_overview_page(LAB, rows, ended=False), site.learner_page("one", usage_limit=5)):
             open_page(page)
+            browser.evaluate("document.getElementById('question')?.showModal()")
             assert browser.evaluate("document.documentElement.scrollWidth") <= width
             # Neither outside the card nor wider than what it is in.
             cut = """Array.from(document.querySelectorAll('main *')).filter((each) => {
               const card = document.querySelector('main').getBoundingClientRect(), own = each.getBoundingClientRect();
+              if (!each.getClientRects().length) return false;
               return own.left < card.left || own.right > card.right || each.scrollWidth > each.clientWidth + 1
                 && getComputedStyle(each).display !== 'inline';
             }).map((each) => each.outerHTML.slice(0, 80))"""

@@ -28,6 +28,7 @@ from tests.integration.running import (
     CHECKOUT,
     FLEET,
     MODULE,
+    PUBLISH,
     STACK,
     STREAM_MODULE,
     STUDIO,
@@ -91,7 +92,8 @@ def write_csv(path: Path, learners: list[dict[str, str]]) -> None:
 
 def published(run: Run, name: str) -> list[dict[str, Any]]:
     """The facts of the role, each time that it ran."""
-    return [task.result["ansible_facts"] for task in run.tasks if task.name == f"{name} : Publish the results"]
+    facts = [task.result["ansible_facts"] for task in run.tasks if task.name == PUBLISH]
+    return [each for each in facts if f"{name.rpartition('.')[2]}_seats" in each]
 
 
 def role(name: str, **variables: Any) -> dict[str, Any]:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 import yaml
 
 from tests.integration.running import FLEET, STACK, Run
+from tests.pages import url_of
 from tests.simulator.control import Simulator
 
 
@@ -44,22 +44,31 @@ def run_labs(run_playbook: Callable[..., Run], home: Path, **hosts: dict[str, An
 
 
 @pytest.mark.core
-def test_three_labs_are_started_in_one_run_and_one_that_fails_stops_no_other(
+def test_labs_are_started_in_one_run_and_one_that_fails_stops_no_other(
     lab: Simulator, run_playbook: Callable[..., Run], home: Path
 ) -> None:
-    run, published = run_labs(run_playbook, home, cad={}, nowhere={"appstream_lab_stack_name": "nix"}, office={})
+    run, published = run_labs(
+        run_playbook,
+        home,
+        cad={"lab_provider": "appstream"},
+        nowhere={"appstream_lab_stack_name": "nix"},
+        office={},
+        typo={"lab_provider": "appsteam"},
+    )
 
     assert run.returncode == 2
     assert {host: (each["lab"], each["outcome"]) for host, each in published.items()} == {
         "cad": ("cad-lab", "ok"),
         "nowhere": ("nowhere-lab", "failed"),
         "office": ("office-lab", "ok"),
+        "typo": (None, "failed"),
     }
+    message = "lab_provider is 'appsteam', but it must be one of appstream, gamelift, nimble."
+    assert published["typo"]["message"] == message
     # The labs have one learner, who has one page in each and the same URL in both, also if both runs created one.
     [cad], [office] = (list((home / f"pages-{host}").glob("*.html")) for host in ("cad", "office"))
-    texts = [html.unescape(page.read_text()) for page in (cad, office)]
-    shown = [[url for url in lab.streaming_urls() if url in text] for text in texts]
-    assert len(shown[0]) == 1
+    shown = [url_of(page.read_text()) for page in (cad, office)]
+    assert shown[0] in lab.streaming_urls()
     assert shown[0] == shown[1]
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.running import CHECKOUT, Ansible, Run, Task
+from tests.integration.running import CHECKOUT, PUBLISH, Ansible, Run, Task
 from tests.simulator.control import Simulator
 
 PLAYBOOK = ROLE = "labstream.aws.nimble_lab"
@@ -47,7 +47,7 @@ def include(lab: Mapping[str, Any]) -> dict[str, Any]:
 
 def published_in(run: Run) -> list[Task]:
     """Return what the role published, each time that it ran."""
-    published = [task for task in run.tasks if task.name == f"{ROLE} : Publish the results"]
+    published = [task for task in run.tasks if task.name == PUBLISH]
     assert {task.status for task in published} == {"ok"}, run.printed
     return published
 
@@ -117,7 +117,7 @@ def test_stopped_sessions_are_started_with_a_line_for_each_poll_as_check_mode_pr
     assert not simulator.calls("CreateStreamingSessionStream")
     assert not (home / STORE).exists()
     assert not summary_path.exists()
-    prediction = predicted.task(f"{ROLE} : Publish the results")
+    prediction = predicted.task(PUBLISH)
     assert get_summary(prediction)["message"] == (
         "Learners: 3. Sessions to be started: 2. Streams to be created: 3, reused: 0."
     )
@@ -126,7 +126,7 @@ def test_stopped_sessions_are_started_with_a_line_for_each_poll_as_check_mode_pr
 
     assert (first.returncode, first.changed) == (0, 2), first.printed
     assert f"FAILED - RETRYING: [localhost]: {POLL.partition(' : ')[2]} (1 retries left)." in first.stdout
-    published = first.task(f"{ROLE} : Publish the results")
+    published = first.task(PUBLISH)
     chloe, anna, ben = seats_of(published)
     assert chloe == {
         "id": "S3",

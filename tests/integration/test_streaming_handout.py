@@ -11,12 +11,19 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import Lease, LeaseKey, ResourceGrant
+from ansible_collections.labstream.aws.plugins.module_utils._leases.scope import Scope
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import Write
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import open_lease_store
+from ansible_collections.labstream.aws.plugins.module_utils._time import utc_now
 
 from tests.integration.lease_stores import LeaseTable
 from tests.integration.running import FLEET, MODULE, STACK, STREAM_MODULE, STUDIO, Ansible, Run, Task
+from tests.pages import url_of
 from tests.simulator.control import Simulator
 
 HANDOUT = "labstream.aws.streaming_handout"
@@ -76,17 +83,17 @@ class Lab:
         return sorted(state_of(page.read_text()) for page in self.pages_dir.iterdir())
 
 
+def store_options(handouts: Lab) -> Any:
+    """Return what opens the lease store, as far as that takes a module."""
+    return SimpleNamespace(params={"lease_store": handouts.lease_store}, check_mode=False)
+
+
 def roster_row(learner: str) -> dict[str, str]:
     return {"id": learner, "name": f"{learner.title()} Example", "email": f"{learner}@example.org"}
 
 
 def state_of(page: str) -> str:
     return re.findall(r'<main id="page"[^>]* data-state="(\w+)"', page)[0]
-
-
-def url_of(page: str) -> str | None:
-    found = re.findall(r'<a id="open"[^>]* href="([^"]*)"', page)
-    return unescape(found[0]) if found else None
 
 
 def snapshot(folder: Path) -> dict[Path, tuple[int, int, int]]:
@@ -202,6 +209,49 @@ def test_the_urls_of_streams_are_requested_and_written(studio: Simulator, handou
     assert [(row["holder"], row["streaming_url"]) for row in handouts.rows()] == list(zip(sessions, urls, strict=True))
     assert not handouts.write(urls_csv=str(handouts.urls_csv)).changed
     assert len(studio.calls("CreateStreamingSessionStream")) == creates
+
+
+def test_the_urls_of_gamelift_streams_are_requested_and_no_request_takes_a_use(
+    simulator: Simulator, handouts: Lab
+) -> None:
+    # Given stream URLs in a region other than that of the environment, and their leases.
+    region = "eu-central-1"
+    scope = Scope("gameliftstreams", "127.0.0.1", (simulator.seed_stream_group("sg-lab", region=region),))
+    gamelift = simulator.client("gameliftstreams", region)
+    urls = {}
+    with open_lease_store(store_options(handouts), create=True) as store:
+        for learner in LEARNERS:
+            created = gamelift.create_stream_url(
+                Identifier="sg-lab",
+                ApplicationIdentifier="a-lab",
+                Protocol="WebRTC",
+                UrlExpiresAfterMinutes=60,
+                Locations=["us-east-1"],
+                UsageLimit=5,
+            )
+            urls[learner] = created["StreamUrl"]
+            grant = ResourceGrant("token", created["StreamUrlId"])
+            key = LeaseKey.build(scope.to_text(), learner)
+            lease = Lease(key, grant, utc_now(), created["ExpiresAt"].astimezone(UTC).replace(microsecond=0))
+            store.write([Write(lease, None)])
+            handouts.seats.append({**roster_row(learner), "lease": key.to_text()})
+
+    # When the handouts are written, then they have the URLs, and a second task changes nothing.
+    task = handouts.write()
+    assert not task.failed, task.msg
+    assert handouts.urls() == urls
+    assert "5 times in all" in handouts.page_at(handouts.addresses()["anna"])
+    assert not handouts.write().changed
+
+    # And when openings are used, then only that of a URL that has none left changes anything.
+    stream_urls = simulator.stream_urls("sg-lab")
+    assert [stream_url["RemainingUses"] for stream_url in stream_urls] == [5] * 3
+    simulator.open(urls["ben"])
+    assert not handouts.write().changed
+    simulator.change_stream_url(stream_urls[0]["StreamUrlId"], RemainingUses=0)
+    used_up = handouts.write()
+    assert "1 of 3 seats have no URL: anna: the service has no URL that still works: issue a new one." in used_up.msg
+    assert not any(url in str(result) for url in urls.values() for result in (task.result, used_up.result))
 
 
 BY_ARGUMENT_SPEC: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {

@@ -28,7 +28,7 @@ FOLDERS = ("plugins", "roles", "playbooks", "examples", "docs/docsite/rst", "tes
 FILES = [CHECKOUT / "README.md", *(path for folder in FOLDERS for path in (CHECKOUT / folder).rglob("*"))]
 
 OURS = "labstream.aws."
-ISSUING = (f"{OURS}appstream_streaming_url", f"{OURS}nimble_session_stream")
+ISSUING = (f"{OURS}appstream_streaming_url", f"{OURS}gamelift_stream_url", f"{OURS}nimble_session_stream")
 READS_FILES = ("read_csv", "slurp")
 LEAK = re.compile(r"\bleak|\bstolen|wrong hands|wrong person|compromise", re.IGNORECASE)
 

@@ -23,7 +23,7 @@ BELOW = {
     "_handouts": {"_labs", "_leases"},
     "_appstream": {"_leases"},
     "_nimble": {"_leases"},
-    "_gamelift": {"_leases"},
+    "_gamelift": {"_labs", "_leases"},
 }
 # Files that import ansible, amazon.aws or botocore.
 USE_LIBRARIES = {

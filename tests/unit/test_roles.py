@@ -20,6 +20,7 @@ from jinja2 import Environment, nodes
 CHECKOUT = Path(__file__).resolve().parents[2]
 FILES = sorted(path for folder in ("roles", "playbooks") for path in (CHECKOUT / folder).rglob("*.yml"))
 ROLES = sorted(path.parents[1].name for path in FILES if path.match("roles/*/meta/argument_specs.yml"))
+LAB_ROLES = [role for role in ROLES if role != "lab_handout"]
 # Keywords whose values are expressions without braces.
 EXPRESSIONS = ("when", "until", "failed_when", "changed_when", "that")
 ARITHMETIC = (nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod, nodes.Pow, nodes.Neg)
@@ -107,7 +108,7 @@ def find_rosters(template: nodes.Template) -> Iterator[dict[str, nodes.Expr]]:
             yield {option.key: option.value for option in filter_.kwargs}
 
 
-@pytest.mark.parametrize("role", ["appstream_lab", "nimble_lab"])
+@pytest.mark.parametrize("role", LAB_ROLES)
 def test_a_roster_knows_its_role_so_that_errors_name_its_variables(role: str) -> None:
     tasks = yaml.safe_load((CHECKOUT / "roles" / role / "tasks/main.yml").read_text(encoding="utf-8"))
     named = [options.get("role") for template in find_templates(tasks) for options in find_rosters(template)]
@@ -115,7 +116,7 @@ def test_a_roster_knows_its_role_so_that_errors_name_its_variables(role: str) ->
     assert named == [nodes.Const(role)] * 2
 
 
-@pytest.mark.parametrize("role", ["appstream_lab", "nimble_lab"])
+@pytest.mark.parametrize("role", LAB_ROLES)
 @pytest.mark.parametrize("learners", ['[{"id": "anna"}, {"id": "ben"}]', [{"id": "anna"}]])
 def test_learners_may_be_text_in_json(role: str, learners: Any) -> None:
     path = CHECKOUT / "roles" / role / "meta/argument_specs.yml"
@@ -158,19 +159,33 @@ def test_sessions_end_with_the_fleet_unless_it_is_said_otherwise(options: dict[s
     ("given", "rotated"),
     [([], []), ("", []), (None, []), ("anna", ["anna"]), ("12", ["12"]), (["anna", 7, "anna"], ["anna", "7"])],
 )
-def test_one_learner_to_rotate_need_not_be_a_list(given: Any, rotated: list[str]) -> None:
+@pytest.mark.parametrize("role", ["appstream_lab", "gamelift_lab"])
+def test_one_learner_to_rotate_need_not_be_a_list(role: str, given: Any, rotated: list[str]) -> None:
     """-e appstream_lab_rotate=anna is a text, and argument_specs.yml accepts it."""
-    assert evaluate("appstream_lab", "__appstream_lab_rotate", {"appstream_lab_rotate": given}) == rotated
+    assert evaluate(role, f"__{role}_rotate", {f"{role}_rotate": given}) == rotated
 
 
-# The modules that each tag of appstream_lab runs, beside those that only read.
+@pytest.mark.parametrize(
+    ("given", "locations"),
+    [(["a-1", "b-2"], ["a-1", "b-2"]), ("a-1, b-2", ["a-1", "b-2"]), ("a-1", ["a-1"]), ("", []), (None, [])],
+)
+def test_locations_may_be_text_with_commas(given: Any, locations: list[str]) -> None:
+    """Which argument_specs.yml accepts for a list."""
+    assert evaluate("gamelift_lab", "__gamelift_lab_locations", {"gamelift_lab_locations": given}) == locations
+
+
+# The modules that each tag of a role runs, beside those that only read.
 STEPS = {
-    "rotate": ["streaming_rotation", "appstream_streaming_url", "appstream_session"],
-    "fleet": ["appstream_fleet", "appstream_fleet"],
-    "capacity": [],
-    "urls": ["appstream_streaming_url", "appstream_session"],
-    "sessions": ["appstream_session"],
-    "leases": ["appstream_streaming_url", "appstream_streaming_url"],
+    ("appstream_lab", "rotate"): ["streaming_rotation", "appstream_streaming_url", "appstream_session"],
+    ("appstream_lab", "fleet"): ["appstream_fleet", "appstream_fleet"],
+    ("appstream_lab", "capacity"): [],
+    ("appstream_lab", "urls"): ["appstream_streaming_url", "appstream_session"],
+    ("appstream_lab", "sessions"): ["appstream_session"],
+    ("appstream_lab", "leases"): ["appstream_streaming_url", "appstream_streaming_url"],
+    ("gamelift_lab", "rotate"): ["streaming_rotation", "gamelift_stream_url"],
+    ("gamelift_lab", "capacity"): ["gamelift_stream_group", "gamelift_stream_group"],
+    ("gamelift_lab", "urls"): ["gamelift_stream_url"],
+    ("gamelift_lab", "leases"): ["gamelift_stream_url"],
 }
 # The first two run in check mode; the third has no option "rotate".
 READ_ONLY = (
@@ -180,21 +195,21 @@ READ_ONLY = (
 )
 
 
-@pytest.mark.parametrize(("tag", "modules"), STEPS.items())
-def test_each_tag_alone_does_its_step(tag: str, modules: list[str]) -> None:
+@pytest.mark.parametrize(("role", "tag"), STEPS)
+def test_each_tag_alone_does_its_step(role: str, tag: str) -> None:
     found = [
         name.removeprefix("labstream.aws.")
-        for task in find_tasks("appstream_lab", "main.yml", tag)
+        for task in find_tasks(role, "main.yml", tag)
         for name in task
         if name.startswith("labstream.aws.") and not name.endswith("_info") and task["name"] not in READ_ONLY
     ]
 
-    assert found == modules
+    assert found == STEPS[role, tag]
 
 
-@pytest.mark.parametrize("tag", STEPS)
-def test_each_tag_alone_publishes_the_results_of_the_learners(tag: str) -> None:
-    names = [task["name"] for task in find_tasks("appstream_lab", "main.yml", tag)]
+@pytest.mark.parametrize(("role", "tag"), STEPS)
+def test_each_tag_alone_publishes_the_results_of_the_learners(role: str, tag: str) -> None:
+    names = [task["name"] for task in find_tasks(role, "main.yml", tag)]
 
     for step in ("Reset role state", "Validate arguments", "Read the roster", "Get the generations of the learners"):
         assert step in names

@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import csv
-import html
 import os
 from pathlib import Path
 
 import pytest
 
 from tests.integration.browser import CHROMIUM, started_browser
+from tests.pages import url_of
 from tests.simulator.control import Simulator
 
 
@@ -22,11 +22,10 @@ def test_the_button_on_the_mailed_page_leads_by_the_newest_url_into_the_learners
     with open(os.environ["LAB_LINKS"], newline="", encoding="utf-8") as file:
         pages = {row["id"]: row["page"] for row in csv.DictReader(file)}
     page = Path(os.environ["LAB_PAGES"], pages[learner])
-    text = html.unescape(page.read_text(encoding="utf-8"))
-    issued = simulator.streaming_urls()
-    [url] = [url for url in issued if url in text]
-    is_newest = url in issued[-len(pages) :]
+    url = url_of(page.read_text(encoding="utf-8"))
+    is_newest = url in simulator.streaming_urls()[-len(pages) :]
     assert is_newest
+    assert url
 
     if CHROMIUM is None:
         assert simulator.open(url)[0] == 200

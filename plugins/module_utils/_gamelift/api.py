@@ -182,12 +182,13 @@ def _to_utc(when: datetime) -> datetime:
     return when.astimezone(timezone.utc).replace(microsecond=0)
 
 
-def build_gamelift_client(module: LabstreamAWSModule, concurrency: int) -> Any:
+def build_gamelift_client(module: LabstreamAWSModule, concurrency: int, **connection: Any) -> Any:
     """Build a client of GameLift Streams.
 
     Args:
         module: The module, for its connection options.
         concurrency: The number of connections that are kept.
+        connection: Takes precedence over the connection options, such as ``region``.
 
     Raises:
         NotReady: botocore is too old.
@@ -198,7 +199,7 @@ def build_gamelift_client(module: LabstreamAWSModule, concurrency: int) -> Any:
             f"botocore on this host is too old for stream URLs of Amazon GameLift Streams, which need {MIN_BOTOCORE} "
             "or newer: upgrade boto3 and botocore for the Python that the task runs with."
         )
-    return build_client(module, SERVICE, concurrency)
+    return build_client(module, SERVICE, concurrency, **connection)
 
 
 def missing_stream_group(client: Any, stream_group: str) -> NotReady:

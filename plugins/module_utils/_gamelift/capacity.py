@@ -13,7 +13,7 @@ LocationConfiguration, StreamClass).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .._errors import InvalidOption
@@ -34,6 +34,8 @@ CAPACITY_OPTIONS = {
     "target_idle_capacity": "TargetIdleCapacity",
     "maximum_capacity": "MaximumCapacity",
 }
+# In the order of the fields of LocationCapacity.
+LOCATION_OPTIONS = (*CAPACITY_OPTIONS, "available_sessions")
 
 
 @dataclass(frozen=True)
@@ -88,12 +90,25 @@ def add_up(capacities: Iterable[Capacity]) -> Capacity:
 
 @dataclass(frozen=True)
 class LocationCapacity:
-    """The capacity that a location is set to. None leaves a number as it is."""
+    """The capacity that a location is set to. None leaves a number as it is.
+
+    ``available_sessions`` stands for the always-on capacity that it needs, which is known once the location is.
+    """
 
     location_name: str
     always_on_capacity: int | None = None
     target_idle_capacity: int | None = None
     maximum_capacity: int | None = None
+    available_sessions: int | None = None
+
+    def resolve(self, stream_class: str | None, location: Mapping[str, Any]) -> LocationCapacity:
+        """Return the capacity with as much that is always on as is needed for the sessions, and never with less."""
+        if self.available_sessions is None:
+            return self
+        tenancy, current = TENANCIES.get(stream_class or "", 1), location.get("AlwaysOnCapacity") or 0
+        needed = build_capacity(location).in_use + self.available_sessions
+        always_on = max(current, -(-needed // tenancy) * tenancy)
+        return replace(self, always_on_capacity=always_on, available_sessions=None)
 
     def build_configuration(self, location: Mapping[str, Any]) -> dict[str, Any]:
         """Return the location as UpdateStreamGroup takes it, with every member: for others it has defaults of its own.
@@ -160,16 +175,21 @@ def parse_locations(locations: Sequence[Mapping[str, Any]] | None) -> list[Locat
         return []
     validate_locations([each["location_name"] for each in locations])
     for each in locations:
-        for option in CAPACITY_OPTIONS:
+        for option in LOCATION_OPTIONS:
             if each.get(option) is not None:
                 validate_range(f"{option} of location {each['location_name']!r}", each[option], 0, MAX_INTEGER)
-        if all(each.get(option) is None for option in CAPACITY_OPTIONS):
+        if all(each.get(option) is None for option in LOCATION_OPTIONS):
             raise InvalidOption(
                 f"locations has {each['location_name']!r} without a capacity: give always_on_capacity, "
-                "target_idle_capacity or maximum_capacity."
+                "available_sessions, target_idle_capacity or maximum_capacity."
+            )
+        if each.get("available_sessions") is not None and each.get("always_on_capacity") is not None:
+            raise InvalidOption(
+                f"locations has {each['location_name']!r} with always_on_capacity and available_sessions, which "
+                "stands for another one: leave one of them out."
             )
     return [
-        LocationCapacity(each["location_name"], *(each.get(option) for option in CAPACITY_OPTIONS))
+        LocationCapacity(each["location_name"], *(each.get(option) for option in LOCATION_OPTIONS))
         for each in locations
     ]
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from .._errors import NotReady, to_message
 from .._waiting import STATE_DELAY, Step, format_count, format_elapsed, validate_wait_timeout
-from .capacity import CAPACITY_OPTIONS, LocationCapacity, add_up, build_capacity, get_maximum, parse_locations
+from .capacity import LOCATION_OPTIONS, LocationCapacity, add_up, build_capacity, get_maximum, parse_locations
 from .validation import validate_identifier
 
 ACTIVE, ACTIVE_WITH_ERRORS, UPDATING = "ACTIVE", "ACTIVE_WITH_ERRORS", "UPDATING_LOCATIONS"
@@ -27,12 +27,14 @@ ACTIVATING, ERROR, DELETING, EXPIRED, REMOVING = "ACTIVATING", "ERROR", "DELETIN
 # The options of the module gamelift_stream_group, for it and its action plugin.
 ARGUMENT_SPEC: dict[str, Any] = dict(
     stream_group=dict(type="str", required=True),
+    state=dict(type="str", choices=["present", "restored"], default="present"),
+    lab=dict(type="str"),
     locations=dict(
         type="list",
         elements="dict",
         options=dict(
             location_name=dict(type="str", required=True),
-            **{option: dict(type="int") for option in CAPACITY_OPTIONS},
+            **{option: dict(type="int") for option in LOCATION_OPTIONS},
         ),
     ),
     on_insufficient_capacity=dict(type="str", choices=["fail", "warn", "ignore"], default="fail"),
@@ -46,7 +48,7 @@ _REASONS = {
     "another stream class or location",
 }
 # What to do about a stream group that hosts nothing and never will.
-_REMEDIES = {
+REMEDIES = {
     DELETING: "it is being deleted, so use another one",
     EXPIRED: "a stream group lasts 365 days, so create another one and correct stream_group",
     ERROR: "create another one and correct stream_group",
@@ -62,9 +64,9 @@ def describe_problem(stream_group: Mapping[str, Any]) -> str | None:
     """Return a message on what is wrong with the stream group or its locations and what to do, None if nothing is."""
     status, reason = stream_group["Status"], stream_group.get("StatusReason")
     beginning = f"Stream group {get_name(stream_group)!r} is {status}"
-    if status in _REMEDIES:
+    if status in REMEDIES:
         because = f" ({reason})" if reason else ""
-        return to_message(f"{beginning}{because}: {_REASONS.get(reason or '') or _REMEDIES[status]}.")
+        return to_message(f"{beginning}{because}: {_REASONS.get(reason or '') or REMEDIES[status]}.")
     failed = [name for name, location in get_locations(stream_group).items() if location.get("Status") == ERROR]
     if not failed and status != ACTIVE_WITH_ERRORS:
         return None
@@ -132,6 +134,8 @@ class GroupTransition:
     _called_at: float | None = None
     # The locations that are scaled, as the last description has them.
     configurations: list[dict[str, Any]] = field(default_factory=list)
+    # What they are scaled to, whatever is in use by then.
+    _resolved: Sequence[LocationCapacity] = ()
 
     is_for_streaming = True
 
@@ -155,7 +159,7 @@ class GroupTransition:
         """
         status = stream_group["Status"]
         problem = describe_problem(stream_group)
-        if status in _REMEDIES and problem:
+        if status in REMEDIES and problem:
             raise NotReady(problem)
         pending = self._find_pending(stream_group)
         if status not in (ACTIVE, ACTIVE_WITH_ERRORS):
@@ -176,11 +180,12 @@ class GroupTransition:
         if obstacle:
             raise NotReady(obstacle)
         self.configurations = [each.build_configuration(locations[each.location_name]) for each in pending]
+        self._resolved = self._resolve(stream_group)
         return Step.SCALE
 
     def record(self, step: Step, now: float) -> None:
         """Record that the service has accepted the update."""
-        self.changed, self._called_at = True, now
+        self.changed, self._called_at, self.capacities = True, now, self._resolved
 
     def record_all(self, now: float) -> None:
         """Record that another process has made the update, if one was needed."""
@@ -247,8 +252,20 @@ class GroupTransition:
         for each in self.capacities:
             if locations.get(each.location_name, {}).get("Status") in (None, ERROR, REMOVING):
                 raise NotReady(str(describe_location_problem(stream_group, each.location_name)))
+        resolved = self._resolve(stream_group)
+        for each in resolved:
             each.validate_fits(stream_group.get("StreamClass"), locations[each.location_name])
-        return [each for each in self.capacities if not each.is_set(locations[each.location_name])]
+        return [each for each in resolved if not each.is_set(locations[each.location_name])]
+
+    def _resolve(self, stream_group: Mapping[str, Any]) -> list[LocationCapacity]:
+        """Return the capacities with the sessions that must be available, as long as nothing was scaled for them.
+
+        After that, those that learners have started since are among them.
+        """
+        if self._called_at is not None:
+            return list(self.capacities)
+        locations, stream_class = get_locations(stream_group), stream_group.get("StreamClass")
+        return [each.resolve(stream_class, locations[each.location_name]) for each in self.capacities]
 
     def _find_scaling_obstacle(
         self, stream_group: Mapping[str, Any], pending: Sequence[LocationCapacity]

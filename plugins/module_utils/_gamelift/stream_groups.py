@@ -19,7 +19,7 @@ from .._client import retry_delays, to_facts
 from .._errors import LabstreamError
 from .._waiting import Step
 from .api import get_stream_group, list_stream_groups, missing_stream_group, update_stream_group
-from .capacity import Capacity, add_up, build_capacity
+from .capacity import Capacity, LocationCapacity, add_up, build_capacity
 from .group_states import ACTIVE, UPDATING, GroupTransition, describe_problem, get_locations, get_name
 
 CONFLICT = "ConflictException"
@@ -74,6 +74,11 @@ def build_facts(stream_group: Mapping[str, Any]) -> dict[str, Any]:
         "capacity": asdict(add_up(capacities.values())),
         "problem": describe_problem(stream_group),
     }
+
+
+def describe_capacity(capacity: LocationCapacity) -> dict[str, Any]:
+    """Return the capacity that a location is set to, as results show it."""
+    return {name: value for name, value in asdict(capacity).items() if value is not None}
 
 
 def empty_facts(stream_group: str | None) -> dict[str, Any]:

@@ -34,11 +34,16 @@ p:empty { margin: 0; }
 .note { font-size: .9375rem; border-top: 1px solid var(--line); margin-top: 1.5rem; padding-top: .75rem; }
 .message, #left { font-size: 1.2rem; font-weight: 600; }
 #left { font-variant-numeric: tabular-nums; }
-.button { display: block; background: var(--accent); color: var(--on-accent); border: 2px solid transparent;
-  border-radius: .5rem; padding: .9rem 1.5rem; margin: 1.25rem 0; text-align: center; font-size: 1.25rem;
-  font-weight: 600; text-decoration: none; }
+.button { background: var(--accent); color: var(--on-accent); border: 2px solid transparent; border-radius: .5rem;
+  padding: .9rem 1.5rem; margin: 1.25rem 0; width: 100%; font: inherit; font-size: 1.25rem; font-weight: 600;
+  cursor: pointer; }
 .button:hover { text-decoration: underline; }
 .button[aria-disabled="true"] { opacity: .75; cursor: progress; }
+dialog { background: var(--card); color: inherit; border: 1px solid var(--line); border-radius: .75rem;
+  padding: 1.5rem; width: calc(100% - 2rem); max-width: 30rem; overflow-wrap: anywhere; }
+dialog::backdrop { background: rgb(0 0 0 / .6); }
+dialog .button { margin: .75rem 0 0; font-size: 1.0625rem; }
+dialog .other { background: none; color: var(--accent); border-color: currentcolor; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 3px; }
 .expired #left { color: var(--bad); }
 table { border-collapse: collapse; width: 100%; margin: 1rem 0; font-size: .9375rem; overflow-wrap: normal; }
@@ -75,6 +80,8 @@ td { white-space: nowrap; }
   body, main { padding: 0; border: 0; } tr { break-inside: avoid; }
   html { font-size: 10pt; } thead { display: table-header-group; }
   td { white-space: normal; overflow-wrap: anywhere; } td.status, td time { white-space: nowrap; }
+  /* Paper has no button, and no time left. */
+  .button, dialog, #left, #status { display: none; }
 }
 """
 
@@ -106,7 +113,9 @@ PAGE_SCRIPT = (
 (() => {
   'use strict';
   const page = document.getElementById('page');
-  const link = document.getElementById('open');
+  const button = document.getElementById('open');
+  // Where each opening counts, it asks before it opens anything.
+  const question = document.getElementById('question');
   const left = document.getElementById('left');
   const status = document.getElementById('status');
   const texts = JSON.parse(page.dataset.texts || '{}');
@@ -118,12 +127,11 @@ PAGE_SCRIPT = (
     + _TIMES
     + r"""
 
-  const getUrl = (version) => (version.querySelector('#open') || { href: '' }).href;
-  const ownUrl = getUrl(page);
   // The URL that this version of the page opens now, null if there is none.
   const getValidUrl = (version) => {
-    const url = version === page ? ownUrl : getUrl(version);
-    return /^https?:/.test(url) && Date.parse(version.dataset.expires) > now() ? url : null;
+    const source = version.querySelector('#open');
+    if (!source || !source.dataset.url || !(Date.parse(version.dataset.expires) > now())) return null;
+    return new TextDecoder().decode(Uint8Array.from(atob(source.dataset.url), (byte) => byte.charCodeAt(0)));
   };
 
   // The server's current version of this page, null if it cannot be fetched, for example if this page is a file.
@@ -169,9 +177,7 @@ PAGE_SCRIPT = (
     const expired = timeLeft <= 0;
     if (expired !== page.classList.contains('expired') || announced === null) {
       page.classList.toggle('expired', expired);
-      setText(link, expired ? texts.check_again : texts.open);
-      // Even without a click handler, an expired button leads back to this page.
-      link.href = expired ? location.href : ownUrl;
+      setText(button, expired ? texts.check_again : texts.open);
       if (expired && announced !== null) setText(status, texts.expired);
     }
     setText(left, expired ? texts.expired : say(texts.left, timeLeft));
@@ -201,35 +207,58 @@ PAGE_SCRIPT = (
   }, getDelay());
   if (['open', 'waiting'].includes(page.dataset.state)) schedule();
 
+  // A second click within this time, such as that of a double click, opens nothing.
+  const PAUSE = 10000;
   let busy = false;
   const enable = () => {
     busy = false;
-    if (link) link.removeAttribute('aria-disabled');
+    button.removeAttribute('aria-disabled');
   };
   // The tab may be hours old, so fetch the current URL before opening it.
-  if (link) link.addEventListener('click', async (event) => {
-    const opensElsewhere = event.ctrlKey || event.metaKey || event.shiftKey || event.altKey;
-    if (opensElsewhere && getValidUrl(page)) return;
-    event.preventDefault();
-    if (busy) return;
+  const open = async (isConfirmed) => {
     busy = true;
-    link.setAttribute('aria-disabled', 'true');
+    button.setAttribute('aria-disabled', 'true');
     setText(status, texts.wait);
     const fresh = await fetchPage();
-    const url = getValidUrl(fresh || page);
-    if (url) {
+    const version = fresh || page;
+    const url = getValidUrl(version);
+    if (url && (isConfirmed || !version.querySelector('#question'))) {
       setText(status, texts.opening);
       location.assign(url);
-    } else if (fresh && differs(fresh)) {
+      setTimeout(() => { enable(); setText(status, ''); }, PAUSE);
+      return;
+    }
+    if (fresh && (url || differs(fresh))) {
       location.reload();
     } else {
       setText(status, fresh ? texts.unavailable : texts.unreachable);
     }
-    setTimeout(enable, url ? 5000 : 0);
-  });
+    enable();
+  };
+  if (button) {
+    let askedAt = 0;
+    button.hidden = false;
+    button.addEventListener('click', (event) => {
+      if (busy) return;
+      if (!question || !getValidUrl(page)) {
+        open(false);
+      } else {
+        askedAt = event.timeStamp;
+        question.showModal();
+      }
+    });
+    if (question) {
+      document.getElementById('not-now').addEventListener('click', () => question.close());
+      document.getElementById('yes').addEventListener('click', (event) => {
+        // Nobody has read the question yet: this is the second click of a double click.
+        if (event.timeStamp - askedAt < 500) return;
+        question.close();
+        open(true);
+      });
+    }
+  }
   window.addEventListener('pageshow', (event) => {
     if (!event.persisted) return;
-    enable();
     setText(status, '');
     refresh();
   });

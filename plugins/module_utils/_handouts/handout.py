@@ -103,8 +103,8 @@ def parse_seat(given: Mapping[str, Any], *, may_lack_lease: bool) -> Seat:
     return Seat(learner_id, given.get("name"), given.get("email"), holder, lease, generation, language)
 
 
-def build_link(key: LeaseKey, url: str, expires: datetime) -> StreamingLink:
-    """Return the link of a lease.
+def build_link(key: LeaseKey, url: str, expires: datetime, usage_limit: int | None = None) -> StreamingLink:
+    """Return the link of a lease, with how many openings it has if they are counted.
 
     Raises:
         HandoutError: the URL is not a web URL.
@@ -113,7 +113,7 @@ def build_link(key: LeaseKey, url: str, expires: datetime) -> StreamingLink:
         raise HandoutError(
             f"The URL of {quote(key.holder)} does not start with https or http: issue a new one with force=true."
         )
-    return StreamingLink(url, expires)
+    return StreamingLink(url, expires, usage_limit)
 
 
 def to_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
@@ -174,7 +174,7 @@ class Handout:
         self.now = find_now(store, now)
         self.clock = "the clock of the lease store" if store.now() else "the clock of this host"
 
-    def get_streams(self) -> list[Lease]:
+    def get_resources(self) -> list[Lease]:
         """Return the leases of the seats whose URLs the service has. It knows better whether they have expired."""
         return [lease for lease in self._get_leases().values() if lease.resource_id and not lease.released_at]
 

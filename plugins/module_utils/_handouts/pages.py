@@ -10,8 +10,11 @@ Pure: knows neither AWS nor Ansible nor files. A page is self-contained, so it w
 Everything that comes from a roster is escaped here, and nowhere else.
 
 The scripts read what a page shows from ``data-`` attributes of the element with id "page": ``state`` is "open",
-"waiting", "ended" or "moved"; ``expires`` and ``starts`` are timestamps; ``texts`` are what they say. The URL is in a
-single attribute: ``href`` of the link with id "open".
+"waiting", "ended" or "moved"; ``expires`` and ``starts`` are timestamps; ``texts`` are what they say.
+
+Opening the URL starts a session, and may be one of few openings. So nothing but a click may open it, neither a browser
+that loads pages ahead nor a program that scans mail and follows what it takes for a link. It is in a single attribute,
+``data-url`` of the button with id "open", in a form in which such programs do not find it.
 """
 
 from __future__ import annotations
@@ -55,6 +58,8 @@ LIMITS = {
 _SAME_END = timedelta(minutes=1)
 # With more rows than these, the overview can be searched.
 _MAX_ROWS_TO_SCAN = 20
+# In characters: too few for any part of an encoded URL to look like one.
+_URL_PART_LENGTH = 6
 
 
 @dataclass(frozen=True)
@@ -86,14 +91,22 @@ class OverviewRow:
 
 @dataclass(frozen=True)
 class StreamingLink:
-    """The URL that a learner's page opens. It is a password."""
+    """The URL that a learner's page opens. It is a password.
+
+    Where each opening starts a new session, ``usage_limit`` is how many there are in all; otherwise it is None, and
+    opening the URL again leads back to the session.
+    """
 
     url: str = field(repr=False)
     expires: datetime
+    usage_limit: int | None = None
 
 
 def build_learner_page(lab: LabDetails, name: str, link: StreamingLink | None) -> str:
     """Return the page of a learner, with a button that opens the URL if there is one.
+
+    If each opening starts a new session, the page says so and how many there are, and asks before it opens one. It
+    never says how many are left, since it is not written again when one is used.
 
     Raises:
         ValueError: the URL is not a web URL.
@@ -108,13 +121,16 @@ def build_learner_page(lab: LabDetails, name: str, link: StreamingLink | None) -
         raise ValueError("not a web URL")
     # The schedule says the end already.
     is_end = lab.ends_at is not None and abs(link.expires - lab.ends_at) <= _SAME_END
-    button = f'<a id="open" class="button" href="{escape(link.url)}" rel="noreferrer nofollow">{_say(lab, "open")}</a>'
+    # Hidden from those without JavaScript, for whom it does nothing.
+    button = f'<button type="button" id="open" class="button" data-url="{_encode(link.url)}" hidden>'
     body = [
         _schedule(lab),
-        f"<p>{button}</p>",
+        f"<p>{button}{_say(lab, 'open')}</button></p>",
+        _without_script(lab),
         _COUNTDOWN,
         "" if is_end else _paragraph(lab, "valid_until", end=_time(link.expires)),
         _STATUS,
+        *_openings(lab, link.usage_limit),
         *_limits(lab),
         f"<section><h2>{_say(lab, 'help_title')}</h2>",
         f"{_paragraph(lab, 'help')}</section>",
@@ -211,6 +227,34 @@ def _schedule(lab: LabDetails) -> str:
     return _paragraph(lab, "lab_ends", style="schedule", end=_time(lab.ends_at)) if lab.ends_at else ""
 
 
+def _encode(url: str) -> str:
+    """Return the URL in a form that the script reads, and that programs do not take for a link.
+
+    This is no encryption: the page is as secret as the URL. It is base64, which has no scheme and no host to be
+    recognised, in parts that are too short to be recognised as base64 of a URL.
+    """
+    encoded = base64.b64encode(url.encode()).decode()
+    return " ".join(encoded[at : at + _URL_PART_LENGTH] for at in range(0, len(encoded), _URL_PART_LENGTH))
+
+
+def _without_script(lab: LabDetails) -> str:
+    return f"<noscript>{_paragraph(lab, 'needs_script', style='message')}</noscript>"
+
+
+def _openings(lab: LabDetails, usage_limit: int | None) -> Iterator[str]:
+    """Yield how often the lab can be opened and what each opening means, and the question that comes before it."""
+    if usage_limit is None:
+        return
+    key = "open_once" if usage_limit == 1 else "open_times"
+    yield _paragraph(lab, key, style="limit", count=str(usage_limit))
+    yield _paragraph(lab, "new_session", style="limit")
+    yield (
+        f'<dialog id="question" aria-labelledby="asked"><p id="asked">{_say(lab, "confirm")}</p>'
+        f'<button type="button" id="not-now" class="button other" autofocus>{_say(lab, "not_now")}</button>'
+        f'<button type="button" id="yes" class="button">{_say(lab, "open")}</button></dialog>'
+    )
+
+
 def _limits(lab: LabDetails) -> Iterator[str]:
     """Yield what the fleet's limits mean to a learner. A limit of 0 is none."""
     for limit, key in LIMITS.items():
@@ -228,6 +272,7 @@ def _waiting(lab: LabDetails) -> list[str]:
     return [
         _schedule(lab),
         _paragraph(lab, "not_ready", style="message"),
+        _without_script(lab),
         _COUNTDOWN,
         _STATUS,
         _paragraph(lab, "waiting_help"),

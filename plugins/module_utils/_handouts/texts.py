@@ -35,6 +35,13 @@ TEXTS: dict[str, dict[str, str]] = {
         "left": "{duration} left",
         "valid_until": "Button valid until: {end}",
         "expired": "The button has expired.",
+        "open_once": "You can open your lab only once. If that is not enough, ask {contact}.",
+        "open_times": "You can open your lab {count} times in all. If that is not enough, ask {contact}.",
+        "new_session": "Each opening starts a new session, without the work from the last one. Reloading the lab "
+        "counts as opening it.",
+        "confirm": "Open your lab now? This counts as one opening and starts a new session, without the work from the "
+        "last one.",
+        "not_now": "Not now",
         "limit_idle": "Your desktop closes after {duration} without input.",
         "limit_disconnect": "If you close the desktop or lose the connection, come back within {duration}. After that, "
         "your session ends, and unsaved work is lost.",
@@ -53,6 +60,8 @@ TEXTS: dict[str, dict[str, str]] = {
         "opening": "Opening your lab…",
         "unavailable": "Your lab is not available right now. Try again in a minute.",
         "unreachable": "This page could not be refreshed. Reload it, or ask your instructor.",
+        "needs_script": "This page needs JavaScript to open your lab. Turn on JavaScript in your browser and reload "
+        "the page, or ask {contact}.",
         "ended": "The lab has ended.",
         "ended_help": "This page no longer opens anything. If you need your work, ask {contact}.",
         "moved": "This page has been replaced by another one.",
@@ -72,6 +81,13 @@ TEXTS: dict[str, dict[str, str]] = {
         "left": "Noch {duration}",
         "valid_until": "Schaltfläche gültig bis: {end}",
         "expired": "Die Schaltfläche ist abgelaufen.",
+        "open_once": "Sie können Ihr Labor nur einmal öffnen. Wenn das nicht reicht, fragen Sie {contact}.",
+        "open_times": "Sie können Ihr Labor insgesamt {count}-mal öffnen. Wenn das nicht reicht, fragen Sie {contact}.",
+        "new_session": "Mit jedem Öffnen beginnt eine neue Sitzung, ohne die Arbeit aus der vorigen. Auch das "
+        "Neuladen des Labors zählt als Öffnen.",
+        "confirm": "Möchten Sie Ihr Labor jetzt öffnen? Damit beginnt eine neue Sitzung, ohne die Arbeit aus der "
+        "vorigen. Jedes Öffnen zählt.",
+        "not_now": "Jetzt nicht",
         "limit_idle": "Ihr Desktop wird nach {duration} ohne Eingabe geschlossen.",
         "limit_disconnect": "Wenn Sie den Desktop schließen oder die Verbindung verlieren, kehren Sie innerhalb "
         "von {duration} zurück. Danach endet Ihre Sitzung, und was nicht gespeichert ist, geht verloren.",
@@ -93,6 +109,8 @@ TEXTS: dict[str, dict[str, str]] = {
         "unavailable": "Ihr Labor ist gerade nicht verfügbar. Versuchen Sie es in einer Minute noch einmal.",
         "unreachable": "Diese Seite konnte nicht aktualisiert werden. Laden Sie sie neu, oder fragen Sie Ihre "
         "Kursleitung.",
+        "needs_script": "Diese Seite braucht JavaScript, um Ihr Labor zu öffnen. Aktivieren Sie JavaScript in Ihrem "
+        "Browser und laden Sie die Seite neu, oder fragen Sie {contact}.",
         "ended": "Das Labor ist beendet.",
         "ended_help": "Diese Seite öffnet nichts mehr. Wenn Sie Ihre Arbeit brauchen, fragen Sie {contact}.",
         "moved": "Diese Seite wurde durch eine andere ersetzt.",
@@ -112,6 +130,13 @@ TEXTS: dict[str, dict[str, str]] = {
         "left": "Tiempo restante: {duration}",
         "valid_until": "Botón válido hasta: {end}",
         "expired": "El botón ha caducado.",
+        "open_once": "Solo puede abrir su laboratorio una vez. Si no es suficiente, pregunte a {contact}.",
+        "open_times": "Puede abrir su laboratorio {count} veces en total. Si no son suficientes, pregunte a {contact}.",
+        "new_session": "Cada vez que lo abre, empieza una sesión nueva, sin el trabajo de la anterior. Recargar el "
+        "laboratorio también cuenta.",
+        "confirm": "¿Quiere abrir su laboratorio ahora? Empezará una sesión nueva, sin el trabajo de la anterior. "
+        "Cada apertura cuenta.",
+        "not_now": "Ahora no",
         "limit_idle": "Su escritorio se cierra tras {duration} sin actividad.",
         "limit_disconnect": "Si cierra el escritorio o pierde la conexión, vuelva en menos de {duration}. "
         "Después, su sesión termina y se pierde lo que no haya guardado.",
@@ -131,6 +156,8 @@ TEXTS: dict[str, dict[str, str]] = {
         "opening": "Abriendo su laboratorio…",
         "unavailable": "Su laboratorio no está disponible en este momento. Inténtelo de nuevo en un minuto.",
         "unreachable": "No se ha podido actualizar esta página. Recárguela o pregunte a su docente.",
+        "needs_script": "Esta página necesita JavaScript para abrir su laboratorio. Active JavaScript en su navegador "
+        "y recargue la página, o pregunte a {contact}.",
         "ended": "El laboratorio ha terminado.",
         "ended_help": "Esta página ya no abre nada. Si necesita su trabajo, pregunte a {contact}.",
         "moved": "Esta página ha sido sustituida por otra.",
@@ -150,6 +177,15 @@ TEXTS: dict[str, dict[str, str]] = {
         "left": "Temps restant\u00a0: {duration}",
         "valid_until": "Bouton valable jusqu'au\u00a0: {end}",
         "expired": "Le bouton a expiré.",
+        "open_once": "Vous ne pouvez ouvrir votre labo qu'une seule fois. Si cela ne suffit pas, adressez-vous à "
+        "{contact}.",
+        "open_times": "Vous pouvez ouvrir votre labo {count} fois au total. Si cela ne suffit pas, adressez-vous à "
+        "{contact}.",
+        "new_session": "Chaque ouverture démarre une nouvelle session, sans le travail de la précédente. Recharger le "
+        "labo compte aussi comme une ouverture.",
+        "confirm": "Voulez-vous ouvrir votre labo maintenant\u00a0? Une nouvelle session démarrera, sans le travail "
+        "de la précédente. Chaque ouverture compte.",
+        "not_now": "Pas maintenant",
         "limit_idle": "Votre bureau se ferme après {duration} d'inactivité.",
         "limit_disconnect": "Si vous fermez le bureau ou perdez la connexion, revenez en moins de {duration}. "
         "Ensuite, votre session se termine et le travail non enregistré est perdu.",
@@ -172,6 +208,8 @@ TEXTS: dict[str, dict[str, str]] = {
         "unavailable": "Votre labo n'est pas disponible pour le moment. Réessayez dans une minute.",
         "unreachable": "Cette page n'a pas pu être actualisée. Rechargez-la ou adressez-vous à votre "
         "responsable de cours.",
+        "needs_script": "Cette page a besoin de JavaScript pour ouvrir votre labo. Activez JavaScript dans votre "
+        "navigateur et rechargez la page, ou adressez-vous à {contact}.",
         "ended": "Le labo est terminé.",
         "ended_help": "Cette page n'ouvre plus rien. Si vous avez besoin de votre travail, adressez-vous à {contact}.",
         "moved": "Cette page a été remplacée par une autre.",

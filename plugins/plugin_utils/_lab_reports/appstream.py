@@ -28,11 +28,14 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base im
     describe_outdated_labs,
     describe_removed,
     describe_roster_failure,
+    describe_unknown_lab,
     find_left,
+    find_unknown,
     fold,
     get_counts,
     get_languages,
     get_people,
+    is_known,
     plan_withdrawal,
 )
 from ansible_collections.labstream.aws.plugins.plugin_utils._rotation import Generations, rotated_learners
@@ -79,7 +82,7 @@ def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
         "expired": expired,
         "fleet": _summarize_fleet(results, fleet) if fleet else None,
         "warnings": list(dict.fromkeys(warnings)),
-        "known": _is_known(results),
+        "known": is_known(results, _get_ending(results)),
         "message": " ".join(_describe_appstream_lab(results, counts, expired, fleet, fleet_changed, needs)),
     }
     return {
@@ -101,7 +104,7 @@ def _plan_appstream_users(results: Result, people: set[str], left: Sequence[Resu
     return {
         "users": [_to_user(learner) for learner in results["learners"]],
         "former_users": [_to_user(learner) for learner in former],
-        "unknown": [rotate[each] for each in rotate if each not in people | {fold(lease["id"]) for lease in left}],
+        "unknown": find_unknown(results, people, left),
     }
 
 
@@ -258,12 +261,8 @@ def _describe_appstream_lab(
             )
         return
     ending = _get_ending(results)
-    if _is_known(results) is False:
-        known = list_names(ending.get("known_labs", []), MAX_NAMED) or "none"
-        yield (
-            f"Nothing is stored about lab '{results['lab']}' on this stack and fleet, so nothing was changed. Labs "
-            f"known there: {known}."
-        )
+    if is_known(results, ending) is False:
+        yield describe_unknown_lab(results, ending, "stack and fleet")
         return
     if counts["released"]:
         yield f"Leases {to_be}released: {counts['released']}."
@@ -296,9 +295,3 @@ def _get_other_labs(results: Result) -> list[Result]:
         }
         for lab in results["steps"]["ending"].get("other_labs", [])
     ]
-
-
-def _is_known(results: Result) -> bool | None:
-    """Return whether anything was stored of a lab that ends; None if that was not looked at."""
-    labs = _get_ending(results).get("known_labs") if results["state"] == "absent" else None
-    return None if labs is None else results["lab"] in labs

@@ -24,7 +24,14 @@ _COUNTS = {"requested": 0, "issued": 0, "reused": 0, "failed": 0, "released": 0,
 # What check mode cannot know of a URL that would be issued.
 PREDICTED = {"lease": None, "expires": None, "expires_at": None, "issued": True}
 # What a learner has when the lab has ended. The overview still shows the name.
-RELEASED = {"lease": None, "expires": None, "expires_at": None, "issued": False, "session_id": None}
+RELEASED = {
+    "lease": None,
+    "expires": None,
+    "expires_at": None,
+    "issued": False,
+    "session_id": None,
+    "stream_url_id": None,
+}
 NO_LEARNERS = "There are no learners, so nothing was done: check the roster."
 
 
@@ -53,6 +60,12 @@ def find_left(results: Result, people: set[str]) -> list[Result]:
         for lease in results["steps"]["before"].get("leases", [])
         if lease["id"] and fold(lease["id"]) not in people and lease.get("user_id", "") not in user_ids
     ]
+
+
+def find_unknown(results: Result, people: set[str], left: Sequence[Result]) -> list[str]:
+    """Return the learners to rotate who are neither in the roster nor were in the lab before."""
+    known = people | {fold(lease["id"]) for lease in left}
+    return [learner for learner in results["rotate"] if normalise(learner) not in known]
 
 
 def fold(learner_id: str) -> str:
@@ -97,6 +110,21 @@ def add_outcome(
     return {**summary, **own, **check, "closing": closing or message}
 
 
+def is_known(results: Result, ending: Result) -> bool | None:
+    """Return whether anything was stored of a lab that ends; None if that was not looked at."""
+    labs = ending.get("known_labs") if results["state"] == "absent" else None
+    return None if labs is None else results["lab"] in labs
+
+
+def describe_unknown_lab(results: Result, ending: Result, where: str) -> str:
+    """Return that there is no such lab to end."""
+    known = list_names(ending.get("known_labs", []), MAX_NAMED) or "none"
+    return (
+        f"Nothing is stored about lab '{results['lab']}' on this {where}, so nothing was changed. Labs known there: "
+        f"{known}."
+    )
+
+
 def describe_roster_failure(results: Result) -> Iterator[str]:
     """Yield a warning if the roster could not be read at the end of the lab, which is ended all the same."""
     failure = strip_core_prefix(results["roster_failure"])
@@ -104,8 +132,8 @@ def describe_roster_failure(results: Result) -> Iterator[str]:
         yield f"The overview has no names, since the roster cannot be read: {failure}"
 
 
-def describe_removed(results: Result, removed: Sequence[Result]) -> Iterator[str]:
-    """Yield warnings about learners who are no longer in the roster."""
+def describe_removed(results: Result, removed: Sequence[Result], *, are_revoked: bool = False) -> Iterator[str]:
+    """Yield warnings about learners who are no longer in the roster; URLs of those withdrawn may be revoked."""
     if not removed:
         return
     names = list_names([_describe_url(results, each) for each in removed], MAX_NAMED)
@@ -116,7 +144,11 @@ def describe_removed(results: Result, removed: Sequence[Result]) -> Iterator[str
         )
         return
     to_be, still = ("would be", "would still") if results["check_mode"] else ("were", "still")
-    yield f"Learners who are no longer in the roster {to_be} withdrawn, but their URLs {still} work: {names}."
+    if are_revoked:
+        revoked = list_names([str(each["id"]) for each in removed], MAX_NAMED)
+        yield f"Learners who are no longer in the roster {to_be} withdrawn, and their URLs revoked: {revoked}."
+    else:
+        yield f"Learners who are no longer in the roster {to_be} withdrawn, but their URLs {still} work: {names}."
     if labs := sorted({lab for each in removed for lab in each["labs"]}):
         yield f"Their URLs {to_be} released for other labs too: {list_names(labs, MAX_NAMED)}."
 

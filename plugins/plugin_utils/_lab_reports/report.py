@@ -11,10 +11,15 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports import appstream, handout, nimble
+from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports import appstream, gamelift, handout, nimble
 from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base import Result
 
-_REPORTS = {"appstream_lab": appstream.report, "nimble_lab": nimble.report, "lab_handout": handout.report}
+_REPORTS = {
+    "appstream_lab": appstream.report,
+    "gamelift_lab": gamelift.report,
+    "nimble_lab": nimble.report,
+    "lab_handout": handout.report,
+}
 
 
 def lab_report(results: Result, now: datetime.datetime | None = None) -> dict[str, Any]:
@@ -28,10 +33,11 @@ def lab_report(results: Result, now: datetime.datetime | None = None) -> dict[st
     Returns:
         ``summary`` and ``seats``, the facts; ``closing``, what is to be shown at the end, which is the message without
         the errors that are shown already; ``insufficient_capacity``, what the fleet lacks, or None; ``fleet_needs``,
-        what it is still needed for when the lab ends; ``users`` and ``former_users``, the learners, and the user ids
-        that they had before they were rotated, as modules take them; ``unknown``, who cannot be rotated; ``removed``,
-        who is to be withdrawn, and ``excess``, why they cannot be, or None; ``withdrawn_user_ids``, whose sessions are
-        to be ended; and ``summary_path``, where the summary is to be written.
+        what it is still needed for when the lab ends; ``available_sessions``, how many more sessions learners need;
+        ``users`` and ``former_users``, the learners, and the user ids that they had before they were rotated, as
+        modules take them; ``unknown``, who cannot be rotated; ``removed``, who is to be withdrawn, and ``excess``, why
+        they cannot be, or None; ``withdrawn_user_ids``, whose sessions are to be ended; and ``summary_path``, where the
+        summary is to be written.
     """
     report = _REPORTS[results["role"]](results, now or datetime.datetime.now(datetime.timezone.utc))
     closing = report["summary"].pop("closing", None)

@@ -79,13 +79,32 @@ CREATE TABLE lab_record (
     PRIMARY KEY (scope, lab, lease_sha256)
 ) WITHOUT ROWID;
 CREATE INDEX lab_record_by_expiry ON lab_record (expires);
+CREATE TABLE capacity (
+    scope TEXT NOT NULL,
+    location TEXT NOT NULL,
+    pool TEXT NOT NULL,
+    record_id TEXT NOT NULL,
+    labs TEXT NOT NULL,
+    before_always_on INTEGER NOT NULL,
+    before_maximum INTEGER NOT NULL,
+    previous_always_on INTEGER NOT NULL,
+    previous_maximum INTEGER NOT NULL,
+    after_always_on INTEGER NOT NULL,
+    after_maximum INTEGER NOT NULL,
+    raised_by TEXT NOT NULL,
+    raised_at INTEGER NOT NULL,
+    expires INTEGER NOT NULL,
+    PRIMARY KEY (scope, location, pool)
+) WITHOUT ROWID;
+CREATE INDEX capacity_by_expiry ON capacity (expires);
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {SCHEMA_VERSION};
 """.split(";")
 
 # What every transaction that writes does at its end.
 _WIPE_EXPIRED = "UPDATE lease SET url = NULL WHERE url IS NOT NULL AND expires <= :now"
-_DROP_OLD = [f"DELETE FROM {table} WHERE expires <= :kept_since" for table in ("lease", "learner", "lab_record")]
+_TABLES = ("lease", "learner", "lab_record", "capacity")
+_DROP_OLD = [f"DELETE FROM {table} WHERE expires <= :kept_since" for table in _TABLES]
 
 _DAMAGED = "is damaged: restore it from a backup, or move it away to start without leases"
 

@@ -149,7 +149,47 @@ NIMBLE_LAB = {
         },
     },
 }
-CASES = [*GOOD.items(), ("roster", {"_input": LISTED}), ("lab_report", {"_input": NIMBLE_LAB})]
+GAMELIFT_LAB = {
+    **LAB,
+    "role": "gamelift_lab",
+    "stream_group": "sg-1",
+    "application": "a-cad",
+    "locations": ["us-east-1"],
+    "usage_limit": 5,
+    "session_length": 3600,
+    "spare_sessions": 1,
+    "terminates_sessions": False,
+    "steps": {
+        "rotation": {"generations": {"anna": 1}, "rotated": ["anna"]},
+        "before": {"leases": [{"id": "ben", "labs": [], "ended": False, "expires": None}]},
+        "sessions": {
+            "stream_urls": [
+                {
+                    "id": "anna",
+                    "lease": "lease1.x",
+                    "session_length": 3600,
+                    "stream_sessions": [{"status": "CONNECTED", "started_at": "2126-11-21T15:00:00Z"}],
+                }
+            ]
+        },
+        "capacity": {
+            "stream_group": {
+                "arn": "arn:aws:x",
+                "location_states": [{"location_name": "us-east-1", "capacity": {"in_use": 1, "available": 3}}],
+            },
+            "restored": [],
+            "kept": [],
+        },
+        "urls": {"region": "us-east-1", "stream_urls": [{**ISSUED, "stream_url_id": "su-1"}], "summary": SUMMARY},
+        "restore": {},
+    },
+}
+CASES = [
+    *GOOD.items(),
+    ("roster", {"_input": LISTED}),
+    ("lab_report", {"_input": NIMBLE_LAB}),
+    ("lab_report", {"_input": GAMELIFT_LAB}),
+]
 
 
 def module_of(name: str) -> Any:

@@ -10,11 +10,11 @@ import csv
 import os
 import re
 import stat
-from html import unescape
 from types import SimpleNamespace
 
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._errors import LabstreamError
+from ansible_collections.labstream.aws.plugins.module_utils._gamelift.states import ACTIVE, LIMIT_REACHED, StreamUrl
 from ansible_collections.labstream.aws.plugins.module_utils._labs.learners import LIFETIME, find_learners
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lab_records import LabRecord, Labs
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import build_purpose
@@ -22,6 +22,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.facto
 from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
 from ansible_collections.labstream.aws.plugins.modules import streaming_handout
 
+from tests.pages import url_of
 from tests.unit.plugins.module_utils.support import (
     DAY,
     NOW,
@@ -163,11 +164,6 @@ def with_url(value, url):
     if isinstance(value, dict):
         return {key: with_url(each, url) for key, each in value.items()}
     return value.replace("{}", url)
-
-
-def url_of(page):
-    found = re.findall(r'<a id="open"[^>]* href="([^"]*)"', page)
-    return unescape(found[0]) if found else None
 
 
 def summary(**known):
@@ -411,7 +407,7 @@ def test_a_learner_in_another_case_keeps_the_page_and_is_shown_as_written(lab):
     assert lab.states() == ["moved", "open"]
 
 
-# Streams, whose URLs are not in the store
+# Streams and stream URLs, which are not in the store
 
 
 @pytest.mark.parametrize(
@@ -456,6 +452,58 @@ def test_the_urls_of_streams_come_from_the_service_which_knows_when_they_expire(
     found = [(row["holder"], row["expires"], row["streaming_url"]) for row in lab.rows() if row["streaming_url"]]
     assert found == [("session-ready", "2026-11-21T09:00:00Z", url), ("session-late", "2026-11-21T08:01:00Z", url)]
     assert [row[-1] for row in lab.overview()] == statuses
+
+
+def test_stream_urls_come_from_the_service_in_the_region_of_each_stream_group(lab, monkeypatch):
+    # Given leases in two stream groups, and one at Nimble Studio.
+    regions = {"anna": "us-west-2", "ben": "eu-central-1", "carla": "us-west-2", "dan": "us-west-2"}
+
+    def key_of(holder):
+        region = regions[holder]
+        arn = f"arn:aws:gameliftstreams:{region}:123456789012:streamgroup/sg-{region}"
+        return build_key(holder, scope=f"gameliftstreams|gameliftstreams.{region}.amazonaws.com|{arn}")
+
+    studio = "nimble|nimble.us-west-2.amazonaws.com|arn:aws:nimble:us-west-2:123456789012:studio/studio"
+    keys = [*map(key_of, regions), build_key("seat-1", scope=studio)]
+    lab.remember(*(resource_lease_of(key, resource_id=f"of-{key.holder}") for key in keys))
+    stream_urls = {
+        "of-anna": StreamUrl("of-anna", ACTIVE, after(60), 1, url="https://streaming.example.org/?a", usage_limit=5),
+        "of-ben": StreamUrl("of-ben", ACTIVE, after(60), 1, url="https://streaming.example.org/?b", usage_limit=1),
+        "of-carla": StreamUrl("of-carla", LIMIT_REACHED, after(60), 0, usage_limit=5),
+    }
+    stream = SimpleNamespace(url="https://streaming.example.org/?n", expires_at=None)
+    requests = []
+
+    def get_stream_url(client, stream_group, stream_url_id):
+        requests.append((client, stream_group, stream_url_id))
+        return stream_urls.get(stream_url_id)
+
+    monkeypatch.setattr(streaming_handout, "build_gamelift_client", lambda _module, _count, region: region)
+    monkeypatch.setattr(streaming_handout, "build_nimble_client", lambda _module, studio_id, _count: studio_id)
+    monkeypatch.setattr(streaming_handout, "ServiceClock", lambda _client: SimpleNamespace(now=lambda: NOW))
+    monkeypatch.setattr(streaming_handout, "get_stream_url", get_stream_url)
+    monkeypatch.setattr(streaming_handout, "get_streaming_session_stream", lambda *_names: stream)
+    seats = [{"lease": key.to_text()} for key in keys]
+
+    # When the handouts are written.
+    result = lab.write(seats=seats, allow_missing=True)
+
+    # Then each is asked for once where it is, and a page says how many openings there are, if these are counted.
+    assert sorted(requests) == sorted((region, f"sg-{region}", f"of-{holder}") for holder, region in regions.items())
+    assert result["missing"] == ["carla", "dan"]
+    pages = {holder: lab.page_of(holder) for holder in ("anna", "ben", "seat-1")}
+    assert {holder: url_of(page)[-1] for holder, page in pages.items()} == {"anna": "a", "ben": "b", "seat-1": "n"}
+    assert {holder: ("5 times in all" in page, "only once" in page) for holder, page in pages.items()} == {
+        "anna": (True, False),
+        "ben": (False, True),
+        "seat-1": (False, False),
+    }
+    assert not lab.write(seats=seats, allow_missing=True)["changed"]
+
+    message, _result = lab.fail(seats=seats)
+    assert message == (
+        "2 of 5 seats have no URL: carla, dan: the service has no URL that still works: issue a new one."
+    )
 
 
 # Seats without a URL
@@ -704,8 +752,8 @@ def test_each_learner_has_a_page_in_the_language_of_the_seat_from_the_first_day_
     lab.write(seats=seats, language="de", texts=own)
 
     assert [lang_of(lab.page_of(learner)) for learner in LEARNERS] == ["de", "fr-ca", "de"]
-    assert ">Los</a>" in lab.page_of("anna")
-    assert ">Ouvrir mon labo</a>" in lab.page_of("ben")
+    assert ">Los</button>" in lab.page_of("anna")
+    assert ">Ouvrir mon labo</button>" in lab.page_of("ben")
     assert lab.warnings == [
         "There are no texts in 'nl', so these pages are in 'de': give texts, or correct the language."
     ]

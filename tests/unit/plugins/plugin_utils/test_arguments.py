@@ -22,6 +22,14 @@ ROSTER = "id,name\n1,Anna\n"
 # Arguments that are valid.
 VALID = {
     "appstream_lab": {"name": "monday", "state": "present", "roster": ROSTER, "validity": 3600},
+    "gamelift_lab": {
+        "name": "monday",
+        "state": "present",
+        "roster": ROSTER,
+        "expires_after_minutes": 60,
+        "application": "a-cad",
+        "locations": ["us-east-1"],
+    },
     "nimble_lab": {"name": "monday", "state": "present", "sessions": {"anna": "s1"}},
     "lab_handout": {"name": "monday", "state": "present", "seats": [], "pages_dir": "/srv/pages"},
 }
@@ -98,6 +106,29 @@ def test_valid_arguments_and_the_published_facts_are_accepted(role):
         ("appstream_lab", {"spare_sessions": "-1"}, "appstream_lab_spare_sessions is -1, but it must be 0 or more."),
         ("appstream_lab", {"break_minutes": -5}, "appstream_lab_break_minutes is -5, but it must be 0 or more."),
         (
+            "gamelift_lab",
+            {"application": ""},
+            "Give gamelift_lab_application, the id of the application that the URLs open.",
+        ),
+        ("gamelift_lab", {"locations": []}, "Give gamelift_lab_locations, such as ['us-east-1']."),
+        ("gamelift_lab", {"roster": None}, "Give one of gamelift_lab_learners and gamelift_lab_roster."),
+        (
+            "gamelift_lab",
+            {"roster": None, "learners": [{"id": "anna", "user_id": "a"}]},
+            "gamelift_lab_learners has 'user_id', but the fields are id, name, email, language.",
+        ),
+        (
+            "gamelift_lab",
+            {"ends_at": "2126-01-01T13:00Z"},
+            "Give one of gamelift_lab_ends_at and gamelift_lab_expires_after_minutes.",
+        ),
+        ("gamelift_lab", {"spare_sessions": -1}, "gamelift_lab_spare_sessions is -1, but it must be 0 or more."),
+        (
+            "gamelift_lab",
+            {"capacity_wait_timeout": 0},
+            "gamelift_lab_capacity_wait_timeout is 0, but it must be 1 or more.",
+        ),
+        (
             "nimble_lab",
             {"sessions": None},
             "Give one of nimble_lab_learners and nimble_lab_roster, or nimble_lab_sessions alone.",
@@ -137,6 +168,11 @@ def test_an_error_names_the_option(role, options, error):
         ("appstream_lab", {"starts_at": "2020-01-01T13:00Z", "ends_at": "2126-01-01T13:00Z", "validity": None}),
         ("appstream_lab", {"ends_at": "", "starts_at": "", "timezone": "", "break_minutes": "", "learners": None}),
         ("appstream_lab", {"state": "absent", "roster": None, "validity": None}),
+        ("gamelift_lab", {"ends_at": "2126-01-01T13:00Z", "expires_after_minutes": None}),
+        (
+            "gamelift_lab",
+            dict(state="absent", roster=None, application=None, locations=None, expires_after_minutes=None),
+        ),
         ("nimble_lab", {"learners": []}),
         ("nimble_lab", {"roster": ROSTER, "sessions": None}),
         ("nimble_lab", {"state": "absent", "sessions": None}),

@@ -11,6 +11,8 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._many_labs import la
 
 LOCAL = {"ansible_connection": "local"}
 LAB = {"appstream_lab_name": "cad", "appstream_lab_stack_name": "s", "appstream_lab_fleet_name": "f"}
+GAMELIFT = {"lab_provider": "gamelift", "gamelift_lab_name": "cad", "gamelift_lab_stream_group": "sg-1"}
+NIMBLE = {"lab_provider": "nimble", "nimble_lab_name": "cad", "nimble_lab_studio_id": "studio-1"}
 SAME_LAB = "The hosts a and b have the same lab 'cad' on one stack and fleet: give each its own."
 
 
@@ -22,6 +24,18 @@ SAME_LAB = "The hosts a and b have the same lab 'cad' on one stack and fleet: gi
         pytest.param(LAB, {**LAB, "appstream_lab_name": "cam"}, [], id="another name"),
         pytest.param(LAB, {**LAB, "appstream_lab_fleet_name": "g"}, [], id="another fleet"),
         pytest.param(LAB, {**LAB, "appstream_lab_region": "eu-west-1"}, [], id="another region"),
+        pytest.param(LAB, {**LAB, "lab_provider": "appstream"}, [SAME_LAB], id="the provider that is the default"),
+        pytest.param({**LAB, **GAMELIFT}, {**LAB, **NIMBLE}, [], id="other providers"),
+        pytest.param(
+            GAMELIFT,
+            GAMELIFT,
+            ["The hosts a and b have the same lab 'cad' on one stream group: give each its own."],
+            id="one stream group",
+        ),
+        pytest.param(GAMELIFT, {**GAMELIFT, "gamelift_lab_stream_group": "sg-2"}, [], id="another stream group"),
+        pytest.param(NIMBLE, NIMBLE, 1, id="one studio"),
+        pytest.param(NIMBLE, {**NIMBLE, "nimble_lab_endpoint_url": "https://x.example"}, [], id="another endpoint"),
+        pytest.param({"lab_provider": "x"}, {"lab_provider": "x"}, [], id="a provider that the play rejects"),
         pytest.param({}, {}, [], id="no lab at all, which the role rejects"),
         pytest.param(
             {**LOCAL, "lab_handout_pages_dir": "pages"},
@@ -33,6 +47,12 @@ SAME_LAB = "The hosts a and b have the same lab 'cad' on one stack and fleet: gi
         ),
         pytest.param(
             {**LOCAL, "lab_handout_urls_csv": "x.csv"}, {**LOCAL, "lab_handout_links_csv": "x.csv"}, 1, id="one file"
+        ),
+        pytest.param(
+            {**LOCAL, **GAMELIFT, "gamelift_lab_summary_path": "x.json"},
+            {**LOCAL, "appstream_lab_summary_path": "x.json"},
+            1,
+            id="one summary",
         ),
         pytest.param(
             {"lab_handout_pages_dir": "/srv/pages"}, {"lab_handout_pages_dir": "/srv/pages"}, [], id="of two machines"

@@ -131,3 +131,27 @@ def test_locations_are_parsed():
 def test_locations_that_no_stream_group_can_have_are_rejected(locations, message):
     with pytest.raises(InvalidOption, match=re.escape(message)):
         parse_locations(locations)
+
+
+@pytest.mark.parametrize(
+    ("described", "available", "stream_class", "always_on"),
+    [
+        pytest.param(location(), 30, "gen5n_ultra", 30, id="nothing yet"),
+        pytest.param(location(always_on=10, allocated=10, idle=10), 30, "gen5n_ultra", 30, id="some that are idle"),
+        pytest.param(location(always_on=10, allocated=10, idle=3), 30, "gen5n_ultra", 37, id="some in use"),
+        pytest.param(location(always_on=50, allocated=50, idle=48), 30, "gen5n_ultra", 50, id="enough"),
+        pytest.param(location(always_on=50, allocated=50, idle=50), 0, "gen5n_ultra", 50, id="never lowered"),
+        pytest.param(location(allocated=3, idle=2), 4, "gen6n_high", 6, id="whole instances of two"),
+        pytest.param(location(), 13, "gen6n_small", 24, id="whole instances of twelve"),
+        pytest.param(location(), 7, "gen9_unknown", 7, id="a stream class that is not known yet"),
+    ],
+)
+def test_available_sessions_stand_for_an_always_on_capacity(described, available, stream_class, always_on):
+    [wanted] = parse_locations([{"location_name": "eu-central-1", "available_sessions": available}])
+    assert wanted.resolve(stream_class, described).always_on_capacity == always_on
+    assert wanted.resolve(stream_class, described).is_set(described) is (always_on == described["AlwaysOnCapacity"])
+
+
+def test_available_sessions_and_an_always_on_capacity_exclude_each_other():
+    with pytest.raises(InvalidOption, match="leave one of them out"):
+        parse_locations([{"location_name": "x", "available_sessions": 1, "always_on_capacity": 1}])

@@ -13,13 +13,13 @@ from ansible_collections.labstream.aws.plugins.module_utils._gamelift.capacity i
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.group_states import (
     _LOCATION_REMEDIES,
     _REASONS,
-    _REMEDIES,
     ACTIVATING,
     ACTIVE,
     ACTIVE_WITH_ERRORS,
     DELETING,
     ERROR,
     EXPIRED,
+    REMEDIES,
     REMOVING,
     UPDATING,
     GroupTransition,
@@ -213,7 +213,7 @@ class TestMessages:
 
     def test_every_status_and_reason_of_the_service_is_known(self):
         shapes = Loader().load_service_model("gameliftstreams", "service-2")["shapes"]
-        statuses = {ACTIVATING, UPDATING, ACTIVE, ACTIVE_WITH_ERRORS, *_REMEDIES}
+        statuses = {ACTIVATING, UPDATING, ACTIVE, ACTIVE_WITH_ERRORS, *REMEDIES}
         assert set(shapes["StreamGroupStatus"]["enum"]) == statuses
         assert set(shapes["StreamGroupStatusReason"]["enum"]) == _REASONS.keys()
         assert set(shapes["StreamGroupLocationStatus"]["enum"]) == {ACTIVE, *_LOCATION_REMEDIES}

@@ -29,10 +29,14 @@ from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages impo
 )
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.texts import TEXTS, Languages
 
+from tests.pages import find_links, url_of
+
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 LAB = LabDetails("Computer-aided design", NOON, NOON + timedelta(hours=4), "Carla Example")
 URL = "https://streaming.example.org/?secret=correct-horse"
 LINK = StreamingLink(URL, NOON + timedelta(hours=5))
+# Each opening of this one starts a new session.
+COUNTED = replace(LINK, usage_limit=5)
 HOSTILE = [
     "<script>alert(1)</script>",
     "</script><script>alert(1)</script>",
@@ -89,6 +93,7 @@ def pages_of(lab=LAB, name="Anna Example"):
     """Every kind of page."""
     return {
         "open": build_learner_page(lab, name, LINK),
+        "counted": build_learner_page(lab, name, COUNTED),
         "waiting": build_learner_page(lab, name, None),
         "ended": build_ended_page(lab),
         "moved": build_moved_page(lab),
@@ -103,7 +108,7 @@ def test_a_learners_page_shows_title_name_contact_and_expiry_and_opens_the_url()
     page = Elements(build_learner_page(LAB, "Anna Example", LINK))
     for words in ("Computer-aided design", "Anna Example", "Carla Example", "2026-11-21 17:00 UTC"):
         assert words in page.words
-    assert page.by_id("open")["href"] == URL
+    assert url_of(PAGES["open"]) == URL
     assert page.by_id("page")["data-state"] == "open"
     assert page.by_id("page")["data-expires"] == "2026-11-21T17:00:00Z"
     assert {"datetime": "2026-11-21T17:00:00Z"} in page.of("time")
@@ -114,7 +119,7 @@ def test_a_page_without_a_url_shows_when_the_lab_starts_and_reloads_without_a_sc
     page = Elements(text)
     assert page.by_id("page")["data-state"] == "waiting"
     assert page.by_id("page")["data-starts"] == "2026-11-21T12:00:00Z"
-    assert not page.of("a")
+    assert not page.of("button")
     assert '<noscript><meta http-equiv="refresh" content="300"></noscript>' in text
     assert "refresh" not in PAGES["open"].partition("<style>")[0]
 
@@ -199,24 +204,110 @@ def test_a_text_of_a_users_own_is_text():
 def test_an_ended_or_moved_page_names_nobody_and_opens_nothing(kind):
     page = Elements(PAGES[kind])
     assert "Anna" not in PAGES[kind]
-    assert not page.of("a")
+    assert not page.of("button")
     assert page.by_id("page")["data-state"] == kind
 
 
-def test_the_url_is_in_one_attribute_and_nowhere_else():
-    assert PAGES["open"].count("correct-horse") == 1
-    assert "correct-horse" not in Elements(PAGES["open"]).words
-    for kind in PAGES.keys() - {"open"}:
-        assert "correct-horse" not in PAGES[kind]
+# The URL, which nothing but a click may open
+
+BUTTONS = ("open", "counted")
 
 
-def test_a_url_with_html_in_it_is_escaped():
-    url = "https://streaming.example.org/?a=1&b=2'%22"
-    assert Elements(build_learner_page(LAB, "Anna", StreamingLink(url, NOON))).by_id("open")["href"] == url
-    quoted = 'https://streaming.example.org/?"><script>'
-    page = Elements(build_learner_page(LAB, "Anna", StreamingLink(quoted, NOON)))
-    assert page.by_id("open")["href"] == quoted
-    assert len(page.of("script")) == 1
+@pytest.mark.parametrize("kind", PAGES)
+def test_no_program_finds_the_url_of_a_page(kind):
+    assert find_links(PAGES[kind]) <= {"data:,", *metas(PAGES[kind])}
+    # The last are how the base64 of each URL begins.
+    assert not re.search("https?://|aHR0c(HM6|DovL)", PAGES[kind])
+    for part in ("correct", "horse", "streaming.example"):
+        assert part not in PAGES[kind]
+
+
+def test_a_program_that_looks_closer_would_find_links():
+    """The test above can fail."""
+    encoded = base64.b64encode(URL.encode()).decode()
+    for page in (
+        f'<a href="{URL}">',
+        f"<noscript><form action='{URL}'>",
+        f'<i data-x="{URL}">',
+        f"<p>{URL.replace('/', '&#47;')}</p>",
+        f"<p>{URL.replace('/', '%2f')}</p>",
+        f'<i data-x="{encoded}">',
+    ):
+        assert any("correct-horse" in link for link in find_links(page)), page
+
+
+def metas(page):
+    """What meta elements contain, none of which is an address."""
+    contents = {str(meta.get("content")) for meta in Elements(page).of("meta")}
+    assert not any("://" in content or "url" in content.lower() for content in contents)
+    return contents
+
+
+@pytest.mark.parametrize("kind", BUTTONS)
+def test_a_button_opens_the_url_by_a_script_and_is_hidden_without_one(kind):
+    page = Elements(PAGES[kind])
+    attributes = page.by_id("open")
+    assert url_of(PAGES[kind]) == URL
+    assert attributes.keys() == {"type", "id", "class", "data-url", "hidden"}
+    assert {button["type"] for button in page.of("button")} == {"button"}
+    assert page.of("a") == page.of("form") == []
+    assert [link["rel"] for link in page.of("link")] == ["icon"]
+
+
+@pytest.mark.parametrize("kind", [*BUTTONS, "waiting"])
+def test_whoever_has_no_javascript_reads_whom_to_ask(kind):
+    [text] = re.findall(r"<noscript><p class=\"message\">(.*?)</p></noscript>", PAGES[kind])
+    assert text == (
+        "This page needs JavaScript to open your lab. Turn on JavaScript in your browser and reload the page, or ask "
+        "<bdi>Carla Example</bdi>."
+    )
+
+
+@pytest.mark.parametrize("kind", ["ended", "moved", "overview"])
+def test_no_other_page_has_a_url(kind):
+    assert url_of(PAGES[kind]) is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://streaming.example.org/?a=1&b=2'%22",
+        'https://streaming.example.org/?"><script>',
+        "https://streaming.example.org/?名=é",
+        "http://a",
+    ],
+)
+def test_any_url_is_encoded(url):
+    text = build_learner_page(LAB, "Anna", StreamingLink(url, NOON))
+    assert url_of(text) == url
+    assert len(Elements(text).of("script")) == 1
+
+
+# Openings, where each starts a new session
+
+
+@pytest.mark.parametrize(
+    ("usage_limit", "text"),
+    [
+        (1, "You can open your lab only once. If that is not enough, ask Carla Example."),
+        (5, "You can open your lab 5 times in all. If that is not enough, ask Carla Example."),
+    ],
+)
+def test_a_page_whose_openings_are_counted_says_how_many_there_are_and_asks(usage_limit, text):
+    page = Elements(build_learner_page(LAB, "Anna", replace(LINK, usage_limit=usage_limit)))
+    assert text in page.words
+    assert "Each opening starts a new session, without the work from the last one." in page.words
+    assert page.by_id("question")["aria-labelledby"] == "asked"
+    assert "Open your lab now?" in page.words
+    # Whoever presses Enter twice opens nothing.
+    assert [button["id"] for button in page.of("button") if "autofocus" in button] == ["not-now"]
+
+
+def test_a_page_that_leads_back_to_its_session_neither_counts_nor_asks():
+    page = Elements(PAGES["open"])
+    assert not page.of("dialog")
+    assert "session" not in page.words.partition("(() =>")[0].partition("border-collapse")[0]
+    assert len(page.of("button")) == 1
 
 
 def test_a_url_that_is_not_a_web_url_is_never_on_a_page():
@@ -269,11 +360,10 @@ def test_a_right_to_left_name_does_not_affect_the_text_around_it():
 @pytest.mark.parametrize("kind", PAGES)
 def test_a_page_loads_nothing(kind):
     page = Elements(PAGES[kind])
-    allowed = {URL, "data:,"}
     links = {
         attributes[name] for _tag, attributes in page.found for name in ("src", "href", "action") if name in attributes
     }
-    assert links <= allowed
+    assert links == {"data:,"}
     assert "@import" not in PAGES[kind]
     assert "url(" not in PAGES[kind]
     assert {"name": "referrer", "content": "no-referrer"} in page.of("meta")
@@ -317,7 +407,7 @@ def test_screen_readers_announce_the_status_and_not_the_countdown():
 def test_the_status_is_in_the_page_while_it_is_empty(kind):
     """A screen reader does not know a region that is hidden while empty, and would miss its first announcement."""
     assert '<p id="status" role="status"></p>' in PAGES[kind]
-    assert "display: none" not in PAGES[kind]
+    assert "display: none" not in PAGES[kind].partition("@media print")[0]
 
 
 def colours(style, dark):

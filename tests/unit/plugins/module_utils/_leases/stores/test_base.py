@@ -11,6 +11,12 @@ from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
 
 import pytest
+from ansible_collections.labstream.aws.plugins.module_utils._labs.capacity import (
+    CAPACITIES,
+    CapacityKey,
+    CapacityRecord,
+    CapacitySettings,
+)
 from ansible_collections.labstream.aws.plugins.module_utils._labs.learners import LEARNERS, LearnerKey, LearnerRecord
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lab_records import LAB_RECORDS, LabRecord
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import RETENTION, LeaseKey, build_purpose
@@ -618,6 +624,18 @@ def test_a_record_of_a_lab_comes_back_as_it_was_written_and_can_be_ended(opened,
     assert opened().records(LAB_RECORDS).write([Replace(ended, record.record_id)]) == [ended]
     assert opened().records(LAB_RECORDS).find(scope) == {record.key: ended}
     assert find(opened(), scope) == {}
+
+
+def test_a_record_of_raised_capacity_comes_back_as_it_was_written_and_can_be_removed(opened):
+    key, labs = CapacityKey(SCOPE, "us-east-1"), frozenset({"cad", "🎓, 2"})
+    before, raised = CapacitySettings(0, 5), CapacitySettings(30, 30)
+    record = CapacityRecord(key, labs, before, before, raised, "cad", NOW, after(DAY))
+
+    assert opened().records(CAPACITIES).write([Write(record, None)]) == [record]
+    assert opened().records(CAPACITIES).read([key]) == opened().records(CAPACITIES).find(SCOPE) == {key: record}
+    assert find(opened()) == {}
+    assert opened().records(CAPACITIES).purge([key]) == 1
+    assert opened().records(CAPACITIES).find(None) == {}
 
 
 def test_records_of_two_types_never_disturb_each_other(store):

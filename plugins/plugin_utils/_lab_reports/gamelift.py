@@ -1,0 +1,213 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: do not import it from elsewhere, it can change in any release.
+
+"""What the role gamelift_lab publishes."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
+from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base import (
+    NO_LEARNERS,
+    RELEASED,
+    Result,
+    add_outcome,
+    count,
+    describe_expiry,
+    describe_outdated_labs,
+    describe_removed,
+    describe_roster_failure,
+    describe_unknown_lab,
+    find_left,
+    find_unknown,
+    fold,
+    get_counts,
+    get_languages,
+    get_people,
+    is_known,
+    plan_withdrawal,
+)
+from ansible_collections.labstream.aws.plugins.plugin_utils._rotation import Generations
+from ansible_collections.labstream.aws.plugins.plugin_utils._times import parse_now, to_local
+
+# A session in one of these has ended, or will at once.
+_ENDED = ("TERMINATING", "TERMINATED", "ERROR")
+
+
+class RunningSession(NamedTuple):
+    """A session that runs: whose it is, which lease started it, and when it ends at the latest."""
+
+    learner_id: str
+    lease: str
+    ends_by: datetime.datetime
+
+
+def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
+    """Return the report on a lab on GameLift Streams."""
+    steps, check_mode = results["steps"], results["check_mode"]
+    urls, rotated = steps["urls"], steps["rotation"].get("rotated", [])
+    people = get_people(results)
+    left = find_left(results, people)
+    plan = plan_withdrawal(results, left)
+    counts = get_counts(results, urls, 0)
+    running = list(_find_running_sessions(results))
+    needed = len(people - {fold(session.learner_id) for session in running})
+    going_on = _find_going_on(results, running)
+    is_changed = bool(steps["capacity"].get("changed") or steps["restore"].get("changed"))
+    warnings = [
+        *results["warnings"],
+        *describe_roster_failure(results),
+        *_describe_rotation(rotated, check_mode),
+        *describe_outdated_labs(urls.get("outdated_labs", [])),
+        *describe_removed(results, urls.get("removed", plan["removed"] if check_mode else []), are_revoked=True),
+    ]
+    summary = {
+        **counts,
+        "rotated": rotated,
+        "failures": urls.get("failures", []),
+        "running_sessions": len(going_on),
+        "sessions_end_by": to_iso8601(max(session.ends_by for session in going_on)) if going_on else None,
+        "capacity": _summarize_capacity(results, needed),
+        "limits": {"max_user_duration_in_seconds": int(results["session_length"] or 0)},
+        "warnings": list(dict.fromkeys(warnings)),
+        "known": is_known(results, urls),
+    }
+    message = " ".join(_describe_lab(results, summary, going_on))
+    return {
+        "summary": add_outcome({**summary, "message": message}, results, is_changed=is_changed),
+        "seats": _build_seats(results),
+        "users": _build_users(results),
+        "available_sessions": needed + int(results["spare_sessions"]),
+        "unknown": find_unknown(results, people, left),
+        **plan,
+    }
+
+
+def _build_users(results: Result) -> list[dict[str, Any]]:
+    """Return the learners as the module takes them that issues URLs."""
+    generations = Generations(results["steps"]["rotation"].get("generations", {}))
+    return [
+        {**{field: learner.get(field) for field in ("id", "name", "email")}, "generation": generations[learner["id"]]}
+        for learner in results["learners"]
+    ]
+
+
+def _build_seats(results: Result) -> list[dict[str, Any]]:
+    """Return a seat for each learner who has a URL, or in check mode would have one; at the end, for each learner."""
+    urls, is_present = results["steps"]["urls"], results["state"] == "present"
+    generations = Generations(results["steps"]["rotation"].get("generations", {}))
+    languages = get_languages(results)
+    entries = urls.get("stream_urls", []) if is_present else [{**row, **RELEASED} for row in results["learners"]]
+    return [
+        {
+            **{field: entry[field] for field in ("id", "name", "email", "stream_url_id", "lease", "expires", "issued")},
+            "provider": "gamelift",
+            "stream_group": results["stream_group"],
+            "application": results["application"],
+            "region": urls.get("region"),
+            "generation": generations[entry["id"]],
+            "usage_limit": int(results["usage_limit"]),
+            "language": languages.get(entry["id"]),
+        }
+        for entry in entries
+        # A URL that was created and then could not be stored has no expiry.
+        if entry["expires"] or (results["check_mode"] and entry["issued"]) or not is_present
+    ]
+
+
+def _find_running_sessions(results: Result) -> Iterator[RunningSession]:
+    """Yield the sessions of the lab that ran before this run changed anything."""
+    for stream_url in results["steps"]["sessions"].get("stream_urls", []):
+        for session in stream_url["stream_sessions"]:
+            if session["status"] not in _ENDED and session["started_at"]:
+                length = datetime.timedelta(seconds=stream_url["session_length"] or 0)
+                yield RunningSession(stream_url["id"], stream_url["lease"], parse_now(session["started_at"]) + length)
+
+
+def _find_going_on(results: Result, running: Sequence[RunningSession]) -> list[RunningSession]:
+    """Return the sessions that go on after the lab has ended, of those whose URLs were released."""
+    if results["state"] == "present":
+        return []
+    released = {lease["lease"] for lease in results["steps"]["urls"].get("leases", []) if lease["released"]}
+    return [session for session in running if session.lease in released]
+
+
+def _summarize_capacity(results: Result, needed: int) -> dict[str, Any] | None:
+    """Return the capacity of the location that the role manages, None if it does not."""
+    steps, is_present = results["steps"], results["state"] == "present"
+    step = steps["capacity" if is_present else "restore"]
+    if not step.get("stream_group", {}).get("arn"):
+        return None
+    location = next(iter(results["locations"]), None)
+    states = {each["location_name"]: each for each in step["stream_group"]["location_states"]}
+    capacity = states.get(location, {}).get("capacity", {})
+    return {
+        "location": location,
+        **{name: capacity.get(name) for name in ("always_on", "maximum", "allocated", "in_use", "available")},
+        "needed": needed if is_present else None,
+        "restored": step.get("restored", []),
+        "kept": step.get("kept", []),
+    }
+
+
+def _describe_rotation(rotated: Sequence[str], check_mode: bool) -> Iterator[str]:
+    if rotated:
+        verb = "would get" if check_mode else "has" if len(rotated) == 1 else "have"
+        yield (
+            f"{', '.join(rotated)} {verb} a new URL, and the previous one was revoked with its sessions. If there are "
+            "pages, mail the address of the new one."
+        )
+
+
+def _describe_lab(results: Result, summary: Result, going_on: Sequence[RunningSession]) -> Iterator[str]:
+    to_be = "to be " if results["check_mode"] else ""
+    capacity = summary["capacity"]
+    if results["state"] == "present":
+        if not results["learners"]:
+            yield NO_LEARNERS
+            return
+        yield (
+            f"Learners: {len(results['learners'])}. Stream URLs {to_be}created: {summary['issued']}, reused: "
+            f"{summary['reused']}."
+        )
+        yield from describe_expiry(results, summary, results["timezone"], results["ends_at"])
+        if capacity:
+            yield (
+                f"Location '{capacity['location']}' has sessions in use: {capacity['in_use']}, available: "
+                f"{capacity['available']}, always on: {capacity['always_on']}, maximum: {capacity['maximum']}."
+            )
+        return
+    urls = results["steps"]["urls"]
+    if summary["known"] is False:
+        yield describe_unknown_lab(results, urls, "stream group")
+    else:
+        yield from _describe_end(results, urls, summary, going_on)
+    if capacity:
+        for restored in capacity["restored"]:
+            yield (
+                f"The capacity of location '{restored['location_name']}' is {to_be}restored to "
+                f"{restored['always_on_capacity']} always on, maximum {restored['maximum_capacity']}."
+            )
+        yield from capacity["kept"]
+
+
+def _describe_end(results: Result, urls: Result, summary: Result, going_on: Sequence[RunningSession]) -> Iterator[str]:
+    to_be = "to be " if results["check_mode"] else ""
+    if not summary["released"]:
+        yield "There is no lease left to release, except those that other labs need."
+        return
+    yield f"Leases {to_be}released: {summary['released']}. Stream URLs {to_be}revoked: {len(urls.get('revoked', []))}."
+    if results["terminates_sessions"]:
+        yield f"Their sessions {'would end' if results['check_mode'] else 'end'} now."
+    elif going_on:
+        until = to_local(parse_now(summary["sessions_end_by"]), results["timezone"] or None)
+        yield (
+            f"{count(len(going_on), 'session goes', 'sessions go')} on, until {until} at the latest, and "
+            f"{'is' if len(going_on) == 1 else 'are'} billed."
+        )

@@ -1,0 +1,268 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The role gamelift_lab and the lab playbooks: a whole lab on GameLift Streams, from its capacity to its end."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.running import PUBLISH, Run
+from tests.pages import find_links, url_of
+from tests.simulator.control import Simulator
+
+START, END, ROLE = "labstream.aws.start_lab", "labstream.aws.end_lab", "labstream.aws.gamelift_lab"
+GROUP, APPLICATION, LOCATION = "sg-engine", "a-engine", "us-east-1"
+STORE = ".ansible/labstream/leases.sqlite3"
+RunPlaybook = Callable[..., Run]
+
+LAB = {
+    "lab_provider": "gamelift",
+    "gamelift_lab_name": "monday",
+    "gamelift_lab_roster": "roster.csv",
+    "gamelift_lab_stream_group": GROUP,
+    "gamelift_lab_application": APPLICATION,
+    "gamelift_lab_locations": [LOCATION, "eu-west-1"],
+    "gamelift_lab_expires_after_minutes": 60,
+    "gamelift_lab_spare_sessions": 1,
+    "gamelift_lab_summary_path": "summary.json",
+    "lab_handout_pages_dir": "pages",
+    "lab_handout_links_csv": "links.csv",
+    "lab_handout_urls_csv": "urls.csv",
+    "lab_handout_overview_html": "overview.html",
+}
+
+
+@pytest.fixture
+def group(simulator: Simulator) -> Simulator:
+    """The simulator, with a stream group of instances for two sessions each, and nothing always on."""
+    simulator.set(stream_group_updating_seconds=0.3)
+    locations = [{"LocationName": LOCATION, "AlwaysOnCapacity": 0, "MaximumCapacity": 4}, "eu-west-1"]
+    simulator.seed_stream_group(GROUP, [APPLICATION], locations, StreamClass="gen5n_high")
+    return simulator
+
+
+def published_in(run: Run) -> list[tuple[list[dict[str, Any]], dict[str, Any]]]:
+    """The seats and the summary that the role published, each time that it ran."""
+    facts = [task.result["ansible_facts"] for task in run.tasks if task.name == PUBLISH]
+    return [(each["gamelift_lab_seats"], each["gamelift_lab_summary"]) for each in facts]
+
+
+def run_lab(run_playbook: RunPlaybook, playbook: str, **options: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Run a playbook that does not fail; return the seats and the summary."""
+    extra_vars = {**LAB, **{f"gamelift_lab_{option}": value for option, value in options.items()}}
+    run = run_playbook(playbook, extra_vars=extra_vars)
+    assert run.returncode == 0, run.printed
+    [published] = published_in(run)
+    return published
+
+
+def write_roster(home: Path, *learners: str) -> None:
+    (home / "roster.csv").write_text("".join(f"{line}\n" for line in ("id,name", *learners)))
+
+
+def get_pages(home: Path) -> dict[str, str]:
+    """The page of each learner in the list of links."""
+    with open(home / "links.csv", newline="", encoding="utf-8") as file:
+        return {row["id"]: (home / "pages" / row["page"]).read_text() for row in csv.DictReader(file)}
+
+
+def get_capacity(simulator: Simulator) -> tuple[int, int]:
+    """The always-on and the maximum capacity of the location."""
+    client = simulator.client("gameliftstreams")
+    states = {each["LocationName"]: each for each in client.get_stream_group(Identifier=GROUP)["LocationStates"]}
+    return states[LOCATION]["AlwaysOnCapacity"], states[LOCATION]["MaximumCapacity"]
+
+
+def count_statuses(simulator: Simulator) -> dict[str, int]:
+    """How many URLs there are in each status."""
+    client = simulator.client("gameliftstreams")
+    found = [each["Status"] for each in client.list_stream_urls(StreamGroupIdentifier=GROUP, MaxResults=100)["Items"]]
+    return {status: found.count(status) for status in found}
+
+
+def find_secrets(simulator: Simulator, folder: Path, but: set[str]) -> list[str]:
+    """The files under the folder that have the text of a URL, or its token, other than these."""
+    urls = simulator.streaming_urls()
+    assert urls, "a search for nothing proves nothing"
+    needles = [needle.encode() for url in urls for needle in (url, url.partition("token=")[2])]
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name not in but]
+    return [str(path) for path in files if any(needle in path.read_bytes() for needle in needles)]
+
+
+@pytest.mark.core
+def test_a_lab_from_its_capacity_to_its_end(
+    group: Simulator, run_playbook: RunPlaybook, home: Path, tmp_path: Path
+) -> None:
+    write_roster(home, "anna,Anna", "ben,Ben", "carla,Carla")
+
+    # Check mode changes nothing, and foresees what the start does.
+    foreseen = run_playbook(START, extra_vars=LAB, check=True, diff=True)
+    assert foreseen.returncode == 0, foreseen.printed
+    assert not group.calls("UpdateStreamGroup")
+    assert not group.calls("CreateStreamUrl")
+    assert {path.name for path in home.iterdir() if not path.name.startswith(".")} == {"roster.csv"}
+    assert not (home / STORE).exists()
+    [(seats, summary)] = published_in(foreseen)
+    assert [(seat["id"], seat["stream_url_id"], seat["issued"]) for seat in seats] == [
+        ("anna", None, True),
+        ("ben", None, True),
+        ("carla", None, True),
+    ]
+    assert (summary["outcome"], summary["would_issue"], summary["capacity"]["always_on"]) == ("ok", 3, 4)
+    assert summary["message"].startswith("Learners: 3. Stream URLs to be created: 3, reused: 0. ")
+
+    # The start raises the capacity for three learners and a spare session, and prints its progress.
+    started = run_playbook(START, extra_vars=LAB, verbosity=3)
+    assert started.returncode == 0, started.printed
+    assert f"{GROUP}: ACTIVE, 4 of 4 always-on sessions allocated" in started.stderr
+    assert get_capacity(group) == (4, 4)
+    [(seats, summary)] = published_in(started)
+    known = {"provider": "gamelift", "stream_group": GROUP, "application": APPLICATION, "region": "us-east-1"}
+    assert seats[0] == {
+        "id": "anna",
+        "name": "Anna",
+        "email": None,
+        **known,
+        "stream_url_id": seats[0]["stream_url_id"],
+        "lease": seats[0]["lease"],
+        "expires": seats[0]["expires"],
+        "issued": True,
+        "generation": 0,
+        "usage_limit": 5,
+        "language": None,
+    }
+    assert summary == json.loads((home / "summary.json").read_text())
+    assert summary["capacity"] == {
+        "location": LOCATION,
+        "always_on": 4,
+        "maximum": 4,
+        "allocated": 4,
+        "in_use": 0,
+        "available": 4,
+        "needed": 3,
+        "restored": [],
+        "kept": [],
+    }
+    published = started.task("Publish the results").result["ansible_stats"]["data"]["lab_summary"]
+    assert (published["outcome"], published["lab"], published["handout"]["written"]) == ("ok", "monday", 6)
+    # The URLs are in the pages and in the instructor's file, and nowhere else.
+    (tmp_path / "printed").write_text(started.printed)
+    assert find_secrets(group, tmp_path, {"urls.csv"}) == []
+    pages = get_pages(home)
+    assert [link for page in pages.values() for link in find_links(page) if "token=" in link] == []
+    assert "You can open your lab 5 times in all." in pages["anna"]
+
+    # Anna opens hers: a session, and one use less. Nothing changes in the next run, not even a page, which would say
+    # how many are left otherwise; and the sessions of the others are still there.
+    assert group.open(url_of(pages["anna"]) or "")[0] == 200
+    again = run_playbook(START, extra_vars=LAB)
+    assert (again.returncode, again.changed) == (0, 0), again.printed
+    assert get_pages(home) == pages
+    [(seats, summary)] = published_in(again)
+    assert [seat["issued"] for seat in seats] == [False] * 3
+    assert (summary["capacity"]["in_use"], summary["capacity"]["needed"]) == (1, 2)
+
+    # She opens it again, which is another session; her link has leaked, ben has left, and dora is late.
+    assert group.open(url_of(pages["anna"]) or "")[0] == 200
+    assert sorted(url["RemainingUses"] for url in group.stream_urls(GROUP)) == [3, 5, 5]
+    assert [session["Status"] for session in group.stream_sessions()] == ["CONNECTED"] * 2
+    write_roster(home, "anna,Anna", "carla,Carla", "dora,Dora")
+    seats, summary = run_lab(run_playbook, START, rotate="anna", withdraw_removed=True)
+    assert [(seat["id"], seat["generation"], seat["issued"]) for seat in seats] == [
+        ("anna", 1, True),
+        ("carla", 0, False),
+        ("dora", 0, True),
+    ]
+    assert summary["warnings"] == [
+        "anna has a new URL, and the previous one was revoked with its sessions. If there are pages, mail the address "
+        "of the new one.",
+        "Learners who are no longer in the roster were withdrawn, and their URLs revoked: ben.",
+    ]
+    assert count_statuses(group) == {"ACTIVE": 3, "REVOKED": 2}
+    assert {session["Status"] for session in group.stream_sessions()} <= {"TERMINATING", "TERMINATED"}
+    states = [re.findall(r'data-state="(\w+)"', page.read_text())[0] for page in (home / "pages").glob("*.html")]
+    assert sorted(states) == ["ended", "moved", "open", "open", "open"]
+    assert url_of(get_pages(home)["anna"]) not in (None, url_of(pages["anna"]))
+    assert group.open(url_of(pages["anna"]) or "")[0] == 403
+
+    # The end lets sessions go on, and says until when; the capacity is what it was.
+    new_pages = get_pages(home)
+    assert group.open(url_of(new_pages["carla"]) or "")[0] == 200
+    seats, summary = run_lab(run_playbook, END, terminate_sessions=False)
+    assert [(seat["id"], seat["lease"], seat["stream_url_id"]) for seat in seats] == [
+        ("anna", None, None),
+        ("carla", None, None),
+        ("dora", None, None),
+    ]
+    assert (summary["outcome"], summary["released"], summary["running_sessions"]) == ("ok", 3, 1)
+    assert summary["sessions_end_by"] is not None
+    assert re.fullmatch(
+        r"Leases released: 3\. Stream URLs revoked: 3\. 1 session goes on, until .* at the latest, and is billed\. "
+        r"The capacity of location 'us-east-1' is restored to 0 always on, maximum 4\.",
+        summary["message"],
+    )
+    assert get_capacity(group) == (0, 4)
+    assert count_statuses(group) == {"REVOKED": 5}
+    assert [session["Status"] for session in group.stream_sessions()][-1] == "CONNECTED"
+    states = [re.findall(r'data-state="(\w+)"', page.read_text())[0] for page in (home / "pages").glob("*.html")]
+    assert states == ["ended"] * 5
+    assert not (home / "urls.csv").exists()
+    assert find_secrets(group, tmp_path, set()) == []
+
+
+def test_a_lab_that_fails_in_part_shares_its_capacity_and_the_last_one_restores_it(
+    group: Simulator, run_playbook: RunPlaybook, home: Path
+) -> None:
+    """And a lab whose name is misspelled changes nothing."""
+    error = {"code": "ServiceQuotaExceededException"}
+    group.add_fault(service="gameliftstreams", operation="CreateStreamUrl", error=error, times=1)
+    learners = [{"id": "anna"}, {"id": "ben"}]
+    monday = {**LAB, "gamelift_lab_roster": "", "gamelift_lab_learners": learners, "gamelift_lab_concurrency": 1}
+    monday |= {"gamelift_lab_manage_capacity": True, "gamelift_lab_summary_path": ""}
+    tuesday = {**monday, "gamelift_lab_name": "tuesday", "gamelift_lab_learners": [{"id": "carla"}]}
+    absent = {"gamelift_lab_state": "absent", "gamelift_lab_learners": None}
+    labs = [
+        monday,
+        {**tuesday, "gamelift_lab_spare_sessions": 4},
+        {**monday, **absent, "gamelift_lab_name": "mondya"},
+        {**monday, **absent},
+        {**tuesday, **absent},
+    ]
+    tasks = [
+        {
+            "block": [{"ansible.builtin.include_role": {"name": ROLE}, "vars": {**lab, "lab_handout_pages_dir": None}}],
+            "rescue": [{"name": "the role has failed", "ansible.builtin.debug": {"msg": "go on"}}],
+        }
+        for lab in labs
+    ]
+
+    run = run_playbook([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}])
+
+    summaries = [summary for _seats, summary in published_in(run)]
+    assert [each["outcome"] for each in summaries] == ["partial", "ok", "unchanged", "ok", "ok"], run.printed
+    assert [(each["id"], each["code"]) for each in summaries[0]["failures"]] == [
+        ("anna", "ServiceQuotaExceededException")
+    ]
+    assert [len(seats) for seats, _summary in published_in(run)] == [1, 1, 0, 0, 0]
+    assert [each["capacity"]["always_on"] for each in summaries] == [4, 6, 6, 6, 0]
+    assert summaries[2]["message"] == (
+        "Nothing is stored about lab 'mondya' on this stream group, so nothing was changed. Labs known there: monday, "
+        "tuesday."
+    )
+    assert summaries[3]["message"] == (
+        "Leases released: 2. Stream URLs revoked: 1. Their sessions end now. Location 'us-east-1' keeps its capacity "
+        "of 6 always-on sessions: lab 'tuesday' needs it, and restores 0 when it ends."
+    )
+    assert summaries[4]["message"] == (
+        "Leases released: 1. Stream URLs revoked: 1. Their sessions end now. The capacity of location 'us-east-1' is "
+        "restored to 0 always on, maximum 4."
+    )
+    assert get_capacity(group) == (0, 4)

@@ -1,0 +1,333 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the role gamelift_lab publishes."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.report import lab_report
+from ansible_collections.labstream.aws.plugins.plugin_utils._roster import roster
+
+NOW = datetime.datetime(2026, 11, 21, 8, tzinfo=datetime.UTC)
+EXPIRES = "2026-11-21T16:00:00Z"
+LEARNERS = roster([{"id": "anna", "name": "Anna"}, {"id": "Ben", "email": "ben@example.org", "language": "de"}])
+NO_STEPS = {name: {} for name in ("rotation", "before", "sessions", "capacity", "urls", "restore")}
+COUNTS = {"requested": 2, "issued": 1, "reused": 1, "failed": 0, "released": 0, "earliest_expiry": EXPIRES}
+
+
+def url(learner, stream_url_id="su-1", expires=EXPIRES, issued=False):
+    """What the module returns for one learner; there is more in it."""
+    row = {field: learner[field] for field in ("id", "name", "email")}
+    lease = f"lease of {learner['id']}"
+    return {
+        **row,
+        "stream_url": None,
+        "stream_url_id": stream_url_id,
+        "expires": expires,
+        "issued": issued,
+        "lease": lease,
+    }
+
+
+URLS = {
+    "changed": True,
+    "region": "us-east-1",
+    "stream_urls": [url(LEARNERS[0], issued=True), url(LEARNERS[1], "su-2")],
+    "failures": [],
+    "summary": COUNTS,
+    "removed": [],
+    "outdated_labs": [],
+}
+
+
+def known_url(learner_id, *sessions, session_length=7200):
+    """A stream URL as the module that gathers information returns it, with the starts of its sessions by status."""
+    return {
+        "id": learner_id,
+        "lease": f"lease of {learner_id}",
+        "session_length": session_length,
+        "stream_sessions": [{"status": status, "started_at": started_at} for status, started_at in sessions],
+    }
+
+
+def group(**location):
+    """The result of the module that scales the stream group."""
+    numbers = {"always_on": 4, "maximum": 6, "allocated": 4, "in_use": 1, "available": 3, "max_available": 5}
+    state = {"location_name": "us-east-1", "capacity": {**numbers, **location}}
+    return {
+        "changed": True,
+        "stream_group": {"arn": "arn:aws:x", "location_states": [state]},
+        "restored": [],
+        "kept": [],
+    }
+
+
+def ended(*learner_ids, released=True):
+    """The result of the module that ends a lab."""
+    leases = [{"id": each, "lease": f"lease of {each}", "released": released} for each in learner_ids]
+    summary = {**dict.fromkeys(COUNTS, 0), "earliest_expiry": None, "released": len(leases) if released else 0}
+    revoked = [f"su-{each}" for each in learner_ids] if released else []
+    return {"summary": summary, "leases": leases, "known_labs": ["monday"], "revoked": revoked, "failures": []}
+
+
+def report(steps=None, **options):
+    """Report on a lab in which these steps did something."""
+    results = {
+        "role": "gamelift_lab",
+        "lab": "monday",
+        "state": "present",
+        "check_mode": False,
+        "learners": LEARNERS,
+        "failure": "",
+        "roster_failure": "",
+        "warnings": [],
+        "summary_path": "",
+        "rotate": [],
+        "withdraws": False,
+        "withdraw_limit": None,
+        "stream_group": "sg-1",
+        "application": "a-cad",
+        "locations": ["us-east-1", "eu-west-1"],
+        "usage_limit": 5,
+        "session_length": None,
+        "spare_sessions": 0,
+        "terminates_sessions": True,
+        "timezone": "",
+        "ends_at": "",
+        **options,
+    }
+    return lab_report({**results, "steps": {**NO_STEPS, **(steps or {})}}, NOW)
+
+
+def summarize(steps=None, **options):
+    return report(steps, **options)["summary"]
+
+
+def test_a_seat_is_who_has_it_where_it_is_and_the_lease():
+    rotation = {"generations": {"ben": 2}}
+    anna, ben = report({"urls": URLS, "rotation": rotation})["seats"]
+
+    where = {"provider": "gamelift", "stream_group": "sg-1", "application": "a-cad", "region": "us-east-1"}
+    assert anna == {
+        "id": "anna",
+        "name": "Anna",
+        "email": None,
+        **where,
+        "stream_url_id": "su-1",
+        "lease": "lease of anna",
+        "expires": EXPIRES,
+        "issued": True,
+        "generation": 0,
+        "usage_limit": 5,
+        "language": None,
+    }
+    assert (ben["stream_url_id"], ben["generation"], ben["language"]) == ("su-2", 2, "de")
+
+
+@pytest.mark.parametrize(
+    ("entry", "check_mode", "has_seat"),
+    [
+        pytest.param(url(LEARNERS[0], None, expires=None), False, False, id="failed"),
+        pytest.param(url(LEARNERS[0], expires=None, issued=True), False, False, id="created and not stored"),
+        pytest.param(url(LEARNERS[0], None, expires=None, issued=True), True, True, id="would be created"),
+    ],
+)
+def test_only_who_has_a_url_or_would_have_one_has_a_seat(entry, check_mode, has_seat):
+    assert bool(report({"urls": {**URLS, "stream_urls": [entry]}}, check_mode=check_mode)["seats"]) is has_seat
+
+
+def test_learners_get_urls_of_their_generation():
+    assert report({"rotation": {"generations": {"BEN": 2}}})["users"] == [
+        {"id": "anna", "name": "Anna", "email": None, "generation": 0},
+        {"id": "Ben", "name": None, "email": "ben@example.org", "generation": 2},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("urls", "sessions"),
+    [
+        pytest.param([], 4, id="nobody"),
+        pytest.param([known_url("ANNA", ("CONNECTED", EXPIRES))], 3, id="one of them"),
+        pytest.param([known_url("anna", ("CONNECTED", EXPIRES), ("ACTIVE", EXPIRES))], 3, id="one of them, twice"),
+        pytest.param([known_url("anna", ("TERMINATED", EXPIRES), ("ERROR", EXPIRES))], 4, id="one whose have ended"),
+        pytest.param([known_url("carla", ("CONNECTED", EXPIRES))], 4, id="somebody who has left"),
+    ],
+)
+def test_sessions_are_needed_for_learners_without_one_and_to_spare(urls, sessions):
+    assert report({"sessions": {"stream_urls": urls}}, spare_sessions=2)["available_sessions"] == sessions
+
+
+def test_the_summary_says_what_was_done_and_the_capacity():
+    summary = summarize({"urls": URLS, "capacity": group(), "sessions": {"stream_urls": []}}, session_length=3600)
+
+    assert summary == {
+        "outcome": "ok",
+        "state": "present",
+        "lab": "monday",
+        **COUNTS,
+        "rotated": [],
+        "failures": [],
+        "running_sessions": 0,
+        "sessions_end_by": None,
+        "capacity": {
+            "location": "us-east-1",
+            "always_on": 4,
+            "maximum": 6,
+            "allocated": 4,
+            "in_use": 1,
+            "available": 3,
+            "needed": 2,
+            "restored": [],
+            "kept": [],
+        },
+        "limits": {"max_user_duration_in_seconds": 3600},
+        "warnings": [],
+        "known": None,
+        "check": False,
+        "would_issue": 0,
+        "message": (
+            "Learners: 2. Stream URLs created: 1, reused: 1. They are valid until 2026-11-21 16:00 (UTC). Location "
+            "'us-east-1' has sessions in use: 1, available: 3, always on: 4, maximum: 6."
+        ),
+    }
+    assert summarize({"urls": ended("anna")}, state="absent").keys() == summary.keys()
+    assert summarize({}, learners=[]).keys() == summary.keys()
+
+
+def test_a_lab_without_learners_is_unchanged():
+    summary = summarize({}, learners=[])
+
+    assert (summary["outcome"], summary["message"]) == (
+        "unchanged",
+        "There are no learners, so nothing was done: check the roster.",
+    )
+
+
+def test_a_lab_that_failed_after_its_capacity_was_raised_says_why():
+    summary = summarize({"capacity": group()}, failure="Task failed: The filter plugin 'a.b.c' failed: It broke.")
+
+    assert (summary["outcome"], summary["message"]) == ("failed", "It broke.")
+
+
+@pytest.mark.parametrize(
+    ("steps", "options", "message"),
+    [
+        pytest.param(
+            {"urls": ended("anna", "ben")},
+            {},
+            "Leases released: 2. Stream URLs revoked: 2. Their sessions end now.",
+            id="with their sessions",
+        ),
+        pytest.param(
+            {"urls": ended("anna"), "sessions": {"stream_urls": []}},
+            {"terminates_sessions": False},
+            "Leases released: 1. Stream URLs revoked: 1.",
+            id="without sessions",
+        ),
+        pytest.param(
+            {"urls": ended("anna")},
+            {"check_mode": True},
+            "Leases to be released: 1. Stream URLs to be revoked: 1. Their sessions would end now.",
+            id="in check mode",
+        ),
+        pytest.param(
+            {"urls": ended("anna", released=False)},
+            {},
+            "There is no lease left to release, except those that other labs need.",
+            id="needed by another lab",
+        ),
+        pytest.param(
+            {"urls": {**ended(), "known_labs": ["friday"]}},
+            {},
+            "Nothing is stored about lab 'monday' on this stream group, so nothing was changed. Labs known there: "
+            "friday.",
+            id="unknown",
+        ),
+        pytest.param(
+            {
+                "urls": ended("anna"),
+                "restore": {
+                    **group(),
+                    "restored": [{"location_name": "x", "always_on_capacity": 0, "maximum_capacity": 9}],
+                    "kept": ["Location 'y' keeps its capacity."],
+                },
+            },
+            {},
+            "Leases released: 1. Stream URLs revoked: 1. Their sessions end now. The capacity of location 'x' is "
+            "restored to 0 always on, maximum 9. Location 'y' keeps its capacity.",
+            id="with its capacity",
+        ),
+    ],
+)
+def test_the_message_of_the_end_says_what_was_ended(steps, options, message):
+    assert summarize(steps, state="absent", **options)["message"] == message
+
+
+def test_sessions_that_go_on_are_named_with_their_latest_end():
+    """And not those of a learner who is in another lab, nor those that have ended."""
+    found = [
+        known_url("anna", ("CONNECTED", "2026-11-21T07:00:00Z"), ("TERMINATED", "2026-11-21T07:59:00Z")),
+        known_url("ben", ("PENDING_CLIENT_RECONNECTION", "2026-11-21T07:30:00Z")),
+        known_url("carla", ("CONNECTED", "2026-11-21T07:45:00Z")),
+    ]
+    urls = ended("anna", "ben")
+    urls["leases"] += ended("carla", released=False)["leases"]
+
+    summary = summarize(
+        {"urls": urls, "sessions": {"stream_urls": found}},
+        state="absent",
+        terminates_sessions=False,
+        timezone="Europe/Berlin",
+    )
+
+    assert (summary["running_sessions"], summary["sessions_end_by"]) == (2, "2026-11-21T09:30:00Z")
+    assert summary["message"].endswith(
+        "2 sessions go on, until 2026-11-21 10:30 (Europe/Berlin) at the latest, and are billed."
+    )
+
+
+def test_at_the_end_those_in_the_roster_have_seats_without_leases():
+    seats = report({"urls": ended("anna")}, state="absent")["seats"]
+
+    assert [(seat["id"], seat["lease"], seat["stream_url_id"], seat["issued"]) for seat in seats] == [
+        ("anna", None, None, False),
+        ("Ben", None, None, False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("withdraws", "check_mode", "warning"),
+    [
+        (True, False, "Learners who are no longer in the roster were withdrawn, and their URLs revoked: carla."),
+        (True, True, "Learners who are no longer in the roster would be withdrawn, and their URLs revoked: carla."),
+        (
+            False,
+            False,
+            "Learners who are no longer in the roster still have URLs: carla until 2026-11-21 16:00 (UTC). Set "
+            "gamelift_lab_withdraw_removed to withdraw them.",
+        ),
+    ],
+)
+def test_learners_who_are_no_longer_in_the_roster_are_named(withdraws, check_mode, warning):
+    removed = {"id": "carla", "expires": EXPIRES, "labs": []}
+    steps = {"urls": {**URLS, "removed": [removed]}}
+
+    assert summarize(steps, withdraws=withdraws, check_mode=check_mode)["warnings"] == [warning]
+
+
+@pytest.mark.parametrize(("check_mode", "verb"), [(False, "has"), (True, "would get")])
+def test_rotated_learners_are_named(check_mode, verb):
+    summary = summarize({"rotation": {"rotated": ["anna"]}}, check_mode=check_mode)
+
+    assert summary["rotated"] == ["anna"]
+    assert summary["warnings"][0].startswith(f"anna {verb} a new URL, and the previous one")
+
+
+def test_who_is_neither_in_the_roster_nor_was_in_the_lab_cannot_be_rotated():
+    before = {"leases": [{"id": "carla", "ended": False}]}
+
+    assert report({"before": before}, rotate=["ANNA", "carla", "dora"])["unknown"] == ["dora"]
