@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._errors import list_names
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages import LIMITS
-from ansible_collections.labstream.aws.plugins.module_utils._labs.person import normalise
+from ansible_collections.labstream.aws.plugins.module_utils._labs.person import normalise, to_person
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lab_records import describe_excess
 from ansible_collections.labstream.aws.plugins.plugin_utils._capacity import find_fleet_needs
 from ansible_collections.labstream.aws.plugins.plugin_utils._errors import strip_core_prefix
@@ -126,11 +126,11 @@ def _plan_appstream_users(results: Result, people: set[str], left: Sequence[Resu
     """Return the users of the lab, the earlier ones of those who are rotated, and who cannot be rotated."""
     rotate = {normalise(learner): learner for learner in results["rotate"]}
     former = rotated_learners(results["rows"], results["steps"]["rotation"].get("generations", {}), rotate.values())
-    former += [dict(lease) for lease in left if _fold(lease["id"]) in rotate]
+    former += [dict(lease) for lease in left if to_person(lease["id"]) in rotate]
     return {
         "users": [_to_user(learner) for learner in results["learners"]],
         "former_users": [_to_user(learner) for learner in former],
-        "unknown": [rotate[each] for each in rotate if each not in people | {_fold(lease["id"]) for lease in left}],
+        "unknown": [rotate[each] for each in rotate if each not in people | {to_person(lease["id"]) for lease in left}],
     }
 
 
@@ -152,16 +152,8 @@ def _find_left(results: Result, people: set[str]) -> list[Result]:
     return [
         lease
         for lease in results["steps"]["before"].get("leases", [])
-        if lease["id"] and _fold(lease["id"]) not in people and lease.get("user_id", "") not in user_ids
+        if lease["id"] and to_person(lease["id"]) not in people and lease.get("user_id", "") not in user_ids
     ]
-
-
-def _fold(learner_id: str) -> str:
-    """Return the folded id of a stored learner; an id that no roster can have is as it is."""
-    try:
-        return normalise(learner_id)
-    except ValueError:
-        return learner_id
 
 
 def _split_withdrawn(results: Result, left: Sequence[Result]) -> tuple[list[str], list[str]]:
@@ -456,7 +448,7 @@ def _report_nimble_lab(results: Result, now: datetime.datetime) -> dict[str, Any
     plan = _plan_withdrawal(results, _find_left(results, people))
     # Whose session is not ready yet is not asked for either.
     removed = plan["removed"] or [
-        each for each in steps["streams"].get("removed", []) if _fold(each["id"]) not in people
+        each for each in steps["streams"].get("removed", []) if to_person(each["id"]) not in people
     ]
     by_session = {row["session_id"]: row for row in rows}
     failures = [
