@@ -129,6 +129,8 @@ def build_client(
         # Loading credentials may call other services.
         client = run_within_limits(partial(_build_client, service, build_loader, config=config, **parameters))
     except _CONFIG_ERRORS as e:
+        if not module.params["aws_config"]:
+            raise
         raise _invalid_config(e) from e
     if rate_limiter:
         limit_rate(client, rate_limiter)
