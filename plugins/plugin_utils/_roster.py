@@ -9,10 +9,11 @@
 from __future__ import annotations
 
 import csv
+import difflib
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from ansible_collections.labstream.aws.plugins.module_utils._errors import MAX_MESSAGE_LENGTH, quote
@@ -43,7 +44,10 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._user_id import (
 )
 
 # The fields of a learner in a list, and those that identify a learner: the first that is given.
-LISTED_FIELDS = ("id", "name", "email", "user_id", "session_context", "application_id", "language")
+_LISTED_FIELDS = ("id", "name", "email", "user_id", "session_context", "application_id", "language")
+_LISTED_FIELDS_BY_ROLE = {"nimble_lab": ("id", "name", "email", "language")}
+# In place of a learner, an item of nimble_lab_sessions, of which dict2items calls the session id "value".
+_SESSION_ITEM = {"id", "value"}
 _IDENTIFIERS = ("id", "email", "user_id")
 # A user id stays as the roster has it: it is the key of a home folder.
 _STRIPPED = ("id", "email")
@@ -117,7 +121,10 @@ def roster(
             raise ValueError(
                 f"{columns_option} is for the text of a CSV file: leave it out when the learners are a list."
             )
-        return _build_learners("Learners", enumerate(source, start=1), _read_listed, style, key, warn)
+        fields = _LISTED_FIELDS_BY_ROLE.get(role or "", _LISTED_FIELDS)
+        return _build_learners(
+            "Learners", enumerate(source, start=1), lambda numbered: _read_listed(numbered, fields), style, key, warn
+        )
     text = _validate_text(source)
     if addresses := _find_addresses(text):
         return _build_learners("Roster lines", addresses, _read_address, style, key, warn)
@@ -243,7 +250,7 @@ def _read_address(row: Row) -> Entry:
     return Entry(Place(row.line, f"Roster line {row.line}", {"email": ""}), {"email": row.cells[0]}, "email")
 
 
-def _read_listed(numbered: tuple[int, Any]) -> Entry:
+def _read_listed(numbered: tuple[int, Any], fields: Sequence[str]) -> Entry:
     """Return the entry of a learner in a list, of which the first is 1."""
     number, listed = numbered
     place = Place(number, f"Learner {number}")
@@ -251,8 +258,15 @@ def _read_listed(numbered: tuple[int, Any]) -> Entry:
         raise ValueError(f"{place.name} {TERRAFORM_OUTPUT}.")
     if not isinstance(listed, dict):
         raise ValueError(f"{place.name} is {quote(listed)}, not a dictionary such as {{'email': '...'}}.")
+    unknown = next((field for field in listed if field not in fields), None)
+    if unknown is not None and listed.keys() != _SESSION_ITEM:
+        similar = difflib.get_close_matches(str(unknown), fields, n=1)
+        raise ValueError(
+            f"{place.name} has {quote(unknown)}, which is not a field of a learner: "
+            + (f"did you mean {similar[0]}?" if similar else f"use {', '.join(fields)}.")
+        )
     values = {}
-    for field in LISTED_FIELDS:
+    for field in fields:
         value = listed.get(field)
         if problem := describe_not_text(value):
             raise place.error(field, f"it {problem}.")
