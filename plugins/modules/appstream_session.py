@@ -243,6 +243,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._argspec import vali
 from ansible_collections.labstream.aws.plugins.module_utils._client import build_client
 from ansible_collections.labstream.aws.plugins.module_utils._failures import find_bug
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
+from ansible_collections.labstream.aws.plugins.module_utils._validation import validate_each
 
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False,
@@ -271,7 +272,7 @@ def parse_selection(params: dict[str, Any]) -> tuple[str, list[str]]:
     member, validate = SELECTORS[option]
     value = params[option]
     if isinstance(value, list):
-        appstream_sessions.validate_each(option, value, validate)
+        validate_each(option, value, validate)
         return member, value
     validate(option, value)
     return member, [value]
