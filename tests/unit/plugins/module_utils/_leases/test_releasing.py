@@ -121,9 +121,7 @@ def test_a_purge_also_removes_what_is_past_its_retention():
 def test_a_store_that_fails_fails_the_task_which_says_how_much_changed(purge, changed):
     class Failing(MemoryStore):
         def release(self, leases):
-            error = LeaseStoreError("The lease store x is full.")
-            error.changed = changed
-            raise error
+            raise LeaseStoreError("The lease store x is full.", changed)
 
         purge = release
 
