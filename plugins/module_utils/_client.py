@@ -175,7 +175,7 @@ def _build_client(
 
 
 def _count_network_time(session: Any) -> None:
-    """Let all clients of the session, also those that load credentials, report the begin and end of each attempt."""
+    """Let all clients of the session, also those that load credentials, report when each attempt begins and ends."""
 
     def begin(request: Any, event_name: str, **_kwargs: Any) -> None:
         begin_attempt(event_name.rpartition(".")[2], urlsplit(request.url).netloc)

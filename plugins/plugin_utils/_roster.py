@@ -70,11 +70,11 @@ class Place(NamedTuple):
     name: str
     fields: Mapping[str, str] = {}
 
-    def of(self, field: str) -> str:
+    def describe(self, field: str) -> str:
         return ", ".join(filter(None, (self.name, self.fields.get(field, field))))
 
     def error(self, field: str, problem: str) -> ValueError:
-        return ValueError(f"{self.of(field)}: {problem}")
+        return ValueError(f"{self.describe(field)}: {problem}")
 
 
 class Entry(NamedTuple):
@@ -152,9 +152,9 @@ def parse_json(text: str) -> list[Any]:
     raise ValueError("The roster is a mapping in JSON, but it must be a list of learners.")
 
 
-def list_first(sentences: Iterable[str]) -> str:
-    """Return the first sentences, ten or what fits in a message, and how many more there are."""
-    all_ = list(sentences)
+def list_first(messages: Iterable[str]) -> str:
+    """Return the first messages, ten or what fits in one message, and how many more there are."""
+    all_ = list(messages)
     for shown in range(min(_MAX_SHOWN, len(all_)), 0, -1):
         more = len(all_) - shown
         text = " ".join([*all_[:shown], *([f"And {more} more."] if more else [])])
@@ -321,14 +321,16 @@ def _read_name(values: Mapping[str, str], table: Table) -> str:
 
 
 def _strip_identifiers(entry: Entry) -> tuple[Entry, list[str]]:
-    """Return the entry without marks around its identifiers, and a sentence for each that had some."""
+    """Return the entry without marks around its identifiers, and a message for each that had some."""
     values, changes, mailbox_name = dict(entry.values), [], ""
     for field in filter(values.get, _STRIPPED):
         values[field], name = strip_marks(entry.values[field])
         mailbox_name = mailbox_name or name
         # A mailbox of a list of addresses is as it should be.
         if values[field] != entry.values[field] and not name:
-            changes.append(f"{entry.place.of(field)}: {quote(entry.values[field])} is read as {quote(values[field])}.")
+            changes.append(
+                f"{entry.place.describe(field)}: {quote(entry.values[field])} is read as {quote(values[field])}."
+            )
     if mailbox_name and not any(values.get(field) for field in _NAMES):
         values["name"] = mailbox_name
     return entry._replace(values=values), changes

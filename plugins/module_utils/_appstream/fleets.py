@@ -189,7 +189,7 @@ def ensure_state(fleet: Fleet, transition: Transition, wait_timeout: int | None)
         wait_timeout: How many seconds to wait at most; None to not wait.
 
     Raises:
-        NotReady: there is no such fleet, or it does not come to its state.
+        NotReady: there is no such fleet, or it does not reach the wanted state.
         InvalidOption: it cannot be scaled so.
         AnsibleAppStreamError: a call failed.
     """

@@ -322,7 +322,7 @@ class Handout:
         """
         others = {key: record for key, record in self.records.items() if key.learner_id not in seats and record.lease}
         scopes = {record.lease.scope for record in others.values() if record.lease}
-        labs = [record for scope in scopes for record in Labs(self._store, scope).of(self._options["lab"])]
+        labs = [record for scope in scopes for record in Labs(self._store, scope).get_records(self._options["lab"])]
         ended = {record.lease for record in labs if record.ended_at}
         return [record for record in others.values() if record.lease in ended]
 

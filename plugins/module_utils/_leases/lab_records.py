@@ -139,7 +139,7 @@ class Labs:
         """The names of the labs that are known, in order."""
         return sorted({record.lab for record in self.records})
 
-    def of(self, lab: str) -> list[LabRecord]:
+    def get_records(self, lab: str) -> list[LabRecord]:
         """Return the records of a lab."""
         return [record for record in self.records if record.lab == lab]
 
