@@ -27,7 +27,7 @@ from .._errors import InvalidOption, NotReady, quote
 # How long the secret-free rest of a record is kept after it expired: long enough to answer "whose link is this?".
 RETENTION = timedelta(days=30)
 
-# Those of AppStream have about 1500 characters.
+# In characters. Services issue URLs of about 1500.
 MAX_URL_LENGTH = 64 * 1024
 
 # In bytes of UTF-8: what DynamoDB takes for the parts of a key, less what a store adds to a holder.
