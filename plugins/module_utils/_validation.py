@@ -4,16 +4,39 @@
 
 # Private to this collection: do not import it from elsewhere, it can change in any release.
 
-"""Checks of options that are lists. Pure: knows neither AWS nor Ansible."""
+"""Checks of options that modules of all kinds share. Pure: knows neither AWS nor Ansible."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from ._errors import InvalidOption, quote
 
+MAX_CONCURRENCY = 64
+
 _Entry = TypeVar("_Entry", bound=Hashable)
+
+
+def validate_concurrency(concurrency: int) -> None:
+    """Reject a number of concurrent calls that is too small or too large.
+
+    Raises:
+        InvalidOption: names the value.
+    """
+    if not 1 <= concurrency <= MAX_CONCURRENCY:
+        raise InvalidOption(f"concurrency is {concurrency}, but it must be from 1 to {MAX_CONCURRENCY}.")
+
+
+def validate_given(params: Mapping[str, Any], options: Sequence[str]) -> None:
+    """Reject null for all of these options, which ansible-core takes for values.
+
+    Raises:
+        InvalidOption: names them.
+    """
+    if all(params[option] is None for option in options):
+        named = " and ".join([", ".join(options[:-1]), options[-1]]) if len(options) > 1 else options[0]
+        raise InvalidOption(f"Give {'one of ' if len(options) > 1 else ''}{named}: null is not a value.")
 
 
 def validate_each(option: str, values: Sequence[str], validate: Callable[[str, str], None]) -> None:

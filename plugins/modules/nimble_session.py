@@ -172,12 +172,11 @@ region:
 
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.module_utils._argspec import validate_concurrency
 from ansible_collections.labstream.aws.plugins.module_utils._failures import find_bug
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 from ansible_collections.labstream.aws.plugins.module_utils._nimble import sessions as nimble_sessions
 from ansible_collections.labstream.aws.plugins.module_utils._nimble import validation
-from ansible_collections.labstream.aws.plugins.module_utils._validation import validate_each
+from ansible_collections.labstream.aws.plugins.module_utils._validation import validate_concurrency, validate_each
 
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False,

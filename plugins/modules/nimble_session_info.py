@@ -173,13 +173,12 @@ region:
 
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.module_utils._argspec import validate_concurrency
 from ansible_collections.labstream.aws.plugins.module_utils._errors import NotReady, list_names, quote
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 from ansible_collections.labstream.aws.plugins.module_utils._nimble import api as nimble
 from ansible_collections.labstream.aws.plugins.module_utils._nimble import sessions as nimble_sessions
 from ansible_collections.labstream.aws.plugins.module_utils._nimble import validation
-from ansible_collections.labstream.aws.plugins.module_utils._validation import validate_each
+from ansible_collections.labstream.aws.plugins.module_utils._validation import validate_concurrency, validate_each
 
 # How many sessions a message names.
 MAX_NAMED = 5

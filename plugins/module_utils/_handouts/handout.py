@@ -33,9 +33,10 @@ from .._labs.learners import (
 )
 from .._labs.person import INVISIBLE, normalise
 from .._leases.lab_records import Labs
-from .._leases.lease import Lease, LeaseKey, is_web_url
+from .._leases.lease import Lease, LeaseKey
 from .._leases.stores.base import LeaseStore, NoLeaseStore, find_now
 from .._time import to_iso8601
+from .._urls import is_web_url
 from .files import File, HandoutError
 from .pages import (
     LabDetails,
