@@ -34,7 +34,7 @@ description:
     that are the same learner, or that have the same user id, are an error that names both. So are user ids that differ
     only in case.
   - A list of learners is checked and completed in the same way. There, the first of C(id), C(email) and C(user_id) that
-    a learner has identifies them.
+    a learner has identifies them. A field that learners do not have is an error.
   - The learners that it returns can be given to O(labstream.aws.appstream_streaming_url#module:users), unless the
     roster has their languages, which are for O(labstream.aws.streaming_handout#module:seats).
 options:

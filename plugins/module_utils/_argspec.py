@@ -18,8 +18,8 @@ from ansible.module_utils.basic import env_fallback
 from ._errors import InvalidOption, quote
 from ._leases.stores.address import NONE, VARIABLE, parse_address
 from ._time import parse_datetime, to_iso8601
+from ._validation import validate_concurrency, validate_given
 
-MAX_CONCURRENCY = 64
 # With a lease's hash, it is a sort key of DynamoDB, which has 1024 bytes: four for each character.
 MAX_LAB_LENGTH = 225
 
@@ -48,16 +48,6 @@ def lease_argument_spec() -> dict[str, Any]:
     )
 
 
-def validate_concurrency(concurrency: int) -> None:
-    """Reject a number of concurrent calls that is too small or too large.
-
-    Raises:
-        InvalidOption: names the value.
-    """
-    if not 1 <= concurrency <= MAX_CONCURRENCY:
-        raise InvalidOption(f"concurrency is {concurrency}, but it must be from 1 to {MAX_CONCURRENCY}.")
-
-
 def validate_has_lease_store(lease_store: str | None) -> None:
     """Reject ``none``, for a module that reads what others have issued.
 
@@ -81,17 +71,6 @@ def validate_return_urls(params: Mapping[str, Any]) -> None:
             "whose result Ansible keeps in a file there that other users can read: set return_urls to false, and hand "
             "out the URLs with labstream.aws.streaming_handout."
         )
-
-
-def validate_given(params: Mapping[str, Any], options: Sequence[str]) -> None:
-    """Reject null for all of these options, which ansible-core takes for values.
-
-    Raises:
-        InvalidOption: names them.
-    """
-    if all(params[option] is None for option in options):
-        named = " and ".join([", ".join(options[:-1]), options[-1]]) if len(options) > 1 else options[0]
-        raise InvalidOption(f"Give {'one of ' if len(options) > 1 else ''}{named}: null is not a value.")
 
 
 def validate_lab(lab: str | None) -> None:

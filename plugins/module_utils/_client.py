@@ -129,6 +129,8 @@ def build_client(
         # Loading credentials may call other services.
         client = run_within_limits(partial(_build_client, service, build_loader, config=config, **parameters))
     except _CONFIG_ERRORS as e:
+        if not module.params["aws_config"]:
+            raise
         raise _invalid_config(e) from e
     if rate_limiter:
         limit_rate(client, rate_limiter)
@@ -173,7 +175,7 @@ def _build_client(
 
 
 def _count_network_time(session: Any) -> None:
-    """Let all clients of the session, also those that load credentials, report the begin and end of each attempt."""
+    """Let all clients of the session, also those that load credentials, report when each attempt begins and ends."""
 
     def begin(request: Any, event_name: str, **_kwargs: Any) -> None:
         begin_attempt(event_name.rpartition(".")[2], urlsplit(request.url).netloc)

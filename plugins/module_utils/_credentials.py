@@ -54,13 +54,12 @@ class CredentialLoader:
         """
         with _as_credentials_errors(self._session):
             credentials = create_credential_resolver(self._session, region_name=self._region).load_credentials()
-            if credentials is None:
-                return None
-            needs_mfa = any(
-                {"role_arn", "mfa_serial"} <= settings.keys() for settings in _get_role_chain(self._session)
-            )
-            if credentials.method == "assume-role" and needs_mfa:
-                raise RefreshWithMFAUnsupportedError()  # It would be asked for on the terminal, or read from nowhere.
+        if credentials is None:
+            return None
+        needs_mfa = any({"role_arn", "mfa_serial"} <= settings.keys() for settings in _get_role_chain(self._session))
+        if credentials.method == "assume-role" and needs_mfa:
+            # It would be asked for on the terminal, or read from nowhere.
+            raise _build_error(RefreshWithMFAUnsupportedError(), self._session)
         loaded = LoadedCredentials(credentials, self._session)
         loaded.get_frozen_credentials()  # A role is assumed only now.
         return loaded
@@ -90,11 +89,15 @@ class LoadedCredentials:
 
 @contextmanager
 def _as_credentials_errors(session: Any) -> Iterator[None]:
+    """Let what botocore raises become a CredentialsError. To be put around a call of botocore alone."""
     try:
         yield
     except Exception as e:
-        whose = _describe_profile(session)
-        raise CredentialsError(f"The credentials{whose} cannot be used: {_explain(e, session)}.") from e
+        raise _build_error(e, session) from e
+
+
+def _build_error(error: Exception, session: Any) -> CredentialsError:
+    return CredentialsError(f"The credentials{_describe_profile(session)} cannot be used: {_explain(error, session)}.")
 
 
 def _describe_profile(session: Any) -> str:

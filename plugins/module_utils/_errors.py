@@ -18,6 +18,7 @@
     ├── CallTimeout                 a call took too long
     ├── InvalidResponse             a response is not one of the service's API
     │   └── IncompleteResponse      the connection was closed before it was complete
+    ├── HandoutError                in _handouts/files.py: a handout cannot be built or written
     └── ServiceError                in _service_errors.py: a call failed; also an AnsibleAWSError
         ├── AnsibleAppStreamError   in _appstream/errors.py
         ├── AnsibleNimbleError      in _nimble/errors.py
@@ -124,11 +125,16 @@ class NotReady(LabstreamError):
 class LeaseStoreError(LabstreamError):
     """The lease store cannot be opened, read or written.
 
-    ``changed`` is how many records were written, released or removed although it failed.
+    Args:
+        message: Says why, and what to do.
+        changed: How many records were written, released or removed although it failed.
     """
 
     code = "LeaseStoreError"
-    changed = 0
+
+    def __init__(self, message: str, changed: int = 0) -> None:
+        super().__init__(message)
+        self.changed = changed
 
 
 class LeaseConflict(LabstreamError):

@@ -118,7 +118,7 @@ class _Call:
         return remaining
 
     def begin_attempt(self, operation: str, host: str) -> None:
-        """Begin to count.
+        """Begin counting.
 
         Raises:
             CallTimeout: No other attempt is to be made.
@@ -134,7 +134,7 @@ class _Call:
             self._changed.notify()
 
     def end_attempt(self) -> None:
-        """Stop to count."""
+        """Stop counting."""
         with self._changed:
             if self._attempt:
                 self._network_time.spent += time.monotonic() - self._attempt.began

@@ -30,6 +30,8 @@ try:
 except ImportError:
     Clock = CubicCalculator = object  # build_rate_limiter returns None.
 
+# What is raised if botocore has other parts: other names, or other arguments.
+_OTHER_PARTS = (AttributeError, NameError, TypeError)
 # In seconds. Calls throttled within this time of the first are taken for calls that were in flight with it.
 _TOGETHER = 0.5
 # In seconds. The rate is measured over this time.
@@ -97,7 +99,7 @@ class RateLimiter:
             try:
                 getattr(limiter, handler)(**event)
                 return
-            except Exception:
+            except _OTHER_PARTS:
                 with suppress(ValueError):  # Another thread has removed it.
                     self._limiters.remove(limiter)
 
@@ -120,7 +122,7 @@ def build_rate_limiter() -> RateLimiter | None:
     """
     try:
         return RateLimiter()
-    except (AttributeError, NameError, TypeError):
+    except _OTHER_PARTS:
         return None
 
 

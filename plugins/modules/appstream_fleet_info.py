@@ -204,8 +204,11 @@ from ansible_collections.labstream.aws.plugins.module_utils._appstream import ap
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import fleets as appstream_fleets
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import validation
 from ansible_collections.labstream.aws.plugins.module_utils._client import build_client
-from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, NotReady
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, NotReady, list_names, quote
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
+
+# How many fleets a message names.
+MAX_NAMED = 5
 
 EMPTY_RESULT: dict[str, Any] = dict(changed=False, fleets=[], missing=[])
 
@@ -230,10 +233,10 @@ def run(module: LabstreamAWSModule) -> None:
     if len(missing) == 1:
         raise appstream_fleets.missing_fleet(client, missing[0])
     if missing:
-        named = ", ".join(map(repr, missing[:5])) + (", ..." if len(missing) > 5 else "")
         raise NotReady(
-            f"{len(missing)} of {len(names)} fleets do not exist in region {client.meta.region_name} ({named}): check "
-            "their names and region, and that the credentials belong to the right account."
+            f"{len(missing)} of {len(names)} fleets do not exist in region {client.meta.region_name} "
+            f"({list_names(missing, MAX_NAMED, quote)}): check their names and region, and that the credentials belong "
+            "to the right account."
         )
 
 

@@ -239,10 +239,14 @@ from typing import Any
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import api as appstream
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import sessions as appstream_sessions
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import validation
-from ansible_collections.labstream.aws.plugins.module_utils._argspec import validate_concurrency, validate_given
 from ansible_collections.labstream.aws.plugins.module_utils._client import build_client
 from ansible_collections.labstream.aws.plugins.module_utils._failures import find_bug
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
+from ansible_collections.labstream.aws.plugins.module_utils._validation import (
+    validate_concurrency,
+    validate_each,
+    validate_given,
+)
 
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False,
@@ -271,7 +275,7 @@ def parse_selection(params: dict[str, Any]) -> tuple[str, list[str]]:
     member, validate = SELECTORS[option]
     value = params[option]
     if isinstance(value, list):
-        appstream_sessions.validate_each(option, value, validate)
+        validate_each(option, value, validate)
         return member, value
     validate(option, value)
     return member, [value]

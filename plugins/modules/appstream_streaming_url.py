@@ -572,6 +572,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._leases.summary impo
 from ansible_collections.labstream.aws.plugins.module_utils._leases.url_issuer import UrlIssuer
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
+from ansible_collections.labstream.aws.plugins.module_utils._validation import validate_distinct
 
 FACT = "appstream_streaming_urls"
 URL = "streaming_url"
@@ -608,7 +609,6 @@ def parse_rows(params: dict[str, Any]) -> list[Row]:
     if params["users"] == []:
         raise InvalidOption("users is empty: name at least one user.")
     users = params["users"] or ([{"user_id": params["user_id"]}] if params["user_id"] is not None else [])
-    numbers: dict[tuple[str, str], int] = {}
     spellings: dict[str, tuple[int, str]] = {}
     rows = []
     for number, user in enumerate(users, start=1):
@@ -630,13 +630,13 @@ def parse_rows(params: dict[str, Any]) -> list[Row]:
                 f"Entries {first} and {number} of users have the user ids {spelling!r} and {row.holder!r}, which "
                 "differ only in case, but are two users of AppStream 2.0: correct one."
             )
-        first = numbers.setdefault((row.holder, row.purpose), number)
-        if first != number:
-            raise InvalidOption(
-                f"Entries {first} and {number} of users are both {row.holder!r}, with the same application_id and "
-                "session_context: remove one, or give them different user ids."
-            )
         rows.append(row)
+    validate_distinct(
+        "users",
+        [(row.holder, row.purpose) for row in rows],
+        lambda entry: f"{entry[0]!r}, with the same application_id and session_context",
+        "remove one, or give them different user ids",
+    )
     return rows
 
 

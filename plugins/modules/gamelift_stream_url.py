@@ -650,6 +650,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._module import Labst
 from ansible_collections.labstream.aws.plugins.module_utils._text import describe_lost_text
 from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
 from ansible_collections.labstream.aws.plugins.module_utils._types import with_text_types
+from ansible_collections.labstream.aws.plugins.module_utils._validation import validate_distinct
 
 FACT = "gamelift_stream_urls"
 URL = "stream_url"
@@ -720,8 +721,8 @@ def parse_rows(params: Mapping[str, Any], settings: UrlSettings | None) -> list[
     Raises:
         InvalidOption: Names the value.
     """
-    rows: dict[str, tuple[int, LearnerRow]] = {}
-    for number, learner in enumerate(parse_learners(params), start=1):
+    rows = []
+    for learner in parse_learners(params):
         if not is_text(learner["id"]):
             raise InvalidOption(f"The id of a learner is {quote(learner['id'])}, which has an unpaired surrogate.")
         validate_learner_id(learner["id"])
@@ -731,15 +732,11 @@ def parse_rows(params: Mapping[str, Any], settings: UrlSettings | None) -> list[
             raise InvalidOption(
                 f"The id of a learner is {quote(learner['id'])}, which has a character that cannot be printed."
             )
-        if holder in rows:
-            raise InvalidOption(
-                f"Entries {rows[holder][0]} and {number} of learners are both {quote(learner['id'])}, whatever the "
-                "case: remove one."
-            )
         purpose = settings.build_purpose(learner["generation"]) if settings else ""
         row = LearnerRow.build("id", learner, purpose)
-        rows[holder] = number, LearnerRow(holder, row.values, purpose, learner["generation"])
-    return [row for _number, row in rows.values()]
+        rows.append(LearnerRow(holder, row.values, purpose, learner["generation"]))
+    validate_distinct("learners", [row.holder for row in rows], remedy="remove one; upper and lower case are the same")
+    return rows
 
 
 def parse_settings(params: Mapping[str, Any]) -> UrlSettings | None:

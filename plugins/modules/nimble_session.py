@@ -172,11 +172,11 @@ region:
 
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.module_utils._argspec import validate_concurrency
 from ansible_collections.labstream.aws.plugins.module_utils._failures import find_bug
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 from ansible_collections.labstream.aws.plugins.module_utils._nimble import sessions as nimble_sessions
 from ansible_collections.labstream.aws.plugins.module_utils._nimble import validation
+from ansible_collections.labstream.aws.plugins.module_utils._validation import validate_concurrency, validate_each
 
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False,
@@ -194,7 +194,7 @@ def run(module: LabstreamAWSModule) -> None:
     studio_id, session_ids = params["studio_id"], params["session_ids"]
     validate_concurrency(params["concurrency"])
     validation.validate_id("studio_id", studio_id)
-    validation.validate_session_ids("session_ids", session_ids)
+    validate_each("session_ids", session_ids, validation.validate_id)
     client, studio = nimble_sessions.connect_to_studio(module)
     result.update(studio)
 

@@ -173,12 +173,15 @@ region:
 
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.module_utils._argspec import validate_concurrency
-from ansible_collections.labstream.aws.plugins.module_utils._errors import NotReady
+from ansible_collections.labstream.aws.plugins.module_utils._errors import NotReady, list_names, quote
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 from ansible_collections.labstream.aws.plugins.module_utils._nimble import api as nimble
 from ansible_collections.labstream.aws.plugins.module_utils._nimble import sessions as nimble_sessions
 from ansible_collections.labstream.aws.plugins.module_utils._nimble import validation
+from ansible_collections.labstream.aws.plugins.module_utils._validation import validate_concurrency, validate_each
+
+# How many sessions a message names.
+MAX_NAMED = 5
 
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False,
@@ -197,7 +200,7 @@ def run(module: LabstreamAWSModule) -> None:
     validate_concurrency(params["concurrency"])
     validation.validate_id("studio_id", studio_id)
     if session_ids is not None:
-        validation.validate_session_ids("session_ids", session_ids)
+        validate_each("session_ids", session_ids, validation.validate_id)
     client, studio = nimble_sessions.connect_to_studio(module)
     result.update(studio)
 
@@ -218,10 +221,9 @@ def run(module: LabstreamAWSModule) -> None:
     if len(missing) == 1:
         raise nimble.missing_session(studio_id, missing[0])
     if missing:
-        named = ", ".join(map(repr, missing[:5])) + (", ..." if len(missing) > 5 else "")
         raise NotReady(
-            f"{len(missing)} of {len(session_ids)} sessions do not exist in studio {studio_id!r} ({named}): check "
-            "the ids."
+            f"{len(missing)} of {len(session_ids)} sessions do not exist in studio {studio_id!r} "
+            f"({list_names(missing, MAX_NAMED, quote)}): check the ids."
         )
 
 

@@ -509,6 +509,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._module import Labst
 from ansible_collections.labstream.aws.plugins.module_utils._nimble import api as nimble
 from ansible_collections.labstream.aws.plugins.module_utils._nimble import streams, validation
 from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
+from ansible_collections.labstream.aws.plugins.module_utils._validation import validate_each
 
 FACT = "nimble_session_streams"
 URL = "url"
@@ -543,7 +544,7 @@ def parse_rows(params: dict[str, Any]) -> list[Row]:
     for option in ("session_ids", "sessions"):
         if params[option] is not None:
             sessions = [each if isinstance(each, dict) else {"session_id": each} for each in params[option]]
-            validation.validate_session_ids(option, [session["session_id"] for session in sessions])
+            validate_each(option, [session["session_id"] for session in sessions], validation.validate_id)
             return [Row.build("session_id", session) for session in sessions]
     return []
 

@@ -338,7 +338,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._handouts.texts impo
     Languages,
     is_language_tag,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import Lease, LeaseKey, is_web_url
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import Lease, LeaseKey
 from ansible_collections.labstream.aws.plugins.module_utils._leases.scope import Scope
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.address import (
     DEFAULT_LEASE_STORE,
@@ -353,6 +353,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._nimble.api import (
     get_streaming_session_stream,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601, utc_now
+from ansible_collections.labstream.aws.plugins.module_utils._urls import is_web_url
 
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False, missing=[], summary=dict(requested=0, missing=0, written=0), urls_csv=None

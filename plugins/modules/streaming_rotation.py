@@ -135,7 +135,7 @@ def find_shared_learners(labs: Labs, lab: str, learner_ids: Sequence[str], now: 
     A URL opens the session that the user has, whatever it was issued for.
     """
     people = {normalise(learner_id) for learner_id in learner_ids}
-    holders = {record.lease[:2] for record in labs.of(lab) if to_person(record.learner_id) in people}
+    holders = {record.lease[:2] for record in labs.get_records(lab) if to_person(record.learner_id) in people}
     shared: dict[str, set[str]] = {}
     for record in labs.others_ahead(lab, now):
         if record.lease[:2] in holders and is_learner_id(record.learner_id):

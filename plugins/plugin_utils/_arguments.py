@@ -11,7 +11,7 @@ Ansible.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._errors import quote
@@ -21,12 +21,10 @@ from ansible_collections.labstream.aws.plugins.module_utils._text import (
     describe_not_text,
     is_terraform_output,
 )
-from ansible_collections.labstream.aws.plugins.plugin_utils._roster import LISTED_FIELDS, is_json, parse_json
+from ansible_collections.labstream.aws.plugins.plugin_utils._roster import is_json
 from ansible_collections.labstream.aws.plugins.plugin_utils._roster_formats import COLUMN_NAMES
 from ansible_collections.labstream.aws.plugins.plugin_utils._times import describe_next_day, to_local, to_utc
 
-# What is listed of a learner whose provider has no user ids.
-_PERSON_FIELDS = ("id", "name", "email", "language")
 # The facts that roles publish under their prefix.
 _FACTS = ("seats", "summary")
 # In a short word, two other characters make another word.
@@ -136,36 +134,26 @@ class _Arguments:
     def has(self, option: str) -> bool:
         return self[option] not in (None, "", [], {})
 
-    def sources(self, *more: str, fields: Collection[str]) -> Iterator[str]:
+    def sources(self, *more: str) -> Iterator[str]:
         """Yield the errors in where the learners come from; each option in ``more`` is also enough alone."""
         given = [self["learners"] not in (None, ""), self.has("roster")]
         if all(given) or not (any(given) or any(self[option] is not None for option in more)):
             alone = "".join(f", or {self.prefix}{option} alone" for option in more)
             yield f"Give one of {self.prefix}learners and {self.prefix}roster{alone}."
         if self.has("learners"):
-            yield from self._listed_learners(fields)
+            yield from self._listed_learners()
         for field in self["roster_columns"] or ():
             if field not in COLUMN_NAMES:
                 yield f"{self.prefix}roster_columns has {quote(field)}, but the fields are {', '.join(COLUMN_NAMES)}."
 
-    def _listed_learners(self, fields: Collection[str]) -> Iterator[str]:
-        """Yield the errors in the list of learners, which argument_specs.yml cannot check if it is a text in JSON."""
-        name, learners = f"{self.prefix}learners", self["learners"]
-        if is_json(learners):
-            try:
-                learners = parse_json(learners)
-            except ValueError as error:
-                yield f"{name}: {error}"
-                return
-        if not isinstance(learners, (list, tuple)):
+    def _listed_learners(self) -> Iterator[str]:
+        """Yield an error if the learners are not a list. Its entries are checked when the roster is read."""
+        learners = self["learners"]
+        if not isinstance(learners, (list, tuple)) and not is_json(learners):
             yield (
-                f"{name} is not a list of learners, also not as text in JSON: give CSV, or the path of a file, as "
-                f"{self.prefix}roster."
+                f"{self.prefix}learners is not a list of learners, also not as text in JSON: give CSV, or the path of "
+                f"a file, as {self.prefix}roster."
             )
-            return
-        strangers = [field for each in learners if isinstance(each, Mapping) for field in each if field not in fields]
-        if strangers and not any(map(is_terraform_output, learners)):
-            yield f"{name} has {quote(strangers[0])}, but the fields are {', '.join(fields)}."
 
     def minimum(self, option: str, minimum: int) -> Iterator[str]:
         """Yield an error if the number is too small. What is not a number fails the role's argument_specs.yml."""
@@ -200,7 +188,7 @@ class _Arguments:
 def _check_appstream_lab(arguments: _Arguments) -> Iterator[str]:
     if arguments["state"] == "absent":
         return
-    yield from arguments.sources(fields=LISTED_FIELDS)
+    yield from arguments.sources()
     yield from arguments.duration("validity")
     yield from arguments.minimum("fleet_wait_timeout", 1)
     yield from arguments.minimum("spare_sessions", 0)
@@ -214,7 +202,7 @@ def _check_gamelift_lab(arguments: _Arguments) -> Iterator[str]:
         yield "Give gamelift_lab_application, the id of the application that the URLs open."
     if not arguments.has("locations"):
         yield "Give gamelift_lab_locations, such as ['us-east-1']."
-    yield from arguments.sources(fields=_PERSON_FIELDS)
+    yield from arguments.sources()
     yield from arguments.duration("expires_after_minutes")
     yield from arguments.minimum("capacity_wait_timeout", 1)
     yield from arguments.minimum("spare_sessions", 0)
@@ -222,7 +210,7 @@ def _check_gamelift_lab(arguments: _Arguments) -> Iterator[str]:
 
 def _check_nimble_lab(arguments: _Arguments) -> Iterator[str]:
     if arguments["state"] != "absent":
-        yield from arguments.sources("sessions", fields=_PERSON_FIELDS)
+        yield from arguments.sources("sessions")
 
 
 def _check_lab_handout(arguments: _Arguments) -> Iterator[str]:

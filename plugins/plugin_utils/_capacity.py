@@ -42,7 +42,7 @@ def required_capacity(
 def find_fleet_needs(
     other_labs: Iterable[Mapping[str, Any]], sessions: int, stop_fleet: str, keep_running_minutes: int
 ) -> list[str]:
-    """Return what a fleet is still needed for when a lab ends, as parts of a sentence; nothing if it can be stopped.
+    """Return what a fleet is still needed for when a lab ends, as parts of a message; nothing if it can be stopped.
 
     Args:
         other_labs: The other labs on the fleet, as ``appstream_streaming_url`` returns them.

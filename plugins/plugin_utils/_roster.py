@@ -9,10 +9,11 @@
 from __future__ import annotations
 
 import csv
+import difflib
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from ansible_collections.labstream.aws.plugins.module_utils._errors import MAX_MESSAGE_LENGTH, quote
@@ -43,7 +44,12 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._user_id import (
 )
 
 # The fields of a learner in a list, and those that identify a learner: the first that is given.
-LISTED_FIELDS = ("id", "name", "email", "user_id", "session_context", "application_id", "language")
+_LISTED_FIELDS = ("id", "name", "email", "user_id", "session_context", "application_id", "language")
+# Of learners whose provider has no user ids.
+_PERSON_FIELDS = ("id", "name", "email", "language")
+_LISTED_FIELDS_BY_ROLE = {"nimble_lab": _PERSON_FIELDS, "gamelift_lab": _PERSON_FIELDS}
+# In place of a learner, an item of nimble_lab_sessions, of which dict2items calls the session id "value".
+_SESSION_ITEM = {"id", "value"}
 _IDENTIFIERS = ("id", "email", "user_id")
 # A user id stays as the roster has it: it is the key of a home folder.
 _STRIPPED = ("id", "email")
@@ -66,11 +72,11 @@ class Place(NamedTuple):
     name: str
     fields: Mapping[str, str] = {}
 
-    def of(self, field: str) -> str:
+    def describe(self, field: str) -> str:
         return ", ".join(filter(None, (self.name, self.fields.get(field, field))))
 
     def error(self, field: str, problem: str) -> ValueError:
-        return ValueError(f"{self.of(field)}: {problem}")
+        return ValueError(f"{self.describe(field)}: {problem}")
 
 
 class Entry(NamedTuple):
@@ -117,7 +123,10 @@ def roster(
             raise ValueError(
                 f"{columns_option} is for the text of a CSV file: leave it out when the learners are a list."
             )
-        return _build_learners("Learners", enumerate(source, start=1), _read_listed, style, key, warn)
+        fields = _LISTED_FIELDS_BY_ROLE.get(role or "", _LISTED_FIELDS)
+        return _build_learners(
+            "Learners", enumerate(source, start=1), lambda numbered: _read_listed(numbered, fields), style, key, warn
+        )
     text = _validate_text(source)
     if addresses := _find_addresses(text):
         return _build_learners("Roster lines", addresses, _read_address, style, key, warn)
@@ -145,9 +154,9 @@ def parse_json(text: str) -> list[Any]:
     raise ValueError("The roster is a mapping in JSON, but it must be a list of learners.")
 
 
-def list_first(sentences: Iterable[str]) -> str:
-    """Return the first sentences, ten or what fits in a message, and how many more there are."""
-    all_ = list(sentences)
+def list_first(messages: Iterable[str]) -> str:
+    """Return the first messages, ten or what fits in one message, and how many more there are."""
+    all_ = list(messages)
     for shown in range(min(_MAX_SHOWN, len(all_)), 0, -1):
         more = len(all_) - shown
         text = " ".join([*all_[:shown], *([f"And {more} more."] if more else [])])
@@ -243,7 +252,7 @@ def _read_address(row: Row) -> Entry:
     return Entry(Place(row.line, f"Roster line {row.line}", {"email": ""}), {"email": row.cells[0]}, "email")
 
 
-def _read_listed(numbered: tuple[int, Any]) -> Entry:
+def _read_listed(numbered: tuple[int, Any], fields: Sequence[str]) -> Entry:
     """Return the entry of a learner in a list, of which the first is 1."""
     number, listed = numbered
     place = Place(number, f"Learner {number}")
@@ -251,8 +260,15 @@ def _read_listed(numbered: tuple[int, Any]) -> Entry:
         raise ValueError(f"{place.name} {TERRAFORM_OUTPUT}.")
     if not isinstance(listed, dict):
         raise ValueError(f"{place.name} is {quote(listed)}, not a dictionary such as {{'email': '...'}}.")
+    unknown = next((field for field in listed if field not in fields), None)
+    if unknown is not None and listed.keys() != _SESSION_ITEM:
+        similar = difflib.get_close_matches(str(unknown), fields, n=1)
+        raise ValueError(
+            f"{place.name} has {quote(unknown)}, which is not a field of a learner: "
+            + (f"did you mean {similar[0]}?" if similar else f"use {', '.join(fields)}.")
+        )
     values = {}
-    for field in LISTED_FIELDS:
+    for field in fields:
         value = listed.get(field)
         if problem := describe_not_text(value):
             raise place.error(field, f"it {problem}.")
@@ -307,14 +323,16 @@ def _read_name(values: Mapping[str, str], table: Table) -> str:
 
 
 def _strip_identifiers(entry: Entry) -> tuple[Entry, list[str]]:
-    """Return the entry without marks around its identifiers, and a sentence for each that had some."""
+    """Return the entry without marks around its identifiers, and a message for each that had some."""
     values, changes, mailbox_name = dict(entry.values), [], ""
     for field in filter(values.get, _STRIPPED):
         values[field], name = strip_marks(entry.values[field])
         mailbox_name = mailbox_name or name
         # A mailbox of a list of addresses is as it should be.
         if values[field] != entry.values[field] and not name:
-            changes.append(f"{entry.place.of(field)}: {quote(entry.values[field])} is read as {quote(values[field])}.")
+            changes.append(
+                f"{entry.place.describe(field)}: {quote(entry.values[field])} is read as {quote(values[field])}."
+            )
     if mailbox_name and not any(values.get(field) for field in _NAMES):
         values["name"] = mailbox_name
     return entry._replace(values=values), changes

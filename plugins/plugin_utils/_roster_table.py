@@ -57,7 +57,7 @@ class Table(NamedTuple):
         width: The number of columns that the header names.
         half: The half of the name that has a column of its own, if the column ``name`` has the other one.
         surname_first: Whether the column ``name`` has the surname first, and a comma after it.
-        left_out: The rows of people who are not learners, as sentences.
+        left_out: The rows of people who are not learners, as messages.
     """
 
     rows: list[Row]
@@ -176,7 +176,7 @@ def _is_person(row: Row, names: list[str], format_: Format) -> bool:
 
 
 def _leave_out(rows: list[Row], header: Row, names: list[str], format_: Format) -> tuple[list[Row], list[str]]:
-    """Return the rows of learners, and a sentence for each row of somebody else."""
+    """Return the rows of learners, and a message for each row of somebody else."""
     columns = [
         (Column(names.index(name), header.cells[names.index(name)]), values)
         for name, values in format_.not_learners.items()

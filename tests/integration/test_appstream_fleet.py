@@ -591,7 +591,7 @@ def test_a_fleet_that_is_missing_is_named_and_the_others_are_reported(lab: Simul
     assert [fleet["name"] for fleet in one.result["fleets"]] == [FLEET]
     assert many.msg == (
         "6 of 7 fleets do not exist in region us-east-1 ('nowhere-0', 'nowhere-1', 'nowhere-2', 'nowhere-3', "
-        "'nowhere-4', ...): check their names and region, and that the credentials belong to the right account."
+        "'nowhere-4' and 1 more): check their names and region, and that the credentials belong to the right account."
     )
     assert len(many.result["missing"]) == 6
 

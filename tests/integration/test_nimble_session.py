@@ -169,7 +169,7 @@ def test_what_cannot_be_right_is_rejected_before_any_call(simulator: Simulator, 
     simulator.seed_studio(STUDIO, ["seat-1"])
     cases = [
         ({"studio_id": "a b"}, "studio_id is 'a b', but an id is text of 1 to 256 characters without spaces"),
-        ({"session_ids": []}, "session_ids is empty: name at least one session."),
+        ({"session_ids": []}, "session_ids is empty: name at least one."),
         ({"session_ids": ["x/y"]}, "Entry 1 of session_ids is 'x/y', but an id is text of 1 to 256 "),
         ({"session_ids": ["x", "y", "x"]}, "Entries 1 and 3 of session_ids are both 'x': remove one."),
         ({"concurrency": 0}, "concurrency is 0, but it must be from 1 to 64."),
@@ -288,7 +288,7 @@ def test_a_session_that_is_missing_is_named_and_the_others_are_reported(
     assert [each["session_id"] for each in one.result["sessions"]] == ["seat-1"]
     assert many.msg == (
         "6 of 7 sessions do not exist in studio 'studio-1' "
-        "('nowhere-0', 'nowhere-1', 'nowhere-2', 'nowhere-3', 'nowhere-4', ...): check the ids."
+        "('nowhere-0', 'nowhere-1', 'nowhere-2', 'nowhere-3', 'nowhere-4' and 1 more): check the ids."
     )
     assert many.result["summary"] == {"requested": 7, "states": {"READY": 1}}
 

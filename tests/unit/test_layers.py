@@ -21,7 +21,7 @@ BELOW = {
     "_leases": set(),
     "_labs": {"_leases"},
     "_handouts": {"_labs", "_leases"},
-    "_appstream": {"_leases"},
+    "_appstream": set(),
     "_nimble": {"_leases"},
     "_gamelift": {"_labs", "_leases"},
 }

@@ -18,8 +18,8 @@ from datetime import datetime, timezone
 from typing import Any
 
 from .._errors import InvalidResponse, NotReady
-from .._leases.lease import validate_issued_url
 from .._service_errors import call, get_member
+from .._urls import validate_issued_url
 from .applications import Catalog, build_elastic_catalog, build_image_catalog, validate_applications, validate_desktop
 from .errors import AnsibleAppStreamError, AppStreamErrorHandler
 

@@ -55,12 +55,12 @@ class Capacity:
 def build_capacity(fleet: Mapping[str, Any]) -> Capacity:
     """Return the fleet's capacity."""
     status = {member: number or 0 for member, number in fleet["ComputeCapacityStatus"].items()}
-    kind, wasted = kind_of(fleet), 0
-    if kind == "max_concurrent_sessions":
+    option, wasted = get_capacity_option(fleet), 0
+    if option == "max_concurrent_sessions":
         # No instance waits for a session, so the numbers of instances do not say what is available.
         desired, running, in_use = fleet.get("MaxConcurrentSessions") or 0, 0, status.get("InUse", 0)
         available = max(desired - in_use, 0) if fleet.get("State") == "RUNNING" else 0
-    elif kind == "desired_sessions":
+    elif option == "desired_sessions":
         per_instance = fleet["MaxSessionsPerInstance"]
         desired = status.get("DesiredUserSessions") or status["Desired"] * per_instance
         running = status.get("ActualUserSessions", status.get("Running", 0) * per_instance)
@@ -86,10 +86,10 @@ def build_scaling(fleet: Mapping[str, Any], available_sessions: int) -> Scaling 
     # max_available is less than desired and in_use suggest where instances accept no new session.
     missing = available_sessions - capacity.max_available
     wanted = max(capacity.desired + missing, capacity.in_use + available_sessions)
-    return Scaling(kind_of(fleet), wanted) if wanted > capacity.desired else None
+    return Scaling(get_capacity_option(fleet), wanted) if wanted > capacity.desired else None
 
 
-def kind_of(fleet: Mapping[str, Any]) -> str:
+def get_capacity_option(fleet: Mapping[str, Any]) -> str:
     """Return the option that scales this kind of fleet."""
     if fleet.get("FleetType") == ELASTIC:
         return "max_concurrent_sessions"
@@ -127,7 +127,7 @@ class Scaling:
         Raises:
             InvalidOption: names the option that fits.
         """
-        fitting = kind_of(fleet)
+        fitting = get_capacity_option(fleet)
         if fitting != self.option:
             raise InvalidOption(
                 f"{self.option} is {self.wanted}, but it is for {KINDS[self.option]}, and {fleet['Name']!r} is "
@@ -160,7 +160,7 @@ class Scaling:
 
     def warning(self, fleet: Mapping[str, Any]) -> str | None:
         """Return a warning on what the service accepts but may not be able to provide; None if there is none."""
-        fits = self.option == kind_of(fleet) != "max_concurrent_sessions"
+        fits = self.option == get_capacity_option(fleet) != "max_concurrent_sessions"
         if not fits or not fleet.get("EnableDefaultInternetAccess"):
             return None
         instances = self._instances(fleet)

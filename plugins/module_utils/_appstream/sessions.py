@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -102,24 +102,6 @@ def validate_session_id(label: str, session_id: str) -> None:
     """
     if not session_id or not session_id.isprintable():
         raise InvalidOption(f"{label} is {quote(session_id)}, but it must have at least one printable character.")
-
-
-def validate_each(option: str, values: Sequence[str], validate: Callable[[str, str], None]) -> None:
-    """Validate each entry of a list, and reject lists that are empty or have an entry twice.
-
-    Raises:
-        InvalidOption: names the value.
-    """
-    if not values:
-        raise InvalidOption(f"{option} is empty: name at least one.")
-    entries: dict[str, int] = {}
-    for number, value in enumerate(values, start=1):
-        validate(f"Entry {number} of {option}", value)
-        if value in entries:
-            raise InvalidOption(
-                f"Entries {entries[value]} and {number} of {option} are both {quote(value)}: remove one."
-            )
-        entries[value] = number
 
 
 def find_fleet_and_stack(

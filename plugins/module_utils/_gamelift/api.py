@@ -17,9 +17,9 @@ from typing import Any
 
 from .._client import build_client
 from .._errors import InvalidResponse, NotReady
-from .._leases.lease import validate_issued_url
 from .._module import LabstreamAWSModule
 from .._service_errors import call, get_member
+from .._urls import validate_issued_url
 from .errors import GameLiftStreamsErrorHandler
 from .states import ACTIVE, StreamUrl
 

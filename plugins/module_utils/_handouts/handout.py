@@ -33,9 +33,10 @@ from .._labs.learners import (
 )
 from .._labs.person import INVISIBLE, normalise
 from .._leases.lab_records import Labs
-from .._leases.lease import Lease, LeaseKey, is_web_url
+from .._leases.lease import Lease, LeaseKey
 from .._leases.stores.base import LeaseStore, NoLeaseStore, find_now
 from .._time import to_iso8601
+from .._urls import is_web_url
 from .files import File, HandoutError
 from .pages import (
     LabDetails,
@@ -322,7 +323,7 @@ class Handout:
         """
         others = {key: record for key, record in self.records.items() if key.learner_id not in seats and record.lease}
         scopes = {record.lease.scope for record in others.values() if record.lease}
-        labs = [record for scope in scopes for record in Labs(self._store, scope).of(self._options["lab"])]
+        labs = [record for scope in scopes for record in Labs(self._store, scope).get_records(self._options["lab"])]
         ended = {record.lease for record in labs if record.ended_at}
         return [record for record in others.values() if record.lease in ended]
 

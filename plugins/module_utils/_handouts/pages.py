@@ -29,8 +29,8 @@ from datetime import datetime, timedelta, timezone
 from html import escape
 from typing import Any
 
-from .._leases.lease import is_web_url
 from .._time import to_iso8601
+from .._urls import is_web_url
 from .assets import OVERVIEW_SCRIPT, PAGE_SCRIPT, STYLE
 from .texts import ENGLISH, Language, fill
 

@@ -139,7 +139,7 @@ class Labs:
         """The names of the labs that are known, in order."""
         return sorted({record.lab for record in self.records})
 
-    def of(self, lab: str) -> list[LabRecord]:
+    def get_records(self, lab: str) -> list[LabRecord]:
         """Return the records of a lab."""
         return [record for record in self.records if record.lab == lab]
 
@@ -238,7 +238,8 @@ def find_other_labs(
 
 def _raise_first(written: Collection[Any]) -> None:
     errors = [each for each in written if isinstance(each, Exception)]
-    if errors:
-        if isinstance(errors[0], LeaseStoreError):
-            errors[0].changed = len(written) - len(errors)
-        raise errors[0]
+    if not errors:
+        return
+    if isinstance(errors[0], LeaseStoreError):
+        raise LeaseStoreError(str(errors[0]), len(written) - len(errors)) from errors[0]
+    raise errors[0]

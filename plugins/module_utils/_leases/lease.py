@@ -20,22 +20,17 @@ import uuid
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
-from .._errors import InvalidOption, NotReady, quote
+from .._errors import InvalidOption
 
 # How long the secret-free rest of a record is kept after it expired: long enough to answer "whose link is this?".
 RETENTION = timedelta(days=30)
-
-# Those of AppStream have about 1500 characters.
-MAX_URL_LENGTH = 64 * 1024
 
 # In bytes of UTF-8: what DynamoDB takes for the parts of a key, less what a store adds to a holder.
 _MAX_LENGTHS = {"scope": 2048, "holder": 900}
 
 # The version of a key's text, which changes whenever another key would get an existing text.
 _KEY_PREFIX = "lease1."
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*(?=:)", re.ASCII | re.IGNORECASE)
 _PURPOSE_SHA256 = re.compile(r"([0-9a-f]{64})?", re.ASCII)
 
 
@@ -53,31 +48,6 @@ def is_key_part(name: str, value: object) -> bool:
     """Return whether the value can be the ``scope`` or ``holder``, as ``name`` says, of a lease's key."""
     is_printable = isinstance(value, str) and value.isprintable()
     return is_printable and 0 < len(str(value).encode()) <= _MAX_LENGTHS[name]
-
-
-def is_web_url(text: str) -> bool:
-    """Return whether a browser opens a web page at the URL, instead of running it as a script."""
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return False
-    is_web = parts.scheme in ("http", "https") and bool(parts.netloc)
-    return is_web and text.isprintable() and " " not in text and len(text) <= MAX_URL_LENGTH
-
-
-def validate_issued_url(url: str) -> None:
-    """Reject a URL that a service issued, and that is not one of a web page.
-
-    Raises:
-        NotReady: Names the scheme and nothing else of the URL.
-    """
-    if is_web_url(url):
-        return
-    scheme = _SCHEME.match(url)
-    raise NotReady(
-        f"The service issued a URL with {f'the scheme {quote(scheme[0])}' if scheme else 'no scheme'}, which is not a "
-        "valid web address: check that endpoint_url points to the right service, then run again."
-    )
 
 
 def to_sha256(text: str) -> str:

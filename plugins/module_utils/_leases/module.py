@@ -158,7 +158,7 @@ class LeaseTask:
             return False
         now = self.now()
         asked = policy.valid_until or now + timedelta(seconds=policy.validity or 0)
-        known = {record.lease: record for record in self._labs.of(self.lab) if record.is_ahead(now)}
+        known = {record.lease: record for record in self._labs.get_records(self.lab) if record.is_ahead(now)}
         changed = []
         for key, row in self.rows.items():
             old, ends_at = known.get(key), asked
@@ -270,7 +270,7 @@ class LeaseTask:
         learners, holders = ({getattr(row, name) for row in self.given} for name in ("learner_id", "holder"))
         removed = [
             record
-            for record in (self._labs.of(self.lab) if self.lab is not None else ())
+            for record in (self._labs.get_records(self.lab) if self.lab is not None else ())
             if record.is_ahead(self.now()) and record.learner_id not in learners and record.lease.holder not in holders
         ]
         return sorted(removed, key=lambda record: (record.learner_id, record.lease))
@@ -278,7 +278,7 @@ class LeaseTask:
     def _validate_withdrawal(self) -> None:
         if not self._removed or not self.module.params["withdraw_removed"]:
             return
-        ahead = {record.learner_id for record in self._labs.of(str(self.lab)) if record.is_ahead(self.now())}
+        ahead = {record.learner_id for record in self._labs.get_records(str(self.lab)) if record.is_ahead(self.now())}
         removed = {record.learner_id for record in self._removed}
         excess = describe_excess(removed, len(ahead), self.module.params["withdraw_limit"], "withdraw_limit")
         if excess:

@@ -52,8 +52,8 @@ class Release:
 def find_to_release(task: LeaseTask) -> Release:
     """Return what releasing the rows, or ending the lab for them, changes. Without rows, it is all of the lab.
 
-    To purge, a row without a purpose stands for all leases of its holder: whoever wants to be forgotten need not know
-    what they had URLs for. What is past its retention is purged too.
+    To purge, a row without a purpose stands for all leases of its holder: whoever wants their records removed
+    need not know what they had URLs for. What is past its retention is purged too.
 
     Raises:
         LeaseStoreError: The store failed, or it is a file that was probably deleted.

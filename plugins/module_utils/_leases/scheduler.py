@@ -212,7 +212,7 @@ class _Scheduler:
             self._resume(key, None if error else call.result(), bug)
 
     def _poll_when_due(self) -> None:
-        """Wait for the next cycle, counted from the begin of the last one, and call for all who poll.
+        """Wait for the next cycle, counted from the beginning of the last one, and call for all who poll.
 
         Those whose deadline is earlier are called alone then, or a lab whose creation took long would at its end be
         polled again at every deadline.

@@ -17,7 +17,7 @@ _SEPARATOR = "|"
 
 
 class Scope(NamedTuple):
-    """A provider, the host of its endpoint, and the ARNs of the resources there, such as a stack and a fleet."""
+    """A provider, the host of its endpoint, and the ARNs of the resources there that leases are for."""
 
     provider: str
     endpoint: str
@@ -36,7 +36,7 @@ class Scope(NamedTuple):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the resources, such as those of a stack and a fleet, or a studio's id."""
+        """The names or ids of the resources, the last parts of their ARNs."""
         return tuple(arn.rpartition("/")[2] for arn in self.arns)
 
     @property

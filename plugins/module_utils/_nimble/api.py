@@ -17,9 +17,9 @@ from typing import Any
 
 from .._client import build_client, endpoint_host
 from .._errors import InvalidResponse, NotReady
-from .._leases.lease import validate_issued_url
 from .._module import LabstreamAWSModule
 from .._service_errors import call, get_member
+from .._urls import validate_issued_url
 from .errors import AnsibleNimbleError, NimbleErrorHandler
 from .service_loader import ServiceLoader
 from .service_model import SERVICE_DESCRIPTION

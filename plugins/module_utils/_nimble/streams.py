@@ -86,7 +86,7 @@ class StudioStreams:
             raise NotReady(session_problem(key.holder, session["state"], session.get("statusCode")))
 
     def describe(self, key: LeaseKey, resource_id: str) -> str:
-        """Return the name of a stream at the begin of a message."""
+        """Return the name of a stream at the beginning of a message."""
         return f"Stream {resource_id!r} of session {key.holder!r}"
 
 

@@ -11,8 +11,6 @@ Source: the service model of botocore 1.35.47.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from .._errors import InvalidOption, quote
 
 MIN_EXPIRATION = 60
@@ -34,24 +32,6 @@ def validate_id(option: str, value: str) -> None:
             f"{option} is {quote(value)}, but an id is text of 1 to {MAX_ID_LENGTH} characters without spaces and "
             "slashes, and not '.' or '..'."
         )
-
-
-def validate_session_ids(option: str, session_ids: Sequence[str]) -> None:
-    """Reject invalid ids, and lists that are empty or name a session twice.
-
-    Raises:
-        InvalidOption: names the value.
-    """
-    if not session_ids:
-        raise InvalidOption(f"{option} is empty: name at least one session.")
-    entries: dict[str, int] = {}
-    for number, session_id in enumerate(session_ids, start=1):
-        validate_id(f"Entry {number} of {option}", session_id)
-        if session_id in entries:
-            raise InvalidOption(
-                f"Entries {entries[session_id]} and {number} of {option} are both {quote(session_id)}: remove one."
-            )
-        entries[session_id] = number
 
 
 def validate_expiration(expiration_in_seconds: int) -> None:

@@ -174,13 +174,13 @@ def _describe_insufficient_capacity(results: Result, fleet: Result) -> str | Non
         return lacking
     if not fleet or not steps["capacity"]:
         return None
-    possible, needed = fleet["capacity"]["max_available"], steps["capacity"]["available_sessions"]
-    if possible >= needed:
+    max_available, needed = fleet["capacity"]["max_available"], steps["capacity"]["available_sessions"]
+    if max_available >= needed:
         return None
     without = count(steps["capacity"]["needed"], "learner has no session yet", "learners have no session yet")
     spare = needed - steps["capacity"]["needed"]
     return (
-        f"Fleet '{results['fleet_name']}' is set to have {count(possible, 'session', 'sessions')} available "
+        f"Fleet '{results['fleet_name']}' is set to have {count(max_available, 'session', 'sessions')} available "
         f"({fleet['capacity']['available']} now), but {without}{f', and {spare} should be spare' if spare else ''}: "
         "raise its capacity, or set appstream_lab_manage_fleet."
     )

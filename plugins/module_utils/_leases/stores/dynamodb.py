@@ -283,8 +283,7 @@ class _DynamoDBRecords(Generic[KeyT, RecordT]):
         changed = sum(number for number, _error in outcomes)
         for _number, error in outcomes:
             if error:
-                error.changed = changed
-                raise error
+                raise LeaseStoreError(str(error), changed) from error
         return changed
 
     def _write(self, now: int, change: Write[RecordT] | Replace[RecordT]) -> RecordT | Exception | None:
@@ -340,8 +339,7 @@ class _DynamoDBRecords(Generic[KeyT, RecordT]):
         try:
             self._table.call_until_processed(delete, [{"DeleteRequest": {"Key": key}} for key in item_keys])
         except LeaseStoreError as e:
-            e.changed = deleted
-            raise
+            raise LeaseStoreError(str(e), deleted) from e
         return deleted
 
     # Records and items

@@ -324,12 +324,12 @@ def compute_changes(settings: Mapping[str, Any], wanted: Mapping[str, Any]) -> d
     target = dict(wanted)
     if "tags" in wanted:
         target["tags"] = {**settings["tags"], **wanted["tags"]}
-    if _id_of(settings["kms_key_id"]) == _id_of(wanted.get("kms_key_id")):
+    if _get_key_id(settings["kms_key_id"]) == _get_key_id(wanted.get("kms_key_id")):
         target.pop("kms_key_id", None)
     return {name: value for name, value in target.items() if value != settings[name]}
 
 
-def _id_of(kms_key_id: str | None) -> str | None:
+def _get_key_id(kms_key_id: str | None) -> str | None:
     return kms_key_id and kms_key_id.rpartition("/")[2]
 
 

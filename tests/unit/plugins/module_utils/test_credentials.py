@@ -12,6 +12,7 @@ import shlex
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from ansible_collections.labstream.aws.plugins.module_utils import _credentials
 from ansible_collections.labstream.aws.plugins.module_utils._appstream.api import describe_stack
 from ansible_collections.labstream.aws.plugins.module_utils._client import build_client
 from ansible_collections.labstream.aws.plugins.module_utils._errors import CredentialsError
@@ -272,3 +273,14 @@ def test_keys_of_the_options_ask_no_profile(configure):
     configure((MFA + ME).replace("profile lab", "default"))
     appstream = client(access_key="nobody", secret_key="nothing", region="eu-west-1")
     assert appstream.meta.region_name == "eu-west-1"
+
+
+def test_a_bug_of_this_collection_is_not_taken_for_what_credentials_are_loaded_from(monkeypatch, configure, tmp_path):
+    def get_role_chain(_session):
+        raise KeyError("profiles")
+
+    configure(PROCESS)
+    write_program(tmp_path / "program")
+    monkeypatch.setattr(_credentials, "_get_role_chain", get_role_chain)
+    with pytest.raises(KeyError):
+        client(profile="lab")

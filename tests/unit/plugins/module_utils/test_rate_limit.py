@@ -80,6 +80,17 @@ def test_a_call_is_made_though_botocores_parts_have_other_signatures(monkeypatch
     assert ChangedClocker.done == done
 
 
+def test_a_bug_is_raised_and_does_not_slow_down_the_lab(monkeypatch, simulator):
+    def record(_self):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(_Clocker, "record", record)
+    client = simulator.client("appstream", config=Config(retries={"mode": "standard", "total_max_attempts": 1}))
+    limit_rate(client, build_rate_limiter())
+    with pytest.raises(ZeroDivisionError):
+        client.describe_stacks()
+
+
 def test_a_machine_whose_clock_is_set_back_does_not_wait_for_it(monkeypatch):
     monkeypatch.setattr("time.time", lambda: 0.0)
     assert _Clock().current_time() == pytest.approx(time.monotonic(), abs=1)

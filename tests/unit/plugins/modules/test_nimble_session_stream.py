@@ -54,7 +54,7 @@ NO_ID = "but an id is text of 1 to 256 characters without spaces and slashes, an
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        pytest.param(dict(session_ids=[]), "session_ids is empty: name at least one session.", id="an empty class"),
+        pytest.param(dict(session_ids=[]), "session_ids is empty: name at least one.", id="an empty class"),
         pytest.param(
             dict(session_ids=["a", "b", "b", "a"]),
             "Entries 2 and 3 of session_ids are both 'b': remove one.",

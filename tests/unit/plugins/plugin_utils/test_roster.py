@@ -667,6 +667,45 @@ def test_what_is_wrong_in_a_list_is_named_with_number_and_field(entries, message
     assert get_error(entries) == message
 
 
+@pytest.mark.parametrize(
+    ("source", "role", "message"),
+    [
+        (
+            [{"id": "anna"}, {"id": "ben", "emial": "ben@example.org"}],
+            None,
+            "Learner 2 has 'emial', which is not a field of a learner: did you mean email?",
+        ),
+        (
+            '[{"mail": "b@example.org"}]',
+            "appstream_lab",
+            "Learner 1 has 'mail', which is not a field of a learner: did you mean email?",
+        ),
+        (
+            [{"id": "anna", 7: "x"}],
+            "appstream_lab",
+            "Learner 1 has 7, which is not a field of a learner: use id, name, email, user_id, session_context, "
+            "application_id, language.",
+        ),
+        (
+            [{"id": "anna", "user_id": "anna"}],
+            "nimble_lab",
+            "Learner 1 has 'user_id', which is not a field of a learner: use id, name, email, language.",
+        ),
+        (
+            [{"id": "anna", "user_id": "anna"}],
+            "gamelift_lab",
+            "Learner 1 has 'user_id', which is not a field of a learner: use id, name, email, language.",
+        ),
+    ],
+)
+def test_an_unknown_field_in_a_list_is_named_with_what_was_meant(source, role, message):
+    assert get_error(source, role=role) == message
+
+
+def test_the_items_of_a_mapping_of_sessions_are_learners():
+    assert [each["id"] for each in roster([{"id": "anna", "value": "session-1"}], role="nimble_lab")] == ["anna"]
+
+
 def test_columns_are_for_a_csv():
     assert get_error([{"id": "l1"}], columns={"email": "Mail"}) == (
         "columns is for the text of a CSV file: leave it out when the learners are a list."

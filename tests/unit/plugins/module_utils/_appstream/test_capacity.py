@@ -13,7 +13,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._appstream.capacity 
     Scaling,
     build_capacity,
     build_scaling,
-    kind_of,
+    get_capacity_option,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption
 
@@ -128,7 +128,7 @@ FLEETS = {"desired_instances": single(), "desired_sessions": multi(), "max_concu
 @pytest.mark.parametrize("option", KINDS)
 @pytest.mark.parametrize("kind", FLEETS)
 def test_each_option_fits_one_kind_of_fleet_and_the_message_names_the_one_that_fits(option, kind):
-    assert kind_of(FLEETS[kind]) == kind
+    assert get_capacity_option(FLEETS[kind]) == kind
     scaling = Scaling(option, 7)
     if option == kind:
         scaling.validate_fits(FLEETS[kind])
@@ -143,8 +143,11 @@ def test_each_option_fits_one_kind_of_fleet_and_the_message_names_the_one_that_f
 def test_a_fleet_of_one_session_on_each_instance_has_the_kind_that_the_service_says():
     status = {"Desired": 0}
     fleet = {**multi(seats=1), "ComputeCapacityStatus": status}
-    assert kind_of(fleet) == "desired_instances"
-    assert kind_of({**fleet, "ComputeCapacityStatus": {**status, "DesiredUserSessions": 0}}) == "desired_sessions"
+    assert get_capacity_option(fleet) == "desired_instances"
+    assert (
+        get_capacity_option({**fleet, "ComputeCapacityStatus": {**status, "DesiredUserSessions": 0}})
+        == "desired_sessions"
+    )
 
 
 @pytest.mark.parametrize(
@@ -206,7 +209,7 @@ def test_what_is_predicted_of_scaling_is_room_to_come_and_no_instance_that_is_no
     ],
 )
 def test_a_fleet_is_scaled_up_to_the_sessions_that_are_needed(fleet, needed, wanted):
-    assert build_scaling(fleet, needed) == (wanted and Scaling(kind_of(fleet), wanted))
+    assert build_scaling(fleet, needed) == (wanted and Scaling(get_capacity_option(fleet), wanted))
 
 
 WIDE = {"EnableDefaultInternetAccess": True}

@@ -12,7 +12,6 @@ from ansible_collections.labstream.aws.plugins.module_utils._appstream.sessions 
     count_states,
     failure_message,
     select_sessions,
-    validate_each,
     validate_session_id,
     validate_user_id,
 )
@@ -82,8 +81,8 @@ def test_user_ids_of_all_authentication_types_are_taken(user_id):
 
 @pytest.mark.parametrize("user_id", ["", "a", "x" * 129, "anna\n", "an\x00"])
 def test_a_user_id_that_no_user_has_is_rejected(user_id):
-    with pytest.raises(InvalidOption, match=r"^Entry 1 of user_ids is .* \(length \d+\), but it must have 2 to 128 "):
-        validate_each("user_ids", [user_id], validate_user_id)
+    with pytest.raises(InvalidOption, match=r"^user_id is .* \(length \d+\), but it must have 2 to 128 "):
+        validate_user_id("user_id", user_id)
 
 
 @pytest.mark.parametrize("session_id", ["", "\t"])

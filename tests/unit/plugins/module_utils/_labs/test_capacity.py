@@ -61,7 +61,7 @@ class Location:
     def end(self, lab):
         """End a lab; return what became of the capacity."""
         labs = Labs(self.store, SCOPE)
-        labs.leave(labs.of(lab), self.now)
+        labs.leave(labs.get_records(lab), self.now)
         raised = self.raised(lab)
         restoration = raised.leave(self.capacity)
         self.capacity = restoration.settings or self.capacity

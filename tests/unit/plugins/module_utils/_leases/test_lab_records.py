@@ -65,11 +65,11 @@ def test_a_lab_that_ends_keeps_its_records_and_changes_no_other():
 
     # When one ends.
     labs = Labs(store, SCOPE)
-    labs.leave(labs.of("cad"), after(5))
+    labs.leave(labs.get_records("cad"), after(5))
 
     # Then that is stored of it, and nothing of the other has changed.
-    assert Labs(store, SCOPE).of("blender") == [other]
-    [ended] = Labs(store, SCOPE).of("cad")
+    assert Labs(store, SCOPE).get_records("blender") == [other]
+    [ended] = Labs(store, SCOPE).get_records("cad")
     assert ended == dataclasses.replace(mine, ended_at=after(5), record_id=ended.record_id)
     assert ended.record_id != mine.record_id
 
@@ -79,8 +79,8 @@ def test_what_another_run_has_written_meanwhile_is_not_ended():
     labs = Labs(store, SCOPE)
     renewed = record_of(ends_at=7200)
     Labs(store, SCOPE).join([renewed])
-    labs.leave(labs.of("cad"), NOW)
-    assert Labs(store, SCOPE).of("cad") == [renewed]
+    labs.leave(labs.get_records("cad"), NOW)
+    assert Labs(store, SCOPE).get_records("cad") == [renewed]
 
 
 def test_a_store_that_fails_fails_the_run():

@@ -56,7 +56,7 @@ def test_a_lab_that_joins_is_stored_with_its_learners_and_times_once(policy, end
     assert joined(store, [row, BEN], policy, after(60)) == (False, 0)
     assert [
         (record.lease.holder, record.learner_id, record.starts_at, record.ends_at)
-        for record in Labs(store, SCOPE).of("mine")
+        for record in Labs(store, SCOPE).get_records("mine")
     ] == [("anna", "4711", after(60), after(ends_at)), ("ben", "ben", after(60), after(ends_at))]
     assert store.leases == {}
 
@@ -184,8 +184,8 @@ def test_too_many_are_not_withdrawn_and_nothing_is_issued(options, message):
     with pytest.raises(InvalidOption) as rejected:
         withdraw(store, withdraw_removed=True, **options)
     assert str(rejected.value) == message
-    assert Labs(store, SCOPE).others_ahead(None, NOW) == Labs(store, SCOPE).of("mine")
-    assert len(Labs(store, SCOPE).of("mine")) == 2
+    assert Labs(store, SCOPE).others_ahead(None, NOW) == Labs(store, SCOPE).get_records("mine")
+    assert len(Labs(store, SCOPE).get_records("mine")) == 2
 
 
 URL = "https://streaming.example.org/?secret=swordfish"

@@ -121,9 +121,7 @@ def test_a_purge_also_removes_what_is_past_its_retention():
 def test_a_store_that_fails_fails_the_task_which_says_how_much_changed(purge, changed):
     class Failing(MemoryStore):
         def release(self, leases):
-            error = LeaseStoreError("The lease store x is full.")
-            error.changed = changed
-            raise error
+            raise LeaseStoreError("The lease store x is full.", changed)
 
         purge = release
 
@@ -184,8 +182,10 @@ def test_a_lease_that_another_lab_needs_is_not_released(other, released, purge):
     # And only what it does not need is released, and nothing of its own has changed.
     left = store.read([LEASES["anna"].key, LEASES["ben"].key])
     assert {key.holder for key, lease in left.items() if not lease.released_at} == (set() if released else {"anna"})
-    assert Labs(store, SCOPE).of("other") == [theirs]
-    assert [record.is_ahead(NOW) for record in Labs(store, SCOPE).of("mine")] == ([] if purge else [False, False])
+    assert Labs(store, SCOPE).get_records("other") == [theirs]
+    assert [record.is_ahead(NOW) for record in Labs(store, SCOPE).get_records("mine")] == (
+        [] if purge else [False, False]
+    )
 
 
 def test_an_end_that_fails_halfway_is_a_change_and_releases_nothing(monkeypatch):
@@ -242,7 +242,7 @@ def test_with_rows_a_lab_is_ended_for_these_alone():
     result, store = absent([BEN], lab="tuesday")
     assert [entry["user_id"] for entry in result["leases"]] == ["ben"]
     assert named(key for key, lease in store.leases.items() if lease.released_at) == {"ben"}
-    ahead = {record.lease for record in Labs(store, SCOPE).of("tuesday") if record.is_ahead(NOW)}
+    ahead = {record.lease for record in Labs(store, SCOPE).get_records("tuesday") if record.is_ahead(NOW)}
     assert named(ahead) == {"anna for cad", "ben for cad"}
 
 

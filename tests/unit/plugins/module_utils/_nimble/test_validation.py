@@ -10,7 +10,6 @@ from ansible_collections.labstream.aws.plugins.module_utils._nimble.validation i
     validate_client_token,
     validate_expiration,
     validate_id,
-    validate_session_ids,
 )
 
 NO_ID = "an id is text of 1 to 256 characters without spaces and slashes, and not '.' or '..'."
@@ -95,27 +94,3 @@ def test_an_id_that_is_one_part_of_a_path_is_taken(value):
 @pytest.mark.parametrize("option", ["studio_id", "session_id"])
 def test_an_id_that_would_lead_elsewhere_is_rejected(option, value, told):
     assert refusal(validate_id, option, value) == (f"{option} is {told}, but {NO_ID}")
-
-
-@pytest.mark.parametrize("session_ids", [["a"], ["a", "A", "b"], [f"session-{number}" for number in range(500)]])
-def test_sessions_that_differ_are_taken(session_ids):
-    validate_session_ids("session_ids", session_ids)
-
-
-@pytest.mark.parametrize(
-    ("session_ids", "sentence"),
-    [
-        pytest.param([], "session_ids is empty: name at least one session.", id="none"),
-        pytest.param(
-            ["a", "b", "c", "b"], "Entries 2 and 4 of session_ids are both 'b': remove one.", id="one of them twice"
-        ),
-        pytest.param(["a"] * 3, "Entries 1 and 2 of session_ids are both 'a': remove one.", id="thrice"),
-        pytest.param(
-            ["a", "b/c"],
-            f"Entry 2 of session_ids is 'b/c', but {NO_ID}",
-            id="one that is none",
-        ),
-    ],
-)
-def test_sessions_are_rejected_by_name(session_ids, sentence):
-    assert refusal(validate_session_ids, "session_ids", session_ids) == sentence

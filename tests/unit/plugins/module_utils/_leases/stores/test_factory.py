@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from threading import Barrier, get_ident
+
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._argspec import store_argument_spec
 from ansible_collections.labstream.aws.plugins.module_utils._client import endpoint_host
@@ -354,9 +356,18 @@ def test_there_are_as_many_connections_as_calls_at_once(module_of, concurrency, 
     options = {} if concurrency is None else {"concurrency": concurrency}
     spec = {"concurrency": {"type": "int"}} if options else {}
     module = module_of(argument_spec=spec, region=REGION, lease_store="dynamodb://leases", **options)
+    together, threads = Barrier(connections), set()
+
+    def call(_number):
+        threads.add(get_ident())
+        together.wait(timeout=10)
+        count = len(threads)
+        together.wait(timeout=10)
+        return count
+
     with open_lease_store(module, service_now=lambda: NOW, create=False) as store:
         assert store._table.client.meta.config.max_pool_connections == connections
-        assert store._table._executor._max_workers == connections
+        assert set(store._table.map(call, range(2 * connections))) == {connections}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,50 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the role lab_handout publishes."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.report import lab_report
+
+from tests.unit.plugins.plugin_utils._lab_reports.results import EXPIRES, NOW
+
+HANDOUT = {
+    "role": "lab_handout",
+    "present": True,
+    "check_mode": False,
+    "paths": {"pages_dir": "/srv/pages", "links_csv": "/srv/links.csv", "overview_html": "/srv/o.html"},
+    "summary": {"requested": 2, "missing": 0, "written": 3, "warnings": []},
+    "seats": [{"id": "anna", "expires": EXPIRES}, {"id": "ben", "expires": "2026-11-21T17:00:00Z"}, {"id": "cleo"}],
+    "timezone": "Europe/Berlin",
+    "s3_bucket": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {},
+            "Pages: 2, in /srv/pages. Their addresses: /srv/links.csv. Overview: /srv/o.html. The URLs are "
+            "valid until 2026-11-21 17:00 (Europe/Berlin).",
+        ),
+        (
+            {"check_mode": True, "paths": {"pages_dir": "/srv/pages"}, "seats": []},
+            "Pages: 2, in /srv/pages.",
+        ),
+        (
+            {"paths": {"pages_dir": "/srv/pages"}, "s3_bucket": "labs", "seats": [{"expires": None}]},
+            "Pages: 2, in /srv/pages and in the bucket labs.",
+        ),
+        ({"paths": {"urls_csv": "/srv/urls.csv"}, "seats": []}, "URLs: /srv/urls.csv."),
+        ({"present": False}, "Pages marked as ended: all of the lab, in /srv/pages."),
+        ({"present": False, "check_mode": True, "paths": {"urls_csv": "/srv/urls.csv"}}, "Files to be removed."),
+    ],
+)
+def test_handouts_end_with_what_there_is_where_and_until_when(options, message):
+    summary = lab_report({**HANDOUT, **options}, NOW)["summary"]
+
+    assert summary == {**HANDOUT["summary"], "message": message}
