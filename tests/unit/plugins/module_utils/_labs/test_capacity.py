@@ -297,7 +297,7 @@ def test_check_mode_stores_nothing():
     location.run("b", 20)
     before = location.record
     labs = Labs(location.store, SCOPE)
-    labs.leave(labs.of("a"), NOW)
+    labs.leave(labs.get_records("a"), NOW)
     raised = location.raised("a", check_mode=True)
     assert raised.leave(location.capacity) == Restoration(needed_by="b")
     raised.forget()
