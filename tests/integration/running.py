@@ -34,6 +34,8 @@ STACK, FLEET = "cad-course", "cad-fleet"
 STUDIO = "studio-1"
 MODULE = "labstream.aws.appstream_streaming_url"
 STREAM_MODULE = "labstream.aws.nimble_session_stream"
+STREAM_URL_MODULE = "labstream.aws.gamelift_stream_url"
+STREAM_GROUP = "sg-lab"
 TIMEOUT_SECONDS = 240
 # Both save a tenth of the processor time.
 CONFIG = "[defaults]\ninternal_poll_interval = 0.01\n[connection]\npipelining = true\n"
