@@ -931,9 +931,11 @@ def build_replacement_warning(outcomes: Sequence[Outcome], check_mode: bool) -> 
     reasons = [outcome.reason for outcome in outcomes if outcome.reason and outcome.issued and not outcome.failure]
     if not reasons:
         return None
-    verb = "are" if check_mode else "were"
+    replaced = "would be replaced" if check_mode else "were replaced"
     said = list_names(reasons, MAX_NAMED)
-    return f"{len(reasons)} stream URL{'s' * (len(reasons) > 1)} {verb} replaced by new ones: {said}."
+    if len(reasons) == 1:
+        return f"A stream URL {replaced.replace('were', 'was')}: {said}."
+    return f"{len(reasons)} stream URLs {replaced}: {said}."
 
 
 def warn_of_denial(module: LabstreamAWSModule, *listings: Listing) -> None:

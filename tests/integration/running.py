@@ -36,6 +36,8 @@ MODULE = "labstream.aws.appstream_streaming_url"
 STREAM_MODULE = "labstream.aws.nimble_session_stream"
 # The task in which every role publishes its facts.
 PUBLISH = "labstream.aws.lab_results : Publish the results"
+STREAM_URL_MODULE = "labstream.aws.gamelift_stream_url"
+STREAM_GROUP = "sg-lab"
 TIMEOUT_SECONDS = 240
 # Both save a tenth of the processor time.
 CONFIG = "[defaults]\ninternal_poll_interval = 0.01\n[connection]\npipelining = true\n"
