@@ -120,10 +120,10 @@ def build_capacity_warning(
     capacity, most = count_sessions(group, locations), learners * usage_limit
     if capacity >= most:
         return None
-    who = f"{learners} learner{'' if learners == 1 else 's'}"
+    who = "1 learner needs" if learners == 1 else f"{learners} learners need"
     return (
         f"Stream group {get_id(group['Arn'])!r} can have {capacity} sessions at once at {', '.join(locations)}. {who} "
-        f"need {learners}, and can have up to {most}, since each use of a URL starts another session (usage_limit is "
+        f"{learners}, and can have up to {most}, since each use of a URL starts another session (usage_limit is "
         f"{usage_limit}). Without capacity, a session does not start: raise the capacity "
         "(labstream.aws.gamelift_stream_group) if that is not intended."
     )

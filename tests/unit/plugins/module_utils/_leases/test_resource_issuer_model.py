@@ -18,7 +18,6 @@ import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._leases import resource_issuer, scheduler
 from ansible_collections.labstream.aws.plugins.module_utils._leases.resource_issuer import MAX_ATTEMPTS, ResourceIssuer
 from ansible_collections.labstream.aws.plugins.module_utils._leases.reuse import ReusePolicy
-from ansible_collections.labstream.aws.plugins.module_utils._nimble.states import READY
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -31,7 +30,7 @@ from hypothesis.stateful import (
 )
 
 from tests.strategies import MANY
-from tests.unit.plugins.module_utils._leases.fake_studio import NEVER, UNLIMITED, Clock, Studio
+from tests.unit.plugins.module_utils._leases.fake_studio import NEVER, UNLIMITED, Clock, Studio, StudioCalls
 from tests.unit.plugins.module_utils.support import MemoryStore, build_key
 
 KEY = build_key("session-anna")
@@ -64,6 +63,7 @@ OPTIONS = [
     {"validity": OTHER_VALIDITY},
     {"validity": OTHER_VALIDITY, "force": True, "wait": False},
     {"check_mode": True},
+    {"recover": True},
 ]
 
 
@@ -72,10 +72,11 @@ class Killed(BaseException):
 
 
 class Run:
-    """One run for one session, which is also the store and the service that its ResourceIssuer is given."""
+    """One run for one session, which is also the store that its ResourceIssuer is given, and around its service."""
 
-    def __init__(self, machine, *, validity=VALIDITY, force=False, wait=True, check_mode=False):
+    def __init__(self, machine, *, validity=VALIDITY, force=False, wait=True, check_mode=False, **options):
         self.machine, self.validity, self.force, self.check_mode = machine, validity, force, check_mode
+        self.options = options
         self.policy = ReusePolicy(VALIDITY, validity=validity, min_remaining=MIN_REMAINING)
         self.wait = wait
         # Indexes in the log.
@@ -84,6 +85,8 @@ class Run:
         self.is_over = self.killed = False
         self.is_alone = not machine.active
         self.outcome = self.error = None
+        self.service, self.directory = machine.new_service(self)
+        self.token_error_code = self.service.token_error_code
         # What it did: the tokens that it stored, how often it had a stream created, what the service said last and
         # when, and for its last lease of a stream, whether that was stored, or what the store held instead.
         self.tokens = set()
@@ -127,6 +130,7 @@ class Run:
                 wait=self.wait,
                 wait_timeout=WAIT_TIMEOUT,
                 force=self.force,
+                directory=self.directory,
             )
             existing = machine.store.read([KEY])
             outcomes = issuer.run([KEY], existing, self.check_mode)
@@ -168,39 +172,80 @@ class Run:
 
     # The service
 
-    token_error_code = "ValidationException"
-
-    def describe(self, _key, stream_id):
-        return f"Stream {stream_id!r}"
+    def describe(self, key, resource_id):
+        return self.service.describe(key, resource_id)
 
     def create(self, pending):
         self.creates += 1
-        return self._ask("create", lambda: self.machine.studio.create(KEY.holder, pending.client_token, self.validity))
+        return self.noted(self.service.create(pending))
 
-    def look_up(self, key, stream_id):
-        return self._ask("look_up", lambda: self.machine.studio.look_up(key.holder, stream_id))
+    def look_up(self, key, resource_id):
+        return self.noted(self.service.look_up(key, resource_id))
 
-    def _ask(self, call, ask):
+    def noted(self, resource):
+        self.last_reply = (resource, self.machine.clock.now())
+        return resource
+
+    def call(self, name, function):
+        """Call the service, after another stop; if the reply is lost, call it again."""
         self._stop()
         while True:
-            stream, now = ask(), self.machine.clock.now()
-            self.machine.note(self, call, stream and (stream.stream_id, stream.state))
+            reply = function()
+            self.machine.note(self, name)
             if not self._loses_reply:
-                self.last_reply = (stream, now)
-                return stream
-            self._stop()  # and then the call is made again
+                return reply
+            self._stop()
+
+
+class StoppingStudio:
+    """A studio as a run asks it."""
+
+    def __init__(self, run):
+        self._run, self._studio = run, run.machine.service
+
+    def create(self, *arguments):
+        return self._run.call("create", lambda: self._studio.create(*arguments))
+
+    def look_up(self, *arguments):
+        return self._run.call("look_up", lambda: self._studio.look_up(*arguments))
 
 
 class Schedules(RuleBasedStateMachine):
     """A store, a service, and runs in any order."""
 
     new_store = MemoryStore
+    feature_sets = FEATURES
+    # How a resource may end.
+    ends = ENDS
+
+    def build_service(self, window, ready_after, tells_expiry):
+        """Return what has the resources."""
+        return Studio(self.clock, window=window, ready_after=ready_after, tells_expiry=tells_expiry)
+
+    def new_service(self, run):
+        """Return the service of a run, and its directory if it has one."""
+        return StudioCalls(StoppingStudio(run), run.validity), None
+
+    def get_resources(self):
+        """Return the ids of all resources that were created."""
+        return self.service.streams
+
+    def get_token(self, resource_id):
+        """Return the token that a resource was created with."""
+        return self.service.created[resource_id][1].client_token
+
+    def let_be_ready(self):
+        """Let new resources be ready at once."""
+        self.service.ready_after = 0
+
+    def end_released(self, lease):
+        """End what a lease is of that is about to be released."""
 
     @initialize(
         window=st.sampled_from([0, SHORT_WINDOW, UNLIMITED]),
         ready_after=st.sampled_from([0, 3, 20, NEVER]),
         tells_expiry=st.booleans(),
-        features=st.sampled_from(FEATURES),
+        features=st.runner().flatmap(lambda machine: st.sampled_from(machine.feature_sets)),
         first=st.sampled_from(OPTIONS),
         second=st.sampled_from(OPTIONS),
     )
@@ -210,7 +255,7 @@ class Schedules(RuleBasedStateMachine):
         self.clock = Clock()
         self.store = self.new_store(self.clock.now)
         tells_expiry = tells_expiry or "slow creates" in features
-        self.studio = Studio(self.clock, window=window, ready_after=ready_after, tells_expiry=tells_expiry)
+        self.service = self.build_service(window, ready_after, tells_expiry)
         self.log, self.runs, self.active, self.reading = [], [], [], []
         # Where in the log a pending lease with this token was stored, and where something was released.
         self.stored_at, self.releases = {}, []
@@ -248,7 +293,7 @@ class Schedules(RuleBasedStateMachine):
     @precondition(lambda self: len(self.active) < MAX_ACTIVE)
     @rule(options=st.sampled_from(OPTIONS))
     def run_begins(self, options):
-        needs = {"force": "forces", "validity": "other options"}
+        needs = {"force": "forces", "validity": "other options", "recover": "losses"}
         self.start(**{name: value for name, value in options.items() if needs.get(name, "") in {"", *self.features}})
 
     @precondition(lambda self: self.active)
@@ -282,6 +327,7 @@ class Schedules(RuleBasedStateMachine):
     @rule()
     def release_ends(self):
         read, purge = self.reading.pop()
+        self.end_released(read)
         existing = self.store.read([KEY]).get(KEY)
         if purge:
             self.store.purge([KEY])
@@ -295,17 +341,18 @@ class Schedules(RuleBasedStateMachine):
     def time_passes(self, seconds):
         self.clock.sleep(seconds if "jumps" in self.features else min(seconds, 8))
 
-    @precondition(lambda self: "slow creates" in self.features and self.store.leases and not self.studio.streams)
+    @precondition(lambda self: "slow creates" in self.features and self.store.leases and not self.get_resources())
     @rule()
     def create_takes_longer_than_streams_are_valid(self):
         """Nothing was created yet, or its time would be over."""
         if self.clock.passed < 4 * VALIDITY:
             self.clock.sleep(VALIDITY + 1)
 
-    @precondition(lambda self: "deaths" in self.features and self.studio.streams)
-    @rule(number=st.integers(0, 9), end=st.sampled_from(ENDS))
+    @precondition(lambda self: "deaths" in self.features and self.get_resources())
+    @rule(number=st.integers(0, 9), end=st.integers(0, 9))
     def stream_ends(self, number, end):
-        self.studio.end(self.studio.streams[number % len(self.studio.streams)], *end)
+        resources = self.get_resources()
+        self.service.end(resources[number % len(resources)], *self.ends[end % len(self.ends)])
 
     # What must be true
 
@@ -334,16 +381,17 @@ class Schedules(RuleBasedStateMachine):
             return
         stream, seen = run.last_reply
         assert stream is not None, "What is returned exists."
-        assert stream.stream_id == run.stream_id, "What is returned was looked up last."
+        assert stream.resource_id == run.stream_id, "What is returned was looked up last."
         assert outcome.resource == stream, "The outcome has the latest description."
-        assert stream.state == READY or (not run.wait and stream.is_in_progress), "What is returned is not dead."
+        assert not stream.is_dead, "What is returned is not dead."
+        assert not (run.wait and stream.is_in_progress), "What is waited for is ready."
         assert outcome.lease.validity == run.validity, "What is returned was created for the requested time."
         remaining = ((stream.expires_at or outcome.lease.expires) - seen).total_seconds()
         is_fresh = outcome.lease.client_token in run.tokens
         assert is_fresh or remaining >= MIN_REMAINING, "What is returned is valid as long as requested, or new."
         for index in self.releases:
             if index < run.began:
-                token = self.studio.created[run.stream_id][1].client_token
+                token = self.get_token(run.stream_id)
                 assert run.stream_id not in self.returned_before(index), "Nothing released is returned."
                 assert self.stored_at[token] > index, "Nothing of a token from before a release is returned."
         if run.force:
@@ -356,13 +404,13 @@ class Schedules(RuleBasedStateMachine):
                 is_better = policy.accepts(found, now)
             assert is_fresh or not run.is_alone, "A run issues what it began."
             assert run.force or not is_better, "A run issues what is not stored only if nothing better is."
-        elif outcome.issued:
+        elif outcome.issued and "losses" not in self.features:
             same = [other for other in self.runs if other.stream_id == run.stream_id and other.outcome.issued]
             assert [other for other in same if other.stored] == [run], "One run stores a stream and issues it."
 
     def check_all(self):
         """What holds for all runs that ask for the same, while streams live and nobody releases."""
-        if self.features & {"forces", "other options", "releases", "deaths", "jumps"}:
+        if self.features & {"forces", "other options", "releases", "deaths", "jumps", "losses", "uses"}:
             return
         good, lease = [run for run in self.runs if run.stream_id], self.store.leases.get(KEY)
         assert {run.stream_id for run in good} <= {lease and lease.resource_id}, "All return the stream that is stored."
@@ -371,11 +419,11 @@ class Schedules(RuleBasedStateMachine):
         if "hangs" not in self.features:
             assert not any(run.outcome and run.outcome.failure for run in self.runs), "None of them fails."
         if self.window == UNLIMITED:
-            assert len(self.studio.streams) <= 1, "However often runs are killed, there is one stream."
+            assert len(self.get_resources()) <= 1, "However often runs are killed, there is one stream."
 
     def check_end(self):
         """What holds whatever has happened, once nothing goes wrong any more."""
-        self.studio.ready_after = 0
+        self.let_be_ready()
         predicted = self.finish(self.start(check_mode=True))
         run, again = self.finish(self.start()), self.finish(self.start())
         assert run.stream_id, "A run succeeds."

@@ -1,0 +1,177 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from ansible_collections.labstream.aws.plugins.module_utils._errors import NotReady
+from ansible_collections.labstream.aws.plugins.module_utils._gamelift.groups import (
+    build_capacity_warning,
+    build_expiry_warning,
+    validate_can_stream,
+)
+
+from tests.unit.plugins.module_utils.support import NOW
+
+ARN = "arn:aws:gameliftstreams:eu-central-1:123456789012"
+WAIT = "wait until it is ACTIVE (labstream.aws.gamelift_stream_group waits)"
+REPLACE = "name another stream group, or create one (CreateStreamGroup)"
+
+
+def group(status="ACTIVE", *, locations=None, **members):
+    """A stream group with the application a-lab and the location eu-central-1."""
+    states = {"eu-central-1": "ACTIVE"} if locations is None else locations
+    return {
+        "Arn": f"{ARN}:streamgroup/sg-lab",
+        "Status": status,
+        "AssociatedApplications": [f"{ARN}:application/a-lab"],
+        "LocationStates": [
+            {"LocationName": name, "Status": state, "AlwaysOnCapacity": 2, "MaximumCapacity": 10}
+            for name, state in states.items()
+        ],
+        **members,
+    }
+
+
+def validate(described, application="a-lab", locations=("eu-central-1",)):
+    return validate_can_stream(described, application, locations)
+
+
+@pytest.mark.parametrize("application", ["a-lab", f"{ARN}:application/a-lab"])
+def test_an_active_group_streams_its_applications(application):
+    assert validate(group(), application) is None
+
+
+def test_the_default_application_is_one_of_them():
+    default = {"Id": "a-default", "Arn": f"{ARN}:application/a-default"}
+    assert validate(group(DefaultApplication=default), "a-default") is None
+
+
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [
+        ("ACTIVE_WITH_ERRORS", "another of its locations is in an error state"),
+        ("UPDATING_LOCATIONS", "other locations of it are being added or removed"),
+    ],
+)
+def test_a_group_whose_other_locations_have_a_problem_is_used_with_a_warning(status, why):
+    described = group(status, locations={"eu-central-1": "ACTIVE", "eu-west-1": "ERROR", "us-east-1": "ACTIVE"})
+    assert validate(described) == (
+        f"Stream group 'sg-lab' is {status}: {why}. The stream URLs are for eu-central-1, which is ACTIVE."
+    )
+    assert "for eu-central-1, us-east-1, which are ACTIVE" in validate(
+        described, locations=["eu-central-1", "us-east-1"]
+    )
+    with pytest.raises(NotReady, match="Location 'eu-west-1' of stream group 'sg-lab' is ERROR"):
+        validate(described, locations=["eu-central-1", "eu-west-1"])
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "described", "remedy"),
+    [
+        ("ACTIVATING", None, "ACTIVATING", WAIT),
+        ("DELETING", None, "DELETING", REPLACE),
+        ("EXPIRED", None, "EXPIRED", f"a stream group can be used for 365 days, so {REPLACE}"),
+        (
+            "ERROR",
+            "internalError",
+            "ERROR (internalError: the service failed)",
+            "delete it and create another one, if need be of another stream class or at another location",
+        ),
+        (
+            "ERROR",
+            "noAvailableInstances",
+            "ERROR (noAvailableInstances: AWS has no capacity for its stream class at one of its locations)",
+            "delete it and create another one, if need be of another stream class or at another location",
+        ),
+        ("NEW_STATUS", None, "NEW_STATUS", REPLACE),
+    ],
+)
+def test_any_other_status_is_rejected_with_its_remedy(status, reason, described, remedy):
+    with pytest.raises(NotReady) as rejected:
+        validate(group(status, **({"StatusReason": reason} if reason else {})))
+    assert str(rejected.value) == f"Stream group 'sg-lab' is {described}, not ACTIVE: {remedy}, then run again."
+
+
+@pytest.mark.parametrize(
+    ("status", "remedy"),
+    [
+        ("ACTIVATING", "wait until it is ACTIVE"),
+        ("ERROR", "remove it from the stream group and add it again, or name other locations"),
+        ("REMOVING", "name other locations"),
+        ("NEW_STATUS", "name other locations"),
+    ],
+)
+def test_a_location_that_is_not_active_is_rejected_with_its_remedy(status, remedy):
+    with pytest.raises(NotReady) as rejected:
+        validate(group(locations={"eu-central-1": status}))
+    assert str(rejected.value) == (
+        f"Location 'eu-central-1' of stream group 'sg-lab' is {status}, not ACTIVE: {remedy}, then run again."
+    )
+
+
+@pytest.mark.parametrize(("locations", "named"), [({"b": "ACTIVE", "a": "ERROR"}, "a, b"), ({}, "none")])
+def test_a_location_that_the_group_lacks_is_rejected_with_those_it_has(locations, named):
+    with pytest.raises(NotReady) as rejected:
+        validate(group(locations=locations))
+    assert str(rejected.value) == (
+        "Stream group 'sg-lab' has no location 'eu-central-1': correct locations, or add it "
+        f"(AddStreamGroupLocations). Its locations are: {named}."
+    )
+
+
+@pytest.mark.parametrize(("associated", "named"), [(["a-cad", "a-art"], "a-art, a-cad"), ([], "none")])
+def test_an_application_that_is_not_associated_is_rejected_with_those_that_are(associated, named):
+    arns = [f"{ARN}:application/{name}" for name in associated]
+    with pytest.raises(NotReady) as rejected:
+        validate(group(AssociatedApplications=arns))
+    assert str(rejected.value) == (
+        "Application 'a-lab' is not associated with stream group 'sg-lab': associate it (AssociateApplications), or "
+        f"name one of those that are: {named}."
+    )
+
+
+def test_a_capacity_for_all_sessions_of_all_learners_is_no_warning():
+    assert build_capacity_warning(group(), ["eu-central-1"], 2, 5) is None
+
+
+@pytest.mark.parametrize(
+    ("learners", "capacity", "who"), [(3, {}, "3 learners need 3"), (1, {"MaximumCapacity": 4}, "1 learner needs 1")]
+)
+def test_a_warning_of_capacity_has_the_numbers(learners, capacity, who):
+    described = group()
+    described["LocationStates"][0].update(capacity)
+    described["LocationStates"].append({"LocationName": "us-east-1", "Status": "ACTIVE", "MaximumCapacity": 100})
+    number = capacity.get("MaximumCapacity", 10)
+    assert build_capacity_warning(described, ["eu-central-1"], learners, 5) == (
+        f"Stream group 'sg-lab' can have {number} sessions at once at eu-central-1. {who}, and can have up to "
+        f"{learners * 5}, since each use of a URL starts another session (usage_limit is 5). Without capacity, a "
+        "session does not start: raise the capacity (labstream.aws.gamelift_stream_group) if that is not intended."
+    )
+
+
+def test_capacity_on_demand_counts_where_there_is_no_maximum():
+    described = group()
+    described["LocationStates"] = [{"LocationName": "eu-central-1", "AlwaysOnCapacity": 2, "OnDemandCapacity": 3}]
+    assert build_capacity_warning(described, ["eu-central-1"], 5, 1) is None
+    assert "can have 5 sessions" in build_capacity_warning(described, ["eu-central-1"], 6, 1)
+
+
+@pytest.mark.parametrize(
+    ("expires_in", "warning"),
+    [
+        (None, None),
+        (timedelta(hours=1), None),
+        (
+            timedelta(minutes=59),
+            "Stream group 'sg-lab' expires at 2026-11-21T08:59:00Z, and no URL works after that: create another stream "
+            "group in time.",
+        ),
+    ],
+)
+def test_a_group_that_expires_before_its_urls_is_a_warning(expires_in, warning):
+    members = {} if expires_in is None else {"ExpiresAt": NOW + expires_in}
+    assert build_expiry_warning(group(**members), NOW + timedelta(hours=1)) == warning
