@@ -28,9 +28,9 @@ options:
   state:
     description:
       - V(present) sets the capacity of O(locations).
-      - V(restored) restores the capacity that O(lab) has raised, to what it was before. Call it when the lab has ended.
-        Capacity that somebody else has changed since is kept, with a warning. So is, without one, capacity that another
-        lab needs that is under way on the stream group: that lab then restores it. RV(kept) has the reasons.
+      - V(restored) restores the capacity that O(lab) has raised, to what it was before. Use it when the lab has ended.
+      - Capacity that somebody else has changed since is kept, with a warning. If another lab is under way on the stream
+        group, the capacity is kept too, and that lab restores it when it has ended. RV(kept) has the reasons.
       - V(restored) waits until the stream group can be scaled, and not until the capacity is released.
     type: str
     choices: [present, restored]

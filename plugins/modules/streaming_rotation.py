@@ -10,12 +10,14 @@ module: streaming_rotation
 version_added: 0.1.0
 short_description: Rotate learners of a lab whose links have leaked
 description:
-  - A streaming URL cannot be revoked. If a learner's link has leaked, the learner needs another user id, so that nobody
-    else can join the session, and another page.
-  - This module counts and stores in O(lease_store) how often that happened, as the learner's generation. It calls
-    neither AppStream nor Nimble Studio. The filter P(labstream.aws.rotated_learners#filter) makes the user ids, and
-    M(labstream.aws.streaming_handout) the pages.
-  - The role P(labstream.aws.appstream_lab#role) does all of it.
+  - A streaming URL of AppStream 2.0 cannot be revoked. If a learner's link has leaked, the learner needs another user
+    id, so that nobody else can join the session, and another page. On GameLift Streams, where URLs can be revoked, the
+    learner needs another URL and another page.
+  - This module counts and stores in O(lease_store) how often that happened, as the learner's generation. It calls no
+    streaming service. The filter P(labstream.aws.rotated_learners#filter) makes the user ids,
+    M(labstream.aws.gamelift_stream_url) takes the generation of each learner, and M(labstream.aws.streaming_handout)
+    makes the pages.
+  - The roles P(labstream.aws.appstream_lab#role) and P(labstream.aws.gamelift_lab#role) do all of it.
 author:
   - labstream.aws contributors (@labstream)
 options:
