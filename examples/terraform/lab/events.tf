@@ -15,6 +15,13 @@ resource "aws_sqs_queue" "lab_ends" {
   name                    = "${local.events_name}-lab-ends"
   sqs_managed_sse_enabled = true
   tags                    = var.tags
+
+  lifecycle {
+    precondition {
+      condition     = can(regex("^[a-zA-Z]", var.name))
+      error_message = "With event_driven, the name begins with a letter: the rulebooks ignore messages with other names."
+    }
+  }
 }
 
 resource "aws_sqs_queue" "fleet_alarms" {
