@@ -196,6 +196,38 @@ leases:
       type: str
       returned: always
       sample: null
+labs:
+  description: The labs that use these leases and have not ended, ordered by scope and name.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    lab:
+      description: The name of the lab.
+      type: str
+      returned: always
+      sample: cad-2026-11-21
+    scope:
+      description: The scope of its leases. A lab in two scopes is listed twice.
+      type: str
+      returned: always
+      sample: >-
+        appstream|appstream2.eu-central-1.amazonaws.com|arn:aws:appstream:eu-central-1:123456789012:stack/cad-course|arn:aws:appstream:eu-central-1:123456789012:fleet/cad-fleet
+    starts_at:
+      description: When it starts, in UTC. V(null) if it has started, or if that is not known.
+      type: str
+      returned: always
+      sample: "2026-11-21T13:00:00Z"
+    starts_in:
+      description: In how many seconds it starts. 0 if it has started, or if that is not known.
+      type: int
+      returned: always
+      sample: 1800
+    ends_at:
+      description: When it ends, in UTC.
+      type: str
+      returned: always
+      sample: "2026-11-21T16:00:00Z"
 summary:
   description: The leases in numbers.
   returned: always
@@ -224,7 +256,7 @@ summary:
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -234,7 +266,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
     validate_return_urls,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, quote
-from ansible_collections.labstream.aws.plugins.module_utils._leases.lab_records import Labs
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lab_records import LabRecord, Labs
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import (
     Lease,
     LeaseKey,
@@ -248,7 +280,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._module import Labst
 from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601, utc_now
 
 EMPTY_RESULT: dict[str, Any] = dict(
-    changed=False, leases=[], summary=dict(leases=0, working=0, released=0, earliest_expiry=None)
+    changed=False, leases=[], labs=[], summary=dict(leases=0, working=0, released=0, earliest_expiry=None)
 )
 SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
@@ -335,6 +367,26 @@ def build_entry(lease: Lease, labs: Collection[str], now: datetime, return_urls:
     )
 
 
+def build_labs(records: Iterable[LabRecord], now: datetime) -> list[dict[str, Any]]:
+    """Return the labs of these records, which have not ended, for the result."""
+    labs: dict[tuple[str, str], list[LabRecord]] = {}
+    for record in records:
+        labs.setdefault((record.lease.scope, record.lab), []).append(record)
+    entries = []
+    for (scope, lab), found in sorted(labs.items()):
+        starts_at = min(record.starts_at or now for record in found)
+        entries.append(
+            dict(
+                lab=lab,
+                scope=scope,
+                starts_at=to_iso8601(starts_at) if starts_at > now else None,
+                starts_in=max(0, int((starts_at - now).total_seconds())),
+                ends_at=to_iso8601(max(record.ends_at for record in found)),
+            )
+        )
+    return entries
+
+
 def build_summary(leases: Sequence[Lease], now: datetime) -> dict[str, Any]:
     """Return the leases in numbers."""
     working = [lease for lease in leases if get_remaining(lease, now) > 0]
@@ -359,12 +411,15 @@ def run(module: LabstreamAWSModule) -> None:
     with open_lease_store(module, create=False, read_only=True) as store:
         existing = store.find(params["scope"])
         labs: dict[LeaseKey, set[str]] = {key: set() for key in existing}
-        for record in Labs(store, params["scope"]).records:
+        records = Labs(store, params["scope"]).records
+        for record in records:
             labs.setdefault(record.lease, set()).add(record.lab)
         now = store.now() or utc_now()
     leases = [existing[key] for key in sorted(existing) if is_selected(existing[key], labs[key], params, sha256, now)]
+    selected = {lease.key for lease in leases}
     module.result.update(
         leases=[build_entry(lease, labs[lease.key], now, params["return_urls"]) for lease in leases],
+        labs=build_labs([record for record in records if record.lease in selected and record.is_ahead(now)], now),
         summary=build_summary(leases, now),
     )
 

@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The jobs of the example pipelines, in order, each in a checkout and a home of its own.
-
-Terraform is a program that notes how it was called, and returns what the real one would: that has tests of its own.
-"""
+"""The jobs of the example pipelines, in order, each in a checkout and a home of its own."""
 
 from __future__ import annotations
 
@@ -13,31 +10,21 @@ import json
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.integration.lease_stores import TABLE, LeaseTable
-from tests.integration.running import CHECKOUT, COLLECTIONS, FLEET, STACK, clean_environment
+from tests.integration.lease_stores import LeaseTable
+from tests.integration.running import CHECKOUT, COLLECTIONS, clean_environment
+from tests.integration.terraform import SETTINGS, TERRAFORM, needs_terraform, provider_mirror
 from tests.simulator.control import Simulator
 
 EXAMPLE = CHECKOUT / "examples/pipelines"
-BUCKET = "example-lab-pages"
-TERRAFORM = """#!/bin/sh
-echo "$2" >>"$TERRAFORM_FOLDER/calls"
-case "$2" in
-show) cat "$TERRAFORM_FOLDER/plan.json" ;;
-output) cat "$TERRAFORM_FOLDER/lab.json" ;;
-esac
-"""
-OUTPUT = {
-    "appstream_lab_stack_name": STACK,
-    "appstream_lab_fleet_name": FLEET,
-    "appstream_lab_region": "us-east-1",
-    "appstream_lab_lease_store": f"dynamodb://{TABLE}",
-}
+# Of the example's terraform/main.tf.
+REGION, NAME, STATES = "eu-central-1", "cad-course", "example-terraform-state"
 
 needs_s3_sync = pytest.mark.skipif(
     not (COLLECTIONS / "ansible_collections/community/aws").is_dir(),
@@ -46,69 +33,77 @@ needs_s3_sync = pytest.mark.skipif(
 
 
 class Pipeline:
-    """A project that is like the example."""
+    """A repository that is like the example."""
 
     def __init__(self, folder: Path, simulator: Simulator) -> None:
-        self.folder, self.simulator, self.jobs = folder, simulator, 0
-        self.terraform = folder / "terraform"
-        self.terraform.mkdir()
-        (self.terraform / "terraform").write_text(TERRAFORM)
-        (self.terraform / "terraform").chmod(0o755)
-        (self.terraform / "lab.json").write_text(json.dumps(OUTPUT))
-        self.plan("no-op")
+        self.simulator, self.jobs = simulator, 0
+        self.appstream = simulator.client("appstream", REGION)
+        self.s3 = simulator.client("s3", REGION)
         self.definition = yaml.safe_load((EXAMPLE / "gitlab-ci.yml").read_text())
+        self.folder, self.repository = folder, folder / "repository"
+        shutil.copytree(EXAMPLE, self.repository)
+        shutil.copytree(CHECKOUT / "examples/terraform/lab", self.repository / "terraform/lab")
 
-    def plan(self, action: str) -> None:
-        """Let Terraform plan this for the fleet."""
-        change = {"actions": [action], "before": {"name": FLEET}}
-        changes = [{"type": "aws_appstream_fleet", "change": change}, {"type": "aws_iam_policy", "change": {}}]
-        (self.terraform / "plan.json").write_text(json.dumps({"resource_changes": changes}))
+    def change(self, old: str, new: str) -> None:
+        """Change Terraform's configuration in the repository."""
+        configuration = self.repository / "terraform/main.tf"
+        text = configuration.read_text()
+        assert old in text
+        configuration.write_text(text.replace(old, new))
 
     def run(self, job: str) -> tuple[Path, subprocess.CompletedProcess[str]]:
-        """Run the commands of a job; return its checkout."""
+        """Run the commands of a job in a new checkout; return it too."""
         self.jobs += 1
-        checkout, home = self.folder / f"job-{self.jobs}", self.folder / f"home-{self.jobs}"
-        shutil.copytree(EXAMPLE, checkout)
-        (checkout / "terraform").mkdir()
-        home.mkdir()
-        (self.terraform / "calls").write_text("")
-        environment = clean_environment(home, **self.simulator.environment(), GITLAB_CI="true")
-        environment |= {"TERRAFORM_FOLDER": str(self.terraform), "PATH": f"{self.terraform}:{environment['PATH']}"}
-        environment["LABSTREAM_TEST_RESULTS"] = str(home / "results.jsonl")
-        script = "\n".join(["set -e", *self.definition[job]["script"]])
-        done = subprocess.run(
-            ["bash", "-c", script],
+        checkout = self.folder / f"job-{self.jobs}"
+        shutil.copytree(self.repository, checkout)
+        return checkout, self.run_commands(checkout, self.definition[job]["script"])
+
+    def run_commands(self, checkout: Path, commands: list[str]) -> subprocess.CompletedProcess[str]:
+        """Run commands as a job does."""
+        assert TERRAFORM
+        home = Path(tempfile.mkdtemp(dir=self.folder))
+        environment = clean_environment(home, **self.simulator.environment(REGION), **SETTINGS, GITLAB_CI="true")
+        environment |= {
+            "PATH": f"{Path(TERRAFORM).parent}:{environment['PATH']}",
+            "TF_CLI_ARGS_init": f"-plugin-dir={provider_mirror()} -backend-config=use_path_style=true",
+            "LABSTREAM_TEST_RESULTS": str(home / "results.jsonl"),
+        }
+        return subprocess.run(
+            ["bash", "-c", "\n".join(["set -e", *commands])],
             cwd=checkout,
             env=environment,
+            stdin=subprocess.DEVNULL,
             text=True,
             capture_output=True,
             timeout=300,
             check=False,
         )
-        return checkout, done
 
-    def calls(self) -> list[str]:
-        """Return how the last job called Terraform."""
-        return (self.terraform / "calls").read_text().split()
+    @property
+    def fleet(self) -> tuple[str, str]:
+        """The state of the fleet, and its instance type."""
+        [fleet] = self.appstream.describe_fleets(Names=[NAME])["Fleets"]
+        return fleet["State"], fleet["InstanceType"]
 
+    @property
+    def buckets(self) -> list[str]:
+        """The buckets, but that of the states."""
+        return [each["Name"] for each in self.s3.list_buckets()["Buckets"] if each["Name"] != STATES]
+
+    @property
     def pages(self) -> dict[str, str]:
-        """Return what is published, by address."""
-        s3 = self.simulator.client("s3", "us-east-1")
-        keys = [each["Key"] for each in s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
-        return {key: s3.get_object(Bucket=BUCKET, Key=key)["Body"].read().decode() for key in keys}
+        """What is published, by key."""
+        [bucket] = self.buckets
+        keys = [each["Key"] for each in self.s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
+        return {key: self.s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode() for key in keys}
 
 
 @pytest.fixture
-def pipeline(lab: Simulator, tmp_path: Path) -> Pipeline:
-    LeaseTable.create(lab)
-    lab.client("s3", "us-east-1").create_bucket(Bucket=BUCKET)
-    lab.set(fleet_starting_seconds=0, instance_provisioning_seconds=0)
-    return Pipeline(tmp_path, lab)
-
-
-def get_state(simulator: Simulator) -> str:
-    [fleet] = simulator.client("appstream").describe_fleets(Names=[FLEET])["Fleets"]
-    return fleet["State"]
+def pipeline(simulator: Simulator, tmp_path: Path) -> Pipeline:
+    LeaseTable.create(simulator, REGION)
+    pipeline = Pipeline(tmp_path, simulator)
+    pipeline.s3.create_bucket(Bucket=STATES, CreateBucketConfiguration={"LocationConstraint": REGION})
+    return pipeline
 
 
 def test_both_pipelines_run_the_same_commands_and_keep_nothing_but_the_summary() -> None:
@@ -133,46 +128,62 @@ def test_both_pipelines_run_the_same_commands_and_keep_nothing_but_the_summary()
 
 
 @needs_s3_sync
-def test_a_lab_goes_through_all_jobs(pipeline: Pipeline, lab: Simulator) -> None:
-    # Given somebody on the fleet, a plan that changes it is not applied; one that does not is.
-    appstream = lab.client("appstream")
-    url = appstream.create_streaming_url(StackName=STACK, FleetName=FLEET, UserId="zoe")["StreamingURL"]
-    assert lab.open(url)[0] == 200
-    pipeline.plan("update")
-    _checkout, guarded = pipeline.run("apply")
-    assert (guarded.returncode, pipeline.calls()) == (2, ["init", "plan", "show"]), guarded.stdout
-    assert f"The plan changes the fleet {FLEET} while there are sessions on it." in guarded.stdout
-    pipeline.plan("no-op")
-    _checkout, applied = pipeline.run("apply")
-    assert (applied.returncode, get_state(lab)) == (0, "RUNNING"), applied.stdout + applied.stderr
+@needs_terraform
+def test_a_lab_goes_through_all_jobs(pipeline: Pipeline, simulator: Simulator) -> None:
+    outputs: list[str] = []
 
-    # When nobody is, it is applied, and the fleet that Terraform leaves running is stopped.
-    [session] = appstream.describe_sessions(StackName=STACK, FleetName=FLEET)["Sessions"]
-    appstream.expire_session(SessionId=session["Id"])
-    pipeline.plan("update")
-    _checkout, applied = pipeline.run("apply")
-    assert applied.returncode == 0, applied.stdout + applied.stderr
-    assert pipeline.calls() == ["init", "plan", "show", "apply", "output"]
-    assert get_state(lab) in ("STOPPING", "STOPPED")
+    def run(job: str, returncode: int = 0) -> Path:
+        checkout, done = pipeline.run(job)
+        assert done.returncode == returncode, done.stdout + done.stderr
+        outputs.append(done.stdout + done.stderr)
+        return checkout
 
-    # When the lab starts, then the pages are published before the job ends.
-    checkout, started = pipeline.run("start")
-    assert started.returncode == 0, started.stdout + started.stderr
-    assert json.loads((checkout / "summary.json").read_text())["issued"] == 2
-    pages = pipeline.pages()
+    # When all is created, then the fleet that Terraform leaves running is stopped.
+    run("apply")
+    stopped = pipeline.fleet
+    assert stopped == ("STOPPED", "stream.standard.medium")
+
+    # When the lab starts, then the pages are published before the job ends, where CloudFront shows them.
+    summary = json.loads((run("start") / "summary.json").read_text())
+    assert (summary["issued"], pipeline.fleet[0]) == (2, "RUNNING")
+    pages = pipeline.pages
     assert len(pages) == 2
-    assert get_state(lab) == "RUNNING"
+    [distribution] = simulator.client("cloudfront").list_distributions()["DistributionList"]["Items"]
+    assert distribution["Origins"]["Items"][0]["DomainName"].startswith(f"{pipeline.buckets[0]}.s3.")
+    assert distribution["DomainName"] in (pipeline.folder / "job-2/lab.json").read_text()
 
-    # And when it ends, and all is destroyed, then the same addresses say so.
-    _checkout, ended = pipeline.run("end")
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert pipeline.pages().keys() == pages.keys()
-    assert not [key for key, text in pipeline.pages().items() if text == pages[key]]
-    assert get_state(lab) in ("STOPPING", "STOPPED")
-    _checkout, destroyed = pipeline.run("destroy")
-    assert (destroyed.returncode, pipeline.calls()) == (0, ["init", "output", "destroy"]), destroyed.stdout
+    # When a plan changes the fleet while somebody is on it, then it is not applied.
+    [url, _other] = simulator.streaming_urls()
+    assert simulator.open(url)[0] == 200
+    pipeline.change("stream.standard.medium", "stream.standard.large")
+    run("apply", returncode=2)
+    assert f"The plan changes the fleet {NAME} while there are sessions on it." in outputs[-1]
+    assert pipeline.fleet == ("RUNNING", "stream.standard.medium")
 
-    # And no job has printed or kept a URL.
-    printed = "".join(job.stdout + job.stderr for job in (guarded, applied, started, ended, destroyed))
+    # Nor is the fleet stopped after an apply which leaves it alone.
+    job = pipeline.folder / "job-2"
+    store = json.loads((job / "lab.json").read_text())["appstream_lab_lease_store"]
+    stop = [f"export LABSTREAM_LEASE_STORE='{store}'", "ansible-playbook stop_fleet.yml -e @lab.json"]
+    assert pipeline.run_commands(job, stop).returncode == 0
+    assert pipeline.fleet == ("RUNNING", "stream.standard.medium")
+
+    # When the lab ends, then the same addresses say so.
+    run("end")
+    assert pipeline.pages.keys() == pages.keys()
+    assert not [key for key, text in pipeline.pages.items() if text == pages[key]]
+    assert pipeline.fleet == stopped
+
+    # When all is destroyed, then nothing is left but the leases and the state. The distribution is gone before, since
+    # the provider waits for a minute after it has disabled one.
+    client = simulator.client("cloudfront")
+    client.delete_distribution(Id=distribution["Id"], IfMatch=client.get_distribution(Id=distribution["Id"])["ETag"])
+    run("destroy")
+    assert (pipeline.appstream.describe_stacks()["Stacks"], pipeline.buckets) == ([], [])
+    assert simulator.client("iam").list_policies(Scope="Local")["Policies"] == []
+    assert simulator.client("dynamodb", REGION).list_tables()["TableNames"] == ["labstream-leases"]
+
+    # And no job has printed or kept a URL, nor has Terraform.
     kept: list[Any] = [path.read_text() for path in pipeline.folder.glob("job-*/summary.json")]
-    assert not [url for url in lab.streaming_urls() if url in printed + "".join(kept)]
+    kept += [path.read_text() for path in pipeline.folder.glob("job-*/lab.json")]
+    kept.append(pipeline.s3.get_object(Bucket=STATES, Key="lab.tfstate")["Body"].read().decode())
+    assert not [url for url in simulator.streaming_urls() if url in "".join(outputs + kept)]

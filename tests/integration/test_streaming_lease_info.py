@@ -119,6 +119,29 @@ def test_leases_are_selected_by_scope_holder_lab_and_remaining_time(
     assert holders(min_remaining=0, max_remaining=3600, lab="cad-1", holders=["anna"]) == ["anna", "anna"]
 
 
+def test_the_labs_that_use_the_leases_are_listed_until_they_end(
+    issue: Callable[..., Task], get_info: Callable[..., Task], lab: Simulator
+) -> None:
+    # Given two labs with leases of their own, of which one has not started, and one of the past.
+    scope = issue().result["scope"]
+    users, starts_at = [{"user_id": "cleo"}], "2099-01-01T09:00:00+01:00"
+    issue(users=users, lab="cad-2", starts_at=starts_at)
+    issue(users=[{"user_id": "dora"}], lab="cad-0")
+    issue(users=None, lab="cad-0", state="absent")
+
+    # When they are asked for, then each is listed once, with its times.
+    under_way, ahead = get_info().result["labs"]
+    assert (under_way.pop("ends_at") is not None, under_way) == (
+        True,
+        dict(lab="cad-1", scope=scope, starts_at=None, starts_in=0),
+    )
+    assert (ahead["lab"], ahead["starts_at"]) == ("cad-2", "2099-01-01T08:00:00Z")
+    assert ahead["starts_in"] > 10**9
+    # And only if a lease is selected that it uses.
+    assert [each["lab"] for each in get_info(holders=["cleo"]).result["labs"]] == ["cad-2"]
+    assert get_info(holders=["dora"]).result["labs"] == []
+
+
 def test_a_url_is_returned_only_if_asked_for_and_only_while_it_is_stored(
     issue: Callable[..., Task], get_info: Callable[..., Task]
 ) -> None:

@@ -4,10 +4,7 @@
 """The Terraform examples, and what this collection does with what they make.
 
 Terraform and the module streaming_lease_table make the same table: neither finds anything to change on the other's.
-A lab goes from an empty account to an empty account.
-
-This needs Terraform and, so that nothing is downloaded, its AWS provider in a folder of the form that Terraform calls a
-filesystem mirror. LABSTREAM_TEST_TERRAFORM_MIRROR names it, unless it is where Terraform looks by itself or below /opt.
+A lab goes from an empty account to its end; test_pipelines.py also destroys one, in the documented order.
 """
 
 from __future__ import annotations
@@ -25,34 +22,19 @@ from typing import Any
 import pytest
 
 from tests.integration.running import CHECKOUT, Ansible, Run, Task
+from tests.integration.terraform import SETTINGS, TERRAFORM, needs_terraform, provider_mirror
 from tests.simulator.control import ACCOUNT, Simulator
 
 EXAMPLES = CHECKOUT / "examples/terraform"
 EXAMPLE = EXAMPLES / "lease_table/main.tf"
 MODULE = "labstream.aws.streaming_lease_table"
 NAME = "labstream-leases"
-TERRAFORM = shutil.which("terraform")
 IMPORT = f"""
 import {{
   to = aws_dynamodb_table.leases
   id = "{NAME}"
 }}
 """
-
-
-def provider_mirror() -> Path | None:
-    """The folder that holds Terraform's AWS provider, if there is one on this machine."""
-    named = os.environ.get("LABSTREAM_TEST_TERRAFORM_MIRROR")
-    places = ["~/.terraform.d/plugins", "~/.local/share/terraform/plugins"]
-    places += ["/usr/local/share/terraform/plugins", "/usr/share/terraform/plugins"]
-    folders = [Path(place).expanduser() for place in ([named] if named else places)]
-    folders += [] if named else sorted(Path("/opt").glob("*"))
-    return next((folder for folder in folders if any(folder.glob("*/hashicorp/aws"))), None)
-
-
-needs_terraform = pytest.mark.skipif(
-    not (TERRAFORM and provider_mirror()), reason="Terraform or a mirror with its AWS provider is not on this machine"
-)
 
 
 class Terraform:
@@ -64,8 +46,7 @@ class Terraform:
         self._environment = {
             "HOME": str(folder),
             "PATH": os.defpath,
-            "CHECKPOINT_DISABLE": "1",
-            "TF_IN_AUTOMATION": "1",
+            **SETTINGS,
             **simulator.environment(),
         }
         self.run("init", f"-plugin-dir={provider_mirror()}")
@@ -74,7 +55,7 @@ class Terraform:
         """What it prints."""
         assert TERRAFORM
         run = subprocess.run(
-            [TERRAFORM, command, "-no-color", *(() if command == "output" else ("-input=false",)), *arguments],
+            [TERRAFORM, command, "-no-color", *(() if command in ("output", "show") else ("-input=false",)), *arguments],
             cwd=self.folder,
             env=self._environment,
             stdin=subprocess.DEVNULL,
@@ -216,7 +197,7 @@ class Lab:
 
 
 @needs_terraform
-def test_a_lab_from_an_empty_account_to_an_empty_account(
+def test_a_lab_from_an_empty_account_to_its_end(
     tmp_path: Path, simulator: Simulator, ansible: Ansible, lease_table: str
 ) -> None:
     terraform = Terraform(EXAMPLES / "lab", tmp_path / "terraform", simulator)
@@ -228,6 +209,7 @@ def test_a_lab_from_an_empty_account_to_an_empty_account(
     assert (lab.resources, lab.fleet) == ([1, 1, 1, 1], ("RUNNING", 2))
     lab.iam.attach_user_policy(UserName="teacher", PolicyArn=LAB_ARN)
     assert NO_CHANGES in terraform.run("plan")
+    check_all_switched_on(terraform)
     imports = terraform.folder / "import.tf"
     imports.write_text("\n".join(f'import {{\n  to = {to}\n  id = "{id_}"\n}}' for to, id_ in IMPORTS.items()))
     assert "Plan: 4 to import, 0 to add, 0 to change, 0 to destroy." in terraform.run("plan", "-state=empty.tfstate")
@@ -254,11 +236,71 @@ def test_a_lab_from_an_empty_account_to_an_empty_account(
     assert (ended.returncode, lab.fleet) == (0, ("STOPPED", 3)), ended.printed
     assert NO_CHANGES in terraform.run("plan")
 
-    # In order, all goes but the leases, which have a state of their own.
-    lab.iam.detach_user_policy(UserName="teacher", PolicyArn=LAB_ARN)
-    terraform.run("destroy", "-auto-approve")
-    assert lab.resources == [0, 0, 0, 0]
-    assert simulator.client("dynamodb").list_tables()["TableNames"] == ["labstream-leases"]
+
+# What each of the two variables adds. That all of it can be destroyed, the pipelines' test shows for the pages.
+PAGES = {
+    "aws_cloudfront_distribution",
+    "aws_cloudfront_origin_access_control",
+    "aws_s3_bucket",
+    "aws_s3_bucket_ownership_controls",
+    "aws_s3_bucket_policy",
+    "aws_s3_bucket_public_access_block",
+    "aws_s3_bucket_server_side_encryption_configuration",
+}
+EVENTS = {
+    "aws_cloudwatch_event_rule",
+    "aws_cloudwatch_event_target",
+    "aws_cloudwatch_metric_alarm",
+    "aws_iam_policy",
+    "aws_iam_role",
+    "aws_iam_role_policy",
+    "aws_scheduler_schedule",
+    "aws_scheduler_schedule_group",
+    "aws_sqs_queue",
+    "aws_sqs_queue_policy",
+}
+
+
+def check_all_switched_on(terraform: Terraform) -> None:
+    """Plan the lab with pages and events, and read the plan."""
+    ends = {LAB: {"at": "2026-11-21T17:00", "timezone": "Europe/Berlin"}}
+    (terraform.folder / "on.auto.tfvars.json").write_text(
+        json.dumps({"publish_pages": True, "event_driven": {"lab_ends": ends}})
+    )
+    terraform.run("plan", "-out=on")
+    changes = json.loads(terraform.run("show", "-json", "on"))["resource_changes"]
+    for plan in ("on.auto.tfvars.json", "on"):
+        (terraform.folder / plan).unlink()
+    added = {
+        f"{change['type']}.{change['name']}": change["change"]["after"]
+        for change in changes
+        if change["change"]["actions"] == ["create"]
+    }
+    changed = [change["address"] for change in changes if "update" in change["change"]["actions"]]
+    assert {name.partition(".")[0] for name in added} == PAGES | EVENTS
+    assert changed == ["aws_iam_policy.lab_policy"]
+
+    # Pages are private, and what CloudFront shows is never old.
+    block = added["aws_s3_bucket_public_access_block.pages"]
+    assert [block[each] for each in block if each.startswith(("block_", "ignore_", "restrict_"))] == [True] * 4
+    [cache] = added["aws_cloudfront_distribution.pages"]["default_cache_behavior"]
+    assert (cache["viewer_protocol_policy"], cache["min_ttl"]) == ("https-only", 0)
+
+    # The schedule of a lab sends its message in time, and the alarm is that of the fleet.
+    schedule = added["aws_scheduler_schedule.lab_ends"]
+    assert (schedule["schedule_expression"], schedule["schedule_expression_timezone"]) == (
+        "at(2026-11-21T17:00:00)",
+        "Europe/Berlin",
+    )
+    assert json.loads(schedule["target"][0]["input"]) == dict(action="end_lab", lab=LAB, stack=LAB, fleet=LAB)
+    alarm = added["aws_cloudwatch_metric_alarm.fleet"]
+    assert (alarm["namespace"], alarm["metric_name"], alarm["dimensions"], alarm["treat_missing_data"]) == (
+        "AWS/AppStream",
+        "ActualCapacity",
+        {"Fleet": LAB},
+        "breaching",
+    )
+    assert all(added[f"aws_sqs_queue.{name}"]["sqs_managed_sse_enabled"] for name in ("lab_ends", "fleet_alarms"))
 
 
 BAD_VALUES: dict[str, Any] = {
@@ -270,6 +312,7 @@ BAD_VALUES: dict[str, Any] = {
     "security_group_ids": ["default"],
     "sessions": 0,
     "lease_store": "sqlite:///leases.sqlite3",
+    "event_driven": {"lab_ends": {"cad course": {"at": "17:00", "timezone": "Europe/Berlin"}}},
 }
 
 
@@ -280,4 +323,4 @@ def test_values_of_the_lab_that_are_not_valid_are_rejected(tmp_path: Path, simul
 
     printed = terraform.run("plan", fails=True)
 
-    assert sorted(re.findall(r"var\.(\w+) is ", printed)) == sorted(BAD_VALUES)
+    assert sorted(re.findall(r"var\.(\w+)(?:\.\w+)* is ", printed)) == sorted(BAD_VALUES)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""examples/terraform/lab: its output is the role's variables, and its policy that of the README."""
+"""examples/terraform/lab: its output is the roles' variables, and its policy that of the READMEs."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def options_of(role: str) -> set[str]:
     return set(specs["argument_specs"]["main"]["options"])
 
 
-def test_there_is_one_output_whose_keys_are_variables_of_the_role() -> None:
+def test_there_is_one_output_whose_keys_are_variables_of_the_roles() -> None:
     keys = re.findall(r"^ +(\w+) += (?!{)", block_of('output "lab"').partition("for name, value")[2], re.MULTILINE)
 
-    assert len(keys) == 4
-    assert set(keys) <= options_of("appstream_lab")
+    assert len(keys) == 7
+    assert set(keys) <= options_of("appstream_lab") | options_of("lab_handout")
     assert len(re.findall("^output ", CONFIGURATION, re.MULTILINE)) == 1
 
 
@@ -40,14 +40,30 @@ def test_the_variables_of_the_class_are_those_of_the_roles_that_the_output_lacks
     keys = yaml.safe_load((EXAMPLE / "class.yml").read_text(encoding="utf-8")).keys()
 
     assert keys <= options_of("appstream_lab") | options_of("lab_handout")
-    assert not [key for key in keys if key in block_of('output "lab"')]
+    # The output has the address of the pages only if Terraform publishes them.
+    assert [key for key in keys if key in block_of('output "lab"')] == ["lab_handout_base_url"]
+
+
+def test_the_readme_lists_every_variable() -> None:
+    variables = re.findall('^variable "(.*?)"', (EXAMPLE / "variables.tf").read_text(encoding="utf-8"), re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \|", (EXAMPLE / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert rows == variables
 
 
 # What begins the resources of the statements, in the configuration and in the README.
-RESOURCES = {'["*"]': "*", '["${local.appstream}:stack/': "arn:aws:appstream:", "[arn]": "arn:aws:dynamodb:"}
+RESOURCES = {
+    '["*"]': "*",
+    '["${local.appstream}:stack/': "arn:aws:appstream:",
+    "[arn]": "arn:aws:dynamodb:",
+    "[bucket.arn]": "bucket",
+    '["${bucket.arn}/*"]': "objects",
+}
+# Those of an upload are in prose, in the README of the role.
+UPLOAD = {"bucket": {"s3:ListBucket"}, "objects": {"s3:GetObject", "s3:PutObject"}}
 
 
-def test_the_policy_is_those_of_the_readme_in_one() -> None:
+def test_the_policy_is_those_of_the_readmes_in_one() -> None:
     readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
     policies = [json.loads(block) for block in re.findall(r"^```json$(.*?)^```$", readme, re.MULTILINE | re.DOTALL)]
     expected: dict[str, set[str]] = {start: set() for start in RESOURCES.values()}
@@ -57,10 +73,16 @@ def test_the_policy_is_those_of_the_readme_in_one() -> None:
             [start] = [start for start in expected if statement["Resource"][0].startswith(start)]
             expected[start] |= set(statement["Action"])
 
-    policy = block_of('resource "aws_iam_policy" "lab_policy"')
-    statements = re.findall(r"Action = \[([^\]]*)\]\s+Resource = (.*)", policy)
+    role = (CHECKOUT / "roles/lab_handout/README.md").read_text(encoding="utf-8")
+    assert set(
+        re.findall(r"It needs `(s3:\w+)` on the bucket, and `(s3:\w+)` and `(s3:\w+)` on", role)[0]
+    ) == set.union(*UPLOAD.values())
+    expected |= UPLOAD
 
-    assert len(statements) == 3
+    policy = block_of('resource "aws_iam_policy" "lab_policy"')
+    statements = re.findall(r"Action +?= \[([^\]]*)\]\s+Resource += (.*)", policy)
+
+    assert len(statements) == len(expected)
     for actions, resource in statements:
         [start] = [start for text, start in RESOURCES.items() if resource.startswith(text)]
         assert set(re.findall(r'"(\w+:\w+)"', actions)) == expected[start]

@@ -125,19 +125,36 @@ resource "aws_iam_policy" "lab_policy" {
           ]
           Resource = [arn]
         }
-      ]
+      ],
+      [
+        for bucket in aws_s3_bucket.pages : {
+          Effect   = "Allow"
+          Action   = ["s3:ListBucket"]
+          Resource = [bucket.arn]
+        }
+      ],
+      [
+        for bucket in aws_s3_bucket.pages : {
+          Effect   = "Allow"
+          Action   = ["s3:GetObject", "s3:PutObject"]
+          Resource = ["${bucket.arn}/*"]
+        }
+      ],
     )
   })
 }
 
 output "lab" {
-  description = "Variables of the role labstream.aws.appstream_lab."
+  description = "Variables of the roles labstream.aws.appstream_lab and labstream.aws.lab_handout."
   value = {
     for name, value in {
       appstream_lab_stack_name  = aws_appstream_fleet_stack_association.lab.stack_name
       appstream_lab_fleet_name  = aws_appstream_fleet_stack_association.lab.fleet_name
       appstream_lab_region      = local.region
       appstream_lab_lease_store = var.lease_store
+      lab_handout_s3_bucket     = one(aws_s3_bucket.pages[*].bucket)
+      lab_handout_s3_region     = var.publish_pages ? local.region : null
+      lab_handout_base_url      = one([for each in aws_cloudfront_distribution.pages : "https://${each.domain_name}"])
     } : name => value if value != null
   }
 }

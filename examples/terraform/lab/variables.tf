@@ -85,8 +85,31 @@ variable "lease_store" {
   }
 }
 
+variable "publish_pages" {
+  description = "Whether to have a private bucket for the learners' pages, and CloudFront, which shows them."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "event_driven" {
+  description = "What ends labs, and brings back a fleet that has lost its instances, by ansible-rulebook. By default, nothing. lab_ends has the local time at which each lab ends, by its name."
+  type = object({
+    lab_ends = optional(map(object({ at = string, timezone = string })), {})
+  })
+  default = null
+
+  validation {
+    condition = alltrue([
+      for name, end in try(var.event_driven.lab_ends, {}) :
+      can(regex("^[a-zA-Z][a-zA-Z0-9_.-]{0,63}$", name)) && can(regex("^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d$", end.at))
+    ])
+    error_message = "lab_ends is such as {cad-2026-11-21 = {at = \"2026-11-21T17:00\", timezone = \"Europe/Berlin\"}}. A name has 1 to 64 letters, digits, underscores, dots and hyphens and begins with a letter."
+  }
+}
+
 variable "tags" {
-  description = "Tags of the stack, the fleet and the policy."
+  description = "Tags of all that can have tags."
   type        = map(string)
   default     = {}
 }
