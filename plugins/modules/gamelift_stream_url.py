@@ -41,7 +41,7 @@ options:
     elements: str
   learner:
     description:
-      - The id of a single learner, as O(learners[].id).
+      - The id of a single learner, as C(id) of an entry of O(learners).
       - Mutually exclusive with O(learners). One of them is required, unless O(state=absent) and O(lab) is set.
     type: str
   learners:
