@@ -54,8 +54,9 @@ class Terraform:
     def run(self, command: str, *arguments: str, fails: bool = False) -> str:
         """What it prints."""
         assert TERRAFORM
+        no_input = [] if command in ("output", "show") else ["-input=false"]
         run = subprocess.run(
-            [TERRAFORM, command, "-no-color", *(() if command in ("output", "show") else ("-input=false",)), *arguments],
+            [TERRAFORM, command, "-no-color", *no_input, *arguments],
             cwd=self.folder,
             env=self._environment,
             stdin=subprocess.DEVNULL,
