@@ -33,9 +33,10 @@ options:
   seats:
     description:
       - The seats to write, in this order, such as those that the role P(labstream.aws.appstream_lab#role) publishes.
-        The entries of RV(labstream.aws.appstream_streaming_url#module:streaming_urls) and
-        RV(labstream.aws.nimble_session_stream#module:streams) can be given, too. If they contain URLs, set C(no_log)
-        on the task, since Ansible may log its arguments.
+        The entries of RV(labstream.aws.appstream_streaming_url#module:streaming_urls),
+        RV(labstream.aws.gamelift_stream_url#module:stream_urls) and
+        RV(labstream.aws.nimble_session_stream#module:streams) can be given, too. If they contain URLs, set C(no_log) on
+        the task, since Ansible may log its arguments.
       - Each seat is a dict with the keys C(lease) and, optionally, C(id), C(name), C(email), C(generation) and
         C(language). Other keys are ignored.
       - C(lease) says which lease the URL belongs to. It may be null in check mode only, for a URL that has not been
@@ -49,8 +50,9 @@ options:
       - With O(state=absent), these may be the rows of a roster. They are only needed for the names in O(overview_html),
         which are never stored, and for the languages of the pages.
       - URLs of GameLift Streams and of Nimble Studio are never stored, so each task requests them from the service. For
-        GameLift Streams, that needs botocore 1.43.59 and C(gameliftstreams:GetStreamUrl), in the region of the stream
-        group. For Nimble Studio, O(region) and O(endpoint_url) must be those of the studio.
+        GameLift Streams, that needs botocore 1.43.59 and the permission C(gameliftstreams:GetStreamUrl), in the region
+        of the stream group; with more than 20 seats, C(gameliftstreams:ListStreamUrls) saves calls. For Nimble Studio,
+        O(region) and O(endpoint_url) must be those of the studio.
       - Required if O(state=present).
     type: list
     elements: dict
@@ -168,6 +170,7 @@ attributes:
       - A URL that has expired since the last run changes O(overview_html).
 seealso:
   - module: labstream.aws.appstream_streaming_url
+  - module: labstream.aws.gamelift_stream_url
   - module: labstream.aws.nimble_session_stream
 extends_documentation_fragment:
   - labstream.aws.lease.store
@@ -290,7 +293,6 @@ import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
@@ -309,7 +311,10 @@ from ansible_collections.labstream.aws.plugins.module_utils._errors import (
 )
 from ansible_collections.labstream.aws.plugins.module_utils._failures import Failure, format_failures
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.api import SERVICE as GAMELIFT
-from ansible_collections.labstream.aws.plugins.module_utils._gamelift.api import build_gamelift_client, get_stream_url
+from ansible_collections.labstream.aws.plugins.module_utils._gamelift.api import build_gamelift_client
+from ansible_collections.labstream.aws.plugins.module_utils._gamelift.listing import Listing
+from ansible_collections.labstream.aws.plugins.module_utils._gamelift.states import ACTIVE
+from ansible_collections.labstream.aws.plugins.module_utils._gamelift.urls import MAX_SINGLE_LOOK_UPS
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.files import (
     HandoutError,
     write_files,
@@ -354,52 +359,50 @@ EMPTY_RESULT: dict[str, Any] = dict(
 )
 MAX_NAMED = 5
 PATHS = ("urls_csv", "links_csv", "overview_html", "pages_dir")
+GetLink = Callable[[Lease], "StreamingLink | None"]
 
 
-def build_nimble(module: LabstreamAWSModule, scope: Scope) -> Any:
-    """Build a client of the endpoint that implements the API of Nimble Studio.
+def open_nimble(module: LabstreamAWSModule, scope: Scope, count: int) -> tuple[Any, GetLink]:
+    """Return a client of Nimble Studio, and what gets the link that it has for the lease of a stream.
 
     Raises:
         LabstreamError: the options do not say how to connect, or AWS's own endpoint did not answer.
     """
-    return build_nimble_client(module, scope.names[0], CONCURRENCY)
+    [studio_id] = scope.names
+    client = build_nimble_client(module, studio_id, CONCURRENCY)
+
+    def get_link(lease: Lease) -> StreamingLink | None:
+        stream = get_streaming_session_stream(client, studio_id, lease.key.holder, str(lease.resource_id))
+        return build_link(lease.key, stream.url, stream.expires_at or lease.expires) if stream and stream.url else None
+
+    return client, get_link
 
 
-def get_nimble_link(client: Any, lease: Lease) -> StreamingLink | None:
-    """Return the link that Nimble Studio has for the lease of a stream, or None.
+def open_gamelift(module: LabstreamAWSModule, scope: Scope, count: int) -> tuple[Any, GetLink]:
+    """Return a client of GameLift Streams, and what gets the link that it has for the lease of a stream URL.
 
-    Raises:
-        LabstreamError: the call failed.
-    """
-    studio_id = Scope.parse(lease.key.scope).names[0]
-    stream = get_streaming_session_stream(client, studio_id, lease.key.holder, str(lease.resource_id))
-    return build_link(lease.key, stream.url, stream.expires_at or lease.expires) if stream and stream.url else None
-
-
-def build_gamelift(module: LabstreamAWSModule, scope: Scope) -> Any:
-    """Build a client of GameLift Streams in the region of the stream group.
+    Many are listed at once, where the credentials may do that.
 
     Raises:
         LabstreamError: botocore is too old, or a connection option is not valid.
     """
-    return build_gamelift_client(module, CONCURRENCY, region=scope.region)
+    [stream_group] = scope.names
+    client = build_gamelift_client(module, CONCURRENCY, region=scope.region)
+    listing = Listing(client, stream_group, ACTIVE)
 
+    def get_link(lease: Lease) -> StreamingLink | None:
+        stream_url_id = str(lease.resource_id)
+        listed = listing.load() if count > MAX_SINGLE_LOOK_UPS else {}
+        found = listed.get(stream_url_id) or listing.get(stream_url_id)
+        return build_link(lease.key, found.url, found.expires_at, found.usage_limit) if found and found.url else None
 
-def get_gamelift_link(client: Any, lease: Lease) -> StreamingLink | None:
-    """Return the link that GameLift Streams has for the lease of a stream URL; None if it cannot be opened any more.
-
-    Raises:
-        LabstreamError: the call failed.
-    """
-    stream_group = Scope.parse(lease.key.scope).names[0]
-    found = get_stream_url(client, stream_group, str(lease.resource_id))
-    return build_link(lease.key, found.url, found.expires_at, found.usage_limit) if found and found.url else None
+    return client, get_link
 
 
 # The services that return the URL of a lease at any time, by the provider of its scope.
-SERVICES: dict[str, tuple[Callable[..., Any], Callable[..., StreamingLink | None]]] = {
-    NIMBLE: (build_nimble, get_nimble_link),
-    GAMELIFT: (build_gamelift, get_gamelift_link),
+SERVICES: dict[str, Callable[[LabstreamAWSModule, Scope, int], tuple[Any, GetLink]]] = {
+    NIMBLE: open_nimble,
+    GAMELIFT: open_gamelift,
 }
 
 
@@ -409,21 +412,18 @@ def get_service_links(module: LabstreamAWSModule, leases: Sequence[Lease]) -> di
     Raises:
         LabstreamError: the options do not say how to connect, or a call failed.
     """
-    links: dict[LeaseKey, StreamingLink | None] = {}
-    by_region: dict[tuple[str, str], list[Lease]] = {}
+    by_scope: dict[str, list[Lease]] = {}
     for lease in leases:
-        scope = Scope.parse(lease.key.scope)
-        by_region.setdefault((scope.provider, scope.region), []).append(lease)
-    for (provider, _region), same in by_region.items():
-        build_service, get_link = SERVICES[provider]
-        client = build_service(module, Scope.parse(same[0].key.scope))
+        by_scope.setdefault(lease.key.scope, []).append(lease)
+    links: dict[LeaseKey, StreamingLink | None] = {}
+    for text, same in by_scope.items():
+        scope = Scope.parse(text)
+        client, get_link = SERVICES[scope.provider](module, scope, len(same))
         clock = ServiceClock(client)
         with ThreadPoolExecutor(CONCURRENCY) as executor:
-            found = list(executor.map(partial(get_link, client), same))
-        links |= {
-            lease.key: link if link and link.expires > clock.now() else None
-            for lease, link in zip(same, found, strict=True)
-        }
+            found = list(executor.map(get_link, same))
+        for lease, link in zip(same, found, strict=True):
+            links[lease.key] = link if link and link.expires > clock.now() else None
     return links
 
 
@@ -517,7 +517,7 @@ def run(module: LabstreamAWSModule) -> None:
     """
     params, result = module.params, module.result
     given = params["seats"] or []
-    module.hide(seat.get(key) for seat in given for key in ("streaming_url", "url"))
+    module.hide(seat.get(key) for seat in given for key in ("streaming_url", "stream_url", "url"))
     summary = dict(requested=len(given), missing=0, written=0)
     result.update(urls_csv=params["urls_csv"] and os.path.abspath(params["urls_csv"]), summary=summary)
     validate_has_lease_store(params["lease_store"])

@@ -114,14 +114,14 @@ from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
     validate_has_lease_store,
     validate_lab,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption
 from ansible_collections.labstream.aws.plugins.module_utils._labs.learners import (
     find_learners,
     get_latest_keys,
+    is_learner_id,
     rotate_learners,
     validate_learner_id,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._labs.person import normalise
+from ansible_collections.labstream.aws.plugins.module_utils._labs.person import normalise, to_person
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lab_records import Labs
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import NoLeaseStore, find_now
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import open_lease_store
@@ -137,21 +137,12 @@ def find_shared_learners(labs: Labs, lab: str, learner_ids: Sequence[str], now: 
     A URL opens the session that the user has, whatever it was issued for.
     """
     people = {normalise(learner_id) for learner_id in learner_ids}
-    holders = {record.lease[:2] for record in labs.of(lab) if _fold(record.learner_id) in people}
+    holders = {record.lease[:2] for record in labs.of(lab) if to_person(record.learner_id) in people}
     shared: dict[str, set[str]] = {}
     for record in labs.others_ahead(lab, now):
-        if record.lease[:2] in holders and _fold(record.learner_id):
+        if record.lease[:2] in holders and is_learner_id(record.learner_id):
             shared.setdefault(record.lab, set()).add(record.learner_id)
     return {other: sorted(shared[other]) for other in sorted(shared)}
-
-
-def _fold(learner_id: str) -> str | None:
-    """Return the folded id of a learner, None if handouts would not accept it: it is stored as it was given."""
-    try:
-        validate_learner_id(learner_id)
-    except InvalidOption:
-        return None
-    return normalise(learner_id)
 
 
 def run(module: LabstreamAWSModule) -> None:

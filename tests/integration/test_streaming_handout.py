@@ -11,15 +11,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import Lease, LeaseKey, ResourceGrant
-from ansible_collections.labstream.aws.plugins.module_utils._leases.scope import Scope
-from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import Write
-from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import open_lease_store
-from ansible_collections.labstream.aws.plugins.module_utils._time import utc_now
 
 from tests.integration.lease_stores import LeaseTable
 from tests.integration.running import FLEET, MODULE, STACK, STREAM_MODULE, STUDIO, Ansible, Run, Task
@@ -27,6 +21,7 @@ from tests.pages import url_of
 from tests.simulator.control import Simulator
 
 HANDOUT = "labstream.aws.streaming_handout"
+GAMELIFT_MODULE = "labstream.aws.gamelift_stream_url"
 ARGS = {"stack_name": STACK, "fleet_name": FLEET, "validity": 3600, "lab": "cad"}
 LEARNERS = ("anna", "ben", "carla")
 BASE_URL = "https://labs.example.org/cad"
@@ -81,11 +76,6 @@ class Lab:
 
     def states(self) -> list[str]:
         return sorted(state_of(page.read_text()) for page in self.pages_dir.iterdir())
-
-
-def store_options(handouts: Lab) -> Any:
-    """Return what opens the lease store, as far as that takes a module."""
-    return SimpleNamespace(params={"lease_store": handouts.lease_store}, check_mode=False)
 
 
 def roster_row(learner: str) -> dict[str, str]:
@@ -214,43 +204,39 @@ def test_the_urls_of_streams_are_requested_and_written(studio: Simulator, handou
 def test_the_urls_of_gamelift_streams_are_requested_and_no_request_takes_a_use(
     simulator: Simulator, handouts: Lab
 ) -> None:
-    # Given stream URLs in a region other than that of the environment, and their leases.
-    region = "eu-central-1"
-    scope = Scope("gameliftstreams", "127.0.0.1", (simulator.seed_stream_group("sg-lab", region=region),))
-    gamelift = simulator.client("gameliftstreams", region)
-    urls = {}
-    with open_lease_store(store_options(handouts), create=True) as store:
-        for learner in LEARNERS:
-            created = gamelift.create_stream_url(
-                Identifier="sg-lab",
-                ApplicationIdentifier="a-lab",
-                Protocol="WebRTC",
-                UrlExpiresAfterMinutes=60,
-                Locations=["us-east-1"],
-                UsageLimit=5,
-            )
-            urls[learner] = created["StreamUrl"]
-            grant = ResourceGrant("token", created["StreamUrlId"])
-            key = LeaseKey.build(scope.to_text(), learner)
-            lease = Lease(key, grant, utc_now(), created["ExpiresAt"].astimezone(UTC).replace(microsecond=0))
-            store.write([Write(lease, None)])
-            handouts.seats.append({**roster_row(learner), "lease": key.to_text()})
+    # Given stream URLs in a region other than that of the environment, more than are requested one by one.
+    region, learners = "eu-central-1", [f"learner-{number:02}" for number in range(21)]
+    simulator.seed_stream_group("sg-lab", region=region)
+    args = {"stream_group": "sg-lab", "application": "a-lab", "locations": ["us-east-1"], "region": region}
+    issued = handouts.call({**args, "learners": learners, "lab": "cad"}, module=GAMELIFT_MODULE)
+    assert not issued.failed, issued.msg
+    urls = {entry["id"]: entry["stream_url"] for entry in issued.result["stream_urls"]}
+    handouts.seats = [{**entry, "stream_url": None} for entry in issued.result["stream_urls"]]
+
+    def count_calls() -> tuple[int, int]:
+        return len(simulator.calls("ListStreamUrls")), len(simulator.calls("GetStreamUrl"))
 
     # When the handouts are written, then they have the URLs, and a second task changes nothing.
+    before = count_calls()
     task = handouts.write()
     assert not task.failed, task.msg
     assert handouts.urls() == urls
-    assert "5 times in all" in handouts.page_at(handouts.addresses()["anna"])
-    assert not handouts.write().changed
+    assert "5 times in all" in handouts.page_at(handouts.addresses()[learners[0]])
+    assert count_calls() == (before[0] + 1, before[1])
+    again = handouts.write(seats=handouts.seats[:3], overview_html=None, links_csv=None)
+    assert not again.changed, again.msg
+    assert count_calls() == (before[0] + 1, before[1] + 3)
 
     # And when openings are used, then only that of a URL that has none left changes anything.
     stream_urls = simulator.stream_urls("sg-lab")
-    assert [stream_url["RemainingUses"] for stream_url in stream_urls] == [5] * 3
-    simulator.open(urls["ben"])
+    assert {stream_url["RemainingUses"] for stream_url in stream_urls} == {5}
+    simulator.open(urls[learners[1]])
     assert not handouts.write().changed
-    simulator.change_stream_url(stream_urls[0]["StreamUrlId"], RemainingUses=0)
+    of_first = handouts.seats[0]["stream_url_id"]
+    simulator.change_stream_url(of_first, RemainingUses=0)
     used_up = handouts.write()
-    assert "1 of 3 seats have no URL: anna: the service has no URL that still works: issue a new one." in used_up.msg
+    gone = "1 of 21 seats have no URL: learner-00: the service has no URL that still works: issue a new one."
+    assert used_up.msg == gone
     assert not any(url in str(result) for url in urls.values() for result in (task.result, used_up.result))
 
 

@@ -175,7 +175,7 @@ def build_overview_page(lab: LabDetails, rows: Sequence[OverviewRow], *, ended: 
         "</tbody></table>",
         '<p class="note">Times are in <span id="zone">UTC</span>. Below a name are the id of the learner, and the user '
         "or session if it is another. The table shows the last run, and which URLs have expired since then. A URL that "
-        "was released still works until it expires.</p>",
+        "was released still works until it expires, unless it is one of GameLift Streams, which is revoked.</p>",
     ]
     return _page(lab.title, _main("overview", body, wide=True), OVERVIEW_SCRIPT, lab.language)
 

@@ -26,7 +26,7 @@ from .._errors import InvalidOption, quote
 from .._leases.lease import RETENTION, LeaseKey
 from .._leases.stores.base import LeaseStore, Write
 from .._leases.stores.records import RecordType, Values, find_text, get_datetime, get_text, to_seconds
-from .person import normalise
+from .person import normalise, to_person
 
 # A record is kept this long after the lab or the last run, whichever is later, and then for the retention of leases.
 LIFETIME = timedelta(days=120)
@@ -115,17 +115,19 @@ def _decode(key: LearnerKey, values: Mapping[str, Any]) -> LearnerRecord:
 LEARNERS = RecordType("learner", LearnerKey, "record_id", _encode, _decode, scope_prefix="lab|")
 
 
+def is_learner_id(text: str) -> bool:
+    """Return whether the text can identify a learner."""
+    person = to_person(text)
+    return person is not None and max(len(text), len(person)) <= MAX_ID_LENGTH
+
+
 def validate_learner_id(learner_id: str) -> None:
     """Reject what does not identify a learner.
 
     Raises:
         InvalidOption: Names the value.
     """
-    try:
-        lengths = {len(learner_id), len(normalise(learner_id))}
-    except ValueError:
-        lengths = {0}
-    if not 0 < min(lengths) <= max(lengths) <= MAX_ID_LENGTH:
+    if not is_learner_id(learner_id):
         raise InvalidOption(
             f"The id of a learner is {quote(learner_id)}, but it must have 1 to {MAX_ID_LENGTH} Unicode characters, "
             "none of them a control character."

@@ -50,3 +50,11 @@ def normalise(text: Any) -> str:
     folded = unicodedata.normalize("NFC", folded).casefold()
     # Again, since case folding can undo NFC.
     return unicodedata.normalize("NFC", " ".join(folded.split()))
+
+
+def to_person(text: Any) -> str | None:
+    """Return the normalised text, None if that is not possible: a stored id is as it was given."""
+    try:
+        return normalise(text)
+    except ValueError:
+        return None

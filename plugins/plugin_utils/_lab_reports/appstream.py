@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._errors import list_names
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages import LIMITS
-from ansible_collections.labstream.aws.plugins.module_utils._labs.person import normalise
+from ansible_collections.labstream.aws.plugins.module_utils._labs.person import normalise, to_person
 from ansible_collections.labstream.aws.plugins.plugin_utils._capacity import find_fleet_needs
 from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base import (
     MAX_NAMED,
@@ -31,7 +31,6 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base im
     describe_unknown_lab,
     find_left,
     find_unknown,
-    fold,
     get_counts,
     get_languages,
     get_people,
@@ -100,7 +99,7 @@ def _plan_appstream_users(results: Result, people: set[str], left: Sequence[Resu
     """Return the users of the lab, the earlier ones of those who are rotated, and who cannot be rotated."""
     rotate = {normalise(learner): learner for learner in results["rotate"]}
     former = rotated_learners(results["rows"], results["steps"]["rotation"].get("generations", {}), rotate.values())
-    former += [dict(lease) for lease in left if fold(lease["id"]) in rotate]
+    former += [dict(lease) for lease in left if to_person(lease["id"]) in rotate]
     return {
         "users": [_to_user(learner) for learner in results["learners"]],
         "former_users": [_to_user(learner) for learner in former],

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._errors import list_names
-from ansible_collections.labstream.aws.plugins.module_utils._labs.person import normalise
+from ansible_collections.labstream.aws.plugins.module_utils._labs.person import normalise, to_person
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lab_records import describe_excess
 from ansible_collections.labstream.aws.plugins.plugin_utils._errors import strip_core_prefix
 from ansible_collections.labstream.aws.plugins.plugin_utils._times import parse_now, to_local
@@ -58,22 +58,14 @@ def find_left(results: Result, people: set[str]) -> list[Result]:
     return [
         lease
         for lease in results["steps"]["before"].get("leases", [])
-        if lease["id"] and fold(lease["id"]) not in people and lease.get("user_id", "") not in user_ids
+        if lease["id"] and to_person(lease["id"]) not in people and lease.get("user_id", "") not in user_ids
     ]
 
 
 def find_unknown(results: Result, people: set[str], left: Sequence[Result]) -> list[str]:
     """Return the learners to rotate who are neither in the roster nor were in the lab before."""
-    known = people | {fold(lease["id"]) for lease in left}
+    known = people | {to_person(lease["id"]) for lease in left}
     return [learner for learner in results["rotate"] if normalise(learner) not in known]
-
-
-def fold(learner_id: str) -> str:
-    """Return the folded id of a stored learner; an id that no roster can have is as it is."""
-    try:
-        return normalise(learner_id)
-    except ValueError:
-        return learner_id
 
 
 def get_languages(results: Result) -> dict[str, Any]:

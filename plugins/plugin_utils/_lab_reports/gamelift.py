@@ -12,6 +12,7 @@ import datetime
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from ansible_collections.labstream.aws.plugins.module_utils._labs.person import to_person
 from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
 from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base import (
     NO_LEARNERS,
@@ -26,7 +27,6 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base im
     describe_unknown_lab,
     find_left,
     find_unknown,
-    fold,
     get_counts,
     get_languages,
     get_people,
@@ -57,7 +57,7 @@ def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
     plan = plan_withdrawal(results, left)
     counts = get_counts(results, urls, 0)
     running = list(_find_running_sessions(results))
-    needed = len(people - {fold(session.learner_id) for session in running})
+    needed = len(people - {to_person(session.learner_id) for session in running})
     going_on = _find_going_on(results, running)
     is_changed = bool(steps["capacity"].get("changed") or steps["restore"].get("changed"))
     warnings = [

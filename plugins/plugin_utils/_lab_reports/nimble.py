@@ -12,6 +12,7 @@ import datetime
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from ansible_collections.labstream.aws.plugins.module_utils._labs.person import to_person
 from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base import (
     MAX_NAMED,
     NO_LEARNERS,
@@ -25,7 +26,6 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base im
     describe_removed,
     describe_roster_failure,
     find_left,
-    fold,
     get_counts,
     get_languages,
     get_people,
@@ -49,7 +49,7 @@ def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
     plan = plan_withdrawal(results, find_left(results, people))
     # Whose session is not ready yet is not asked for either.
     removed = plan["removed"] or [
-        each for each in steps["streams"].get("removed", []) if fold(each["id"]) not in people
+        each for each in steps["streams"].get("removed", []) if to_person(each["id"]) not in people
     ]
     by_session = {row["session_id"]: row for row in rows}
     failures = [

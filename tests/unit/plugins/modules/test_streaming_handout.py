@@ -14,6 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._errors import LabstreamError
+from ansible_collections.labstream.aws.plugins.module_utils._gamelift import listing
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.states import ACTIVE, LIMIT_REACHED, StreamUrl
 from ansible_collections.labstream.aws.plugins.module_utils._labs.learners import LIFETIME, find_learners
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lab_records import LabRecord, Labs
@@ -197,7 +198,9 @@ def test_the_csv_file_has_a_row_for_each_seat_in_the_order_given(lab):
 
 def test_entries_of_the_modules_that_issue_are_seats(lab):
     urls = lab.issue("anna")
-    lab.write_csv(dict(id=None, name=None, email=None, user_id="anna", lease=build_key("anna").to_text()))
+    given = dict(streaming_url="https://a", stream_url="https://b", url="https://c", lease=build_key("anna").to_text())
+    lab.write_csv(dict(id=None, name=None, email=None, user_id="anna", **given))
+    assert set(lab.hidden) >= {"https://a", "https://b", "https://c"}
     [row] = lab.rows()
     assert [row[column] for column in ("id", "name", "email", "streaming_url")] == ["anna", "", "", urls["anna"]]
 
@@ -481,7 +484,7 @@ def test_stream_urls_come_from_the_service_in_the_region_of_each_stream_group(la
     monkeypatch.setattr(streaming_handout, "build_gamelift_client", lambda _module, _count, region: region)
     monkeypatch.setattr(streaming_handout, "build_nimble_client", lambda _module, studio_id, _count: studio_id)
     monkeypatch.setattr(streaming_handout, "ServiceClock", lambda _client: SimpleNamespace(now=lambda: NOW))
-    monkeypatch.setattr(streaming_handout, "get_stream_url", get_stream_url)
+    monkeypatch.setattr(listing, "get_stream_url", get_stream_url)
     monkeypatch.setattr(streaming_handout, "get_streaming_session_stream", lambda *_names: stream)
     seats = [{"lease": key.to_text()} for key in keys]
 

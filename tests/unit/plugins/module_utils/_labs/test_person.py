@@ -10,7 +10,7 @@ import sys
 import unicodedata
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils._labs.person import normalise
+from ansible_collections.labstream.aws.plugins.module_utils._labs.person import normalise, to_person
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,11 @@ from ansible_collections.labstream.aws.plugins.module_utils._labs.person import 
 )
 def test_spellings_of_an_address_are_one_person(spelling):
     assert normalise(spelling) == "anna@example.org"
+
+
+@pytest.mark.parametrize(("text", "person"), [(" Anna\n", "anna"), ("", None), ("a\0b", None), (7, None)])
+def test_a_stored_id_is_a_person_or_nobody(text, person):
+    assert to_person(text) == person
 
 
 def test_every_character_normalises_to_something_that_stays():
