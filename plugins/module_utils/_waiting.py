@@ -46,7 +46,7 @@ class Transition(Protocol):
     def is_for_streaming(self) -> bool: ...
 
     def next_step(self, described: Mapping[str, Any], now: float) -> Step:
-        """Return what is to be done next, given the resource as it is now. Raises why it will not come to its state."""
+        """Return what is to be done next, given the resource as it is now. Raises why it will not reach the wanted state."""
 
     def record(self, step: Step, now: float) -> None:
         """Record that the service has accepted this step."""
@@ -100,7 +100,7 @@ def ensure_state(resource: Resource, transition: Transition, wait_timeout: int |
         wait_timeout: How many seconds to wait at most; None to not wait.
 
     Raises:
-        NotReady: there is no such resource, or it does not come to its state.
+        NotReady: there is no such resource, or it does not reach the wanted state.
         InvalidOption: it cannot be changed so.
         ServiceError: a call failed.
     """

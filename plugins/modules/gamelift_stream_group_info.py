@@ -251,7 +251,6 @@ missing:
 
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.module_utils._argspec import validate_concurrency
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, NotReady, list_names
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift import stream_groups as gamelift_groups
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.api import (
@@ -260,6 +259,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._gamelift.api import
 )
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.validation import validate_identifier
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
+from ansible_collections.labstream.aws.plugins.module_utils._validation import validate_concurrency
 
 EMPTY_RESULT: dict[str, Any] = dict(changed=False, stream_groups=[], missing=[])
 

@@ -290,7 +290,6 @@ from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
     store_argument_spec,
-    validate_concurrency,
     validate_has_lease_store,
     validate_lab,
     validate_return_urls,
@@ -315,6 +314,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._leases.scope import
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import LeaseStore
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import open_lease_store
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
+from ansible_collections.labstream.aws.plugins.module_utils._validation import validate_concurrency
 
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False,

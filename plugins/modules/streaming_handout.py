@@ -298,7 +298,6 @@ from typing import Any
 from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
     parse_timestamp,
     store_argument_spec,
-    validate_given,
     validate_has_lease_store,
     validate_lab,
 )
@@ -354,6 +353,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._nimble.api import (
 )
 from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601, utc_now
 from ansible_collections.labstream.aws.plugins.module_utils._urls import is_web_url
+from ansible_collections.labstream.aws.plugins.module_utils._validation import validate_given
 
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False, missing=[], summary=dict(requested=0, missing=0, written=0), urls_csv=None
