@@ -46,7 +46,11 @@ class Transition(Protocol):
     def is_for_streaming(self) -> bool: ...
 
     def next_step(self, described: Mapping[str, Any], now: float) -> Step:
-        """Return what is to be done next, given the resource as it is now. Raises why it will not reach the wanted state."""
+        """Return what is to be done next, given the resource as it is now.
+
+        Raises:
+            NotReady: Says why it will not reach the wanted state.
+        """
 
     def record(self, step: Step, now: float) -> None:
         """Record that the service has accepted this step."""

@@ -149,7 +149,7 @@ class Wait:
         """Poll until the resource is in its state, and run the module as soon as nothing is in its way.
 
         Raises:
-            LabstreamError: the resource will not reach the wanted state or has not within wait_timeout, or a poll failed.
+            LabstreamError: the resource will not reach the wanted state or has not in time, or a poll failed.
             ModuleFailed: the module failed.
         """
         transition, timeout = self._transition, self._options["wait_timeout"]
