@@ -614,7 +614,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._client import Servi
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, list_names, quote
 from ansible_collections.labstream.aws.plugins.module_utils._failures import Failure, find_bug, format_failures
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift import api as gamelift
-from ansible_collections.labstream.aws.plugins.module_utils._gamelift import groups, validation
+from ansible_collections.labstream.aws.plugins.module_utils._gamelift import group_checks, validation
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.ending import UrlEnder
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.listing import Listing
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.states import ACTIVE
@@ -861,9 +861,9 @@ def check_group(task: LeaseTask, group: Mapping[str, Any], settings: UrlSettings
     until = policy.valid_until or now + timedelta(seconds=policy.validity_at(now))
     policy.validity_at(now)
     for warning in (
-        groups.validate_can_stream(group, settings.application, settings.locations),
-        groups.build_capacity_warning(group, settings.locations, len(task.given), settings.usage_limit),
-        groups.build_expiry_warning(group, until),
+        group_checks.validate_can_stream(group, settings.application, settings.locations),
+        group_checks.build_capacity_warning(group, settings.locations, len(task.given), settings.usage_limit),
+        group_checks.build_expiry_warning(group, until),
     ):
         if warning:
             task.module.warn(warning)

@@ -422,11 +422,11 @@ def test_a_stream_group_that_cannot_stream_is_one_message_and_no_call_more(group
     for change, message in (
         (
             {"Status": "EXPIRED"},
-            "Stream group 'sg-lab' is EXPIRED, not ACTIVE: a stream group can be used for 365 days",
+            "Stream group 'sg-lab' is EXPIRED: a stream group lasts 365 days",
         ),
         (
             {"Status": "ACTIVE", "Locations": [{"LocationName": "us-east-1", "Status": "ERROR"}]},
-            "Location 'us-east-1' of stream group 'sg-lab' is ERROR, not ACTIVE: ",
+            "Stream group 'sg-lab' has location 'us-east-1', which is ERROR: ",
         ),
     ):
         group.change_stream_group(STREAM_GROUP, **change)

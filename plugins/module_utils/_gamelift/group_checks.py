@@ -6,8 +6,7 @@
 
 """The check before the first stream URL: can its stream group, with this application, stream at these locations? Pure.
 
-Stream groups have the members of GetStreamGroup. Source: the service model of botocore 1.44.8 (StreamGroupStatus,
-StreamGroupStatusReason, StreamGroupLocationStatus, LocationState).
+Stream groups have the members of GetStreamGroup. Source: the service model of botocore 1.44.8.
 """
 
 from __future__ import annotations
@@ -19,32 +18,21 @@ from typing import Any
 from .._errors import NotReady, list_names
 from .._time import to_iso8601
 from .capacity import get_maximum
+from .group_states import (
+    ACTIVE,
+    ACTIVE_WITH_ERRORS,
+    UPDATING,
+    describe_location_problem,
+    describe_problem,
+    get_locations,
+    get_name,
+)
 from .validation import get_id
 
-ACTIVE = "ACTIVE"
 # In these, what the locations are counts.
 _SERVING = {
-    "ACTIVE_WITH_ERRORS": "another of its locations is in an error state",
-    "UPDATING_LOCATIONS": "other locations of it are being added or removed",
-}
-_WAIT = "wait until it is ACTIVE (labstream.aws.gamelift_stream_group waits)"
-_REPLACE = "name another stream group, or create one (CreateStreamGroup)"
-# What to do with a stream group in this status.
-_REMEDIES = {
-    "ACTIVATING": _WAIT,
-    "ERROR": "delete it and create another one, if need be of another stream class or at another location",
-    "DELETING": _REPLACE,
-    "EXPIRED": f"a stream group can be used for 365 days, so {_REPLACE}",
-}
-_REASONS = {
-    "internalError": "the service failed",
-    "noAvailableInstances": "AWS has no capacity for its stream class at one of its locations",
-}
-# What to do with a location in this status.
-_LOCATION_REMEDIES = {
-    "ACTIVATING": "wait until it is ACTIVE",
-    "ERROR": "remove it from the stream group and add it again, or name other locations",
-    "REMOVING": "name other locations",
+    ACTIVE_WITH_ERRORS: "another of its locations is in an error state",
+    UPDATING: "other locations of it are being added or removed",
 }
 MAX_NAMED = 10
 
@@ -63,31 +51,20 @@ def validate_can_stream(group: Mapping[str, Any], application: str, locations: S
     Raises:
         NotReady: Says what is wrong and what to do.
     """
-    name, status = get_id(group["Arn"]), group["Status"]
+    name, status = get_name(group), group["Status"]
     if status != ACTIVE and status not in _SERVING:
-        reason = _REASONS.get(group.get("StatusReason", ""))
-        described = f"{status} ({group['StatusReason']}: {reason})" if reason else status
-        remedy = _REMEDIES.get(status, _REPLACE)
-        raise NotReady(f"Stream group {name!r} is {described}, not ACTIVE: {remedy}, then run again.")
+        waits = "wait until it is ACTIVE (labstream.aws.gamelift_stream_group waits), then run again"
+        raise NotReady(describe_problem(group) or f"Stream group {name!r} is {status}: {waits}.")
     associated = _get_applications(group)
     if get_id(application) not in associated:
         raise NotReady(
             f"Application {application!r} is not associated with stream group {name!r}: associate it "
             f"(AssociateApplications), or name one of those that are: {list_names(associated, MAX_NAMED) or 'none'}."
         )
-    states = {each["LocationName"]: each.get("Status") for each in group.get("LocationStates") or ()}
     for location in locations:
-        if location not in states:
-            raise NotReady(
-                f"Stream group {name!r} has no location {location!r}: correct locations, or add it "
-                f"(AddStreamGroupLocations). Its locations are: {list_names(sorted(states), MAX_NAMED) or 'none'}."
-            )
-        if states[location] != ACTIVE:
-            remedy = _LOCATION_REMEDIES.get(str(states[location]), "name other locations")
-            raise NotReady(
-                f"Location {location!r} of stream group {name!r} is {states[location]}, not ACTIVE: {remedy}, then run "
-                "again."
-            )
+        problem = describe_location_problem(group, location)
+        if problem:
+            raise NotReady(problem)
     if status == ACTIVE:
         return None
     return (
@@ -105,9 +82,7 @@ def _get_applications(group: Mapping[str, Any]) -> list[str]:
 
 def count_sessions(group: Mapping[str, Any], locations: Sequence[str]) -> int:
     """Return how many sessions the stream group can have at these locations at once."""
-    return sum(
-        get_maximum(location) for location in group.get("LocationStates") or () if location["LocationName"] in locations
-    )
+    return sum(get_maximum(location) for name, location in get_locations(group).items() if name in locations)
 
 
 def build_capacity_warning(
@@ -122,7 +97,7 @@ def build_capacity_warning(
         return None
     who = "1 learner needs" if learners == 1 else f"{learners} learners need"
     return (
-        f"Stream group {get_id(group['Arn'])!r} can have {capacity} sessions at once at {', '.join(locations)}. {who} "
+        f"Stream group {get_name(group)!r} can have {capacity} sessions at once at {', '.join(locations)}. {who} "
         f"{learners}, and can have up to {most}, since each use of a URL starts another session (usage_limit is "
         f"{usage_limit}). Without capacity, a session does not start: raise the capacity "
         "(labstream.aws.gamelift_stream_group) if that is not intended."
@@ -135,6 +110,6 @@ def build_expiry_warning(group: Mapping[str, Any], until: datetime) -> str | Non
     if expires_at is None or expires_at >= until:
         return None
     return (
-        f"Stream group {get_id(group['Arn'])!r} expires at {to_iso8601(expires_at.astimezone(timezone.utc))}, and no "
+        f"Stream group {get_name(group)!r} expires at {to_iso8601(expires_at.astimezone(timezone.utc))}, and no "
         "URL works after that: create another stream group in time."
     )
