@@ -306,6 +306,18 @@ NIMBLE_REPLY = {
     "sessions": [SESSION_REPLY],
     "stream": {**STREAM_REPLY, "expiresAt": "2096-11-21T16:00:00Z"},
 }
+GAMELIFT_REPLY = {
+    "Arn": "arn:aws:gameliftstreams:us-east-1:123456789012:streamgroup/sg-lab",
+    "Status": "ACTIVE",
+    "AssociatedApplications": ["arn:aws:gameliftstreams:us-east-1:123456789012:application/a-lab"],
+    "LocationStates": [{"LocationName": "us-east-1", "Status": "ACTIVE", "MaximumCapacity": 10}],
+    "StreamUrlId": "su-1",
+    "StreamUrl": "https://example.org/",
+    "ExpiresAt": 4e9,
+    "RemainingUses": 5,
+    "UsageLimit": 5,
+    "Items": [],
+}
 LEASE_REPLY = {
     **{name: {"S": name} for name in ("scope", "holder", "lease_id", "lab", "url_sha256")},
     "url": {"S": "https://example.org/"},
@@ -344,6 +356,16 @@ ASKING: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "appstream_session": (APPSTREAM_REPLY, {**WHO, "state": "expired"}),
     "appstream_session_info": (APPSTREAM_REPLY, TARGET),
     "appstream_streaming_url": (APPSTREAM_REPLY, {**WHO, "force": True}),
+    "gamelift_stream_url": (
+        GAMELIFT_REPLY,
+        {
+            "stream_group": "sg-lab",
+            "application": "a-lab",
+            "locations": ["us-east-1"],
+            "learner": "anna",
+            "force": True,
+        },
+    ),
     "nimble_session": (NIMBLE_REPLY, {"studio_id": STUDIO, "session_ids": ["s1"]}),
     "nimble_session_info": (NIMBLE_REPLY, {"studio_id": STUDIO}),
     "nimble_session_stream": (NIMBLE_REPLY, {**STREAMED, "force": True}),

@@ -17,19 +17,43 @@ import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.service_model import SERVICE_DESCRIPTION
 
 from tests.integration.lease_stores import TABLE, LeaseTable
-from tests.integration.running import CHECKOUT, FLEET, MODULE, STACK, STREAM_MODULE, STUDIO, Task
+from tests.integration.running import (
+    CHECKOUT,
+    FLEET,
+    MODULE,
+    STACK,
+    STREAM_GROUP,
+    STREAM_MODULE,
+    STREAM_URL_MODULE,
+    STUDIO,
+    Task,
+)
 from tests.simulator.control import Simulator
 
 REGION, ACCOUNT = "eu-central-1", "123456789012"
 ANNA = {"stack_name": STACK, "fleet_name": FLEET, "user_id": "anna", "region": REGION, "validity": 3600}
 SEAT = {"studio_id": STUDIO, "session_id": "seat-01", "region": REGION}
+LEARNER = {
+    "stream_group": STREAM_GROUP,
+    "application": "a-lab",
+    "locations": ["us-east-1"],
+    "learner": "anna",
+    "region": REGION,
+}
 ELASTIC_MEMBERS = {
     "InstanceType": "stream.standard.medium",
     "FleetType": "ELASTIC",
     "MaxConcurrentSessions": 2,
     "VpcConfig": {"SubnetIds": ["subnet-1", "subnet-2"]},
 }
-NAMES = {"stack": STACK, "fleet": FLEET, "studio": STUDIO, "table": TABLE}
+NAMES = {
+    "stack": STACK,
+    "fleet": FLEET,
+    "studio": STUDIO,
+    "streamgroup": STREAM_GROUP,
+    "application": "a-lab",
+    "table": TABLE,
+}
 
 Policy = dict[str, Any]
 
@@ -42,7 +66,7 @@ def policy_of_the_readme(action: str) -> Policy:
     assert len(policies) == 1, f"README.md has {len(policies)} policies with {action}"
     return json.loads(
         re.sub(
-            r"arn:aws:(\w+):[^:]+:[^:]+:(stack|fleet|studio|streaming-session|table)/([^\"]+)",
+            r"arn:aws:(\w+):[^:]+:[^:]+:(stack|fleet|studio|streaming-session|streamgroup|application|table)/([^\"]+)",
             lambda arn: f"arn:aws:{arn[1]}:{REGION}:{ACCOUNT}:{arn[2]}/{NAMES.get(arn[2], arn[3])}",
             policies[0],
         )
@@ -57,6 +81,7 @@ def without(policy: Policy, action: str) -> Policy:
     policy = copy.deepcopy(policy)
     for statement in policy["Statement"]:
         statement["Action"] = [each for each in statement["Action"] if each != action]
+    policy["Statement"] = [statement for statement in policy["Statement"] if statement["Action"]]
     return policy
 
 
@@ -65,6 +90,7 @@ def call_as(simulator: Simulator, call_module: Callable[..., Task]) -> Callable[
     """``call_as(policy, args)`` calls a module as a user who has that policy and no other."""
     simulator.seed_lab(STACK, FLEET, region=REGION)
     simulator.seed_studio(STUDIO, ["seat-01"], region=REGION)
+    simulator.seed_stream_group(STREAM_GROUP, region=REGION)
     iam = simulator.client("iam")
     iam.create_user(UserName="teacher")
     key = iam.create_access_key(UserName="teacher")["AccessKey"]
@@ -82,14 +108,15 @@ def call_as(simulator: Simulator, call_module: Callable[..., Task]) -> Callable[
 
 
 APPSTREAM, NIMBLE = policy_of_the_readme("appstream:CreateStreamingURL"), policy_of_the_readme("nimble:GetStudio")
+GAMELIFT = policy_of_the_readme("gameliftstreams:CreateStreamUrl")
 LEASES = policy_of_the_readme("dynamodb:PutItem")
 BOTH = {**APPSTREAM, "Statement": APPSTREAM["Statement"] + LEASES["Statement"]}
 
 
 @pytest.mark.parametrize(
     ("policy", "module", "args"),
-    [(APPSTREAM, MODULE, ANNA), (NIMBLE, STREAM_MODULE, SEAT)],
-    ids=["appstream", "nimble"],
+    [(APPSTREAM, MODULE, ANNA), (NIMBLE, STREAM_MODULE, SEAT), (GAMELIFT, STREAM_URL_MODULE, LEARNER)],
+    ids=["appstream", "nimble", "gamelift"],
 )
 def test_the_policy_is_enough_to_predict_to_give_to_reuse_and_to_release(
     call_as: Callable[..., Task], policy: Policy, module: str, args: dict[str, Any]
@@ -191,6 +218,35 @@ def test_the_error_names_the_action_of_nimble_that_the_policy_lacks(
     assert denied.failed
     assert f"the credentials are not authorized to perform {action} (" in denied.msg
     assert simulator.streaming_urls() == []
+
+
+# What needs each action of GameLift Streams to begin with, and what a second time, when there is a stream URL.
+STREAM_URL_NEEDS = {
+    "gameliftstreams:GetStreamGroup": {},
+    "gameliftstreams:CreateStreamUrl": {},
+    "gameliftstreams:GetStreamUrl": {},
+    "gameliftstreams:ListStreamUrls": {"recover": True, "lease_store": "sqlite:///~/another.sqlite3"},
+    "gameliftstreams:RevokeStreamUrl": {"state": "absent"},
+}
+
+
+def test_the_policy_for_gamelift_has_what_the_module_calls_and_no_more() -> None:
+    assert set(actions_of(GAMELIFT)) == STREAM_URL_NEEDS.keys()
+
+
+@pytest.mark.parametrize("action", STREAM_URL_NEEDS)
+def test_the_error_names_the_action_of_gamelift_that_the_policy_lacks(
+    call_as: Callable[..., Task], action: str
+) -> None:
+    options = STREAM_URL_NEEDS[action]
+    if action != "gameliftstreams:CreateStreamUrl":
+        created = call_as(GAMELIFT, LEARNER, module=STREAM_URL_MODULE)
+        assert (created.failed, created.result.get("summary", {}).get("issued")) == (False, 1), created.msg
+
+    denied = call_as(without(GAMELIFT, action), {**LEARNER, **options}, module=STREAM_URL_MODULE)
+
+    assert denied.failed
+    assert f"the credentials are not authorized to perform {action} (" in denied.msg
 
 
 # The lease table.
