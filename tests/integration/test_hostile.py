@@ -332,6 +332,7 @@ LOCATION_REPLY = {
 # A stream group that is a stream URL too, and a list of itself, since the server has one reply for all.
 GAMELIFT_REPLY = {
     **URL_REPLY,
+    "Arn": GROUP_ARN,
     "Id": "sg-1",
     "StreamClass": "gen6n_ultra",
     "LocationStates": [LOCATION_REPLY],
@@ -381,6 +382,16 @@ ASKING: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "gamelift_stream_group": (GAMELIFT_REPLY, {"stream_group": "sg-1", **SCALED}),
     "gamelift_stream_group_info": (GAMELIFT_REPLY, {}),
     "gamelift_stream_url_info": (GAMELIFT_REPLY, {"stream_group": "sg-1"}),
+    "gamelift_stream_url": (
+        GAMELIFT_REPLY,
+        {
+            "stream_group": "sg-1",
+            "application": "a-1",
+            "locations": ["us-east-1"],
+            "learner": "anna",
+            "force": True,
+        },
+    ),
     "nimble_session": (NIMBLE_REPLY, {"studio_id": STUDIO, "session_ids": ["s1"]}),
     "nimble_session_info": (NIMBLE_REPLY, {"studio_id": STUDIO}),
     "nimble_session_stream": (NIMBLE_REPLY, {**STREAMED, "force": True}),

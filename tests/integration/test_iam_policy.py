@@ -17,26 +17,42 @@ import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.service_model import SERVICE_DESCRIPTION
 
 from tests.integration.lease_stores import TABLE, LeaseTable
-from tests.integration.running import CHECKOUT, FLEET, MODULE, STACK, STREAM_MODULE, STUDIO, Task
+from tests.integration.running import (
+    CHECKOUT,
+    FLEET,
+    MODULE,
+    STACK,
+    STREAM_GROUP,
+    STREAM_MODULE,
+    STREAM_URL_MODULE,
+    STUDIO,
+    Task,
+)
 from tests.simulator.control import Simulator
 
 REGION, ACCOUNT = "eu-central-1", "123456789012"
 ANNA = {"stack_name": STACK, "fleet_name": FLEET, "user_id": "anna", "region": REGION, "validity": 3600}
 SEAT = {"studio_id": STUDIO, "session_id": "seat-01", "region": REGION}
+LEARNER = {
+    "stream_group": STREAM_GROUP,
+    "application": "a-lab",
+    "locations": [REGION],
+    "learner": "anna",
+    "region": REGION,
+}
 ELASTIC_MEMBERS = {
     "InstanceType": "stream.standard.medium",
     "FleetType": "ELASTIC",
     "MaxConcurrentSessions": 2,
     "VpcConfig": {"SubnetIds": ["subnet-1", "subnet-2"]},
 }
-GROUP, APPLICATION = "sg-class", "a-cad"
 NAMES = {
     "stack": STACK,
     "fleet": FLEET,
     "studio": STUDIO,
+    "streamgroup": STREAM_GROUP,
+    "application": "a-lab",
     "table": TABLE,
-    "streamgroup": GROUP,
-    "application": APPLICATION,
 }
 
 Policy = dict[str, Any]
@@ -65,7 +81,8 @@ def without(policy: Policy, action: str) -> Policy:
     policy = copy.deepcopy(policy)
     for statement in policy["Statement"]:
         statement["Action"] = [each for each in statement["Action"] if each != action]
-    return {**policy, "Statement": [statement for statement in policy["Statement"] if statement["Action"]]}
+    policy["Statement"] = [statement for statement in policy["Statement"] if statement["Action"]]
+    return policy
 
 
 @pytest.fixture
@@ -73,7 +90,7 @@ def call_as(simulator: Simulator, call_module: Callable[..., Task]) -> Callable[
     """``call_as(policy, args)`` calls a module as a user who has that policy and no other."""
     simulator.seed_lab(STACK, FLEET, region=REGION)
     simulator.seed_studio(STUDIO, ["seat-01"], region=REGION)
-    simulator.seed_stream_group(GROUP, [APPLICATION], [REGION], region=REGION)
+    simulator.seed_stream_group(STREAM_GROUP, ["a-lab"], [REGION], region=REGION)
     iam = simulator.client("iam")
     iam.create_user(UserName="teacher")
     key = iam.create_access_key(UserName="teacher")["AccessKey"]
@@ -91,14 +108,15 @@ def call_as(simulator: Simulator, call_module: Callable[..., Task]) -> Callable[
 
 
 APPSTREAM, NIMBLE = policy_of_the_readme("appstream:CreateStreamingURL"), policy_of_the_readme("nimble:GetStudio")
+GAMELIFT = policy_of_the_readme("gameliftstreams:CreateStreamUrl")
 LEASES = policy_of_the_readme("dynamodb:PutItem")
 BOTH = {**APPSTREAM, "Statement": APPSTREAM["Statement"] + LEASES["Statement"]}
 
 
 @pytest.mark.parametrize(
     ("policy", "module", "args"),
-    [(APPSTREAM, MODULE, ANNA), (NIMBLE, STREAM_MODULE, SEAT)],
-    ids=["appstream", "nimble"],
+    [(APPSTREAM, MODULE, ANNA), (NIMBLE, STREAM_MODULE, SEAT), (GAMELIFT, STREAM_URL_MODULE, LEARNER)],
+    ids=["appstream", "nimble", "gamelift"],
 )
 def test_the_policy_is_enough_to_predict_to_give_to_reuse_and_to_release(
     call_as: Callable[..., Task], policy: Policy, module: str, args: dict[str, Any]
@@ -364,20 +382,17 @@ def test_the_error_names_the_action_on_fleets_and_sessions_that_the_policy_lacks
 
 # Stream groups and stream URLs.
 
-URL_MODULE, URL_INFO = "labstream.aws.gamelift_stream_url", "labstream.aws.gamelift_stream_url_info"
+URL_INFO = "labstream.aws.gamelift_stream_url_info"
 GROUP_MODULE, GROUP_INFO = "labstream.aws.gamelift_stream_group", "labstream.aws.gamelift_stream_group_info"
-IN_GROUP = {"stream_group": GROUP, "region": REGION}
-ANNAS = {**IN_GROUP, "application": APPLICATION, "locations": [REGION], "learner": "anna"}
+IN_GROUP = {"stream_group": STREAM_GROUP, "region": REGION}
 SCALED = {**IN_GROUP, "locations": [{"location_name": REGION, "always_on_capacity": 31}]}
-STREAMING, SCALING = (
-    policy_of_the_readme(f"gameliftstreams:{operation}") for operation in ("CreateStreamUrl", "UpdateStreamGroup")
-)
+SCALING = policy_of_the_readme("gameliftstreams:UpdateStreamGroup")
 # What needs each action: a policy, and a module with its arguments, when anna has a stream URL.
 NEEDS_OF_GAMELIFT = {
-    "gameliftstreams:ListStreamUrls": (STREAMING, URL_INFO, IN_GROUP),
-    "gameliftstreams:CreateStreamUrl": (STREAMING, URL_MODULE, {**ANNAS, "learner": "ben"}),
-    "gameliftstreams:GetStreamUrl": (STREAMING, URL_MODULE, ANNAS),
-    "gameliftstreams:RevokeStreamUrl": (STREAMING, URL_MODULE, {**ANNAS, "state": "absent"}),
+    "gameliftstreams:ListStreamUrls": (GAMELIFT, URL_INFO, IN_GROUP),
+    "gameliftstreams:CreateStreamUrl": (GAMELIFT, STREAM_URL_MODULE, {**LEARNER, "learner": "ben"}),
+    "gameliftstreams:GetStreamUrl": (GAMELIFT, STREAM_URL_MODULE, LEARNER),
+    "gameliftstreams:RevokeStreamUrl": (GAMELIFT, STREAM_URL_MODULE, {**LEARNER, "state": "absent"}),
     "gameliftstreams:ListStreamGroups": (SCALING, GROUP_INFO, {"region": REGION}),
     "gameliftstreams:GetStreamGroup": (SCALING, GROUP_MODULE, IN_GROUP),
     "gameliftstreams:UpdateStreamGroup": (SCALING, GROUP_MODULE, SCALED),
@@ -385,14 +400,14 @@ NEEDS_OF_GAMELIFT = {
 
 
 def test_the_policies_for_gamelift_have_what_the_modules_call_and_no_more() -> None:
-    assert {*actions_of(STREAMING), *actions_of(SCALING)} == NEEDS_OF_GAMELIFT.keys()
+    assert {*actions_of(GAMELIFT), *actions_of(SCALING)} == NEEDS_OF_GAMELIFT.keys()
 
 
 @pytest.mark.parametrize("action", NEEDS_OF_GAMELIFT)
 def test_the_error_names_the_action_of_gamelift_that_the_policy_lacks(
     call_as: Callable[..., Task], action: str
 ) -> None:
-    issued = call_as(STREAMING, ANNAS, module=URL_MODULE)
+    issued = call_as(GAMELIFT, LEARNER, module=STREAM_URL_MODULE)
     assert not issued.failed, issued.msg
     policy, module, args = NEEDS_OF_GAMELIFT[action]
 
