@@ -17,7 +17,8 @@ from ansible_collections.labstream.aws.plugins.module_utils._gamelift.capacity i
     build_capacity,
     parse_locations,
 )
-from botocore.loaders import Loader
+
+from tests.unit.plugins.module_utils._gamelift.service_model import load_shapes
 
 
 def location(name="eu-central-1", *, always_on=0, maximum=None, allocated=0, idle=0, **members):
@@ -104,10 +105,10 @@ def test_numbers_that_do_not_go_together_are_rejected(wanted, stream_class, mess
 
 
 def test_the_tenancies_are_those_in_the_services_model():
-    model = Loader().load_service_model("gameliftstreams", "service-2")
-    text = re.sub(r"<[^>]+>", "", model["shapes"]["GetStreamGroupOutput"]["members"]["StreamClass"]["documentation"])
+    shapes = load_shapes()
+    text = re.sub(r"<[^>]+>", "", shapes["GetStreamGroupOutput"]["members"]["StreamClass"]["documentation"])
     found = re.findall(r"(gen\w+) \(.*?Tenancy: Supports (?:up to )?(\d+) concurrent", text, re.DOTALL)
-    assert {name for name, _tenancy in found} == set(model["shapes"]["StreamClass"]["enum"])
+    assert {name for name, _tenancy in found} == set(shapes["StreamClass"]["enum"])
     assert {name: int(tenancy) for name, tenancy in found if tenancy != "1"} == TENANCIES
 
 

@@ -28,7 +28,8 @@ from ansible_collections.labstream.aws.plugins.module_utils._gamelift.group_stat
     describe_problem,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._waiting import STATE_DELAY, Step
-from botocore.loaders import Loader
+
+from tests.unit.plugins.module_utils._gamelift.service_model import load_shapes
 
 TEN = LocationCapacity("eu-1", 10)
 
@@ -212,7 +213,7 @@ class TestMessages:
         assert message.startswith("Stream group 'sg-1' has no location 'eu-1' (it has no locations): correct locations")
 
     def test_every_status_and_reason_of_the_service_is_known(self):
-        shapes = Loader().load_service_model("gameliftstreams", "service-2")["shapes"]
+        shapes = load_shapes()
         statuses = {ACTIVATING, UPDATING, ACTIVE, ACTIVE_WITH_ERRORS, *REMEDIES}
         assert set(shapes["StreamGroupStatus"]["enum"]) == statuses
         assert set(shapes["StreamGroupStatusReason"]["enum"]) == _REASONS.keys()
