@@ -97,7 +97,6 @@ def find_secrets(simulator: Simulator, folder: Path, but: set[str]) -> list[str]
     return [str(path) for path in files if any(needle in path.read_bytes() for needle in needles)]
 
 
-@pytest.mark.core
 def test_a_lab_from_its_capacity_to_its_end(
     group: Simulator, run_playbook: RunPlaybook, home: Path, tmp_path: Path
 ) -> None:

@@ -44,15 +44,18 @@ def run_labs(run_playbook: Callable[..., Run], home: Path, **hosts: dict[str, An
 
 
 @pytest.mark.core
-def test_labs_are_started_in_one_run_and_one_that_fails_stops_no_other(
+def test_labs_of_several_providers_are_started_in_one_run_and_one_that_fails_stops_no_other(
     lab: Simulator, run_playbook: Callable[..., Run], home: Path
 ) -> None:
+    lab.seed_studio("studio-1", [{"sessionId": "seat-1", "ownedBy": "anna"}])
+    studio = {"name": "studio-lab", "studio_id": "studio-1", "learners": [{"id": "anna"}]}
     run, published = run_labs(
         run_playbook,
         home,
         cad={"lab_provider": "appstream"},
         nowhere={"appstream_lab_stack_name": "nix"},
         office={},
+        studio={"lab_provider": "nimble", **{f"nimble_lab_{option}": value for option, value in studio.items()}},
         typo={"lab_provider": "appsteam"},
     )
 
@@ -61,15 +64,17 @@ def test_labs_are_started_in_one_run_and_one_that_fails_stops_no_other(
         "cad": ("cad-lab", "ok"),
         "nowhere": ("nowhere-lab", "failed"),
         "office": ("office-lab", "ok"),
+        "studio": ("studio-lab", "ok"),
         "typo": (None, "failed"),
     }
     message = "lab_provider is 'appsteam', but it must be one of appstream, gamelift, nimble."
     assert published["typo"]["message"] == message
-    # The labs have one learner, who has one page in each and the same URL in both, also if both runs created one.
-    [cad], [office] = (list((home / f"pages-{host}").glob("*.html")) for host in ("cad", "office"))
-    shown = [url_of(page.read_text()) for page in (cad, office)]
-    assert shown[0] in lab.streaming_urls()
-    assert shown[0] == shown[1]
+    # The labs have one learner, who has one page in each, and the same URL in both on one fleet, also if both runs
+    # created one.
+    pages = [list((home / f"pages-{host}").glob("*.html")) for host in ("cad", "office", "studio")]
+    cad, office, studio_url = (url_of(page.read_text()) for [page] in pages)
+    assert {cad, studio_url} <= set(lab.streaming_urls())
+    assert cad == office != studio_url
 
 
 def test_two_hosts_with_one_lab_are_rejected_before_anything_is_done(
