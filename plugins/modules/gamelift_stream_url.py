@@ -41,7 +41,7 @@ options:
     elements: str
   learner:
     description:
-      - The id of a single learner, as O(learners[].id).
+      - The id of a single learner.
       - Mutually exclusive with O(learners). One of them is required, unless O(state=absent) and O(lab) is set.
     type: str
   learners:
@@ -861,12 +861,11 @@ def check_group(task: LeaseTask, group: Mapping[str, Any], settings: UrlSettings
         InvalidOption: ``valid_until`` has passed.
     """
     now = task.now()
-    until = policy.valid_until or now + timedelta(seconds=policy.validity_at(now))
-    policy.validity_at(now)
+    asked_until = now + timedelta(seconds=policy.validity_at(now))
     for warning in (
         groups.validate_can_stream(group, settings.application, settings.locations),
         groups.build_capacity_warning(group, settings.locations, len(task.given), settings.usage_limit),
-        groups.build_expiry_warning(group, until),
+        groups.build_expiry_warning(group, policy.valid_until or asked_until),
     ):
         if warning:
             task.module.warn(warning)
