@@ -2,201 +2,38 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Waits for a fleet with a line of progress for each poll.
-
-The module runs once, and is the only step that changes anything. It does not wait; the polls are runs of
-``appstream_fleet_info``. So a fleet that falls back is not started again.
-"""
+"""Waits for a fleet with a line of progress for each poll."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.module_utils.common.dict_transformations import snake_dict_to_camel_dict
-from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 from ansible_collections.labstream.aws.plugins.module_utils._appstream.fleet_states import (
     ARGUMENT_SPEC,
     CAPACITY_OPTIONS,
-    RUNNING,
-    Step,
     Transition,
     build_fleet_diff,
-    poll_delays,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._errors import LabstreamError
-from ansible_collections.labstream.aws.plugins.module_utils._types import with_text_types
-
-INFO = "labstream.aws.appstream_fleet_info"
-
-display = Display()
+from ansible_collections.labstream.aws.plugins.plugin_utils._progress import WaitingAction
 
 
-class ModuleFailed(Exception):
-    """The module of the task failed."""
-
-
-class ActionModule(ActionBase):
+class ActionModule(WaitingAction):
     """Runs the module once, and polls if there is something to wait for."""
 
-    _supports_check_mode = True
-    _supports_async = True
+    argument_spec = ARGUMENT_SPEC
+    mutually_exclusive = (CAPACITY_OPTIONS,)
+    info_module = "labstream.aws.appstream_fleet_info"
+    resource = "fleet"
 
-    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        super().run(tmp, task_vars)
-        options = None if self._task.async_val or self._task.check_mode else self._parse_options()
-        if options is None or not options["wait"]:
-            # The module rejects invalid options, and waits by itself where this plugin cannot show progress.
-            wrap_async = self._task.async_val and not self._connection.has_native_async
-            return self._execute_module(task_vars=task_vars, wrap_async=wrap_async)
-        return Wait(self, options, task_vars or {}).run()
+    def build_transition(self, options: Mapping[str, Any]) -> Transition:
+        """Return the transition that the options ask for."""
+        return Transition.from_options(options, provisioned=True)
 
-    def _parse_options(self) -> dict[str, Any] | None:
-        """Return the options of the task with their defaults, None if they are not valid."""
-        validator = ArgumentSpecValidator(with_text_types(ARGUMENT_SPEC), mutually_exclusive=[CAPACITY_OPTIONS])
-        validated = validator.validate(
-            {name: self._task.args[name] for name in self._task.args if name in ARGUMENT_SPEC}
-        )
-        options: dict[str, Any] = validated.validated_parameters
-        if validated.error_messages:
-            return None
-        try:
-            Transition.from_options(options, provisioned=True)
-        except LabstreamError:
-            return None
-        return options
+    def build_info_args(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the options of the module that polls."""
+        return {"names": [options["name"]]}
 
-    def execute(self, module: str | None, args: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        """Return the result of a module, by default the task's own, with the connection options of the task.
-
-        They are passed on explicitly, since module_defaults do not reach ``_execute_module``.
-        """
-        connection = {name: value for name, value in self._task.args.items() if name not in ARGUMENT_SPEC}
-        result: dict[str, Any] = self._execute_module(
-            module_name=module, module_args={**connection, **args}, task_vars=task_vars
-        )
-        return result
-
-    def show(self, line: str, task_vars: Mapping[str, Any]) -> None:
-        """Show a line of progress on stderr, so that callbacks which print JSON stay parseable."""
-        if not self._task.no_log:
-            display.display(f"[{task_vars.get('inventory_hostname')}] {line}", stderr=True)
-
-
-class Wait:
-    """One run of the module, and the polls before and after it.
-
-    Args:
-        action: Executes the modules and shows the progress.
-        options: The options of the task.
-        task_vars: The variables of the task.
-    """
-
-    def __init__(self, action: ActionModule, options: dict[str, Any], task_vars: dict[str, Any]) -> None:
-        self._action, self._options, self._task_vars = action, options, task_vars
-        self._transition = Transition.from_options(options, provisioned=True)
-        self._began = time.monotonic()
-        # The fleet at the first and at the last poll, as results show it.
-        self._first: dict[str, Any] = {}
-        self._last: dict[str, Any] = {}
-        # The result of the module, once it has run.
-        self._result: dict[str, Any] | None = None
-        self._warnings: list[Any] = []
-
-    def run(self) -> dict[str, Any]:
-        """Return the result of the task."""
-        try:
-            self._wait()
-        except ModuleFailed:
-            return self._build_result({})
-        except LabstreamError as e:
-            return self._build_result({"failed": True, "msg": str(e)})
-        return self._build_result(self._judge())
-
-    @property
-    def _elapsed(self) -> float:
-        return time.monotonic() - self._began
-
-    @property
-    def _fleet(self) -> dict[str, Any]:
-        """The fleet at the last poll, as the service describes it."""
-        return to_description(self._last)
-
-    def _wait(self) -> None:
-        """Poll until the fleet is in its state, and run the module as soon as nothing is in its way.
-
-        Raises:
-            LabstreamError: the fleet will not come to its state or has not within wait_timeout, or a poll failed.
-            ModuleFailed: the module failed.
-        """
-        transition, timeout = self._transition, self._options["wait_timeout"]
-        for delay in poll_delays():
-            self._poll()
-            step = transition.next_step(self._fleet, time.monotonic())
-            self._action.show(transition.describe_progress(self._fleet, self._elapsed), self._task_vars)
-            if self._result is None and (step is not Step.WAIT or transition.find_obstacle(self._fleet) is None):
-                self._run_module()
-                step = transition.next_step(self._fleet, time.monotonic())
-            if step is Step.DONE:
-                return
-            left = timeout - self._elapsed
-            if left <= 0:
-                transition.check_timeout(self._fleet, timeout)
-                return
-            time.sleep(min(delay, left))
-
-    def _poll(self) -> None:
-        result = self._action.execute(INFO, {"names": [self._options["name"]]}, self._task_vars)
-        if not result.get("failed"):
-            self._warnings += result.get("warnings", [])
-            self._last = result["fleets"][0]
-            self._first = self._first or self._last
-        elif self._result is None:
-            self._run_module()  # It reports the reason in its own words.
-        else:
-            raise LabstreamError(result["msg"])
-
-    def _run_module(self) -> None:
-        args = {name: value for name, value in self._options.items() if value is not None}
-        # What is missing is judged after waiting.
-        args.update(wait=False, on_insufficient_capacity="ignore")
-        self._result = self._action.execute(None, args, self._task_vars)
-        self._last = self._result.get("fleet", self._last)
-        self._first = self._first or self._last
-        self._transition.record_all(time.monotonic())
-        if self._result.get("failed"):
-            raise ModuleFailed
-
-    def _judge(self) -> dict[str, Any]:
-        """Return what the result says of a fleet that is in its state."""
-        shortage = self._transition.describe_shortage(self._fleet, int(self._elapsed))
-        if shortage and self._options["on_insufficient_capacity"] == "fail":
-            return {"failed": True, "msg": shortage, "insufficient_capacity": shortage}
-        if shortage and self._options["on_insufficient_capacity"] == "warn":
-            self._warnings.append(shortage)
-        elif self._last["problem"] and self._transition.goal == RUNNING:
-            self._warnings.append(self._last["problem"])
-        return {"insufficient_capacity": shortage}
-
-    def _build_result(self, outcome: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the result of the module and of the polls together."""
-        result = {"changed": False, "insufficient_capacity": None, **(self._result or {}), **outcome}
-        if self._last:
-            result["fleet"] = self._last
-        if "diff" in result:
-            before, after = (build_fleet_diff(to_description(facts)) for facts in (self._first, self._last))
-            result["diff"] = {"before": before, "after": after}
-        if "invocation" in result:
-            how = self._options["on_insufficient_capacity"]
-            result["invocation"]["module_args"].update(wait=True, on_insufficient_capacity=how)
-        warnings = list(dict.fromkeys([*result.get("warnings", []), *self._warnings]))
-        return {**result, "warnings": warnings} if warnings else result
-
-
-def to_description(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a fleet as the service describes it, given as results show it."""
-    described: dict[str, Any] = snake_dict_to_camel_dict(facts, capitalize_first=True)
-    return described
+    def build_diff(self, described: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a run may change of the fleet."""
+        return build_fleet_diff(described)

@@ -218,13 +218,13 @@ from ansible_collections.labstream.aws.plugins.module_utils._appstream import fl
 from ansible_collections.labstream.aws.plugins.module_utils._appstream.fleet_states import (
     ARGUMENT_SPEC,
     CAPACITY_OPTIONS,
-    RUNNING,
     Transition,
     build_fleet_diff,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._client import build_client
 from ansible_collections.labstream.aws.plugins.module_utils._errors import NotReady
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
+from ansible_collections.labstream.aws.plugins.module_utils._waiting import ensure_state
 
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False,
@@ -241,12 +241,13 @@ def run(module: LabstreamAWSModule) -> None:
     waits = params["wait"] and not module.check_mode
     transition = Transition.from_options(params, provisioned=waits)
     client = build_client(module, appstream.SERVICE, 1)
-    fleet = (appstream_fleets.PredictedFleet if module.check_mode else appstream_fleets.Fleet)(client, name)
+    fleet_class = appstream_fleets.PredictedFleet if module.check_mode else appstream_fleets.Fleet
+    fleet = fleet_class(client, name, transition)
     began = time.monotonic()
     first: dict[str, Any] = {}
     described: dict[str, Any] = {}
     try:
-        for described in appstream_fleets.ensure_state(fleet, transition, wait_timeout):
+        for described in ensure_state(fleet, transition, wait_timeout):
             first = first or described
             result.update(fleet=appstream_fleets.build_facts(described))
             if module._diff:
@@ -262,7 +263,7 @@ def run(module: LabstreamAWSModule) -> None:
         raise NotReady(shortage)
     if shortage and params["on_insufficient_capacity"] == "warn":
         module.warn(shortage)
-    elif result["fleet"]["problem"] and transition.goal == RUNNING:
+    elif result["fleet"]["problem"] and transition.is_for_streaming:
         module.warn(result["fleet"]["problem"])
 
 

@@ -342,7 +342,7 @@ def server_that_answers(answer: Callable[[str], bytes], status: int = 200) -> It
             self.end_headers()
             self.wfile.write(body)
 
-        do_POST = do_GET
+        do_POST = do_PATCH = do_GET
 
         def log_message(self, *arguments: object) -> None:
             pass

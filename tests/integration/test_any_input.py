@@ -46,6 +46,9 @@ GOOD: dict[str, dict[str, Any]] = {
         "locations": ["us-east-1"],
         "learner": "anna",
     },
+    "gamelift_stream_group": {"stream_group": "sg-class"},
+    "gamelift_stream_group_info": {},
+    "gamelift_stream_url_info": {"stream_group": "sg-class"},
     "nimble_session": {"studio_id": STUDIO, "session_ids": ["seat-01"]},
     "nimble_session_info": {"studio_id": STUDIO},
     "nimble_session_stream": {"studio_id": STUDIO, "session_id": "seat-01"},
@@ -237,6 +240,7 @@ def world(simulator: Simulator) -> Simulator:
     simulator.seed_lab(STACK, FLEET)
     simulator.seed_studio(STUDIO, ["seat-01"])
     simulator.seed_stream_group(STREAM_GROUP)
+    simulator.seed_stream_group("sg-class")
     LeaseTable.create(simulator)
     return simulator
 

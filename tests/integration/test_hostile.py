@@ -306,18 +306,38 @@ NIMBLE_REPLY = {
     "sessions": [SESSION_REPLY],
     "stream": {**STREAM_REPLY, "expiresAt": "2096-11-21T16:00:00Z"},
 }
-GAMELIFT_REPLY = {
-    "Arn": "arn:aws:gameliftstreams:us-east-1:123456789012:streamgroup/sg-lab",
-    "Status": "ACTIVE",
-    "AssociatedApplications": ["arn:aws:gameliftstreams:us-east-1:123456789012:application/a-lab"],
-    "LocationStates": [{"LocationName": "us-east-1", "Status": "ACTIVE", "MaximumCapacity": 10}],
+GROUP_ARN = "arn:aws:gameliftstreams:us-east-1:123456789012:streamgroup/sg-1"
+URL_REPLY = {
+    "Arn": "arn:aws:gameliftstreams:us-east-1:123456789012:streamurl/sg-1/su-1",
     "StreamUrlId": "su-1",
-    "StreamUrl": "https://example.org/",
+    "StreamUrl": "https://example.org/su-1/stream?token=a",
+    "Status": "ACTIVE",
     "ExpiresAt": 4e9,
-    "RemainingUses": 5,
+    "CreatedAt": 1.0,
     "UsageLimit": 5,
-    "Items": [],
+    "RemainingUses": 4,
+    "SessionLengthSeconds": 60,
+    "Description": "labstream//A",
+    "StreamGroupArn": GROUP_ARN,
+    "ApplicationArn": "arn:aws:gameliftstreams:us-east-1:123456789012:application/a-1",
 }
+LOCATION_REPLY = {
+    "LocationName": "us-east-1",
+    "Status": "ACTIVE",
+    **{f"{name}Capacity": 1 for name in ("AlwaysOn", "OnDemand", "TargetIdle", "Maximum", "Allocated", "Idle")},
+    "VpcTransitConfiguration": {"VpcId": "vpc-1", "Ipv4CidrBlocks": ["10.0.0.0/16"]},
+}
+# A stream group that is a stream URL too, and a list of itself, since the server has one reply for all.
+GAMELIFT_REPLY = {
+    **URL_REPLY,
+    "Id": "sg-1",
+    "StreamClass": "gen6n_ultra",
+    "LocationStates": [LOCATION_REPLY],
+    "AssociatedApplications": [URL_REPLY["ApplicationArn"]],
+    "Items": [URL_REPLY],
+    "StreamSessions": [{"Arn": "arn:x/y", "Status": "TERMINATED", "CreatedAt": 1.0, "LastUpdatedAt": 2.0}],
+}
+SCALED = {"locations": [{"location_name": "us-east-1", "always_on_capacity": 2}], "wait": False}
 LEASE_REPLY = {
     **{name: {"S": name} for name in ("scope", "holder", "lease_id", "lab", "url_sha256")},
     "url": {"S": "https://example.org/"},
@@ -359,13 +379,16 @@ ASKING: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "gamelift_stream_url": (
         GAMELIFT_REPLY,
         {
-            "stream_group": "sg-lab",
-            "application": "a-lab",
+            "stream_group": "sg-1",
+            "application": "a-1",
             "locations": ["us-east-1"],
             "learner": "anna",
             "force": True,
         },
     ),
+    "gamelift_stream_group": (GAMELIFT_REPLY, {"stream_group": "sg-1", **SCALED}),
+    "gamelift_stream_group_info": (GAMELIFT_REPLY, {}),
+    "gamelift_stream_url_info": (GAMELIFT_REPLY, {"stream_group": "sg-1"}),
     "nimble_session": (NIMBLE_REPLY, {"studio_id": STUDIO, "session_ids": ["s1"]}),
     "nimble_session_info": (NIMBLE_REPLY, {"studio_id": STUDIO}),
     "nimble_session_stream": (NIMBLE_REPLY, {**STREAMED, "force": True}),

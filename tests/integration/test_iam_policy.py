@@ -17,42 +17,28 @@ import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.service_model import SERVICE_DESCRIPTION
 
 from tests.integration.lease_stores import TABLE, LeaseTable
-from tests.integration.running import (
-    CHECKOUT,
-    FLEET,
-    MODULE,
-    STACK,
-    STREAM_GROUP,
-    STREAM_MODULE,
-    STREAM_URL_MODULE,
-    STUDIO,
-    Task,
-)
+from tests.integration.running import CHECKOUT, FLEET, MODULE, STACK, STREAM_MODULE, STREAM_URL_MODULE, STUDIO, Task
 from tests.simulator.control import Simulator
 
 REGION, ACCOUNT = "eu-central-1", "123456789012"
 ANNA = {"stack_name": STACK, "fleet_name": FLEET, "user_id": "anna", "region": REGION, "validity": 3600}
 SEAT = {"studio_id": STUDIO, "session_id": "seat-01", "region": REGION}
-LEARNER = {
-    "stream_group": STREAM_GROUP,
-    "application": "a-lab",
-    "locations": ["us-east-1"],
-    "learner": "anna",
-    "region": REGION,
-}
 ELASTIC_MEMBERS = {
     "InstanceType": "stream.standard.medium",
     "FleetType": "ELASTIC",
     "MaxConcurrentSessions": 2,
     "VpcConfig": {"SubnetIds": ["subnet-1", "subnet-2"]},
 }
+GROUP, APPLICATION = "sg-class", "a-cad"
+IN_GROUP = {"stream_group": GROUP, "region": REGION}
+ANNAS = {**IN_GROUP, "application": APPLICATION, "locations": [REGION], "learner": "anna"}
 NAMES = {
     "stack": STACK,
     "fleet": FLEET,
     "studio": STUDIO,
-    "streamgroup": STREAM_GROUP,
-    "application": "a-lab",
     "table": TABLE,
+    "streamgroup": GROUP,
+    "application": APPLICATION,
 }
 
 Policy = dict[str, Any]
@@ -81,8 +67,7 @@ def without(policy: Policy, action: str) -> Policy:
     policy = copy.deepcopy(policy)
     for statement in policy["Statement"]:
         statement["Action"] = [each for each in statement["Action"] if each != action]
-    policy["Statement"] = [statement for statement in policy["Statement"] if statement["Action"]]
-    return policy
+    return {**policy, "Statement": [statement for statement in policy["Statement"] if statement["Action"]]}
 
 
 @pytest.fixture
@@ -90,7 +75,7 @@ def call_as(simulator: Simulator, call_module: Callable[..., Task]) -> Callable[
     """``call_as(policy, args)`` calls a module as a user who has that policy and no other."""
     simulator.seed_lab(STACK, FLEET, region=REGION)
     simulator.seed_studio(STUDIO, ["seat-01"], region=REGION)
-    simulator.seed_stream_group(STREAM_GROUP, region=REGION)
+    simulator.seed_stream_group(GROUP, [APPLICATION], [REGION], region=REGION)
     iam = simulator.client("iam")
     iam.create_user(UserName="teacher")
     key = iam.create_access_key(UserName="teacher")["AccessKey"]
@@ -108,14 +93,16 @@ def call_as(simulator: Simulator, call_module: Callable[..., Task]) -> Callable[
 
 
 APPSTREAM, NIMBLE = policy_of_the_readme("appstream:CreateStreamingURL"), policy_of_the_readme("nimble:GetStudio")
-GAMELIFT = policy_of_the_readme("gameliftstreams:CreateStreamUrl")
+STREAMING, SCALING = (
+    policy_of_the_readme(f"gameliftstreams:{operation}") for operation in ("CreateStreamUrl", "UpdateStreamGroup")
+)
 LEASES = policy_of_the_readme("dynamodb:PutItem")
 BOTH = {**APPSTREAM, "Statement": APPSTREAM["Statement"] + LEASES["Statement"]}
 
 
 @pytest.mark.parametrize(
     ("policy", "module", "args"),
-    [(APPSTREAM, MODULE, ANNA), (NIMBLE, STREAM_MODULE, SEAT), (GAMELIFT, STREAM_URL_MODULE, LEARNER)],
+    [(APPSTREAM, MODULE, ANNA), (NIMBLE, STREAM_MODULE, SEAT), (STREAMING, STREAM_URL_MODULE, ANNAS)],
     ids=["appstream", "nimble", "gamelift"],
 )
 def test_the_policy_is_enough_to_predict_to_give_to_reuse_and_to_release(
@@ -218,35 +205,6 @@ def test_the_error_names_the_action_of_nimble_that_the_policy_lacks(
     assert denied.failed
     assert f"the credentials are not authorized to perform {action} (" in denied.msg
     assert simulator.streaming_urls() == []
-
-
-# What needs each action of GameLift Streams to begin with, and what a second time, when there is a stream URL.
-STREAM_URL_NEEDS = {
-    "gameliftstreams:GetStreamGroup": {},
-    "gameliftstreams:CreateStreamUrl": {},
-    "gameliftstreams:GetStreamUrl": {},
-    "gameliftstreams:ListStreamUrls": {"recover": True, "lease_store": "sqlite:///~/another.sqlite3"},
-    "gameliftstreams:RevokeStreamUrl": {"state": "absent"},
-}
-
-
-def test_the_policy_for_gamelift_has_what_the_module_calls_and_no_more() -> None:
-    assert set(actions_of(GAMELIFT)) == STREAM_URL_NEEDS.keys()
-
-
-@pytest.mark.parametrize("action", STREAM_URL_NEEDS)
-def test_the_error_names_the_action_of_gamelift_that_the_policy_lacks(
-    call_as: Callable[..., Task], action: str
-) -> None:
-    options = STREAM_URL_NEEDS[action]
-    if action != "gameliftstreams:CreateStreamUrl":
-        created = call_as(GAMELIFT, LEARNER, module=STREAM_URL_MODULE)
-        assert (created.failed, created.result.get("summary", {}).get("issued")) == (False, 1), created.msg
-
-    denied = call_as(without(GAMELIFT, action), {**LEARNER, **options}, module=STREAM_URL_MODULE)
-
-    assert denied.failed
-    assert f"the credentials are not authorized to perform {action} (" in denied.msg
 
 
 # The lease table.
@@ -400,6 +358,43 @@ def test_the_error_names_the_action_on_fleets_and_sessions_that_the_policy_lacks
         ComputeCapacity={"DesiredInstances": 1},
     )
     module, args = NEEDS_OF_DAY[action]
+
+    denied = call_as(without(policy, action), args, module=module)
+    allowed = call_as(policy, args, module=module)
+
+    assert denied.failed
+    assert f"the credentials are not authorized to perform {action} (" in denied.msg
+    assert not allowed.failed, allowed.msg
+
+
+# Stream groups and stream URLs.
+
+URL_INFO = "labstream.aws.gamelift_stream_url_info"
+GROUP_MODULE, GROUP_INFO = "labstream.aws.gamelift_stream_group", "labstream.aws.gamelift_stream_group_info"
+SCALED = {**IN_GROUP, "locations": [{"location_name": REGION, "always_on_capacity": 31}]}
+# What needs each action: a policy, and a module with its arguments, when anna has a stream URL.
+NEEDS_OF_GAMELIFT = {
+    "gameliftstreams:ListStreamUrls": (STREAMING, URL_INFO, IN_GROUP),
+    "gameliftstreams:CreateStreamUrl": (STREAMING, STREAM_URL_MODULE, {**ANNAS, "learner": "ben"}),
+    "gameliftstreams:GetStreamUrl": (STREAMING, STREAM_URL_MODULE, ANNAS),
+    "gameliftstreams:RevokeStreamUrl": (STREAMING, STREAM_URL_MODULE, {**ANNAS, "state": "absent"}),
+    "gameliftstreams:ListStreamGroups": (SCALING, GROUP_INFO, {"region": REGION}),
+    "gameliftstreams:GetStreamGroup": (SCALING, GROUP_MODULE, IN_GROUP),
+    "gameliftstreams:UpdateStreamGroup": (SCALING, GROUP_MODULE, SCALED),
+}
+
+
+def test_the_policies_for_gamelift_have_what_the_modules_call_and_no_more() -> None:
+    assert {*actions_of(STREAMING), *actions_of(SCALING)} == NEEDS_OF_GAMELIFT.keys()
+
+
+@pytest.mark.parametrize("action", NEEDS_OF_GAMELIFT)
+def test_the_error_names_the_action_of_gamelift_that_the_policy_lacks(
+    call_as: Callable[..., Task], action: str
+) -> None:
+    issued = call_as(STREAMING, ANNAS, module=STREAM_URL_MODULE)
+    assert not issued.failed, issued.msg
+    policy, module, args = NEEDS_OF_GAMELIFT[action]
 
     denied = call_as(without(policy, action), args, module=module)
     allowed = call_as(policy, args, module=module)

@@ -44,6 +44,12 @@ from tests.simulator.streaming import streaming_urls
 HOST = "127.0.0.1"
 # Of the services whose errors have statuses of their own.
 ERRORS = {"gameliftstreams": GameLiftStreamsError, "nimble": NimbleError}
+UNSIGNED = [
+    (NIMBLE_ROOT, "nimble"),
+    (cbor.PREFIX, "appstream"),
+    ("/streamgroups", "gameliftstreams"),
+    ("/streamurls", "gameliftstreams"),
+]
 PAGE = "<!doctype html><title>Welcome</title><p>Log in to use this network."
 
 
@@ -122,11 +128,11 @@ def is_page(request: Request) -> bool:
 
 
 class Dispatcher(DomainDispatcherApplication):
-    """moto's, but unsigned calls that only their path tells, of Nimble and in CBOR, do not go to S3."""
+    """moto's, but unsigned calls that only their path tells do not go to S3."""
 
     def infer_service_region_host(self, environ: dict[str, Any], path: str) -> str | None:
         if "HTTP_AUTHORIZATION" not in environ:
-            for root, service in ((NIMBLE_ROOT, "nimble"), (cbor.PREFIX, "appstream")):
+            for root, service in UNSIGNED:
                 if path.startswith(root):
                     return f"{service}.us-east-1.amazonaws.com"
         return super().infer_service_region_host(environ, path)

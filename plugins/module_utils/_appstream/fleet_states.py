@@ -13,12 +13,12 @@ UpdateFleet), and "Notification Codes" in the administration guide.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 from .._errors import InvalidOption, NotReady, to_message
+from .._waiting import STATE_DELAY, Step, format_count, format_elapsed, validate_wait_timeout
 from .capacity import KINDS, MAX_SESSIONS, Scaling, build_capacity, build_scaling
 from .validation import validate_name
 
@@ -28,11 +28,6 @@ NEXT_STATES = {STARTING: RUNNING, STOPPING: STOPPED}
 
 # For how many seconds a started fleet may still report its previous errors. It is not documented when they go.
 OLD_ERRORS_TIMEOUT = 120
-# For how many seconds after the call that starts or stops a fleet it may still be in its previous state.
-STATE_DELAY = 5
-# In seconds: before the second poll, then doubled, up to the longest. A fleet takes ten minutes and more to start.
-_MIN_DELAY, _MAX_DELAY = 0.25, 15.0
-MAX_WAIT = 24 * 60 * 60
 
 CAPACITY_OPTIONS = (*KINDS, "available_sessions")
 # The options of the module appstream_fleet, for it and its action plugin.
@@ -106,24 +101,6 @@ def build_fleet_diff(fleet: Mapping[str, Any]) -> dict[str, Any]:
     return {"state": fleet["State"], "desired_sessions": build_capacity(fleet).desired}
 
 
-def poll_delays() -> Iterator[float]:
-    """Yield the seconds to wait before each further poll."""
-    delay = _MIN_DELAY
-    while True:
-        yield delay
-        delay = min(delay * 2, _MAX_DELAY)
-
-
-class Step(Enum):
-    """What is to be done next."""
-
-    SCALE = "scale the fleet"
-    START = "start the fleet"
-    STOP = "stop the fleet"
-    WAIT = "wait, then poll again"
-    DONE = "nothing"
-
-
 @dataclass
 class Transition:
     """The steps by which one run brings a fleet to a state and a capacity.
@@ -162,10 +139,7 @@ class Transition:
             InvalidOption: names the option.
         """
         validate_name("name", params["name"])
-        if not 1 <= params["wait_timeout"] <= MAX_WAIT:
-            raise InvalidOption(
-                f"wait_timeout is {params['wait_timeout']}, but it must be from 1 to {MAX_WAIT} seconds (one day)."
-            )
+        validate_wait_timeout(params["wait_timeout"])
         scaling, available_sessions = Scaling.from_options(params), params["available_sessions"]
         if available_sessions is not None and not 0 <= available_sessions <= MAX_SESSIONS:
             raise InvalidOption(f"available_sessions is {available_sessions}, but it must be from 0 to {MAX_SESSIONS}.")
@@ -174,6 +148,11 @@ class Transition:
             raise InvalidOption(f"{option} is only for state=started: leave it out, or start the fleet.")
         goal = {"started": RUNNING, "stopped": STOPPED}[params["state"]]
         return cls(goal, scaling, available_sessions, provisioned)
+
+    @property
+    def is_for_streaming(self) -> bool:
+        """Whether the fleet is to stream, so that its errors matter."""
+        return self.goal == RUNNING
 
     def next_step(self, fleet: Mapping[str, Any], now: float) -> Step:
         """Return what is to be done next, given the fleet as it is now.
@@ -262,9 +241,9 @@ class Transition:
         remedy = describe_problem(fleet) or (
             "run again to keep waiting, and check whether a scaling policy or a quota limits the fleet."
         )
-        after = "" if seconds is None else f" after {_count(seconds, 'second')}"
+        after = "" if seconds is None else f" after {format_count(seconds, 'second')}"
         return to_message(
-            f"Fleet {fleet['Name']!r} has {_count(available, 'session')} available{after}, but {needed} "
+            f"Fleet {fleet['Name']!r} has {format_count(available, 'session')} available{after}, but {needed} "
             f"{'is' if needed == 1 else 'are'} needed: {remedy}"
         )
 
@@ -272,9 +251,8 @@ class Transition:
         """Return a line on how far the fleet is after so many seconds."""
         available, needed = build_capacity(fleet).available, self._count_sessions(fleet)[1]
         goal = "" if self.available_sessions is None else f", {needed} needed"
-        minutes, seconds = divmod(int(seconds), 60)
-        elapsed = f"{minutes}m{seconds:02}s" if minutes else f"{seconds}s"
-        return f"{fleet['Name']}: {fleet['State']}, {_count(available, 'session')} available{goal}, {elapsed}"
+        sessions = format_count(available, "session")
+        return f"{fleet['Name']}: {fleet['State']}, {sessions} available{goal}, {format_elapsed(seconds)}"
 
     def _plan(self, fleet: Mapping[str, Any]) -> None:
         if self.available_sessions is None or self._planned:
@@ -324,7 +302,3 @@ class Transition:
             f"{beginning} without an error: check whether the quota of its instance type is used up or 0, and whether "
             "somebody stopped it, then start it again."
         )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

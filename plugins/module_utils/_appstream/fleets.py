@@ -12,17 +12,18 @@ botocore's waiters do not check the errors of a fleet, which may stay STARTING f
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from .._client import retry_delays, to_facts
-from .._errors import NotReady
+from .._errors import LabstreamError, NotReady
 from .._service_errors import call, get_member
+from .._waiting import Step
 from .api import describe_fleet, missing
-from .capacity import Capacity, Scaling, build_capacity
-from .errors import AnsibleAppStreamError, AppStreamErrorHandler
-from .fleet_states import NEXT_STATES, RUNNING, STARTING, STOPPING, Step, Transition, describe_problem, poll_delays
+from .capacity import Capacity, build_capacity
+from .errors import AppStreamErrorHandler
+from .fleet_states import NEXT_STATES, RUNNING, STARTING, STOPPING, Transition, describe_problem
 
 CONFLICT = "ConcurrentModificationException"
 
@@ -117,10 +118,13 @@ def empty_facts(name: str | None) -> dict[str, Any]:
 
 
 class Fleet:
-    """The fleet of that name, as the service has it."""
+    """The fleet of that name, as the service has it. The transition says how it is scaled."""
 
-    def __init__(self, client: Any, name: str) -> None:
-        self.client, self.name = client, name
+    status_member = "State"
+
+    def __init__(self, client: Any, name: str, transition: Transition) -> None:
+        self.client, self.name, self.transition = client, name, transition
+        self.retries = retry_delays(client)
 
     def describe(self) -> dict[str, Any]:
         """Return the fleet as it is now (DescribeFleets).
@@ -134,18 +138,23 @@ class Fleet:
             raise missing_fleet(self.client, self.name)
         return fleet
 
-    def make(self, step: Step, scaling: Scaling | None) -> None:
+    def make(self, step: Step) -> None:
         """Make the call of the step.
 
         Raises:
             AnsibleAppStreamError: it failed.
         """
+        scaling = self.transition.scaling
         if step is Step.SCALE and scaling:
             update_fleet(self.client, self.name, **scaling.to_parameters())
         elif step is Step.START:
             start_fleet(self.client, self.name)
         elif step is Step.STOP:
             stop_fleet(self.client, self.name)
+
+    def is_conflict(self, error: LabstreamError) -> bool:
+        """Return whether the call failed since something else was changing the fleet."""
+        return error.code == CONFLICT
 
     def wait(self, seconds: float) -> None:
         """Wait for so many seconds."""
@@ -155,8 +164,8 @@ class Fleet:
 class PredictedFleet(Fleet):
     """The fleet as the service has it at first, and from then on as it would become: for check mode."""
 
-    def __init__(self, client: Any, name: str) -> None:
-        super().__init__(client, name)
+    def __init__(self, client: Any, name: str, transition: Transition) -> None:
+        super().__init__(client, name, transition)
         self._fleet: dict[str, Any] = {}
 
     def describe(self) -> dict[str, Any]:
@@ -164,8 +173,9 @@ class PredictedFleet(Fleet):
         self._fleet = self._fleet or super().describe()
         return self._fleet
 
-    def make(self, step: Step, scaling: Scaling | None) -> None:
+    def make(self, step: Step) -> None:
         """Predict the result of the call."""
+        scaling = self.transition.scaling
         if step is Step.SCALE and scaling:
             self._fleet = scaling.apply_to(self._fleet)
         elif step is Step.START:
@@ -178,49 +188,3 @@ class PredictedFleet(Fleet):
     def wait(self, seconds: float) -> None:
         """Predict the next state, without an error and without waiting."""
         self._fleet = {**self._fleet, "State": NEXT_STATES.get(self._fleet["State"], RUNNING)}
-
-
-def ensure_state(fleet: Fleet, transition: Transition, wait_timeout: int | None) -> Iterator[dict[str, Any]]:
-    """Bring the fleet to the state and the capacity of the transition, and yield it at each poll.
-
-    Args:
-        fleet: The fleet, or the predicted one.
-        transition: The transition. It knows afterwards whether the fleet was changed, also if this fails.
-        wait_timeout: How many seconds to wait at most; None to not wait.
-
-    Raises:
-        NotReady: there is no such fleet, or it does not come to its state.
-        InvalidOption: it cannot be scaled so.
-        AnsibleAppStreamError: a call failed.
-    """
-    deadline, delays = time.monotonic() + (wait_timeout or 0), poll_delays()
-    retries, rejected = retry_delays(fleet.client), None
-    while True:
-        described = fleet.describe()
-        yield described
-        step = transition.next_step(described, time.monotonic())
-        if step is Step.DONE:
-            return
-        if step is Step.WAIT:
-            if wait_timeout is None:
-                obstacle = transition.find_obstacle(described)
-                if obstacle:
-                    raise NotReady(obstacle)
-                return
-            left = deadline - time.monotonic()
-            if left <= 0:
-                transition.check_timeout(described, wait_timeout)
-                return
-            fleet.wait(min(next(delays, left), left))
-            continue
-        if rejected and rejected[0] == described["State"]:
-            raise rejected[1]
-        try:
-            fleet.make(step, transition.scaling)
-            transition.record(step, time.monotonic())
-        except AnsibleAppStreamError as e:
-            if e.code == CONFLICT and retries:
-                time.sleep(retries.pop(0))
-            else:
-                # Another run may have been faster, so this is an error only if the fleet is still in the same state.
-                rejected = (described["State"], e)

@@ -50,6 +50,12 @@ def get_stream_group(client: Any, identifier: str) -> dict[str, Any] | None:
     return _validate_stream_group(call(client.get_stream_group, Identifier=identifier))
 
 
+@GameLiftStreamsErrorHandler.common_error_handler("list the stream groups")
+def list_stream_groups(client: Any) -> list[dict[str, Any]]:
+    """Return the stream groups of the account in the region without their locations (ListStreamGroups, all pages)."""
+    return [_validate_stream_group(item) for item in _list_items(client, "list_stream_groups", {})]
+
+
 @GameLiftStreamsErrorHandler.common_error_handler("update the stream group {identifier!r}")
 def update_stream_group(
     client: Any, identifier: str, location_configurations: Sequence[Mapping[str, Any]]

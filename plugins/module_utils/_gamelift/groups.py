@@ -18,6 +18,7 @@ from typing import Any
 
 from .._errors import NotReady, list_names
 from .._time import to_iso8601
+from .capacity import get_maximum
 from .validation import get_id
 
 ACTIVE = "ACTIVE"
@@ -105,12 +106,7 @@ def _get_applications(group: Mapping[str, Any]) -> list[str]:
 def count_sessions(group: Mapping[str, Any], locations: Sequence[str]) -> int:
     """Return how many sessions the stream group can have at these locations at once."""
     return sum(
-        max(
-            location.get("MaximumCapacity") or 0,
-            (location.get("AlwaysOnCapacity") or 0) + (location.get("OnDemandCapacity") or 0),
-        )
-        for location in group.get("LocationStates") or ()
-        if location["LocationName"] in locations
+        get_maximum(location) for location in group.get("LocationStates") or () if location["LocationName"] in locations
     )
 
 

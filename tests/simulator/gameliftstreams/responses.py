@@ -56,8 +56,9 @@ class GameLiftStreamsResponse(BaseResponse):
         status = operation.http.get("responseCode", 200)
         if operation.output_shape is None:
             return status, {}, ""
-        validate(members, operation.output_shape)  # whatever is wrong here is a mistake of the simulator's
-        return status, {"Content-Type": "application/json"}, json.dumps(members)
+        known = {name: value for name, value in members.items() if name in operation.output_shape.members}
+        validate(known, operation.output_shape)  # whatever is wrong here is a mistake of the simulator's
+        return status, {"Content-Type": "application/json"}, json.dumps(known)
 
     def _result(self) -> tuple[OperationModel, Members]:
         if "Authorization" not in self.headers:

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from tests.simulator.control import Simulator
 from tests.unit.simulator.nimble_http import STUDIO, Nimble
-from tests.unit.simulator.support import FLEET, STACK
+from tests.unit.simulator.support import APPLICATION, FLEET, GROUP, LOCATION, STACK
 
 NO_RETRIES = Config(retries={"total_max_attempts": 1})
 
@@ -58,17 +58,31 @@ def nimble(simulator: Simulator) -> Nimble:
     return Nimble(simulator)
 
 
+@pytest.fixture(scope="session")
+def gamelift_session_client(process: Simulator) -> Any:
+    return process.client("gameliftstreams", config=NO_RETRIES)
+
+
+@pytest.fixture
+def gamelift(simulator: Simulator, gamelift_session_client: Any) -> Any:
+    """A client that never retries, with the stream group of ``STREAM``: one application, and two streams at once."""
+    simulator.seed_stream_group(GROUP, [APPLICATION], [{"LocationName": LOCATION, "AlwaysOnCapacity": 2}])
+    return gamelift_session_client
+
+
+STATUSES = {"ConflictException": 409, "ResourceNotFoundException": 404}
+
+
 @contextmanager
-def _refused(code: str) -> Iterator[None]:
+def _refused(code: str, status: int | None = None) -> Iterator[None]:
     with pytest.raises(ClientError) as caught:
         yield
     assert caught.value.response["Error"]["Code"] == code
     assert caught.value.response["Error"]["Message"]
-    status = 404 if code == "ResourceNotFoundException" else 400
-    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == (status or STATUSES.get(code, 400))
 
 
 @pytest.fixture
-def refused() -> Callable[[str], AbstractContextManager[None]]:
+def refused() -> Callable[..., AbstractContextManager[None]]:
     """``with refused(code):`` checks that the call in the block fails with this error and its HTTP status."""
     return _refused

@@ -7,6 +7,15 @@
 from __future__ import annotations
 
 STACK, FLEET = "class", "class-fleet"
+# Of GameLift Streams: ids, a location, and what CreateStreamUrl requires.
+GROUP, APPLICATION, LOCATION = "sg-class", "a-cad", "us-east-1"
+STREAM = {
+    "Identifier": GROUP,
+    "ApplicationIdentifier": APPLICATION,
+    "Protocol": "WebRTC",
+    "UrlExpiresAfterMinutes": 60,
+    "Locations": [LOCATION],
+}
 LAB = {"StackName": STACK, "FleetName": FLEET}
 FLEET_MEMBERS = {
     "InstanceType": "stream.standard.medium",

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.simulator.support import FLEET, STACK
+from tests.unit.simulator.support import APPLICATION, FLEET, GROUP, LOCATION, STACK, STREAM
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +51,22 @@ def test_it_lists_every_page_issues_a_url_and_shows_the_session(simulator, aws):
 
     sessions = aws("appstream", "describe-sessions", *lab)
     assert [session["UserId"] for session in json.loads(sessions.stdout)["Sessions"]] == ["anna@example.org"]
+
+
+def test_it_creates_lists_and_revokes_gamelifts_urls(simulator, aws, gamelift):
+    simulator.set(page_size=1)
+    first = gamelift.create_stream_url(**STREAM)["StreamUrlId"]
+    stream_group = ["--identifier", f"arn:aws:gameliftstreams:us-east-1:123456789012:streamgroup/{GROUP}"]
+    asked = ["--application-identifier", APPLICATION, "--protocol", "WebRTC", "--locations", LOCATION]
+    created = aws("gameliftstreams", "create-stream-url", *stream_group, *asked, "--url-expires-after-minutes", "5")
+    assert created.returncode == 0, created.stderr
+    second = json.loads(created.stdout)["StreamUrlId"]
+
+    revoked = aws("gameliftstreams", "revoke-stream-url", *stream_group, "--stream-url-identifier", first)
+
+    assert (revoked.returncode, revoked.stdout) == (0, "")
+    urls = json.loads(aws("gameliftstreams", "list-stream-urls").stdout)["Items"]
+    assert [(url["StreamUrlId"], url["Status"]) for url in urls] == [(first, "REVOKED"), (second, "ACTIVE")]
 
 
 def test_it_reports_the_services_error(aws):

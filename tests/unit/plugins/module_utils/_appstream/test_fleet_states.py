@@ -12,15 +12,13 @@ from ansible_collections.labstream.aws.plugins.module_utils._appstream.fleet_sta
     OLD_ERRORS_TIMEOUT,
     RUNNING,
     STARTING,
-    STATE_DELAY,
     STOPPED,
     STOPPING,
-    Step,
     Transition,
     describe_problem,
-    poll_delays,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, NotReady
+from ansible_collections.labstream.aws.plugins.module_utils._waiting import STATE_DELAY, Step
 from botocore.loaders import Loader
 
 NO_ADDRESSES = {"ErrorCode": "SUBNET_HAS_INSUFFICIENT_IP_ADDRESSES", "ErrorMessage": "No address\nis free."}
@@ -346,11 +344,6 @@ def test_the_progress_of_a_fleet_is_one_line(needed, seconds, line):
     transition = Transition(RUNNING, available_sessions=needed)
     transition.next_step(sized(RUNNING, 30, 0, 12), 0)
     assert transition.describe_progress(sized(RUNNING, 30, 0, 12), seconds) == line
-
-
-def test_polls_are_frequent_at_first_and_at_most_fifteen_seconds_apart():
-    delays = poll_delays()
-    assert [next(delays) for _number in range(9)] == [0.25, 0.5, 1, 2, 4, 8, 15, 15, 15]
 
 
 OPTIONS = {"name": "cad-fleet", "state": "started", "wait_timeout": 60, **dict.fromkeys(CAPACITY_OPTIONS)}

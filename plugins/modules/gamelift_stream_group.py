@@ -1,0 +1,285 @@
+#!/usr/bin/python
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: gamelift_stream_group
+version_added: 0.1.0
+short_description: Set the capacity of a stream group of Amazon GameLift Streams
+description:
+  - Sets the capacity of locations of an existing stream group, and waits until the stream group is V(ACTIVE) and its
+    always-on capacity is allocated.
+  - Locations that are not in O(locations) are not changed, and neither are capacities that are not given.
+  - Capacity that is allocated is billed, whether it is used or idle.
+  - While it waits, the task prints a line for each poll to stderr. It prints nothing with C(no_log) or C(async).
+author:
+  - labstream.aws contributors (@labstream)
+options:
+  stream_group:
+    description:
+      - The id or the ARN of the stream group.
+    type: str
+    required: true
+  locations:
+    description:
+      - The locations to scale. The stream group must have them already.
+      - Without it, nothing is changed, and the task only waits until the stream group is V(ACTIVE).
+    type: list
+    elements: dict
+    suboptions:
+      location_name:
+        description:
+          - The name of the location.
+        type: str
+        required: true
+      always_on_capacity:
+        description:
+          - How many sessions are always allocated. A session that they have room for starts at once.
+          - Where several sessions share an instance of the stream class, all capacities must be multiples of their
+            number.
+        type: int
+      target_idle_capacity:
+        description:
+          - How many more sessions than are in use are kept allocated, up to O(locations[].maximum_capacity).
+        type: int
+      maximum_capacity:
+        description:
+          - How many sessions can be allocated. A session beyond what is allocated takes a few minutes to start.
+          - By default as it is, or as much as the other capacities if these are greater.
+          - A learner who opens a stream URL again starts another session. So for a lab, count as many sessions for each
+            learner as the URL has uses, or expect that some of them find no capacity.
+        type: int
+  on_insufficient_capacity:
+    description:
+      - What to do if the stream group is V(ACTIVE), but the always-on capacity of O(locations) is not allocated within
+        O(wait_timeout).
+      - V(fail) fails the task, V(warn) warns. RV(insufficient_capacity) is returned in any case.
+      - A stream group that does not become V(ACTIVE) is always a failure.
+    type: str
+    choices: [fail, warn, ignore]
+    default: fail
+  wait:
+    description:
+      - Whether to wait until the stream group is V(ACTIVE) and the always-on capacity of O(locations) is allocated.
+      - With V(false), a stream group that is not V(ACTIVE) and must be scaled is a failure, since the service does not
+        accept that.
+    type: bool
+    default: true
+  wait_timeout:
+    description:
+      - How many seconds to wait at most, from 1 to 86400.
+    type: int
+    default: 1800
+attributes:
+  action:
+    description: The module has a corresponding action plugin, which runs on the controller.
+    support: full
+  async:
+    description: Supports being run with the C(async) keyword.
+    support: full
+    details:
+      - The module then waits by itself, and prints no progress.
+  check_mode:
+    support: full
+    details:
+      - The stream group is described once, and the result is predicted. With O(wait), it is V(ACTIVE). No capacity is
+        counted as allocated that is not.
+  diff_mode:
+    support: full
+    details:
+      - Shows the status, and the capacities of all locations.
+  idempotent:
+    support: full
+notes:
+  - On-demand capacity, which O(locations[].maximum_capacity) has replaced, is returned and never set. The service does
+    not accept it together with the other capacities.
+  - The VPC of a location is kept.
+  - A stream group that is V(ACTIVE_WITH_ERRORS) cannot be scaled until the location in error is removed.
+seealso:
+  - module: labstream.aws.gamelift_stream_group_info
+  - module: labstream.aws.gamelift_stream_url
+  - name: UpdateStreamGroup
+    description: The API operation that scales a stream group.
+    link: https://docs.aws.amazon.com/gameliftstreams/latest/apireference/API_UpdateStreamGroup.html
+extends_documentation_fragment:
+  - labstream.aws.attributes
+  - labstream.aws.attributes.action_group
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - labstream.aws.requirements
+"""
+
+EXAMPLES = r"""
+# Note: These examples set neither authentication details nor the region, see the AWS Guide for details.
+
+- name: Ensure that thirty sessions start at once, and that there is room for a second one of each learner
+  labstream.aws.gamelift_stream_group:
+    stream_group: sg-1AB2C3De4
+    locations:
+      - location_name: eu-central-1
+        always_on_capacity: 30
+        maximum_capacity: 60
+
+- name: Release what is not in use after the lab
+  labstream.aws.gamelift_stream_group:
+    stream_group: sg-1AB2C3De4
+    locations:
+      - location_name: eu-central-1
+        always_on_capacity: 0
+        target_idle_capacity: 0
+    wait: false
+
+- name: Scale two locations, and start the lab with what is allocated within ten minutes
+  labstream.aws.gamelift_stream_group:
+    stream_group: sg-1AB2C3De4
+    locations:
+      - location_name: eu-central-1
+        always_on_capacity: 20
+      - location_name: eu-west-1
+        always_on_capacity: 10
+    wait_timeout: 600
+    on_insufficient_capacity: warn
+
+- name: Wait until a new stream group is active
+  labstream.aws.gamelift_stream_group:
+    stream_group: sg-1AB2C3De4
+"""
+
+RETURN = r"""
+stream_group:
+  description:
+    - The stream group at the last poll, with the keys of
+      RV(labstream.aws.gamelift_stream_group_info#module:stream_groups).
+    - If the task failed before the stream group was described, the id or ARN that was given as RV(stream_group.id), and
+      V(null).
+  returned: always
+  type: dict
+  contains:
+    id:
+      description: The id of the stream group.
+      type: str
+      returned: always
+      sample: sg-1AB2C3De4
+    arn:
+      description: The ARN of the stream group.
+      type: str
+      returned: always
+      sample: arn:aws:gameliftstreams:eu-central-1:123456789012:streamgroup/sg-1AB2C3De4
+    status:
+      description: The status of the stream group.
+      type: str
+      returned: always
+      sample: ACTIVE
+    location_states:
+      description: Its locations with their capacity.
+      type: list
+      elements: dict
+      returned: always
+      sample:
+        - location_name: eu-central-1
+          status: ACTIVE
+          always_on_capacity: 30
+          on_demand_capacity: 30
+          target_idle_capacity: 0
+          maximum_capacity: 60
+          requested_capacity: 30
+          allocated_capacity: 30
+          idle_capacity: 30
+          capacity:
+            always_on: 30
+            maximum: 60
+            allocated: 30
+            in_use: 0
+            available: 30
+            max_available: 60
+    capacity:
+      description: The capacity of all locations together, in sessions.
+      type: dict
+      returned: always
+      sample:
+        always_on: 30
+        maximum: 60
+        allocated: 30
+        in_use: 0
+        available: 30
+        max_available: 60
+    problem:
+      description: A message on the status and the errors of locations and what to do. V(null) if there is none.
+      type: str
+      returned: always
+      sample: null
+insufficient_capacity:
+  description:
+    - A message on the always-on capacity that is not allocated. V(null) if all is.
+  returned: always
+  type: str
+  sample: null
+"""
+
+import time
+from typing import Any
+
+from ansible_collections.labstream.aws.plugins.module_utils._errors import NotReady
+from ansible_collections.labstream.aws.plugins.module_utils._gamelift import stream_groups as gamelift_groups
+from ansible_collections.labstream.aws.plugins.module_utils._gamelift.api import build_gamelift_client
+from ansible_collections.labstream.aws.plugins.module_utils._gamelift.group_states import (
+    ARGUMENT_SPEC,
+    GroupTransition,
+    build_group_diff,
+)
+from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
+from ansible_collections.labstream.aws.plugins.module_utils._waiting import ensure_state
+
+EMPTY_RESULT: dict[str, Any] = dict(
+    changed=False,
+    stream_group=gamelift_groups.empty_facts(None),
+    insufficient_capacity=None,
+)
+
+
+def run(module: LabstreamAWSModule) -> None:
+    """Validate the arguments before the first call, then set the capacity of the stream group."""
+    params, result = module.params, module.result
+    identifier, wait_timeout = params["stream_group"], params["wait_timeout"] if params["wait"] else None
+    result.update(stream_group=gamelift_groups.empty_facts(identifier))
+    waits = params["wait"] and not module.check_mode
+    transition = GroupTransition.from_options(params, allocated=waits)
+    client = build_gamelift_client(module, 1)
+    group_class = gamelift_groups.PredictedStreamGroup if module.check_mode else gamelift_groups.StreamGroup
+    stream_group = group_class(client, identifier, transition)
+    began = time.monotonic()
+    first: dict[str, Any] = {}
+    described: dict[str, Any] = {}
+    try:
+        for described in ensure_state(stream_group, transition, wait_timeout):
+            first = first or described
+            result.update(stream_group=gamelift_groups.build_facts(described))
+            if module._diff:
+                result.update(diff=dict(before=build_group_diff(first), after=build_group_diff(described)))
+    finally:
+        result.update(changed=transition.changed)
+    shortage = transition.describe_shortage(described, int(time.monotonic() - began) if waits else None)
+    result.update(insufficient_capacity=shortage)
+    if shortage and params["on_insufficient_capacity"] == "fail":
+        raise NotReady(shortage)
+    if shortage and params["on_insufficient_capacity"] == "warn":
+        module.warn(shortage)
+    elif result["stream_group"]["problem"]:
+        module.warn(result["stream_group"]["problem"])
+
+
+def main() -> None:
+    """Run the module."""
+    module = LabstreamAWSModule(
+        empty_result=EMPTY_RESULT,
+        argument_spec=ARGUMENT_SPEC,
+        supports_check_mode=True,
+    )
+    module.run(run)
+
+
+if __name__ == "__main__":
+    main()
