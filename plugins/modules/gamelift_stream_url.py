@@ -974,9 +974,8 @@ def fail_for_ender(
     module.result.update(failures=[*module.result["failures"], *entries], summary=summary, **without_urls(module))
     named: list[tuple[str, Failure]] = [(key.holder, failure) for key, failure in failures.items()]
     module.fail_json(
-        msg=f"The stream URLs of {len(failures)} learner{'s' * (len(failures) > 1)} could not be revoked, so the leases "
-        "were kept: "
-        f"{format_failures(named)}. Fix the problem, then run again.",
+        msg=f"The stream URLs of {len(failures)} learner{'s' * (len(failures) > 1)} could not be revoked, so the "
+        f"leases were kept: {format_failures(named)}. Fix the problem, then run again.",
         bug=find_bug(failures.values()),
     )
 
