@@ -41,7 +41,7 @@ options:
     elements: str
   learner:
     description:
-      - The id of a single learner, as C(id) of an entry of O(learners).
+      - The id of a single learner.
       - Mutually exclusive with O(learners). One of them is required, unless O(state=absent) and O(lab) is set.
     type: str
   learners:
@@ -611,7 +611,12 @@ from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
     validate_lease_arguments,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._client import ServiceClock, endpoint_host
-from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, list_names, quote
+from ansible_collections.labstream.aws.plugins.module_utils._errors import (
+    InvalidOption,
+    LabstreamError,
+    list_names,
+    quote,
+)
 from ansible_collections.labstream.aws.plugins.module_utils._failures import Failure, find_bug, format_failures
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift import api as gamelift
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift import group_checks, validation
@@ -858,12 +863,11 @@ def check_group(task: LeaseTask, group: Mapping[str, Any], settings: UrlSettings
         InvalidOption: ``valid_until`` has passed.
     """
     now = task.now()
-    until = policy.valid_until or now + timedelta(seconds=policy.validity_at(now))
-    policy.validity_at(now)
+    asked_until = now + timedelta(seconds=policy.validity_at(now))
     for warning in (
         group_checks.validate_can_stream(group, settings.application, settings.locations),
         group_checks.build_capacity_warning(group, settings.locations, len(task.given), settings.usage_limit),
-        group_checks.build_expiry_warning(group, until),
+        group_checks.build_expiry_warning(group, policy.valid_until or asked_until),
     ):
         if warning:
             task.module.warn(warning)
@@ -948,6 +952,11 @@ def warn_of_denial(module: LabstreamAWSModule, *listings: Listing) -> None:
         )
 
 
+def without_urls(module: LabstreamAWSModule) -> dict[str, Any]:
+    """Return the stream URLs of the result as a failed one has them."""
+    return {"stream_urls": [{**entry, URL: None} for entry in module.result["stream_urls"]]}
+
+
 def fail_for_ender(
     module: LabstreamAWSModule, ender: UrlEnder, identities: Mapping[LeaseKey, Mapping[str, Any]]
 ) -> None:
@@ -959,11 +968,11 @@ def fail_for_ender(
         {**dict.fromkeys(IDENTITY), **identities.get(key, {}), **failure._asdict()} for key, failure in failures.items()
     ]
     summary = {**module.result["summary"], "failed": module.result["summary"]["failed"] + len(failures)}
-    module.result.update(failures=[*module.result["failures"], *entries], summary=summary)
+    module.result.update(failures=[*module.result["failures"], *entries], summary=summary, **without_urls(module))
     named: list[tuple[str, Failure]] = [(key.holder, failure) for key, failure in failures.items()]
     module.fail_json(
-        msg=f"The stream URLs of {len(failures)} learners could not be revoked, so their leases were kept: "
-        f"{format_failures(named)}. Fix the problem, then run again.",
+        msg=f"The stream URLs of {len(failures)} learner{'s' * (len(failures) > 1)} could not be revoked, so the "
+        f"leases were kept: {format_failures(named)}. Fix the problem, then run again.",
         bug=find_bug(failures.values()),
     )
 
@@ -1053,7 +1062,11 @@ def run(module: LabstreamAWSModule) -> None:
         ansible_facts={FACT: {entry["id"]: build_fact(entry, URL) for entry in entries}},
     )
     if params["revoke_duplicates"]:
-        replace(ender, terminate_sessions=False).end_all(duplicates)
+        try:
+            replace(ender, terminate_sessions=False).end_all(duplicates)
+        except LabstreamError:
+            result.update(without_urls(module))
+            raise
     revoked = sorted({*urls.listing.revoked, *ender.revoked})
     result.update(revoked=revoked, changed=result["changed"] or bool(revoked))
     warn_of_denial(module, urls.listing, ender.listing)

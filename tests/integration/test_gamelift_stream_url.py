@@ -400,6 +400,29 @@ def test_duplicates_stay_unless_they_are_to_be_revoked(group: Simulator, call: C
     assert active(group) == ids(third)
 
 
+def test_a_task_that_fails_to_revoke_returns_no_url(group: Simulator, call: CallModule, home: Path) -> None:
+    call(ANNA)
+    remove_store(home)
+    newest, ben = call(ANNA), call({**LAB, "learners": ["ben"]})
+    remove_store(home)
+    group.add_fault(operation="RevokeStreamUrl", error={"code": "ValidationException", "message": "No."})
+
+    failed = call({**ANNA, "recover": True, "revoke_duplicates": True})
+    assert (failed.failed, failed.result["stream_urls"][0]["stream_url_id"], urls(failed)) == (
+        True,
+        *ids(newest),
+        [None],
+    )
+    assert "Failed to revoke the stream URL" in failed.msg
+    call({**LAB, "learners": ["anna", "ben"], "recover": True})
+    withdrawn = call({**ANNA, "withdraw_removed": True})
+    assert (withdrawn.failed, urls(withdrawn)) == (True, [None])
+    assert withdrawn.msg.startswith("The stream URLs of 1 learner could not be revoked")
+    assert [entry["released"] for entry in withdrawn.result["removed"]] == [False]
+    group.clear_faults()
+    assert call({**ANNA, "withdraw_removed": True}).result["revoked"] == ids(ben)
+
+
 def test_a_lab_whose_store_is_lost_is_ended_for_those_who_are_listed(
     group: Simulator, call: CallModule, home: Path
 ) -> None:
@@ -539,7 +562,7 @@ def test_what_cannot_be_revoked_stays_stored(group: Simulator, call: CallModule)
     failed = call({**LAB, "state": "absent"})
 
     assert failed.failed
-    assert failed.msg.startswith("The stream URLs of 1 learners could not be revoked, so their leases were kept: ")
+    assert failed.msg.startswith("The stream URLs of 1 learner could not be revoked, so the leases were kept: ")
     assert "gameliftstreams:RevokeStreamUrl" in failed.msg
     assert [failure["id"] for failure in failed.result["failures"]] == ["learner-000"]
     assert (failed.result["revoked"], failed.result["summary"]["released"]) == ([gone], 1)
