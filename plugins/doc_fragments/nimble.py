@@ -25,5 +25,5 @@ options:
 notes:
   - AWS has closed the API of Nimble Studio (cloud studios ended in June 2024), so O(endpoint_url) must name another
     endpoint that implements it. See M(labstream.aws.nimble_session_stream), also for how to move a lab to
-    M(labstream.aws.appstream_streaming_url).
+    M(labstream.aws.gamelift_stream_url) or M(labstream.aws.appstream_streaming_url).
 """

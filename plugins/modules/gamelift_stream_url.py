@@ -41,7 +41,7 @@ options:
     elements: str
   learner:
     description:
-      - The id of a single learner, as O(learners[].id).
+      - The id of a single learner.
       - Mutually exclusive with O(learners). One of them is required, unless O(state=absent) and O(lab) is set.
     type: str
   learners:
@@ -861,12 +861,11 @@ def check_group(task: LeaseTask, group: Mapping[str, Any], settings: UrlSettings
         InvalidOption: ``valid_until`` has passed.
     """
     now = task.now()
-    until = policy.valid_until or now + timedelta(seconds=policy.validity_at(now))
-    policy.validity_at(now)
+    asked_until = now + timedelta(seconds=policy.validity_at(now))
     for warning in (
         groups.validate_can_stream(group, settings.application, settings.locations),
         groups.build_capacity_warning(group, settings.locations, len(task.given), settings.usage_limit),
-        groups.build_expiry_warning(group, until),
+        groups.build_expiry_warning(group, policy.valid_until or asked_until),
     ):
         if warning:
             task.module.warn(warning)
@@ -934,9 +933,11 @@ def build_replacement_warning(outcomes: Sequence[Outcome], check_mode: bool) -> 
     reasons = [outcome.reason for outcome in outcomes if outcome.reason and outcome.issued and not outcome.failure]
     if not reasons:
         return None
-    verb = "are" if check_mode else "were"
+    replaced = "would be replaced" if check_mode else "were replaced"
     said = list_names(reasons, MAX_NAMED)
-    return f"{len(reasons)} stream URL{'s' * (len(reasons) > 1)} {verb} replaced by new ones: {said}."
+    if len(reasons) == 1:
+        return f"A stream URL {replaced.replace('were', 'was')}: {said}."
+    return f"{len(reasons)} stream URLs {replaced}: {said}."
 
 
 def warn_of_denial(module: LabstreamAWSModule, *listings: Listing) -> None:

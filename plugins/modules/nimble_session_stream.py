@@ -13,9 +13,14 @@ description:
   - AWS has closed the API of Nimble Studio. Cloud studios ended in June 2024, and the AWS SDKs dropped their clients in
     October 2024. So this module is of use only with another endpoint that implements the API, given in O(endpoint_url).
     It includes the description of the service, so any current boto3 can be used.
-  - For labs on AWS, use M(labstream.aws.appstream_streaming_url). A lab moves there by giving each learner a user id
-    in place of a session, and O(labstream.aws.appstream_streaming_url#module:validity) in place of
+  - For desktops on AWS, use M(labstream.aws.appstream_streaming_url). A lab moves there by giving each learner a user
+    id in place of a session, and O(labstream.aws.appstream_streaming_url#module:validity) in place of
     O(expiration_in_seconds).
+  - For 3-D, simulator and single-application training on AWS, use M(labstream.aws.gamelift_stream_url). What moves over
+    are the learners, the lab, the lease store, and how a lease works, with a random token before each create and the
+    check with the service before reuse. O(expiration_in_seconds) becomes
+    O(labstream.aws.gamelift_stream_url#module:expires_after_minutes). What differs is that a stream URL has no user id,
+    that nobody can reconnect to a session, since every opening starts a new one, and that there is no home folder.
   - Without O(endpoint_url), AWS's own endpoint is tried once, with a timeout of 5 seconds, before anything else.
   - Creates streams that a browser opens, for one session or for all sessions of a lab in one task.
   - The service creates a stream at every call and lists none. So this module stores each stream as a lease in
@@ -117,6 +122,7 @@ attributes:
       - Not with O(force=true), nor with O(lease_store=none).
       - A lease is renewed once less than O(min_remaining) is left of it.
 seealso:
+  - module: labstream.aws.gamelift_stream_url
   - module: labstream.aws.appstream_streaming_url
   - module: labstream.aws.nimble_session
   - module: labstream.aws.nimble_session_info

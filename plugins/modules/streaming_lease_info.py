@@ -185,14 +185,16 @@ leases:
       returned: always
       sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
     stream_id:
-      description: The stream of Nimble Studio. V(null) for AppStream, and while the stream is being created.
+      description:
+        - The stream of Nimble Studio, or the stream URL of GameLift Streams, by its id.
+        - V(null) for AppStream, and while it is being created.
       type: str
       returned: always
       sample: null
     streaming_url:
       description:
         - The URL, with O(return_urls=true), if it still works and was not released. It is a password.
-        - Otherwise V(null), and always for Nimble Studio.
+        - Otherwise V(null), and always for Nimble Studio and GameLift Streams.
       type: str
       returned: always
       sample: null

@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 STACK, FLEET = "bench-course", "bench-fleet"
 MODULE = "labstream.aws.appstream_streaming_url"
 VALIDITY = 28_800
-ISSUING = ("CreateStreamingURL", "CreateStreamingSessionStream")
+ISSUING = ("CreateStreamingURL", "CreateStreamingSessionStream", "CreateStreamUrl")
 # In seconds, for each call.
 LATENCY = 0.1
 # The module's default, and the threads and processes of the scripts.
@@ -63,7 +63,7 @@ class Measured:
     @property
     def issued(self) -> int:
         """The number of URLs or streams that the service issued."""
-        return sum(call["operation"] in ISSUING and call["status"] == 200 for call in self.calls)
+        return sum(call["operation"] in ISSUING and call["status"] in (200, 201) for call in self.calls)
 
     def having_issued(self, expected: int) -> Measured:
         """Return it; RuntimeError if it issued another number of URLs or streams."""

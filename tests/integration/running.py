@@ -34,6 +34,8 @@ STACK, FLEET = "cad-course", "cad-fleet"
 STUDIO = "studio-1"
 MODULE = "labstream.aws.appstream_streaming_url"
 STREAM_MODULE = "labstream.aws.nimble_session_stream"
+STREAM_URL_MODULE = "labstream.aws.gamelift_stream_url"
+STREAM_GROUP = "sg-lab"
 # The task in which every role publishes its facts.
 PUBLISH = "labstream.aws.lab_results : Publish the results"
 TIMEOUT_SECONDS = 240

@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 
 from tests import strategies
 from tests.integration.lease_stores import LeaseTable
-from tests.integration.running import CHECKOUT, FLEET, STACK, STUDIO, Task
+from tests.integration.running import CHECKOUT, FLEET, STACK, STREAM_GROUP, STUDIO, Task
 from tests.simulator.control import Simulator
 
 MODULES = "ansible_collections.labstream.aws.plugins.modules"
@@ -40,6 +40,12 @@ GOOD: dict[str, dict[str, Any]] = {
     "appstream_session": {**TARGET, "user_id": "anna", "state": "expired"},
     "appstream_session_info": TARGET,
     "appstream_streaming_url": {**TARGET, "user_id": "anna"},
+    "gamelift_stream_url": {
+        "stream_group": STREAM_GROUP,
+        "application": "a-lab",
+        "locations": ["us-east-1"],
+        "learner": "anna",
+    },
     "gamelift_stream_group": {"stream_group": "sg-class"},
     "gamelift_stream_group_info": {},
     "gamelift_stream_url_info": {"stream_group": "sg-class"},
@@ -85,6 +91,7 @@ ENDPOINTS = [
     "file:///etc/passwd",
     "http://a b",
 ]
+LEARNER_KEYS = ["id", "name", "email", "generation", "x"]
 SEAT_KEYS = ["scope", "seat", "learner", "name", "application_id", "session_context", "generation", "studio_id"]
 
 
@@ -108,6 +115,13 @@ SPECIAL: dict[str, Callable[[], st.SearchStrategy[Any]]] = {
     "lease_store": lambda: (
         st.sampled_from(NO_STORES)
         | st.builds(str.__add__, st.sampled_from(BEFORE_TEXT), strategies.texts().filter(is_no_region))
+        | strategies.values()
+    ),
+    "learners": lambda: (
+        st.lists(
+            st.dictionaries(st.sampled_from(LEARNER_KEYS), strategies.values(), max_size=3) | strategies.values(),
+            max_size=3,
+        )
         | strategies.values()
     ),
     "region": lambda: strategies.values().filter(is_no_region),
@@ -225,6 +239,7 @@ def world(simulator: Simulator) -> Simulator:
     """The simulator, with the resources of ``GOOD``."""
     simulator.seed_lab(STACK, FLEET)
     simulator.seed_studio(STUDIO, ["seat-01"])
+    simulator.seed_stream_group(STREAM_GROUP)
     simulator.seed_stream_group("sg-class")
     LeaseTable.create(simulator)
     return simulator

@@ -378,6 +378,16 @@ ASKING: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "appstream_session": (APPSTREAM_REPLY, {**WHO, "state": "expired"}),
     "appstream_session_info": (APPSTREAM_REPLY, TARGET),
     "appstream_streaming_url": (APPSTREAM_REPLY, {**WHO, "force": True}),
+    "gamelift_stream_url": (
+        GAMELIFT_REPLY,
+        {
+            "stream_group": "sg-1",
+            "application": "a-1",
+            "locations": ["us-east-1"],
+            "learner": "anna",
+            "force": True,
+        },
+    ),
     "gamelift_stream_group": (GAMELIFT_REPLY, {"stream_group": "sg-1", **SCALED}),
     "gamelift_stream_group_info": (GAMELIFT_REPLY, {}),
     "gamelift_stream_url_info": (GAMELIFT_REPLY, {"stream_group": "sg-1"}),

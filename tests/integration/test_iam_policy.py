@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.service_model import SERVICE_DESCRIPTION
 
 from tests.integration.lease_stores import TABLE, LeaseTable
-from tests.integration.running import CHECKOUT, FLEET, MODULE, STACK, STREAM_MODULE, STUDIO, Task
+from tests.integration.running import CHECKOUT, FLEET, MODULE, STACK, STREAM_MODULE, STREAM_URL_MODULE, STUDIO, Task
 from tests.simulator.control import Simulator
 
 REGION, ACCOUNT = "eu-central-1", "123456789012"
@@ -30,6 +30,8 @@ ELASTIC_MEMBERS = {
     "VpcConfig": {"SubnetIds": ["subnet-1", "subnet-2"]},
 }
 GROUP, APPLICATION = "sg-class", "a-cad"
+IN_GROUP = {"stream_group": GROUP, "region": REGION}
+ANNAS = {**IN_GROUP, "application": APPLICATION, "locations": [REGION], "learner": "anna"}
 NAMES = {
     "stack": STACK,
     "fleet": FLEET,
@@ -91,14 +93,17 @@ def call_as(simulator: Simulator, call_module: Callable[..., Task]) -> Callable[
 
 
 APPSTREAM, NIMBLE = policy_of_the_readme("appstream:CreateStreamingURL"), policy_of_the_readme("nimble:GetStudio")
+STREAMING, SCALING = (
+    policy_of_the_readme(f"gameliftstreams:{operation}") for operation in ("CreateStreamUrl", "UpdateStreamGroup")
+)
 LEASES = policy_of_the_readme("dynamodb:PutItem")
 BOTH = {**APPSTREAM, "Statement": APPSTREAM["Statement"] + LEASES["Statement"]}
 
 
 @pytest.mark.parametrize(
     ("policy", "module", "args"),
-    [(APPSTREAM, MODULE, ANNA), (NIMBLE, STREAM_MODULE, SEAT)],
-    ids=["appstream", "nimble"],
+    [(APPSTREAM, MODULE, ANNA), (NIMBLE, STREAM_MODULE, SEAT), (STREAMING, STREAM_URL_MODULE, ANNAS)],
+    ids=["appstream", "nimble", "gamelift"],
 )
 def test_the_policy_is_enough_to_predict_to_give_to_reuse_and_to_release(
     call_as: Callable[..., Task], policy: Policy, module: str, args: dict[str, Any]
@@ -364,20 +369,15 @@ def test_the_error_names_the_action_on_fleets_and_sessions_that_the_policy_lacks
 
 # Stream groups and stream URLs.
 
-URL_MODULE, URL_INFO = "labstream.aws.gamelift_stream_url", "labstream.aws.gamelift_stream_url_info"
+URL_INFO = "labstream.aws.gamelift_stream_url_info"
 GROUP_MODULE, GROUP_INFO = "labstream.aws.gamelift_stream_group", "labstream.aws.gamelift_stream_group_info"
-IN_GROUP = {"stream_group": GROUP, "region": REGION}
-ANNAS = {**IN_GROUP, "application": APPLICATION, "locations": [REGION], "learner": "anna"}
 SCALED = {**IN_GROUP, "locations": [{"location_name": REGION, "always_on_capacity": 31}]}
-STREAMING, SCALING = (
-    policy_of_the_readme(f"gameliftstreams:{operation}") for operation in ("CreateStreamUrl", "UpdateStreamGroup")
-)
 # What needs each action: a policy, and a module with its arguments, when anna has a stream URL.
 NEEDS_OF_GAMELIFT = {
     "gameliftstreams:ListStreamUrls": (STREAMING, URL_INFO, IN_GROUP),
-    "gameliftstreams:CreateStreamUrl": (STREAMING, URL_MODULE, {**ANNAS, "learner": "ben"}),
-    "gameliftstreams:GetStreamUrl": (STREAMING, URL_MODULE, ANNAS),
-    "gameliftstreams:RevokeStreamUrl": (STREAMING, URL_MODULE, {**ANNAS, "state": "absent"}),
+    "gameliftstreams:CreateStreamUrl": (STREAMING, STREAM_URL_MODULE, {**ANNAS, "learner": "ben"}),
+    "gameliftstreams:GetStreamUrl": (STREAMING, STREAM_URL_MODULE, ANNAS),
+    "gameliftstreams:RevokeStreamUrl": (STREAMING, STREAM_URL_MODULE, {**ANNAS, "state": "absent"}),
     "gameliftstreams:ListStreamGroups": (SCALING, GROUP_INFO, {"region": REGION}),
     "gameliftstreams:GetStreamGroup": (SCALING, GROUP_MODULE, IN_GROUP),
     "gameliftstreams:UpdateStreamGroup": (SCALING, GROUP_MODULE, SCALED),
@@ -392,7 +392,7 @@ def test_the_policies_for_gamelift_have_what_the_modules_call_and_no_more() -> N
 def test_the_error_names_the_action_of_gamelift_that_the_policy_lacks(
     call_as: Callable[..., Task], action: str
 ) -> None:
-    issued = call_as(STREAMING, ANNAS, module=URL_MODULE)
+    issued = call_as(STREAMING, ANNAS, module=STREAM_URL_MODULE)
     assert not issued.failed, issued.msg
     policy, module, args = NEEDS_OF_GAMELIFT[action]
 

@@ -20,7 +20,9 @@ from tests.integration.running import (
     FLEET,
     MODULE,
     STACK,
+    STREAM_GROUP,
     STREAM_MODULE,
+    STREAM_URL_MODULE,
     STUDIO,
     TIMEOUT_SECONDS,
     Ansible,
@@ -47,6 +49,12 @@ NIMBLE = {
     "module": STREAM_MODULE,
     "args": {"studio_id": STUDIO, "session_ids": NAMES},
     "operation": "CreateStreamingSessionStream",
+}
+
+GAMELIFT = {
+    "module": STREAM_URL_MODULE,
+    "args": {"stream_group": STREAM_GROUP, "application": "a-lab", "locations": ["us-east-1"], "learners": NAMES},
+    "operation": "CreateStreamUrl",
 }
 
 
@@ -113,6 +121,18 @@ def test_a_module_of_a_run_that_was_killed_creates_no_more_streams(simulator: Si
     again = ansible.call_module(NIMBLE["args"], module=STREAM_MODULE)
     assert not again.failed, again.msg
     assert len(simulator.streams()) == len(NAMES)
+
+
+def test_a_module_of_a_run_that_was_killed_creates_no_more_stream_urls(simulator: Simulator, ansible: Ansible) -> None:
+    simulator.seed_stream_group(STREAM_GROUP)
+    processes = start_and_kill(ansible, simulator, kill_group, **GAMELIFT)
+    wait_until_ended(processes)
+
+    created = len(simulator.stream_urls())
+    assert CALLS - CONCURRENCY <= created < len(NAMES) / 2
+    again = ansible.call_module(GAMELIFT["args"], module=STREAM_URL_MODULE)
+    assert not again.failed, again.msg
+    assert len(simulator.stream_urls()) == len(NAMES)
 
 
 @pytest.mark.core

@@ -28,7 +28,9 @@ FOLDERS = ("plugins", "roles", "playbooks", "examples", "docs/docsite/rst", "tes
 FILES = [CHECKOUT / "README.md", *(path for folder in FOLDERS for path in (CHECKOUT / folder).rglob("*"))]
 
 OURS = "labstream.aws."
-ISSUING = (f"{OURS}appstream_streaming_url", f"{OURS}gamelift_stream_url", f"{OURS}nimble_session_stream")
+ISSUING = tuple(
+    f"{OURS}{module}" for module in ("appstream_streaming_url", "gamelift_stream_url", "nimble_session_stream")
+)
 READS_FILES = ("read_csv", "slurp")
 LEAK = re.compile(r"\bleak|\bstolen|wrong hands|wrong person|compromise", re.IGNORECASE)
 
@@ -117,7 +119,7 @@ def returns_secrets(task: dict[str, Any]) -> bool:
 def uses_urls(content: str, results: set[str]) -> bool:
     """Return whether a task uses one of these results, or the URL in any other."""
     names = re.findall(r"(?<![\w.])(\w+)\.", content)
-    return not results.isdisjoint(names) or re.search(r"\w\.(streaming_url|url)\b", content) is not None
+    return not results.isdisjoint(names) or re.search(r"\w\.(streaming_url|stream_url|url)\b", content) is not None
 
 
 @pytest.mark.parametrize("text", list(find_examples()))
@@ -144,6 +146,7 @@ ISSUE = """
     "text",
     [
         "- labstream.aws.appstream_streaming_url: {user_id: anna}",
+        "- labstream.aws.gamelift_stream_url: {learner: anna}",
         "- labstream.aws.nimble_session_stream: {session_id: s1, return_urls: true}",
         "- {labstream.aws.nimble_session_stream: {session_id: s1}, no_log: false}",
         "- labstream.aws.streaming_handout: {return_pages: true}",

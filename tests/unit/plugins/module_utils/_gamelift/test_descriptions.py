@@ -10,8 +10,6 @@ import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.descriptions import build_description
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import LeaseKey
 
-from tests.strategies import TEXTS
-
 # The API's pattern and maximum.
 PATTERN = re.compile(r"[a-zA-Z0-9-_.!+@/][a-zA-Z0-9-_.!+@/ ]*", re.ASCII)
 KEY = LeaseKey.build("scope", "anna@example.org", "purpose")
@@ -39,7 +37,9 @@ def test_a_description_has_30_safe_characters_of_the_lab_at_most(lab, part):
     assert re.fullmatch(rf"labstream/{re.escape(part)}/[A-Z2-7]{{26}}", description)
 
 
-@pytest.mark.parametrize("text", [text for text in TEXTS if "\ud800" not in text])
+@pytest.mark.parametrize(
+    "text", ["", " ", "\0", "anna\n", "José 😀", "{{ 7 * 7 }}", "../../x", "a,b", "9" * 5000, "ä" * 2048, "None"]
+)
 def test_the_service_takes_every_description_and_it_says_nothing_about_the_learner(text):
     description = build_description(text, LeaseKey("scope", text, ""))
     assert PATTERN.fullmatch(description)

@@ -30,6 +30,7 @@ from tests.unit.plugins.module_utils.support import (
     SCOPE,
     MemoryStore,
     after,
+    build_key,
     lease_of,
 )
 
@@ -320,3 +321,62 @@ def test_a_file_with_other_labs_is_not_a_deleted_one(path):
     result, _store = absent([], lab="wednesday", lease_store=f"sqlite://{path}")
 
     assert not result["changed"]
+
+
+# Services that can end what they have issued
+
+
+class Ender:
+    """Notes what it is to end, and fails for some holders."""
+
+    def __init__(self, store, *refused):
+        self.store, self.refused, self.keys, self.released_before = store, refused, set(), None
+
+    def end(self, keys, leases):
+        self.keys = set(keys)
+        self.released_before = [lease for lease in self.store.leases.values() if lease.released_at]
+        return [lease for lease in leases if lease.key.holder not in self.refused]
+
+
+def end_with(rows, *refused, **options):
+    store = MemoryStore()
+    store.leases = {lease.key: lease for lease in LEASES.values()}
+    for lab, names in LABS.items():
+        join(store, lab, *names)
+    ender, task = Ender(store, *refused), task_of(rows, store=store, **options)
+    result = dict(warnings=task.module.warnings)
+    for known in releasing.release(task, releasing.find_to_release(task), ender.end):
+        result |= known
+    return result, ender
+
+
+def test_what_was_issued_is_ended_before_it_is_released_and_no_url_is_said_to_work():
+    result, ender = end_with([ANNA, BEN])
+    assert ender.keys == {LEASES["anna"].key, LEASES["ben"].key}
+    assert (ender.released_before, result["summary"]["released"]) == ([], 2)
+    assert not any("works until" in warning for warning in result["warnings"])
+
+
+def test_what_another_lab_needs_is_not_ended_and_what_nothing_is_stored_of_is():
+    _result, ender = end_with([ANNA, CLEO], lab="monday")
+    assert ender.keys == {LEASES["anna"].key, build_key("cleo")}
+    _result, ender = end_with([BEN], lab="monday")
+    assert ender.keys == set()
+
+
+@pytest.mark.parametrize("purge", [False, True])
+def test_what_could_not_be_ended_is_kept_and_repeated(purge):
+    result, ender = end_with([ANNA, BEN], "ben", purge=purge)
+    kept = ender.store.leases[LEASES["ben"].key]
+    assert (kept.released_at, LEASES["ben"].key in {record.lease for record in Labs(ender.store, SCOPE).records}) == (
+        None,
+        True,
+    )
+    assert not any(entry["released"] for entry in result["leases"] if entry["user_id"] == "ben")
+
+
+def test_check_mode_predicts_what_would_be_ended():
+    result, ender = end_with([ANNA, BEN], "ben", check_mode=True)
+    assert ender.keys == {LEASES["anna"].key, LEASES["ben"].key}
+    assert result["summary"]["released"] == 1
+    assert not any(lease.released_at for lease in ender.store.leases.values())

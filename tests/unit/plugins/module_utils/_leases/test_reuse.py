@@ -104,6 +104,11 @@ def test_a_part_of_a_second_is_asked_for_as_a_whole_one():
     assert asking(until=60).validity_at(after(0.5)) == 65
 
 
+@pytest.mark.parametrize(("until", "validity"), [(55, 60), (56, 120), (115, 120), (WEEK - 1, WEEK)])
+def test_a_service_that_counts_in_minutes_is_asked_for_whole_ones(until, validity):
+    assert build_policy(valid_until=after(until), granularity=60).validity_at(NOW) == validity
+
+
 @pytest.mark.parametrize("late", [0, 1, 3600])
 def test_no_validity_reaches_a_time_that_has_passed(late):
     with pytest.raises(InvalidOption) as refused:
