@@ -93,6 +93,20 @@ def test_variables_fit_on_a_page(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
 
 
+def test_the_lab_playbooks_find_what_they_need_of_each_provider() -> None:
+    folder = CHECKOUT / "playbooks/plays"
+    [play] = yaml.safe_load((folder / "lab.yml").read_text(encoding="utf-8"))
+    providers = play["vars"]["__lab_providers"]
+    files = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in (folder / "vars").glob("*.yml")}
+    names = {provider: {name for name in known if name.startswith("__")} for provider, known in files.items()}
+
+    assert files.keys() == {*providers, "unknown"}
+    assert all(each == names["unknown"] for each in names.values())
+    assert [files[provider]["__lab_role"] for provider in providers] == [
+        f"labstream.aws.{each}_lab" for each in providers
+    ]
+
+
 def test_a_roster_is_read_by_query_only() -> None:
     """A lookup of one learner would not be a list."""
     assert [path for path in FILES if "lookup('labstream.aws.roster'" in path.read_text(encoding="utf-8")] == []

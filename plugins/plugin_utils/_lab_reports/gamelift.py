@@ -64,6 +64,7 @@ def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
         *results["warnings"],
         *describe_roster_failure(results),
         *_describe_rotation(rotated, check_mode),
+        *_describe_unknown_sessions(results),
         *describe_outdated_labs(urls.get("outdated_labs", [])),
         *describe_removed(results, urls.get("removed", plan["removed"] if check_mode else []), are_revoked=True),
     ]
@@ -163,6 +164,13 @@ def _describe_rotation(rotated: Sequence[str], check_mode: bool) -> Iterator[str
             f"{', '.join(rotated)} {verb} a new URL, and the previous one was revoked with its sessions. If there are "
             "pages, mail the address of the new one."
         )
+
+
+def _describe_unknown_sessions(results: Result) -> Iterator[str]:
+    """Yield a warning if it is not known which sessions go on after the lab, which is ended all the same."""
+    failure = results["steps"]["sessions"].get("msg")
+    if results["state"] == "absent" and failure:
+        yield f"It is not known which sessions go on, and are billed: {failure}"
 
 
 def _describe_lab(results: Result, summary: Result, going_on: Sequence[RunningSession]) -> Iterator[str]:

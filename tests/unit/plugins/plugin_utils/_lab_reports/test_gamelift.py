@@ -290,6 +290,14 @@ def test_sessions_that_go_on_are_named_with_their_latest_end():
     )
 
 
+def test_sessions_that_are_not_known_are_a_warning():
+    steps = {"urls": ended("anna"), "sessions": {"stream_urls": [], "msg": "It is denied."}}
+    summary = summarize(steps, state="absent", terminates_sessions=False)
+
+    assert summary["warnings"] == ["It is not known which sessions go on, and are billed: It is denied."]
+    assert summary["outcome"] == "ok"
+
+
 def test_at_the_end_those_in_the_roster_have_seats_without_leases():
     seats = report({"urls": ended("anna")}, state="absent")["seats"]
 
