@@ -898,7 +898,6 @@ def end_earlier_generations(task: LeaseTask, settings: UrlSettings, ender: UrlEn
     """Revoke the stream URLs of learners who have a later generation by now, and release their leases.
 
     Raises:
-        AnsibleGameLiftStreamsError: The stream URLs cannot be listed, though that is allowed.
         LeaseStoreError: The store failed.
     """
     keys = {
@@ -984,6 +983,9 @@ def run_absent(task: LeaseTask, client: Any, group: Mapping[str, Any] | None) ->
     labs: dict[LeaseKey, set[str | None]] = defaultdict(set)
     for record in found.labs.records:
         labs[record.lease].add(record.lab)
+    for key in found.stored:
+        # A run without a lab may have begun it.
+        labs[key].add(None)
     if group is None or module.is_query:
         # With a stream group, its stream URLs are gone.
         ender, end = None, lambda _keys, leases: leases
@@ -997,7 +999,10 @@ def run_absent(task: LeaseTask, client: Any, group: Mapping[str, Any] | None) ->
         return
     result.update(changed=result["changed"] or bool(ender.revoked), revoked=sorted(ender.revoked))
     warn_of_denial(module, ender.listing)
-    unknown = ender.count_unknown(task.lab) if task.lab and not task.given else 0
+    unknown = 0
+    if task.lab and not task.given and not ender.failures:
+        stored = task.store.find(task.scope).values() if task.scope else ()
+        unknown = ender.count_unknown(task.lab, {lease.resource_id for lease in stored})
     if unknown:
         module.warn(
             f"{unknown} ACTIVE stream URLs seem to be of lab {task.lab!r}, but nothing is stored about them: list the "
@@ -1034,11 +1039,10 @@ def run(module: LabstreamAWSModule) -> None:
             policy=policy,
             now=now,
             lab=params["lab"],
+            labs=task.labs_of_leases,
             recovers=params["recover"],
             terminate_sessions=params["force"] and params["terminate_sessions"],
         )
-        ender = build_ender(task, client, {})
-        end_earlier_generations(task, settings, ender)
         issuer = ResourceIssuer(
             store=store,
             service=urls,
@@ -1050,13 +1054,15 @@ def run(module: LabstreamAWSModule) -> None:
             directory=urls,
         )
         outcomes, joined = task.issue(issuer, policy, starts_at)
+        ender = build_ender(task, client, task.labs_of_leases)
+        end_earlier_generations(task, settings, ender)
         removed = task.withdraw(ender.end)
         shared, entries = task.build_result(outcomes, describe_outcome, URL, joined=joined, removed=removed)
     in_use = {outcome.key: str(outcome.lease.resource_id) for outcome in outcomes if outcome.lease}
     duplicates = urls.find_duplicates(in_use)
     result.update(
         shared,
-        stream_urls=entries,
+        stream_urls=[{**entry, URL: None} for entry in entries],
         recovered=[str(outcome.lease.resource_id) for outcome in outcomes if outcome.recovered and outcome.lease],
         duplicates=duplicates,
         ansible_facts={FACT: {entry["id"]: build_fact(entry, URL) for entry in entries}},
@@ -1075,6 +1081,8 @@ def run(module: LabstreamAWSModule) -> None:
         module.warn(warning)
     task.finish(outcomes, policy)
     fail_for_ender(module, ender, {})
+    # Last: no failed result has a URL.
+    result.update(stream_urls=entries)
 
 
 def main() -> None:

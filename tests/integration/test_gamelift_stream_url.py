@@ -571,7 +571,56 @@ def test_what_cannot_be_revoked_stays_stored(group: Simulator, call: CallModule)
     assert active(group) == []
 
 
+@pytest.mark.parametrize("operation", ["RevokeStreamUrl", "ListStreamUrls"])
+def test_what_was_created_is_returned_without_urls_if_others_cannot_be_revoked(
+    group: Simulator, call: CallModule, operation: str
+) -> None:
+    call({**LAB, "learners": ["anna", "ben"]})
+    group.add_fault(operation=operation, error={"code": "ValidationException", "message": "No."})
+
+    failed = call({**LAB, "learners": ["anna", "carl"], "withdraw_removed": True})
+
+    assert failed.msg.startswith("The stream URLs of 1 learners could not be revoked, so their leases were kept: ben: ")
+    shown = [(entry["issued"], entry["stream_url"]) for entry in failed.result["stream_urls"]]
+    assert (failed.failed, failed.changed, shown) == (True, True, [(False, None), (True, None)])
+    assert not any(url in json.dumps(failed.result) for url in group.streaming_urls())
+
+
+def test_a_list_of_learners_that_is_rejected_revokes_nothing(group: Simulator, call: CallModule) -> None:
+    call({**LAB, "learners": learners(5)})
+
+    failed = call({**LAB, "learners": [{"id": "learner-000", "generation": 1}], "withdraw_removed": True})
+
+    assert failed.msg.startswith("4 of 5 learners would be withdrawn")
+    assert len(active(group)) == 5
+
+
 # Other labs
+
+
+@pytest.mark.parametrize("first", [{"lab": "tuesday"}, {}])
+def test_a_lost_reply_of_another_lab_gives_the_same_stream_url(
+    group: Simulator, call: CallModule, first: dict[str, str]
+) -> None:
+    group.add_fault(operation=CREATE, reply="truncated")
+    assert call({**ARGS, **first, "learner": "anna"}).failed
+    group.clear_faults()
+    lost = active(group)
+
+    assert ids(call(ANNA)) == lost == active(group)
+    assert call({**LAB, "state": "absent"}).result["revoked"] == ([] if first else lost)
+
+
+def test_the_warning_of_unknown_stream_urls_is_not_about_those_of_other_labs(
+    group: Simulator, call: CallModule
+) -> None:
+    alike = f"{'simulation-' * 3}1", f"{'simulation-' * 3}2"
+    call({**ARGS, "lab": alike[0], "learners": ["anna", "ben"]})
+    call({**ARGS, "lab": alike[1], "learners": ["anna", "carl"]})
+
+    ended = call({"stream_group": STREAM_GROUP, "lab": alike[0], "state": "absent"})
+
+    assert (len(ended.result["revoked"]), ended.warnings) == (1, "")
 
 
 def test_a_lab_that_ends_keeps_what_another_needs_and_says_which_are_ahead(group: Simulator, call: CallModule) -> None:

@@ -16,6 +16,7 @@ from datetime import datetime
 from .._failures import Failure
 from .._leases.lease import Lease, LeaseKey
 from .descriptions import build_description, build_prefix
+from .errors import AnsibleGameLiftStreamsError
 from .listing import Listing
 from .states import ACTIVE, StreamUrl
 
@@ -49,14 +50,14 @@ class UrlEnder:
     failures: dict[LeaseKey, Failure] = field(default_factory=dict)
 
     def end(self, keys: Collection[LeaseKey], leases: Sequence[Lease]) -> Sequence[Lease]:
-        """Revoke the stream URLs of these keys. Return the leases for which that did not fail.
-
-        Raises:
-            AnsibleGameLiftStreamsError: The stream URLs cannot be listed, though that is allowed.
-        """
+        """Revoke the stream URLs of these keys. Return the leases for which that did not fail."""
         if not keys:
             return leases
-        self.listing.load()
+        try:
+            self.listing.load()
+        except AnsibleGameLiftStreamsError as e:
+            self.failures.update(dict.fromkeys(sorted(keys), Failure.from_error(e)))
+            return []
         by_key = {lease.key: lease for lease in leases}
         with ThreadPoolExecutor(max_workers=self.concurrency) as executor:
             list(executor.map(lambda key: self._end(key, by_key.get(key)), sorted(keys)))
@@ -71,13 +72,13 @@ class UrlEnder:
         with ThreadPoolExecutor(max_workers=self.concurrency) as executor:
             list(executor.map(self._revoke, stream_url_ids))
 
-    def count_unknown(self, lab: str) -> int:
-        """Return how many stream URLs seem to be of the lab, and are ACTIVE, though nothing is known of them."""
+    def count_unknown(self, lab: str, known: Collection[str | None]) -> int:
+        """Return how many stream URLs seem to be of the lab, and are ACTIVE, but are none of those that are known."""
         prefix = build_prefix(lab)
         return sum(
             stream_url.status == ACTIVE and (stream_url.description or "").startswith(prefix)
             for stream_url_id, stream_url in self.listing.load().items()
-            if stream_url_id not in self.revoked
+            if stream_url_id not in known and stream_url_id not in self.revoked
         )
 
     def _end(self, key: LeaseKey, lease: Lease | None) -> None:

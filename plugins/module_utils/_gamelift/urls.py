@@ -165,6 +165,7 @@ class GroupUrls:
         policy: How long they must be valid.
         now: The service's clock.
         lab: The lab that they are created in, if any.
+        labs: The other labs that use a lease, one of which may have created what is searched for.
         recovers: Whether to search for the stream URLs of learners that nothing is stored of.
         terminate_sessions: Whether the sessions of those that are replaced are ended.
     """
@@ -174,6 +175,7 @@ class GroupUrls:
     policy: ReusePolicy
     now: Callable[[], datetime]
     lab: str | None
+    labs: Mapping[LeaseKey, Collection[str]] = field(default_factory=dict)
     recovers: bool = False
     terminate_sessions: bool = False
 
@@ -208,8 +210,8 @@ class GroupUrls:
                 **parameters,
             )
         except AnsibleGameLiftStreamsError as e:
-            # Perhaps because another run used the token with other parameters.
-            existing = self.find(pending.key) if e.code == CONFLICT else None
+            # Perhaps because another run used the token with other parameters, such as for another lab or for none.
+            existing = self._find(self._build_descriptions(pending.key, None)) if e.code == CONFLICT else None
             if existing is None:
                 raise
             return existing
@@ -244,12 +246,18 @@ class GroupUrls:
             raise self.listing.denial
 
     def find(self, key: LeaseKey) -> CheckedUrl | None:
-        """Return the newest stream URL of this lab and key that is as asked.
+        """Return the newest stream URL of this key, and of a lab that uses its lease, that is as asked.
 
         Raises:
             AnsibleGameLiftStreamsError: A call failed.
         """
-        for listed in self.listing.find([build_description(self.lab, key)]):
+        return self._find(self._build_descriptions(key))
+
+    def _build_descriptions(self, key: LeaseKey, *labs: str | None) -> list[str]:
+        return [build_description(lab, key) for lab in {self.lab, *self.labs.get(key, ()), *labs}]
+
+    def _find(self, descriptions: Sequence[str]) -> CheckedUrl | None:
+        for listed in self.listing.find(descriptions):
             found = get_stream_url(self._client, self._stream_group, listed.stream_url_id)
             if found and self._is_as_asked(found):
                 self._known[found.stream_url_id] = found
@@ -274,12 +282,12 @@ class GroupUrls:
             self.listing.revoke(resource_id, self.terminate_sessions)
 
     def end_found(self, key: LeaseKey) -> None:
-        """Revoke all stream URLs of this lab and key.
+        """Revoke all stream URLs of this key, and of a lab that uses its lease.
 
         Raises:
             AnsibleGameLiftStreamsError: A call failed.
         """
-        for found in self.listing.find([build_description(self.lab, key)]):
+        for found in self.listing.find(self._build_descriptions(key)):
             self.listing.revoke(found.stream_url_id, self.terminate_sessions)
 
     def find_duplicates(self, in_use: Mapping[LeaseKey, str]) -> list[str]:

@@ -145,6 +145,11 @@ class LeaseTask:
     def _labs(self) -> Labs:
         return Labs(self.store, self.scope)
 
+    @cached_property
+    def labs_of_leases(self) -> Mapping[LeaseKey, set[str]]:
+        """The labs that use or used each lease when the task began, also those that are over."""
+        return group_labs((record.lease, record.lab) for record in self._labs.records)
+
     def join(self, policy: ReusePolicy, starts_at: datetime | None = None) -> bool:
         """Record that the lab uses the leases of the rows.
 

@@ -576,7 +576,8 @@ def test_stream_urls_that_seem_to_be_of_a_lab_are_counted(group):
         group.add(description)
     group.end("su-2", "REVOKED", "userRevoked")
     _ended, ender = end(group, set(), [])
-    assert ender.count_unknown("monday") == 1
+    assert ender.count_unknown("monday", {None}) == 1
+    assert ender.count_unknown("monday", {"su-1"}) == 0
 
 
 # Replies
