@@ -86,6 +86,11 @@ class LabstreamAWSModule(AnsibleAWSModule):
         """Warn the user. amazon.aws 10 would also pass it to ``exit_json``, which ansible-core deprecates."""
         self._module.warn(warning)
 
+    def warn_all(self, *warnings: str | None) -> None:
+        """Warn the user of those that are not None."""
+        for warning in filter(None, warnings):
+            self.warn(warning)
+
     def hide(self, values: Iterable[Any]) -> None:
         """Mask the texts among these values in the result, and in the arguments in it, as if of no_log options."""
         self._module.no_log_values.update(value for value in values if value and isinstance(value, str))

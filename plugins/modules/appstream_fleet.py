@@ -254,9 +254,7 @@ def run(module: LabstreamAWSModule) -> None:
                 result.update(diff=dict(before=build_fleet_diff(first), after=build_fleet_diff(described)))
     finally:
         result.update(changed=transition.changed)
-        warning = transition.scaling.warning(first) if transition.scaling and first else None
-        if warning:
-            module.warn(warning)
+        module.warn_all(transition.scaling.warning(first) if transition.scaling and first else None)
     shortage = transition.describe_shortage(described, int(time.monotonic() - began) if waits else None)
     result.update(insufficient_capacity=shortage)
     if shortage and params["on_insufficient_capacity"] == "fail":

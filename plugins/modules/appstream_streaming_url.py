@@ -800,9 +800,7 @@ def run(module: LabstreamAWSModule) -> None:
         policy.validity_at(now())  # Rejects a time that has passed, in check mode too.
         # Also if all leases are reusable: a stored URL for an application that is gone opens nothing.
         applications = [row.values["application_id"] for row in rows]
-        warning = appstream.check_applications(client, target.fleet or {}, applications)
-        if warning:
-            module.warn(warning)
+        module.warn_all(appstream.check_applications(client, target.fleet or {}, applications))
         issuer = build_issuer(task, client, target, policy)
         outcomes, joined = task.issue(issuer, policy, starts_at, partial(validate_case, task))
         shared, entries = task.build_result(outcomes, describe_outcome, URL, joined=joined, removed=task.withdraw())

@@ -597,9 +597,8 @@ ansible_facts:
           stream_url_id: su-1AB2C3De4
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -613,37 +612,40 @@ from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
 from ansible_collections.labstream.aws.plugins.module_utils._client import ServiceClock, endpoint_host
 from ansible_collections.labstream.aws.plugins.module_utils._errors import (
     InvalidOption,
-    LabstreamError,
     list_names,
-    quote,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._failures import Failure, find_bug, format_failures
+from ansible_collections.labstream.aws.plugins.module_utils._failures import find_bug, format_failures
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift import api as gamelift
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift import group_checks, validation
+from ansible_collections.labstream.aws.plugins.module_utils._gamelift.arguments import (
+    HOLDER_OPTIONS,
+    LearnerRow,
+    build_policy,
+    parse_rows,
+    parse_settings,
+    validate_recovery,
+)
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.ending import UrlEnder
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.listing import Listing
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.states import ACTIVE
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.urls import (
-    MINUTE,
     GroupUrls,
     UrlSettings,
     build_scope,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._labs.learners import (
-    validate_generation,
-    validate_learner_id,
-)
-from ansible_collections.labstream.aws.plugins.module_utils._labs.person import normalise
-from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import LeaseKey, is_key_part, is_text
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import LeaseKey
 from ansible_collections.labstream.aws.plugins.module_utils._leases.module import (
     IDENTITY,
     NO_LABS,
     LeaseTask,
-    Row,
     build_fact,
     identity_argument_spec,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._leases.releasing import find_to_release, release
+from ansible_collections.labstream.aws.plugins.module_utils._leases.releasing import (
+    Release,
+    find_to_release,
+    release,
+)
 from ansible_collections.labstream.aws.plugins.module_utils._leases.resource_issuer import ResourceIssuer
 from ansible_collections.labstream.aws.plugins.module_utils._leases.reuse import ReusePolicy
 from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import Outcome
@@ -655,16 +657,11 @@ from ansible_collections.labstream.aws.plugins.module_utils._module import Labst
 from ansible_collections.labstream.aws.plugins.module_utils._text import describe_lost_text
 from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
 from ansible_collections.labstream.aws.plugins.module_utils._types import with_text_types
-from ansible_collections.labstream.aws.plugins.module_utils._validation import validate_distinct
 
 FACT = "gamelift_stream_urls"
 URL = "stream_url"
 
-# The options that say who gets stream URLs.
-HOLDER_OPTIONS = ("learner", "learners")
 LEARNER_SPEC = with_text_types({**identity_argument_spec(), "generation": dict(type="int", default=0)})
-DEFAULT_MINUTES = 60
-DEFAULT_MIN_REMAINING_USES = 2
 # How many learners a message names.
 MAX_NAMED = 5
 
@@ -683,18 +680,6 @@ EMPTY_RESULT: dict[str, Any] = dict(
     scope=None,
     ansible_facts={FACT: {}},
 )
-
-
-@dataclass(frozen=True)
-class LearnerRow(Row):
-    """A stream URL that is asked for. All rows of a task have the same purpose but for their generations."""
-
-    generation: int = 0
-
-    @property
-    def name(self) -> str:
-        """The row as messages and diffs name it."""
-        return self.holder
 
 
 def parse_learners(params: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -718,124 +703,6 @@ def parse_learners(params: Mapping[str, Any]) -> list[dict[str, Any]]:
             raise InvalidOption(f"Entry {number} of learners is not valid: {validated.error_messages[0].rstrip('.')}.")
         learners.append(validated.validated_parameters)
     return learners
-
-
-def parse_rows(params: Mapping[str, Any], settings: UrlSettings | None) -> list[LearnerRow]:
-    """Return the stream URLs that the arguments ask for.
-
-    Raises:
-        InvalidOption: Names the value.
-    """
-    rows = []
-    for learner in parse_learners(params):
-        if not is_text(learner["id"]):
-            raise InvalidOption(f"The id of a learner is {quote(learner['id'])}, which has an unpaired surrogate.")
-        validate_learner_id(learner["id"])
-        validate_generation(learner["id"], learner["generation"])
-        holder = normalise(learner["id"])
-        if not is_key_part("holder", holder):
-            raise InvalidOption(
-                f"The id of a learner is {quote(learner['id'])}, which has a character that cannot be printed."
-            )
-        purpose = settings.build_purpose(learner["generation"]) if settings else ""
-        row = LearnerRow.build("id", learner, purpose)
-        rows.append(LearnerRow(holder, row.values, purpose, learner["generation"]))
-    validate_distinct("learners", [row.holder for row in rows], remedy="remove one; upper and lower case are the same")
-    return rows
-
-
-def parse_settings(params: Mapping[str, Any]) -> UrlSettings | None:
-    """Return what the stream URLs are created with; None if application and locations are not needed.
-
-    Raises:
-        InvalidOption: Names the value.
-    """
-    uses, environment = params["min_remaining_uses"], params["environment"] or {}
-    validation.validate_identifier("stream_group", params["stream_group"])
-    validation.validate_range("usage_limit", params["usage_limit"], 1, validation.MAX_INTEGER)
-    if uses is not None:
-        validation.validate_range("min_remaining_uses", uses, 0, params["usage_limit"])
-    if params["session_length"] is not None:
-        validation.validate_range("session_length", params["session_length"], 1, validation.MAX_SESSION_LENGTH)
-    launch_args = params["launch_args"] or []
-    validation.validate_launch_args(launch_args)
-    variables = {str(name): to_variable(str(name), value) for name, value in environment.items()}
-    validation.validate_environment(variables)
-    for value in (*launch_args, *variables.values()):
-        if not is_text(value):
-            raise InvalidOption("launch_args or environment has an unpaired surrogate: correct it.")
-    if params["role_arn"] is not None:
-        validation.validate_role_arn(params["role_arn"])
-    resolution = None if params["resolution"] is None else validation.parse_resolution(params["resolution"])
-    if params["application"] is not None:
-        validation.validate_identifier("application", params["application"])
-    if params["locations"] is not None:
-        validation.validate_locations(params["locations"])
-    if params["application"] is None or params["locations"] is None:
-        is_anybody_listed = any(params[option] is not None for option in HOLDER_OPTIONS)
-        if params["state"] == "present" or (is_anybody_listed and not params["purge"]):
-            raise InvalidOption(
-                "application and locations are missing, which say what the stream URLs open: give both"
-                + (", as for state=present." if params["state"] == "absent" else ".")
-            )
-        return None
-    return UrlSettings(
-        application=validation.get_id(params["application"]),
-        locations=params["locations"],
-        usage_limit=params["usage_limit"],
-        min_remaining_uses=min(DEFAULT_MIN_REMAINING_USES, params["usage_limit"]) if uses is None else uses,
-        session_length=params["session_length"],
-        launch_args=launch_args,
-        environment=variables,
-        role_arn=params["role_arn"],
-        resolution=resolution,
-    )
-
-
-def to_variable(name: str, value: Any) -> str:
-    """Return the value of an environment variable as text.
-
-    Raises:
-        InvalidOption: It is not text, or was not before YAML read it. The value is not quoted.
-    """
-    if isinstance(value, (str, int)) and not isinstance(value, bool):
-        return str(value)
-    raise InvalidOption(f"The variable {quote(name)} of environment is not text: put its value in quotes.")
-
-
-def build_policy(params: Mapping[str, Any]) -> ReusePolicy:
-    """Return how long the stream URLs must be valid.
-
-    Raises:
-        InvalidOption: Names the value.
-    """
-    valid_until = minutes = None
-    if params["valid_until"] is not None:
-        valid_until = parse_timestamp("valid_until", params["valid_until"])
-    else:
-        minutes = DEFAULT_MINUTES if params["expires_after_minutes"] is None else params["expires_after_minutes"]
-        validation.validate_range("expires_after_minutes", minutes, 1, validation.MAX_INTEGER)
-    return ReusePolicy(
-        validation.MAX_INTEGER * MINUTE,
-        validity=minutes and minutes * MINUTE,
-        valid_until=valid_until,
-        min_remaining=params["min_remaining"],
-        granularity=MINUTE,
-    )
-
-
-def validate_recovery(params: Mapping[str, Any]) -> None:
-    """Reject options that contradict each other.
-
-    Raises:
-        InvalidOption: Says which.
-    """
-    if params["recover"] and params["state"] == "absent":
-        raise InvalidOption("recover is for state=present: leave it out.")
-    if params["recover"] and params["force"]:
-        raise InvalidOption("recover and force=true contradict each other: leave one of them out.")
-    if params["revoke_duplicates"] and not params["recover"]:
-        raise InvalidOption("revoke_duplicates is for recover=true: set that too, or leave it out.")
 
 
 def find_scope(
@@ -864,13 +731,21 @@ def check_group(task: LeaseTask, group: Mapping[str, Any], settings: UrlSettings
     """
     now = task.now()
     asked_until = now + timedelta(seconds=policy.validity_at(now))
-    for warning in (
+    task.module.warn_all(
         group_checks.validate_can_stream(group, settings.application, settings.locations),
         group_checks.build_capacity_warning(group, settings.locations, len(task.given), settings.usage_limit),
         group_checks.build_expiry_warning(group, policy.valid_until or asked_until),
-    ):
-        if warning:
-            task.module.warn(warning)
+    )
+
+
+def find_earlier_keys(task: LeaseTask, settings: UrlSettings) -> list[LeaseKey]:
+    """Return the keys of learners who have a later generation by now, in the generations before it."""
+    return [
+        LeaseKey.build(task.scope, row.holder, settings.build_purpose(generation))
+        for row in task.given
+        if isinstance(row, LearnerRow)
+        for generation in range(row.generation)
+    ]
 
 
 def build_ender(task: LeaseTask, client: Any, labs: Mapping[LeaseKey, Iterable[str | None]]) -> UrlEnder:
@@ -892,26 +767,6 @@ def build_ender(task: LeaseTask, client: Any, labs: Mapping[LeaseKey, Iterable[s
         concurrency=params["concurrency"],
         check_mode=check_mode,
     )
-
-
-def end_earlier_generations(task: LeaseTask, settings: UrlSettings, ender: UrlEnder) -> None:
-    """Revoke the stream URLs of learners who have a later generation by now, and release their leases.
-
-    Raises:
-        LeaseStoreError: The store failed.
-    """
-    keys = {
-        LeaseKey.build(task.scope, row.holder, settings.build_purpose(generation))
-        for row in task.given
-        if isinstance(row, LearnerRow)
-        for generation in range(row.generation)
-    }
-    stored = [lease for lease in task.store.read(keys).values() if lease.released_at is None] if keys else []
-    if stored:
-        task.store.check("release")
-        ended = ender.end({lease.key for lease in stored}, stored)
-        if not task.module.check_mode:
-            task.store.release(ended)
 
 
 def describe_outcome(outcome: Outcome) -> dict[str, Any]:
@@ -941,75 +796,77 @@ def build_replacement_warning(outcomes: Sequence[Outcome], check_mode: bool) -> 
     return f"{len(reasons)} stream URLs {replaced}: {said}."
 
 
-def warn_of_denial(module: LabstreamAWSModule, *listings: Listing) -> None:
-    """Warn if stream URLs could not be listed."""
+def build_denial_warning(listings: Iterable[Listing]) -> str | None:
+    """Return the warning about stream URLs that could not be listed; None if none of the listings was denied."""
     denial = next((listing.denial for listing in listings if listing.denial), None)
-    if denial:
-        module.warn(
-            f"{denial} Until then, stream URLs are looked up one by one, and those whose response was lost before they "
-            "could be stored are not found."
-        )
-
-
-def without_urls(module: LabstreamAWSModule) -> dict[str, Any]:
-    """Return the stream URLs of the result as a failed one has them."""
-    return {"stream_urls": [{**entry, URL: None} for entry in module.result["stream_urls"]]}
-
-
-def fail_for_ender(
-    module: LabstreamAWSModule, ender: UrlEnder, identities: Mapping[LeaseKey, Mapping[str, Any]]
-) -> None:
-    """Fail if a stream URL could not be revoked."""
-    failures = ender.failures
-    if not failures:
-        return
-    entries = [
-        {**dict.fromkeys(IDENTITY), **identities.get(key, {}), **failure._asdict()} for key, failure in failures.items()
-    ]
-    summary = {**module.result["summary"], "failed": module.result["summary"]["failed"] + len(failures)}
-    module.result.update(failures=[*module.result["failures"], *entries], summary=summary, **without_urls(module))
-    named: list[tuple[str, Failure]] = [(key.holder, failure) for key, failure in failures.items()]
-    module.fail_json(
-        msg=f"The stream URLs of {len(failures)} learner{'s' * (len(failures) > 1)} could not be revoked, so the "
-        f"leases were kept: {format_failures(named)}. Fix the problem, then run again.",
-        bug=find_bug(failures.values()),
+    if denial is None:
+        return None
+    return (
+        f"{denial} Until then, stream URLs are looked up one by one, and those whose response was lost before they "
+        "could be stored are not found."
     )
 
 
-def run_absent(task: LeaseTask, client: Any, group: Mapping[str, Any] | None) -> None:
-    """Revoke the stream URLs of the task, and release their leases."""
-    module, result = task.module, task.module.result
-    found = find_to_release(task)
-    labs: dict[LeaseKey, set[str | None]] = defaultdict(set)
-    for record in found.labs.records:
-        labs[record.lease].add(record.lab)
-    for key in found.stored:
-        # A run without a lab may have begun it.
-        labs[key].add(None)
-    if group is None or module.is_query:
-        # With a stream group, its stream URLs are gone.
-        ender, end = None, lambda _keys, leases: leases
-    else:
-        ender = build_ender(task, client, labs)
-        end = ender.end
-    for known in release(task, found, end):
-        result.update(known)
-    result.update(other_labs=task.describe_other_labs(lambda scope: scope == task.scope))
-    if ender is None:
-        return
-    result.update(changed=result["changed"] or bool(ender.revoked), revoked=sorted(ender.revoked))
-    warn_of_denial(module, ender.listing)
-    unknown = 0
-    if task.lab and not task.given and not ender.failures:
-        stored = task.store.find(task.scope).values() if task.scope else ()
+def end(task: LeaseTask, found: Release, ender: UrlEnder | None) -> Iterator[dict[str, Any]]:
+    """Revoke the stream URLs of the task, and release their leases.
+
+    Args:
+        task: The task.
+        found: What is to be released.
+        ender: What revokes; None if there is nothing to revoke, since the stream URLs of a deleted group are gone.
+
+    Yields:
+        The parts of the result as they become known.
+
+    Raises:
+        LeaseStoreError: The store failed.
+    """
+    yield from release(task, found, ender.end if ender else lambda _keys, leases: leases)
+    yield dict(other_labs=task.describe_other_labs(lambda scope: scope == task.scope))
+    if ender and task.lab and not task.given and not ender.failures:
+        stored = task.store.find(task.scope).values()
         unknown = ender.count_unknown(task.lab, {lease.resource_id for lease in stored})
-    if unknown:
-        module.warn(
-            f"{unknown} ACTIVE stream URLs seem to be of lab {task.lab!r}, but nothing is stored about them: list the "
-            "learners too, with application and locations, to revoke them."
-        )
-    ids = {record.lease: {"id": record.learner_id} for record in found.records}
-    fail_for_ender(module, ender, {**ids, **{key: row.values for key, row in task.rows.items()}})
+        if unknown:
+            task.module.warn(
+                f"{unknown} ACTIVE stream URLs seem to be of lab {task.lab!r}, but nothing is stored about them: list "
+                "the learners too, with application and locations, to revoke them."
+            )
+
+
+def find_labs(found: Release) -> dict[LeaseKey, set[str | None]]:
+    """Return the labs in which the stream URLs of leases may have been created.
+
+    Any may have been created by a run without a lab.
+    """
+    labs: dict[LeaseKey, set[str | None]] = {key: {None} for key in found.stored}
+    for record in found.labs.records:
+        labs.setdefault(record.lease, set()).add(record.lab)
+    return labs
+
+
+def finish(module: LabstreamAWSModule, ender: UrlEnder, identities: Mapping[LeaseKey, Mapping[str, Any]]) -> None:
+    """Fail if a stream URL could not be revoked.
+
+    Args:
+        module: The module, with all of its result but what failed so.
+        ender: What has revoked.
+        identities: What failures say of learners, as far as they are known.
+    """
+    if not ender.failures:
+        return
+    failures = [
+        {**dict.fromkeys(IDENTITY), **identities.get(key, {}), **failure._asdict()}
+        for key, failure in ender.failures.items()
+    ]
+    summary = module.result["summary"]
+    named = [(key.holder, failure) for key, failure in ender.failures.items()]
+    module.fail_json(
+        msg=f"The stream URLs of {len(named)} learner{'s' * (len(named) > 1)} could not be revoked, so the leases were "
+        f"kept: {format_failures(named)}. Fix the problem, then run again.",
+        bug=find_bug(ender.failures.values()),
+        failures=[*module.result["failures"], *failures],
+        summary={**summary, "failed": summary["failed"] + len(failures)},
+    )
 
 
 def run(module: LabstreamAWSModule) -> None:
@@ -1018,8 +875,10 @@ def run(module: LabstreamAWSModule) -> None:
     validate_lease_arguments(params, HOLDER_OPTIONS)
     validate_recovery(params)
     settings = parse_settings(params)
-    rows, policy = parse_rows(params, settings), build_policy(params)
-    starts_at = parse_starts_at(params, policy.valid_until)
+    rows = parse_rows(parse_learners(params), settings)
+    valid_until = None if params["valid_until"] is None else parse_timestamp("valid_until", params["valid_until"])
+    policy = build_policy(params, valid_until)
+    starts_at = parse_starts_at(params, valid_until)
     client = gamelift.build_gamelift_client(module, params["concurrency"])
     clock = ServiceClock(client)
     now, create = clock.now, params["state"] == "present"
@@ -1030,7 +889,15 @@ def run(module: LabstreamAWSModule) -> None:
         result.update(stream_group_arn=scope and scope.arns[0], scope=scope and scope.to_text())
         task = LeaseTask(module, store, now, scope.to_text() if scope else "", rows, "learner")
         if group is None or settings is None or not create:
-            run_absent(task, client, group)
+            found = find_to_release(task)
+            ender = None if group is None or module.is_query else build_ender(task, client, find_labs(found))
+            for known in end(task, found, ender):
+                result.update(known)
+            if ender:
+                result.update(changed=result["changed"] or bool(ender.revoked), revoked=sorted(ender.revoked))
+                module.warn_all(build_denial_warning([ender.listing]))
+                ids = {record.lease: {"id": record.learner_id} for record in found.records}
+                finish(module, ender, {**ids, **{key: row.values for key, row in task.rows.items()}})
             return
         check_group(task, group, settings, policy)
         urls = GroupUrls(
@@ -1055,7 +922,7 @@ def run(module: LabstreamAWSModule) -> None:
         )
         outcomes, joined = task.issue(issuer, policy, starts_at)
         ender = build_ender(task, client, task.labs_of_leases)
-        end_earlier_generations(task, settings, ender)
+        ender.end_earlier(store, find_earlier_keys(task, settings))
         removed = task.withdraw(ender.end)
         shared, entries = task.build_result(outcomes, describe_outcome, URL, joined=joined, removed=removed)
     in_use = {outcome.key: str(outcome.lease.resource_id) for outcome in outcomes if outcome.lease}
@@ -1068,19 +935,14 @@ def run(module: LabstreamAWSModule) -> None:
         ansible_facts={FACT: {entry["id"]: build_fact(entry, URL) for entry in entries}},
     )
     if params["revoke_duplicates"]:
-        try:
-            replace(ender, terminate_sessions=False).end_all(duplicates)
-        except LabstreamError:
-            result.update(without_urls(module))
-            raise
+        replace(ender, terminate_sessions=False).end_all(duplicates)
     revoked = sorted({*urls.listing.revoked, *ender.revoked})
     result.update(revoked=revoked, changed=result["changed"] or bool(revoked))
-    warn_of_denial(module, urls.listing, ender.listing)
-    warning = build_replacement_warning(outcomes, module.check_mode)
-    if warning:
-        module.warn(warning)
+    module.warn_all(
+        build_denial_warning([urls.listing, ender.listing]), build_replacement_warning(outcomes, module.check_mode)
+    )
     task.finish(outcomes, policy)
-    fail_for_ender(module, ender, {})
+    finish(module, ender, {})
     # Last: no failed result has a URL.
     result.update(stream_urls=entries)
 

@@ -15,6 +15,7 @@ from datetime import datetime
 
 from .._failures import Failure
 from .._leases.lease import Lease, LeaseKey
+from .._leases.stores.base import LeaseStore
 from .descriptions import build_description, build_prefix
 from .errors import AnsibleGameLiftStreamsError
 from .listing import Listing
@@ -62,6 +63,19 @@ class UrlEnder:
         with ThreadPoolExecutor(max_workers=self.concurrency) as executor:
             list(executor.map(lambda key: self._end(key, by_key.get(key)), sorted(keys)))
         return [lease for lease in leases if lease.key not in self.failures]
+
+    def end_earlier(self, store: LeaseStore, keys: Collection[LeaseKey]) -> None:
+        """Revoke the stream URLs of the leases that are stored for these keys, and release these leases.
+
+        Raises:
+            LeaseStoreError: The store failed.
+        """
+        stored = [lease for lease in store.read(keys).values() if lease.released_at is None] if keys else []
+        if stored:
+            store.check("release")
+            ended = self.end({lease.key for lease in stored}, stored)
+            if not self.check_mode:
+                store.release(ended)
 
     def end_all(self, stream_url_ids: Iterable[str]) -> None:
         """Revoke these stream URLs.
