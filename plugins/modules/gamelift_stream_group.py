@@ -125,6 +125,8 @@ notes:
     not accept it together with the other capacities.
   - The VPC of a location is kept.
   - A stream group that is V(ACTIVE_WITH_ERRORS) cannot be scaled until the location in error is removed.
+requirements:
+  - botocore >= 1.43.59
 seealso:
   - module: labstream.aws.gamelift_stream_group_info
   - module: labstream.aws.gamelift_stream_url

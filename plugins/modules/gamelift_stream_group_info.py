@@ -36,6 +36,8 @@ attributes:
       - There is nothing to change.
   idempotent:
     support: full
+requirements:
+  - botocore >= 1.43.59
 seealso:
   - module: labstream.aws.gamelift_stream_group
   - module: labstream.aws.gamelift_stream_url

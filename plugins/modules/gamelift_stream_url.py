@@ -191,7 +191,7 @@ notes:
   - Up to 20 leases are verified one by one (GetStreamUrl). For more, the stream URLs of the stream group are listed
     once (ListStreamUrls, 100 in each call). Without the permission to list, the module warns and verifies one by one.
 requirements:
-  - boto3 and botocore >= 1.43.59
+  - botocore >= 1.43.59
 seealso:
   - module: labstream.aws.streaming_handout
   - module: labstream.aws.streaming_rotation
