@@ -99,7 +99,7 @@ EXAMPLES = r"""
     lab: cad-monday
   register: lab
 
-- name: Show who cannot open their stream URL another time
+- name: Show the learners who cannot open their stream URL again
   ansible.builtin.debug:
     msg: "{{ lab.stream_urls | selectattr('status', 'eq', 'LIMIT_REACHED') | map(attribute='id') }}"
 
