@@ -64,8 +64,8 @@ options:
       available_sessions:
         description:
           - How many more sessions must be available. For a lab, this is the number of learners who have no session yet.
-          - If the location has fewer, the always-on capacity is raised to what is in use and these, in a multiple of
-            the sessions that share an instance. It is never lowered.
+          - If the location has fewer, the always-on capacity is raised to what is in use plus these, rounded up to a
+            multiple of the sessions that share an instance. It is never lowered.
           - Mutually exclusive with O(locations[].always_on_capacity).
         type: int
       target_idle_capacity:
@@ -75,7 +75,7 @@ options:
       maximum_capacity:
         description:
           - How many sessions can be allocated. A session beyond what is allocated takes a few minutes to start.
-          - By default as it is, or as much as the other capacities if these are greater.
+          - By default, it is not changed, but raised to the other capacities if these are greater.
           - A learner who opens a stream URL again starts another session. So for a lab, count as many sessions for each
             learner as the URL has uses, or expect that some of them find no capacity.
         type: int
@@ -125,6 +125,8 @@ notes:
     not accept it together with the other capacities.
   - The VPC of a location is kept.
   - A stream group that is V(ACTIVE_WITH_ERRORS) cannot be scaled until the location in error is removed.
+requirements:
+  - botocore >= 1.43.59
 seealso:
   - module: labstream.aws.gamelift_stream_group_info
   - module: labstream.aws.gamelift_stream_url
@@ -255,7 +257,7 @@ stream_group:
       sample: null
 insufficient_capacity:
   description:
-    - A message on the always-on capacity that is not allocated. V(null) if all is.
+    - A message about the always-on capacity that is not allocated. V(null) if all is.
   returned: always
   type: str
   sample: null
@@ -269,7 +271,7 @@ restored:
       always_on_capacity: 0
       maximum_capacity: 60
 kept:
-  description: A message on each location whose capacity O(lab) has raised and O(state=restored) has not restored.
+  description: A message about each location whose capacity O(lab) has raised and O(state=restored) has not restored.
   returned: always
   type: list
   elements: str

@@ -22,7 +22,7 @@ options:
     elements: str
   concurrency:
     description:
-      - How many calls of the service are in flight at the same time, from 1 to 64.
+      - How many calls to make concurrently, from 1 to 64.
     type: int
     default: 16
 attributes:
@@ -36,6 +36,8 @@ attributes:
       - There is nothing to change.
   idempotent:
     support: full
+requirements:
+  - botocore >= 1.43.59
 seealso:
   - module: labstream.aws.gamelift_stream_group
   - module: labstream.aws.gamelift_stream_url
@@ -159,7 +161,7 @@ stream_groups:
           returned: if the service returns it
           sample: 60
         on_demand_capacity:
-          description: How many sessions can be allocated when they are needed, by the API's older way to say so.
+          description: How many sessions can be allocated when they are needed, in the API's older terms.
           type: int
           returned: if the service returns it
           sample: 30
@@ -237,7 +239,7 @@ stream_groups:
       returned: always
       sample: "2026-11-21T08:00:00Z"
     expires_at:
-      description: When the stream group expires, in UTC. It streams no more then.
+      description: When the stream group expires, in UTC. After that, it no longer streams.
       type: str
       returned: always
       sample: "2027-11-20T08:00:00Z"

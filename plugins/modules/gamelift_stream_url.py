@@ -15,8 +15,8 @@ description:
   - The service creates a stream URL at every call. So this module stores the id of each as a lease in O(lease_store),
     never the URL, and reuses it as long as the service says that it is V(ACTIVE), and has enough uses and time left. A
     second run changes nothing.
-  - Before a stream URL is created, a random token is stored. A run that was interrupted, or that runs beside another,
-    uses the same token, and the service then returns the same stream URL.
+  - Before a stream URL is created, a random token is stored. A run after an interrupted one, or one that runs in
+    parallel, uses the same token, and the service then returns the same stream URL.
   - A stream URL that a new one replaces is revoked, so that each learner has one. Sessions that it has started go on.
   - Every opening of a stream URL takes one of its uses, and starts a new session on a new machine. Nobody can return to
     a session, and nothing is kept of it. What a URL opens cannot be changed. It has no user id.
@@ -191,7 +191,7 @@ notes:
   - Up to 20 leases are verified one by one (GetStreamUrl). For more, the stream URLs of the stream group are listed
     once (ListStreamUrls, 100 in each call). Without the permission to list, the module warns and verifies one by one.
 requirements:
-  - boto3 and botocore >= 1.43.59
+  - botocore >= 1.43.59
 seealso:
   - module: labstream.aws.streaming_handout
   - module: labstream.aws.streaming_rotation
@@ -243,7 +243,7 @@ EXAMPLES = r"""
   register: demonstration
   no_log: true # a stream URL is a password
 
-- name: Get the stream URLs of a lab back after the lease store was lost
+- name: Recover the stream URLs of a lab after the lease store was lost
   labstream.aws.gamelift_stream_url:
     stream_group: sg-1AB2C3De4
     application: a-9ZY8X7Wv6

@@ -72,6 +72,8 @@ attributes:
       - There is nothing to change.
   idempotent:
     support: full
+requirements:
+  - botocore >= 1.43.59
 seealso:
   - module: labstream.aws.gamelift_stream_url
   - module: labstream.aws.gamelift_stream_group_info
@@ -97,7 +99,7 @@ EXAMPLES = r"""
     lab: cad-monday
   register: lab
 
-- name: Show who cannot open their stream URL another time
+- name: Show the learners who cannot open their stream URL again
   ansible.builtin.debug:
     msg: "{{ lab.stream_urls | selectattr('status', 'eq', 'LIMIT_REACHED') | map(attribute='id') }}"
 
@@ -140,7 +142,7 @@ stream_urls:
       description: The key of its lease, without secrets. V(null) if it is not known.
       type: str
       returned: always
-      sample: lease-WyJnYW1lbGlmdHN0cmVhbXN8Li4uIiwiYW5uYSIsIiJd
+      sample: lease1.WyJnYW1lbGlmdHN0cmVhbXN8Li4uIiwiYW5uYSIsIiJd
     stream_url_id:
       description: The id of the stream URL.
       type: str

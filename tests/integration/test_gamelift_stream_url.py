@@ -104,7 +104,7 @@ def test_a_learner_gets_a_stream_url_that_opens_sessions_unless_botocore_is_too_
 
     if tuple(map(int, version.split("."))) < (1, 43, 59):
         assert task.msg == (
-            "botocore on this host is too old for stream URLs of Amazon GameLift Streams, which need 1.43.59 or newer: "
+            "botocore on this host is too old for Amazon GameLift Streams, which needs 1.43.59 or newer: "
             "upgrade boto3 and botocore for the Python that the task runs with."
         )
         assert group.calls() == []

@@ -196,8 +196,8 @@ def build_gamelift_client(module: LabstreamAWSModule, concurrency: int, **connec
     """
     if not module.botocore_at_least(MIN_BOTOCORE):
         raise NotReady(
-            f"botocore on this host is too old for stream URLs of Amazon GameLift Streams, which need {MIN_BOTOCORE} "
-            "or newer: upgrade boto3 and botocore for the Python that the task runs with."
+            f"botocore on this host is too old for Amazon GameLift Streams, which needs {MIN_BOTOCORE} or newer: "
+            "upgrade boto3 and botocore for the Python that the task runs with."
         )
     return build_client(module, SERVICE, concurrency, **connection)
 

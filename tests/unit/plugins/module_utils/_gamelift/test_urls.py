@@ -641,7 +641,7 @@ def test_old_botocore_is_one_message_before_any_call():
     with pytest.raises(NotReady) as rejected:
         api.build_gamelift_client(module, 1)
     assert str(rejected.value) == (
-        "botocore on this host is too old for stream URLs of Amazon GameLift Streams, which need 1.43.59 or newer: "
+        "botocore on this host is too old for Amazon GameLift Streams, which needs 1.43.59 or newer: "
         "upgrade boto3 and botocore for the Python that the task runs with."
     )
 
