@@ -16,7 +16,7 @@ from .._errors import LabstreamError, LeaseConflict
 from .._labs.capacity import CapacityRecord, CapacitySettings, LabCapacity, RaisedCapacity, Restoration
 from .._waiting import Step, format_count
 from .capacity import LocationCapacity, get_maximum
-from .group_states import REMEDIES, get_locations, get_name
+from .group_states import REMEDIES, REMOVING, get_locations, get_name
 from .stream_groups import StreamGroup
 from .urls import build_scope
 
@@ -123,7 +123,7 @@ class RestoredCapacities:
             known = raised.record
             if known is None:
                 continue
-            if name not in locations:
+            if name not in locations or locations[name].get("Status") == REMOVING:
                 # It hosts nothing any more.
                 planned._raised.append(raised)
                 continue
@@ -131,7 +131,9 @@ class RestoredCapacities:
             restoration = raised.leave(current)
             if restoration.settings:
                 before = restoration.settings
-                planned.capacities.append(LocationCapacity(name, before.always_on, None, before.maximum))
+                # Labs leave the target idle capacity as it is, so somebody may have raised it beyond this maximum.
+                maximum = max(before.maximum, locations[name].get("TargetIdleCapacity") or 0)
+                planned.capacities.append(LocationCapacity(name, before.always_on, None, maximum))
             if restoration.needed_by is None:
                 planned._raised.append(raised)
             planned._describe(name, restoration, known, current)

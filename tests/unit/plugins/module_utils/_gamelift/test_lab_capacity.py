@@ -39,13 +39,15 @@ class FakeStreamGroup:
 
     def __init__(self, transition, always_on=0, status="ACTIVE", location=LOCATION):
         self.transition, self.always_on, self.status, self.location = transition, always_on, status, location
+        self.location_status, self.maximum, self.target_idle = "ACTIVE", 50, 0
         self.retries = [0.0]
         self.before_update = lambda: None
         self.updates = 0
 
     def describe(self):
         numbers = dict.fromkeys(("AlwaysOnCapacity", "AllocatedCapacity", "IdleCapacity"), self.always_on)
-        location = {"LocationName": self.location, "Status": "ACTIVE", "MaximumCapacity": 50, **numbers}
+        numbers.update(MaximumCapacity=self.maximum, TargetIdleCapacity=self.target_idle)
+        location = {"LocationName": self.location, "Status": self.location_status, **numbers}
         return {"Arn": ARN, "Id": "sg-1", "Status": self.status, "LocationStates": [location]}
 
     def make(self, step):
@@ -118,16 +120,30 @@ def test_nothing_is_restored_of_a_stream_group_that_hosts_nothing_any_more(statu
     assert (restored.capacities, restored.kept, lab.find_locations(SCOPE)) == ([], [], [])
 
 
-def test_nothing_is_restored_at_a_location_that_was_removed():
+@pytest.mark.parametrize("changes", [{"location": "eu-west-1"}, {"location_status": "REMOVING"}])
+def test_nothing_is_restored_at_a_location_that_was_removed(changes):
     store = MemoryStore()
     lab, stream_group = start(store, "a", 30)
     run(lab, stream_group)
-    stream_group.location = "eu-west-1"
+    vars(stream_group).update(changes)
 
     restored = RestoredCapacities.plan(stream_group.describe(), SCOPE, lab)
     restored.forget()
 
     assert (restored.capacities, restored.kept, lab.find_locations(SCOPE)) == ([], [], [])
+
+
+def test_the_maximum_is_restored_as_far_as_somebody_leaves_it_to_the_lab():
+    store = MemoryStore()
+    lab, stream_group = start(store, "a", 60)
+    run(lab, stream_group)
+    stream_group.maximum = 60
+    assert lab.at(SCOPE, LOCATION).record.after == CapacitySettings(60, 60)
+
+    for target_idle, maximum in ((50, 50), (55, 55)):
+        stream_group.target_idle = target_idle
+        restored = RestoredCapacities.plan(stream_group.describe(), SCOPE, lab)
+        assert restored.capacities == [LocationCapacity(LOCATION, 0, None, maximum)]
 
 
 def test_an_update_that_fails_changes_nothing_that_is_to_be_restored():
