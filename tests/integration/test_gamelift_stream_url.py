@@ -580,7 +580,7 @@ def test_what_was_created_is_returned_without_urls_if_others_cannot_be_revoked(
 
     failed = call({**LAB, "learners": ["anna", "carl"], "withdraw_removed": True})
 
-    assert failed.msg.startswith("The stream URLs of 1 learners could not be revoked, so their leases were kept: ben: ")
+    assert failed.msg.startswith("The stream URLs of 1 learner could not be revoked, so the leases were kept: ben: ")
     shown = [(entry["issued"], entry["stream_url"]) for entry in failed.result["stream_urls"]]
     assert (failed.failed, failed.changed, shown) == (True, True, [(False, None), (True, None)])
     assert not any(url in json.dumps(failed.result) for url in group.streaming_urls())
