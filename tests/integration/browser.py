@@ -47,12 +47,12 @@ class Browser:
         self._to_browser.write(json.dumps(message).encode() + b"\0")
         self._to_browser.flush()
         while True:
-            told = self._read()
-            if told.get("id") == self._last_id:
-                if "error" in told:
-                    raise CommandError(told["error"]["message"])
-                return told["result"]
-            self._note(told)
+            response = self._read()
+            if response.get("id") == self._last_id:
+                if "error" in response:
+                    raise CommandError(response["error"]["message"])
+                return response["result"]
+            self._note(response)
 
     def open(self, url: str) -> None:
         """Open the address and wait for the page."""
@@ -62,9 +62,9 @@ class Browser:
 
     def evaluate(self, expression: str) -> Any:
         """Return the value of a JavaScript expression in the page."""
-        told = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
-        assert "exceptionDetails" not in told, told["exceptionDetails"]
-        return told["result"].get("value")
+        response = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in response, response["exceptionDetails"]
+        return response["result"].get("value")
 
     def text(self, selector: str = "body") -> str:
         """Return the visible text of the element, which may only be there in a moment."""
@@ -119,11 +119,11 @@ class Browser:
             message += byte
         return json.loads(message)
 
-    def _note(self, told: dict[str, Any]) -> None:
-        if told.get("method") == "Log.entryAdded" and told["params"]["entry"]["level"] == "error":
-            self.errors.append(told["params"]["entry"]["text"])
-        elif told.get("method") == "Runtime.exceptionThrown":
-            self.errors.append(json.dumps(told["params"]["exceptionDetails"]))
+    def _note(self, response: dict[str, Any]) -> None:
+        if response.get("method") == "Log.entryAdded" and response["params"]["entry"]["level"] == "error":
+            self.errors.append(response["params"]["entry"]["text"])
+        elif response.get("method") == "Runtime.exceptionThrown":
+            self.errors.append(json.dumps(response["params"]["exceptionDetails"]))
 
 
 def wait_until(is_so: Callable[[], bool], what: str) -> None:

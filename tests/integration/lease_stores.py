@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Lease stores as tests look into them: without the code that is tested."""
+"""Lease stores as tests read them: without the code that is tested."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def is_no_part_of_a_signature(text: str) -> bool:
     return not set(text) & set("/,=")
 
 
-# What an option's type does not tell.
+# What an option's type does not say.
 SPECIAL: dict[str, Callable[[], st.SearchStrategy[Any]]] = {
     "access_key": lambda: strategies.texts().filter(is_no_part_of_a_signature),
     "aws_config": lambda: (
@@ -128,7 +128,7 @@ SPECIAL: dict[str, Callable[[], st.SearchStrategy[Any]]] = {
     "seats": lambda: (
         st.lists(
             st.dictionaries(st.sampled_from(SEAT_KEYS), strategies.values(), max_size=2).map(
-                lambda told: {**SEAT, **told}
+                lambda reported: {**SEAT, **reported}
             ),
             max_size=3,
         )
@@ -216,7 +216,7 @@ class Tried:
 
     def _check_message(self, message: str, given: Mapping[str, Any], *, is_ours: bool) -> None:
         assert message.strip()
-        if not is_ours:  # ansible-core's own, which looks at types first
+        if not is_ours:  # ansible-core's own, which checks types first
             return
         assert len(message.splitlines()) == 1, message
         assert len(message) <= MAX_MESSAGE_LENGTH

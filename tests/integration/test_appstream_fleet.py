@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The modules appstream_fleet and appstream_fleet_info: fleets are started, stopped, scaled, waited for and told of."""
+"""The modules appstream_fleet and appstream_fleet_info: fleets are started, stopped, scaled, awaited and described."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def changing_calls(simulator: Simulator) -> list[str]:
     return [made["operation"] for made in simulator.calls(service="appstream") if made["operation"] in CHANGING]
 
 
-def told(task: Task) -> dict[str, Any]:
+def reported(task: Task) -> dict[str, Any]:
     """The result without what was asked and what Ansible adds."""
     return {key: value for key, value in task.result.items() if key not in ("invocation", "failed", "msg")}
 
@@ -112,7 +112,7 @@ def test_a_fleet_is_started_scaled_and_stopped_and_then_left_alone(simulator: Si
         "after": {"state": "RUNNING", "desired_sessions": 3},
     }
     assert predicted.result["diff"] == started.result["diff"]
-    assert told(stopped) == told(predicted_stop)
+    assert reported(stopped) == reported(predicted_stop)
     assert stopped.result["diff"]["after"] == {"state": "STOPPED", "desired_sessions": 3}
     assert changing_calls(simulator) == ["UpdateFleet", "StartFleet", "StopFleet"]
 
@@ -240,19 +240,19 @@ def test_without_waiting_a_fleet_is_sent_on_its_way_and_sessions_are_waited_for(
 
     predicted = call(wait=False, desired_instances=3, check=True)
     sent, again = call(wait=False, desired_instances=3), call(wait=False)
-    looks = []
-    while not looks or looks[-1]["capacity"]["running"] < 3:
-        assert len(looks) < 50
-        [look] = call_module({"names": [FLEET]}, module=INFO).result["fleets"]
-        looks.append(look)
+    polls = []
+    while not polls or polls[-1]["capacity"]["running"] < 3:
+        assert len(polls) < 50
+        [poll] = call_module({"names": [FLEET]}, module=INFO).result["fleets"]
+        polls.append(poll)
         time.sleep(0.1)
 
     assert [task.result["fleet"]["state"] for task in (predicted, sent, again)] == ["STARTING"] * 3
     assert [task.changed for task in (predicted, sent, again)] == [True, True, False]
-    assert told(predicted) == told(sent)
-    assert looks[0]["capacity"]["running"] < 3
-    assert looks[-1]["capacity"]["available"] == 3
-    assert {look["capacity"]["max_available"] for look in looks} == {3}
+    assert reported(predicted) == reported(sent)
+    assert polls[0]["capacity"]["running"] < 3
+    assert polls[-1]["capacity"]["available"] == 3
+    assert {poll["capacity"]["max_available"] for poll in polls} == {3}
 
 
 def test_without_waiting_what_is_in_the_way_is_a_failure(simulator: Simulator, call: CallModule) -> None:
@@ -303,7 +303,7 @@ def test_errors_of_a_starting_fleet_end_the_wait(simulator: Simulator, call: Cal
     simulator.set(fleet_starting_seconds=0.2)
     make_fleet(simulator)
     simulator.change_fleet(FLEET, StartOutcome="STARTING", StartErrors=[NO_ADDRESSES])
-    sentence = (
+    message = (
         "Fleet 'cad-fleet' is STARTING with errors: SUBNET_HAS_INSUFFICIENT_IP_ADDRESSES (No address is free): give "
         "the fleet subnets with more free addresses (UpdateFleet), or request less, then stop the fleet and start it "
         "again."
@@ -314,14 +314,14 @@ def test_errors_of_a_starting_fleet_end_the_wait(simulator: Simulator, call: Cal
     took = time.monotonic() - began
     later = [call(), call(wait=False), call(check=True)]
 
-    assert (task.failed, task.changed, task.msg) == (True, True, sentence)
+    assert (task.failed, task.changed, task.msg) == (True, True, message)
     assert took < 20
     assert task.result["fleet"]["state"] == "STARTING"
-    assert task.result["fleet"]["problem"] == sentence
+    assert task.result["fleet"]["problem"] == message
     assert task.result["fleet"]["fleet_errors"] == [
         {"error_code": NO_ADDRESSES["ErrorCode"], "error_message": NO_ADDRESSES["ErrorMessage"]}
     ]
-    assert [(each.msg, each.changed) for each in later] == [(sentence, False)] * 3
+    assert [(each.msg, each.changed) for each in later] == [(message, False)] * 3
     assert call(state="stopped").result["fleet"]["state"] == "STOPPED", "the cure"
 
 
@@ -428,7 +428,7 @@ def test_a_rejected_start_is_one_message(simulator: Simulator, call: CallModule,
 
 
 def test_a_start_that_somebody_else_was_faster_with_is_no_failure(simulator: Simulator, ansible: Ansible) -> None:
-    # The run has seen that the fleet is stopped, and is refused because it is starting by then.
+    # The run has seen that the fleet is stopped, and is rejected because it is starting by then.
     simulator.set(fleet_starting_seconds=1)
     appstream = make_fleet(simulator)
     simulator.add_fault(operation="UpdateFleet", latency_seconds=0.6)
@@ -472,7 +472,7 @@ def test_a_response_that_is_lost_is_no_failure(simulator: Simulator, call: CallM
 
 
 @pytest.mark.parametrize(
-    ("args", "sentence"),
+    ("args", "message"),
     [
         ({"name": "cad fleet"}, "name is 'cad fleet', but a name has 1 to 101"),
         ({"wait_timeout": 0}, "wait_timeout is 0, but it must be from 1 to 86400 seconds (one day)."),
@@ -498,15 +498,15 @@ def test_a_response_that_is_lost_is_no_failure(simulator: Simulator, call: CallM
     ],
 )
 def test_what_cannot_be_right_is_rejected_before_any_call(
-    simulator: Simulator, call: CallModule, args: dict[str, Any], sentence: str
+    simulator: Simulator, call: CallModule, args: dict[str, Any], message: str
 ) -> None:
     task = call(**args)
 
-    assert task.msg.startswith(sentence)
+    assert task.msg.startswith(message)
     assert simulator.calls(service="appstream") == []
-    if "mutually" not in sentence:
+    if "mutually" not in message:
         fleet = {**NOTHING_KNOWN, "name": args.get("name", FLEET)}
-        assert told(task) == {"changed": False, "fleet": fleet, "insufficient_capacity": None}
+        assert reported(task) == {"changed": False, "fleet": fleet, "insufficient_capacity": None}
 
 
 def test_a_response_that_is_not_one_of_the_service_is_reported_in_one_message(
@@ -530,10 +530,10 @@ def test_a_fleet_that_is_not_there_is_named(simulator: Simulator, call: CallModu
             "Fleet 'cad-fleet' does not exist in region us-east-1: check its name and region, and that the "
             "credentials belong to the right account."
         )
-        assert told(task) == {"changed": False, "fleet": NOTHING_KNOWN, "insufficient_capacity": None}
+        assert reported(task) == {"changed": False, "fleet": NOTHING_KNOWN, "insufficient_capacity": None}
 
 
-# Looking.
+# Gathering information
 
 
 def test_fleets_are_reported_in_the_order_asked_or_all_on_all_pages(lab: Simulator, call_module: CallModule) -> None:
@@ -579,7 +579,7 @@ def test_fleets_are_reported_in_the_order_asked_or_all_on_all_pages(lab: Simulat
 
 def test_without_a_fleet_nothing_is_reported(simulator: Simulator, call_module: CallModule) -> None:
     task = call_module({}, module=INFO)
-    assert told(task) == {"changed": False, "fleets": [], "missing": []}
+    assert reported(task) == {"changed": False, "fleets": [], "missing": []}
 
 
 def test_a_fleet_that_is_missing_is_named_and_the_others_are_reported(lab: Simulator, call_module: CallModule) -> None:
@@ -597,12 +597,12 @@ def test_a_fleet_that_is_missing_is_named_and_the_others_are_reported(lab: Simul
 
 
 def test_invalid_names_and_denied_calls_are_reported(simulator: Simulator, call_module: CallModule) -> None:
-    for names, sentence in {
+    for names, message in {
         (): "names is empty: name at least one fleet, or leave it out for all.",
         ("a b",): "An entry of names is 'a b', but a name has",
     }.items():
         task = call_module({"names": list(names)}, module=INFO)
-        assert task.msg.startswith(sentence)
+        assert task.msg.startswith(message)
     assert simulator.calls(service="appstream") == []
     simulator.add_fault(operation="DescribeFleets", error={"code": "AccessDeniedException"})
     for args in ({}, {"names": [FLEET]}):
@@ -610,4 +610,4 @@ def test_invalid_names_and_denied_calls_are_reported(simulator: Simulator, call_
         assert task.msg.startswith(
             "Failed to describe the fleets: the credentials are not authorized to perform appstream:DescribeFleets"
         )
-        assert told(task) == {"changed": False, "fleets": [], "missing": []}
+        assert reported(task) == {"changed": False, "fleets": [], "missing": []}

@@ -245,7 +245,7 @@ def test_a_lab_that_ends_takes_its_own_sessions_and_the_last_one_stops_the_fleet
     come_in(lab, "anna", "adam", "ben", "chloe", "zoe")
     come_in(lab, "guest", stack="guests")
 
-    # When the first ends, while the service refuses to end one of its sessions,
+    # When the first ends, while the service fails to end one of its sessions,
     lab.add_fault(operation="ExpireSession", error={"code": "OperationNotPermittedException", "message": "no"}, times=1)
     end = variables(state="absent", manage_fleet=True)
     published, run = serve(run_playbook, end, end)
@@ -355,7 +355,7 @@ def test_learners_who_left_the_roster_are_named_and_withdrawn_if_that_is_asked_f
     assert "[WARNING]" not in first.stderr, "there was no lab before"
     come_in(lab, "anna", "ben")
 
-    # When the lab is run without them: as it is, with a limit that is too low, and with none, while the service refuses
+    # When the lab is run without them: as it is, with a limit that is too low, and with none, while the service rejects
     # to end a session.
     lab.add_fault(operation="ExpireSession", error={"code": "OperationNotPermittedException", "message": "no"}, times=1)
     published, run = serve(

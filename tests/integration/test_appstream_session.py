@@ -58,7 +58,7 @@ def expired_ids(simulator: Simulator) -> set[str]:
     return {call["parameters"]["SessionId"] for call in simulator.calls("ExpireSession")}
 
 
-def most_at_once(calls: list[dict[str, Any]]) -> int:
+def max_in_flight(calls: list[dict[str, Any]]) -> int:
     """How many of the calls ran at once at most."""
     return max(sum(other["started"] <= call["started"] < other["finished"] for other in calls) for call in calls)
 
@@ -79,7 +79,7 @@ def reply_with(*sessions: dict[str, Any]) -> Callable[[str], bytes]:
     return lambda _path: json.dumps(reply).encode()
 
 
-# Looking
+# Gathering information
 
 
 def test_a_learner_who_opens_a_url_is_shown_connected(lab: Simulator, call_module: CallModule) -> None:
@@ -89,13 +89,13 @@ def test_a_learner_who_opens_a_url_is_shown_connected(lab: Simulator, call_modul
 
     # When Anna opens hers.
     [url] = come_in(lab, ["anna"])
-    looked = call_module(LAB, module=INFO)
+    expected = call_module(LAB, module=INFO)
     checked = call_module(LAB, module=INFO, check=True, diff=True)
 
     # Then she is shown, in check mode too, and her URL is not.
     assert (empty.failed, empty.changed, empty.result["sessions"]) == (False, False, [])
     assert empty.result["summary"] == {"found": 0, "states": {}, "connection_states": {}}
-    [session] = looked.result["sessions"]
+    [session] = expected.result["sessions"]
     assert session["max_expiration_time"] > session["start_time"]
     assert session["start_time"].endswith("Z")
     assert {**session, "start_time": None, "max_expiration_time": None} == {
@@ -111,12 +111,12 @@ def test_a_learner_who_opens_a_url_is_shown_connected(lab: Simulator, call_modul
         "instance_id": None,
         "network_access_configuration": None,
     }
-    assert looked.result["summary"] == {"found": 1, "states": {"ACTIVE": 1}, "connection_states": {"CONNECTED": 1}}
-    assert looked.result["stack_arn"] == f"{ARN}:stack/{STACK}"
-    assert looked.result["fleet_arn"] == f"{ARN}:fleet/{FLEET}"
-    assert looked.result["region"] == "us-east-1"
-    assert {**checked.result, "invocation": None} == {**looked.result, "invocation": None}
-    assert url.partition("parameters=")[2] not in json.dumps(looked.result)
+    assert expected.result["summary"] == {"found": 1, "states": {"ACTIVE": 1}, "connection_states": {"CONNECTED": 1}}
+    assert expected.result["stack_arn"] == f"{ARN}:stack/{STACK}"
+    assert expected.result["fleet_arn"] == f"{ARN}:fleet/{FLEET}"
+    assert expected.result["region"] == "us-east-1"
+    assert {**checked.result, "invocation": None} == {**expected.result, "invocation": None}
+    assert url.partition("parameters=")[2] not in json.dumps(expected.result)
 
 
 def test_a_session_is_reported_with_all_that_the_service_says(simulator: Simulator, call_module: CallModule) -> None:
@@ -179,42 +179,42 @@ def test_a_large_lab_is_listed_over_all_pages_and_ended_side_by_side(
     everybody = [f"learner-{number:02}" for number in range(55)]
     come_in(simulator, everybody)
 
-    looked = call_module(LAB, module=INFO)
+    expected = call_module(LAB, module=INFO)
     pages = simulator.calls("DescribeSessions")
     # Long enough for the calls to meet.
     simulator.add_fault(operation="ExpireSession", latency_seconds=0.05)
     ended = call_module({**LAB, "user_ids": everybody, "concurrency": 8}, module=EXPIRE)
 
     assert [page["parameters"].get("Limit") for page in pages] == [50, 50]
-    assert looked.result["summary"]["connection_states"] == {"CONNECTED": 55}
-    assert {each["user_id"] for each in looked.result["sessions"]} == set(everybody)
+    assert expected.result["summary"]["connection_states"] == {"CONNECTED": 55}
+    assert {each["user_id"] for each in expected.result["sessions"]} == set(everybody)
     assert ended.result["summary"] == {"requested": 55, "expired": 55, "unchanged": 0, "failed": 0}
     assert len(simulator.calls("DescribeSessions")) == 4, "the class was not listed at once"
-    assert 1 < most_at_once(simulator.calls("ExpireSession")) <= 8
+    assert 1 < max_in_flight(simulator.calls("ExpireSession")) <= 8
     assert sessions_of(simulator) == {}
 
 
 @pytest.mark.parametrize("missing", ["stack", "fleet"])
 def test_a_stack_or_fleet_that_does_not_exist_is_named(lab: Simulator, call_module: CallModule, missing: str) -> None:
     args = {**LAB, f"{missing}_name": "nowhere"}
-    sentence = (
+    message = (
         f"{missing.capitalize()} 'nowhere' does not exist in region us-east-1: check {missing}_name and region, "
         f"and that "
         "the credentials belong to the right account."
     )
 
-    looked = call_module(args, module=INFO)
+    expected = call_module(args, module=INFO)
     ended = call_module({**args, "user_id": "anna"}, module=EXPIRE)
 
-    assert (looked.failed, looked.msg) == (True, sentence)
-    assert looked.result["sessions"] == []
-    assert (looked.result["stack_arn"] is None, looked.result["fleet_arn"] is None) == (
+    assert (expected.failed, expected.msg) == (True, message)
+    assert expected.result["sessions"] == []
+    assert (expected.result["stack_arn"] is None, expected.result["fleet_arn"] is None) == (
         missing == "stack",
         missing == "fleet",
     )
     # No session is what was asked for.
     assert (ended.failed, ended.changed) == (False, False)
-    assert f"There is no session to expire. {sentence}" in ended.warnings
+    assert f"There is no session to expire. {message}" in ended.warnings
     assert ended.result["summary"] == {"requested": 1, "expired": 0, "unchanged": 1, "failed": 0}
     assert lab.calls("DescribeSessions") == []
 
@@ -247,7 +247,7 @@ def test_the_sessions_of_a_lab_are_ended_once_and_no_others(lab: Simulator, call
     assert by_user(again) == [("ben", None, False), ("absent", None, False), ("anna", None, False)]
     assert again.result["summary"] == {"requested": 3, "expired": 0, "unchanged": 3, "failed": 0}
     assert again.result["diff"] == {"before": {}, "after": {}}
-    # The others are where they were, Anna in another class too.
+    # The others are where they were, Anna in another lab too.
     assert expired_ids(lab) == {ids["ben"], ids["anna"]}
     assert sessions_of(lab) == {"other": ids["other"]}
     assert list(sessions_of(lab, "cad-evening")) == ["anna"]
@@ -316,7 +316,7 @@ def test_a_session_that_the_service_still_lists_as_expired_is_unchanged(
 
 
 @pytest.mark.parametrize(
-    ("code", "sentence"),
+    ("code", "message"),
     [
         (
             "AccessDeniedException",
@@ -326,7 +326,7 @@ def test_a_session_that_the_service_still_lists_as_expired_is_unchanged(
     ],
 )
 def test_what_goes_wrong_with_one_session_is_its_failure_and_the_others_go_on(
-    lab: Simulator, call_module: CallModule, code: str, sentence: str
+    lab: Simulator, call_module: CallModule, code: str, message: str
 ) -> None:
     come_in(lab, ["anna", "ben", "chloe"])
     ids = sessions_of(lab)
@@ -339,7 +339,7 @@ def test_what_goes_wrong_with_one_session_is_its_failure_and_the_others_go_on(
     assert by_user(task) == [("anna", "EXPIRED", True), ("ben", "ACTIVE", False), ("chloe", "EXPIRED", True)]
     [failure] = task.result["failures"]
     assert (failure["id"], failure["user_id"], failure["code"]) == (ids["ben"], "ben", code)
-    assert failure["message"].startswith(f"Failed to expire the session: {sentence}")
+    assert failure["message"].startswith(f"Failed to expire the session: {message}")
     assert task.msg.startswith(
         f"1 of 3 sessions could not be expired: ben ({ids['ben']}): Failed to expire the session"
     )
@@ -424,8 +424,8 @@ def test_what_cannot_be_right_is_rejected_before_any_call(simulator: Simulator, 
         (EXPIRE, {"session_ids": ["s-1", ""]}, "Entry 2 of session_ids is '', but it must have"),
         (EXPIRE, {"state": "gone", **who}, "value of state must be one of: expired, got: gone"),
     ]
-    for module, options, sentence in cases:
+    for module, options, message in cases:
         task = call_module({**LAB, **options}, module=module)
         assert task.failed, options
-        assert task.msg.startswith(sentence)
+        assert task.msg.startswith(message)
     assert simulator.calls(service="appstream") == []

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What appstream_streaming_url gives to a learner or a class: what it issues, reuses, predicts and forgets."""
+"""What appstream_streaming_url gives to a learner or a lab: what it issues, reuses, predicts and releases."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PRE_CHECK = {"DescribeStacks": 1, "DescribeFleets": 1, "ListAssociatedFleets": 1
 
 
 def in_seconds(seconds: float) -> str:
-    """That moment from now, as users write it."""
+    """That time from now, as users write it."""
     return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
 
 
@@ -96,7 +96,7 @@ def test_with_the_defaults_of_our_action_group_one_learner_gets_a_url_that_opens
     assert [warning for warning in warnings if "[DEPRECATION WARNING]: amazon.aws." not in warning] == []
 
 
-def test_a_class_gets_its_urls_in_the_order_asked_and_a_second_run_changes_nothing(
+def test_a_lab_gets_its_urls_in_the_order_asked_and_a_second_run_changes_nothing(
     lab: Simulator, call_module: Callable[..., Task], home: Path, users: Callable[[int], list[dict[str, Any]]]
 ) -> None:
     learners = list(reversed(users(30)))
@@ -281,10 +281,10 @@ def reused(first: Task, second: Task) -> bool:
             {"validity": 3600}, {"validity": 3600, "application_id": "Desktop"}, False, id="other application"
         ),
         pytest.param({"validity": 3600}, {"validity": 3600, "session_context": "unit-7"}, False, id="other context"),
-        pytest.param({"valid_until": 3000}, {"valid_until": 3000}, True, id="same moment"),
-        pytest.param({"valid_until": 3000}, {"valid_until": 2000}, True, id="earlier moment"),
-        pytest.param({"valid_until": 3000}, {"valid_until": 3010}, False, id="later moment"),
-        pytest.param({"validity": 3600}, {"valid_until": 3000}, True, id="a validity that reaches the moment"),
+        pytest.param({"valid_until": 3000}, {"valid_until": 3000}, True, id="same time"),
+        pytest.param({"valid_until": 3000}, {"valid_until": 2000}, True, id="earlier time"),
+        pytest.param({"valid_until": 3000}, {"valid_until": 3010}, False, id="later time"),
+        pytest.param({"validity": 3600}, {"valid_until": 3000}, True, id="a validity that reaches it"),
         pytest.param({"valid_until": 3000}, {"valid_until": 2000, "min_remaining": 2900}, True, id="both reached"),
     ],
 )
@@ -312,42 +312,40 @@ def test_a_tenth_of_the_validity_must_remain(
     assert reused(first, call_module(ANNA)) is is_reused
 
 
-def test_with_valid_until_a_url_lasts_to_that_moment_and_one_lease_serves_till_then(
+def test_with_valid_until_a_url_lasts_until_then_and_one_lease_is_enough(
     lab: Simulator, call_module: Callable[..., Task]
 ) -> None:
-    class_ends = {**ARGS, "user_id": "anna", "valid_until": in_seconds(3000)}
-    first = call_module(class_ends)
+    lab_ends = {**ARGS, "user_id": "anna", "valid_until": in_seconds(3000)}
+    first = call_module(lab_ends)
     lab.set(clock_offset_seconds=2990)
 
-    assert reused(first, call_module(class_ends))
+    assert reused(first, call_module(lab_ends))
     assert seconds_left(first.result["streaming_urls"][0]["expires"]) <= 3006
     assert datetime.fromisoformat(first.result["streaming_urls"][0]["expires"]) >= datetime.fromisoformat(
-        class_ends["valid_until"]
+        lab_ends["valid_until"]
     )
 
 
 @pytest.mark.parametrize("behind", [-2, 2])
-def test_a_server_with_another_clock_than_the_one_that_told_the_time_issues_no_lease_that_is_never_current(
+def test_a_server_with_another_clock_than_the_one_that_is_read_issues_no_lease_that_is_never_reusable(
     lab: Simulator, call_module: Callable[..., Task], behind: int
 ) -> None:
     lab.set(issuing_clock_offset_seconds=-behind)
-    class_ends = {**ARGS, "user_id": "anna", "valid_until": in_seconds(3000)}
+    lab_ends = {**ARGS, "user_id": "anna", "valid_until": in_seconds(3000)}
 
-    first, second = call_module(class_ends), call_module(class_ends)
+    first, second = call_module(lab_ends), call_module(lab_ends)
 
     assert reused(first, second)
     assert first.result["renew_before"] is None
     assert not first.warnings
 
 
-def test_what_must_remain_does_not_outlast_the_end_of_the_class(
-    lab: Simulator, call_module: Callable[..., Task]
-) -> None:
-    class_ends = {**ARGS, "user_id": "anna", "valid_until": in_seconds(600), "min_remaining": 3600}
-    first = call_module(class_ends)
+def test_what_must_remain_does_not_outlast_the_end_of_the_lab(lab: Simulator, call_module: Callable[..., Task]) -> None:
+    lab_ends = {**ARGS, "user_id": "anna", "valid_until": in_seconds(600), "min_remaining": 3600}
+    first = call_module(lab_ends)
     lab.set(clock_offset_seconds=60)
 
-    assert reused(first, call_module(class_ends))
+    assert reused(first, call_module(lab_ends))
 
 
 def test_more_than_seven_days_off_the_longest_url_is_issued_and_renewed_on_its_last_day(
@@ -572,10 +570,10 @@ def test_diff_mode_shows_learners_and_expiries(lab: Simulator, call_module: Call
 def test_with_return_urls_false_nothing_that_ansible_sees_holds_a_url(
     lab: Simulator, run_tasks: Callable[..., Run], ansible: Ansible, users: Callable[[int], list[dict[str, Any]]]
 ) -> None:
-    class_of_five = {**ARGS, "users": users(5), "validity": 3600, "return_urls": False}
+    lab_of_five = {**ARGS, "users": users(5), "validity": 3600, "return_urls": False}
     tasks = [
-        {"name": "issue", MODULE: class_of_five, "register": "issued"},
-        {"name": "reuse", MODULE: class_of_five, "register": "issued"},
+        {"name": "issue", MODULE: lab_of_five, "register": "issued"},
+        {"name": "reuse", MODULE: lab_of_five, "register": "issued"},
         {"name": "show", "ansible.builtin.debug": {"var": "issued"}},
         {"name": "show facts", "ansible.builtin.debug": {"var": "ansible_facts"}},
     ]
@@ -647,11 +645,13 @@ def test_the_store_names_a_url_by_its_hash_after_it_expired(
     assert hashlib.sha256(url.encode()).hexdigest().encode() in store
 
 
-# Forgetting
+# Releasing
 
 
 @pytest.mark.core
-def test_absent_forgets_warns_and_the_next_run_issues_anew(lab: Simulator, call_module: Callable[..., Task]) -> None:
+def test_absent_releases_and_warns_and_the_next_run_issues_again(
+    lab: Simulator, call_module: Callable[..., Task]
+) -> None:
     gone = {**ANNA, "state": "absent"}
 
     tasks = present, absent, absent_again, present_again = [call_module(args) for args in (ANNA, gone, gone, ANNA)]
@@ -682,7 +682,7 @@ def test_a_task_with_async_issues_only_what_it_does_not_return(
     assert len(lab.calls("CreateStreamingURL")) == 1
 
 
-def test_absent_by_lab_forgets_that_lab_only(
+def test_absent_by_lab_releases_that_lab_only(
     lab: Simulator, call_module: Callable[..., Task], users: Callable[[int], list[dict[str, Any]]]
 ) -> None:
     monday = call_module({**ARGS, "users": users(3), "validity": 3600, "lab": "monday"})
@@ -713,7 +713,7 @@ def test_absent_by_lab_forgets_that_lab_only(
 
 
 @pytest.mark.parametrize("purge", [False, True])
-def test_forgetting_wipes_the_url_and_purging_the_record_too(
+def test_releasing_wipes_the_url_and_purging_the_record_too(
     lab: Simulator, call_module: Callable[..., Task], home: Path, purge: bool
 ) -> None:
     [url] = call_module(ANNA).urls

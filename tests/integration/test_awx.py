@@ -175,7 +175,7 @@ def handout_command(*, with_pages: bool) -> str:
 
 
 def hand_out(lab: Simulator, home: Path, roster: str, answers: Mapping[str, str], *, with_pages: bool = False) -> None:
-    """Run these commands, but for the time of day, where the README tells the teacher to."""
+    """Run these commands, but for the time of day, where the README says to."""
     examples = shutil.copytree(CHECKOUT / "examples", home / "streaming-labs")
     (examples / "awx/participants.csv").write_text(roster)
     command = handout_command(with_pages=with_pages).replace("17:00", answers["lab_ends_at"])
@@ -185,7 +185,7 @@ def hand_out(lab: Simulator, home: Path, roster: str, answers: Mapping[str, str]
 
 
 def secrets_of(urls: list[str]) -> list[str]:
-    """What nobody may be told of the URLs."""
+    """Where no URL may be shown."""
     secrets = [secret for url in urls for secret in (url, url.partition("parameters=")[2])]
     assert secrets
     assert all(secrets)
@@ -228,7 +228,7 @@ def test_jobs_share_their_leases_in_the_table_and_leave_no_url_behind(
 
     secrets = secrets_of(issued)
     assert files_with(secrets, controller.folder) == []
-    # The search looks at the events, and finds what is there.
+    # The search reads the events, and finds what is there.
     event = controller.folder / "job-1/artifacts/run/job_events/planted.json"
     event.write_text(json.dumps({"stdout": secrets[-1]}))
     assert files_with(secrets, controller.folder) == [event]
@@ -306,7 +306,7 @@ def test_a_lab_from_a_stopped_fleet_to_its_end_with_pages_in_a_bucket(
     assert [('data-state="ended"' in page, url_of(page)) for page in pages().values()] == [(True, None)] * 2
     assert table.items() == []
 
-    # And all day, no job told a URL or the name of a page.
+    # And all day, no job showed a URL or the name of a page.
     assert files_with([*secrets_of(urls), *(Path(page).stem for page in pages())], controller.folder) == []
 
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What bad input gets: one sentence that names the value and the cure, no URL and no stream, and nothing lost."""
+"""What bad input gets: one message that names the value and the remedy, no URL and no stream, and nothing lost."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NO_REGION = {"AWS_REGION": "", "AWS_DEFAULT_REGION": ""}
 
 
 class Case(NamedTuple):
-    """Bad arguments, and what the sentence must say: the value or what is wrong, and the cure."""
+    """Bad arguments, and what the message must say: the value or what is wrong, and the remedy."""
 
     args: dict[str, Any]
     says: tuple[str, ...]
@@ -44,8 +44,8 @@ def until(valid_until: str) -> dict[str, Any]:
 VALID_CHARACTERS = ("2 to 32 characters", "appstream_user_id")
 EXAMPLE_TIME = "write it like 2026-11-21T17:00:00+01:00"
 
-# Refused by us before any call is made.
-REFUSED_VALUES = {
+# Rejected by us before any call is made.
+REJECTED_VALUES = {
     "user id with a trailing newline": Case(user("anna\n"), (r"'anna\n'", *VALID_CHARACTERS)),
     "one bad user id among good ones": Case(
         {**ARGS, "users": [{"user_id": "anna"}, {"user_id": "ben b"}]}, ("'ben b'", *VALID_CHARACTERS)
@@ -106,8 +106,8 @@ def connections(good: dict[str, Any]) -> dict[str, Case]:
     }
 
 
-# Refused after asking the service.
-REFUSED_BY_PRE_CHECK = {
+# Rejected after asking the service.
+REJECTED_BY_PRE_CHECK = {
     "valid_until has passed": Case(
         until("2020-01-01T12:00:00+02:00"), ("2020-01-01T10:00:00Z", "passed", "later time")
     ),
@@ -117,15 +117,15 @@ REFUSED_BY_PRE_CHECK = {
     **connections(ANNA),
 }
 
-# Refused by ansible-core, which reads the arguments before the module does.
-REFUSED_BY_ANSIBLE = {
+# Rejected by ansible-core, which reads the arguments before the module does.
+REJECTED_BY_ANSIBLE = {
     "both user_id and users": Case({**ANNA, "users": [{"user_id": "ben"}]}, ("user_id|users", "mutually exclusive")),
     "neither user_id nor users": Case(ARGS, ("state is present", "user_id, users")),
     "absent without learner or lab": Case({**ARGS, "state": "absent"}, ("user_id, users, lab",)),
     "both validity and valid_until": Case(
         {**ANNA, "valid_until": "2099-01-01T12:00:00Z"}, ("validity|valid_until", "mutually exclusive")
     ),
-    # What ansible-core stumbles over, and does not refuse.
+    # What makes ansible-core fail with an error of its own.
     "half a character": Case({**ANNA, "lab": "a\ud800"}, ("'a\\ud800'", "unpaired surrogate", "correct it")),
     "an infinite number": Case(
         {**ANNA, "concurrency": "inf"}, ("a number that cannot be read", "Infinity", "correct it")
@@ -138,7 +138,7 @@ REFUSED_BY_ANSIBLE = {
 NO_ID = "an id is text of 1 to 256 characters without spaces and slashes, and not '.' or '..'"
 
 # The same for streams.
-REFUSED_STREAM_VALUES = {
+REJECTED_STREAM_VALUES = {
     "59 seconds": Case({**SEAT, "expiration_in_seconds": 59}, ("expiration_in_seconds is 59", "from 60 to 3600")),
     "token for a class": Case(
         {**OF_STUDIO, "session_ids": ["seat-01"], "client_token": "x"}, ("client_token is only for session_id",)
@@ -161,14 +161,14 @@ REFUSED_STREAM_VALUES = {
     ),
 }
 
-REFUSED_BY_PRE_CHECK_OF_STREAMS = {
+REJECTED_BY_PRE_CHECK_OF_STREAMS = {
     "unknown studio": Case({**SEAT, "studio_id": "x"}, ("Studio 'x' does not exist in region us-east-1", "check")),
     "wrong region": Case({**SEAT, "region": "eu-west-1"}, ("does not exist in region eu-west-1", "region")),
     "unknown region": Case({**SEAT, "region": "xx-west-9"}, ("UnrecognizedClientException", "credentials")),
     **{name: case for name, case in connections(SEAT).items() if name in ("no credentials", "no region")},
 }
 
-REFUSED_BY_ANSIBLE_FOR_STREAMS = {
+REJECTED_BY_ANSIBLE_FOR_STREAMS = {
     "both session_id and session_ids": Case(
         {**SEAT, "session_ids": ["seat-02"]}, ("session_id|session_ids", "mutually exclusive")
     ),
@@ -216,8 +216,8 @@ STATES_OF_THE_LAB = {
 }
 
 
-class RefusedWell:
-    """Checks that arguments are refused, alike in both modes, by one sentence, and that they have no effect."""
+class AssertRejected:
+    """Checks that arguments are rejected, alike in both modes, by one message, and that they have no effect."""
 
     def __init__(self, lab: Simulator, call: Callable[..., Task], home: Path, good: dict[str, Any]) -> None:
         self._lab = lab
@@ -231,7 +231,7 @@ class RefusedWell:
             self._call(case.args, check=check, verbosity=3, environment=case.environment) for check in (False, True)
         )
 
-        check_sentence(done, case.says)
+        check_message(done, case.says)
         assert without_time(predicted) == without_time(done)
         if same_structure:
             assert done.result.keys() == self._success.result.keys() | {"failed", "msg"}
@@ -244,8 +244,8 @@ class RefusedWell:
         return len(self._lab.streaming_urls()), len(self._lab.streams())
 
 
-def check_sentence(task: Task, says: tuple[str, ...]) -> None:
-    """The task failed with one sentence that says this."""
+def check_message(task: Task, says: tuple[str, ...]) -> None:
+    """The task failed with one message that says this."""
     assert task.failed
     for words in says:
         assert words in task.msg
@@ -255,13 +255,13 @@ def check_sentence(task: Task, says: tuple[str, ...]) -> None:
 
 
 def without_time(task: Task) -> dict[str, Any]:
-    """The result without what a sentence says of the time now."""
+    """The result without what a message says of the time now."""
     return {**task.result, "msg": re.sub(r"clock says [\dTZ:-]+", "clock says", task.msg)}
 
 
 @pytest.fixture
-def refused_well(lab: Simulator, call_module: Callable[..., Task], home: Path) -> RefusedWell:
-    return RefusedWell(lab, call_module, home, ANNA)
+def assert_rejected(lab: Simulator, call_module: Callable[..., Task], home: Path) -> AssertRejected:
+    return AssertRejected(lab, call_module, home, ANNA)
 
 
 @pytest.fixture(scope="module")
@@ -274,90 +274,90 @@ def untouched() -> Iterator[Simulator]:
 
 
 @pytest.fixture(scope="module")
-def arguments_refused_well(untouched: Simulator, tmp_path_factory: pytest.TempPathFactory) -> RefusedWell:
+def assert_arguments_rejected(untouched: Simulator, tmp_path_factory: pytest.TempPathFactory) -> AssertRejected:
     home = tmp_path_factory.mktemp("urls") / "home"
     home.mkdir()
-    return RefusedWell(untouched, Ansible(home, untouched.environment()).call_module, home, ANNA)
+    return AssertRejected(untouched, Ansible(home, untouched.environment()).call_module, home, ANNA)
 
 
 @pytest.fixture(scope="module")
-def stream_refused_well(untouched: Simulator, tmp_path_factory: pytest.TempPathFactory) -> RefusedWell:
+def assert_stream_rejected(untouched: Simulator, tmp_path_factory: pytest.TempPathFactory) -> AssertRejected:
     home = tmp_path_factory.mktemp("streams") / "home"
     home.mkdir()
     call = partial(Ansible(home, untouched.environment()).call_module, module=STREAM_MODULE)
-    return RefusedWell(untouched, call, home, {**SEAT, "wait": False})
+    return AssertRejected(untouched, call, home, {**SEAT, "wait": False})
 
 
-@pytest.mark.parametrize("case", REFUSED_VALUES.values(), ids=REFUSED_VALUES)
-def test_a_bad_value_is_refused_before_any_call(
-    arguments_refused_well: RefusedWell, untouched: Simulator, case: Case
+@pytest.mark.parametrize("case", REJECTED_VALUES.values(), ids=REJECTED_VALUES)
+def test_a_bad_value_is_rejected_before_any_call(
+    assert_arguments_rejected: AssertRejected, untouched: Simulator, case: Case
 ) -> None:
     calls = len(untouched.calls())
 
-    arguments_refused_well(case)
+    assert_arguments_rejected(case)
 
     assert len(untouched.calls()) == calls
 
 
-@pytest.mark.parametrize("case", REFUSED_STREAM_VALUES.values(), ids=REFUSED_STREAM_VALUES)
-def test_a_bad_value_for_a_stream_is_refused_before_any_call(
-    stream_refused_well: RefusedWell, untouched: Simulator, case: Case
+@pytest.mark.parametrize("case", REJECTED_STREAM_VALUES.values(), ids=REJECTED_STREAM_VALUES)
+def test_a_bad_value_for_a_stream_is_rejected_before_any_call(
+    assert_stream_rejected: AssertRejected, untouched: Simulator, case: Case
 ) -> None:
     calls = len(untouched.calls())
 
-    stream_refused_well(case)
+    assert_stream_rejected(case)
 
     assert len(untouched.calls()) == calls
 
 
 @pytest.mark.core
-@pytest.mark.parametrize("case", REFUSED_BY_PRE_CHECK.values(), ids=REFUSED_BY_PRE_CHECK)
-def test_what_only_the_service_can_tell_is_refused_before_the_first_url(
-    arguments_refused_well: RefusedWell, case: Case
+@pytest.mark.parametrize("case", REJECTED_BY_PRE_CHECK.values(), ids=REJECTED_BY_PRE_CHECK)
+def test_what_only_the_service_knows_is_rejected_before_the_first_url(
+    assert_arguments_rejected: AssertRejected, case: Case
 ) -> None:
-    arguments_refused_well(case)
+    assert_arguments_rejected(case)
 
 
-@pytest.mark.parametrize("case", REFUSED_BY_PRE_CHECK_OF_STREAMS.values(), ids=REFUSED_BY_PRE_CHECK_OF_STREAMS)
-def test_what_only_the_service_can_tell_is_refused_before_the_first_stream(
-    stream_refused_well: RefusedWell, case: Case
+@pytest.mark.parametrize("case", REJECTED_BY_PRE_CHECK_OF_STREAMS.values(), ids=REJECTED_BY_PRE_CHECK_OF_STREAMS)
+def test_what_only_the_service_knows_is_rejected_before_the_first_stream(
+    assert_stream_rejected: AssertRejected, case: Case
 ) -> None:
-    stream_refused_well(case)
+    assert_stream_rejected(case)
 
 
 @pytest.mark.parametrize(("change", "says"), STATES_OF_THE_LAB.values(), ids=STATES_OF_THE_LAB)
-def test_a_lab_that_cannot_stream_is_refused_before_the_first_url(
-    refused_well: RefusedWell, lab: Simulator, change: Callable[[Simulator], None], says: tuple[str, ...]
+def test_a_lab_that_cannot_stream_is_rejected_before_the_first_url(
+    assert_rejected: AssertRejected, lab: Simulator, change: Callable[[Simulator], None], says: tuple[str, ...]
 ) -> None:
     change(lab)
 
-    refused_well(Case({**ANNA, "user_id": "ben"}, says))
+    assert_rejected(Case({**ANNA, "user_id": "ben"}, says))
 
 
 @pytest.mark.core
-def test_a_lab_that_cannot_stream_is_refused_also_to_those_who_have_a_url(
-    refused_well: RefusedWell, lab: Simulator
+def test_a_lab_that_cannot_stream_is_rejected_also_for_those_who_have_a_url(
+    assert_rejected: AssertRejected, lab: Simulator
 ) -> None:
     stop(lab)
 
-    refused_well(Case(ANNA, ("'cad-fleet' is STOPPED",)))
+    assert_rejected(Case(ANNA, ("'cad-fleet' is STOPPED",)))
 
 
-@pytest.mark.parametrize("case", REFUSED_BY_ANSIBLE.values(), ids=REFUSED_BY_ANSIBLE)
-def test_what_ansible_refuses(arguments_refused_well: RefusedWell, case: Case) -> None:
-    arguments_refused_well(case, same_structure=False)
+@pytest.mark.parametrize("case", REJECTED_BY_ANSIBLE.values(), ids=REJECTED_BY_ANSIBLE)
+def test_what_ansible_rejects(assert_arguments_rejected: AssertRejected, case: Case) -> None:
+    assert_arguments_rejected(case, same_structure=False)
 
 
-@pytest.mark.parametrize("case", REFUSED_BY_ANSIBLE_FOR_STREAMS.values(), ids=REFUSED_BY_ANSIBLE_FOR_STREAMS)
-def test_what_ansible_refuses_for_streams(stream_refused_well: RefusedWell, case: Case) -> None:
-    stream_refused_well(case, same_structure=False)
+@pytest.mark.parametrize("case", REJECTED_BY_ANSIBLE_FOR_STREAMS.values(), ids=REJECTED_BY_ANSIBLE_FOR_STREAMS)
+def test_what_ansible_rejects_for_streams(assert_stream_rejected: AssertRejected, case: Case) -> None:
+    assert_stream_rejected(case, same_structure=False)
 
 
 @pytest.mark.core
-def test_users_see_the_sentence_and_no_traceback_at_vvv(lab: Simulator, run_tasks: Callable[..., Run]) -> None:
+def test_users_see_the_message_and_no_traceback_at_vvv(lab: Simulator, run_tasks: Callable[..., Run]) -> None:
     lab.seed_studio(STUDIO, ["seat-01"], state="STOPPED")
     cases = {
-        name: (MODULE, (REFUSED_VALUES | REFUSED_BY_PRE_CHECK | REFUSED_BY_ANSIBLE)[name])
+        name: (MODULE, (REJECTED_VALUES | REJECTED_BY_PRE_CHECK | REJECTED_BY_ANSIBLE)[name])
         for name in (
             "user id with a trailing newline",
             "unknown stack",
@@ -373,7 +373,7 @@ def test_users_see_the_sentence_and_no_traceback_at_vvv(lab: Simulator, run_task
     assert "Traceback" not in run.printed
     assert "full traceback" not in run.printed
     for name, (_module, case) in cases.items():
-        check_sentence(run.task(name), case.says)
+        check_message(run.task(name), case.says)
     assert lab.calls("CreateStreamingURL") == []
     assert lab.streams() == []
 
@@ -384,7 +384,7 @@ def test_a_denied_create_streaming_url_names_the_iam_action(lab: Simulator, call
 
     task = call_module(ANNA, verbosity=3)
 
-    check_sentence(task, ("anna", "appstream:CreateStreamingURL", "IAM policy"))
+    check_message(task, ("anna", "appstream:CreateStreamingURL", "IAM policy"))
     assert [failure["code"] for failure in task.result["failures"]] == ["AccessDeniedException"]
     assert task.result["summary"]["failed"] == 1
     assert lab.streaming_urls() == []

@@ -161,14 +161,14 @@ def test_the_median_of_the_rounds_meets_a_goal() -> None:
 
 
 @pytest.mark.parametrize(
-    ("measured", "seconds", "told"),
+    ("measured", "seconds", "reported"),
     [
         pytest.param({1: 1.0, 11: 3.0}, 20.8, "~ 21", id="two_on_a_line"),
         pytest.param({10: 200.0}, 2000.0, "~ 2,000", id="one_from_nothing"),
     ],
 )
-def test_figures_are_extrapolated_linearly(measured: dict[int, float], seconds: float, told: str) -> None:
+def test_figures_are_extrapolated_linearly(measured: dict[int, float], seconds: float, reported: str) -> None:
     figures = extrapolated({count: Figures(took, took, 50.0, count) for count, took in measured.items()}, 100)
 
     assert figures == Figures(pytest.approx(seconds), pytest.approx(seconds), 50.0, 100, is_extrapolated=True)
-    assert figures.told(figures.wall) == told
+    assert figures.reported(figures.wall) == reported

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The modules with their leases in a DynamoDB table: shared, refused, throttled, cut off, elsewhere, told to nobody.
+"""The modules with their leases in a DynamoDB table: shared, rejected, throttled, cut off, elsewhere, shown to nobody.
 
 ``test_stress.py`` has concurrent runs, runs that are killed, and runs with faults.
 """
@@ -71,7 +71,7 @@ def calls_since(simulator: Simulator, before: int) -> Counter[str]:
     return Counter(call["operation"] for call in simulator.calls()[before:])
 
 
-def most_lost(concurrency: int) -> int:
+def max_lost(concurrency: int) -> int:
     """So many URLs may be issued and not remembered: those of the calls that are made or wait for a thread."""
     return 2 * concurrency
 
@@ -96,14 +96,14 @@ def test_a_user_id_in_another_case_issues_nothing_and_reusing_reads_no_scope(lab
 
 
 @pytest.mark.core
-def test_a_class_is_served_from_the_table_in_another_home(
+def test_a_lab_is_served_from_the_table_in_another_home(
     lab: Simulator, call: CallModule, elsewhere: Ansible, table: LeaseTable, home: Path, users: Users
 ) -> None:
-    class_of_30 = {**ARGS, "users": users(30), "lab": "monday"}
-    first = call(class_of_30)
+    lab_of_30 = {**ARGS, "users": users(30), "lab": "monday"}
+    first = call(lab_of_30)
     before = len(lab.calls())
 
-    second = elsewhere.call_module({**class_of_30, "lease_store": table.url})
+    second = elsewhere.call_module({**lab_of_30, "lease_store": table.url})
 
     assert (first.changed, second.changed) == (True, False)
     assert calls_since(lab, before) == {**PRE_CHECK, "Query": 1, "BatchGetItem": 1}
@@ -131,12 +131,12 @@ def test_check_mode_predicts_and_leaves_the_table_as_it_is(
 
     predicted = call({**ARGS, "users": users(5)}, check=True)
     renewed = call({**ARGS, "users": users(3), "force": True}, check=True)
-    forgotten, purged = (
+    removed, purged = (
         call({**ARGS, "users": users(3), "state": "absent", "purge": purge}, check=True) for purge in (False, True)
     )
 
     assert (table.items(), lab.streaming_urls()) == (items, issued)
-    tasks = (predicted, renewed, forgotten, purged)
+    tasks = (predicted, renewed, removed, purged)
     assert [task.changed for task in tasks] == [True] * 4
     assert predicted.urls == [*table.urls().values(), None, None]
     assert [task.result["summary"]["issued"] for task in tasks] == [2, 3, 0, 0]
@@ -257,7 +257,7 @@ UNUSABLE = {
 
 
 @pytest.mark.parametrize(("module", "args", "make_unusable", "says"), UNUSABLE.values(), ids=UNUSABLE)
-def test_a_table_that_cannot_be_used_is_refused_before_anything_is_issued(
+def test_a_table_that_cannot_be_used_is_rejected_before_anything_is_issued(
     lab: Simulator,
     studio: Simulator,
     call: CallModule,
@@ -316,11 +316,11 @@ def test_what_else_writes_records_is_rejected_too_and_in_check_mode(
 def test_of_a_table_that_is_throttled_for_good_those_who_could_not_be_remembered_are_named(
     lab: Simulator, call: CallModule, table: LeaseTable, users: Users
 ) -> None:
-    class_of_20 = {**ARGS, "users": users(20), "concurrency": 2, "aws_config": TWO_TRIES}
+    lab_of_20 = {**ARGS, "users": users(20), "concurrency": 2, "aws_config": TWO_TRIES}
     # The check of the store and six leases are written, and nothing after them.
     lab.add_fault(service="dynamodb", operation="PutItem", throttle={"rate": 0.001, "burst": 7})
 
-    failed = call(class_of_20, verbosity=3)
+    failed = call(lab_of_20, verbosity=3)
 
     remembered = table.urls()
     assert len(remembered) == 6
@@ -335,10 +335,10 @@ def test_of_a_table_that_is_throttled_for_good_those_who_could_not_be_remembered
     assert failed.urls == [None] * 20
     assert not any(url in json.dumps(failed.result) for url in lab.streaming_urls())
     issued = len(lab.streaming_urls())
-    assert 6 < issued <= 6 + most_lost(concurrency=2)
+    assert 6 < issued <= 6 + max_lost(concurrency=2)
 
     lab.clear_faults()
-    again = call(class_of_20)
+    again = call(lab_of_20)
 
     assert not again.failed, again.msg
     assert remembered.items() <= urls_by_user(again).items()
@@ -351,17 +351,17 @@ def test_of_a_table_that_is_throttled_for_good_those_who_could_not_be_remembered
 def test_a_connection_that_is_cut_off_for_good_costs_nobody_two_urls(
     lab: Simulator, call: CallModule, table: LeaseTable, users: Users, when: str
 ) -> None:
-    class_of_6 = {**ARGS, "users": users(6), "aws_config": TWO_TRIES}
+    lab_of_6 = {**ARGS, "users": users(6), "aws_config": TWO_TRIES}
     [first] = call({**ARGS, "user_id": "learner-001"}).urls
     # Every write, but not the check of the store.
     lab.add_fault(operation="PutItem", parameters={"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}, drop=when)
 
-    failed = call(class_of_6)
+    failed = call(lab_of_6)
 
     assert failed.failed
     assert set(codes_by_user(failed).values()) == {"LeaseStoreError"}
     lab.clear_faults()
-    again = call(class_of_6)
+    again = call(lab_of_6)
     assert not again.failed, again.msg
     assert urls_by_user(again)["learner-001"] == first
     assert table.urls() == urls_by_user(again)
@@ -473,8 +473,8 @@ def test_regions_and_accounts_share_a_table_and_no_lease(
     assert {lease["scope"]: [lease["url"]] for lease in table.leases()} == {
         task.result["scope"]: task.urls for task in first
     }
-    forgotten = call_module({**args, "state": "absent", "purge": True}, environment=accounts.environment)
-    assert forgotten.result["summary"]["released"] == 1
+    removed = call_module({**args, "state": "absent", "purge": True}, environment=accounts.environment)
+    assert removed.result["summary"]["released"] == 1
     assert len(table.items()) == 2
 
 
@@ -484,12 +484,12 @@ def test_regions_and_accounts_share_a_table_and_no_lease(
 def test_no_url_is_in_what_a_run_returns_or_leaves(
     lab: Simulator, ansible: Ansible, call: CallModule, users: Users
 ) -> None:
-    class_of_4 = {**ARGS, "users": users(4), "return_urls": False, "aws_config": TWO_TRIES}
+    lab_of_4 = {**ARGS, "users": users(4), "return_urls": False, "aws_config": TWO_TRIES}
     # The second run can check the store and write one lease, but no more.
     lab.add_fault(service="dynamodb", operation="PutItem", throttle={"rate": 0.001, "burst": (1 + 4) + (1 + 1)})
 
-    issued = call(class_of_4, diff=True, verbosity=3)
-    failed = call({**class_of_4, "force": True, "return_urls": True}, diff=True, verbosity=3)
+    issued = call(lab_of_4, diff=True, verbosity=3)
+    failed = call({**lab_of_4, "force": True, "return_urls": True}, diff=True, verbosity=3)
 
     assert [(task.failed, task.changed) for task in (issued, failed)] == [(False, True), (True, True)]
     assert len(codes_by_user(failed)) == 3

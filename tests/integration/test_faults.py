@@ -43,23 +43,23 @@ def urls_by_user(task: Task) -> dict[str, str | None]:
     return {entry["user_id"]: entry["streaming_url"] for entry in task.result["streaming_urls"]}
 
 
-def refuse(lab: Simulator, user_id: str, code: str, message: str = "No.") -> None:
+def reject(lab: Simulator, user_id: str, code: str, message: str = "No.") -> None:
     lab.add_fault(
         operation="CreateStreamingURL", parameters={"UserId": user_id}, error={"code": code, "message": message}
     )
 
 
-# The service refuses
+# The service rejects
 
 
 @pytest.mark.core
-def test_one_refused_learner_costs_the_others_nothing(
+def test_one_rejected_learner_costs_the_others_nothing(
     lab: Simulator, call_module: Callable[..., Task], home: Path, users: Users
 ) -> None:
-    class_of_30 = {**ARGS, "users": users(30), "lab": "monday"}
-    refuse(lab, "learner-007", "InvalidAccountStatusException")
+    lab_of_30 = {**ARGS, "users": users(30), "lab": "monday"}
+    reject(lab, "learner-007", "InvalidAccountStatusException")
 
-    failed = call_module(class_of_30)
+    failed = call_module(lab_of_30)
 
     assert failed.failed
     assert "1 of 30" in failed.msg
@@ -74,7 +74,7 @@ def test_one_refused_learner_costs_the_others_nothing(
     assert not any(url in json.dumps(failed.result) for url in stored.values())
 
     lab.clear_faults()
-    again = call_module(class_of_30)
+    again = call_module(lab_of_30)
 
     assert not again.failed
     assert {**urls_by_user(again), **stored} == urls_by_user(again)
@@ -92,7 +92,7 @@ def test_credentials_that_expire_in_mid_run_lose_nothing(
     lab: Simulator, call_module: Callable[..., Task], home: Path, users: Users
 ) -> None:
     for user in users(10)[4:]:
-        refuse(lab, user["user_id"], "ExpiredTokenException", "The security token included in the request is expired")
+        reject(lab, user["user_id"], "ExpiredTokenException", "The security token included in the request is expired")
 
     failed = call_module({**ARGS, "users": users(10)})
 
@@ -322,8 +322,8 @@ BROKEN_STORES = {
 READ_ONLY = {"the file": (".", 0o400), "its folder": ("..", 0o500)}
 
 
-class StoreRefusedWell:
-    """Checks that a run is refused for its store by one sentence, before any call, and leaves the file alone."""
+class AssertStoreRejected:
+    """Checks that a run is rejected for its store by one message, before any call, and leaves the file alone."""
 
     def __init__(self, lab: Simulator, call_module: Callable[..., Task], home: Path) -> None:
         self._lab = lab
@@ -349,32 +349,32 @@ class StoreRefusedWell:
 
 
 @pytest.fixture
-def store_refused_well(lab: Simulator, call_module: Callable[..., Task], home: Path) -> StoreRefusedWell:
-    return StoreRefusedWell(lab, call_module, home)
+def assert_store_rejected(lab: Simulator, call_module: Callable[..., Task], home: Path) -> AssertStoreRejected:
+    return AssertStoreRejected(lab, call_module, home)
 
 
 @pytest.mark.parametrize(("break_store", "says"), BROKEN_STORES.values(), ids=BROKEN_STORES)
-def test_a_broken_store_is_refused_before_the_first_url(
-    store_refused_well: StoreRefusedWell,
+def test_a_broken_store_is_rejected_before_the_first_url(
+    assert_store_rejected: AssertStoreRejected,
     call_module: Callable[..., Task],
     break_store: Callable[[Path], None],
     says: tuple[str, ...],
 ) -> None:
-    break_store(store_refused_well.store)
+    break_store(assert_store_rejected.store)
 
-    store_refused_well(call_module, says)
+    assert_store_rejected(call_module, says)
 
 
 @pytest.mark.parametrize(("where", "mode"), READ_ONLY.values(), ids=READ_ONLY)
-def test_a_store_that_may_not_be_written_is_refused_before_the_first_url(
-    store_refused_well: StoreRefusedWell, ansible: Ansible, where: str, mode: int
+def test_a_store_that_may_not_be_written_is_rejected_before_the_first_url(
+    assert_store_rejected: AssertStoreRejected, ansible: Ansible, where: str, mode: int
 ) -> None:
-    (store_refused_well.store / where).resolve().chmod(mode)
+    (assert_store_rejected.store / where).resolve().chmod(mode)
 
     def run(args: dict[str, Any], **options: Any) -> Task:
         return finish_module(ansible.start_module(args, may_not_override_modes=True, **options))
 
-    store_refused_well(run, ("is not allowed to", "allow it"))
+    assert_store_rejected(run, ("is not allowed to", "allow it"))
 
 
 def test_a_run_waits_for_another_that_holds_the_store(

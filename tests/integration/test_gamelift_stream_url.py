@@ -533,7 +533,7 @@ ERRORS = {
 
 
 @pytest.mark.parametrize("code", ERRORS)
-def test_an_error_of_the_service_is_told_for_each_learner(group: Simulator, call: CallModule, code: str) -> None:
+def test_an_error_of_the_service_is_reported_for_each_learner(group: Simulator, call: CallModule, code: str) -> None:
     args = {**LAB, "learners": learners(2), "aws_config": {"retries": {"total_max_attempts": 1}}}
     group.add_fault(operation=CREATE, error={"code": code, "message": "No."})
 

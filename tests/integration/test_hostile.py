@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rosters and API answers of somebody who means harm: no template is evaluated, and nothing is too long to be told.
+"""Rosters and API answers of somebody who means harm: no template is evaluated, and no message is too long.
 
 What hostile names do to handouts is in the unit tests of streaming_handout.
 """
@@ -42,8 +42,8 @@ TARGET = {"stack_name": STACK, "fleet_name": FLEET}
 SPAM = "spam " * 2_000_000
 # One try shows what becomes of an answer.
 ONCE = {"retries": {"total_max_attempts": 1}}
-# A sentence, with the names of whom it is about.
-MOST_TOLD = 2000
+# A message, with the names of whom it is about.
+MAX_LENGTH = 2000
 APPSTREAM, NIMBLE = "labstream.aws.appstream_lab", "labstream.aws.nimble_lab"
 CREATE_STREAM = "CreateStreamingSessionStream"
 # Names that would give an error, a number or a list, and no file.
@@ -58,7 +58,7 @@ class Trap:
         self._folder.mkdir()
 
     def text(self, where: str) -> str:
-        """A text; ``where`` names it. It is short, so that no sentence abbreviates it."""
+        """A text; ``where`` names it. It is short, so that no message abbreviates it."""
         return f"{self.word(where)} {{# {where} #}}"
 
     def word(self, where: str) -> str:
@@ -162,7 +162,7 @@ def test_no_text_from_a_roster_or_a_service_is_ever_evaluated(
 
     assert trap.sprung == ["control", "variable"], run.printed
     [studied] = published(run, NIMBLE)
-    [refused, taught] = published(run, APPSTREAM)
+    [rejected, taught] = published(run, APPSTREAM)
     [seat] = studied["nimble_lab_seats"]
     assert {field: seat[field] for field in owner} == owner
     first, *rest = taught["appstream_lab_seats"]
@@ -175,7 +175,7 @@ def test_no_text_from_a_roster_or_a_service_is_ever_evaluated(
     assert trap.text("fleet") in summary["warnings"][0]
     assert trap.text("CreateStreamingURL") in summary["message"]
     assert trap.text(CREATE_STREAM) in studied["nimble_lab_summary"]["message"]
-    assert refused["appstream_lab_summary"]["message"] == (
+    assert rejected["appstream_lab_summary"]["message"] == (
         f"Roster line 2, column 'email': {trap.text('bad')!r} is not an e-mail address."
     )
     assert any(trap.text("title") in html.unescape(page.read_text()) for page in (home / "pages").iterdir())
@@ -186,12 +186,12 @@ def test_no_text_from_a_roster_or_a_service_is_ever_evaluated(
 
 
 def check_is_cut(task: Task, begin: str, end: str) -> None:
-    """The task failed with one sentence, the result is short, and neither begin nor end of the sentence is missing."""
+    """The task failed with one message, the result is short, and neither its beginning nor its end is missing."""
     assert task.failed
     assert task.msg.startswith(begin)
     assert task.msg.endswith(end)
-    assert len(task.msg) < MOST_TOLD
-    assert len(json.dumps(task.result)) < 10 * MOST_TOLD
+    assert len(task.msg) < MAX_LENGTH
+    assert len(json.dumps(task.result)) < 10 * MAX_LENGTH
 
 
 SPAMMED = {
@@ -245,7 +245,7 @@ def test_of_a_fleets_error_of_ten_megabytes_a_readable_message_is_left(
     problem = task.result["fleets"][0]["problem"]
     assert problem.startswith("Fleet 'cad-fleet' is RUNNING with errors: IGW_NOT_ATTACHED (spam spam")
     assert problem.endswith("): attach an internet gateway to the fleet's VPC.")
-    assert len(problem) < MOST_TOLD
+    assert len(problem) < MAX_LENGTH
 
 
 NO_URLS = {
@@ -419,16 +419,16 @@ def test_no_response_of_a_service_gives_a_traceback(call_module: Callable[..., T
         assert not first.failed, first.msg
 
         @strategies.settled(2, 100, module)
-        @given(told=strategies.spoilt(good), check=st.booleans())
-        def try_out(told: Any, check: bool) -> None:
+        @given(answer=strategies.spoilt(good), check=st.booleans())
+        def try_out(answer: Any, check: bool) -> None:
             nonlocal reply
-            note(f"told {told!a}, check mode {check}")
-            reply = json.dumps(told).encode()
+            note(f"told {answer!a}, check mode {check}")
+            reply = json.dumps(answer).encode()
             task = call_module({**args, "aws_config": ONCE}, module=module, environment=service, check=check)
             assert "Traceback" not in str(task.result)
             assert "internal error" not in str(task.result)
             if task.failed:
                 assert len(task.msg.splitlines()) == 1
-                assert len(task.msg) < MOST_TOLD
+                assert len(task.msg) < MAX_LENGTH
 
         try_out()

@@ -249,7 +249,7 @@ def test_three_actions_are_enough_to_read(simulator: Simulator, call_as: Callabl
     reading["Statement"][0]["Action"] = re.findall(r"`(dynamodb:\w+)`", named[0])
     assert set(actions_of(reading)) < set(actions_of(LEASES))
 
-    # When they look at leases and write handouts.
+    # When they read leases and write handouts.
     options = {"region": REGION, **store}
     handout = {"urls_csv": str(home / "urls.csv"), "seats": issued["streaming_urls"]}
     tasks = [
@@ -284,7 +284,7 @@ def test_the_error_names_the_action_on_the_table_that_the_policy_lacks(
     for check in (True, False):
         denied = call_as(without(BOTH, action), {**args, **store}, module=module, check=check)
 
-        # Then the sentence names it and the table, and nothing was changed; with the action it works.
+        # Then the message names it and the table, and nothing was changed; with the action it works.
         assert (denied.failed, denied.changed) == (True, False)
         assert f"the credentials are not authorized to perform {action} (" in denied.msg
         assert f"{TABLE!r}: the credentials" in denied.msg

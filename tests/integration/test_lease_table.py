@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The module streaming_lease_table and its playbook: a table is made, adopted, brought up to date or refused."""
+"""The module streaming_lease_table and its playbook: a table is made, adopted, brought up to date or rejected."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def changing_calls(simulator: Simulator) -> list[str]:
     return [made["operation"] for made in simulator.calls(service="dynamodb") if made["operation"] in CHANGING]
 
 
-def told(task: Task) -> dict[str, Any]:
+def reported(task: Task) -> dict[str, Any]:
     """The result without what was asked and what Ansible adds."""
     return {key: value for key, value in task.result.items() if key not in ("invocation", "failed", "msg")}
 
@@ -75,7 +75,7 @@ def test_a_table_is_predicted_created_and_then_left_alone(simulator: Simulator, 
 
     assert not created.failed, created.msg
     lease_store = created.result["lease_store"]
-    assert told(created) == {
+    assert reported(created) == {
         "changed": True,
         "name": NAME,
         "lease_store": lease_store,
@@ -84,10 +84,10 @@ def test_a_table_is_predicted_created_and_then_left_alone(simulator: Simulator, 
         "created": True,
         "diff": {"before": {}, "after": SETTINGS},
     }
-    assert told(predicted) == {**told(created), "table_arn": None}
-    unchanged = {**told(created), "changed": False, "created": False}
+    assert reported(predicted) == {**reported(created), "table_arn": None}
+    unchanged = {**reported(created), "changed": False, "created": False}
     settings = {**SETTINGS, "kms_key_id": None}
-    assert told(again) == told(checked) == {**unchanged, "diff": {"before": settings, "after": settings}}
+    assert reported(again) == reported(checked) == {**unchanged, "diff": {"before": settings, "after": settings}}
     assert changing_calls(simulator) == calls == ["CreateTable", "UpdateTimeToLive"]
     dynamodb = simulator.client("dynamodb")
     table = dynamodb.describe_table(TableName=NAME)["Table"]
@@ -145,7 +145,7 @@ def test_an_existing_table_is_adopted_and_what_differs_is_changed(simulator: Sim
         "before": {**before, "tags": {"owner": "it"}},
         "after": {**SETTINGS, "kms_key_id": None, "tags": {"owner": "it", "team": "training"}},
     }
-    assert told(predicted) == told(adopted)
+    assert reported(predicted) == reported(adopted)
     assert changing_calls(simulator)[1:] == ["UpdateTable", "UpdateTable", "UpdateTimeToLive", "TagResource"]
 
 
@@ -177,7 +177,7 @@ def test_another_key_is_asked_for(simulator: Simulator, call: CallModule) -> Non
 
 
 @pytest.mark.parametrize(
-    ("args", "sentence"),
+    ("args", "message"),
     [
         ({"name": "ab"}, "name is 'ab', but a table's name has 3 to 255 of the characters"),
         ({"name": "a" * 256}, "name is 'aaaa"),
@@ -190,20 +190,20 @@ def test_another_key_is_asked_for(simulator: Simulator, call: CallModule) -> Non
     ],
 )
 def test_what_cannot_be_right_is_rejected_before_any_call(
-    simulator: Simulator, call: CallModule, args: dict[str, Any], sentence: str
+    simulator: Simulator, call: CallModule, args: dict[str, Any], message: str
 ) -> None:
     task = call(**args)
 
     assert task.failed
-    assert task.msg.startswith(sentence)
+    assert task.msg.startswith(message)
     nothing = {"lease_store": None, "table_arn": None, "region": None, "created": False, "changed": False}
-    assert told(task) == {**nothing, "name": args.get("name", NAME)}
+    assert reported(task) == {**nothing, "name": args.get("name", NAME)}
     assert simulator.calls() == []
 
 
 @pytest.mark.parametrize("check", [True, False])
 @pytest.mark.parametrize(
-    ("table", "told_key"),
+    ("table", "reported_key"),
     [
         ({"keys": ("id",)}, "id (HASH, S)"),
         ({"keys": ("scope",)}, "scope (HASH, S)"),
@@ -212,7 +212,7 @@ def test_what_cannot_be_right_is_rejected_before_any_call(
     ],
 )
 def test_a_table_with_other_keys_is_rejected(
-    simulator: Simulator, call: CallModule, table: dict[str, Any], told_key: str, check: bool
+    simulator: Simulator, call: CallModule, table: dict[str, Any], reported_key: str, check: bool
 ) -> None:
     make_table(simulator, **table)
 
@@ -220,7 +220,7 @@ def test_a_table_with_other_keys_is_rejected(
 
     assert task.failed
     assert task.msg == (
-        f"Table {NAME!r} cannot hold leases, since it has the key {told_key}, and leases need scope (HASH, S) "
+        f"Table {NAME!r} cannot hold leases, since it has the key {reported_key}, and leases need scope (HASH, S) "
         f"and holder "
         "(RANGE, S): name another table."
     )

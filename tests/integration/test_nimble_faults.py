@@ -25,7 +25,7 @@ from tests.simulator.control import Simulator
 
 ARGS = {"studio_id": STUDIO}
 SEAT = {**ARGS, "session_id": "seat-01"}
-CREATE, LOOK = "CreateStreamingSessionStream", "GetStreamingSessionStream"
+CREATE, POLL = "CreateStreamingSessionStream", "GetStreamingSessionStream"
 STORE = ".ansible/labstream/leases.sqlite3"
 ONE_ATTEMPT = {"retries": {"total_max_attempts": 1}}
 
@@ -55,9 +55,9 @@ def stored(home: Path) -> dict[str, str | None]:
         return dict(database.execute("SELECT holder, resource_id FROM lease"))
 
 
-# The service refuses
+# The service rejects
 
-# The API's errors, and what of its own the sentence adds. The service's words are in brackets.
+# The API's errors, and what the message adds. The service's words are in brackets.
 ERRORS = {
     "AccessDeniedException": (
         "the credentials are not authorized to perform nimble:{operation} (No): allow this action on this "
@@ -84,17 +84,17 @@ ERRORS = {
 }
 
 
-def refuse(simulator: Simulator, operation: str, code: str, **rule: Any) -> None:
+def reject(simulator: Simulator, operation: str, code: str, **rule: Any) -> None:
     simulator.add_fault(service="nimble", operation=operation, error={"code": code, "message": "No."}, **rule)
 
 
 @pytest.mark.core
-def test_every_error_of_the_api_is_told_with_what_helps_and_costs_the_others_nothing(
+def test_every_error_of_the_api_is_reported_with_a_remedy_and_costs_the_others_nothing(
     simulator: Simulator, call_stream_module: CallModule
 ) -> None:
     simulator.seed_studio(STUDIO, ["good", *ERRORS])
     for code in ERRORS:
-        refuse(simulator, CREATE, code, parameters={"sessionId": code})
+        reject(simulator, CREATE, code, parameters={"sessionId": code})
 
     args = {**ARGS, "session_ids": ["good", *ERRORS]}
     failed = call_stream_module({**args, "aws_config": ONE_ATTEMPT}, verbosity=3)
@@ -104,9 +104,9 @@ def test_every_error_of_the_api_is_told_with_what_helps_and_costs_the_others_not
             **dict.fromkeys(("id", "name", "email")),
             "session_id": code,
             "code": code,
-            "message": f"Failed to create a stream: {sentence.format(operation=CREATE)}",
+            "message": f"Failed to create a stream: {message.format(operation=CREATE)}",
         }
-        for code, sentence in ERRORS.items()
+        for code, message in ERRORS.items()
     ]
     assert failed.msg.startswith("7 of 8 got no streaming URL: AccessDeniedException: Failed to create a stream: the ")
     assert "\n" not in failed.msg
@@ -120,7 +120,7 @@ def test_every_error_of_the_api_is_told_with_what_helps_and_costs_the_others_not
     assert streams_of(again)["good"] == streams_of(failed)["good"]
 
 
-def test_an_error_in_looking_at_a_stream_is_told_and_the_stream_is_kept(
+def test_an_error_of_a_poll_is_reported_and_the_stream_is_kept(
     simulator: Simulator, call_stream_module: CallModule
 ) -> None:
     codes = ERRORS.keys() - {"ResourceNotFoundException"}  # It says that there is no such stream.
@@ -128,12 +128,12 @@ def test_an_error_in_looking_at_a_stream_is_told_and_the_stream_is_kept(
     args = {**ARGS, "session_ids": sorted(codes), "aws_config": ONE_ATTEMPT}
     begun = call_stream_module({**args, "wait": False})
     for code in codes:
-        refuse(simulator, LOOK, code, parameters={"sessionId": code})
+        reject(simulator, POLL, code, parameters={"sessionId": code})
 
     failed = call_stream_module(args)
 
     assert {failure["session_id"]: failure["message"] for failure in failed.result["failures"]} == {
-        code: f"Failed to get the stream: {ERRORS[code].format(operation=LOOK)}" for code in codes
+        code: f"Failed to get the stream: {ERRORS[code].format(operation=POLL)}" for code in codes
     }
     simulator.clear_faults()
     assert streams_of(call_stream_module(args)) == streams_of(begun) == created(simulator)
@@ -143,7 +143,7 @@ def test_an_error_in_looking_at_a_stream_is_told_and_the_stream_is_kept(
 def test_an_error_in_looking_the_studio_up_fails_the_task_once(
     studio: Simulator, call_stream_module: CallModule, home: Path, code: str
 ) -> None:
-    refuse(studio, "GetStudio", code)
+    reject(studio, "GetStudio", code)
 
     task = call_stream_module({**ARGS, "session_ids": seats(3), "aws_config": ONE_ATTEMPT}, verbosity=3)
 
@@ -160,23 +160,23 @@ def test_an_error_in_looking_the_studio_up_fails_the_task_once(
 def test_what_may_pass_is_tried_again_and_what_will_not_is_not(
     simulator: Simulator, call_stream_module: CallModule
 ) -> None:
-    refusals = {**dict.fromkeys(ERRORS, 1), "ConflictException": 2}
+    rejections = {**dict.fromkeys(ERRORS, 1), "ConflictException": 2}
     passing = {"ConflictException", "InternalServerErrorException", "ThrottlingException"}
     simulator.seed_studio(STUDIO, ERRORS)
-    for code, times in refusals.items():
-        refuse(simulator, CREATE, code, parameters={"sessionId": code}, times=times)
+    for code, times in rejections.items():
+        reject(simulator, CREATE, code, parameters={"sessionId": code}, times=times)
 
     task = call_stream_module({**ARGS, "session_ids": list(ERRORS)})
 
     assert {failure["session_id"] for failure in task.result["failures"]} == ERRORS.keys() - passing
     assert created(simulator).keys() == passing
     calls = Counter(call["parameters"]["sessionId"] for call in simulator.calls(CREATE))
-    assert calls == {code: times + (code in passing) for code, times in refusals.items()}
+    assert calls == {code: times + (code in passing) for code, times in rejections.items()}
     tokens = {(call["parameters"]["sessionId"], call["parameters"]["clientToken"]) for call in simulator.calls(CREATE)}
     assert len(tokens) == len(ERRORS)
 
 
-def test_a_conflict_is_not_waited_out_where_the_session_tells_that_it_will_last(
+def test_a_conflict_is_not_waited_out_where_the_session_shows_that_it_will_last(
     studio: Simulator, call_stream_module: CallModule
 ) -> None:
     studio.change_session(STUDIO, "seat-01", state="START_IN_PROGRESS")
@@ -189,11 +189,11 @@ def test_a_conflict_is_not_waited_out_where_the_session_tells_that_it_will_last(
     assert time.monotonic() - begun < 5
 
 
-def test_conflicts_of_a_whole_class_pass(simulator: Simulator, call_stream_module: CallModule) -> None:
+def test_conflicts_of_a_whole_lab_pass(simulator: Simulator, call_stream_module: CallModule) -> None:
     """botocore's own budget of retries, which a client has for all calls, would not last for so many."""
     simulator.seed_studio(STUDIO, seats(40))
     for seat in seats(40):
-        refuse(simulator, CREATE, "ConflictException", parameters={"sessionId": seat}, times=2)
+        reject(simulator, CREATE, "ConflictException", parameters={"sessionId": seat}, times=2)
 
     task = call_stream_module({**ARGS, "session_ids": seats(40), "wait": False})
 
@@ -203,7 +203,7 @@ def test_conflicts_of_a_whole_class_pass(simulator: Simulator, call_stream_modul
 
 
 def test_the_users_aws_config_limits_the_attempts(studio: Simulator, call_stream_module: CallModule) -> None:
-    refuse(studio, CREATE, "ConflictException")
+    reject(studio, CREATE, "ConflictException")
     attempts = {"retries": {"total_max_attempts": 2, "mode": "standard"}}
 
     task = call_stream_module({**SEAT, "aws_config": attempts})
@@ -236,7 +236,7 @@ def test_a_service_that_throttles_gets_fewer_calls_and_serves_all(
 def test_a_passing_fault_is_not_noticed(
     studio: Simulator, call_stream_module: CallModule, home: Path, fault: dict[str, Any]
 ) -> None:
-    for operation in ("GetStudio", CREATE, LOOK):
+    for operation in ("GetStudio", CREATE, POLL):
         studio.add_fault(operation=operation, times=1, **fault)
 
     task = call_stream_module({**ARGS, "session_ids": seats(4)})
@@ -298,17 +298,17 @@ def test_the_run_after_a_lost_reply_creates_one_stream_if_that_one_is_gone(
     assert others == {streams_of(again)["seat-01"]}
 
 
-def test_a_stream_of_a_lost_reply_that_was_forgotten_is_never_given_again(
+def test_a_stream_of_a_lost_reply_that_was_released_is_never_returned_again(
     studio: Simulator, call_stream_module: CallModule, lost: Task
 ) -> None:
-    forgotten = created(studio)["seat-01"]
+    released = created(studio)["seat-01"]
 
     absent = call_stream_module({**SEAT, "state": "absent"})
     present = call_stream_module(SEAT)
 
     assert (absent.changed, absent.result["summary"]["released"]) == (True, 1)
     assert present.changed
-    assert streams_of(present)["seat-01"] != forgotten
+    assert streams_of(present)["seat-01"] != released
     assert len(studio.streams("seat-01")) == 2
 
 
@@ -360,7 +360,7 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("reply", UNREADABLE.values(), ids=UNREADABLE)
-def test_a_reply_that_is_none_of_the_services_is_told_and_not_quoted(
+def test_a_reply_that_is_none_of_the_services_is_reported_and_not_quoted(
     call_stream_module: CallModule, reply: bytes
 ) -> None:
     def answer(path: str) -> bytes:
@@ -379,7 +379,7 @@ def test_a_reply_that_is_none_of_the_services_is_told_and_not_quoted(
 
 
 @pytest.mark.parametrize(
-    ("stream", "told"),
+    ("stream", "reported"),
     [
         (
             b'"state": "DELETED", "url": "https://PORTAL"',
@@ -387,7 +387,7 @@ def test_a_reply_that_is_none_of_the_services_is_told_and_not_quoted(
         ),
     ],
 )
-def test_only_what_is_ready_has_a_url(call_stream_module: CallModule, stream: bytes, told: str) -> None:
+def test_only_what_is_ready_has_a_url(call_stream_module: CallModule, stream: bytes, reported: str) -> None:
     def answer(path: str) -> bytes:
         studio = b'{"studio": {"arn": "arn:aws:nimble:::studio/studio-1"}}'
         return b'{"stream": {"streamId": "1", %s}}' % stream if path.endswith("/streams") else studio
@@ -396,7 +396,7 @@ def test_only_what_is_ready_has_a_url(call_stream_module: CallModule, stream: by
         task = call_stream_module({**SEAT, "endpoint_url": address})
 
     [failure] = task.result["failures"]
-    assert failure["message"].startswith(told)
+    assert failure["message"].startswith(reported)
     assert "PORTAL" not in str(task.result)
 
 
@@ -434,7 +434,7 @@ def take_the_right_to_write(store: Path) -> None:
         (take_the_right_to_write, "is not allowed to read and write"),
     ],
 )
-def test_a_store_that_cannot_be_used_is_told_before_any_call(
+def test_a_store_that_cannot_be_used_is_reported_before_any_call(
     studio: Simulator, ansible: Ansible, home: Path, break_store: Callable[[Path], None], says: str
 ) -> None:
     ansible.call_module({**SEAT, "wait": False}, module=STREAM_MODULE)
@@ -545,7 +545,7 @@ def before_the_streams_were_ready(simulator: Simulator, home: Path, run: Callabl
     for seat in seats(5):
         simulator.change_session(STUDIO, seat, streamOutcome="CREATE_IN_PROGRESS")
     process = run()
-    wait_until(process, lambda: len(simulator.calls(LOOK)) > 5)
+    wait_until(process, lambda: len(simulator.calls(POLL)) > 5)
     kill(process)
     assert stored(home) == created(simulator)
     for stream in simulator.streams():
@@ -583,13 +583,13 @@ def test_runs_killed_at_random_leave_one_stream_a_session(simulator: Simulator, 
     args = {**ARGS, "session_ids": seats(40), "concurrency": 2}
     seed = random.randrange(10**6)
     print(f"seed {seed}")
-    moments = random.Random(seed)
+    datetimes = random.Random(seed)
 
     for _number in range(4):
-        enough = len(simulator.streams()) + moments.randint(1, 9)
+        enough = len(simulator.streams()) + datetimes.randint(1, 9)
         process = ansible.start_module(args, module=STREAM_MODULE)
         wait_until(process, lambda: len(simulator.streams()) >= enough)  # noqa: B023 (called before it changes)
-        time.sleep(moments.uniform(0, 0.03))
+        time.sleep(datetimes.uniform(0, 0.03))
         kill(process)
     interrupted = created(simulator)
     assert 0 < len(interrupted) < 40

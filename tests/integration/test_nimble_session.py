@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The modules nimble_session and nimble_session_info: what they do to sessions in every state, and what they tell."""
+"""The modules nimble_session and nimble_session_info: what they do to sessions in every state, and what they return."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ARN = f"arn:aws:nimble:us-east-1:123456789012:studio/{STUDIO}"
 CallModule = Callable[..., Task]
 
 # States in which a session can neither stream nor be started, and what then helps.
-CURES = {
+REMEDIES = {
     "CREATE_IN_PROGRESS": "wait until it is READY",
     "CREATE_FAILED": "fix the cause and replace it with a new session (CreateStreamingSession)",
     "DELETE_IN_PROGRESS": "name another session, or create a new one (CreateStreamingSession)",
@@ -91,7 +91,7 @@ def test_stopped_sessions_are_started_and_others_are_left_alone(simulator: Simul
 def test_sessions_that_cannot_be_started_fail_one_by_one_and_the_others_go_on(
     simulator: Simulator, call_module: CallModule, check: bool
 ) -> None:
-    bad = sessions_in_states(simulator, CURES)
+    bad = sessions_in_states(simulator, REMEDIES)
     sessions_in_states(simulator, ["STOPPED", "READY"])
 
     task = call_module(of_studio("STOPPED", *bad, "READY", "nowhere"), module=START, check=check, diff=True)
@@ -104,7 +104,7 @@ def test_sessions_that_cannot_be_started_fail_one_by_one_and_the_others_go_on(
     for failure, state in zip(failures, bad, strict=True):
         assert (failure["session_id"], failure["code"]) == (state, "NotReady")
         assert failure["message"].startswith(f"Session '{state}' is {state} (")
-        assert CURES[state] in failure["message"]
+        assert REMEDIES[state] in failure["message"]
         assert failure["message"].endswith("then run again.")
     assert missing["message"] == "Session 'nowhere' does not exist in studio 'studio-1': check both ids."
     assert task.msg.startswith(
@@ -116,7 +116,7 @@ def test_sessions_that_cannot_be_started_fail_one_by_one_and_the_others_go_on(
 
 
 @pytest.mark.parametrize(
-    ("error", "sentence"),
+    ("error", "message"),
     [
         ("ServiceQuotaExceededException", "delete what is no longer needed, or request a quota increase"),
         ("AccessDeniedException", "the credentials are not authorized to perform nimble:StartStreamingSession"),
@@ -125,7 +125,7 @@ def test_sessions_that_cannot_be_started_fail_one_by_one_and_the_others_go_on(
     ],
 )
 def test_a_rejected_start_is_the_failure_of_that_session(
-    simulator: Simulator, call_module: CallModule, error: str, sentence: str
+    simulator: Simulator, call_module: CallModule, error: str, message: str
 ) -> None:
     sessions = ["seat-1", "seat-2", "seat-3"]
     simulator.seed_studio(STUDIO, sessions, state="STOPPED")
@@ -140,7 +140,7 @@ def test_a_rejected_start_is_the_failure_of_that_session(
     [failure] = task.result["failures"]
     assert (failure["session_id"], failure["code"]) == ("seat-2", error)
     assert failure["message"].startswith("Failed to start the session: ")
-    assert sentence in failure["message"]
+    assert message in failure["message"]
     assert task.result["sessions"][1]["state"] == "STOPPED"
     assert task.msg.startswith("1 of 3 sessions are neither ready nor starting: seat-2: Failed to start")
 
@@ -175,11 +175,11 @@ def test_what_cannot_be_right_is_rejected_before_any_call(simulator: Simulator, 
         ({"concurrency": 0}, "concurrency is 0, but it must be from 1 to 64."),
         ({"concurrency": 65}, "concurrency is 65, but it must be from 1 to 64."),
     ]
-    for options, sentence in cases:
+    for options, message in cases:
         for module in (START, INFO):
             task = call_module({**of_studio("seat-1"), **options}, module=module)
             assert task.failed
-            assert task.msg.startswith(sentence), module
+            assert task.msg.startswith(message), module
     for selection in ("owned_by", "created_by"):
         both = call_module(of_studio("seat-1", **{selection: "anna"}), module=INFO)
         assert both.msg == f"parameters are mutually exclusive: session_ids|{selection}"
@@ -224,7 +224,7 @@ def test_without_another_endpoint_one_message_says_that_aws_has_closed_the_api(c
 
 
 @pytest.mark.core
-def test_sessions_are_looked_at_in_the_order_asked(simulator: Simulator, call_module: CallModule) -> None:
+def test_sessions_are_described_in_the_order_asked(simulator: Simulator, call_module: CallModule) -> None:
     simulator.seed_studio(
         STUDIO, [{"sessionId": "seat-1", "ownedBy": "anna"}, "seat-2", {"sessionId": "seat-3", "state": "STOPPED"}]
     )

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What nimble_session_stream gives to a session or a class: what it creates, awaits, reuses, predicts and forgets."""
+"""What nimble_session_stream gives to a session or a lab: what it creates, awaits, reuses, predicts and releases."""
 
 from __future__ import annotations
 
@@ -120,8 +120,8 @@ def test_with_the_defaults_of_our_action_group_one_session_gets_a_stream_whose_u
         "lease": entry["lease"],
     }
     assert entry["lease"].startswith("lease1.")
-    told = {name: task.result[name] for name in ("failures", "summary", "studio_arn", "region", "scope")}
-    assert told == {
+    reported = {name: task.result[name] for name in ("failures", "summary", "studio_arn", "region", "scope")}
+    assert reported == {
         "failures": [],
         "summary": {
             "requested": 1,
@@ -140,7 +140,7 @@ def test_with_the_defaults_of_our_action_group_one_session_gets_a_stream_whose_u
     assert [warning for warning in warnings if "[DEPRECATION WARNING]: amazon.aws." not in warning] == []
 
 
-def test_a_class_gets_its_streams_in_the_order_asked_and_a_second_run_changes_nothing(
+def test_a_lab_gets_its_streams_in_the_order_asked_and_a_second_run_changes_nothing(
     simulator: Simulator, call_stream_module: CallModule, home: Path
 ) -> None:
     simulator.seed_studio(STUDIO, seats(30))
@@ -164,11 +164,11 @@ def test_a_class_gets_its_streams_in_the_order_asked_and_a_second_run_changes_no
 def test_reuse_costs_one_call_for_the_studio_and_one_a_session_and_they_say_who_makes_them(
     studio: Simulator, call_stream_module: CallModule
 ) -> None:
-    class_of_3 = {**ARGS, "session_ids": seats(3)}
-    call_stream_module({**class_of_3, "wait": False})
+    lab_of_3 = {**ARGS, "session_ids": seats(3)}
+    call_stream_module({**lab_of_3, "wait": False})
     before = len(studio.calls())
 
-    assert not call_stream_module(class_of_3).changed
+    assert not call_stream_module(lab_of_3).changed
 
     assert calls_of(studio, before) == {"GetStudio": 1, "GetStreamingSessionStream": 3}
     assert all("labstream.aws/0.1.0" in call["user_agent"] for call in studio.calls())
@@ -268,7 +268,7 @@ def test_a_stream_that_takes_too_long_is_waited_for_by_the_next_run(
     assert studio.open(urls(last)[0])[0] == 200
 
 
-# What a new stream comes to, and what the user is told.
+# What a new stream comes to, and what the message says.
 BAD_ENDS = {
     ("CREATE_FAILED", "INTERNAL_ERROR"): "CREATE_FAILED (INTERNAL_ERROR: the service failed)",
     ("CREATE_FAILED", "NETWORK_CONNECTION_ERROR"): (
@@ -324,8 +324,8 @@ START = (
     "labstream.aws.nimble_lab)"
 )
 NEW_SESSION = "name another session, or create a new one (CreateStreamingSession)"
-MEND = "fix the cause and replace it with a new session (CreateStreamingSession)"
-MEND_START = "fix the cause and start it again (StartStreamingSession), or replace it"
+REPLACE_IT = "fix the cause and replace it with a new session (CreateStreamingSession)"
+START_AGAIN = "fix the cause and start it again (StartStreamingSession), or replace it"
 NOT_READY = {
     ("STOPPED", "STREAMING_SESSION_STOPPED"): ("", f"{START}, wait until it is READY"),
     ("START_IN_PROGRESS", "STREAMING_SESSION_START_IN_PROGRESS"): ("", "wait until it is READY"),
@@ -342,21 +342,21 @@ NOT_READY = {
         "the service failed",
         "stop it again (StopStreamingSession) or replace it",
     ),
-    ("START_FAILED", "INSUFFICIENT_CAPACITY"): ("AWS has no capacity for this instance type", MEND_START),
+    ("START_FAILED", "INSUFFICIENT_CAPACITY"): ("AWS has no capacity for this instance type", START_AGAIN),
     ("START_FAILED", "INITIALIZATION_SCRIPT_ERROR"): (
         "an initialization script of its launch profile failed",
-        MEND_START,
+        START_AGAIN,
     ),
-    ("START_FAILED", "NETWORK_CONNECTION_ERROR"): ("the session's instance cannot be reached", MEND_START),
-    ("CREATE_FAILED", "ACTIVE_DIRECTORY_DOMAIN_JOIN_ERROR"): ("its instance could not join the domain", MEND),
-    ("CREATE_FAILED", "DECRYPT_STREAMING_IMAGE_ERROR"): ("its streaming image could not be decrypted", MEND),
-    ("CREATE_FAILED", "NETWORK_INTERFACE_ERROR"): ("its network interface could not be created", MEND),
-    ("CREATE_FAILED", "AMI_VALIDATION_ERROR"): ("its streaming image is not valid", MEND),
+    ("START_FAILED", "NETWORK_CONNECTION_ERROR"): ("the session's instance cannot be reached", START_AGAIN),
+    ("CREATE_FAILED", "ACTIVE_DIRECTORY_DOMAIN_JOIN_ERROR"): ("its instance could not join the domain", REPLACE_IT),
+    ("CREATE_FAILED", "DECRYPT_STREAMING_IMAGE_ERROR"): ("its streaming image could not be decrypted", REPLACE_IT),
+    ("CREATE_FAILED", "NETWORK_INTERFACE_ERROR"): ("its network interface could not be created", REPLACE_IT),
+    ("CREATE_FAILED", "AMI_VALIDATION_ERROR"): ("its streaming image is not valid", REPLACE_IT),
 }
 
 
 @pytest.mark.parametrize("check", [False, True])
-def test_a_session_that_cannot_stream_is_told_with_its_state_and_what_helps(
+def test_a_session_that_cannot_stream_is_reported_with_its_state_and_what_helps(
     simulator: Simulator, call_stream_module: CallModule, check: bool
 ) -> None:
     states = {f"seat-{number:02}": state for number, state in enumerate(NOT_READY)}
@@ -368,14 +368,14 @@ def test_a_session_that_cannot_stream_is_told_with_its_state_and_what_helps(
 
     task = call_stream_module(args, check=check)
 
-    def sentence(seat: str) -> str:
+    def message(seat: str) -> str:
         state, code = states[seat]
         reason, remedy = NOT_READY[state, code]
         because = f"{code}: {reason}" if reason else code
         return f"Session '{seat}' is {state} ({because}), not READY: {remedy}, then run again."
 
     assert reasons(task) == {
-        **{seat: sentence(seat) for seat in states},
+        **{seat: message(seat) for seat in states},
         "unknown": "Session 'unknown' does not exist in studio 'studio-1': check both ids.",
     }
     assert (task.failed, task.changed) == (True, False)
@@ -562,7 +562,7 @@ def test_a_token_reaches_the_service_as_it_is(studio: Simulator, call_stream_mod
 @pytest.mark.parametrize(
     "other", [{"session_id": "seat-02"}, {"expiration_in_seconds": 600}], ids=["another session", "other options"]
 )
-def test_a_token_that_was_used_for_something_else_is_refused_and_stands_in_nobodys_way(
+def test_a_token_that_was_used_for_something_else_is_rejected_and_stands_in_nobodys_way(
     studio: Simulator, call_stream_module: CallModule, other: dict[str, Any]
 ) -> None:
     call_stream_module({**SEAT, "client_token": "build-1", "wait": False})
@@ -626,7 +626,7 @@ def test_the_identity_of_a_session_is_returned_in_streams_and_failures(
 
 
 @pytest.mark.core
-def test_check_mode_looks_at_the_session_predicts_and_leaves_nothing_behind(
+def test_check_mode_reads_the_session_predicts_and_leaves_nothing_behind(
     studio: Simulator, call_stream_module: CallModule, home: Path
 ) -> None:
     predicted = call_stream_module(SEAT, check=True)
@@ -645,9 +645,9 @@ def test_check_mode_looks_at_the_session_predicts_and_leaves_nothing_behind(
 def test_check_mode_predicts_what_the_run_then_does(studio: Simulator, call_stream_module: CallModule) -> None:
     expired = call_stream_module({**ARGS, "session_ids": seats(2)})
     studio.expire_stream(stream_ids(expired)[1])
-    class_of_3 = {**ARGS, "session_ids": seats(3)}
+    lab_of_3 = {**ARGS, "session_ids": seats(3)}
 
-    predicted, done = (call_stream_module(class_of_3, check=check) for check in (True, False))
+    predicted, done = (call_stream_module(lab_of_3, check=check) for check in (True, False))
 
     assert [entry["issued"] for entry in predicted.result["streams"]] == [False, True, True]
     assert [entry["issued"] for entry in done.result["streams"]] == [False, True, True]
@@ -660,7 +660,7 @@ def test_check_mode_predicts_what_the_run_then_does(studio: Simulator, call_stre
     for name in ("changed", "studio_arn", "scope", "region", "failures"):
         assert predicted.result[name] == done.result[name], name
     assert len(studio.streams()) == 4
-    assert not call_stream_module(class_of_3, check=True).changed
+    assert not call_stream_module(lab_of_3, check=True).changed
 
 
 def test_diff_mode_shows_sessions_and_expiries_and_no_url(studio: Simulator, call_stream_module: CallModule) -> None:
@@ -745,11 +745,13 @@ def test_the_store_holds_neither_a_url_nor_its_hash(
     assert entry["url"].rpartition("=")[2].encode() not in stored
 
 
-# Forgetting
+# Releasing
 
 
 @pytest.mark.core
-def test_absent_forgets_warns_and_the_next_run_creates_anew(studio: Simulator, call_stream_module: CallModule) -> None:
+def test_absent_releases_and_warns_and_the_next_run_creates_again(
+    studio: Simulator, call_stream_module: CallModule
+) -> None:
     wanted, gone = {**SEAT, "wait": False}, {**SEAT, "state": "absent"}
 
     present, absent, absent_again, present_again = (call_stream_module(args) for args in (wanted, gone, gone, wanted))
@@ -765,7 +767,7 @@ def test_absent_forgets_warns_and_the_next_run_creates_anew(studio: Simulator, c
     assert len(studio.streams()) == 2
 
 
-def test_absent_by_lab_forgets_that_lab_only(studio: Simulator, call_stream_module: CallModule) -> None:
+def test_absent_by_lab_releases_that_lab_only(studio: Simulator, call_stream_module: CallModule) -> None:
     monday = call_stream_module({**ARGS, "session_ids": seats(3), "lab": "monday", "wait": False})
     tuesday = {**ARGS, "session_id": "seat-04", "lab": "tuesday", "wait": False}
     first = call_stream_module(tuesday)
@@ -835,7 +837,7 @@ CLOSED = (
     "AWS has closed the API of Nimble Studio (cloud studios ended in June 2024), and calling "
     "nimble.us-east-1.amazonaws.com"
 )
-CURE = (
+REMEDY = (
     "set endpoint_url to an endpoint that implements this API, or move the lab to "
     "labstream.aws.appstream_streaming_url."
 )
@@ -883,21 +885,21 @@ def proxy(answer: bytes | None) -> Iterator[Proxy]:
         running.stop()
 
 
-REFUSAL = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
+FORBIDDEN = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
 CONNECT = "CONNECT nimble.us-east-1.amazonaws.com:443"
 
 
 @pytest.mark.core
-def test_the_closed_endpoint_of_aws_is_tried_once_a_task_and_told_in_one_sentence(
+def test_the_closed_endpoint_of_aws_is_tried_once_a_task_and_is_one_message(
     call_stream_module: CallModule, home: Path
 ) -> None:
-    with proxy(REFUSAL) as between:
+    with proxy(FORBIDDEN) as between:
         task = call_stream_module({**ARGS, "session_ids": seats(3)}, environment=between.environment, verbosity=3)
 
     assert between.requests == [CONNECT]
     assert task.failed
     assert task.msg.startswith(f"{CLOSED} failed (")
-    assert task.msg.endswith(CURE)
+    assert task.msg.endswith(REMEDY)
     assert task.msg.count("AWS has closed") == 1
     assert task.result["failures"] == []
     assert "Traceback" not in str(task.result)
@@ -929,7 +931,7 @@ def test_the_closed_endpoint_of_aws_is_not_waited_for_longer_than_five_seconds(
             "no AWS credentials were found",
             id="no credentials",
         ),
-        pytest.param({"state": "absent"}, {}, [CONNECT], "Failed to connect to proxy URL", id="to forget"),
+        pytest.param({"state": "absent"}, {}, [CONNECT], "Failed to connect to proxy URL", id="to release"),
         pytest.param(
             {"endpoint_url": "https://nimble.us-east-1.amazonaws.com"},
             {},
@@ -939,7 +941,7 @@ def test_the_closed_endpoint_of_aws_is_not_waited_for_longer_than_five_seconds(
         ),
     ],
 )
-def test_the_closed_endpoint_of_aws_is_told_whatever_is_asked_for(
+def test_the_closed_endpoint_of_aws_is_reported_whatever_is_asked_for(
     call_stream_module: CallModule,
     home: Path,
     args: dict[str, Any],
@@ -947,7 +949,7 @@ def test_the_closed_endpoint_of_aws_is_told_whatever_is_asked_for(
     requests: list[str],
     why: str,
 ) -> None:
-    with proxy(REFUSAL) as between:
+    with proxy(FORBIDDEN) as between:
         task = call_stream_module(
             {**ARGS, "session_ids": seats(3), **args}, environment={**between.environment, **environment}
         )
@@ -955,7 +957,7 @@ def test_the_closed_endpoint_of_aws_is_told_whatever_is_asked_for(
     assert between.requests == requests
     assert task.msg.startswith(CLOSED)
     assert why in task.msg
-    assert task.msg.endswith(CURE)
+    assert task.msg.endswith(REMEDY)
     assert not (home / ".ansible/labstream").exists()
 
 

@@ -21,8 +21,8 @@ START, ROLE = "labstream.aws.start_lab", "labstream.aws.appstream_lab"
 NEW_ID = "anna-aham6q5jh6hi"
 
 
-def generations(told: Task) -> tuple[dict[str, int], list[str], bool]:
-    return told.result["generations"], told.result["rotated"], told.changed
+def generations(reported: Task) -> tuple[dict[str, int], list[str], bool]:
+    return reported.result["generations"], reported.result["rotated"], reported.changed
 
 
 def test_check_mode_foresees_what_a_run_remembers(call_module: Callable[..., Task], home: Path) -> None:
@@ -37,7 +37,7 @@ def test_check_mode_foresees_what_a_run_remembers(call_module: Callable[..., Tas
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "reported"),
     [
         ({"lab": ""}, "lab is ''"),
         ({"rotate": [""]}, "The id of a learner is ''"),
@@ -46,12 +46,12 @@ def test_check_mode_foresees_what_a_run_remembers(call_module: Callable[..., Tas
         ({"lease_store": "mysql://x"}, "lease_store is 'mysql://x'"),
     ],
 )
-def test_bad_options_are_refused_with_their_value(
-    call_module: Callable[..., Task], options: dict[str, Any], told: str
+def test_bad_options_are_rejected_with_their_value(
+    call_module: Callable[..., Task], options: dict[str, Any], reported: str
 ) -> None:
     rejected = call_module({"lab": "monday", "rotate": ["anna"], **options}, module=ROTATION)
     assert rejected.failed
-    assert told in rejected.msg
+    assert reported in rejected.msg
     assert generations(rejected) == ({}, [], False)
 
 
@@ -80,8 +80,8 @@ def test_a_rotated_learner_has_another_user_id_url_and_page_and_the_wrong_person
             return {row["id"]: row["page"] for row in csv.DictReader(file)}
 
     def sessions() -> dict[str, str]:
-        told = simulator.client("appstream").describe_sessions(StackName=STACK, FleetName=FLEET)["Sessions"]
-        return {one["UserId"]: one["State"] for one in told}
+        reported = simulator.client("appstream").describe_sessions(StackName=STACK, FleetName=FLEET)["Sessions"]
+        return {one["UserId"]: one["State"] for one in reported}
 
     # Given a lab with its URLs and pages, by a playbook of the teacher's own, in which somebody has opened anna's URL.
     (home / "roster.csv").write_text("id\nanna\nben\n")

@@ -52,10 +52,10 @@ def secrets_of(urls: list[str]) -> list[str]:
 
 
 def playbook(home: Path) -> list[dict]:
-    """Streams and a lab with its handout, both with one who is refused; another lab; all variables that are left."""
+    """Streams and a lab with its handout, both with one rejected user; another lab; all variables that are left."""
     debug = "ansible.builtin.debug"
     streams = {"studio_id": STUDIO, "session_ids": ["seat-01", "seat-02"]}
-    one_refused = {**streams, "session_ids": ["seat-01", "refused"]}
+    one_rejected = {**streams, "session_ids": ["seat-01", "refused"]}
     role = {"ansible.builtin.include_role": {"name": "labstream.aws.appstream_lab"}}
     lab = {"appstream_lab_stack_name": STACK, "appstream_lab_fleet_name": FLEET, "appstream_lab_validity": 3600}
     lab |= {"appstream_lab_summary_path": str(home / "summary.json")}
@@ -66,7 +66,7 @@ def playbook(home: Path) -> list[dict]:
     tasks = [
         {STREAM_MODULE: {**streams, "return_urls": False}},
         {STREAM_MODULE: {**streams, "force": True}, "no_log": True},
-        {"block": [{STREAM_MODULE: one_refused}], "rescue": [{debug: {"var": "ansible_failed_result"}}]},
+        {"block": [{STREAM_MODULE: one_rejected}], "rescue": [{debug: {"var": "ansible_failed_result"}}]},
         {"block": [{**role, "vars": monday}], "rescue": [{debug: {"msg": "refused"}}]},
         {
             "labstream.aws.streaming_handout": {

@@ -19,7 +19,7 @@ from tests.integration.running import FLEET, STACK, STUDIO, Task
 from tests.simulator.control import Simulator
 
 INFO = "labstream.aws.streaming_lease_info"
-CLASS = {
+LAB_OPTIONS = {
     "stack_name": STACK,
     "fleet_name": FLEET,
     "users": [
@@ -42,41 +42,41 @@ def store(request: pytest.FixtureRequest, lab: Simulator, tmp_path: Path) -> dic
 
 @pytest.fixture
 def issue(call_module: Callable[..., Task], store: dict[str, str]) -> Callable[..., Task]:
-    """``issue(**options)`` gives a class its URLs."""
-    return lambda **options: call_module({**CLASS, **store, **options})
+    """``issue(**options)`` gives a lab its URLs."""
+    return lambda **options: call_module({**LAB_OPTIONS, **store, **options})
 
 
 @pytest.fixture
 def get_info(call_module: Callable[..., Task], store: dict[str, str]) -> Callable[..., Task]:
-    """``get_info(**options)`` looks at the leases."""
+    """``get_info(**options)`` returns the leases."""
     return lambda **options: call_module({**store, **options}, module=INFO)
 
 
 def whose(task: Task) -> list[tuple[str, str | None, str | None]]:
-    """Seat, application and session context of each lease that is told."""
+    """Seat, application and session context of each lease that is returned."""
     return [(lease["holder"], lease["application_id"], lease["session_context"]) for lease in task.result["leases"]]
 
 
 def test_a_lease_says_who_has_what_until_when_and_no_url(
     issue: Callable[..., Task], get_info: Callable[..., Task], lab: Simulator
 ) -> None:
-    # Given a class that has its URLs.
+    # Given a lab that has its URLs.
     issued = issue()
     calls = lab.calls(service="appstream")
 
-    # When its leases are looked at.
-    told = get_info(lab="cad-1")
+    # When its leases are read.
+    info = get_info(lab="cad-1")
 
-    # Then they are told in order, none with its URL, and nothing was issued or changed.
-    assert not told.failed
-    assert not told.changed
-    assert whose(told) == [("anna", None, None), ("anna", "Desktop", None), ("ben", None, "unit-7")]
+    # Then they are returned in order, none with its URL, and nothing was issued or changed.
+    assert not info.failed
+    assert not info.changed
+    assert whose(info) == [("anna", None, None), ("anna", "Desktop", None), ("ben", None, "unit-7")]
     leases = {entry["streaming_url"]: entry["lease"] for entry in issued.result["streaming_urls"]}
     by_purpose = {
         (entry["user_id"], entry["application_id"]): (entry["streaming_url"], entry["expires"])
         for entry in issued.result["streaming_urls"]
     }
-    for lease in told.result["leases"]:
+    for lease in info.result["leases"]:
         url, expires = by_purpose[lease["holder"], lease["application_id"]]
         assert 3500 < lease.pop("remaining") <= 3600
         assert lease.pop("issued") < expires
@@ -92,10 +92,10 @@ def test_a_lease_says_who_has_what_until_when_and_no_url(
             stream_id=None,
             streaming_url=None,
         )
-    assert told.result["summary"] == dict(
+    assert info.result["summary"] == dict(
         leases=3, working=3, released=0, earliest_expiry=issued.result["summary"]["earliest_expiry"]
     )
-    assert not any(url in str(told.result) for url in lab.streaming_urls())
+    assert not any(url in str(info.result) for url in lab.streaming_urls())
     assert lab.calls(service="appstream") == calls
 
 
@@ -149,13 +149,13 @@ def test_a_url_is_returned_only_if_asked_for_and_only_while_it_is_stored(
     assert [lease["streaming_url"] for lease in get_info(return_urls=True).result["leases"]] == urls
 
     issue(users=[{"user_id": "anna"}], state="absent")
-    told = get_info(return_urls=True).result
-    assert [lease["streaming_url"] for lease in told["leases"]] == [None, urls[1]]
-    assert [bool(lease["released_at"]) for lease in told["leases"]] == [True, False]
+    info = get_info(return_urls=True).result
+    assert [lease["streaming_url"] for lease in info["leases"]] == [None, urls[1]]
+    assert [bool(lease["released_at"]) for lease in info["leases"]] == [True, False]
     # It was released, but the service cannot revoke it.
-    assert [lease["remaining"] > 0 for lease in told["leases"]] == [True, True]
-    assert told["summary"]["working"] == 2
-    assert told["summary"]["released"] == 1
+    assert [lease["remaining"] > 0 for lease in info["leases"]] == [True, True]
+    assert info["summary"]["working"] == 2
+    assert info["summary"]["released"] == 1
 
 
 @pytest.mark.parametrize("release", [False, True])
@@ -182,11 +182,11 @@ def test_an_expired_lease_is_returned_without_its_url(
     url = issue(users=[{"user_id": "anna"}], validity=60).urls[0]
     lab.set(clock_offset_seconds=0)
 
-    told = get_info(return_urls=True).result
-    assert [(lease["holder"], lease["remaining"], lease["streaming_url"]) for lease in told["leases"]] == [
+    info = get_info(return_urls=True).result
+    assert [(lease["holder"], lease["remaining"], lease["streaming_url"]) for lease in info["leases"]] == [
         ("anna", 0, None)
     ]
-    assert told["summary"] == dict(leases=1, working=0, released=0, earliest_expiry=None)
+    assert info["summary"] == dict(leases=1, working=0, released=0, earliest_expiry=None)
     assert get_info(min_remaining=1).result["leases"] == []
     assert whose(get_info(streaming_url=url)) == [("anna", None, None)]
 
@@ -198,7 +198,7 @@ def test_all_that_is_stored_of_a_learner_is_found_and_purged(
     issue()
     issue(users=[{"user_id": "anna", "application_id": "Desktop"}], state="absent")
 
-    # When the learner wants to be forgotten, then nobody needs to know for what they had URLs.
+    # When the learner wants the records removed, then nobody needs to know for what they had URLs.
     purged = issue(users=[{"user_id": "anna"}], state="absent", purge=True)
     assert purged.result["summary"]["released"] == 2
     assert whose(get_info()) == [("ben", None, "unit-7")]
@@ -226,7 +226,7 @@ def test_a_stream_is_returned_by_its_id(
 
 
 @pytest.mark.parametrize(
-    ("options", "sentence"),
+    ("options", "message"),
     [
         (
             {"lease_store": "none"},
@@ -255,27 +255,27 @@ def test_a_stream_is_returned_by_its_id(
     ],
 )
 def test_bad_input_is_rejected(
-    call_module: Callable[..., Task], home: Path, options: dict[str, Any], sentence: str
+    call_module: Callable[..., Task], home: Path, options: dict[str, Any], message: str
 ) -> None:
-    refused = call_module(options, module=INFO)
-    assert refused.failed
-    assert refused.msg == sentence
-    assert "secret=1" not in json.dumps(refused.result)
-    assert refused.result["leases"] == []
-    assert refused.result["summary"] == dict(leases=0, working=0, released=0, earliest_expiry=None)
+    rejected = call_module(options, module=INFO)
+    assert rejected.failed
+    assert rejected.msg == message
+    assert "secret=1" not in json.dumps(rejected.result)
+    assert rejected.result["leases"] == []
+    assert rejected.result["summary"] == dict(leases=0, working=0, released=0, earliest_expiry=None)
 
 
 def test_a_table_that_does_not_exist_is_reported(call_module: Callable[..., Task], lab: Simulator) -> None:
     get_info = partial(call_module, module=INFO)
-    refused = get_info({"lease_store": f"dynamodb://missing?endpoint_url={lab.endpoint_url}"})
-    assert refused.failed
-    assert refused.msg.startswith("Failed to read the lease table 'missing': ResourceNotFoundException (")
-    assert "create it with the playbook labstream.aws.lease_table" in refused.msg
+    rejected = get_info({"lease_store": f"dynamodb://missing?endpoint_url={lab.endpoint_url}"})
+    assert rejected.failed
+    assert rejected.msg.startswith("Failed to read the lease table 'missing': ResourceNotFoundException (")
+    assert "create it with the playbook labstream.aws.lease_table" in rejected.msg
 
 
 def test_a_file_that_is_not_there_has_no_leases_and_is_not_created(
     call_module: Callable[..., Task], tmp_path: Path
 ) -> None:
-    told = call_module({"lease_store": f"sqlite://{tmp_path}/no/leases.sqlite3"}, module=INFO)
-    assert told.result["leases"] == []
+    info = call_module({"lease_store": f"sqlite://{tmp_path}/no/leases.sqlite3"}, module=INFO)
+    assert info.result["leases"] == []
     assert not (tmp_path / "no").exists()

@@ -228,8 +228,8 @@ def test_a_lab_from_an_empty_account_to_its_end(
     assert NO_CHANGES in planned
 
     # Destroyed too early: nothing is gone but the output, which the next apply brings back, so the lab can end.
-    refused = terraform.run("destroy", "-auto-approve", fails=True)
-    assert "has sessions on the stack" in refused
+    rejected = terraform.run("destroy", "-auto-approve", fails=True)
+    assert "has sessions on the stack" in rejected
     assert "0 added, 0 changed, 0 destroyed" in terraform.run("apply", "-auto-approve")
     assert (lab.resources, lab.fleet) == ([1, 1, 1, 1], ("RUNNING", 3))
     assert not any(url in values + planned or lab.holds(url) for url in urls)

@@ -119,7 +119,7 @@ def _object(decode: Callable[[bytes], Any], body: bytes) -> dict[str, Any]:
 def _route(service: str, request: Request) -> tuple[str, dict[str, Any]]:
     """Operation and path parameters of a REST service's request; method and path if it is none that is known here.
 
-    Nimble has no model here, and tells more: the parameters in the query string, and the client token.
+    Nimble has no model here, and records more: the parameters in the query string, and the client token.
     """
     if service == "nimble":
         found = nimble.route(request)

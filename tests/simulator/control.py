@@ -113,7 +113,7 @@ class Simulator:
     # Steering
 
     def reset(self) -> None:
-        """Forget everything: resources of all services, settings, faults, calls and URLs."""
+        """Remove everything: resources of all services, settings, faults, calls and URLs."""
         self._request("POST", "reset")
 
     def set(self, **settings: float | bool) -> dict[str, Any]:
@@ -264,7 +264,7 @@ class Simulator:
         self.change_stream(stream_id, expiresIn=0)
 
     def remove_stream(self, stream_id: str) -> None:
-        """Forget a stream, as if it had never been created."""
+        """Remove a stream, as if it had never been created."""
         self._delete("nimble/streams", streamId=stream_id)
 
     def _delete(self, path: str, **selection: str) -> None:

@@ -26,7 +26,7 @@ PREFIX = "/_simulator/"
 
 
 class ControlAPI:
-    """Answers JSON; a bad request gets status 400 and one sentence in ``error``."""
+    """Answers JSON; a bad request gets status 400 and one message in ``error``."""
 
     def __init__(self, faults: Faults, calls: CallLog) -> None:
         self._faults = faults

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What moto's DynamoDB lacks: writes that are atomic, policies for a single table, refusals that a client understands,
+"""What moto's DynamoDB lacks: writes that are atomic, policies for a single table, errors that a client understands,
 and fast replies.
 """
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Faults on demand: rules that delay, throttle, refuse, drop or spoil the API calls they select, of any service."""
+"""Faults on demand: rules that delay, throttle, reject, drop or spoil the API calls they select, of any service."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ class TokenBucket:
         self._tokens, self._filled_at = float(burst), time.monotonic()
 
     def take(self) -> bool:
-        moment = time.monotonic()
-        self._tokens = min(self.burst, self._tokens + (moment - self._filled_at) * self.rate)
-        self._filled_at = moment
+        when = time.monotonic()
+        self._tokens = min(self.burst, self._tokens + (when - self._filled_at) * self.rate)
+        self._filled_at = when
         if self._tokens < 1:
             return False
         self._tokens -= 1

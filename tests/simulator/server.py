@@ -184,7 +184,7 @@ def _leave_half(response: Response, announced_as_all: bool) -> None:
 
 
 class RequestHandler(MotoRequestHandler):
-    """Logs no requests, since a request line may hold a streaming URL, and tells the services' time in Date."""
+    """Logs no requests, since a request line may hold a streaming URL, and sends the services' time in Date."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         pass

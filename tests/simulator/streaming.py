@@ -26,7 +26,7 @@ PATTERN = re.compile(r"https?://[^\s\"'/]+(?:/authenticate\?parameters|/[\w-]+/s
 
 @dataclass(frozen=True)
 class Page:
-    """What the browser shows: a sentence, and a table of facts about the session."""
+    """What the browser shows: a message, and a table of facts about the session."""
 
     status: int
     title: str

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Checks a request against botocore's model of the operation, as a service does and botocore's client does not.
 
-botocore's client checks required members, types and minimums. A service also refuses maximums, patterns, enumerations
+botocore's client checks required members, types and minimums. A service also checks maximums, patterns, enumerations
 and members it does not know.
 """
 

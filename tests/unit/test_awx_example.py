@@ -380,7 +380,7 @@ def test_where_pages_go_is_the_administrators_choice_and_the_same_for_both_jobs(
 @pytest.mark.parametrize(
     ("bucket", "purge", "is_made"), [("", "no", False), ("", "", False), ("lab-pages", "no", True), ("", "yes", True)]
 )
-def test_there_is_a_folder_for_pages_if_they_have_a_bucket_or_are_to_be_forgotten(
+def test_there_is_a_folder_for_pages_if_they_have_a_bucket_or_are_to_be_purged(
     bucket: str, purge: str, is_made: bool
 ) -> None:
     (make,) = [task for task in loaded("answers.yml")[0]["tasks"][0]["block"] if "ansible.builtin.tempfile" in task]

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Images with their applications, and the applications of elastic fleets. No operation here makes them: seeding does.
 
-Both are what the service tells: dictionaries with the API's members, checked against its model.
+Both are what the service returns: dictionaries with the API's members, checked against its model.
 """
 
 from __future__ import annotations

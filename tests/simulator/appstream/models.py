@@ -616,7 +616,7 @@ class AppStreamBackend(BaseBackend):
     def list_tags_for_resource(self, request: Members) -> Members:
         return {"Tags": self._resource(request["ResourceArn"]).tags}
 
-    # Looking things up
+    # Lookups
 
     def arn(self, kind: str, name: str) -> str:
         return f"arn:{self.partition}:appstream:{self.region_name}:{self.account_id}:{kind}/{name}"
@@ -665,8 +665,8 @@ class AppStreamBackend(BaseBackend):
         return [session for session in self._live_sessions() if session.fleet is fleet]
 
 
-def _timestamp(moment: float) -> float:
-    return round(moment, 3)
+def _timestamp(when: float) -> float:
+    return round(when, 3)
 
 
 def _page(operation: str, items: list[Any], request: Members) -> tuple[list[Any], Members]:

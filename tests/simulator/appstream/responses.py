@@ -86,7 +86,7 @@ class AppStreamResponse(BaseResponse):
             return getattr(self.backend, camelcase_to_underscores(operation))(parameters)
 
     def _authorize(self, resource: str) -> None:
-        """While IAM policies are enforced, refuse what the caller's do not allow."""
+        """While IAM policies are enforced, reject what the caller's do not allow."""
         try:
             self._authenticate_and_authorize_normal_action(resource)
         except HTTPException as error:  # its text is XML

@@ -90,7 +90,7 @@ def _associate(backend: AppStreamBackend, fleet: Fleet, applications: list[Body]
 
 
 def _errors(body: Body, name: str) -> list[Body] | None:
-    """The errors in the member ``name``, each a code or an object as the service tells it; None if it is not given."""
+    """The errors in the member ``name``, each a code or an object as the service has it; None if it is not given."""
     if name not in body:
         return None
     if not isinstance(body[name], list):

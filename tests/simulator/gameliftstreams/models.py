@@ -311,7 +311,7 @@ class GameLiftStreamsBackend(BaseBackend):
             if session.url_id in ids and session.running:
                 session.end("apiTerminated", 0)
 
-    # Looking things up
+    # Lookups
 
     def arn(self, kind: str, name: str) -> str:
         return f"arn:{self.partition}:gameliftstreams:{self.region_name}:{self.account_id}:{kind}/{name}"

@@ -94,7 +94,7 @@ class GameLiftStreamsResponse(BaseResponse):
         return arns or ["*"]
 
     def _authorize(self, resource: str) -> None:
-        """While IAM policies are enforced, refuse what the caller's do not allow."""
+        """While IAM policies are enforced, reject what the caller's do not allow."""
         self.data = {}  # moto takes the query string for the body of a GET, and then finds its signature wrong
         try:
             self._authenticate_and_authorize_normal_action(resource)

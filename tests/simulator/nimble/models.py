@@ -165,7 +165,7 @@ class Stream:
     created_by: str
     owned_by: str
     client_token: str | None
-    url: str | None = None  # once it was READY when somebody looked
+    url: str | None = None  # once it was READY when somebody described it
     removed: bool = False
 
     @property
@@ -315,12 +315,12 @@ class NimbleBackend(BaseBackend):
             self.tokens[operation, request["clientToken"]] = Use(request, made, now())
 
     def remove_stream(self, stream: Stream) -> None:
-        """Forget a stream and its token: it is as if it had never been."""
+        """Remove a stream and its token, as if it had never been."""
         stream.removed = True
         del self.streams[stream.id]
         self.tokens = {key: use for key, use in self.tokens.items() if use.made is not stream}
 
-    # Looking things up
+    # Lookups
 
     def arn(self, kind: str, name: str) -> str:
         return f"arn:{self.partition}:nimble:{self.region_name}:{self.account_id}:{kind}/{name}"
@@ -338,8 +338,8 @@ class NimbleBackend(BaseBackend):
         return session
 
 
-def timestamp(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def timestamp(when: float) -> str:
+    return datetime.fromtimestamp(when, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _not_found(kind: str, name: str) -> NimbleError:

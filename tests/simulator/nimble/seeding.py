@@ -100,7 +100,7 @@ def change_stream(body: Body) -> Body:
 
 
 def remove_stream(stream_id: str) -> None:
-    """Forget a stream: as if it had never been created."""
+    """Remove a stream, as if it had never been created."""
     backend, stream = _stream(stream_id)
     with backend.lock:
         backend.remove_stream(stream)

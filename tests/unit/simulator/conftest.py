@@ -74,7 +74,7 @@ STATUSES = {"ConflictException": 409, "ResourceNotFoundException": 404}
 
 
 @contextmanager
-def _refused(code: str, status: int | None = None) -> Iterator[None]:
+def _rejected(code: str, status: int | None = None) -> Iterator[None]:
     with pytest.raises(ClientError) as caught:
         yield
     assert caught.value.response["Error"]["Code"] == code
@@ -83,6 +83,6 @@ def _refused(code: str, status: int | None = None) -> Iterator[None]:
 
 
 @pytest.fixture
-def refused() -> Callable[..., AbstractContextManager[None]]:
-    """``with refused(code):`` checks that the call in the block fails with this error and its HTTP status."""
-    return _refused
+def rejected() -> Callable[..., AbstractContextManager[None]]:
+    """``with rejected(code):`` checks that the call in the block fails with this error and its HTTP status."""
+    return _rejected

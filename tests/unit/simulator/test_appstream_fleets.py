@@ -18,7 +18,7 @@ def described(appstream):
     return appstream.describe_fleets(Names=[FLEET])["Fleets"][0]
 
 
-def told(appstream):
+def reported(appstream):
     """State and error codes."""
     fleet = described(appstream)
     return fleet["State"], [error["ErrorCode"] for error in fleet["FleetErrors"]]
@@ -42,44 +42,44 @@ class TestStartsThatFail:
 
         stopped.start_fleet(Name=FLEET)
 
-        assert told(stopped) == ("STARTING", [])
+        assert reported(stopped) == ("STARTING", [])
         time.sleep(0.25)
-        assert told(stopped) == ("STOPPED", [])
+        assert reported(stopped) == ("STOPPED", [])
         simulator.change_fleet(FLEET, StartOutcome="RUNNING")
         stopped.start_fleet(Name=FLEET)
         time.sleep(0.25)
-        assert told(stopped) == ("RUNNING", [])
+        assert reported(stopped) == ("RUNNING", [])
 
-    def test_a_start_that_never_ends_tells_its_errors_after_that_time(self, simulator, stopped):
+    def test_a_start_that_never_ends_has_its_errors_after_that_time(self, simulator, stopped):
         simulator.set(fleet_starting_seconds=0.2)
         simulator.change_fleet(FLEET, StartOutcome="STARTING", StartErrors=[NO_IMAGE])
 
         stopped.start_fleet(Name=FLEET)
 
-        assert told(stopped) == ("STARTING", [])
+        assert reported(stopped) == ("STARTING", [])
         time.sleep(0.25)
         assert described(stopped)["FleetErrors"] == [NO_IMAGE]
-        assert told(stopped) == ("STARTING", ["IMAGE_NOT_FOUND"])
+        assert reported(stopped) == ("STARTING", ["IMAGE_NOT_FOUND"])
         stopped.stop_fleet(Name=FLEET)
-        assert told(stopped) == ("STOPPED", ["IMAGE_NOT_FOUND"])
+        assert reported(stopped) == ("STOPPED", ["IMAGE_NOT_FOUND"])
 
-    def test_errors_are_told_until_a_start_has_come_to_its_end(self, simulator, stopped):
+    def test_errors_are_reported_until_a_start_has_ended(self, simulator, stopped):
         simulator.set(fleet_starting_seconds=0.2)
         simulator.change_fleet(FLEET, FleetErrors=["IMAGE_NOT_FOUND"])
-        assert told(stopped) == ("STOPPED", ["IMAGE_NOT_FOUND"])
+        assert reported(stopped) == ("STOPPED", ["IMAGE_NOT_FOUND"])
 
         stopped.start_fleet(Name=FLEET)
 
-        assert told(stopped) == ("STARTING", ["IMAGE_NOT_FOUND"])
+        assert reported(stopped) == ("STARTING", ["IMAGE_NOT_FOUND"])
         time.sleep(0.25)
-        assert told(stopped) == ("RUNNING", [])
+        assert reported(stopped) == ("RUNNING", [])
 
     def test_a_running_fleet_may_have_errors(self, simulator, lab):
         simulator.change_fleet(FLEET, FleetErrors=["FLEET_INSTANCE_PROVISIONING_FAILURE"])
-        assert told(lab) == ("RUNNING", ["FLEET_INSTANCE_PROVISIONING_FAILURE"])
+        assert reported(lab) == ("RUNNING", ["FLEET_INSTANCE_PROVISIONING_FAILURE"])
         assert described(lab)["FleetErrors"][0]["ErrorMessage"]
         simulator.change_fleet(FLEET, FleetErrors=[])
-        assert told(lab) == ("RUNNING", [])
+        assert reported(lab) == ("RUNNING", [])
 
     @pytest.mark.parametrize(
         ("change", "reason"),
@@ -94,10 +94,10 @@ class TestStartsThatFail:
             ({"region": "mars-1"}, "AppStream has no endpoint in the region 'mars-1'"),
         ],
     )
-    def test_a_bad_change_is_refused_with_a_reason_and_changes_nothing(self, simulator, stopped, change, reason):
+    def test_a_bad_change_is_rejected_with_a_reason_and_changes_nothing(self, simulator, stopped, change, reason):
         with pytest.raises(ValueError, match=reason):
             simulator.change_fleet(FLEET, **{"FleetErrors": [NO_IMAGE], **change})
-        assert told(stopped) == ("STOPPED", [])
+        assert reported(stopped) == ("STOPPED", [])
 
 
 class TestInstancesThatComeOneByOne:

@@ -43,7 +43,7 @@ def elastic(simulator, appstream):
 
 
 class TestImages:
-    def test_an_image_tells_its_applications_by_name_and_display_name(self, simulator, appstream):
+    def test_an_image_has_its_applications_by_name_and_display_name(self, simulator, appstream):
         arn = simulator.put_image("cad-image", Applications=["cad", {"Name": "cam", "Enabled": False}])
 
         [image] = appstream.describe_images(Arns=[arn])["Images"]
@@ -69,11 +69,11 @@ class TestImages:
         [image] = appstream.describe_images()["Images"]
         assert "Applications" not in image
 
-    def test_a_shared_image_is_found_by_its_arn_until_it_is_shared_no_more(self, simulator, appstream, refused):
+    def test_a_shared_image_is_found_by_its_arn_until_it_is_shared_no_more(self, simulator, appstream, rejected):
         arn = simulator.put_image("cad-image", Visibility="SHARED")
         assert arn == "arn:aws:appstream:us-east-1:210987654321:image/cad-image"
         assert names(appstream.describe_images(Arns=[arn])["Images"]) == ["cad-image"]
-        with refused("ResourceNotFoundException"):
+        with rejected("ResourceNotFoundException"):
             appstream.describe_images(Names=["cad-image"])
 
         simulator.remove_image("cad-image")
@@ -98,17 +98,17 @@ class TestImages:
         simulator.put_image("cad-image", region="eu-central-1")
         assert appstream.describe_images()["Images"] == []
 
-    def test_bad_input_is_refused(self, simulator, appstream, refused):
+    def test_bad_input_is_rejected(self, simulator, appstream, rejected):
         arn = simulator.put_image("cad-image")
-        with refused("InvalidParameterCombinationException"):
+        with rejected("InvalidParameterCombinationException"):
             appstream.describe_images(Names=["cad-image"], Arns=[arn])
-        with refused("InvalidParameterCombinationException"):
+        with rejected("InvalidParameterCombinationException"):
             appstream.describe_images(MaxResults=0)
-        with refused("ValidationException"):
+        with rejected("ValidationException"):
             appstream.describe_images(MaxResults=26)
-        with refused("ValidationException"):
+        with rejected("ValidationException"):
             appstream.describe_images(Arns=["cad-image"])
-        with refused("ResourceNotFoundException"):
+        with rejected("ResourceNotFoundException"):
             appstream.describe_images(Names=["cad-image", "other"])
 
     @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ class TestImages:
             ({"region": "mars-1"}, "AppStream has no endpoint in the region 'mars-1'"),
         ],
     )
-    def test_a_bad_image_is_refused_with_a_reason_and_the_old_one_stays(self, simulator, appstream, members, reason):
+    def test_a_bad_image_is_rejected_with_a_reason_and_the_old_one_stays(self, simulator, appstream, members, reason):
         simulator.put_image("cad-image", Applications=["cad"])
         with pytest.raises(ValueError, match=reason):
             simulator.put_image("cad-image", **members)
@@ -139,7 +139,7 @@ class TestImages:
 
 class TestImagesOfFleets:
     @pytest.mark.parametrize("by_arn", [True, False])
-    def test_a_fleet_tells_the_name_and_the_arn_of_its_image(self, simulator, appstream, by_arn):
+    def test_a_fleet_has_the_name_and_the_arn_of_its_image(self, simulator, appstream, by_arn):
         arn = simulator.put_image("base", Visibility="PUBLIC")
         image = {"ImageArn": arn, "ImageName": None} if by_arn else {"ImageName": "base"}
         members = {name: value for name, value in {**FLEET_MEMBERS, **image}.items() if value is not None}
@@ -155,7 +155,7 @@ class TestImagesOfFleets:
         fleet = appstream.update_fleet(Name=FLEET, ImageName="third")["Fleet"]
         assert (fleet["ImageName"], fleet["ImageArn"]) == ("third", f"{OWN}:image/third")
 
-    def test_a_fleet_tells_its_stream_view(self, appstream):
+    def test_a_fleet_has_its_stream_view(self, appstream):
         assert appstream.create_fleet(Name=FLEET, **FLEET_MEMBERS)["Fleet"]["StreamView"] == "APP"
         assert appstream.update_fleet(Name=FLEET, IdleDisconnectTimeoutInSeconds=60)["Fleet"]["StreamView"] == "APP"
         desktop = appstream.create_fleet(Name="desktop", **FLEET_MEMBERS, StreamView="DESKTOP")["Fleet"]
@@ -194,14 +194,14 @@ class TestApplicationsOfElasticFleets:
         assert associations == []
         assert len(elastic.describe_applications(MaxResults=25)["Applications"]) == 3
 
-    def test_bad_input_is_refused(self, elastic, refused):
-        with refused("InvalidParameterCombinationException"):
+    def test_bad_input_is_rejected(self, elastic, rejected):
+        with rejected("InvalidParameterCombinationException"):
             elastic.describe_application_fleet_associations()
-        with refused("ResourceNotFoundException"):
+        with rejected("ResourceNotFoundException"):
             elastic.describe_applications(Arns=[f"{OWN}:application/other"])
-        with refused("InvalidParameterCombinationException"):
+        with rejected("InvalidParameterCombinationException"):
             elastic.describe_applications(NextToken="nonsense")
-        with refused("InvalidParameterCombinationException"):
+        with rejected("InvalidParameterCombinationException"):
             elastic.describe_applications(MaxResults=26)
 
     def test_only_an_elastic_fleet_is_given_applications(self, simulator, appstream):

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Stacks, fleets, associations and tags: each operation's success and its refusals."""
+"""Stacks, fleets, associations and tags: each operation's success and its errors."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ class TestStacks:
         assert created["EmbedHostDomains"] == ["lms.example.org"]
         assert created["StorageConnectors"] == []
 
-    def test_a_second_stack_of_the_same_name_is_refused(self, appstream, refused):
+    def test_a_second_stack_of_the_same_name_is_rejected(self, appstream, rejected):
         appstream.create_stack(Name=STACK)
-        with refused("ResourceAlreadyExistsException"):
+        with rejected("ResourceAlreadyExistsException"):
             appstream.create_stack(Name=STACK)
 
     def test_update_changes_what_is_given_and_deletes_what_is_named(self, appstream):
@@ -80,19 +80,19 @@ class TestStacks:
         updated = appstream.update_stack(Name=STACK, AttributesToDelete=["USER_SETTINGS"])["Stack"]
         assert permissions(updated) == defaults
 
-    def test_a_deleted_stack_is_gone(self, appstream, refused):
+    def test_a_deleted_stack_is_gone(self, appstream, rejected):
         appstream.create_stack(Name=STACK)
         appstream.delete_stack(Name=STACK)
-        with refused("ResourceNotFoundException"):
+        with rejected("ResourceNotFoundException"):
             appstream.describe_stacks(Names=[STACK])
 
-    def test_a_stack_with_a_fleet_cannot_be_deleted(self, lab, refused):
-        with refused("ResourceInUseException"):
+    def test_a_stack_with_a_fleet_cannot_be_deleted(self, lab, rejected):
+        with rejected("ResourceInUseException"):
             lab.delete_stack(Name=STACK)
 
     @pytest.mark.parametrize("operation", ["update_stack", "delete_stack"])
-    def test_an_unknown_stack_is_not_found(self, appstream, refused, operation):
-        with refused("ResourceNotFoundException"):
+    def test_an_unknown_stack_is_not_found(self, appstream, rejected, operation):
+        with rejected("ResourceNotFoundException"):
             getattr(appstream, operation)(Name="nowhere")
 
 
@@ -107,9 +107,9 @@ class TestFleets:
         assert created["ComputeCapacityStatus"] == {"Desired": 2, "Running": 0, "InUse": 0, "Available": 0}
         assert appstream.describe_fleets(Names=[FLEET])["Fleets"] == [created]
 
-    def test_a_second_fleet_of_the_same_name_is_refused(self, appstream, refused):
+    def test_a_second_fleet_of_the_same_name_is_rejected(self, appstream, rejected):
         appstream.create_fleet(Name=FLEET, **FLEET_MEMBERS)
-        with refused("ResourceAlreadyExistsException"):
+        with rejected("ResourceAlreadyExistsException"):
             appstream.create_fleet(Name=FLEET, **FLEET_MEMBERS)
 
     @pytest.mark.parametrize(
@@ -135,9 +135,9 @@ class TestFleets:
             ),
         ],
     )
-    def test_members_that_do_not_go_together_are_refused(self, appstream, refused, members, change):
+    def test_members_that_do_not_go_together_are_rejected(self, appstream, rejected, members, change):
         members = {name: value for name, value in (members | change).items() if value is not None}
-        with refused("InvalidParameterCombinationException"):
+        with rejected("InvalidParameterCombinationException"):
             appstream.create_fleet(Name=FLEET, **members)
         assert appstream.describe_fleets()["Fleets"] == []
 
@@ -178,10 +178,10 @@ class TestFleets:
         lab.stop_fleet(Name=FLEET)
         assert state(lab) == "STOPPED"
 
-    def test_a_stopping_fleet_cannot_be_started(self, simulator, lab, refused):
+    def test_a_stopping_fleet_cannot_be_started(self, simulator, lab, rejected):
         simulator.set(fleet_stopping_seconds=60)
         lab.stop_fleet(Name=FLEET)
-        with refused("ConcurrentModificationException"):
+        with rejected("ConcurrentModificationException"):
             lab.start_fleet(Name=FLEET)
 
     def test_the_clocks_offset_neither_starts_nor_stops_a_fleet(self, simulator, lab):
@@ -212,43 +212,43 @@ class TestFleets:
         appstream.start_fleet(Name=FLEET)
         assert capacity(appstream) == {"Desired": 5, "Running": 5, "InUse": 0, "Available": 5}
 
-    def test_a_running_fleet_changes_its_capacity_but_not_its_instance_type(self, lab, refused):
+    def test_a_running_fleet_changes_its_capacity_but_not_its_instance_type(self, lab, rejected):
         updated = lab.update_fleet(Name=FLEET, ComputeCapacity={"DesiredInstances": 7})["Fleet"]
         assert updated["ComputeCapacityStatus"]["Running"] == 7
-        with refused("ResourceInUseException"):
+        with rejected("ResourceInUseException"):
             lab.update_fleet(Name=FLEET, InstanceType="stream.standard.large")
         lab.stop_fleet(Name=FLEET)
         updated = lab.update_fleet(Name=FLEET, InstanceType="stream.standard.large")["Fleet"]
         assert updated["InstanceType"] == "stream.standard.large"
 
-    def test_a_starting_fleet_cannot_be_updated(self, simulator, appstream, refused):
+    def test_a_starting_fleet_cannot_be_updated(self, simulator, appstream, rejected):
         simulator.set(fleet_starting_seconds=60)
         simulator.seed_lab(STACK, FLEET, wait=False)
-        with refused("OperationNotPermittedException"):
+        with rejected("OperationNotPermittedException"):
             appstream.update_fleet(Name=FLEET, DisplayName="Class")
 
-    def test_update_deletes_attributes_and_refuses_a_fleet_that_would_not_work(self, appstream, refused):
+    def test_update_deletes_attributes_and_rejects_a_fleet_that_would_not_work(self, appstream, rejected):
         appstream.create_fleet(Name=FLEET, **FLEET_MEMBERS, DomainJoinInfo={"DirectoryName": "example.org"})
         updated = appstream.update_fleet(Name=FLEET, AttributesToDelete=["DOMAIN_JOIN_INFO"])["Fleet"]
         assert "DomainJoinInfo" not in updated
-        with refused("InvalidParameterCombinationException"):
+        with rejected("InvalidParameterCombinationException"):
             appstream.update_fleet(Name=FLEET, ComputeCapacity={"DesiredSessions": 3})
-        with refused("InvalidParameterCombinationException"):
+        with rejected("InvalidParameterCombinationException"):
             appstream.update_fleet(DisplayName="no name given")
 
-    def test_a_fleet_is_deleted_when_stopped_and_associated_with_nothing(self, lab, refused):
-        with refused("ResourceInUseException"):
+    def test_a_fleet_is_deleted_when_stopped_and_associated_with_nothing(self, lab, rejected):
+        with rejected("ResourceInUseException"):
             lab.delete_fleet(Name=FLEET)
         lab.stop_fleet(Name=FLEET)
-        with refused("ResourceInUseException"):
+        with rejected("ResourceInUseException"):
             lab.delete_fleet(Name=FLEET)
         lab.disassociate_fleet(**LAB)
         lab.delete_fleet(Name=FLEET)
         assert lab.describe_fleets()["Fleets"] == []
 
     @pytest.mark.parametrize("operation", ["update_fleet", "delete_fleet", "start_fleet", "stop_fleet"])
-    def test_an_unknown_fleet_is_not_found(self, appstream, refused, operation):
-        with refused("ResourceNotFoundException"):
+    def test_an_unknown_fleet_is_not_found(self, appstream, rejected, operation):
+        with rejected("ResourceNotFoundException"):
             getattr(appstream, operation)(Name="nowhere")
 
 
@@ -271,16 +271,16 @@ class TestUsers:
         appstream.delete_user(**ANNA)
         assert self.users(appstream) == []
 
-    def test_a_second_user_of_the_same_name_is_refused_but_names_have_cases(self, appstream, refused):
+    def test_a_second_user_of_the_same_name_is_rejected_but_names_have_cases(self, appstream, rejected):
         appstream.create_user(**ANNA)
-        with refused("ResourceAlreadyExistsException"):
+        with rejected("ResourceAlreadyExistsException"):
             appstream.create_user(**ANNA)
         appstream.create_user(**{**ANNA, "UserName": "Anna@example.org"})
         assert len(self.users(appstream)) == 2
 
     @pytest.mark.parametrize("operation", ["enable_user", "disable_user", "delete_user"])
-    def test_an_unknown_user_is_not_found(self, appstream, refused, operation):
-        with refused("ResourceNotFoundException"):
+    def test_an_unknown_user_is_not_found(self, appstream, rejected, operation):
+        with rejected("ResourceNotFoundException"):
             getattr(appstream, operation)(**ANNA)
 
     @pytest.mark.parametrize(
@@ -291,13 +291,13 @@ class TestUsers:
             ({"AuthenticationType": "SAML"}, "InvalidParameterCombinationException"),
         ],
     )
-    def test_what_the_user_pool_cannot_hold_is_refused(self, appstream, refused, change, code):
-        with refused(code):
+    def test_what_the_user_pool_cannot_hold_is_rejected(self, appstream, rejected, change, code):
+        with rejected(code):
             appstream.create_user(**{**ANNA, **change})
         assert self.users(appstream) == []
 
 
-def test_usage_reports_are_subscribed_to_once_until_it_ends(appstream, refused):
+def test_usage_reports_are_subscribed_to_once_until_it_ends(appstream, rejected):
     def subscriptions():
         return appstream.describe_usage_report_subscriptions()["UsageReportSubscriptions"]
 
@@ -310,7 +310,7 @@ def test_usage_reports_are_subscribed_to_once_until_it_ends(appstream, refused):
     assert subscription["S3BucketName"] == created["S3BucketName"]
     appstream.delete_usage_report_subscription()
     assert subscriptions() == []
-    with refused("ResourceNotFoundException"):
+    with rejected("ResourceNotFoundException"):
         appstream.delete_usage_report_subscription()
 
 
@@ -324,13 +324,13 @@ class TestAssociations:
 
     @pytest.mark.parametrize("operation", ["associate_fleet", "disassociate_fleet"])
     @pytest.mark.parametrize("unknown", ["StackName", "FleetName"])
-    def test_both_must_exist(self, lab, refused, operation, unknown):
-        with refused("ResourceNotFoundException"):
+    def test_both_must_exist(self, lab, rejected, operation, unknown):
+        with rejected("ResourceNotFoundException"):
             getattr(lab, operation)(**{**LAB, unknown: "nowhere"})
 
-    def test_a_fleet_with_sessions_stays_associated(self, simulator, lab, refused):
+    def test_a_fleet_with_sessions_stays_associated(self, simulator, lab, rejected):
         simulator.open(lab.create_streaming_url(**LAB, UserId="anna")["StreamingURL"])
-        with refused("ResourceInUseException"):
+        with rejected("ResourceInUseException"):
             lab.disassociate_fleet(**LAB)
 
 
@@ -360,12 +360,12 @@ class TestPagination:
             appstream.create_stack(Name=name)
         assert len(appstream.describe_stacks()["Stacks"]) == 4
 
-    def test_a_token_of_another_operation_is_refused(self, appstream, refused):
+    def test_a_token_of_another_operation_is_rejected(self, appstream, rejected):
         for name in self.NAMES:
             appstream.create_stack(Name=name)
         token = appstream.describe_stacks()["NextToken"]
         for bad in (token, "rubbish", "é"):
-            with refused("InvalidParameterCombinationException"):
+            with rejected("InvalidParameterCombinationException"):
                 appstream.describe_fleets(NextToken=bad)
 
 
@@ -383,15 +383,15 @@ class TestTags:
             appstream.untag_resource(ResourceArn=arn, TagKeys=["room", "not there"])
             assert appstream.list_tags_for_resource(ResourceArn=arn)["Tags"] == {"class": "evening"}
 
-    def test_a_resource_has_at_most_fifty_tags(self, appstream, arns, refused):
-        with refused("LimitExceededException"):
+    def test_a_resource_has_at_most_fifty_tags(self, appstream, arns, rejected):
+        with rejected("LimitExceededException"):
             appstream.tag_resource(ResourceArn=arns[0], Tags={f"key{number}": "" for number in range(50)})
 
-    def test_an_unknown_resource_is_not_found(self, appstream, arns, refused):
+    def test_an_unknown_resource_is_not_found(self, appstream, arns, rejected):
         arn = arns[0] + "x"
-        with refused("ResourceNotFoundException"):
+        with rejected("ResourceNotFoundException"):
             appstream.list_tags_for_resource(ResourceArn=arn)
-        with refused("ResourceNotFoundException"):
+        with rejected("ResourceNotFoundException"):
             appstream.tag_resource(ResourceArn=arn, Tags={"a": "b"})
-        with refused("ResourceNotFoundException"):
+        with rejected("ResourceNotFoundException"):
             appstream.untag_resource(ResourceArn=arn, TagKeys=["a"])

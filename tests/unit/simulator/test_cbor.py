@@ -227,7 +227,7 @@ def test_the_bytes_are_those_of_the_protocol(post) -> None:
         pytest.param(b"\xa2\x64Name\x65class\x66Colour\x63red", id="unknown member"),
     ],
 )
-def test_a_malformed_body_is_refused_and_changes_nothing(post, appstream, simulator, body) -> None:
+def test_a_malformed_body_is_rejected_and_changes_nothing(post, appstream, simulator, body) -> None:
     status, headers, reply = post("CreateStack", body)
     assert (status, headers["x-amzn-ErrorType"]) == (400, "SerializationException")
     assert b"SerializationException" in reply
@@ -244,14 +244,14 @@ def test_a_malformed_body_is_refused_and_changes_nothing(post, appstream, simula
         pytest.param({"operation": "DescribeStacks", "region": "mars-1"}, "UnrecognizedClientException", id="region"),
     ],
 )
-def test_what_json_is_refused_for_cbor_is_too(post, simulator, request_, code) -> None:
+def test_what_is_rejected_in_json_is_rejected_in_cbor_too(post, simulator, request_, code) -> None:
     assert post(body=b"\xa0", **request_)[0] == (404 if code == "404" else 400)
     assert simulator.calls()[-1]["error_code"] == code
 
 
-def test_faults_speak_cbor(simulator, lab, cbor, refused) -> None:
+def test_faults_speak_cbor(simulator, lab, cbor, rejected) -> None:
     simulator.add_fault(parameters={"UserId": "ben"}, error={"code": "OperationNotPermittedException"})
-    with refused("OperationNotPermittedException"):
+    with rejected("OperationNotPermittedException"):
         cbor.create_streaming_url(**LAB, UserId="ben")
     simulator.add_fault(throttle={"rate": 0.001}, operation="DescribeFleets")
     cbor.describe_fleets()

@@ -70,7 +70,7 @@ def test_it_creates_lists_and_revokes_gamelifts_urls(simulator, aws, gamelift):
 
 
 def test_it_reports_the_services_error(aws):
-    refused = aws("appstream", "start-fleet", "--name", "nowhere")
-    assert refused.returncode != 0
-    assert "ResourceNotFoundException" in refused.stderr
-    assert "nowhere" in refused.stderr
+    rejected = aws("appstream", "start-fleet", "--name", "nowhere")
+    assert rejected.returncode != 0
+    assert "ResourceNotFoundException" in rejected.stderr
+    assert "nowhere" in rejected.stderr

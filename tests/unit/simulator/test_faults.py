@@ -33,7 +33,7 @@ class TestErrors:
         failed = simulator.calls("CreateStreamingURL")[0]
         assert (failed["status"], failed["error_code"], failed["faults"]) == (500, "InternalFailure", ["error"])
 
-    def test_it_selects_by_service_operation_and_parameters(self, simulator, lab, refused):
+    def test_it_selects_by_service_operation_and_parameters(self, simulator, lab, rejected):
         simulator.add_fault(
             service="appstream",
             operation="CreateStreamingURL",
@@ -41,30 +41,30 @@ class TestErrors:
             error={"code": "OperationNotPermittedException"},
         )
         assert issue(lab, "anna")
-        with refused("OperationNotPermittedException"):
+        with rejected("OperationNotPermittedException"):
             issue(lab, "ben")
         assert lab.describe_stacks()["Stacks"]
 
-    def test_it_selects_by_who_calls(self, simulator, lab, refused):
+    def test_it_selects_by_who_calls(self, simulator, lab, rejected):
         simulator.add_fault(user_agent="md/teacher", error={"code": "AccessDeniedException"})
         assert issue(lab)
-        with refused("AccessDeniedException"):
+        with rejected("AccessDeniedException"):
             issue(simulator.client("appstream", config=Config(user_agent_extra="md/teacher")))
 
-    def test_without_times_it_strikes_until_cleared(self, simulator, lab, refused):
+    def test_without_times_it_strikes_until_cleared(self, simulator, lab, rejected):
         simulator.add_fault(operation="CreateStreamingURL", error={"code": "AccessDeniedException"})
         for _number in range(3):
-            with refused("AccessDeniedException"):
+            with rejected("AccessDeniedException"):
                 issue(lab)
         simulator.clear_faults()
         assert issue(lab)
 
-    def test_it_lets_so_many_calls_pass_first(self, simulator, lab, refused):
+    def test_it_lets_so_many_calls_pass_first(self, simulator, lab, rejected):
         simulator.add_fault(operation="CreateStreamingURL", error={"code": "AccessDeniedException"}, skip=2, times=1)
         assert issue(lab)
         assert lab.describe_stacks()["Stacks"], "which is not selected, and so not counted"
         assert issue(lab)
-        with refused("AccessDeniedException"):
+        with rejected("AccessDeniedException"):
             issue(lab)
         assert issue(lab)
 
@@ -102,10 +102,10 @@ class TestLatency:
         assert all(call["finished"] - call["started"] >= 0.3 for call in calls)
         assert all(call["faults"] == ["latency_seconds"] for call in calls)
 
-    def test_it_adds_to_other_faults_and_stops_after_times(self, simulator, lab, refused):
+    def test_it_adds_to_other_faults_and_stops_after_times(self, simulator, lab, rejected):
         simulator.add_fault(latency_seconds=0.1, times=1)
         simulator.add_fault(error={"code": "AccessDeniedException"}, times=1)
-        with refused("AccessDeniedException"):
+        with rejected("AccessDeniedException"):
             issue(lab)
         assert issue(lab)
         slow, quick = simulator.calls("CreateStreamingURL")
@@ -115,11 +115,11 @@ class TestLatency:
 
 
 class TestThrottle:
-    def test_a_burst_passes_and_the_rest_at_the_rate(self, simulator, lab, refused):
+    def test_a_burst_passes_and_the_rest_at_the_rate(self, simulator, lab, rejected):
         simulator.add_fault(operation="CreateStreamingURL", throttle={"rate": 5, "burst": 3})
         for _number in range(3):
             issue(lab)
-        with refused("ThrottlingException"):
+        with rejected("ThrottlingException"):
             issue(lab)
         assert len(simulator.streaming_urls()) == 3
         time.sleep(0.25)
@@ -202,10 +202,10 @@ class TestReply:
             assert "TableNames" not in dynamodb.list_tables()
         assert dynamodb.list_tables()["TableNames"] == []
 
-    def test_an_error_that_was_added_before_it_wins(self, simulator, lab, refused):
+    def test_an_error_that_was_added_before_it_wins(self, simulator, lab, rejected):
         simulator.add_fault(error={"code": "AccessDeniedException"}, times=1)
         simulator.add_fault(reply="malformed")
-        with refused("AccessDeniedException"):
+        with rejected("AccessDeniedException"):
             issue(lab)
         (call,) = simulator.calls("CreateStreamingURL")
         assert (call["done"], call["faults"]) == (False, ["error"])
@@ -235,7 +235,7 @@ class TestReply:
         ({"error": {"code": "X", "status": "500"}}, "error cannot be"),
     ],
 )
-def test_a_bad_rule_gets_a_sentence_and_is_not_in_force(simulator, appstream, rule, message):
+def test_a_bad_rule_gets_a_message_and_is_not_in_force(simulator, appstream, rule, message):
     with pytest.raises(ValueError, match=message):
         simulator.add_fault(**rule)
     assert appstream.describe_stacks()["Stacks"] == []

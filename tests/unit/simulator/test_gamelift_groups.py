@@ -97,36 +97,36 @@ class TestUpdating:
             {"VpcTransitConfiguration": {"VpcId": "vpc-1", "Ipv4CidrBlocks": ["10.0.0.0/16"]}},
         ],
     )
-    def test_what_does_not_go_together_is_refused_and_changes_nothing(self, gamelift, refused, members):
+    def test_what_does_not_go_together_is_rejected_and_changes_nothing(self, gamelift, rejected, members):
         before = state(gamelift.get_stream_group(Identifier=GROUP))
-        with refused("ValidationException"):
+        with rejected("ValidationException"):
             update(gamelift, configuration(**members), Description="changed")
         described = gamelift.get_stream_group(Identifier=GROUP)
         assert (state(described), described.get("Description")) == (before, None)
 
-    def test_a_location_is_given_once(self, gamelift, refused):
-        with refused("ValidationException"):
+    def test_a_location_is_given_once(self, gamelift, rejected):
+        with rejected("ValidationException"):
             update(gamelift, configuration(), configuration())
 
-    def test_capacities_are_multiples_of_the_tenancy(self, simulator, gamelift, refused):
+    def test_capacities_are_multiples_of_the_tenancy(self, simulator, gamelift, rejected):
         simulator.change_stream_group(GROUP, StreamClass="gen6n_medium")
-        with refused("ValidationException"):
+        with rejected("ValidationException"):
             update(gamelift, configuration(MaximumCapacity=8))
         update(gamelift, configuration(TargetIdleCapacity=4, MaximumCapacity=8))
 
     @pytest.mark.parametrize("status", ["ACTIVATING", "UPDATING_LOCATIONS", "ACTIVE_WITH_ERRORS", "ERROR", "EXPIRED"])
-    def test_only_an_active_group_is_updated(self, simulator, gamelift, refused, status):
+    def test_only_an_active_group_is_updated(self, simulator, gamelift, rejected, status):
         simulator.change_stream_group(GROUP, Status=status)
-        with refused("ConflictException"):
+        with rejected("ConflictException"):
             update(gamelift, configuration())
 
     @pytest.mark.parametrize("status", ["ACTIVATING", "ERROR", "REMOVING"])
-    def test_only_an_active_location_is_scaled(self, simulator, gamelift, refused, status):
+    def test_only_an_active_location_is_scaled(self, simulator, gamelift, rejected, status):
         simulator.change_stream_group(GROUP, Locations=[{"LocationName": LOCATION, "Status": status}])
-        with refused("ConflictException"):
+        with rejected("ConflictException"):
             update(gamelift, configuration())
 
-    def test_description_and_default_application_take_no_time(self, simulator, gamelift, refused):
+    def test_description_and_default_application_take_no_time(self, simulator, gamelift, rejected):
         simulator.set(stream_group_updating_seconds=60)
         simulator.change_stream_group(GROUP, Applications=[APPLICATION, "a-cam"])
         simulator.seed_application("a-other")
@@ -138,7 +138,7 @@ class TestUpdating:
             "CAD course",
             "a-cam",
         )
-        with refused("ValidationException"):
+        with rejected("ValidationException"):
             gamelift.update_stream_group(Identifier=GROUP, DefaultApplicationIdentifier="a-other")
 
     def test_the_vpc_is_kept_and_its_blocks_can_be_changed(self, simulator, gamelift):
@@ -218,7 +218,7 @@ class TestSeeding:
             pytest.param({"region": "mars-north-1"}, id="region"),
         ],
     )
-    def test_a_bad_seed_is_refused_and_changes_nothing(self, simulator, gamelift, members):
+    def test_a_bad_seed_is_rejected_and_changes_nothing(self, simulator, gamelift, members):
         before = gamelift.get_stream_group(Identifier=GROUP)
         with pytest.raises(ValueError, match=r"must|no member|failed to satisfy|go together|no endpoint"):
             simulator.change_stream_group(GROUP, **{"Description": "changed", **members})

@@ -89,7 +89,7 @@ def test_a_revocation_needs_no_body_and_answers_with_none(send, gamelift):
         pytest.param({**BODY, "DisplayConfiguration": {"Resolution": {"Width": 318, "Height": 320}}}, id="narrow"),
     ],
 )
-def test_what_the_model_does_not_allow_is_refused(send, simulator, body):
+def test_what_the_model_does_not_allow_is_rejected(send, simulator, body):
     status, code, reply = send("POST", URLS, body)
     assert (status, code) == (400, "ValidationException")
     assert list(reply) == ["Message"]
@@ -110,7 +110,7 @@ def test_what_the_model_does_not_allow_is_refused(send, simulator, body):
         "/streamgroups/arn%3Aaws%3Aappstream%3Aus-east-1%3A123456789012%3Afleet%2Fclass",
     ],
 )
-def test_a_path_or_query_that_the_model_does_not_allow_is_refused(send, path):
+def test_a_path_or_query_that_the_model_does_not_allow_is_rejected(send, path):
     assert send("GET", path)[:2] == (400, "ValidationException")
 
 
@@ -119,7 +119,7 @@ def test_the_body_is_json(send):
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/streamgroups"), ("GET", "/applications"), ("GET", "/other")])
-def test_an_operation_that_is_not_simulated_is_refused(send, method, path):
+def test_an_operation_that_is_not_simulated_is_rejected(send, method, path):
     assert send(method, path, {})[:2] == (404, "UnknownOperationException")
 
 
@@ -149,7 +149,7 @@ def test_every_time_is_on_the_services_clock(simulator, gamelift, offset):
         group["LastUpdatedAt"],
         group["ExpiresAt"] - timedelta(days=365),
     ]
-    assert all(abs(moment - expected) < timedelta(seconds=5) for moment in times)
+    assert all(abs(when - expected) < timedelta(seconds=5) for when in times)
 
 
 class TestPages:
@@ -188,9 +188,9 @@ class TestPages:
         found = [url["StreamUrlId"] for page in pages for url in page["Items"]]
         assert found == [urls[number] for number in expected]
 
-    def test_a_token_fits_its_own_query_only(self, gamelift, refused, urls):
+    def test_a_token_fits_its_own_query_only(self, gamelift, rejected, urls):
         token = gamelift.list_stream_urls()["NextToken"]
-        with refused("ValidationException"):
+        with rejected("ValidationException"):
             gamelift.list_stream_urls(NextToken=token, Status="ACTIVE")
 
     def test_groups_and_sessions_have_pages_too(self, simulator, gamelift, urls):
@@ -250,7 +250,7 @@ class TestFaults:
 class TestWhoMayCall:
     @pytest.fixture
     def teacher(self, simulator, gamelift):
-        """A client that may list URLs, create some in the class's group for one application, and get them."""
+        """A client that may list URLs, create some in the lab's group for one application, and get them."""
         simulator.change_stream_group(GROUP, Applications=[APPLICATION, "a-cam"])
         simulator.seed_stream_group("sg-other", [APPLICATION])
         iam = simulator.client("iam")
@@ -285,13 +285,13 @@ class TestWhoMayCall:
             pytest.param(lambda it: it.list_stream_groups(), id="another list"),
         ],
     )
-    def test_what_they_do_not_allow_is_denied(self, simulator, teacher, refused, call):
-        with refused("AccessDeniedException", 403):
+    def test_what_they_do_not_allow_is_denied(self, simulator, teacher, rejected, call):
+        with rejected("AccessDeniedException", 403):
             call(teacher)
         assert simulator.stream_urls() == []
 
 
-def test_accounts_and_regions_are_kept_apart(simulator, gamelift, refused):
+def test_accounts_and_regions_are_kept_apart(simulator, gamelift, rejected):
     credentials = simulator.client("sts").assume_role(
         RoleArn="arn:aws:iam::111122223333:role/teacher", RoleSessionName="class"
     )["Credentials"]
@@ -302,7 +302,7 @@ def test_accounts_and_regions_are_kept_apart(simulator, gamelift, refused):
         aws_secret_access_key=credentials["SecretAccessKey"],
         aws_session_token=credentials["SessionToken"],
     )
-    with refused("ResourceNotFoundException"):
+    with rejected("ResourceNotFoundException"):
         other.create_stream_url(**STREAM)
 
     arn = simulator.seed_stream_group(GROUP, [APPLICATION], [LOCATION], region="eu-west-1", account="111122223333")
@@ -311,7 +311,7 @@ def test_accounts_and_regions_are_kept_apart(simulator, gamelift, refused):
     token = "t" * 32
     url = other.create_stream_url(**STREAM, ClientToken=token)
     assert gamelift.create_stream_url(**STREAM, ClientToken=token)["StreamUrlId"] != url["StreamUrlId"]
-    with refused("ResourceNotFoundException"):
+    with rejected("ResourceNotFoundException"):
         gamelift.get_stream_url(Identifier=GROUP, StreamUrlIdentifier=url["Arn"])
     assert [one["region"] for one in simulator.stream_urls(GROUP)] == ["eu-west-1", "us-east-1"]
 

@@ -91,16 +91,16 @@ class TestCreating:
             ({"DisplayConfiguration": {"Resolution": {"Width": 1920, "Height": 1082}}}, "ValidationException"),
         ],
     )
-    def test_what_does_not_fit_the_stream_group_is_refused(self, simulator, gamelift, refused, members, code):
+    def test_what_does_not_fit_the_stream_group_is_rejected(self, simulator, gamelift, rejected, members, code):
         simulator.seed_application("a-other")
-        with refused(code):
+        with rejected(code):
             create(gamelift, **members)
         assert simulator.stream_urls() == []
 
     @pytest.mark.parametrize("state", ["ACTIVATING", "ERROR", "DELETING", "EXPIRED"])
-    def test_a_stream_group_that_cannot_host_gets_no_url(self, simulator, gamelift, refused, state):
+    def test_a_stream_group_that_cannot_host_gets_no_url(self, simulator, gamelift, rejected, state):
         simulator.change_stream_group(GROUP, Status=state)
-        with refused("ConflictException"):
+        with rejected("ConflictException"):
             create(gamelift)
 
     @pytest.mark.parametrize("state", ["ACTIVE_WITH_ERRORS", "UPDATING_LOCATIONS"])
@@ -124,22 +124,22 @@ class TestClientTokens:
         assert status(gamelift, first)[0] == "REVOKED"
         assert len(simulator.stream_urls()) == 1
 
-    def test_other_parameters_or_another_token_are_another_request(self, simulator, gamelift, refused):
+    def test_other_parameters_or_another_token_are_another_request(self, simulator, gamelift, rejected):
         first = create(gamelift, ClientToken=TOKEN)
-        with refused("ConflictException"):
+        with rejected("ConflictException"):
             create(gamelift, ClientToken=TOKEN, UsageLimit=2)
         assert create(gamelift, ClientToken=TOKEN.upper())["StreamUrlId"] != first["StreamUrlId"]
 
     @pytest.mark.parametrize(("offset", "same"), [(599, True), (601, False)])
-    def test_a_token_is_forgotten_after_the_window(self, simulator, gamelift, offset, same):
+    def test_a_token_is_released_after_the_window(self, simulator, gamelift, offset, same):
         simulator.set(client_token_window_seconds=600)
         first = create(gamelift, ClientToken=TOKEN)
         simulator.set(clock_offset_seconds=offset)
         assert (create(gamelift, ClientToken=TOKEN)["StreamUrlId"] == first["StreamUrlId"]) is same
 
-    def test_an_error_uses_up_no_token(self, simulator, gamelift, refused):
+    def test_an_error_uses_up_no_token(self, simulator, gamelift, rejected):
         simulator.change_stream_group(GROUP, Status="ERROR")
-        with refused("ConflictException"):
+        with rejected("ConflictException"):
             create(gamelift, ClientToken=TOKEN)
         simulator.change_stream_group(GROUP, Status="ACTIVE")
         assert create(gamelift, ClientToken=TOKEN)["Status"] == "ACTIVE"
@@ -274,12 +274,12 @@ class TestEnding:
         assert [one["Status"] for one in simulator.stream_sessions()] == ["TERMINATED"]
 
     @pytest.mark.parametrize("resource", ["stream group", "application"])
-    def test_deleting_what_backs_it_revokes_it(self, simulator, gamelift, refused, resource):
+    def test_deleting_what_backs_it_revokes_it(self, simulator, gamelift, rejected, resource):
         url = create(gamelift)
         simulator.open(url["StreamUrl"])
         if resource == "stream group":
             simulator.delete_stream_group(GROUP)
-            with refused("ResourceNotFoundException"):
+            with rejected("ResourceNotFoundException"):
                 create(gamelift)
         else:
             simulator.delete_application(APPLICATION)
@@ -292,14 +292,14 @@ class TestEnding:
         assert simulator.open(url["StreamUrl"])[0] == 403
         assert [one["Status"] for one in simulator.stream_sessions()] == ["TERMINATED"]
 
-    def test_a_url_that_the_service_does_not_know_is_not_found(self, simulator, gamelift, refused):
+    def test_a_url_that_the_service_does_not_know_is_not_found(self, simulator, gamelift, rejected):
         url = create(gamelift, ClientToken=TOKEN)
         simulator.seed_stream_group("sg-other")
-        with refused("ResourceNotFoundException"):  # the URL of another stream group
+        with rejected("ResourceNotFoundException"):  # the URL of another stream group
             gamelift.get_stream_url(Identifier="sg-other", StreamUrlIdentifier=url["StreamUrlId"])
         simulator.remove_stream_url(url["StreamUrlId"])
         for call in (get, revoke):
-            with refused("ResourceNotFoundException"):
+            with rejected("ResourceNotFoundException"):
                 call(gamelift, url)
         assert simulator.open(url["StreamUrl"])[0] == 403
         assert create(gamelift, ClientToken=TOKEN)["StreamUrlId"] != url["StreamUrlId"]
@@ -316,13 +316,13 @@ class TestSessions:
         one = gamelift.get_stream_session(Identifier=GROUP, StreamSessionIdentifier=session["Arn"].rpartition("/")[2])
         assert one["StreamingEndedAt"] == session["LastUpdatedAt"]
 
-    def test_it_can_be_terminated_except_while_it_is_activating(self, simulator, gamelift, refused):
+    def test_it_can_be_terminated_except_while_it_is_activating(self, simulator, gamelift, rejected):
         simulator.set(stream_session_activating_seconds=60)
         simulator.open(create(gamelift)["StreamUrl"])
         (session,) = simulator.stream_sessions()
         named = {"Identifier": GROUP, "StreamSessionIdentifier": session["StreamSessionId"]}
         assert session["Status"] == "ACTIVATING"
-        with refused("ValidationException"):
+        with rejected("ValidationException"):
             gamelift.terminate_stream_session(**named)
         simulator.change_stream_session(session["StreamSessionId"], Status="PENDING_CLIENT_RECONNECTION")
 
@@ -331,7 +331,7 @@ class TestSessions:
         assert reply["ResponseMetadata"]["HTTPStatusCode"] == 204
         assert gamelift.get_stream_session(**named)["StatusReason"] == "apiTerminated"
         gamelift.terminate_stream_session(**named)
-        with refused("ResourceNotFoundException"):
+        with rejected("ResourceNotFoundException"):
             gamelift.terminate_stream_session(Identifier=GROUP, StreamSessionIdentifier="nobody")
 
     def test_tests_end_it_with_any_reason(self, simulator, gamelift):

@@ -35,7 +35,7 @@ class TestInput:
             pytest.param(b"\xff", "must be a JSON object", id="not UTF-8"),
         ],
     )
-    def test_a_bad_body_is_refused_and_creates_nothing(self, simulator, nimble, body, message):
+    def test_a_bad_body_is_rejected_and_creates_nothing(self, simulator, nimble, body, message):
         reply = nimble.send("POST", STREAMS, body=body)
         assert reply.error == INVALID
         assert message in reply.body["message"]
@@ -46,7 +46,7 @@ class TestInput:
         assert nimble.send("POST", STREAMS, body=body).status == 200
         assert len(simulator.streams()) == 1
 
-    def test_a_body_that_is_not_declared_as_json_is_refused(self, nimble):
+    def test_a_body_that_is_not_declared_as_json_is_rejected(self, nimble):
         reply = nimble.send("POST", STREAMS, body={}, headers={"Content-Type": "text/plain"})
         assert reply.error == INVALID
         assert "application/json" in reply.body["message"]
@@ -71,7 +71,7 @@ class TestInput:
             pytest.param("POST", f"{SESSIONS}/anna/start", {"body": {"expirationInSeconds": 60}}, id="other's member"),
         ],
     )
-    def test_what_the_operation_does_not_take_is_refused(self, nimble, method, path, options):
+    def test_what_the_operation_does_not_take_is_rejected(self, nimble, method, path, options):
         assert nimble.send(method, path, **options).error == INVALID
 
     @pytest.mark.parametrize(
@@ -299,7 +299,7 @@ def test_every_time_is_on_the_services_clock_in_iso_8601(simulator, offset):
     ]
     assert all(text.endswith("Z") for text in texts)
     times = [parsedate_to_datetime(created.headers["date"]), *map(datetime.fromisoformat, texts)]
-    assert all(abs(moment - expected) < timedelta(seconds=5) for moment in times)
+    assert all(abs(when - expected) < timedelta(seconds=5) for when in times)
     lifetime = datetime.fromisoformat(stream["expiresAt"]) - datetime.fromisoformat(stream["createdAt"])
     assert lifetime == timedelta(seconds=600)
 

@@ -80,7 +80,7 @@ class TestSeeding:
             ({"colour": "red"}, "A session has no member 'colour'"),
         ],
     )
-    def test_a_bad_member_gets_a_sentence_and_changes_nothing(self, simulator, nimble, change, message):
+    def test_a_bad_member_gets_a_message_and_changes_nothing(self, simulator, nimble, change, message):
         before = session(nimble)
         with pytest.raises(ValueError, match=message):
             simulator.change_session(STUDIO, "anna", **{"createdBy": "emil", **change})
@@ -100,7 +100,7 @@ class TestSeeding:
             (lambda simulator: simulator.remove_stream("none"), "no stream none"),
         ],
     )
-    def test_what_is_not_there_gets_a_sentence(self, simulator, nimble, attempt, message):
+    def test_what_is_not_there_gets_a_message(self, simulator, nimble, attempt, message):
         with pytest.raises(ValueError, match=message):
             attempt(simulator)
 
@@ -112,12 +112,12 @@ class TestSeeding:
             ({"url": "x"}, "A stream has no member 'url'"),
         ],
     )
-    def test_a_bad_change_of_a_stream_gets_a_sentence(self, simulator, nimble, change, message):
+    def test_a_bad_change_of_a_stream_gets_a_message(self, simulator, nimble, change, message):
         stream = nimble.create("anna").body["stream"]
         with pytest.raises(ValueError, match=message):
             simulator.change_stream(stream["streamId"], **change)
 
-    def test_reset_forgets_everything(self, simulator, nimble):
+    def test_reset_removes_everything(self, simulator, nimble):
         defaults = simulator.set()
         url = nimble.url("anna")
         simulator.set(stream_creating_seconds=9, session_starting_seconds=9, client_token_window_seconds=9)
@@ -141,7 +141,7 @@ class TestSeeding:
             ({"client_token_window_seconds": "never"}, "must be a number, not 'never'"),
         ],
     )
-    def test_a_bad_setting_gets_a_sentence(self, simulator, setting, message):
+    def test_a_bad_setting_gets_a_message(self, simulator, setting, message):
         with pytest.raises(ValueError, match=message):
             simulator.set(**setting)
 
@@ -189,7 +189,7 @@ class TestListing:
         assert nimble.list_sessions(ownedBy="chris").body["sessions"] == [session(nimble, "s5")]
 
     @pytest.mark.parametrize("query", [{"nextToken": "guessed"}, {"nextToken": ""}])
-    def test_a_token_that_was_not_issued_is_refused(self, nimble, query):
+    def test_a_token_that_was_not_issued_is_rejected(self, nimble, query):
         assert nimble.list_sessions(**query).error == (400, "ValidationException")
 
     def test_a_token_fits_its_own_query_only(self, nimble):
@@ -206,7 +206,7 @@ class TestStarting:
     def stopped(self, simulator, nimble):
         simulator.change_session(STUDIO, "anna", state="STOPPED")
 
-    def test_a_stopped_session_starts_and_is_ready_when_looked_at(self, nimble):
+    def test_a_stopped_session_starts_and_is_ready_at_a_later_call(self, nimble):
         starting = nimble.start("anna").body["session"]
         assert status(starting) == ("START_IN_PROGRESS", "STREAMING_SESSION_START_IN_PROGRESS")
         assert starting["startedBy"] == "arn:aws:sts::123456789012:user/moto"

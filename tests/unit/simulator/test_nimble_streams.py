@@ -36,7 +36,7 @@ def status(stream):
 
 
 class TestCreating:
-    def test_a_stream_is_created_and_ready_when_looked_at(self, nimble):
+    def test_a_stream_is_created_and_ready_at_a_later_call(self, nimble):
         new = created(nimble)
         assert status(new) == CREATING
         assert "url" not in new
@@ -204,7 +204,7 @@ class TestClientTokens:
         ("session", "members"),
         [("anna", {"expirationInSeconds": 61}), ("anna", {}), ("ben", {"expirationInSeconds": 60})],
     )
-    def test_the_same_token_with_other_parameters_is_refused(self, simulator, nimble, session, members):
+    def test_the_same_token_with_other_parameters_is_rejected(self, simulator, nimble, session, members):
         created(nimble, token="token", expirationInSeconds=60)
         reply = nimble.create(session, "token", **members)
         assert reply.error == (400, "ValidationException")
@@ -279,14 +279,14 @@ class TestOpening:
         assert "anna" not in page
 
     @pytest.mark.parametrize("state", ["DELETE_IN_PROGRESS", "DELETED", "DELETE_FAILED", "CREATE_FAILED"])
-    def test_it_is_refused_once_the_stream_is_not_ready(self, simulator, nimble, state):
+    def test_it_is_rejected_once_the_stream_is_not_ready(self, simulator, nimble, state):
         url = nimble.url("anna")
         simulator.change_stream(simulator.streams()[0]["streamId"], state=state)
         code, page = simulator.open(url)
         assert code == 403
         assert "anna" not in page
 
-    def test_it_is_refused_once_the_stream_is_removed(self, simulator, nimble):
+    def test_it_is_rejected_once_the_stream_is_removed(self, simulator, nimble):
         url = nimble.url("anna")
         simulator.remove_stream(simulator.streams()[0]["streamId"])
         assert simulator.open(url)[0] == 403

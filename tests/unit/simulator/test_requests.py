@@ -72,7 +72,7 @@ URL = {**LAB, "UserId": "anna"}
         pytest.param("DescribeStacks", {"Names": [None]}, id="null in a list"),
     ],
 )
-def test_a_malformed_request_is_refused_and_changes_nothing(post, appstream, operation, body):
+def test_a_malformed_request_is_rejected_and_changes_nothing(post, appstream, operation, body):
     assert post(operation, body)[:2] == (400, "SerializationException")
     assert appstream.describe_stacks()["Stacks"] == []
 
@@ -93,13 +93,13 @@ def test_a_malformed_request_is_refused_and_changes_nothing(post, appstream, ope
         pytest.param("DescribeSessions", {**URL, "UserId": "x" * 129}, id="user id of 129 characters"),
     ],
 )
-def test_a_value_outside_the_services_model_is_refused_and_changes_nothing(post, appstream, operation, body):
+def test_a_value_outside_the_services_model_is_rejected_and_changes_nothing(post, appstream, operation, body):
     assert post(operation, body)[:2] == (400, "ValidationException")
     assert appstream.describe_stacks()["Stacks"] == appstream.describe_fleets()["Fleets"] == []
 
 
 @pytest.mark.parametrize("operation", ["CreateImageBuilder", "reset", ""])
-def test_an_operation_that_is_not_simulated_is_refused(post, operation):
+def test_an_operation_that_is_not_simulated_is_rejected(post, operation):
     assert post(operation, {})[:2] == (400, "UnknownOperationException")
 
 
@@ -140,7 +140,7 @@ def test_every_time_is_on_the_services_clock(simulator, appstream, offset):
         appstream.describe_stacks()["Stacks"][0]["CreatedTime"],
         appstream.describe_fleets()["Fleets"][0]["CreatedTime"],
     ]
-    assert all(abs(moment - expected) < timedelta(seconds=5) for moment in times)
+    assert all(abs(when - expected) < timedelta(seconds=5) for when in times)
 
 
 def test_every_reply_has_a_request_id_of_its_own(appstream, simulator):

@@ -46,12 +46,12 @@ class TestAccountsAndRegions:
         arn = ireland.create_stack(Name=STACK)["Stack"]["Arn"]
         assert arn == "arn:aws:appstream:eu-west-1:123456789012:stack/class"
 
-    def test_an_assumed_role_works_in_the_roles_account(self, simulator, appstream, refused):
+    def test_an_assumed_role_works_in_the_roles_account(self, simulator, appstream, rejected):
         other = assumed(simulator, "appstream")
         arn = other.create_stack(Name=STACK)["Stack"]["Arn"]
         assert arn == "arn:aws:appstream:us-east-1:111122223333:stack/class"
         assert appstream.describe_stacks()["Stacks"] == []
-        with refused("ResourceNotFoundException"):
+        with rejected("ResourceNotFoundException"):
             appstream.delete_stack(Name=STACK)
         assert [call["account"] for call in simulator.calls("DescribeStacks")] == ["123456789012"]
         assert [call["account"] for call in simulator.calls("CreateStack")] == ["111122223333"]
@@ -150,20 +150,20 @@ class TestMotosServices:
             assert sum(pool.map(is_first, range(8 * 10))) == 10
 
     def test_writes_to_dynamodb_are_made_one_at_a_time(self):
-        """moto alone lets several of them through, but so seldom that the test above would hardly tell."""
-        under_way, most = [], []
+        """moto alone lets several of them through, but so seldom that the test above would hardly show it."""
+        under_way, peaks = [], []
 
         def write(handler):
             under_way.append(handler)
             time.sleep(0.01)
-            most.append(len(under_way))
+            peaks.append(len(under_way))
             under_way.remove(handler)
             return ""
 
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(one_at_a_time(write), range(8)))
 
-        assert most == [1] * 8
+        assert peaks == [1] * 8
 
     def test_an_operation_that_moto_lacks_is_an_error_reply(self, simulator):
         with pytest.raises(ClientError, match="no operation DescribeInventoryDeletions") as caught:
@@ -235,7 +235,7 @@ class TestSettings:
             ({"enforce_iam": 1}, "must be true or false, not 1"),
         ],
     )
-    def test_a_bad_setting_gets_a_sentence_and_changes_nothing(self, simulator, settings, message):
+    def test_a_bad_setting_gets_a_message_and_changes_nothing(self, simulator, settings, message):
         before = simulator.set()
         with pytest.raises(ValueError, match=message):
             simulator.set(**{"fleet_starting_seconds": 5, **settings})
@@ -246,7 +246,7 @@ class TestSettings:
             urllib.request.urlopen(f"{simulator.endpoint_url}/_simulator/nothing")
 
 
-def test_reset_forgets_everything(simulator, lab):
+def test_reset_removes_everything(simulator, lab):
     defaults = simulator.set()
     url = lab.create_streaming_url(**LAB, UserId="anna", Validity=600)["StreamingURL"]
     simulator.client("s3").create_bucket(Bucket="classes")

@@ -37,8 +37,8 @@ class TestIssuing:
             assert len(code) >= 43  # 32 bytes in base64
 
     @pytest.mark.parametrize("validity", [-1, 0, 604_801])
-    def test_validity_is_between_a_second_and_a_week(self, lab, refused, validity):
-        with refused("InvalidParameterCombinationException"):
+    def test_validity_is_between_a_second_and_a_week(self, lab, rejected, validity):
+        with rejected("InvalidParameterCombinationException"):
             lab.create_streaming_url(**LAB, UserId="anna", Validity=validity)
 
     @pytest.mark.parametrize("validity", [1, 604_800])
@@ -46,29 +46,29 @@ class TestIssuing:
         assert lab.create_streaming_url(**LAB, UserId="anna", Validity=validity)["StreamingURL"]
 
     @pytest.mark.parametrize("unknown", ["StackName", "FleetName"])
-    def test_stack_and_fleet_must_exist(self, lab, refused, unknown):
-        with refused("ResourceNotFoundException"):
+    def test_stack_and_fleet_must_exist(self, lab, rejected, unknown):
+        with rejected("ResourceNotFoundException"):
             lab.create_streaming_url(**{**LAB, unknown: "nowhere"}, UserId="anna")
 
-    def test_the_fleet_must_be_associated(self, lab, refused):
+    def test_the_fleet_must_be_associated(self, lab, rejected):
         lab.disassociate_fleet(**LAB)
-        with refused("OperationNotPermittedException"):
+        with rejected("OperationNotPermittedException"):
             lab.create_streaming_url(**LAB, UserId="anna")
 
-    def test_the_fleet_must_be_running(self, lab, refused):
+    def test_the_fleet_must_be_running(self, lab, rejected):
         lab.stop_fleet(Name=FLEET)
-        with refused("ResourceNotAvailableException"):
+        with rejected("ResourceNotAvailableException"):
             lab.create_streaming_url(**LAB, UserId="anna")
 
-    def test_a_starting_fleet_is_not_running(self, simulator, appstream, refused):
+    def test_a_starting_fleet_is_not_running(self, simulator, appstream, rejected):
         simulator.set(fleet_starting_seconds=60)
         simulator.seed_lab(STACK, FLEET, wait=False)
-        with refused("ResourceNotAvailableException"):
+        with rejected("ResourceNotAvailableException"):
             appstream.create_streaming_url(**LAB, UserId="anna")
 
-    def test_a_domain_joined_fleet_has_no_streaming_urls(self, simulator, appstream, refused):
+    def test_a_domain_joined_fleet_has_no_streaming_urls(self, simulator, appstream, rejected):
         simulator.seed_lab(STACK, FLEET, DomainJoinInfo={"DirectoryName": "example.org"})
-        with refused("OperationNotPermittedException"):
+        with rejected("OperationNotPermittedException"):
             appstream.create_streaming_url(**LAB, UserId="anna")
         assert simulator.streaming_urls() == []
 
@@ -78,8 +78,8 @@ class TestIssuing:
 
         described, issued = lab.describe_stacks(), lab.create_streaming_url(**LAB, UserId="anna", Validity=3600)
 
-        def ahead(moment):
-            return (moment - asked).total_seconds()
+        def ahead(when):
+            return (when - asked).total_seconds()
 
         def date(reply):
             return parsedate_to_datetime(reply["ResponseMetadata"]["HTTPHeaders"]["date"])
@@ -187,13 +187,13 @@ class TestSessions:
         assert [session["UserId"] for page in pages for session in page["Sessions"]] == users
 
     @pytest.mark.parametrize("limit", [0, 51])
-    def test_a_page_has_one_to_fifty_sessions(self, appstream, refused, limit):
-        with refused("InvalidParameterCombinationException"):
+    def test_a_page_has_one_to_fifty_sessions(self, appstream, rejected, limit):
+        with rejected("InvalidParameterCombinationException"):
             appstream.describe_sessions(**LAB, Limit=limit)
 
-    def test_a_users_sessions_are_found_with_the_authentication_type_only(self, appstream, users, refused):
+    def test_a_users_sessions_are_found_with_the_authentication_type_only(self, appstream, users, rejected):
         assert [one["UserId"] for one in sessions(appstream, UserId="ben", AuthenticationType="API")] == ["ben"]
-        with refused("InvalidParameterCombinationException"):
+        with rejected("InvalidParameterCombinationException"):
             appstream.describe_sessions(**LAB, UserId="ben")
 
     def test_users_of_streaming_urls_have_authentication_type_api(self, appstream, users):

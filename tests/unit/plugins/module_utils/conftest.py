@@ -91,15 +91,15 @@ def studio(monkeypatch):
 
     Each is an error and a status; or bytes, after which the connection is closed; or silence.
     """
-    told = SimpleNamespace(replies=[], requests=[])
+    endpoint = SimpleNamespace(replies=[], requests=[])
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self):
-            told.requests.append((self.command, self.path, dict(self.headers)))
+            endpoint.requests.append((self.command, self.path, dict(self.headers)))
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            reply = told.replies.pop(0) if len(told.replies) > 1 else told.replies[0]
+            reply = endpoint.replies.pop(0) if len(endpoint.replies) > 1 else endpoint.replies[0]
             if reply == "silence":
                 silence.wait(30)
                 return
@@ -123,11 +123,11 @@ def studio(monkeypatch):
 
     silence = threading.Event()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    told.url = f"http://127.0.0.1:{server.server_port}"
+    endpoint.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _seconds: None)
-    yield told
+    yield endpoint
     silence.set()
     server.shutdown()
     thread.join()

@@ -219,7 +219,7 @@ def searchable_folder() -> Iterator[Path]:
 def in_child(function: Callable[[], Any], *, uid: int | None = None) -> Any:
     """What the function returns or raises when it runs in a process of its own, as another user if one is given.
 
-    So a test may give up rights, set limits or die, and root is refused what others are.
+    So a test may give up rights, set limits or die, and root is denied what others are.
     """
     return start_child(function, uid=uid)()
 
@@ -240,19 +240,19 @@ def start_child(function: Callable[[], Any], *, uid: int | None = None) -> Calla
                 os.setgroups([])
                 os.setgid(uid)
                 os.setuid(uid)
-            told = (True, function())
+            outcome = (True, function())
         except BaseException as e:
-            told = (False, e)
+            outcome = (False, e)
         with os.fdopen(writing, "wb") as pipe:
-            pipe.write(pickle.dumps(told))
+            pipe.write(pickle.dumps(outcome))
         os._exit(0)
     os.close(writing)
 
     def result() -> Any:
         with os.fdopen(reading, "rb") as pipe:
-            told = pipe.read()
+            outcome = pipe.read()
         os.waitpid(pid, 0)
-        returned, value = pickle.loads(told)
+        returned, value = pickle.loads(outcome)
         if not returned:
             raise value
         return value

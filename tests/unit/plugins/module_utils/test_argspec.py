@@ -71,9 +71,9 @@ def test_arguments_within_their_limits_are_taken(arguments):
     ],
 )
 def test_arguments_beyond_their_limits_are_rejected_by_name_and_value(arguments, message):
-    with pytest.raises(InvalidOption) as refused:
+    with pytest.raises(InvalidOption) as rejected:
         validate_lease_arguments({**GOOD, **arguments}, WHO)
-    assert str(refused.value).startswith(message)
+    assert str(rejected.value).startswith(message)
 
 
 @pytest.mark.parametrize(("state", "return_urls"), [("present", False), ("absent", True)])
@@ -143,9 +143,9 @@ def test_a_timestamp_is_parsed_and_written_in_utc(text, when):
     ],
 )
 def test_what_is_no_time_is_rejected(text):
-    with pytest.raises(InvalidOption) as refused:
+    with pytest.raises(InvalidOption) as rejected:
         parse_timestamp("valid_until", text)
-    message = str(refused.value)
+    message = str(rejected.value)
     assert message.startswith(f"valid_until is {quote(text)}, ")
     assert "which is not a valid ISO 8601 timestamp: " in message or "which does not exist (" in message
     assert message.endswith(": write it like 2026-11-21T17:00:00+01:00.")
@@ -153,9 +153,9 @@ def test_what_is_no_time_is_rejected(text):
 
 @pytest.mark.parametrize("text", ["2026-11-21T17:00:00", "2026-11-21 17:00", "2026-11-21T17:00:00.5"])
 def test_a_time_without_offset_is_rejected(text):
-    with pytest.raises(InvalidOption) as refused:
+    with pytest.raises(InvalidOption) as rejected:
         parse_timestamp("ends_at", text)
-    assert str(refused.value) == (
+    assert str(rejected.value) == (
         f"ends_at is {text!r}, which has no offset from UTC: write it like 2026-11-21T17:00:00+01:00."
     )
 

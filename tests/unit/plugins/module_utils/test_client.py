@@ -34,7 +34,7 @@ from tests.unit.plugins.module_utils.clients import HALF, REGION_AND_KEYS, SERVI
 pytestmark = pytest.mark.usefixtures("files_of_botocore_are_read_once")
 
 DATE = "Sat, 21 Nov 2026 08:00:00 GMT"
-TOLD = datetime(2026, 11, 21, 8, 0, 0, tzinfo=UTC)
+SERVICE_TIME = datetime(2026, 11, 21, 8, 0, 0, tzinfo=UTC)
 
 
 def botocore_client(service="appstream", endpoint_url=None):
@@ -63,7 +63,7 @@ def machine(monkeypatch):
 
 
 def reply(client, operation="DescribeStacks", **headers):
-    """What botocore tells its listeners when a reply has come."""
+    """Emit what botocore does when a response has come."""
     client.meta.events.emit(
         f"after-call.{client.meta.service_model.service_id.hyphenize()}.{operation}",
         http_response=SimpleNamespace(headers=headers, status_code=200),
@@ -83,13 +83,13 @@ def test_until_the_first_response_the_time_is_that_of_this_machine(client, machi
 def test_a_response_says_the_time_however_wrong_this_machine_is(client, machine, operation):
     clock = ServiceClock(client)
     reply(client, operation, Date=DATE)
-    assert clock.now() == clock.confirmed_now() == TOLD
+    assert clock.now() == clock.confirmed_now() == SERVICE_TIME
     assert clock.now().utcoffset() == timedelta(0)
 
 
 @pytest.mark.parametrize(("passed", "seconds"), [(0.0, 0), (0.999, 0), (1.0, 1), (59.5, 59), (86400.0, 86400)])
 def test_from_there_on_the_seconds_are_counted_and_rounded_down(client, machine, passed, seconds):
-    # Given a service that has told the time.
+    # Given a service that has said the time.
     clock = ServiceClock(client)
     reply(client, Date=DATE)
 
@@ -98,7 +98,7 @@ def test_from_there_on_the_seconds_are_counted_and_rounded_down(client, machine,
     machine.wall += timedelta(days=400)
 
     # Then it is that much later, and never ahead of the service.
-    assert clock.now() == TOLD + timedelta(seconds=seconds)
+    assert clock.now() == SERVICE_TIME + timedelta(seconds=seconds)
 
 
 def test_only_the_first_response_counts(client, machine):
@@ -107,7 +107,7 @@ def test_only_the_first_response_counts(client, machine):
     reply(client, Date=DATE)
     machine.seconds += 10
     reply(client, Date="Sat, 21 Nov 2026 07:00:00 GMT")
-    assert clock.now() == TOLD + timedelta(seconds=10)
+    assert clock.now() == SERVICE_TIME + timedelta(seconds=10)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_a_response_without_a_readable_date_is_passed_over(client, machine, head
     assert clock.now() == datetime(2001, 1, 1, tzinfo=UTC)
     assert clock.confirmed_now() is None
     reply(client, Date=DATE)
-    assert clock.now() == TOLD
+    assert clock.now() == SERVICE_TIME
 
 
 def test_the_responses_of_another_service_say_nothing(machine):
@@ -151,7 +151,7 @@ def test_the_host_of_an_endpoint_is_a_part_of_the_scope_and_says_no_password(end
 
 @pytest.fixture(autouse=True)
 def _remember_verify(monkeypatch):
-    """What a client was told about certificates is only known to who builds it."""
+    """What a client was given about certificates is only known to who builds it."""
     build = boto3.session.Session.client
 
     def client(session, *names, **options):
@@ -327,11 +327,11 @@ BAD_OPTIONS = [
 @pytest.mark.parametrize(("options", "named"), BAD_OPTIONS)
 def test_options_that_do_not_say_how_to_connect_are_named_in_one_message(module_of, service, options, named):
     module = module_of(**{**REGION_AND_KEYS, **options})
-    with pytest.raises(LabstreamError) as refused:
+    with pytest.raises(LabstreamError) as rejected:
         client_of(module, service, 1)
-    assert named in str(refused.value)
-    assert "\n" not in str(refused.value)
-    assert "Traceback" not in str(refused.value)
+    assert named in str(rejected.value)
+    assert "\n" not in str(rejected.value)
+    assert "Traceback" not in str(rejected.value)
 
 
 @pytest.mark.parametrize(
@@ -352,18 +352,18 @@ def test_a_profile_and_keys_are_rejected_with_where_each_comes_from(
 ):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(InvalidOption) as refused:
+    with pytest.raises(InvalidOption) as rejected:
         build_client(module_of(region="eu-central-1", **options), "appstream", 1)
     profile, keys = origins
-    assert str(refused.value) == (
+    assert str(rejected.value) == (
         f"A profile ('lab', from {profile}) and keys (from {keys}) are both given: remove one of them."
     )
 
 
 def test_a_missing_region_is_said_as_a_user_of_a_role_sets_it(module_of):
-    with pytest.raises(InvalidOption) as refused:
+    with pytest.raises(InvalidOption) as rejected:
         build_client(module_of(**REGION_AND_KEYS | {"region": None}), "appstream", 1)
-    assert str(refused.value) == (
+    assert str(rejected.value) == (
         "No region is given: set region (in a role, its variable that ends in _region), or AWS_REGION, or the region "
         "of the profile."
     )
@@ -400,7 +400,7 @@ def test_a_failure_is_retried_with_the_same_token_until_it_has_passed(module_of,
 
 
 @pytest.mark.parametrize(
-    ("settings", "mode", "is_paced"),
+    ("settings", "mode", "is_limited"),
     [
         pytest.param({}, "standard", True, id="our own settings"),
         pytest.param(
@@ -413,17 +413,19 @@ def test_a_failure_is_retried_with_the_same_token_until_it_has_passed(module_of,
         pytest.param(dict(attempts=2), "standard", False, id="few attempts"),
     ],
 )
-def test_a_client_that_adapts_is_rate_limited_by_a_limiter_of_its_own(module_of, monkeypatch, settings, mode, is_paced):
-    paced = []
-    monkeypatch.setattr(client_utils, "limit_rate", lambda client, by: paced.append((client, by)))
+def test_a_client_that_adapts_is_rate_limited_by_a_limiter_of_its_own(
+    module_of, monkeypatch, settings, mode, is_limited
+):
+    limited = []
+    monkeypatch.setattr(client_utils, "limit_rate", lambda client, by: limited.append((client, by)))
     module = module_of(**REGION_AND_KEYS, aws_config=settings.get("aws_config"))
     clients = [build_client(module, "appstream", 7, attempts=settings.get("attempts")) for _number in range(2)]
     assert [client.meta.config.retries["mode"] for client in clients] == [mode] * 2
-    assert [client for client, _by in paced] == (clients if is_paced else [])
-    assert len({id(by) for _client, by in paced}) == len(paced)
+    assert [client for client, _by in limited] == (clients if is_limited else [])
+    assert len({id(by) for _client, by in limited}) == len(limited)
 
 
-def test_a_botocore_without_the_parts_of_the_pacing_adapts_by_itself(module_of, monkeypatch):
+def test_a_botocore_without_the_parts_of_the_rate_limiter_adapts_by_itself(module_of, monkeypatch):
     monkeypatch.setattr(client_utils, "build_rate_limiter", lambda: None)
     connected = connection(build_client(module_of(**REGION_AND_KEYS), "appstream", 7))
     assert connected["retries"] == {"mode": "adaptive", "total_max_attempts": 10}
@@ -511,10 +513,10 @@ def test_half_a_response_or_a_page_is_not_taken_for_an_empty_response(module_of,
     """botocore would: then a lease that DynamoDB never got would be as good as written."""
     assert len(HALF) == 56
     studio.replies = [reply]
-    with pytest.raises(error) as refused:
+    with pytest.raises(error) as rejected:
         call_of(module_of, studio, service)()
     # Half of a URL is in no text that could be printed.
-    assert "correct" not in "".join(traceback.format_exception(refused.value))
+    assert "correct" not in "".join(traceback.format_exception(rejected.value))
 
 
 @pytest.mark.parametrize("service", [*SERVICES, "dynamodb"])

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a user is told whose credentials cannot be loaded or renewed."""
+"""The message for a user whose credentials cannot be loaded or renewed."""
 
 from __future__ import annotations
 
@@ -81,9 +81,9 @@ ME = "[profile me]\naws_access_key_id = nobody\naws_secret_access_key = nothing\
 )
 def test_nobody_is_asked_for_an_mfa_code(configure, config, profile):
     configure(config)
-    with pytest.raises(CredentialsError) as refused:
+    with pytest.raises(CredentialsError) as rejected:
         client(profile=profile)
-    assert str(refused.value) == f"The credentials of profile '{profile or 'default'}' cannot be used: {NO_MFA}"
+    assert str(rejected.value) == f"The credentials of profile '{profile or 'default'}' cannot be used: {NO_MFA}"
 
 
 @pytest.mark.parametrize(
@@ -147,9 +147,9 @@ def test_a_program_that_gives_no_credentials_is_named(configure, tmp_path, progr
     if program is not None:
         mode = program.pop("mode", 0o700)
         write_program(tmp_path / "program", **program).chmod(mode)
-    with pytest.raises(CredentialsError) as refused:
+    with pytest.raises(CredentialsError) as rejected:
         client(profile="lab")
-    assert str(refused.value) == (
+    assert str(rejected.value) == (
         f"The credentials of profile 'lab' cannot be used: {reason.replace('{tmp}', str(tmp_path))}"
     )
 
@@ -181,9 +181,9 @@ def test_a_program_that_is_not_a_command_line(configure, process):
 )
 def test_a_token_file_that_is_missing_is_named_with_its_variable(configure, tmp_path, variables, reason):
     configure(**variables)
-    with pytest.raises(CredentialsError) as refused:
+    with pytest.raises(CredentialsError) as rejected:
         client()
-    assert str(refused.value) == (
+    assert str(rejected.value) == (
         f"The credentials cannot be used: {reason.replace('{tmp}', str(tmp_path))}: correct the path, or let user id "
         f"{os.geteuid()} read the file."
     )
@@ -223,9 +223,9 @@ def test_a_role_that_may_not_be_assumed_is_not_an_action_of_the_service(configur
         f"[profile lab]\nrole_arn = {ROLE}\nsource_profile = me\n{ME}", AWS_ENDPOINT_URL_STS=simulator.endpoint_url
     )
     simulator.add_fault(service="sts", operation="AssumeRole", error={"code": "AccessDenied", "message": "Not you."})
-    with pytest.raises(CredentialsError) as refused:
+    with pytest.raises(CredentialsError) as rejected:
         client(profile="lab")
-    assert str(refused.value) == (
+    assert str(rejected.value) == (
         "The credentials of profile 'lab' cannot be used: AssumeRole failed with AccessDenied (Not you): correct "
         "role_arn, the trust policy of the role, or the credentials that it is assumed with."
     )
@@ -261,12 +261,12 @@ def test_credentials_that_cannot_be_renewed_are_not_taken_for_a_response(configu
     program = write_program(tmp_path / "program", expires_in=300)
     appstream = client(profile="lab")
     change(program)
-    with pytest.raises(CredentialsError) as refused:
+    with pytest.raises(CredentialsError) as rejected:
         describe_stack(appstream, "course")
-    assert str(refused.value).startswith(
+    assert str(rejected.value).startswith(
         f"The credentials of profile 'lab' cannot be used: {reason.replace('{tmp}', str(tmp_path))}: "
     )
-    assert "correct-horse" not in str(refused.value)
+    assert "correct-horse" not in str(rejected.value)
 
 
 def test_keys_of_the_options_ask_no_profile(configure):

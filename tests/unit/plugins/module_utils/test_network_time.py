@@ -296,9 +296,9 @@ def test_all_calls_for_a_holder_count_together(server, monkeypatch):
 
 def test_a_call_after_the_last_second_is_not_made(server, monkeypatch):
     monkeypatch.setattr(_network_time, "MAX_TOTAL", 0.0)
-    with pytest.raises(LabstreamError) as refused:
+    with pytest.raises(LabstreamError) as rejected:
         describe_stack(client_of(server), "course")
-    assert str(refused.value) == (
+    assert str(rejected.value) == (
         f"Failed to describe the stack: DescribeStacks at {server.host} is not tried again, since all attempts "
         f"together took 0 seconds: {REMEDY}"
     )

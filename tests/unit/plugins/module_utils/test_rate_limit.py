@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import ClassVar
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils import _rate_limit as pacing
+from ansible_collections.labstream.aws.plugins.module_utils import _rate_limit as rate_limit
 from ansible_collections.labstream.aws.plugins.module_utils._rate_limit import (
     _Calculator,
     _Clock,
@@ -29,7 +29,7 @@ def test_the_installed_botocore_has_the_parts():
 
 
 def test_there_is_no_limiter_where_botocores_parts_take_something_else(monkeypatch):
-    monkeypatch.setattr(pacing, "ClientRateLimiter", lambda rate: None)
+    monkeypatch.setattr(rate_limit, "ClientRateLimiter", lambda rate: None)
     assert build_rate_limiter() is None
 
 
@@ -71,7 +71,7 @@ class ChangedClocker:
 def test_a_call_is_made_though_botocores_parts_have_other_signatures(monkeypatch, simulator, changed, done):
     monkeypatch.setattr(ChangedClocker, "done", [])
     for name, part in {"ClientRateLimiter": ChangedLimiter, **changed}.items():
-        monkeypatch.setattr(pacing, name, part)
+        monkeypatch.setattr(rate_limit, name, part)
     simulator.seed_lab("course", "course-fleet")
     client = simulator.client("appstream", config=Config(retries={"mode": "standard", "total_max_attempts": 3}))
     limit_rate(client, build_rate_limiter())
@@ -122,7 +122,7 @@ class TestSlowingDown:
 
 
 @pytest.mark.parametrize(
-    ("moments", "rate"),
+    ("times", "rate"),
     [
         pytest.param([0.0], 1, id="the first call"),
         pytest.param([0.0, 0.01, 0.02, 0.03], 4, id="not less for a short time"),
@@ -131,10 +131,10 @@ class TestSlowingDown:
         pytest.param([0.0, 60.0], 1, id="after a long rest"),
     ],
 )
-def test_the_rate_is_that_of_the_last_second(moments, rate):
+def test_the_rate_is_that_of_the_last_second(times, rate):
     clock = SimpleNamespace(now=0.0)
     clocker = _Clocker(SimpleNamespace(current_time=lambda: clock.now))
-    for when in moments:
+    for when in times:
         clock.now = when
         measured = clocker.record()
     assert measured == rate

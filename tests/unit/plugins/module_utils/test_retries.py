@@ -50,10 +50,10 @@ def nowhere(monkeypatch):
 @pytest.mark.parametrize("region", ["eu-centrl-1", "eu-north-1"])
 def test_a_region_without_the_service_is_named_at_once(module_of, nowhere, region):
     client = build_client(module_of(**REGION_AND_KEYS | {"region": region}), "appstream", 1)
-    with pytest.raises(InvalidOption) as refused:
+    with pytest.raises(InvalidOption) as rejected:
         call(client.describe_stacks)
     host = f"appstream2.{region}.amazonaws.com"
-    assert str(refused.value) == (
+    assert str(rejected.value) == (
         f"https://{host} cannot be reached, and appstream is not known to be available in region '{region}': correct "
         "region."
     )
@@ -96,22 +96,22 @@ def tls(certificate):
     """The port of a server that speaks TLS, and how often it was asked to."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    told = SimpleNamespace(asked=0)
+    server = SimpleNamespace(asked=0)
     listening = socket.create_server(("127.0.0.1", 0))
-    told.port = listening.getsockname()[1]
+    server.port = listening.getsockname()[1]
 
     def serve():
         with suppress(OSError):
             while True:
                 connection, _address = listening.accept()
-                told.asked += 1
+                server.asked += 1
                 with connection, suppress(OSError), context.wrap_socket(connection, server_side=True) as secure:
                     secure.recv(65536)
                     secure.sendall(wire("Content-Length: 2", body="{}"))
 
     thread = threading.Thread(target=serve)
     thread.start()
-    yield told
+    yield server
     listening.shutdown(socket.SHUT_RDWR)
     listening.close()
     thread.join()
@@ -143,10 +143,10 @@ def test_a_certificate_that_is_not_accepted_is_not_tried_again(module_of, tls, c
     bundle = bundle and bundle.format(certificate=certificate)
     module = module_of(**REGION_AND_KEYS, endpoint_url=f"https://{host}:{tls.port}", aws_ca_bundle=bundle)
     client = build_client(module, "appstream", 1)
-    with pytest.raises(LabstreamError) as refused:
+    with pytest.raises(LabstreamError) as rejected:
         describe_stack(client, "course")
-    assert str(refused.value).startswith("Failed to describe the stack: SSL validation failed for https://")
-    assert str(refused.value).endswith(f": {remedy}")
+    assert str(rejected.value).startswith("Failed to describe the stack: SSL validation failed for https://")
+    assert str(rejected.value).endswith(f": {remedy}")
     assert tls.asked <= 1
 
 

@@ -61,7 +61,7 @@ NO_CREDENTIALS = (
 )
 UNREADABLE = "the response could not be parsed: check that endpoint_url points to a server that implements this API."
 
-SENTENCES = [
+MESSAGES = [
     pytest.param(
         client_error("AccessDeniedException", "User: anna is not authorized", "DescribeFleets"),
         "AccessDeniedException",
@@ -124,7 +124,7 @@ SENTENCES = [
         client_error("ConflictException", "Another operation is in progress."),
         "ConflictException",
         "ConflictException: Another operation is in progress.",
-        id="an error for which only another service has a cure",
+        id="an error for which only another service has a remedy",
     ),
     pytest.param(
         client_error("ResourceNotAvailableException", "Not now."),
@@ -207,7 +207,7 @@ SENTENCES = [
         ),
         "ParamValidationError",
         'Parameter validation failed: Missing required parameter in input: "UserId" Invalid type for Validity.',
-        id="a parameter that botocore refuses",
+        id="a parameter that botocore rejects",
     ),
     pytest.param(exceptions.NoRegionError(), "NoRegionError", "You must specify a region.", id="no region"),
     pytest.param(
@@ -238,17 +238,17 @@ SENTENCES = [
 ]
 
 
-@pytest.mark.parametrize(("error", "code", "sentence"), SENTENCES)
-def test_what_botocore_raises_becomes_one_message(error, code, sentence):
+@pytest.mark.parametrize(("error", "code", "expected"), MESSAGES)
+def test_what_botocore_raises_becomes_one_message(error, code, expected):
     caught = raised(error)
     attempt = "Timeout trying to" if isinstance(error, exceptions.WaiterError) else "Failed to"
-    assert str(caught) == f"{attempt} create a streaming URL: {sentence}"
+    assert str(caught) == f"{attempt} create a streaming URL: {expected}"
     assert caught.code == code
     assert caught.__cause__ is error
 
 
-@pytest.mark.parametrize(("error", "_code", "_sentence"), SENTENCES)
-def test_the_text_is_one_line_that_ends_as_a_message_and_says_no_url(error, _code, _sentence):
+@pytest.mark.parametrize(("error", "_code", "_message"), MESSAGES)
+def test_the_text_is_one_line_that_ends_as_a_message_and_says_no_url(error, _code, _message):
     text = str(raised(error))
     assert re.search(r"[^.?!][.?!]$", text)
     assert "\n" not in text
@@ -259,10 +259,10 @@ def test_the_text_is_one_line_that_ends_as_a_message_and_says_no_url(error, _cod
 
 
 @pytest.mark.parametrize("handler", [NimbleErrorHandler, LeaseTableErrorHandler])
-@pytest.mark.parametrize(("error", "_code", "sentence"), SENTENCES)
-def test_what_no_service_said_is_the_same_for_each_of_them(error, _code, sentence, handler):
+@pytest.mark.parametrize(("error", "_code", "expected"), MESSAGES)
+def test_what_no_service_said_is_the_same_for_each_of_them(error, _code, expected, handler):
     if not isinstance(error, ClientError):
-        assert str(raised(error, handler)).endswith(sentence)
+        assert str(raised(error, handler)).endswith(expected)
 
 
 def test_the_error_is_one_of_amazon_aws_and_one_of_ours():
@@ -274,7 +274,7 @@ def test_the_error_is_one_of_amazon_aws_and_one_of_ours():
 
 # Nimble Studio: the seven errors that each of its operations may raise, others, and what only the two services share.
 
-NIMBLE_SENTENCES = [
+NIMBLE_MESSAGES = [
     (
         "AccessDeniedException",
         "the credentials are not authorized to perform nimble:CreateStreamingSessionStream (What it says): "
@@ -313,11 +313,11 @@ NIMBLE_SENTENCES = [
 ]
 
 
-@pytest.mark.parametrize(("code", "sentence"), NIMBLE_SENTENCES)
+@pytest.mark.parametrize(("code", "expected"), NIMBLE_MESSAGES)
 @pytest.mark.parametrize("said", ["What it says.", " What\n it says "])
-def test_what_nimble_studio_rejects_becomes_one_message_with_a_remedy(code, sentence, said):
+def test_what_nimble_studio_rejects_becomes_one_message_with_a_remedy(code, expected, said):
     caught = raised(client_error(code, said, "CreateStreamingSessionStream"), NimbleErrorHandler)
-    assert str(caught) == f"Failed to create a streaming URL: {sentence}"
+    assert str(caught) == f"Failed to create a streaming URL: {expected}"
     assert caught.code == code
     assert isinstance(caught, AnsibleNimbleError)
     assert not isinstance(caught, AnsibleAppStreamError)
@@ -335,7 +335,7 @@ def test_denied_names_the_action_of_nimble_studio(operation):
 
 
 @pytest.mark.parametrize(
-    ("code", "said", "sentence"),
+    ("code", "said", "expected"),
     [
         pytest.param(
             "AccessDeniedException",
@@ -369,9 +369,9 @@ def test_denied_names_the_action_of_nimble_studio(operation):
         ),
     ],
 )
-def test_what_dynamodb_rejects_becomes_one_message_with_a_remedy(code, said, sentence):
+def test_what_dynamodb_rejects_becomes_one_message_with_a_remedy(code, said, expected):
     caught = raised(client_error(code, said, "PutItem"), LeaseTableErrorHandler)
-    assert str(caught) == f"Failed to create a streaming URL: {sentence}"
+    assert str(caught) == f"Failed to create a streaming URL: {expected}"
     assert caught.code == code
 
 
@@ -475,10 +475,10 @@ def test_a_call_that_succeeds_gives_its_result_and_keeps_its_name():
 
 
 def test_what_a_service_says_is_cut_where_it_is_too_long_but_not_what_to_do():
-    sentence = str(raised(client_error("AccessDenied", "spam " * 2_000_000)))
-    assert len(sentence) <= MAX_MESSAGE_LENGTH
-    assert sentence.startswith(
+    expected = str(raised(client_error("AccessDenied", "spam " * 2_000_000)))
+    assert len(expected) <= MAX_MESSAGE_LENGTH
+    assert expected.startswith(
         "Failed to create a streaming URL: the credentials are not authorized to perform appstream:Create"
     )
-    assert " ... " in sentence
-    assert sentence.endswith("in their IAM policy, or correct the names and the region if they are wrong.")
+    assert " ... " in expected
+    assert expected.endswith("in their IAM policy, or correct the names and the region if they are wrong.")

@@ -62,12 +62,12 @@ def row(user_id, application_id=None, session_context=None, **identity):
         pytest.param(
             dict(users=[user("ben"), user("anna")]),
             [row("ben", None, None), row("anna", None, None)],
-            id="a class, in its order",
+            id="a lab, in its order",
         ),
         pytest.param(
             dict(users=[user("anna"), user("ben", "office"), user("cleo", None, "x")], application_id="cad"),
             [row("anna", "cad", None), row("ben", "office", None), row("cleo", "cad", "x")],
-            id="what an entry leaves out is the class's",
+            id="what an entry leaves out is the lab's",
         ),
         pytest.param(
             dict(users=[user("anna", "cad"), user("anna", "office"), user("anna", "cad", "x"), user("ben", "cad")]),
@@ -90,9 +90,9 @@ TWICE = "with the same application_id and session_context: remove one, or give t
 
 
 @pytest.mark.parametrize(
-    ("given", "sentence"),
+    ("given", "expected"),
     [
-        pytest.param(dict(users=[]), "users is empty: name at least one user.", id="an empty class"),
+        pytest.param(dict(users=[]), "users is empty: name at least one user.", id="an empty lab"),
         pytest.param(
             dict(users=[user("anna"), user("ben"), user("anna")]),
             f"Entries 1 and 3 of users are both 'anna', {TWICE}",
@@ -112,7 +112,7 @@ TWICE = "with the same application_id and session_context: remove one, or give t
         pytest.param(
             dict(users=[user("anna", "cad"), user("anna")], application_id="cad"),
             f"Entries 1 and 2 of users are both 'anna', {TWICE}",
-            id="twice once the class's application is filled in",
+            id="twice once the lab's application is filled in",
         ),
         pytest.param(
             dict(user_id="anna", application_id=""),
@@ -126,18 +126,18 @@ TWICE = "with the same application_id and session_context: remove one, or give t
         ),
     ],
 )
-def test_a_class_that_cannot_be_served_is_refused(given, sentence):
-    with pytest.raises(InvalidOption) as refused:
+def test_a_lab_that_cannot_be_served_is_rejected(given, expected):
+    with pytest.raises(InvalidOption) as error:
         parse_rows(params(**given))
-    assert str(refused.value) == sentence
+    assert str(error.value) == expected
 
 
 @pytest.mark.parametrize("bad", ["", "a", "a" * 33, "anna example", "änna", "anna\n"])
-def test_a_bad_user_id_is_refused_wherever_it_stands(bad):
+def test_a_bad_user_id_is_rejected_wherever_it_stands(bad):
     for given in (dict(user_id=bad), dict(users=[user(bad)]), dict(users=[user("anna"), user(bad), user("ben")])):
-        with pytest.raises(InvalidOption) as refused:
+        with pytest.raises(InvalidOption) as error:
             parse_rows(params(**given))
-        assert str(refused.value).startswith(f"user_id is {bad!r} (")
+        assert str(error.value).startswith(f"user_id is {bad!r} (")
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_the_arguments_say_how_long_a_url_must_be_good(given, need):
 
 
 @pytest.mark.parametrize(
-    ("given", "sentence"),
+    ("given", "expected"),
     [
         (dict(validity=0), "validity is 0, but it must be from 1 to 604800 seconds (7 days)."),
         (dict(validity=-1), "validity is -1, but it must be from 1 to 604800 seconds (7 days)."),
@@ -189,10 +189,10 @@ def test_the_arguments_say_how_long_a_url_must_be_good(given, need):
         ),
     ],
 )
-def test_a_duration_that_cannot_be_had_is_refused(given, sentence):
-    with pytest.raises(InvalidOption) as refused:
+def test_a_duration_that_the_service_does_not_grant_is_rejected(given, expected):
+    with pytest.raises(InvalidOption) as error:
         build_policy(params(**given))
-    assert str(refused.value) == sentence
+    assert str(error.value) == expected
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_the_service_is_asked_for_what_is_given_and_no_more(row_, parameters, pu
 
 
 @pytest.mark.parametrize(
-    ("outcome", "told"),
+    ("outcome", "reported"),
     [
         pytest.param(
             Outcome(build_key(), None, lease_of(), issued=True), ("2026-11-21T09:00:00Z", True), id="a new URL"
@@ -247,8 +247,8 @@ def test_the_service_is_asked_for_what_is_given_and_no_more(row_, parameters, pu
         pytest.param(Outcome(build_key(), lease_of(), failure=Failure("Odd", "No.")), (None, False), id="none"),
     ],
 )
-def test_an_entry_has_the_url_and_when_it_expires(outcome, told):
-    expires, _issued = told
+def test_an_entry_has_the_url_and_when_it_expires(outcome, reported):
+    expires, _issued = reported
     assert describe_outcome(outcome) == dict(streaming_url=outcome.lease and outcome.lease.url, expires=expires)
 
 

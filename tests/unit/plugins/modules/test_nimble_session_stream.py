@@ -35,7 +35,7 @@ def params(**given):
     ("given", "sessions"),
     [
         pytest.param(dict(session_id="seat-01"), ["seat-01"], id="one session"),
-        pytest.param(dict(session_ids=["b", "a", "A"]), ["b", "a", "A"], id="a class, in its order"),
+        pytest.param(dict(session_ids=["b", "a", "A"]), ["b", "a", "A"], id="a lab, in its order"),
         pytest.param(dict(session_id="a?b#c%2F+"), ["a?b#c%2F+"], id="what a URL gives a meaning to"),
         pytest.param(dict(session_ids=["学生", "..."]), ["学生", "..."], id="what is no path"),
         pytest.param(dict(sessions=[dict(session_id="b"), dict(session_id="a")]), ["b", "a"], id="a lab with rows"),
@@ -52,26 +52,26 @@ NO_ID = "but an id is text of 1 to 256 characters without spaces and slashes, an
 
 
 @pytest.mark.parametrize(
-    ("given", "sentence"),
+    ("given", "message"),
     [
-        pytest.param(dict(session_ids=[]), "session_ids is empty: name at least one.", id="an empty class"),
+        pytest.param(dict(session_ids=[]), "session_ids is empty: name at least one.", id="an empty lab"),
         pytest.param(
             dict(session_ids=["a", "b", "b", "a"]),
             "Entries 2 and 3 of session_ids are both 'b': remove one.",
             id="the first of two that are there twice",
         ),
         pytest.param(dict(studio_id="", session_id="a"), f"studio_id is '', {NO_ID}", id="no studio"),
-        pytest.param(dict(studio_id="a/b"), f"studio_id is 'a/b', {NO_ID}", id="a studio of a lab to be forgotten"),
+        pytest.param(dict(studio_id="a/b"), f"studio_id is 'a/b', {NO_ID}", id="a studio of a lab to be released"),
     ],
 )
-def test_a_class_that_cannot_be_served_is_refused(given, sentence):
-    with pytest.raises(InvalidOption) as refused:
+def test_a_lab_that_cannot_be_served_is_rejected(given, message):
+    with pytest.raises(InvalidOption) as rejected:
         parse_rows(params(**given))
-    assert str(refused.value) == sentence
+    assert str(rejected.value) == message
 
 
 @pytest.mark.parametrize("bad", ["", ".", "..", "a b", "a/b", "a\n", "a\u00a0b", "\ud800"])
-def test_a_bad_id_is_refused_wherever_it_stands(bad):
+def test_a_bad_id_is_rejected_wherever_it_stands(bad):
     in_a_list = dict(session_ids=["a", bad, "b"])
     in_rows = dict(sessions=[dict(session_id=each) for each in ("a", bad, "b")])
     for given, option in (
@@ -79,9 +79,9 @@ def test_a_bad_id_is_refused_wherever_it_stands(bad):
         (in_a_list, "Entry 2 of session_ids"),
         (in_rows, "Entry 2 of sessions"),
     ):
-        with pytest.raises(InvalidOption) as refused:
+        with pytest.raises(InvalidOption) as rejected:
             parse_rows(params(**given))
-        assert str(refused.value) == f"{option} is {bad!r}, {NO_ID}"
+        assert str(rejected.value) == f"{option} is {bad!r}, {NO_ID}"
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ A_TOKEN = "but it must have 1 to 64 printable ASCII characters, and no space at 
 
 
 @pytest.mark.parametrize(
-    ("given", "sentence"),
+    ("given", "message"),
     [
         (dict(expiration_in_seconds=59), f"expiration_in_seconds is 59, {OF_AN_HOUR}"),
         (dict(expiration_in_seconds=3601), f"expiration_in_seconds is 3601, {OF_AN_HOUR}"),
@@ -151,10 +151,10 @@ A_TOKEN = "but it must have 1 to 64 printable ASCII characters, and no space at 
         ),
     ],
 )
-def test_what_the_service_would_not_grant_is_refused(given, sentence):
-    with pytest.raises(InvalidOption) as refused:
+def test_what_the_service_would_not_grant_is_rejected(given, message):
+    with pytest.raises(InvalidOption) as rejected:
         build_policy(params(**given))
-    assert str(refused.value) == sentence
+    assert str(rejected.value) == message
 
 
 STREAM = Stream(
@@ -195,7 +195,7 @@ LEASE = resource_lease_of()  # until 09:00
                 "state": "READY",
                 "expires_at": "2026-11-21T09:00:00Z",
             },
-            id="one of which the service tells little",
+            id="one that the service describes with little",
         ),
         pytest.param(Outcome(build_key(), None, failure=Failure("Odd", "No.")), NOTHING, id="none"),
         pytest.param(

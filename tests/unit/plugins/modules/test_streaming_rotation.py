@@ -28,7 +28,7 @@ from tests.unit.plugins.module_utils.support import (
 
 
 @pytest.mark.parametrize("days", [-1000, 0, 1000])
-def test_a_wrong_clock_forgets_no_generation_and_shortens_no_record(tmp_path, monkeypatch, days):
+def test_a_wrong_clock_drops_no_generation_and_shortens_no_record(tmp_path, monkeypatch, days):
     # Given a lab with a lease, and a host with that clock.
     params = dict(lease_store=f"sqlite://{tmp_path}/leases.sqlite3", lab="cad", rotate=["anna"])
     module = SimpleNamespace(params=params, check_mode=False, _diff=False, result={})

@@ -162,12 +162,12 @@ def test_rows_like_those_of_canvas_are_people_in_any_other_roster():
     ]
 
 
-def test_a_roster_with_a_header_alone_is_an_empty_class():
+def test_a_roster_with_a_header_alone_is_an_empty_lab():
     assert roster("learner,name\n") == []
 
 
 class TestColumns:
-    def test_name_the_columns_that_the_header_does_not_tell(self):
+    def test_name_the_columns_that_the_header_does_not_have(self):
         text = "Matrikel;Vorname;Nachname;Dienst-Mail;Gruppe\n7;Anna;Example;anna@example.org;A \n8;Ben;Example;;\n"
         columns = {
             "id": "matrikel",
@@ -573,7 +573,7 @@ def test_an_id_of_which_no_user_id_can_be_made_is_named_with_line_and_column():
     )
 
 
-def test_a_missing_column_is_an_error_for_a_class_of_nobody_too():
+def test_a_missing_column_is_an_error_for_an_empty_lab_too():
     assert get_error("name,group\n").startswith("Roster line 1 names no column")
 
 

@@ -147,10 +147,10 @@ def test_a_user_id_is_valid_as_the_service_has_it(user_id, valid):
         (b"anna", "A user id is derived from text, not from b'anna' (bytes)."),
     ],
 )
-def test_what_is_no_text_is_refused(text, message):
-    with pytest.raises(ValueError) as refused:
+def test_what_is_not_text_is_rejected(text, message):
+    with pytest.raises(ValueError) as rejected:
         appstream_user_id(text)
-    assert str(refused.value) == message
+    assert str(rejected.value) == message
 
 
 @pytest.mark.parametrize(
@@ -169,9 +169,9 @@ def test_a_character_that_no_name_has_is_named(text, code):
 
 
 def test_a_huge_text_is_not_shown_in_full():
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(ValueError) as rejected:
         appstream_user_id("a" * 100_000 + "\x00")
-    assert len(str(refused.value)) < 300
+    assert len(str(rejected.value)) < 300
 
 
 @pytest.mark.parametrize(
@@ -198,6 +198,6 @@ def test_a_huge_text_is_not_shown_in_full():
     ],
 )
 def test_style_and_key_must_suit_each_other_and_the_key_is_not_shown(style, key, message):
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(ValueError) as rejected:
         appstream_user_id("anna@example.org", style, key)
-    assert str(refused.value) == message
+    assert str(rejected.value) == message

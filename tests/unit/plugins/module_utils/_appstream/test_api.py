@@ -86,9 +86,9 @@ def test_a_user_id_of_the_right_length_and_characters_is_taken(user_id):
     ],
 )
 def test_a_user_id_that_would_fail_in_the_browser_is_rejected(user_id):
-    with pytest.raises(InvalidOption) as refused:
+    with pytest.raises(InvalidOption) as rejected:
         validate_user_id(user_id)
-    assert str(refused.value) == (
+    assert str(rejected.value) == (
         f"user_id is {quote(user_id)} (length {len(user_id)}), but it must have 2 to 32 characters out of "
         "A-Z a-z 0-9 _ + = , . @ -: make one with the filter labstream.aws.appstream_user_id."
     )
@@ -106,9 +106,9 @@ def test_a_validity_of_up_to_seven_days_is_taken(validity):
 
 @pytest.mark.parametrize("validity", [-604_800, -1, 0, 604_801, 10**12])
 def test_a_validity_that_the_service_does_not_grant_is_rejected(validity):
-    with pytest.raises(InvalidOption) as refused:
+    with pytest.raises(InvalidOption) as rejected:
         validate_validity(validity)
-    assert str(refused.value) == f"validity is {validity}, but it must be from 1 to 604800 seconds (7 days)."
+    assert str(rejected.value) == f"validity is {validity}, but it must be from 1 to 604800 seconds (7 days)."
 
 
 def test_the_longest_validity_is_seven_days():
@@ -124,9 +124,9 @@ def test_a_name_that_a_stack_can_have_is_taken(name):
     "name", ["", "-cad", ".cad", "_cad", "cad course", "cad\n", "cäd", "cad/course", "cad:1", "c" * 102, "c" * 1000]
 )
 def test_a_name_that_no_stack_can_have_is_rejected(name):
-    with pytest.raises(InvalidOption) as refused:
+    with pytest.raises(InvalidOption) as rejected:
         validate_name("fleet_name", name)
-    assert str(refused.value) == (
+    assert str(rejected.value) == (
         f"fleet_name is {quote(name)}, but a name has 1 to 101 letters, digits, underscores, dots and hyphens and "
         "begins with a letter or digit."
     )
@@ -150,7 +150,7 @@ def test_a_running_fleet_of_the_stack_can_stream(ready):
 
 
 @pytest.mark.parametrize(
-    ("unready", "sentence"),
+    ("unready", "message"),
     [
         pytest.param(
             target(stack=None),
@@ -201,10 +201,10 @@ def test_a_running_fleet_of_the_stack_can_stream(ready):
         ),
     ],
 )
-def test_a_target_that_cannot_stream_is_rejected_with_what_is_wrong_and_what_to_do(unready, sentence):
-    with pytest.raises(NotReady) as refused:
+def test_a_target_that_cannot_stream_is_rejected_with_what_is_wrong_and_what_to_do(unready, message):
+    with pytest.raises(NotReady) as rejected:
         unready.validate_can_stream()
-    assert str(refused.value) == sentence
+    assert str(rejected.value) == message
 
 
 def test_what_must_be_fixed_first_is_reported_first():
@@ -246,9 +246,9 @@ LATER = CREATED + timedelta(hours=1)
     [
         pytest.param(CREATED, LATER, LATER, id="the fleet is younger"),
         pytest.param(LATER, CREATED, LATER, id="the stack is younger"),
-        pytest.param(LATER, None, LATER, id="only the stack tells"),
-        pytest.param(None, LATER, LATER, id="only the fleet tells"),
-        pytest.param(None, None, datetime(1, 1, 1, tzinfo=UTC), id="none tells"),
+        pytest.param(LATER, None, LATER, id="only the stack has it"),
+        pytest.param(None, LATER, LATER, id="only the fleet has it"),
+        pytest.param(None, None, datetime(1, 1, 1, tzinfo=UTC), id="none has it"),
         pytest.param(CREATED.replace(microsecond=999_000), CREATED, CREATED, id="rounded down"),
         pytest.param(CREATED.astimezone(timezone(timedelta(hours=9))), None, CREATED, id="of another zone"),
     ],
@@ -287,9 +287,9 @@ def test_a_url_comes_with_the_whole_second_before_it_expires():
     "reply", [{}, {"StreamingURL": "https://x"}, {"Expires": CREATED}, {"StreamingURL": "", "Expires": CREATED}]
 )
 def test_a_response_without_a_url_is_no_success(reply):
-    with pytest.raises(NotReady) as refused:
+    with pytest.raises(NotReady) as rejected:
         create_streaming_url(Replies(reply))
-    assert str(refused.value) == "Failed to create a streaming URL: the response has none. Run again."
+    assert str(rejected.value) == "Failed to create a streaming URL: the response has none. Run again."
 
 
 def test_a_url_that_is_not_of_a_web_page_is_rejected_when_it_is_issued():
@@ -301,7 +301,7 @@ UNREADABLE = "the response could not be parsed: check that endpoint_url points t
 SECRET = "correct-horse-battery-staple"
 
 
-class Stumbles:
+class Failing:
     """A client whose calls all raise."""
 
     def __init__(self, error):
@@ -326,13 +326,13 @@ class Stumbles:
     ],
 )
 def test_a_response_of_somebody_else_is_reported_and_not_quoted(call, error):
-    with pytest.raises(LabstreamError) as refused:
-        call(Stumbles(error))
-    assert str(refused.value).endswith(f": {UNREADABLE}")
-    assert SECRET not in str(refused.value)
+    with pytest.raises(LabstreamError) as rejected:
+        call(Failing(error))
+    assert str(rejected.value).endswith(f": {UNREADABLE}")
+    assert SECRET not in str(rejected.value)
 
 
 @pytest.mark.parametrize("describe", [describe_stack, describe_fleet])
 def test_what_the_service_does_not_find_is_none(describe):
     not_found = ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "No."}}, "DescribeStacks")
-    assert describe(Stumbles(not_found), "x") is None
+    assert describe(Failing(not_found), "x") is None

@@ -170,7 +170,7 @@ def test_applications_that_are_there_are_accepted(doubt):
     assert validate_applications(FLEET, ["cad", "office"], Catalog(["cad", "cam", "office"], doubt=doubt)) is None
 
 
-# Looking them up.
+# Lookups
 
 
 class Service:
@@ -245,7 +245,7 @@ def test_an_image_that_the_service_does_not_show_is_a_warning(reply):
     assert HIDDEN in (warning or "")
 
 
-def test_a_fleet_that_tells_no_image_is_a_warning_without_a_call():
+def test_a_fleet_without_an_image_is_a_warning_without_a_call():
     client = Service()
     warning = check_applications(client, {**FLEET, "ImageArn": None}, ["cad"])
     assert HIDDEN in (warning or "")

@@ -34,9 +34,9 @@ def multi(seats=4, **status):
     }
 
 
-def elastic(state="RUNNING", most=20, in_use=0, **status):
-    told = {"Desired": 0, "InUse": in_use, **status}
-    members = {"FleetType": "ELASTIC", "MaxConcurrentSessions": most, "ComputeCapacityStatus": told}
+def elastic(state="RUNNING", max_sessions=20, in_use=0, **status):
+    capacity_status = {"Desired": 0, "InUse": in_use, **status}
+    members = {"FleetType": "ELASTIC", "MaxConcurrentSessions": max_sessions, "ComputeCapacityStatus": capacity_status}
     return {"Name": "cad-fleet", "State": state, **members}
 
 
@@ -83,7 +83,7 @@ SEATS = {
     "Elastic, stopped": (elastic("STOPPED"), (20, 0, 0, 0, 20)),
     "Elastic, starting": (elastic("STARTING"), (20, 0, 0, 0, 20)),
     "Elastic, all in use": (elastic(in_use=20), (20, 20, 20, 0, 0)),
-    "Elastic, fewer are allowed than are in use": (elastic(most=5, in_use=6), (5, 6, 6, 0, 0)),
+    "Elastic, fewer are allowed than are in use": (elastic(max_sessions=5, in_use=6), (5, 6, 6, 0, 0)),
 }
 
 
@@ -111,9 +111,9 @@ def test_without_an_option_the_capacity_is_left_alone():
 )
 def test_a_capacity_that_no_fleet_can_have_is_rejected(given, least):
     [(option, value)] = given.items()
-    with pytest.raises(InvalidOption) as refused:
+    with pytest.raises(InvalidOption) as rejected:
         Scaling.from_options(params(**given))
-    assert str(refused.value) == f"{option} is {value}, but it must be from {least} to 2147483647."
+    assert str(rejected.value) == f"{option} is {value}, but it must be from {least} to 2147483647."
 
 
 @pytest.mark.parametrize("given", [{"desired_instances": 0}, {"desired_sessions": 0}, {"max_concurrent_sessions": 1}])
@@ -133,9 +133,9 @@ def test_each_option_fits_one_kind_of_fleet_and_the_message_names_the_one_that_f
     if option == kind:
         scaling.validate_fits(FLEETS[kind])
         return
-    with pytest.raises(InvalidOption) as refused:
+    with pytest.raises(InvalidOption) as rejected:
         scaling.validate_fits(FLEETS[kind])
-    assert str(refused.value) == (
+    assert str(rejected.value) == (
         f"{option} is 7, but it is for {KINDS[option]}, and 'cad-fleet' is {KINDS[kind]}: give {kind} instead."
     )
 
@@ -170,7 +170,7 @@ def test_each_option_has_its_place_in_update_fleet(scaling, parameters):
         (Scaling("desired_instances", 10), single(10, State="STOPPED"), True),
         (Scaling("desired_sessions", 8), multi(DesiredUserSessions=8), True),
         (Scaling("desired_sessions", 9), multi(DesiredUserSessions=8), False),
-        # The same two instances, whether the service tells what was asked for or what they have.
+        # The same two instances, whether the service returns what was asked for or what they have.
         (Scaling("desired_sessions", 5), multi(DesiredUserSessions=5), True),
         (Scaling("desired_sessions", 5), multi(DesiredUserSessions=8), True),
         (Scaling("desired_sessions", 4), multi(DesiredUserSessions=8), False),
@@ -224,7 +224,7 @@ WIDE = {"EnableDefaultInternetAccess": True}
         (Scaling("desired_sessions", 401), {**multi(), **WIDE}, "desired_sessions 401 takes 101"),
         (Scaling("desired_sessions", 400), {**multi(), **WIDE}, None),
         (Scaling("max_concurrent_sessions", 500), {**elastic(), **WIDE}, None),
-        # What is refused anyway.
+        # What is rejected anyway.
         (Scaling("desired_sessions", 401), single(**WIDE), None),
         (Scaling("desired_instances", 101), {**elastic(), **WIDE}, None),
     ],

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The way of a fleet from state to state, and the sentences about its errors."""
+"""The way of a fleet from state to state, and the messages about its errors."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ WAIT, DONE, START, STOP, SCALE = Step.WAIT, Step.DONE, Step.START, Step.STOP, St
 WAYS = [
     pytest.param(RUNNING, None, [STOPPED, STARTING, RUNNING], [START, WAIT, DONE], id="started"),
     pytest.param(RUNNING, None, [STOPPED, RUNNING], [START, DONE], id="started at once"),
-    pytest.param(RUNNING, None, [STOPPED, STOPPED, STARTING], [START, WAIT, WAIT], id="told late that it starts"),
+    pytest.param(RUNNING, None, [STOPPED, STOPPED, STARTING], [START, WAIT, WAIT], id="reported late that it starts"),
     pytest.param(RUNNING, None, [RUNNING], [DONE], id="running already"),
     pytest.param(RUNNING, None, [STARTING, STARTING, RUNNING], [WAIT, WAIT, DONE], id="somebody else started it"),
     pytest.param(RUNNING, None, [STOPPING, STOPPED, STARTING], [WAIT, START, WAIT], id="stopped first"),
@@ -82,9 +82,9 @@ def test_each_step_follows_from_what_is_seen(goal, scaling, states, steps):
 def test_a_start_that_falls_back_is_reported_at_the_next_poll(states):
     transition = Transition(RUNNING)
     walk(transition, *states[:-1])
-    with pytest.raises(NotReady) as told:
+    with pytest.raises(NotReady) as raised:
         transition.next_step(fleet(states[-1]), STATE_DELAY)
-    assert str(told.value) == (
+    assert str(raised.value) == (
         f"Fleet 'cad-fleet' was starting and fell back to {states[-1]} without an error: check whether the "
         f"quota of its "
         "instance type is used up or 0, and whether somebody stopped it, then start it again."
@@ -100,9 +100,9 @@ def test_a_fleet_may_still_be_stopped_shortly_after_it_was_started():
 def test_a_start_that_falls_back_with_errors_reports_them():
     transition = Transition(RUNNING)
     walk(transition, STOPPED, STARTING)
-    with pytest.raises(NotReady) as told:
+    with pytest.raises(NotReady) as raised:
         transition.next_step(fleet(STOPPED, NO_IMAGE), 2)
-    assert str(told.value) == (
+    assert str(raised.value) == (
         "Fleet 'cad-fleet' was starting and fell back to STOPPED with errors: IMAGE_NOT_FOUND: give the fleet an image "
         "that exists (UpdateFleet), then start it again."
     )
@@ -112,9 +112,9 @@ def test_a_start_that_falls_back_with_errors_reports_them():
 def test_errors_of_a_starting_fleet_are_reported_at_the_first_poll(states):
     transition = Transition(RUNNING)
     walk(transition, *states)
-    with pytest.raises(NotReady) as told:
+    with pytest.raises(NotReady) as raised:
         transition.next_step(fleet(STARTING, NO_ADDRESSES), 1)
-    assert str(told.value) == (
+    assert str(raised.value) == (
         "Fleet 'cad-fleet' is STARTING with errors: SUBNET_HAS_INSUFFICIENT_IP_ADDRESSES (No address is free): give "
         "the fleet subnets with more free addresses (UpdateFleet), or request less, then stop the fleet and start it "
         "again."
@@ -153,9 +153,9 @@ def test_errors_do_not_keep_a_fleet_from_being_stopped_nor_from_being_called_run
 def test_a_fleet_that_somebody_starts_while_it_is_stopped_is_reported():
     transition = Transition(STOPPED)
     walk(transition, RUNNING, STOPPING)
-    with pytest.raises(NotReady) as told:
+    with pytest.raises(NotReady) as raised:
         transition.next_step(fleet(STARTING), 2)
-    assert str(told.value) == (
+    assert str(raised.value) == (
         "Fleet 'cad-fleet' was being stopped and is STARTING now: check who starts it, then run again."
     )
 
@@ -183,12 +183,12 @@ def test_an_option_for_another_kind_of_fleet_is_rejected_in_every_state():
 )
 def test_without_waiting_an_obstacle_is_reported(transition, state, obstacle):
     transition.next_step(fleet(state), 0)
-    told = transition.find_obstacle(fleet(state))
+    raised = transition.find_obstacle(fleet(state))
     if obstacle is None:
-        assert told is None
+        assert raised is None
     else:
-        assert obstacle in told
-        assert told.endswith("or set wait.")
+        assert obstacle in raised
+        assert raised.endswith("or set wait.")
 
 
 def test_nothing_is_in_the_way_of_a_fleet_that_this_run_has_started():
@@ -203,9 +203,9 @@ def test_nothing_is_in_the_way_of_a_fleet_that_this_run_has_started():
     [(RUNNING, STARTING, RUNNING), (RUNNING, STOPPING, STOPPED), (STOPPED, STOPPING, STOPPED)],
 )
 def test_after_a_timeout_the_next_state_is_named(goal, state, next_state):
-    with pytest.raises(NotReady) as told:
+    with pytest.raises(NotReady) as raised:
         Transition(goal).check_timeout(fleet(state), 1800)
-    assert str(told.value) == (
+    assert str(raised.value) == (
         f"Fleet 'cad-fleet' is still {state} after 1800 seconds: wait until it is {next_state} and run again, or "
         "increase wait_timeout."
     )
@@ -398,17 +398,17 @@ def test_what_helps_depends_on_the_state(state, then):
 
 
 def test_a_long_error_is_cut_but_not_what_helps():
-    told = describe_problem(fleet(STOPPED, {**NO_IMAGE, "ErrorMessage": "spam " * 2_000_000}))
-    assert len(told) <= 1500
-    assert told.startswith("Fleet 'cad-fleet' is STOPPED with errors: IMAGE_NOT_FOUND (spam spam")
-    assert told.endswith("an image that exists (UpdateFleet), then start it again.")
+    raised = describe_problem(fleet(STOPPED, {**NO_IMAGE, "ErrorMessage": "spam " * 2_000_000}))
+    assert len(raised) <= 1500
+    assert raised.startswith("Fleet 'cad-fleet' is STOPPED with errors: IMAGE_NOT_FOUND (spam spam")
+    assert raised.endswith("an image that exists (UpdateFleet), then start it again.")
 
 
 def test_of_many_errors_some_are_reported_and_the_same_remedy_once():
-    told = describe_problem(
+    raised = describe_problem(
         fleet(RUNNING, {"ErrorCode": "SUBNET_NOT_FOUND"}, *[{"ErrorCode": "SECURITY_GROUPS_NOT_FOUND"}] * 4)
     )
-    assert told == (
+    assert raised == (
         "Fleet 'cad-fleet' is RUNNING with errors: SUBNET_NOT_FOUND, SECURITY_GROUPS_NOT_FOUND, "
         "SECURITY_GROUPS_NOT_FOUND, 2 more: correct the fleet's subnets and security groups (UpdateFleet)."
     )
@@ -421,8 +421,8 @@ WITHOUT_REMEDY = {"FLEET_STOPPED", "VALIDATION_ERROR"}
 
 @pytest.mark.parametrize("code", CODES)
 def test_every_code_of_the_service_has_a_remedy(code):
-    told = describe_problem(fleet(RUNNING, {"ErrorCode": code}))
-    assert told.endswith("fix what it names.") == (code in WITHOUT_REMEDY)
+    raised = describe_problem(fleet(RUNNING, {"ErrorCode": code}))
+    assert raised.endswith("fix what it names.") == (code in WITHOUT_REMEDY)
 
 
 @pytest.mark.parametrize("error", [{}, {"ErrorCode": None, "ErrorMessage": None}, {"ErrorCode": "NEW_ONE"}])

@@ -199,7 +199,7 @@ class Paginator:
 
 
 def build_error(code: str, operation: str, message: str) -> ClientError:
-    """The error of botocore for a refused call."""
+    """The error of botocore for a rejected call."""
     return ClientError({"Error": {"Code": code, "Message": message}}, operation)
 
 

@@ -150,10 +150,10 @@ def test_an_update_that_fails_changes_nothing_that_is_to_be_restored():
     store = MemoryStore()
     lab, stream_group = start(store, "a", 30)
 
-    def refuse():
+    def reject():
         raise NotReady("It is refused.")
 
-    stream_group.before_update = refuse
+    stream_group.before_update = reject
     with pytest.raises(NotReady, match="It is refused"):
         run(lab, stream_group)
 

@@ -549,11 +549,11 @@ def test_a_failure_keeps_its_lease_and_no_other(store, group):
     run(store, group, BEN)
     revoke = group.revoke_stream_url
 
-    def refuse(**request):
+    def reject(**request):
         group.denied = {"RevokeStreamUrl"} if request["StreamUrlIdentifier"] == "su-1" else set()
         return revoke(**request)
 
-    group.revoke_stream_url = refuse
+    group.revoke_stream_url = reject
     leases = [store.leases[ANNA], store.leases[BEN]]
     listing = Listing(group, GROUP, ACTIVE)
     ender = UrlEnder(listing, False, lambda _key: [LAB], group.clock.now, 1, False)

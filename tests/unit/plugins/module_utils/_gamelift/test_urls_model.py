@@ -73,7 +73,7 @@ class StreamUrlSchedules(Schedules):
     )
     ends = (("REVOKED", "userRevoked"), ("LIMIT_REACHED", None), ("REVOKED", "streamGroupDeleted"), (None, None))
 
-    def build_service(self, window, ready_after, tells_expiry):
+    def build_service(self, window, ready_after, returns_expiry):
         return FakeGroup(self.clock, window=window)
 
     def new_service(self, run):

@@ -41,14 +41,14 @@ class Clock:
         self.passed += seconds
 
 
-class Refused(LabstreamError):
-    """The service refused a call."""
+class Rejected(LabstreamError):
+    """The service rejected a call."""
 
     code = "Refused"
 
 
-class RefusedToken(Refused):
-    """The service refused a token that was used with other parameters."""
+class RejectedToken(Rejected):
+    """The service rejected a token that was used with other parameters."""
 
     code = "ValidationException"
 
@@ -70,12 +70,12 @@ class Studio:
     """
 
     def __init__(
-        self, clock: Clock, *, window: float = UNLIMITED, ready_after: float = 0.0, tells_expiry: bool = True
+        self, clock: Clock, *, window: float = UNLIMITED, ready_after: float = 0.0, returns_expiry: bool = True
     ) -> None:
-        self.clock, self.window, self.ready_after, self.tells_expiry = clock, window, ready_after, tells_expiry
+        self.clock, self.window, self.ready_after, self.returns_expiry = clock, window, ready_after, returns_expiry
         self.asked: list[tuple[str, str, str]] = []
-        # By the session's id: why it is refused a stream.
-        self.refusals: dict[str, str] = {}
+        # By the session's id: why it gets no stream.
+        self.rejections: dict[str, str] = {}
         # By the stream's id: what it was created with, and as what it ended.
         self.created: dict[str, tuple[str, Created]] = {}
         self.ended: dict[str, tuple[str, str | None] | None] = {}
@@ -102,15 +102,15 @@ class Studio:
     def create(self, session_id: str, client_token: str, validity: int) -> Stream:
         with self._lock:
             self.asked.append(("create", session_id, client_token))
-            self._refuse(session_id)
+            self._reject(session_id)
             created = self._by_token.get((session_id, client_token))
             if created is None or self.clock.passed - created.at >= self.window:
                 created = Created(f"stream-{len(self.created) + 1}", client_token, validity, self.clock.passed)
                 self._by_token[session_id, client_token] = created
                 self.created[created.stream_id] = (session_id, created)
             if created.validity != validity:
-                raise RefusedToken("The token was used with other parameters.")
-            # A stream that is gone is told of once more as what it was.
+                raise RejectedToken("The token was used with other parameters.")
+            # A stream that is gone is described once more as it was.
             return self.described(created.stream_id) or self._with_state(created, "DELETED", "STREAM_DELETED")
 
     def look_up(self, session_id: str, stream_id: str) -> Stream | None:
@@ -121,7 +121,7 @@ class Studio:
     def check(self, session_id: str) -> None:
         with self._lock:
             self.asked.append(("check", session_id, ""))
-            self._refuse(session_id)
+            self._reject(session_id)
 
     def described(self, stream_id: str) -> Stream | None:
         """The stream as it is now; no call."""
@@ -146,12 +146,12 @@ class Studio:
             status_code=status_code,
             url=f"https://studio.example.org/authenticate?{SECRET}-{created.stream_id}" if state == READY else None,
             created_at=created_at,
-            expires_at=created_at + timedelta(seconds=created.validity) if self.tells_expiry else None,
+            expires_at=created_at + timedelta(seconds=created.validity) if self.returns_expiry else None,
         )
 
-    def _refuse(self, session_id: str) -> None:
-        if session_id in self.refusals:
-            raise Refused(self.refusals[session_id])
+    def _reject(self, session_id: str) -> None:
+        if session_id in self.rejections:
+            raise Rejected(self.rejections[session_id])
 
 
 @dataclasses.dataclass(frozen=True)

@@ -329,21 +329,21 @@ def test_a_file_with_other_labs_is_not_a_deleted_one(path):
 class Ender:
     """Notes what it is to end, and fails for some holders."""
 
-    def __init__(self, store, *refused):
-        self.store, self.refused, self.keys, self.released_before = store, refused, set(), None
+    def __init__(self, store, *error):
+        self.store, self.error, self.keys, self.released_before = store, error, set(), None
 
     def end(self, keys, leases):
         self.keys = set(keys)
         self.released_before = [lease for lease in self.store.leases.values() if lease.released_at]
-        return [lease for lease in leases if lease.key.holder not in self.refused]
+        return [lease for lease in leases if lease.key.holder not in self.error]
 
 
-def end_with(rows, *refused, **options):
+def end_with(rows, *error, **options):
     store = MemoryStore()
     store.leases = {lease.key: lease for lease in LEASES.values()}
     for lab, names in LABS.items():
         join(store, lab, *names)
-    ender, task = Ender(store, *refused), task_of(rows, store=store, **options)
+    ender, task = Ender(store, *error), task_of(rows, store=store, **options)
     result = dict(warnings=task.module.warnings)
     for known in releasing.release(task, releasing.find_to_release(task), ender.end):
         result |= known

@@ -23,7 +23,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base 
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.sqlite import SQLiteLeaseStore
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.states import CREATE_IN_PROGRESS, READY, Stream
 
-from tests.unit.plugins.module_utils._leases.fake_studio import NEVER, SECRET, Clock, Refused, Studio, StudioCalls
+from tests.unit.plugins.module_utils._leases.fake_studio import NEVER, SECRET, Clock, Rejected, Studio, StudioCalls
 from tests.unit.plugins.module_utils.support import (
     NOW,
     SCOPE,
@@ -39,7 +39,7 @@ from tests.unit.plugins.module_utils.support import (
 )
 
 ANNA = build_key("session-anna")
-CLASS = [build_key(f"session-{number:02}") for number in range(40)]
+LAB = [build_key(f"session-{number:02}") for number in range(40)]
 
 AGAIN = "run again to create another one; if that fails too, check 'session-anna'."
 CONFLICT = (
@@ -87,7 +87,7 @@ def issuer_of(store, service, *, validity=3600, min_remaining=360, **options):
     return ResourceIssuer(store=store, **{**known, **options})
 
 
-def run(store, studio, keys=CLASS, *, check_mode=False, validity=3600, existing=None, **options):
+def run(store, studio, keys=LAB, *, check_mode=False, validity=3600, existing=None, **options):
     """What one run of the module does: read, then hand out."""
     issuer = issuer_of(store, StudioCalls(studio, validity), validity=validity, now=studio.clock.now, **options)
     existing = store.read(keys) if existing is None else existing
@@ -118,12 +118,12 @@ def put(store, lease):
     assert compare_and_set(store, lease) == lease
 
 
-# A class.
+# A lab.
 
 
-def test_a_new_class_gets_a_stream_each_in_the_order_asked(any_store, studio):
+def test_a_new_lab_gets_a_stream_each_in_the_order_asked(any_store, studio):
     # Given an empty store, when streams are handed out to sessions in an order of their own.
-    keys = random.Random(1).sample(CLASS, len(CLASS))
+    keys = random.Random(1).sample(LAB, len(LAB))
     outcomes = run(any_store, studio, keys)
 
     # Then each has its own new stream, at its place, with its URL.
@@ -139,7 +139,7 @@ def test_a_new_class_gets_a_stream_each_in_the_order_asked(any_store, studio):
     assert {(lease.url, lease.url_sha256) for lease in existing.values()} == {(None, None)}
     assert {(lease.issued, lease.expires) for lease in existing.values()} == {(NOW, after(3600))}
     assert {(lease.validity, lease.released_at) for lease in existing.values()} == {(3600, None)}
-    assert len({lease.client_token for lease in existing.values()}) == len(CLASS)
+    assert len({lease.client_token for lease in existing.values()}) == len(LAB)
     assert all(len(lease.client_token) == 32 for lease in existing.values())
 
 
@@ -153,17 +153,17 @@ def test_before_a_stream_is_created_its_token_is_stored(store, studio):
             return super().create(pending)
 
     # When streams are created.
-    issuer_of(store, Noting(studio, 3600), now=studio.clock.now).run(CLASS, {}, False)
+    issuer_of(store, Noting(studio, 3600), now=studio.clock.now).run(LAB, {}, False)
 
     # Then a pending lease with the token was there each time.
-    assert len(seen) == len(CLASS)
+    assert len(seen) == len(LAB)
     for client_token, pending in seen:
         assert pending.is_pending
         assert (pending.client_token, pending.validity) == (client_token, 3600)
         assert (pending.issued, pending.expires) == (NOW, after(24 * 3600))
 
 
-def test_a_second_run_looks_at_all_and_changes_nothing(any_store, studio):
+def test_a_second_run_reads_all_and_changes_nothing(any_store, studio):
     first = run(any_store, studio)
     studio.asked.clear()
 
@@ -173,8 +173,8 @@ def test_a_second_run_looks_at_all_and_changes_nothing(any_store, studio):
     assert not any(outcome.issued for outcome in second)
     assert [outcome.existing for outcome in second] == [outcome.lease for outcome in second]
     assert all(SECRET in outcome.resource.url for outcome in second)
-    assert studio.asked_for("look_up") == [key.holder for key in CLASS]
-    assert len(studio.asked) == len(CLASS)
+    assert studio.asked_for("look_up") == [key.holder for key in LAB]
+    assert len(studio.asked) == len(LAB)
     assert any_store.find(SCOPE) == {outcome.key: outcome.lease for outcome in first}
 
 
@@ -186,13 +186,13 @@ def test_a_second_run_writes_nothing(store, studio):
 
 
 def test_only_what_is_missing_is_created(store, studio):
-    # Given a class that two sessions were added to, and of whose streams one was deleted.
-    first = run(store, studio, CLASS[:38])
+    # Given a lab that two sessions were added to, and of whose streams one was deleted.
+    first = run(store, studio, LAB[:38])
     studio.end(first[7].lease.resource_id, "DELETED", "STREAM_DELETED")
 
     outcomes = run(store, studio)
 
-    assert [outcome.key for outcome in outcomes if outcome.issued] == [CLASS[7], *CLASS[38:]]
+    assert [outcome.key for outcome in outcomes if outcome.issued] == [LAB[7], *LAB[38:]]
     assert len(studio.streams) == 41
     assert outcomes[7].existing == first[7].lease
 
@@ -202,24 +202,24 @@ def test_nobody_is_asked_when_nobody_is_to_be_served(store, studio):
     assert (studio.asked, store.writes) == ([], 0)
 
 
-def test_one_refused_session_of_forty_costs_the_others_nothing(any_store, studio):
-    # Given a service that refuses one of the class.
-    studio.refusals[CLASS[11].holder] = "The session is not READY."
+def test_one_rejected_session_of_forty_costs_the_others_nothing(any_store, studio):
+    # Given a service that rejects one holder.
+    studio.rejections[LAB[11].holder] = "The session is not READY."
 
     # When streams are handed out.
     outcomes = run(any_store, studio)
 
     # Then that one's failure says why, and 39 have streams, which are stored.
     [failed] = [outcome for outcome in outcomes if outcome.failure]
-    assert (failed.key, *failed.failure) == (CLASS[11], "Refused", "The session is not READY.")
+    assert (failed.key, *failed.failure) == (LAB[11], "Refused", "The session is not READY.")
     assert (failed.lease, failed.issued, failed.resource) == (None, False, None)
     assert len(studio.streams) == 39
 
     # And once the service takes it, only that one is created, with the token that is there.
-    studio.refusals.clear()
-    pending = any_store.find(SCOPE)[CLASS[11]]
+    studio.rejections.clear()
+    pending = any_store.find(SCOPE)[LAB[11]]
     again = run(any_store, studio)
-    assert [outcome.key for outcome in again if outcome.issued] == [CLASS[11]]
+    assert [outcome.key for outcome in again if outcome.issued] == [LAB[11]]
     assert again[11].lease.client_token == pending.client_token
     assert [stream for stream in streams_of(again) if stream != streams_of(again)[11]] == [
         stream for stream in streams_of(outcomes) if stream
@@ -249,10 +249,10 @@ def test_without_a_store_every_run_creates(studio):
         pytest.param(7200, 0, False, id="it has ended"),
     ],
 )
-@pytest.mark.parametrize("tells_expiry", [True, False])
-def test_a_stream_is_reused_while_enough_time_is_left(any_store, clock, passed, min_remaining, reused, tells_expiry):
-    # Given a stream of an hour that was created so long ago; whether the service tells its end or not.
-    studio = Studio(clock, tells_expiry=tells_expiry)
+@pytest.mark.parametrize("returns_expiry", [True, False])
+def test_a_stream_is_reused_while_enough_time_is_left(any_store, clock, passed, min_remaining, reused, returns_expiry):
+    # Given a stream of an hour that was created so long ago; whether the service returns its expiry or not.
+    studio = Studio(clock, returns_expiry=returns_expiry)
     first = run_one(any_store, studio, min_remaining=min_remaining)
     clock.passed += passed
 
@@ -289,7 +289,7 @@ def test_a_stream_that_was_created_for_another_time_is_not_reused(store, studio,
     assert second.issued
     assert second.lease.resource_id != first.lease.resource_id
     assert (second.lease.validity, second.lease.expires) == (asked, after(asked))
-    # What is known not to do is not looked at.
+    # What is known not to do is not described.
     assert studio.asked_for("look_up") == []
 
 
@@ -347,7 +347,7 @@ def test_a_dead_stream_that_comes_of_another_runs_pending_lease_is_replaced(stor
     studio.create(ANNA.holder, pending.client_token, 3600)
     studio.end("stream-1", state, status_code)
 
-    # When the next run gets it for the same token, then that run begins anew.
+    # When the next run gets it for the same token, then that run starts over.
     outcome = run_one(store, studio)
     assert (outcome.lease.resource_id, outcome.issued, outcome.failure) == ("stream-2", True, None)
     assert outcome.lease.client_token != pending.client_token
@@ -356,7 +356,7 @@ def test_a_dead_stream_that_comes_of_another_runs_pending_lease_is_replaced(stor
 
 @dead_streams
 @pytest.mark.parametrize("wait", [True, False])
-def test_a_dead_stream_of_the_runs_own_making_is_told(store, studio, state, status_code, wait):
+def test_a_stream_that_the_run_created_and_that_failed_is_reported(store, studio, state, status_code, wait):
     """A third one would hardly fare better."""
 
     # Given a service whose streams are dead at once.
@@ -366,7 +366,7 @@ def test_a_dead_stream_of_the_runs_own_making_is_told(store, studio, state, stat
             studio.end(stream_id, state, status_code)
             return studio.described(stream_id)
 
-    # When a stream is created, then the sentence says what it is and what to do.
+    # When a stream is created, then the message says what it is and what to do.
     issuer = issuer_of(store, Failing(studio, 3600), now=studio.clock.now, wait=wait)
     [outcome] = issuer.run([ANNA], {}, False)
     assert outcome.failure == (
@@ -381,7 +381,7 @@ def test_a_dead_stream_of_the_runs_own_making_is_told(store, studio, state, stat
 
 
 @dead_streams
-def test_a_stream_that_fails_while_it_is_waited_for_is_told_at_once(store, studio, clock, state, status_code):
+def test_a_stream_that_fails_while_it_is_waited_for_is_reported_at_once(store, studio, clock, state, status_code):
     studio.ready_after = NEVER
     sleep = clock.sleep
 
@@ -429,7 +429,7 @@ def test_a_stream_that_ends_too_soon_once_it_would_be_ready_is_replaced_as_soon_
     assert 110 < clock.passed <= 110 + 2 * scheduler.MAX_DELAY
 
 
-def test_a_stream_that_is_gone_while_it_is_waited_for_is_told(store, studio, clock):
+def test_a_stream_that_is_gone_while_it_is_waited_for_is_reported(store, studio, clock):
     studio.ready_after = NEVER
 
     def lose(seconds):
@@ -505,8 +505,8 @@ def test_a_stream_is_waited_for_until_it_is_ready(any_store, studio, clock):
     assert 12 <= clock.passed <= 12 + scheduler.MAX_DELAY
 
 
-@pytest.mark.parametrize("looks", [0, 1, 2])
-def test_without_waiting_a_stream_is_returned_as_it_is_and_the_next_run_picks_it_up(any_store, studio, clock, looks):
+@pytest.mark.parametrize("polls", [0, 1, 2])
+def test_without_waiting_a_stream_is_returned_as_it_is_and_the_next_run_picks_it_up(any_store, studio, clock, polls):
     # Given a run that does not wait.
     studio.ready_after = 30
     first = run_one(any_store, studio, wait=False)
@@ -514,7 +514,7 @@ def test_without_waiting_a_stream_is_returned_as_it_is_and_the_next_run_picks_it
     assert clock.slept == []
 
     # When others do not wait either, then they see the same stream.
-    for _look in range(looks):
+    for _poll in range(polls):
         again = run_one(any_store, studio, wait=False)
         assert (again.lease, again.issued, again.resource.state) == (first.lease, False, CREATE_IN_PROGRESS)
 
@@ -524,12 +524,14 @@ def test_without_waiting_a_stream_is_returned_as_it_is_and_the_next_run_picks_it
     assert studio.streams == ["stream-1"]
 
 
-@pytest.mark.parametrize(("wait_timeout", "told"), [(1, "1"), (150, "150"), (0.5, "0.5")])
-@pytest.mark.parametrize("is_held", [False, True])
-def test_a_stream_that_takes_too_long_is_told_and_stays_remembered(store, studio, clock, wait_timeout, told, is_held):
+@pytest.mark.parametrize(("wait_timeout", "reported"), [(1, "1"), (150, "150"), (0.5, "0.5")])
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_stream_that_takes_too_long_is_reported_and_stays_stored(
+    store, studio, clock, wait_timeout, reported, exists
+):
     # Given a stream that does not become READY in time; a new one or one that is remembered.
     studio.ready_after = 200
-    if is_held:
+    if exists:
         run_one(store, studio, wait=False)
 
     # When it is waited for, then the run fails after that time, and says so.
@@ -537,10 +539,10 @@ def test_a_stream_that_takes_too_long_is_told_and_stays_remembered(store, studio
     assert clock.passed == wait_timeout
     assert outcome.failure == (
         "NotReady",
-        f"Stream 'stream-1' of session 'session-anna' is still CREATE_IN_PROGRESS after {told} seconds: "
+        f"Stream 'stream-1' of session 'session-anna' is still CREATE_IN_PROGRESS after {reported} seconds: "
         "raise wait_timeout, or run again to continue waiting for it.",
     )
-    assert (outcome.lease, outcome.issued, outcome.resource.state) == (None, not is_held, CREATE_IN_PROGRESS)
+    assert (outcome.lease, outcome.issued, outcome.resource.state) == (None, not exists, CREATE_IN_PROGRESS)
 
     # And the next run goes on waiting for the same.
     again = run_one(store, studio, wait_timeout=300)
@@ -548,13 +550,13 @@ def test_a_stream_that_takes_too_long_is_told_and_stays_remembered(store, studio
     assert studio.streams == ["stream-1"]
 
 
-def test_what_is_ready_at_the_last_moment_is_good(store, studio, clock):
+def test_what_is_ready_at_the_deadline_is_good(store, studio, clock):
     studio.ready_after = 150
     assert run_one(store, studio, wait_timeout=150).resource.state == READY
     assert clock.passed == 150
 
 
-def test_a_call_that_fails_while_waiting_is_told_with_the_stream_which_stays_remembered(store, studio, clock):
+def test_a_call_that_fails_while_waiting_is_reported_with_the_stream_which_stays_stored(store, studio, clock):
     class Broken(StudioCalls):
         def look_up(self, key, stream_id):
             raise LeaseStoreError("Any error will do.")
@@ -568,14 +570,14 @@ def test_a_call_that_fails_while_waiting_is_told_with_the_stream_which_stays_rem
 
 @pytest.mark.parametrize("concurrency", [1, 3, 16])
 def test_waiting_holds_no_place_among_the_calls_under_way(store, studio, concurrency):
-    # Given a class of 20 whose streams never are READY.
+    # Given a lab of 20 whose streams never are READY.
     studio.ready_after = NEVER
-    keys = CLASS[:20]
+    keys = LAB[:20]
 
     # When streams are handed out.
     outcomes = run(store, studio, keys, concurrency=concurrency, wait_timeout=10)
 
-    # Then all are created, then all are looked at, and then all again.
+    # Then all are created, then all are polled, and then all again.
     assert {outcome.failure.code for outcome in outcomes} == {"NotReady"}
     rounds = [studio.asked[begin : begin + 20] for begin in range(0, len(studio.asked), 20)]
     assert [{call for call, _session, _argument in each} for each in rounds] == [
@@ -587,7 +589,7 @@ def test_waiting_holds_no_place_among_the_calls_under_way(store, studio, concurr
 
 
 @pytest.mark.parametrize("concurrency", [1, 16])
-def test_a_class_waits_side_by_side_and_not_stream_by_stream(store, studio, clock, concurrency):
+def test_the_streams_of_a_lab_are_waited_for_together(store, studio, clock, concurrency):
     studio.ready_after = 10
     outcomes = run(store, studio, concurrency=concurrency)
     assert {outcome.resource.state for outcome in outcomes} == {READY}
@@ -597,7 +599,7 @@ def test_a_class_waits_side_by_side_and_not_stream_by_stream(store, studio, cloc
 # Force.
 
 
-def test_force_creates_although_all_are_current_and_each_time_anew(any_store, studio):
+def test_force_creates_although_all_are_reusable_and_does_so_each_time(any_store, studio):
     first = run(any_store, studio)
     second = run(any_store, studio, force=True)
     third = run(any_store, studio, force=True)
@@ -681,7 +683,7 @@ NO_NEW = ", and the service may return it again for client_token='build-7': use 
     ],
 )
 @pytest.mark.parametrize("check_mode", [False, True])
-def test_a_token_whose_remembered_stream_is_dead_is_refused(store, studio, end, problem, check_mode):
+def test_a_token_whose_stored_stream_has_failed_is_rejected(store, studio, end, problem, check_mode):
     run_one(store, studio, client_token="build-7")
     studio.end("stream-1", *end)
     store.writes = 0
@@ -694,7 +696,7 @@ def test_a_token_whose_remembered_stream_is_dead_is_refused(store, studio, end, 
 
 
 @pytest.mark.parametrize("first", [dict(client_token="build-7"), {}])
-def test_a_token_for_which_the_service_gives_a_stream_that_ends_too_soon_is_refused(store, studio, clock, first):
+def test_a_token_for_which_the_service_gives_a_stream_that_ends_too_soon_is_rejected(store, studio, clock, first):
     # Given a stream that was created with the token, by a run of ours or by somebody else, and is almost over.
     if first:
         run_one(store, studio, **first)
@@ -713,7 +715,7 @@ def test_a_token_for_which_the_service_gives_a_stream_that_ends_too_soon_is_refu
     assert run_one(store, studio, client_token="build-8").lease.resource_id == "stream-2"
 
 
-def test_a_token_for_which_the_service_gives_a_dead_stream_is_refused(store, studio):
+def test_a_token_for_which_the_service_returns_a_failed_stream_is_rejected(store, studio):
     studio.create(ANNA.holder, "build-7", 3600)
     studio.end("stream-1", "DELETED")
     outcome = run_one(store, studio, client_token="build-7")
@@ -727,12 +729,12 @@ def test_a_token_for_which_there_is_a_good_stream_already_gives_that(store, stud
     assert (outcome.lease.resource_id, outcome.issued) == ("stream-1", True)
 
 
-def test_a_token_that_was_used_for_another_time_is_refused_and_who_leaves_it_out_gets_a_stream(store, studio):
+def test_a_token_that_was_used_for_another_time_is_rejected_and_who_leaves_it_out_gets_a_stream(store, studio):
     # Given a token that was used for an hour, and is given again for half an hour.
     run_one(store, studio, client_token="build-7")
     half = dict(validity=1800, min_remaining=180)
-    refused = run_one(store, studio, client_token="build-7", **half)
-    assert refused.failure == ("ValidationException", "The token was used with other parameters.")
+    rejected = run_one(store, studio, client_token="build-7", **half)
+    assert rejected.failure == ("ValidationException", "The token was used with other parameters.")
 
     # When it is left out, then the pending lease that has been left with it stands in nobody's way.
     outcome = run_one(store, studio, **half)
@@ -742,17 +744,17 @@ def test_a_token_that_was_used_for_another_time_is_refused_and_who_leaves_it_out
 
 
 @pytest.mark.parametrize("code", ["ValidationException", "ConflictException"])
-def test_an_pending_lease_is_canceled_once_at_most_and_only_if_its_token_is_refused(store, studio, code):
-    class Refusing(StudioCalls):
+def test_a_pending_lease_is_canceled_once_at_most_and_only_if_its_token_is_rejected(store, studio, code):
+    class Rejecting(StudioCalls):
         def create(self, pending):
             tokens.append(pending.client_token)
-            error = Refused("No.")
+            error = Rejected("No.")
             error.code = code
             raise error
 
     tokens, pending = [], pending_lease_of(ANNA)
     put(store, pending)
-    issuer = issuer_of(store, Refusing(studio, 3600), now=studio.clock.now)
+    issuer = issuer_of(store, Rejecting(studio, 3600), now=studio.clock.now)
     [outcome] = issuer.run([ANNA], store.read([ANNA]), False)
     assert outcome.failure == (code, "No.")
     assert tokens[0] == pending.client_token
@@ -845,12 +847,12 @@ def test_a_run_that_begins_while_a_create_takes_longer_than_streams_are_valid_ge
 
 
 @pytest.mark.parametrize("force", [False, True])
-def test_check_mode_tells_the_same_and_neither_creates_nor_writes(store, studio, force):
-    # Given a class: a quarter has good streams, one dead ones, one was left as pending leases, and one has nothing.
-    run(store, studio, CLASS[:20])
-    for key in CLASS[10:20]:
+def test_check_mode_returns_the_same_and_neither_creates_nor_writes(store, studio, force):
+    # Given a lab: a quarter has good streams, one dead ones, one was left as pending leases, and one has nothing.
+    run(store, studio, LAB[:20])
+    for key in LAB[10:20]:
         studio.end(store.leases[key].resource_id, "DELETED")
-    for key in CLASS[20:30]:
+    for key in LAB[20:30]:
         put(store, pending_lease_of(key))
     before = dict(store.leases)
     studio.asked.clear()
@@ -859,7 +861,7 @@ def test_check_mode_tells_the_same_and_neither_creates_nor_writes(store, studio,
     # When it is predicted what would be, and then done.
     predicted = run(store, studio, check_mode=True, force=force)
     assert (store.writes, store.leases, studio.asked_for("create")) == (0, before, [])
-    assert sorted(studio.asked_for("check")) == [key.holder for key in (CLASS if force else CLASS[10:])]
+    assert sorted(studio.asked_for("check")) == [key.holder for key in (LAB if force else LAB[10:])]
     done = run(store, studio, force=force)
 
     # Then the same is created and reused; what would be created is not known yet.
@@ -872,13 +874,13 @@ def test_check_mode_tells_the_same_and_neither_creates_nor_writes(store, studio,
 @pytest.mark.parametrize("check_mode", [False, True])
 def test_what_fails_in_check_mode_fails_for_real(store, studio, check_mode):
     # Given a session that has no stream and gets none, one that has a good one, and one whose stream never is READY.
-    run(store, studio, CLASS[1:2])
-    studio.refusals = {key.holder: "The session is STOPPED." for key in CLASS[:2]}
+    run(store, studio, LAB[1:2])
+    studio.rejections = {key.holder: "The session is STOPPED." for key in LAB[:2]}
     studio.ready_after = NEVER
-    run(store, studio, CLASS[2:3], wait=False)
-    studio.end(store.leases[CLASS[1]].resource_id, READY)
+    run(store, studio, LAB[2:3], wait=False)
+    studio.end(store.leases[LAB[1]].resource_id, READY)
 
-    outcomes = run(store, studio, CLASS[:3], check_mode=check_mode, wait_timeout=5)
+    outcomes = run(store, studio, LAB[:3], check_mode=check_mode, wait_timeout=5)
 
     assert [outcome.failure and outcome.failure.message for outcome in outcomes] == [
         "The session is STOPPED.",
@@ -918,7 +920,7 @@ class MeddledStore(MemoryStore):
 
 @pytest.mark.parametrize("window", [0, NEVER])
 @pytest.mark.parametrize("existing", [None, resource_lease_of(ANNA, expires=-1), pending_lease_of(ANNA, expires=-1)])
-def test_who_finds_that_another_run_has_begun_uses_its_token(clock, existing, window):
+def test_who_finds_a_pending_lease_of_another_run_uses_its_token(clock, existing, window):
     # Given another run that stores its pending lease just before this one does.
     store, studio, pending = MeddledStore(), Studio(clock, window=window), pending_lease_of(ANNA)
     if existing:
@@ -965,7 +967,7 @@ def test_who_comes_second_returns_the_stream_that_is_stored(clock, adopted, wind
     assert store.leases == {ANNA: outcome.lease}
     assert outcome.resource.stream_id == outcome.lease.resource_id
     assert len(studio.streams) == created
-    # It looks at the other's only if it is not the one it knows.
+    # It reads the other's only if it is not the one it knows.
     assert len(studio.asked_for("look_up")) == created - 1
 
 
@@ -990,7 +992,7 @@ def test_who_comes_second_to_a_stream_that_is_not_good_enough_says_so(clock, end
 
     store.before_completion.append(lambda: run_one(store, studio))
 
-    # When this run, which has begun a pending lease already, looks at that, then it begins no other.
+    # When this run, which has a pending lease already, reads that, then it stores no other.
     [outcome] = issuer_of(store, Ending(studio, 3600), now=clock.now).run([ANNA], {}, False)
     assert outcome.failure.message == f"Stream 'stream-2' of session 'session-anna' {problem}: {AGAIN}"
     assert len(studio.streams) == 2
@@ -1050,7 +1052,7 @@ def test_a_stream_that_is_released_is_not_revived_by_a_run_that_is_late(clock, s
 @pytest.mark.parametrize("purge", [False, True])
 def test_after_absent_present_gives_new_streams(any_store, studio, clock, purge):
     first = run(any_store, studio)
-    absent(any_store, CLASS, purge=purge)
+    absent(any_store, LAB, purge=purge)
     second = run(any_store, studio)
     assert all(outcome.issued for outcome in second)
     assert set(streams_of(first)).isdisjoint(streams_of(second))
@@ -1164,7 +1166,7 @@ class FailingStore(MemoryStore):
 
 
 @pytest.mark.parametrize("check_mode", [False, True])
-def test_a_store_that_may_not_be_written_is_told_before_anything_is_asked_and_in_check_mode_too(studio, check_mode):
+def test_a_store_that_may_not_be_written_is_reported_before_anything_is_asked_and_in_check_mode_too(studio, check_mode):
     with pytest.raises(LeaseStoreError, match="read-only"):
         run(ClosedStore(), studio, check_mode=check_mode)
     assert studio.asked == []
@@ -1181,14 +1183,14 @@ def test_a_store_that_cannot_take_the_pending_leases_costs_no_stream(studio):
 @pytest.mark.parametrize("concurrency", [1, 4])
 def test_a_store_that_cannot_take_a_stream_ends_the_run_and_the_next_one_picks_up_what_was_created(studio, concurrency):
     # Given a store that takes the pending leases and eight streams.
-    store = FailingStore(len(CLASS) + 9)
+    store = FailingStore(len(LAB) + 9)
 
     # When streams are handed out.
     outcomes = run(store, studio, concurrency=concurrency)
 
     # Then what was stored is handed out, and all others are named as failed.
     good = [outcome for outcome in outcomes if outcome.lease]
-    assert [outcome.key for outcome in outcomes] == CLASS
+    assert [outcome.key for outcome in outcomes] == LAB
     assert {outcome.key: outcome.lease for outcome in good} == {
         key: lease for key, lease in store.leases.items() if lease.resource_id
     }
@@ -1196,7 +1198,7 @@ def test_a_store_that_cannot_take_a_stream_ends_the_run_and_the_next_one_picks_u
     lost = failures[("LeaseStoreError", "The lease store x is full.")]
     canceled = failures[("LeaseStoreError", "Canceled because the lease store failed: The lease store x is full.")]
     assert 1 <= lost <= 2 * concurrency
-    assert len(good) + lost + canceled == len(CLASS)
+    assert len(good) + lost + canceled == len(LAB)
     # What was to be remembered is named at least.
     assert sum(outcome.resource is not None for outcome in outcomes) == len(good) + lost
 
@@ -1208,23 +1210,23 @@ def test_a_store_that_cannot_take_a_stream_ends_the_run_and_the_next_one_picks_u
     # And run again, no session has two streams.
     again = run(store, studio)
     assert all(outcome.lease for outcome in again)
-    assert sum(outcome.issued for outcome in again) == len(CLASS) - len(good)
-    assert len(studio.streams) == len(CLASS)
+    assert sum(outcome.issued for outcome in again) == len(LAB) - len(good)
+    assert len(studio.streams) == len(LAB)
 
 
 def test_a_store_that_breaks_while_others_wait_gives_those_up_with_their_streams(studio):
     # Given a session whose stream is waited for, and another whose stream is dead and is to be replaced.
     store = FailingStore(1)
     store.leases = {
-        key: resource_lease_of(key, resource_id=f"stream-{number}") for number, key in enumerate(CLASS[:2], 1)
+        key: resource_lease_of(key, resource_id=f"stream-{number}") for number, key in enumerate(LAB[:2], 1)
     }
-    for key in CLASS[:2]:
+    for key in LAB[:2]:
         studio.create(key.holder, store.leases[key].client_token, 3600)
     studio.end("stream-1", CREATE_IN_PROGRESS)
     studio.end("stream-2", "DELETED")
 
     # When the store fails.
-    waiting, replaced = run(store, studio, CLASS[:2])
+    waiting, replaced = run(store, studio, LAB[:2])
 
     # Then both say so, with what is known of their streams.
     assert replaced.failure.message == "The lease store x is full."
@@ -1238,7 +1240,7 @@ def test_a_store_that_breaks_while_others_wait_gives_those_up_with_their_streams
 class SharedStudio:
     """A service for several processes: a stream is named by its token, and every call to create is noted in a file."""
 
-    def __init__(self, path, *, dies=lambda _moment, _key: None):
+    def __init__(self, path, *, dies=lambda _when, _key: None):
         self.path, self.dies = path, dies
 
     def create(self, pending):
@@ -1271,7 +1273,7 @@ def run_on(path, service, **options):
     """A run with a SQLite file of its own, as in a process of its own."""
     store = SQLiteLeaseStore(str(path), now=lambda: NOW, create=True)
     issuer = issuer_of(store, service, now=lambda: NOW, **options)
-    outcomes = issuer.run(CLASS, store.read(CLASS), False)
+    outcomes = issuer.run(LAB, store.read(LAB), False)
     store.close()
     return [(outcome.lease.resource_id, outcome.issued) for outcome in outcomes]
 
@@ -1310,7 +1312,7 @@ def test_killed_and_run_again_there_is_one_stream_for_each_session(tmp_path, whe
 
     # When it is run again, then each session has one stream: the one that is returned.
     results = run_on(path, studio)
-    assert studio.streams() == {key.holder: {stream} for key, (stream, _issued) in zip(CLASS, results, strict=True)}
+    assert studio.streams() == {key.holder: {stream} for key, (stream, _issued) in zip(LAB, results, strict=True)}
     # And run once more, nothing is issued.
     assert run_on(path, studio) == [(stream, False) for stream, _issued in results]
 
@@ -1320,12 +1322,12 @@ def test_four_processes_at_once_create_one_stream_for_each_session(tmp_path):
     path, studio = tmp_path / "lab" / "leases", SharedStudio(tmp_path / "calls")
     reading, writing = os.pipe()
 
-    def class_run():
+    def lab_run():
         os.close(writing)
         os.read(reading, 1)
         return run_on(path, studio, concurrency=8)
 
-    runs = [start_child(class_run) for _number in range(4)]
+    runs = [start_child(lab_run) for _number in range(4)]
 
     # When they run.
     os.close(writing)
@@ -1334,7 +1336,7 @@ def test_four_processes_at_once_create_one_stream_for_each_session(tmp_path):
 
     # Then there are 40 streams, all return the same, and each was issued by exactly one of them.
     streams = [stream for stream, _issued in results[0]]
-    assert studio.streams() == {key.holder: {stream} for key, stream in zip(CLASS, streams, strict=True)}
+    assert studio.streams() == {key.holder: {stream} for key, stream in zip(LAB, streams, strict=True)}
     assert all([stream for stream, _issued in result] == streams for result in results)
     assert [sum(result[number][1] for result in results) for number in range(40)] == [1] * 40
 
@@ -1348,13 +1350,13 @@ def test_nothing_that_is_printed_or_stored_shows_a_url(tmp_path, clock, studio):
     meddled.before_completion.append(lambda: run_one(meddled, studio))
     store = SQLiteLeaseStore(str(path), now=lambda: NOW, create=True)
     outcomes = [
-        *run(store, studio, CLASS[:3]),
-        *run(store, studio, CLASS[:3]),
+        *run(store, studio, LAB[:3]),
+        *run(store, studio, LAB[:3]),
         run_one(meddled, studio),
-        *run(FailingStore(2), studio, CLASS[3:4]),
+        *run(FailingStore(2), studio, LAB[3:4]),
     ]
     studio.ready_after = NEVER
-    outcomes += run(store, studio, CLASS[4:5], wait_timeout=1)
+    outcomes += run(store, studio, LAB[4:5], wait_timeout=1)
     store.close()
 
     # Then URLs are where they belong, and nowhere else.

@@ -218,9 +218,9 @@ class Schedules(RuleBasedStateMachine):
     # How a resource may end.
     ends = ENDS
 
-    def build_service(self, window, ready_after, tells_expiry):
+    def build_service(self, window, ready_after, returns_expiry):
         """Return what has the resources."""
-        return Studio(self.clock, window=window, ready_after=ready_after, tells_expiry=tells_expiry)
+        return Studio(self.clock, window=window, ready_after=ready_after, returns_expiry=returns_expiry)
 
     def new_service(self, run):
         """Return the service of a run, and its directory if it has one."""
@@ -244,18 +244,18 @@ class Schedules(RuleBasedStateMachine):
     @initialize(
         window=st.sampled_from([0, SHORT_WINDOW, UNLIMITED]),
         ready_after=st.sampled_from([0, 3, 20, NEVER]),
-        tells_expiry=st.booleans(),
+        returns_expiry=st.booleans(),
         features=st.runner().flatmap(lambda machine: st.sampled_from(machine.feature_sets)),
         first=st.sampled_from(OPTIONS),
         second=st.sampled_from(OPTIONS),
     )
-    def begin(self, window, ready_after, tells_expiry, features, first, second):
+    def begin(self, window, ready_after, returns_expiry, features, first, second):
         self.features, self.window = features, window
         ready_after = 20 if ready_after == NEVER and "hangs" not in features else ready_after
         self.clock = Clock()
         self.store = self.new_store(self.clock.now)
-        tells_expiry = tells_expiry or "slow creates" in features
-        self.service = self.build_service(window, ready_after, tells_expiry)
+        returns_expiry = returns_expiry or "slow creates" in features
+        self.service = self.build_service(window, ready_after, returns_expiry)
         self.log, self.runs, self.active, self.reading = [], [], [], []
         # Where in the log a pending lease with this token was stored, and where something was released.
         self.stored_at, self.releases = {}, []

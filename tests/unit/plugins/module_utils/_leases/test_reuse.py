@@ -100,7 +100,7 @@ def test_the_service_is_asked_for_a_validity_that_lasts(policy, validity):
 
 
 def test_a_part_of_a_second_is_asked_for_as_a_whole_one():
-    # Given a clock that tells fractions, when there are 59.5 s left, then 60 s and the margin are asked for.
+    # Given a clock with fractions, when there are 59.5 s left, then 60 s and the margin are asked for.
     assert asking(until=60).validity_at(after(0.5)) == 65
 
 
@@ -111,9 +111,9 @@ def test_a_service_that_counts_in_minutes_is_asked_for_whole_ones(until, validit
 
 @pytest.mark.parametrize("late", [0, 1, 3600])
 def test_no_validity_reaches_a_time_that_has_passed(late):
-    with pytest.raises(InvalidOption) as refused:
+    with pytest.raises(InvalidOption) as rejected:
         asking(until=0).validity_at(after(late))
-    assert str(refused.value) == (
+    assert str(rejected.value) == (
         "valid_until is 2026-11-21T08:00:00Z, which has passed: the service's clock says "
         f"{to_iso8601(after(late))}. Give a later time."
     )
@@ -150,9 +150,9 @@ def test_what_was_just_issued_for_a_point_in_time_is_reusable(until, min_remaini
     ],
 )
 def test_a_remaining_time_that_no_new_url_has_is_rejected(asked, granted):
-    with pytest.raises(InvalidOption) as refused:
+    with pytest.raises(InvalidOption) as rejected:
         build_policy(**asked)
-    assert str(refused.value) == (
+    assert str(rejected.value) == (
         f"min_remaining is {asked['min_remaining']}, but it must be from 0 to less than the validity of {granted} "
         "seconds: a new URL would not meet it either."
     )
@@ -194,7 +194,7 @@ def test_what_is_granted_is_compared_with_what_was_asked(policy, granted, order)
     assert policy.compare(lease_of(expires=granted)) == order
 
 
-def test_a_refused_option_is_an_error_of_this_collection_with_a_code():
-    with pytest.raises(LabstreamError) as refused:
+def test_a_rejected_option_is_an_error_of_this_collection_with_a_code():
+    with pytest.raises(LabstreamError) as rejected:
         ReusePolicy(WEEK, validity=60, min_remaining=60)
-    assert refused.value.code == "InvalidOption"
+    assert rejected.value.code == "InvalidOption"

@@ -49,19 +49,19 @@ def take(all_steps, *, existing=None, store=None, concurrency=2):
     return run_concurrently(all_steps, existing or {}, store=store or MemoryStore(), concurrency=concurrency)
 
 
-class Looks:
-    """The steps of seats that only look, and when they did."""
+class Polls:
+    """The steps of holders that only poll, and when they did."""
 
     def __init__(self, clock):
         self.clock, self.seen, self.takes = clock, {}, 0.0
 
     def of(self, key, times, deadline=math.inf):
-        def look():
+        def poll():
             self.seen.setdefault(key, []).append(self.clock.passed)
             self.clock.passed += self.takes
 
         for _time in range(times):
-            yield Poll(look, deadline)
+            yield Poll(poll, deadline)
         return Outcome(key, None)
 
 
@@ -69,22 +69,22 @@ class Looks:
 
 
 def test_what_a_call_returns_is_sent_and_what_it_raises_is_thrown():
-    told = []
+    received = []
 
     def seat():
-        told.append((yield Call(lambda: "a reply")))
+        received.append((yield Call(lambda: "a reply")))
         try:
-            yield Call(refuse)
+            yield Call(reject)
         except NotReady as e:
-            told.append(str(e))
-        told.append((yield Poll(lambda: "what is seen", 0)))
+            received.append(str(e))
+        received.append((yield Poll(lambda: "what is seen", 0)))
         return Outcome(ANNA, None)
 
-    def refuse():
+    def reject():
         raise NotReady("Not now.")
 
     assert take({ANNA: seat()}) == {ANNA: Outcome(ANNA, None)}
-    assert told == ["a reply", "Not now.", "what is seen"]
+    assert received == ["a reply", "Not now.", "what is seen"]
 
 
 def test_after_a_write_what_is_stored_is_sent():
@@ -93,20 +93,20 @@ def test_after_a_write_what_is_stored_is_sent():
     store.leases[BEN] = theirs
     pending = pending_lease_of(CLEO)
     stream = resource_lease_of(CLEO)
-    told = []
+    received = []
 
     def seat():
-        told.append((yield Write(mine, None)))
-        told.append((yield Write(other, None)))
-        told.append((yield Write(other, theirs.lease_id)))
-        told.append((yield Replace(stream, pending.lease_id)))
+        received.append((yield Write(mine, None)))
+        received.append((yield Write(other, None)))
+        received.append((yield Write(other, theirs.lease_id)))
+        received.append((yield Replace(stream, pending.lease_id)))
         store.leases[CLEO] = pending
-        told.append((yield Replace(stream, "another")))
-        told.append((yield Replace(stream, pending.lease_id)))
+        received.append((yield Replace(stream, "another")))
+        received.append((yield Replace(stream, pending.lease_id)))
         return Outcome(ANNA, None)
 
     take({ANNA: seat()}, store=store)
-    assert told == [mine, theirs, other, None, pending, stream]
+    assert received == [mine, theirs, other, None, pending, stream]
     assert store.leases == {ANNA: mine, BEN: other, CLEO: stream}
 
 
@@ -197,7 +197,7 @@ class FailingStore(MemoryStore):
         return existing
 
 
-class Class:
+class Lab:
     """Seats each of which calls the service for a lease, has it remembered if so asked, and then takes a further step.
 
     ANNA's lease is to be remembered once the next two calls are under way, which last until somebody is given up.
@@ -233,11 +233,11 @@ class Class:
     ("fails", "of_what_was_under_way"),
     [pytest.param(1, None, id="for a moment"), pytest.param(math.inf, FULL, id="for good")],
 )
-def test_once_the_store_has_failed_no_call_is_begun_but_what_was_under_way_is_still_written(
+def test_once_the_store_has_failed_no_call_is_started_but_what_was_in_flight_is_still_written(
     fails, of_what_was_under_way
 ):
-    # Given two workers, of a class for whose next two calls are under way when the first lease cannot be remembered.
-    store, seats, keys = FailingStore(fails), Class(), [ANNA, BEN, CLEO, *map(build_key, ("dan", "eve", "fay"))]
+    # Given two workers, of a lab for whose next two calls are under way when the first lease cannot be remembered.
+    store, seats, keys = FailingStore(fails), Lab(), [ANNA, BEN, CLEO, *map(build_key, ("dan", "eve", "fay"))]
 
     # When all steps are taken.
     outcomes = take({key: seats.of(key) for key in keys}, store=store, concurrency=2)
@@ -252,11 +252,11 @@ def test_once_the_store_has_failed_no_call_is_begun_but_what_was_under_way_is_st
 
 @pytest.mark.parametrize("remember", [True, False])
 def test_what_comes_back_after_the_store_failed_leads_to_no_further_call(clock, remember):
-    # Given a class as above, of whom the next two, whether remembered or not, then would be called for or look again.
+    # Given a lab as above, of whom the next two, whether remembered or not, then would be called for or polled again.
     def never():
         raise AssertionError
 
-    store, seats, dan = FailingStore(1), Class(), build_key("dan")
+    store, seats, dan = FailingStore(1), Lab(), build_key("dan")
 
     # When all steps are taken.
     outcomes = take(
@@ -309,7 +309,7 @@ def test_a_write_that_fails_for_one_key_fails_that_key_and_who_still_needs_the_s
     assert store.leases == {ANNA: leases[ANNA], CLEO: better, dan: leases[dan]}
 
 
-def test_when_the_store_fails_all_steps_are_told_and_may_say_what_they_know():
+def test_when_the_store_fails_all_steps_get_the_error_and_may_return_what_they_know():
     def knows(key, step):
         try:
             yield step
@@ -339,57 +339,57 @@ def test_when_the_store_fails_all_steps_are_told_and_may_say_what_they_know():
 
 
 def test_delays_grow_from_the_first_to_the_longest(clock):
-    looks = Looks(clock)
-    take({ANNA: looks.of(ANNA, 12)})
+    polls = Polls(clock)
+    take({ANNA: polls.of(ANNA, 12)})
     assert clock.slept == pytest.approx(
         [0.25, 0.375, 0.5625, 0.84375, 1.265625, 1.8984375, 2.84765625, 4.271484375] + [5.0] * 4
     )
     assert (MIN_DELAY, MAX_DELAY) == (0.25, 5.0)
-    assert len(looks.seen[ANNA]) == 12
+    assert len(polls.seen[ANNA]) == 12
 
 
 def test_all_who_poll_are_called_in_the_same_cycle(clock):
-    looks = Looks(clock)
-    take({key: looks.of(key, 5) for key in (ANNA, BEN, CLEO)}, concurrency=1)
-    assert looks.seen[ANNA] == looks.seen[BEN] == looks.seen[CLEO]
+    polls = Polls(clock)
+    take({key: polls.of(key, 5) for key in (ANNA, BEN, CLEO)}, concurrency=1)
+    assert polls.seen[ANNA] == polls.seen[BEN] == polls.seen[CLEO]
     assert len(clock.slept) == 5
 
 
 def test_a_pause_is_counted_from_the_begin_of_the_last_cycle(clock):
-    """A class whose looks take longer than the pause looks without any."""
-    looks = Looks(clock)
-    looks.takes = 0.3
-    take({ANNA: looks.of(ANNA, 5)})
-    assert looks.seen[ANNA] == pytest.approx([0.25, 0.625, 1.1875, 2.03125, 3.296875])
+    """A lab whose polls take longer than the delay polls without any."""
+    polls = Polls(clock)
+    polls.takes = 0.3
+    take({ANNA: polls.of(ANNA, 5)})
+    assert polls.seen[ANNA] == pytest.approx([0.25, 0.625, 1.1875, 2.03125, 3.296875])
     assert clock.slept == pytest.approx([0.25, 0.075, 0.2625, 0.54375, 0.965625])
     clock.slept.clear()
-    looks.takes = 10.0
-    take({BEN: looks.of(BEN, 4)})
+    polls.takes = 10.0
+    take({BEN: polls.of(BEN, 4)})
     assert clock.slept == pytest.approx([0.25, 0.0, 0.0, 0.0])
 
 
 def test_the_first_pause_is_counted_from_the_begin_of_all(clock):
-    looks = Looks(clock)
+    polls = Polls(clock)
 
     def creates():
         yield Call(lambda: clock.sleep(3.0))
-        return (yield from looks.of(ANNA, 1))
+        return (yield from polls.of(ANNA, 1))
 
     take({ANNA: creates()})
-    assert looks.seen[ANNA] == [3.0]
+    assert polls.seen[ANNA] == [3.0]
 
 
 def test_all_calls_are_done_before_anybody_polls(clock):
-    looks, calls = Looks(clock), []
+    polls, calls = Polls(clock), []
 
     def calls_often():
         for _call in range(5):
-            yield Call(lambda: calls.append(ANNA in looks.seen))
+            yield Call(lambda: calls.append(ANNA in polls.seen))
         return Outcome(BEN, None)
 
-    take({ANNA: looks.of(ANNA, 1), BEN: calls_often()})
+    take({ANNA: polls.of(ANNA, 1), BEN: calls_often()})
     assert calls == [False] * 5
-    assert looks.seen[ANNA] == [0.25]
+    assert polls.seen[ANNA] == [0.25]
 
 
 @pytest.mark.parametrize(
@@ -403,34 +403,34 @@ def test_all_calls_are_done_before_anybody_polls(clock):
     ],
 )
 def test_a_deadline_shortens_the_pause(clock, deadline, seen):
-    looks = Looks(clock)
-    take({ANNA: looks.of(ANNA, 3, deadline)})
-    assert looks.seen[ANNA] == pytest.approx(seen)
+    polls = Polls(clock)
+    take({ANNA: polls.of(ANNA, 3, deadline)})
+    assert polls.seen[ANNA] == pytest.approx(seen)
     assert min(clock.slept) >= 0
 
 
 def test_a_deadline_is_no_concern_of_the_others(clock):
-    looks = Looks(clock)
-    take({ANNA: looks.of(ANNA, 3, 1.0), BEN: looks.of(BEN, 4)})
-    assert looks.seen[ANNA] == pytest.approx([0.25, 0.625, 1.0])
-    assert looks.seen[BEN] == pytest.approx([0.25, 0.625, 1.1875, 2.03125])
+    polls = Polls(clock)
+    take({ANNA: polls.of(ANNA, 3, 1.0), BEN: polls.of(BEN, 4)})
+    assert polls.seen[ANNA] == pytest.approx([0.25, 0.625, 1.0])
+    assert polls.seen[BEN] == pytest.approx([0.25, 0.625, 1.1875, 2.03125])
 
 
 def test_many_deadlines_cost_each_key_one_call_more(clock):
-    """As they are when a class took long to create: each has its own, and all would look at each of them."""
-    looks = Looks(clock)
+    """As they are when a lab took long to create: each has its own, and all would be polled at each of them."""
+    polls = Polls(clock)
 
     def until(key, deadline):
         while clock.passed < deadline:
-            yield from looks.of(key, 1, deadline)
+            yield from polls.of(key, 1, deadline)
         return Outcome(key, None)
 
     keys = [build_key(f"session-{number}") for number in range(100)]
     take({key: until(key, 10.0 + number / 50) for number, key in enumerate(keys)})
-    rounds = {when for seen in looks.seen.values() for when in seen if when < 10.0}
+    rounds = {when for seen in polls.seen.values() for when in seen if when < 10.0}
     for number, key in enumerate(keys):
-        assert looks.seen[key][-1] == pytest.approx(10.0 + number / 50)
-        assert len(looks.seen[key]) <= len(rounds) + 2
+        assert polls.seen[key][-1] == pytest.approx(10.0 + number / 50)
+        assert len(polls.seen[key]) <= len(rounds) + 2
 
 
 # When the run is canceled.
@@ -471,17 +471,17 @@ def test_a_canceled_run_makes_no_more_calls_and_stores_what_is_in_flight():
 
 def test_a_canceled_run_does_not_go_on_polling(clock):
     seen = []
-    looks = Looks(clock)
+    polls = Polls(clock)
 
     def is_canceled():
         seen.append(clock.passed)
-        return len(looks.seen.get(ANNA, [])) == 3
+        return len(polls.seen.get(ANNA, [])) == 3
 
     outcomes = run_concurrently(
-        {ANNA: looks.of(ANNA, 100)}, {}, store=MemoryStore(), concurrency=2, is_canceled=is_canceled
+        {ANNA: polls.of(ANNA, 100)}, {}, store=MemoryStore(), concurrency=2, is_canceled=is_canceled
     )
 
-    assert len(looks.seen[ANNA]) == 3
+    assert len(polls.seen[ANNA]) == 3
     assert outcomes[ANNA].failure == KILLED
 
 

@@ -34,7 +34,7 @@ from tests.unit.plugins.module_utils.support import (
     start_child,
 )
 
-CLASS = [build_key(f"learner-{number:02}") for number in range(30)]
+LAB = [build_key(f"learner-{number:02}") for number in range(30)]
 HOUR = build_policy(validity=3600)
 MINUTE = build_policy(validity=60)
 
@@ -42,20 +42,20 @@ MINUTE = build_policy(validity=60)
 class Service:
     """Issues URLs, and notes for whom and how many calls were under way at once."""
 
-    def __init__(self, policy=HOUR, *, clock=lambda: NOW, takes=0.0, refuses=()):
-        self.policy, self.clock, self.takes, self.refuses = policy, clock, takes, refuses
-        self.asked, self.at_once, self.most_at_once = [], 0, 0
+    def __init__(self, policy=HOUR, *, clock=lambda: NOW, takes=0.0, rejects=()):
+        self.policy, self.clock, self.takes, self.rejects = policy, clock, takes, rejects
+        self.asked, self.at_once, self.max_in_flight = [], 0, 0
         self.lock = threading.Lock()
 
     def issue(self, key):
         with self.lock:
             self.asked.append(key)
             self.at_once += 1
-            self.most_at_once = max(self.at_once, self.most_at_once)
+            self.max_in_flight = max(self.at_once, self.max_in_flight)
         time.sleep(self.takes)
         with self.lock:
             self.at_once -= 1
-        if key in self.refuses:
+        if key in self.rejects:
             raise NotReady(f"No URL for {key.holder}.")
         now = self.clock()
         validity = self.policy.validity_at(now)
@@ -69,7 +69,7 @@ def issuer_of(store, service, **fields):
     return UrlIssuer(store=store, **{**known, **fields})
 
 
-def run(store, service, keys=CLASS, *, check_mode=False, **fields):
+def run(store, service, keys=LAB, *, check_mode=False, **fields):
     """What one run of a module does: read, then issue."""
     existing = store.read(keys)
     return issuer_of(store, service, **fields).run(keys, existing, check_mode)
@@ -79,21 +79,21 @@ def urls_of(outcomes):
     return [outcome.lease and outcome.lease.url for outcome in outcomes]
 
 
-def test_a_new_class_gets_a_url_each_in_the_order_asked():
+def test_a_new_lab_gets_a_url_each_in_the_order_asked():
     # Given an empty store and a service that answers in any order.
     store, service = MemoryStore(), Service(takes=0.001)
 
     # When URLs are issued to learners in an order of their own.
-    keys = random.Random(1).sample(CLASS, len(CLASS))
+    keys = random.Random(1).sample(LAB, len(LAB))
     outcomes = run(store, service, keys)
 
     # Then each has its own new URL, at its place, and the store holds exactly these.
     assert [outcome.key for outcome in outcomes] == keys
     assert [outcome.lease.key for outcome in outcomes] == keys
     assert all(outcome.issued and outcome.existing is None and outcome.failure is None for outcome in outcomes)
-    assert len(set(urls_of(outcomes))) == len(CLASS)
+    assert len(set(urls_of(outcomes))) == len(LAB)
     assert store.leases == {outcome.key: outcome.lease for outcome in outcomes}
-    assert sorted(service.asked) == sorted(CLASS)
+    assert sorted(service.asked) == sorted(LAB)
 
 
 def test_a_second_run_reuses_all_without_a_call_or_a_write():
@@ -111,10 +111,10 @@ def test_a_second_run_reuses_all_without_a_call_or_a_write():
 
 
 @pytest.mark.parametrize("check_mode", [False, True])
-def test_a_store_that_may_not_be_written_is_told_before_a_url_is_issued_and_in_check_mode_too(check_mode):
+def test_a_store_that_may_not_be_written_is_reported_before_a_url_is_issued_and_in_check_mode_too(check_mode):
     # Given a store with the leases of all but one.
     known, store, service = MemoryStore(), ClosedStore(), Service()
-    run(known, Service(), CLASS[1:])
+    run(known, Service(), LAB[1:])
     store.leases = known.leases
 
     # When everybody is to have a URL, then nothing is issued.
@@ -123,36 +123,36 @@ def test_a_store_that_may_not_be_written_is_told_before_a_url_is_issued_and_in_c
     assert service.asked == []
 
     # And who has a URL already is served: nothing is to be written.
-    assert all(outcome.lease for outcome in run(store, service, CLASS[1:], check_mode=check_mode))
+    assert all(outcome.lease for outcome in run(store, service, LAB[1:], check_mode=check_mode))
 
 
-def test_a_store_is_checked_once_before_a_whole_class_is_served():
+def test_a_store_is_checked_once_before_a_whole_lab_is_served():
     store = MemoryStore()
     run(store, Service())
     assert store.checks == 1
 
 
 def test_only_what_is_missing_is_issued():
-    # Given a class of which two learners were added, and one's URL expired.
+    # Given a lab of which two learners were added, and one's URL expired.
     store, service = MemoryStore(), Service()
-    run(store, service, CLASS[:28])
-    store.leases[CLASS[7]] = dead = lease_of(CLASS[7], validity=3600, expires=-1)
+    run(store, service, LAB[:28])
+    store.leases[LAB[7]] = dead = lease_of(LAB[7], validity=3600, expires=-1)
     service.asked.clear()
 
     # When all get their URLs.
     outcomes = run(store, service)
 
-    # Then three are issued, and the old lease is told.
-    assert sorted(service.asked) == [CLASS[7], *CLASS[28:]]
-    assert [outcome.key for outcome in outcomes if outcome.issued] == [CLASS[7], *CLASS[28:]]
+    # Then three are issued, and the existing lease is returned.
+    assert sorted(service.asked) == [LAB[7], *LAB[28:]]
+    assert [outcome.key for outcome in outcomes if outcome.issued] == [LAB[7], *LAB[28:]]
     assert outcomes[7].existing == dead.visible_at(NOW)
 
 
 @pytest.mark.parametrize("force", [False, True])
-def test_check_mode_tells_the_same_and_neither_calls_nor_writes(force):
-    # Given a store that holds the URLs of half of the class.
+def test_check_mode_returns_the_same_and_neither_calls_nor_writes(force):
+    # Given a store that holds the URLs of half of the lab.
     store, service = MemoryStore(), Service()
-    run(store, service, CLASS[:15])
+    run(store, service, LAB[:15])
     before = dict(store.leases)
     service.asked.clear()
     store.writes = 0
@@ -183,9 +183,9 @@ def test_force_issues_although_all_are_current():
 @pytest.mark.parametrize(("created", "reused"), [(-1, True), (0, True), (1, False)])
 def test_a_lease_older_than_its_stack_belongs_to_one_that_was_deleted(created, reused):
     store, service = MemoryStore(), Service()
-    run(store, service, CLASS[:1])
+    run(store, service, LAB[:1])
 
-    outcome = run(store, service, CLASS[:1], not_before=after(created))[0]
+    outcome = run(store, service, LAB[:1], not_before=after(created))[0]
 
     assert outcome.issued is not reused
 
@@ -195,9 +195,9 @@ def test_no_more_calls_than_allowed_are_under_way_at_once(concurrency):
     service = Service(takes=0.01)
     outcomes = run(MemoryStore(), service, concurrency=concurrency)
     assert all(outcome.issued for outcome in outcomes)
-    assert service.most_at_once <= concurrency
-    # And they are: else a class would take as long as a loop.
-    assert service.most_at_once >= min(concurrency, 2)
+    assert service.max_in_flight <= concurrency
+    # And they are: else a lab would take as long as a loop.
+    assert service.max_in_flight >= min(concurrency, 2)
 
 
 def test_nobody_is_asked_for_when_nobody_is_to_be_served():
@@ -206,36 +206,34 @@ def test_nobody_is_asked_for_when_nobody_is_to_be_served():
     assert service.asked == []
 
 
-def test_one_refused_learner_of_thirty_costs_the_others_nothing():
-    # Given a service that refuses one of the class.
-    store, service = MemoryStore(), Service(refuses=[CLASS[11]])
+def test_one_rejected_learner_of_thirty_costs_the_others_nothing():
+    # Given a service that rejects one holder.
+    store, service = MemoryStore(), Service(rejects=[LAB[11]])
 
     # When URLs are issued.
     outcomes = run(store, service)
 
     # Then that one's failure says why, and 29 have URLs, which are stored.
     failed = [outcome for outcome in outcomes if outcome.failure]
-    assert [(outcome.key, *outcome.failure) for outcome in failed] == [
-        (CLASS[11], "NotReady", "No URL for learner-11.")
-    ]
+    assert [(outcome.key, *outcome.failure) for outcome in failed] == [(LAB[11], "NotReady", "No URL for learner-11.")]
     assert failed[0].lease is None
     assert not failed[0].issued
     assert len(store.leases) == 29
 
     # And once the service takes it, only that one is issued, and the others are returned.
-    service.refuses = ()
+    service.rejects = ()
     service.asked.clear()
     again = run(store, service)
-    assert service.asked == [CLASS[11]]
+    assert service.asked == [LAB[11]]
     assert [url for url in urls_of(again) if url != again[11].lease.url] == [url for url in urls_of(outcomes) if url]
 
 
-def test_a_learner_whose_renewal_fails_keeps_the_lease_that_was_held():
-    store, service = MemoryStore(), Service(refuses=[CLASS[0]])
-    store.leases[CLASS[0]] = existing = lease_of(CLASS[0], validity=60)
-    outcome = run(store, service, CLASS[:1])[0]
+def test_a_learner_whose_renewal_fails_keeps_the_existing_lease():
+    store, service = MemoryStore(), Service(rejects=[LAB[0]])
+    store.leases[LAB[0]] = existing = lease_of(LAB[0], validity=60)
+    outcome = run(store, service, LAB[:1])[0]
     assert (outcome.existing, outcome.lease, outcome.failure.code) == (existing, None, "NotReady")
-    assert store.leases == {CLASS[0]: existing}
+    assert store.leases == {LAB[0]: existing}
 
 
 def test_each_lease_is_stored_as_soon_as_it_is_issued():
@@ -244,7 +242,7 @@ def test_each_lease_is_stored_as_soon_as_it_is_issued():
     stored = []
 
     def issue(key):
-        if key == CLASS[-1]:
+        if key == LAB[-1]:
             stop = time.monotonic() + 10
             while len(store.leases) < 29 and time.monotonic() < stop:
                 time.sleep(0.001)
@@ -252,7 +250,7 @@ def test_each_lease_is_stored_as_soon_as_it_is_issued():
         return service.issue(key)
 
     # When URLs are issued, then all others were stored by then.
-    outcomes = issuer_of(store, service, issue=issue).run(CLASS, {}, False)
+    outcomes = issuer_of(store, service, issue=issue).run(LAB, {}, False)
     assert stored == [29]
     assert all(outcome.issued for outcome in outcomes)
 
@@ -265,24 +263,24 @@ def test_a_run_that_is_killed_loses_only_what_was_under_way(tmp_path):
         service = Service()
 
         def issue(key):
-            if key == CLASS[20]:
+            if key == LAB[20]:
                 os.kill(os.getpid(), signal.SIGKILL)
             return service.issue(key)
 
         store = SQLiteLeaseStore(path, now=lambda: NOW, create=True)
-        issuer_of(store, service, issue=issue, concurrency=1).run(CLASS, {}, False)
+        issuer_of(store, service, issue=issue, concurrency=1).run(LAB, {}, False)
 
     with pytest.raises(EOFError):
         start_child(killed)()
 
-    # When the next run serves the class.
+    # When the next run serves the lab.
     store, service = SQLiteLeaseStore(path, now=lambda: NOW, create=True), Service()
-    existing = store.read(CLASS)
+    existing = store.read(LAB)
     outcomes = run(store, service)
 
     # Then it issues only what the killed one had not stored: two calls at most are waiting at concurrency 1.
     assert len(existing) >= 19
-    assert sorted(service.asked) == CLASS[len(existing) :]
+    assert sorted(service.asked) == LAB[len(existing) :]
     assert all(outcome.lease for outcome in outcomes)
 
 
@@ -314,7 +312,7 @@ def test_a_store_that_fails_in_mid_run_ends_the_issuing(concurrency, slow):
     # Then what was stored is issued, and all others are named as failed, in the order asked.
     stored = [outcome for outcome in outcomes if outcome.lease]
     failed = [outcome for outcome in outcomes if outcome.failure]
-    assert [outcome.key for outcome in outcomes] == CLASS
+    assert [outcome.key for outcome in outcomes] == LAB
     assert {outcome.key: outcome.lease for outcome in stored} == store.leases
     assert all(outcome.issued for outcome in stored)
     assert not any(outcome.lease for outcome in failed)
@@ -333,14 +331,14 @@ def test_a_store_that_fails_in_mid_run_ends_the_issuing(concurrency, slow):
     assert len(service.asked) <= 8 + 2 * concurrency
 
 
-@pytest.mark.parametrize("refused", [True, False])
-def test_what_comes_after_the_store_failed_is_a_refusal_with_its_reason_or_a_url_that_is_stored(refused):
+@pytest.mark.parametrize("rejected", [True, False])
+def test_what_comes_after_the_store_failed_is_an_error_with_its_reason_or_a_url_that_is_stored(rejected):
     # Given a service that answers for one learner only once the store has failed for the other.
-    store, service = FailingStore(1), Service(refuses=CLASS[1:2] if refused else [])
+    store, service = FailingStore(1), Service(rejects=LAB[1:2] if rejected else [])
     begun = threading.Event()
 
     def issue(key):
-        if key == CLASS[1]:
+        if key == LAB[1]:
             begun.set()
             stop = time.monotonic() + 10
             while store.writes == 0 and time.monotonic() < stop:
@@ -350,15 +348,15 @@ def test_what_comes_after_the_store_failed_is_a_refusal_with_its_reason_or_a_url
             begun.wait(10)
         return service.issue(key)
 
-    # When both get their URLs; then what comes for the second is told, or issued.
-    first, second = issuer_of(store, service, issue=issue, concurrency=2).run(CLASS[:2], {}, False)
+    # When both get their URLs; then what comes for the second is an error, or issued.
+    first, second = issuer_of(store, service, issue=issue, concurrency=2).run(LAB[:2], {}, False)
     assert first.failure == ("LeaseStoreError", "The lease store x is full.")
-    if refused:
+    if rejected:
         assert second.failure == ("NotReady", "No URL for learner-01.")
         assert store.leases == {}
     else:
         assert second.issued
-        assert store.leases == {CLASS[1]: second.lease}
+        assert store.leases == {LAB[1]: second.lease}
 
 
 def test_a_url_that_has_expired_already_is_a_failure_and_not_stored():
@@ -366,32 +364,32 @@ def test_a_url_that_has_expired_already_is_a_failure_and_not_stored():
 
     def issue(key):
         lease = service.issue(key)
-        return replace(lease, expires=NOW) if key == CLASS[0] else lease
+        return replace(lease, expires=NOW) if key == LAB[0] else lease
 
-    outcomes = issuer_of(store, service, issue=issue).run(CLASS[:2], {}, False)
+    outcomes = issuer_of(store, service, issue=issue).run(LAB[:2], {}, False)
 
     assert [outcome.issued for outcome in outcomes] == [False, True]
     assert outcomes[0].failure.message == (
         "The service issued a streaming URL that expired at 2026-11-21T08:00:00Z, though its own clock says "
         "2026-11-21T08:00:00Z: check that clock, then run again."
     )
-    assert store.leases.keys() == {CLASS[1]}
+    assert store.leases.keys() == {LAB[1]}
 
 
 def test_a_bug_fails_its_key_and_the_others_are_issued_and_stored():
     store, service = MemoryStore(), Service()
 
     def issue(key):
-        if key == CLASS[10]:
+        if key == LAB[10]:
             raise ZeroDivisionError
         return service.issue(key)
 
-    outcomes = issuer_of(store, service, issue=issue, concurrency=4).run(CLASS, {}, False)
+    outcomes = issuer_of(store, service, issue=issue, concurrency=4).run(LAB, {}, False)
 
-    assert [outcome.key for outcome in outcomes if outcome.failure] == [CLASS[10]]
+    assert [outcome.key for outcome in outcomes if outcome.failure] == [LAB[10]]
     assert isinstance(find_bug(outcome.failure for outcome in outcomes), ZeroDivisionError)
     assert store.leases == {outcome.key: outcome.lease for outcome in outcomes if outcome.lease}
-    assert len(store.leases) == len(CLASS) - 1
+    assert len(store.leases) == len(LAB) - 1
 
 
 def test_a_bug_in_writing_fails_its_key_as_issued_and_the_others_are_stored():
@@ -399,17 +397,17 @@ def test_a_bug_in_writing_fails_its_key_as_issued_and_the_others_are_stored():
         """Like a file, in which all changes are made or none."""
 
         def write(self, changes):
-            if any(change.record.key == CLASS[10] for change in changes):
+            if any(change.record.key == LAB[10] for change in changes):
                 raise OverflowError("date value out of range")
             return super().write(changes)
 
     store = Store()
 
-    outcomes = issuer_of(store, Service()).run(CLASS, {}, False)
+    outcomes = issuer_of(store, Service()).run(LAB, {}, False)
 
     [failed] = [outcome for outcome in outcomes if outcome.failure]
-    assert (failed.key, failed.issued, failed.failure.code) == (CLASS[10], True, "InternalError")
-    assert store.leases.keys() == {*CLASS} - {CLASS[10]}
+    assert (failed.key, failed.issued, failed.failure.code) == (LAB[10], True, "InternalError")
+    assert store.leases.keys() == {*LAB} - {LAB[10]}
 
 
 def test_without_a_store_every_run_issues():
@@ -451,10 +449,10 @@ def test_two_runs_with_equal_policies_return_the_same_url(existing):
         pytest.param(HOUR, build_policy(valid_until=after(1800)), True, id="an hour lasts until in half an hour"),
         pytest.param(HOUR, build_policy(valid_until=after(7200)), False, id="an hour does not last for two"),
         pytest.param(
-            build_policy(valid_until=after(7200)), build_policy(valid_until=after(3600)), True, id="an earlier moment"
+            build_policy(valid_until=after(7200)), build_policy(valid_until=after(3600)), True, id="an earlier time"
         ),
         pytest.param(
-            build_policy(valid_until=after(3600)), build_policy(valid_until=after(7200)), False, id="a later moment"
+            build_policy(valid_until=after(3600)), build_policy(valid_until=after(7200)), False, id="a later time"
         ),
         pytest.param(HOUR, build_policy(validity=3600, min_remaining=3599), True, id="less must remain"),
     ],
@@ -535,7 +533,7 @@ def test_a_winner_that_is_replaced_again_and_again_is_a_conflict():
 def test_a_conflict_on_one_key_costs_the_others_nothing():
     class ContestedKey(MemoryStore):
         def compare_and_set(self, lease, *, expected):
-            if lease.key == CLASS[3]:
+            if lease.key == LAB[3]:
                 self.leases[lease.key] = lease_of(lease.key, validity=60, expires=60)
             return super().compare_and_set(lease, expected=expected)
 
@@ -549,14 +547,14 @@ def test_eight_processes_hand_forty_learners_the_same_urls(tmp_path):
     path, keys = str(tmp_path / "lab" / "leases.sqlite3"), [build_key(f"learner-{number}") for number in range(40)]
     reading, writing = os.pipe()
 
-    def class_run():
+    def lab_run():
         os.close(writing)
         os.read(reading, 1)
         store = SQLiteLeaseStore(path, now=lambda: NOW, create=True)
         outcomes = run(store, Service(takes=0.002), keys, concurrency=8)
         return [(outcome.lease.url, outcome.issued) for outcome in outcomes]
 
-    runs = [start_child(class_run) for _number in range(8)]
+    runs = [start_child(lab_run) for _number in range(8)]
 
     # When they run.
     os.close(writing)

@@ -91,7 +91,7 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def refusal(error: str, status: int | None = None, **headers: str) -> Reply:
+def get_message(error: str, status: int | None = None, **headers: str) -> Reply:
     """The service's reply with this error."""
     body = {"code": "SOME_REASON", "context": {"sessionId": "session-1"}, "message": f"What {error} says."}
     return Reply(body, status or ERRORS[error], headers or {"x-amzn-ErrorType": error})
@@ -173,18 +173,20 @@ def errors() -> dict[str, Case]:
     """Each error of the service, and some that it does not describe."""
     return {
         **{
-            f"{operation}: {error}": Case(operation, REQUIRED[operation], refusal(error))
+            f"{operation}: {error}": Case(operation, REQUIRED[operation], get_message(error))
             for operation in REQUIRED
             for error in ERRORS
         },
         "an error with an address": Case(
-            GET, SESSION, refusal("ConflictException", **{"x-amzn-ErrorType": "ConflictException:http://example.org/"})
+            GET,
+            SESSION,
+            get_message("ConflictException", **{"x-amzn-ErrorType": "ConflictException:http://example.org/"}),
         ),
         "an error that is named in its body": Case(
             GET, SESSION, Reply({"__type": "org.example#ConflictException", "Message": "Not now."}, 409)
         ),
-        "an error without a name": Case(GET, SESSION, refusal("ConflictException", **{"x-other": "1"})),
-        "an unknown error": Case(GET, SESSION, refusal("OddException", 418)),
+        "an error without a name": Case(GET, SESSION, get_message("ConflictException", **{"x-other": "1"})),
+        "an unknown error": Case(GET, SESSION, get_message("OddException", 418)),
         "an error without a body": Case(GET, SESSION, Reply(None, 503)),
     }
 
@@ -267,21 +269,21 @@ class Body:
 
 def exchange(case: Case, *, ours: bool) -> dict[str, Any]:
     """What is sent in this case, and what is read in the reply; as JSON values, so that processes can compare them."""
-    told: dict[str, Any] = {}
+    recorded: dict[str, Any] = {}
     try:
         client = build_nimble_client(ours=ours, region=case.region, endpoint_url=case.endpoint_url, **case.config)
         service = Service(client, [case.reply])
         try:
-            told["read"] = getattr(client, case.operation)(**case.params)
+            recorded["read"] = getattr(client, case.operation)(**case.params)
         finally:
-            told["sent"] = [seen(request) for request in service.requests]
+            recorded["sent"] = [seen(request) for request in service.requests]
     except ClientError as e:
         described = next((name for name in ERRORS if isinstance(e, getattr(client.exceptions, name))), None)
-        told["raised"] = {"class": described, "text": str(e), "response": e.response}
+        recorded["raised"] = {"class": described, "text": str(e), "response": e.response}
     except BotoCoreError as e:
         # In which order it names the members does not matter.
-        told["raised"] = [type(e).__name__, *sorted(re.findall(r"\w+", str(e)))]
-    return json.loads(json.dumps(told, default=str))
+        recorded["raised"] = [type(e).__name__, *sorted(re.findall(r"\w+", str(e)))]
+    return json.loads(json.dumps(recorded, default=str))
 
 
 def seen(request: Any) -> dict[str, Any]:
@@ -299,14 +301,14 @@ def seen(request: Any) -> dict[str, Any]:
 
 def main() -> None:
     loader = session(ours=False).get_component("data_loader")
-    told = {
+    recorded = {
         "version": botocore.__version__,
         "description": {name: loader.load_service_model("nimble", name) for name in SERVICE_DESCRIPTION},
         "operations": sorted(build_nimble_client(ours=True).meta.service_model.operation_names),
         "theirs": {name: exchange(case, ours=False) for name, case in CASES.items()},
         "ours": {name: exchange(case, ours=True) for name, case in CASES.items()},
     }
-    json.dump(told, sys.stdout)
+    json.dump(recorded, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ OURS = SERVICE_DESCRIPTION["service-2"]
 
 @pytest.fixture(scope="module")
 def reference():
-    """What botocore 1.35.47, the last that had the service, tells of it and makes of the calls."""
+    """What botocore 1.35.47, the last that had the service, has of it and makes of the calls."""
     # `make` always builds it; a miss there is a failure.
     if not BOTOCORE.exists() and "MAKELEVEL" not in os.environ:
         pytest.skip("botocore 1.35.47 is not there: run `make build/botocore-nimble/.stamp`")
@@ -35,9 +35,9 @@ def reference():
         check=True,
         timeout=60,
     )
-    told = json.loads(script.stdout)
-    assert told["version"] == "1.35.47"
-    return told
+    reported = json.loads(script.stdout)
+    assert reported["version"] == "1.35.47"
+    return reported
 
 
 @pytest.fixture(autouse=True)
@@ -64,8 +64,8 @@ def test_a_botocore_that_has_the_service_sends_and_reads_the_same_with_ours(refe
 def test_the_cases_call_every_operation_and_meet_every_error(reference):
     named = {operation.lower() for operation in OURS["operations"]}
     assert {case.operation.replace("_", "") for case in CASES.values()} == named
-    told = [reference["theirs"][name].get("raised", {}) for name in CASES]
-    assert {each["class"] for each in told if isinstance(each, dict) and each} == {*ERRORS, None}
+    reported = [reference["theirs"][name].get("raised", {}) for name in CASES]
+    assert {each["class"] for each in reported if isinstance(each, dict) and each} == {*ERRORS, None}
     assert sum(bool(each["sent"]) for each in reference["theirs"].values() if "sent" in each) > 100
 
 

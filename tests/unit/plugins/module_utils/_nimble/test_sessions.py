@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How results tell of sessions. What is done to them is tested through the modules, against the simulator."""
+"""How results describe sessions. What is done to them is tested through the modules, against the simulator."""
 
 from __future__ import annotations
 

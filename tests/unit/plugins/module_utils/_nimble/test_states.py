@@ -104,17 +104,17 @@ def test_the_status_of_a_stream_is_its_state_and_if_it_is_not_in_progress_why(st
 @pytest.mark.parametrize(
     ("status_code", "words"), (STREAM_STATUS_CODES | SESSION_STATUS_CODES | OTHER_STATUS_CODES).items()
 )
-def test_a_status_code_is_told_with_what_it_means(status_code, words):
+def test_a_status_code_is_reported_with_what_it_means(status_code, words):
     assert describe_state("X", status_code) == words
 
 
-def test_a_state_that_is_missing_is_told():
+def test_a_state_that_is_missing_is_reported():
     assert describe_state(None, None) == "None"
 
 
 @pytest.mark.parametrize(("state", "remedy"), SESSION_STATES.items())
 @pytest.mark.parametrize("status_code", [*SESSION_STATUS_CODES, *OTHER_STATUS_CODES])
-def test_a_session_that_is_not_ready_is_told_with_what_to_do(state, remedy, status_code):
+def test_a_session_that_is_not_ready_is_reported_with_what_to_do(state, remedy, status_code):
     words = (SESSION_STATUS_CODES | OTHER_STATUS_CODES)[status_code].replace("X", str(state), 1)
     assert session_problem("session-anna", state, status_code) == (
         f"Session 'session-anna' is {words}, not READY: {remedy}, then run again."
@@ -122,7 +122,7 @@ def test_a_session_that_is_not_ready_is_told_with_what_to_do(state, remedy, stat
 
 
 def test_a_session_that_is_stopped_says_what_starts_it():
-    """The sentence in full."""
+    """The message in full."""
     assert session_problem("session-anna", "STOPPED", "STREAMING_SESSION_STOPPED") == (
         "Session 'session-anna' is STOPPED (STREAMING_SESSION_STOPPED), not READY: start it (StartStreamingSession by "
         "labstream.aws.nimble_session, or nimble_lab_start_sessions of the role labstream.aws.nimble_lab), wait until "

@@ -15,11 +15,11 @@ from ansible_collections.labstream.aws.plugins.module_utils._nimble.validation i
 NO_ID = "an id is text of 1 to 256 characters without spaces and slashes, and not '.' or '..'."
 
 
-def refusal(check, *values):
-    """The sentence with which the values are refused."""
-    with pytest.raises(InvalidOption) as refused:
+def get_message(check, *values):
+    """The message with which the values are rejected."""
+    with pytest.raises(InvalidOption) as rejected:
         check(*values)
-    return str(refused.value)
+    return str(rejected.value)
 
 
 @pytest.mark.parametrize("seconds", [60, 61, 600, 3599, 3600])
@@ -29,7 +29,7 @@ def test_an_expiration_from_a_minute_to_an_hour_is_taken(seconds):
 
 @pytest.mark.parametrize("seconds", [-3600, -1, 0, 1, 59, 3601, 7200, 604_800])
 def test_any_other_expiration_is_rejected(seconds):
-    assert refusal(validate_expiration, seconds) == (
+    assert get_message(validate_expiration, seconds) == (
         f"expiration_in_seconds is {seconds}, but it must be from 60 to 3600 (one hour)."
     )
 
@@ -42,11 +42,11 @@ def test_a_token_of_1_to_64_plain_characters_is_taken(token):
 
 
 @pytest.mark.parametrize(
-    ("token", "told", "length"),
+    ("token", "shown", "length"),
     [
         pytest.param("", "''", 0, id="empty"),
         pytest.param("x" * 65, f"'{'x' * 65}'", 65, id="65 characters"),
-        pytest.param("x" * 1000, f"'{'x' * 37}...{'x' * 38}'", 1000, id="1000 characters, which are not all told"),
+        pytest.param("x" * 1000, f"'{'x' * 37}...{'x' * 38}'", 1000, id="1000 characters, which are not all shown"),
         pytest.param("tökén", "'tökén'", 5, id="letters of no header"),
         pytest.param("two\nlines", "'two\\nlines'", 9, id="two lines, which would be two headers"),
         pytest.param("a\tb", "'a\\tb'", 3, id="a tab"),
@@ -56,9 +56,9 @@ def test_a_token_of_1_to_64_plain_characters_is_taken(token):
         pytest.param(" ", "' '", 1, id="a space alone"),
     ],
 )
-def test_any_other_token_is_rejected(token, told, length):
-    assert refusal(validate_client_token, token) == (
-        f"client_token is {told} (length {length}), but it must have 1 to 64 printable ASCII characters, and no space "
+def test_any_other_token_is_rejected(token, shown, length):
+    assert get_message(validate_client_token, token) == (
+        f"client_token is {shown} (length {length}), but it must have 1 to 64 printable ASCII characters, and no space "
         "at its ends."
     )
 
@@ -72,7 +72,7 @@ def test_an_id_that_is_one_part_of_a_path_is_taken(value):
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "shown"),
     [
         ("", "''"),
         (" ", "' '"),
@@ -92,5 +92,5 @@ def test_an_id_that_is_one_part_of_a_path_is_taken(value):
     ],
 )
 @pytest.mark.parametrize("option", ["studio_id", "session_id"])
-def test_an_id_that_would_lead_elsewhere_is_rejected(option, value, told):
-    assert refusal(validate_id, option, value) == (f"{option} is {told}, but {NO_ID}")
+def test_an_id_that_would_lead_elsewhere_is_rejected(option, value, shown):
+    assert get_message(validate_id, option, value) == (f"{option} is {shown}, but {NO_ID}")

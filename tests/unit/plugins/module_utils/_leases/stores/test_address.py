@@ -125,10 +125,10 @@ def test_dynamodb_names_a_table_and_how_it_is_reached(lease_store, table):
         ARN,
     ],
 )
-def test_what_names_no_store_is_refused(lease_store):
-    with pytest.raises(InvalidOption) as refused:
+def test_what_names_no_store_is_rejected(lease_store):
+    with pytest.raises(InvalidOption) as rejected:
         parse_address(lease_store)
-    assert str(refused.value) == (
+    assert str(rejected.value) == (
         f"lease_store is {lease_store!r}, which is not a lease store: use sqlite:///PATH, such as "
         "sqlite:///~/.ansible/labstream/leases.sqlite3, or dynamodb://TABLE, or none."
     )
@@ -142,7 +142,7 @@ LONG = "'" + "a" * 37 + "..." + "a" * 38 + "'"
 
 
 @pytest.mark.parametrize(
-    ("rest", "told"),
+    ("rest", "reported"),
     [
         # Not a table.
         ("ab", f"'ab' {NO_TABLE}"),
@@ -195,10 +195,10 @@ LONG = "'" + "a" * 37 + "..." + "a" * 38 + "'"
         (f"{ARN}?region=EU-CENTRAL-1", f"{OTHER_REGION} 'EU-CENTRAL-1'"),
     ],
 )
-def test_what_names_no_table_or_no_way_to_it_is_refused(rest, told):
+def test_what_names_no_table_or_no_way_to_it_is_rejected(rest, reported):
     lease_store = f"dynamodb://{rest}"
-    with pytest.raises(InvalidOption) as refused:
+    with pytest.raises(InvalidOption) as rejected:
         parse_address(lease_store)
-    assert str(refused.value) == (
-        f"lease_store is {lease_store!r}, but {told}: write it like dynamodb://TABLE?region=eu-central-1."
+    assert str(rejected.value) == (
+        f"lease_store is {lease_store!r}, but {reported}: write it like dynamodb://TABLE?region=eu-central-1."
     )

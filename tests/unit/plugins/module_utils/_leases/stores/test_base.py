@@ -307,7 +307,7 @@ def test_each_change_has_its_own_outcome_in_order(opened):
     ]
     outcomes = opened().write(changes)
 
-    # Then each tells what is there now.
+    # Then each returns what is there now.
     [_theirs, mine, _taken, new, _gone, intent, expired] = [change.record for change in changes]
     assert outcomes == [there["theirs"], mine, there["taken"], new, None, intent, expired]
     assert find(opened()) == {lease.key: lease for lease in outcomes if lease}
@@ -366,7 +366,7 @@ def test_replacing_leaves_the_leases_of_other_keys_alone(store, other):
     assert (read_one(store), find(store, other.scope)[other]) == (stream, others)
 
 
-def test_a_lease_replaced_again_is_told(store):
+def test_a_lease_replaced_again_is_returned(store):
     """A call that is repeated since its reply was lost sees its own work."""
     write(store, pending_lease_of(lease_id="there"))
     stream = resource_lease_of()
@@ -438,7 +438,7 @@ def test_releasing_what_is_not_there_is_harmless(store, purge):
 
 
 @pytest.mark.parametrize("purge", [False, True])
-def test_a_class_is_released_at_once(store, purge):
+def test_a_lab_is_released_at_once(store, purge):
     leases = [lease_of(build_key(f"learner-{number}")) for number in range(30)]
     write(store, *leases)
     assert release_or_purge(store, [lease.key for lease in leases], purge=purge) == 30

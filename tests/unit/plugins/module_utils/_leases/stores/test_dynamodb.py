@@ -42,7 +42,7 @@ SECRET = "correct-horse-battery-staple"
 HASH = {"url_sha256": {"S": "0" * 64}}
 URL = f"https://streaming.example.org/?secret={SECRET}"
 
-# How sentences begin and end.
+# How messages begin and end.
 READING, WRITING = "Failed to read the lease table '{table}': ", "Failed to write to the lease table '{table}': "
 DESCRIBING = "Failed to describe the table '{table}': "
 RELEASING = "Failed to release a lease in the lease table '{table}': "
@@ -220,8 +220,8 @@ def test_an_item_that_is_not_a_lease_is_reported_and_left_alone(moto, table, sto
     item = {"scope": {"S": SCOPE}, "holder": {"S": "anna"}, **attributes}
     moto.client.put_item(TableName=table, Item=item)
 
-    # Then everybody who reads it is told so.
-    sentence = (
+    # Then everybody who reads it gets this message.
+    text = (
         f"The table '{table}' has an item that is not a lease, with the key '{SCOPE} anna': remove it, or name "
         "another table in lease_store."
     )
@@ -231,9 +231,9 @@ def test_an_item_that_is_not_a_lease_is_reported_and_left_alone(moto, table, sto
         lambda: store.find(None),
         lambda: replace_lease(store, resource_lease_of(), expected="old"),
     ):
-        with pytest.raises(LeaseStoreError) as refused:
+        with pytest.raises(LeaseStoreError) as rejected:
             read()
-        assert str(refused.value) == sentence
+        assert str(rejected.value) == text
     assert moto.items(table) == [item]
 
 
@@ -286,20 +286,20 @@ def test_all_pages_of_a_long_list_are_read(service, scope, operation):
     assert all(parameters["ConsistentRead"] for _name, parameters in calls)
 
 
-@pytest.mark.parametrize(("service", "looks"), [("moto", 0), ("dynalite", 1)], indirect=["service"])
+@pytest.mark.parametrize(("service", "polls"), [("moto", 0), ("dynalite", 1)], indirect=["service"])
 @pytest.mark.parametrize("change", [Write, Replace])
-def test_who_is_late_learns_of_the_winner_by_the_same_call_or_else_by_a_consistent_read(service, looks, change):
+def test_who_is_late_learns_of_the_winner_by_the_same_call_or_else_by_a_consistent_read(service, polls, change):
     """dynalite is older than the parameter that asks for the item that is in the way."""
     client, winner = service.new_client(), lease_of()
     with closing(service.store(service.create_table(), client)) as store:
         compare_and_set(store, winner)
         calls = recorded(client)
         assert store.write([change(lease_of(), "old")]) == [winner]
-    assert [name for name, _parameters in calls] == ["PutItem"] + ["GetItem"] * looks
+    assert [name for name, _parameters in calls] == ["PutItem"] + ["GetItem"] * polls
     assert all(parameters["ConsistentRead"] for _name, parameters in calls[1:])
 
 
-def test_a_lease_that_is_purged_while_it_is_looked_at_does_not_hold_up_a_write(dynalite):
+def test_a_lease_that_is_purged_while_it_is_read_does_not_hold_up_a_write(dynalite):
     # Given a lease that another run purges after it was in the way, and before it is read.
     table, client = dynalite.create_table(), dynalite.new_client()
     with closing(dynalite.store(table)) as other, closing(dynalite.store(table, client)) as store:
@@ -321,9 +321,9 @@ def test_a_lease_that_keeps_coming_and_going_ends_the_write(dynalite):
         calls = recorded(client)
 
         # Then it gives up after three tries.
-        with pytest.raises(LeaseStoreError) as refused:
+        with pytest.raises(LeaseStoreError) as rejected:
             compare_and_set(store, lease_of())
-    assert str(refused.value) == (
+    assert str(rejected.value) == (
         f"Other runs kept writing and purging the record of 'anna' in the table '{table}' while it was being written: "
         "let one run at a time use this lab, then run again."
     )
@@ -416,7 +416,7 @@ def test_a_check_of_a_good_table_changes_nothing(service, change, operation):
 
 
 @pytest.mark.parametrize(
-    ("keys", "told"),
+    ("keys", "shown"),
     [
         pytest.param([("scope", "HASH", "S")], "scope (HASH, S)", id="no sort key"),
         pytest.param([("id", "HASH", "S")], "id (HASH, S)", id="another table"),
@@ -434,12 +434,12 @@ def test_a_check_of_a_good_table_changes_nothing(service, change, operation):
         ),
     ],
 )
-def test_a_table_with_other_keys_is_refused(service, keys, told):
+def test_a_table_with_other_keys_is_rejected(service, keys, shown):
     table = service.create_table(tuple(keys))
-    with closing(service.store(table)) as store, pytest.raises(LeaseStoreError) as refused:
+    with closing(service.store(table)) as store, pytest.raises(LeaseStoreError) as rejected:
         store.check()
-    assert str(refused.value) == (
-        f"The table '{table}' cannot hold leases because it has the key {told}, and leases need scope (HASH, S) and "
+    assert str(rejected.value) == (
+        f"The table '{table}' cannot hold leases because it has the key {shown}, and leases need scope (HASH, S) and "
         "holder (RANGE, S): name another table in lease_store, such as one created by the playbook "
         "labstream.aws.lease_table."
     )
@@ -451,29 +451,29 @@ def test_a_table_with_other_keys_is_refused(service, keys, told):
     ids=["read", "find"],
 )
 @pytest.mark.parametrize("may_describe", [True, False])
-def test_of_a_table_with_other_keys_that_is_read_the_cure_is_told(dynalite, use, may_describe):
+def test_reading_a_table_with_other_keys_is_reported_with_the_remedy(dynalite, use, may_describe):
     """By dynalite, which compares keys with the table's as DynamoDB does, and words it so."""
-    # Given a table with other keys, and somebody who may look at its description or not.
+    # Given a table with other keys, and somebody who may describe it or not.
     table, client = dynalite.create_table((("id", "HASH", "S"),)), dynalite.new_client()
 
-    def refuse(**_context):
+    def reject(**_context):
         raise EndpointConnectionError(endpoint_url="https://example.org")
 
     if not may_describe:
-        client.meta.events.register("before-call.dynamodb.DescribeTable", refuse)
+        client.meta.events.register("before-call.dynamodb.DescribeTable", reject)
 
-    # When it is read, then they are told as much as is known.
+    # When it is read, then the message says as much as is known.
     with closing(dynalite.store(table, client)) as store:
-        sentence = refused(use, store)
+        text = rejected(use, store)
     if may_describe:
-        assert sentence.startswith(f"The table '{table}' cannot hold leases because it has the key id (HASH, S), and ")
-        assert sentence.endswith("such as one created by the playbook labstream.aws.lease_table.")
+        assert text.startswith(f"The table '{table}' cannot hold leases because it has the key id (HASH, S), and ")
+        assert text.endswith("such as one created by the playbook labstream.aws.lease_table.")
     else:
-        assert sentence.startswith(f"{READING.format(table=table)}ValidationException: ")
-        assert sentence.endswith(": check that the table was created by the playbook labstream.aws.lease_table.")
+        assert text.startswith(f"{READING.format(table=table)}ValidationException: ")
+        assert text.endswith(": check that the table was created by the playbook labstream.aws.lease_table.")
 
 
-# Every call that a store makes: how its sentence begins, and what makes it.
+# Every call that a store makes: how its message begins, and what makes it.
 USES = {
     "DescribeTable": (DESCRIBING, lambda store: store.check()),
     "PutItem": (WRITING, lambda store: compare_and_set(store, lease_of(url=URL))),
@@ -489,8 +489,8 @@ every_use = pytest.mark.parametrize(
 )
 
 
-def refused(use, store):
-    """The sentence that the use of a store ends with. Nothing that may be printed of the error holds the URL."""
+def rejected(use, store):
+    """The message that the use of a store ends with. Nothing that may be printed of the error holds the URL."""
     with pytest.raises(LeaseStoreError) as caught:
         use(store)
     assert SECRET not in "".join(traceback.format_exception(caught.value)) + repr(caught.value)
@@ -499,20 +499,18 @@ def refused(use, store):
 
 
 @every_use
-def test_a_table_that_is_missing_is_told(moto, operation, begin, use):
+def test_a_table_that_is_missing_is_reported(moto, operation, begin, use):
     if operation == "GetItem":
         begin = WRITING  # The call before it.
     with closing(moto.store("nowhere")) as store:
-        sentence = refused(use, store)
-    assert sentence.startswith(
-        f"{begin.format(table='nowhere')}ResourceNotFoundException (Requested resource not found"
-    )
-    assert sentence.endswith(f"){MISSING}")
+        text = rejected(use, store)
+    assert text.startswith(f"{begin.format(table='nowhere')}ResourceNotFoundException (Requested resource not found")
+    assert text.endswith(f"){MISSING}")
 
 
-def test_a_table_that_is_missing_is_told_by_dynalite_too(dynalite):
+def test_a_table_that_is_missing_is_reported_by_dynalite_too(dynalite):
     with closing(dynalite.store("nowhere")) as store:
-        assert refused(lambda store: store.check(), store).endswith(f"){MISSING}")
+        assert rejected(lambda store: store.check(), store).endswith(f"){MISSING}")
 
 
 @pytest.fixture
@@ -541,16 +539,16 @@ def teacher(simulator, moto, table):
 @every_use
 def test_an_action_that_is_not_allowed_is_named(teacher, table, operation, begin, use):
     use(teacher(USES))
-    sentence = refused(use, teacher(USES.keys() - {operation}))
+    text = rejected(use, teacher(USES.keys() - {operation}))
     action = f"dynamodb:{operation}"
-    assert sentence.startswith(f"{begin.format(table=table)}the credentials are not authorized to perform {action} (")
-    assert sentence.endswith(f"){DENIED}")
+    assert text.startswith(f"{begin.format(table=table)}the credentials are not authorized to perform {action} (")
+    assert text.endswith(f"){DENIED}")
 
 
 @pytest.mark.parametrize(("change", "operation"), CHANGES.items())
 def test_a_check_finds_that_a_change_is_not_allowed(teacher, table, change, operation):
-    sentence = refused(lambda store: store.check(change), teacher(USES.keys() - {operation}))
-    assert sentence.startswith(
+    text = rejected(lambda store: store.check(change), teacher(USES.keys() - {operation}))
+    assert text.startswith(
         f"{USES[operation][0].format(table=table)}the credentials are not authorized to perform dynamodb:{operation} ("
     )
     teacher({"DescribeTable", operation}).check(change)
@@ -581,13 +579,13 @@ def test_what_is_throttled_for_a_while_is_tried_again(simulator, patient, pauses
 
 
 @every_use
-def test_what_is_throttled_for_good_is_told(simulator, table, store, operation, begin, use):
+def test_what_is_throttled_for_good_is_reported(simulator, table, store, operation, begin, use):
     code, message = THROTTLES[0], "The level of provisioned throughput was exceeded."
     simulator.add_fault(service="dynamodb", operation=operation, error={"code": code, "message": message})
-    assert refused(use, store) == f"{begin.format(table=table)}{code} ({message.rstrip('.')}){LESS}"
+    assert rejected(use, store) == f"{begin.format(table=table)}{code} ({message.rstrip('.')}){LESS}"
 
 
-def test_of_many_changes_only_those_that_are_refused_fail(simulator, table, store):
+def test_of_many_changes_only_those_that_are_rejected_fail(simulator, table, store):
     # Given a table that takes some writes and throttles the others.
     simulator.add_fault(service="dynamodb", operation="PutItem", error={"code": "ThrottlingException"}, times=3)
     leases = [lease_of(build_key(f"learner-{number}"), url=URL) for number in range(10)]
@@ -595,46 +593,46 @@ def test_of_many_changes_only_those_that_are_refused_fail(simulator, table, stor
     # When all are written at once.
     outcomes = store.write([Write(lease, None) for lease in leases])
 
-    # Then each tells how it went, and what it says is so.
+    # Then each says how it went, and that is so.
     failed = [outcome for outcome in outcomes if isinstance(outcome, LeaseStoreError)]
     assert len(failed) == 3
-    sentence = f"{WRITING.format(table=table)}ThrottlingException (Fault set by the test){LESS}"
-    assert {str(error) for error in failed} == {sentence}
+    text = f"{WRITING.format(table=table)}ThrottlingException (Fault set by the test){LESS}"
+    assert {str(error) for error in failed} == {text}
     written = [lease for lease, outcome in zip(leases, outcomes, strict=True) if outcome == lease]
     assert len(written) == 7
     assert store.find(SCOPE) == {lease.key: lease for lease in written}
 
 
 @every_use
-def test_a_service_that_fails_is_told(simulator, table, store, operation, begin, use):
+def test_a_service_that_fails_is_reported(simulator, table, store, operation, begin, use):
     simulator.add_fault(
         service="dynamodb", operation=operation, error={"code": "InternalServerError", "message": "Oh.", "status": 500}
     )
-    sentence = f"{begin.format(table=table)}InternalServerError (Oh): the service failed, so run again later."
-    assert refused(use, store) == sentence
+    text = f"{begin.format(table=table)}InternalServerError (Oh): the service failed, so run again later."
+    assert rejected(use, store) == text
 
 
 @every_use
-def test_a_connection_that_breaks_off_is_told(simulator, moto, table, store, operation, begin, use):
+def test_a_connection_that_breaks_off_is_reported(simulator, moto, table, store, operation, begin, use):
     simulator.add_fault(service="dynamodb", operation=operation, drop="after")
-    sentence = refused(use, store)
-    assert sentence.startswith(f"{begin.format(table=table)}Connection was closed before")
-    assert sentence.endswith(": check the network, and whether region and endpoint_url are correct.")
+    text = rejected(use, store)
+    assert text.startswith(f"{begin.format(table=table)}Connection was closed before")
+    assert text.endswith(": check the network, and whether region and endpoint_url are correct.")
 
 
-def test_nobody_at_the_endpoint_is_told():
+def test_nobody_at_the_endpoint_is_reported():
     with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
         nobody = DynamoDB(f"http://127.0.0.1:{server.server_port}")
     with closing(nobody.store("leases")) as store:
         for operation, (begin, use) in USES.items():
             first = (WRITING if operation == "GetItem" else begin).format(table="leases")
-            assert refused(use, store) == (
+            assert rejected(use, store) == (
                 f'{first}Could not connect to the endpoint URL: "{nobody.endpoint_url}/": check the network, and '
                 "whether region and endpoint_url are correct."
             )
 
 
-def test_a_lease_that_is_too_large_for_an_item_is_told_without_its_url(service):
+def test_a_lease_that_is_too_large_for_an_item_is_reported_without_its_url(service):
     table = service.create_table()
     with closing(service.store(table)) as store:
         small = lease_of(build_key("ben"))
@@ -647,12 +645,12 @@ def test_a_lease_that_is_too_large_for_an_item_is_told_without_its_url(service):
 
 
 def test_the_lease_that_is_in_the_way_is_in_no_error(moto, table, store):
-    """A reply that refuses a write holds the item; what cannot be read of it is told without its URL."""
+    """A reply that rejects a write holds the item; what cannot be read of it is reported without its URL."""
     compare_and_set(store, lease_of(url=URL))
     key = {"scope": {"S": SCOPE}, "holder": {"S": "anna"}}
     moto.client.update_item(TableName=table, Key=key, UpdateExpression="REMOVE issued")
-    sentence = refused(lambda store: compare_and_set(store, lease_of()), store)
-    assert sentence.startswith(f"The table '{table}' has an item that is not a lease, with the key '{SCOPE} anna'")
+    text = rejected(lambda store: compare_and_set(store, lease_of()), store)
+    assert text.startswith(f"The table '{table}' has an item that is not a lease, with the key '{SCOPE} anna'")
 
 
 @pytest.mark.parametrize(
@@ -664,12 +662,12 @@ def test_the_lease_that_is_in_the_way_is_in_no_error(moto, table, store):
         (b'{"Items": null}', lambda store: store.find(None)),
     ],
 )
-def test_a_reply_that_is_none_of_dynamodbs_is_told(moto, table, reply, read):
+def test_a_reply_that_is_none_of_dynamodbs_is_reported(moto, table, reply, read):
     with server_that_answers(lambda path: reply) as address:
         store = DynamoDB(address).store(table)
-        with closing(store), pytest.raises(LeaseStoreError) as told:
+        with closing(store), pytest.raises(LeaseStoreError) as shown:
             read(store)
-    assert str(told.value) == READING.format(table=table) + (
+    assert str(shown.value) == READING.format(table=table) + (
         "the response could not be parsed: check that endpoint_url points to a server that implements this API."
     )
 
@@ -681,28 +679,28 @@ def test_a_reply_that_is_none_of_dynamodbs_is_told(moto, table, reply, read):
 def busy(moto):
     """A DynamoDB that does only so much of each batch as ``busy.does`` says; the last number counts for ever.
 
-    ``busy.asked`` tells how much it was asked, ``busy.reads`` how it was to read. The work is done by moto.
+    ``busy.asked`` says how much it was asked, ``busy.reads`` how it was to read. The work is done by moto.
     """
-    told = SimpleNamespace(does=[0], asked=[], reads=[])
+    shown = SimpleNamespace(does=[0], asked=[], reads=[])
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self):
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            many = told.does.pop(0) if len(told.does) > 1 else told.does[0]
+            many = shown.does.pop(0) if len(shown.does) > 1 else shown.does[0]
             [(table, request)] = body["RequestItems"].items()
             if self.headers["X-Amz-Target"].endswith(".BatchGetItem"):
                 keys, consistent = request["Keys"], request.get("ConsistentRead")
-                told.asked.append(len(keys))
-                told.reads.append(consistent)
+                shown.asked.append(len(keys))
+                shown.reads.append(consistent)
                 found = (
                     moto.client.batch_get_item(RequestItems={table: {"Keys": keys[:many]}})["Responses"] if many else {}
                 )
                 left = {"Keys": keys[many:], "ConsistentRead": consistent}
                 reply = {"Responses": found, "UnprocessedKeys": {table: left} if left["Keys"] else {}}
             else:
-                told.asked.append(len(request))
+                shown.asked.append(len(request))
                 if many:
                     moto.client.batch_write_item(RequestItems={table: request[:many]})
                 reply = {"UnprocessedItems": {table: request[many:]} if request[many:] else {}}
@@ -718,10 +716,10 @@ def busy(moto):
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    told.service = DynamoDB(f"http://127.0.0.1:{server.server_port}")
+    shown.service = DynamoDB(f"http://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    yield told
+    yield shown
     server.shutdown()
     thread.join()
     server.server_close()
@@ -767,12 +765,12 @@ def test_what_is_left_unprocessed_is_asked_for_again(
 
 @pytest.mark.parametrize("does", [[0], [1, 1, 1, 1]])
 @pytest.mark.parametrize("purge", [False, True])
-def test_a_service_that_stays_busy_is_told(table, busy, busy_store, pauses, does, purge):
+def test_a_service_that_stays_busy_is_reported(table, busy, busy_store, pauses, does, purge):
     keys, busy.does = [build_key(f"learner-{number}") for number in range(5)], list(does)
     use = busy_store.purge if purge else busy_store.read
-    with pytest.raises(LeaseStoreError) as told:
+    with pytest.raises(LeaseStoreError) as shown:
         use(keys)
-    assert str(told.value) == (
+    assert str(shown.value) == (
         f"DynamoDB is too busy with the lease table '{table}': use on-demand billing for the table, or run again later."
     )
     assert len(busy.asked) == 4

@@ -71,8 +71,8 @@ def described(status="ACTIVE", **more):
     }
 
 
-def told_one_after_another(client, *statuses):
-    """Have DescribeTable tell these; None stands for no table."""
+def describe_in_turn(client, *statuses):
+    """Have DescribeTable return these; None stands for no table."""
     for status in statuses:
         if status is None:
             client.replies.add_client_error("describe_table", "ResourceNotFoundException")
@@ -94,7 +94,7 @@ def time_to_live(client, status, attribute=None):
     ],
 )
 def test_a_table_is_waited_for_until_it_is_active(clock, dynamodb, statuses, pauses):
-    told_one_after_another(dynamodb, *statuses)
+    describe_in_turn(dynamodb, *statuses)
 
     assert lease_table.find_table(dynamodb, NAME).status == "ACTIVE"
 
@@ -103,20 +103,20 @@ def test_a_table_is_waited_for_until_it_is_active(clock, dynamodb, statuses, pau
 
 
 def test_no_table_is_not_waited_for(clock, dynamodb):
-    told_one_after_another(dynamodb, None)
+    describe_in_turn(dynamodb, None)
 
     assert lease_table.find_table(dynamodb, NAME) is None
     assert clock.pauses == []
 
 
 def test_a_new_table_is_waited_for_although_dynamodb_does_not_describe_it_yet(clock, dynamodb):
-    told_one_after_another(dynamodb, None, "CREATING", "ACTIVE")
+    describe_in_turn(dynamodb, None, "CREATING", "ACTIVE")
 
     assert lease_table.wait_until_active(dynamodb, NAME).arn == ARN
 
 
 def test_waiting_ends_after_five_minutes(clock, dynamodb):
-    told_one_after_another(dynamodb, *["CREATING"] * 152)
+    describe_in_turn(dynamodb, *["CREATING"] * 152)
 
     with pytest.raises(LeaseStoreError) as error:
         lease_table.find_table(dynamodb, NAME)
@@ -129,7 +129,7 @@ def test_waiting_ends_after_five_minutes(clock, dynamodb):
 
 @pytest.mark.parametrize("status", ["DELETING", "INACCESSIBLE_ENCRYPTION_CREDENTIALS", "ARCHIVED"])
 def test_a_table_that_will_not_become_active_is_rejected_at_once(clock, dynamodb, status):
-    told_one_after_another(dynamodb, status, status)
+    describe_in_turn(dynamodb, status, status)
 
     with pytest.raises(LeaseStoreError, match=f"Table 'leases' is {status}, so it cannot hold leases: "):
         lease_table.find_table(dynamodb, NAME)
@@ -138,7 +138,7 @@ def test_a_table_that_will_not_become_active_is_rejected_at_once(clock, dynamodb
 
 
 @pytest.mark.parametrize(
-    ("status", "attribute", "told"),
+    ("status", "attribute", "reported"),
     [
         ("ENABLED", "delete_after", "delete_after"),
         ("ENABLING", "delete_after", "delete_after"),
@@ -146,16 +146,16 @@ def test_a_table_that_will_not_become_active_is_rejected_at_once(clock, dynamodb
         ("DISABLED", "ends", None),
     ],
 )
-def test_the_time_to_live_is_reported(dynamodb, status, attribute, told):
+def test_the_time_to_live_is_reported(dynamodb, status, attribute, reported):
     time_to_live(dynamodb, status, attribute)
 
     settings = lease_table.get_settings(dynamodb, NAME, table(), with_tags=False)
 
-    assert settings["time_to_live"] == told
+    assert settings["time_to_live"] == reported
 
 
 @pytest.mark.parametrize(
-    ("status", "attribute", "sentence"),
+    ("status", "attribute", "message"),
     [
         ("ENABLED", "ends", "The items of table 'leases' expire by the attribute 'ends', and leases by 'delete_after'"),
         (
@@ -171,13 +171,13 @@ def test_the_time_to_live_is_reported(dynamodb, status, attribute, told):
         ("DISABLING", "delete_after", "The time to live of table 'leases' is being disabled, which takes an hour:"),
     ],
 )
-def test_a_time_to_live_that_cannot_be_set_is_rejected(dynamodb, status, attribute, sentence):
+def test_a_time_to_live_that_cannot_be_set_is_rejected(dynamodb, status, attribute, message):
     time_to_live(dynamodb, status, attribute)
 
     with pytest.raises(LeaseStoreError) as error:
         lease_table.get_settings(dynamodb, NAME, table(), with_tags=False)
 
-    assert str(error.value).startswith(sentence)
+    assert str(error.value).startswith(message)
 
 
 def table(**fields):
@@ -186,7 +186,7 @@ def table(**fields):
 
 
 def test_what_dynamodb_leaves_out_has_its_default(dynamodb):
-    told_one_after_another(dynamodb, "ACTIVE")
+    describe_in_turn(dynamodb, "ACTIVE")
 
     assert lease_table.describe_table(dynamodb, TableName=NAME) == table()
 
@@ -267,7 +267,7 @@ def test_tags_that_a_table_can_have_are_taken(tags):
 
 
 @pytest.mark.parametrize(
-    ("tags", "sentence"),
+    ("tags", "message"),
     [
         ({"": "x"}, "tags has '': 'x', but a key has 1 to 128 printable characters and does not begin with aws:, and"),
         ({"k" * 129: "x"}, f"tags has '{'k' * 37}...{'k' * 38}': 'x', but"),
@@ -277,10 +277,10 @@ def test_tags_that_a_table_can_have_are_taken(tags):
         ({str(number): "" for number in range(51)}, "tags has 51 tags, but a table has at most 50."),
     ],
 )
-def test_tags_that_no_table_can_have_are_rejected_by_name(tags, sentence):
-    with pytest.raises(InvalidOption) as refused:
+def test_tags_that_no_table_can_have_are_rejected_by_name(tags, message):
+    with pytest.raises(InvalidOption) as rejected:
         lease_table.validate_tags(tags)
-    assert str(refused.value).startswith(sentence)
+    assert str(rejected.value).startswith(message)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("files_of_botocore_are_read_once")
 OTHER_REGION = "us-west-2"
 NOWHERE = "http://127.0.0.1:1"
 # The accounts that keys of different origin belong to.
-OF_THE_TASK, OF_THE_LAB, OF_THE_CLASS = "111111111111", "222222222222", "333333333333"
+OF_THE_TASK, OF_THE_LAB, OF_THE_COURSE = "111111111111", "222222222222", "333333333333"
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_a_file_is_created_for_whom_it_is_to_be_and_not_in_check_mode(tmp_path, 
 @pytest.mark.parametrize("create", [False, True])
 @pytest.mark.parametrize("check_mode", [False, True])
 @pytest.mark.parametrize(
-    ("lease_store", "sentence"),
+    ("lease_store", "message"),
     [
         (
             "sqlite:///~nosuchuser/leases.sqlite3",
@@ -145,14 +145,14 @@ def test_a_file_is_created_for_whom_it_is_to_be_and_not_in_check_mode(tmp_path, 
         ),
     ],
 )
-def test_what_cannot_be_opened_is_refused_by_everybody(module_of, lease_store, sentence, create, check_mode):
+def test_what_cannot_be_opened_is_rejected_by_everybody(module_of, lease_store, message, create, check_mode):
     module = module_of(lease_store=lease_store, _ansible_check_mode=check_mode)
     with (
-        pytest.raises((InvalidOption, LeaseStoreError)) as refused,
+        pytest.raises((InvalidOption, LeaseStoreError)) as rejected,
         open_lease_store(module, service_now=lambda: NOW, create=create),
     ):
         pytest.fail("It is open.")
-    assert str(refused.value) == sentence
+    assert str(rejected.value) == message
 
 
 # In a runner, whose home is usually deleted.
@@ -162,11 +162,11 @@ def test_what_cannot_be_opened_is_refused_by_everybody(module_of, lease_store, s
 def test_the_default_file_is_rejected_in_a_runner(module_of, home, monkeypatch, create):
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     with (
-        pytest.raises(LeaseStoreError) as refused,
+        pytest.raises(LeaseStoreError) as rejected,
         open_lease_store(module_of(), service_now=lambda: NOW, create=create),
     ):
         pytest.fail("It is open.")
-    assert str(refused.value) == (
+    assert str(rejected.value) == (
         "No lease store is named, and the default file is probably deleted with this job, since GITHUB_ACTIONS is set, "
         "as in a job of GitHub Actions. Set lease_store or LABSTREAM_LEASE_STORE to dynamodb://TABLE, or to "
         "sqlite:///PATH in a folder that is kept, such as sqlite:///~/.ansible/labstream/leases.sqlite3 if the home is "
@@ -227,7 +227,7 @@ def profiles(home, keys_of):
     """The profiles lab and class in the home: each has the keys of its account, and lab has a region."""
     (home / ".aws").mkdir()
     with (home / ".aws" / "credentials").open("w", encoding="utf-8") as file:
-        for name, account in (("lab", OF_THE_LAB), ("class", OF_THE_CLASS)):
+        for name, account in (("lab", OF_THE_LAB), ("class", OF_THE_COURSE)):
             keys = keys_of(account)
             file.write(f"[{name}]\naws_access_key_id = {keys['access_key']}\n")
             file.write(f"aws_secret_access_key = {keys['secret_key']}\naws_session_token = {keys['session_token']}\n")
@@ -244,7 +244,7 @@ def task(keys_of):
 def reached(module_of, simulator):
     """``reached(options, table, parameters)``: the region and the account in which a module looks for that table."""
 
-    def look(options, table="leases", **parameters):
+    def open_it(options, table="leases", **parameters):
         query = "&".join(f"{name}={value}" for name, value in parameters.items())
         url = f"dynamodb://{table}?endpoint_url={simulator.endpoint_url}&{query}".rstrip("&")
         with open_lease_store(module_of(lease_store=url, **options), service_now=lambda: NOW, create=False) as store:
@@ -254,11 +254,11 @@ def reached(module_of, simulator):
         [call] = simulator.calls(service="dynamodb")
         return call["region"], call["account"]
 
-    return look
+    return open_it
 
 
 @pytest.mark.parametrize(
-    ("region", "table", "parameters", "looked"),
+    ("region", "table", "parameters", "expected_region"),
     [
         pytest.param("eu-west-1", "leases", {}, "eu-west-1", id="the task's"),
         pytest.param("eu-west-1", "leases", {"region": OTHER_REGION}, OTHER_REGION, id="the store's before the task's"),
@@ -269,8 +269,8 @@ def reached(module_of, simulator):
         pytest.param(None, f"arn:aws:dynamodb:{REGION}:123456789012:table/leases", {}, REGION, id="the ARN's alone"),
     ],
 )
-def test_the_region_is_the_stores_or_the_arns_or_the_tasks(reached, task, region, table, parameters, looked):
-    assert reached({**task, "region": region}, table, **parameters) == (looked, OF_THE_TASK)
+def test_the_region_is_the_stores_or_the_arns_or_the_tasks(reached, task, region, table, parameters, expected_region):
+    assert reached({**task, "region": region}, table, **parameters) == (expected_region, OF_THE_TASK)
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ def test_the_region_is_the_stores_or_the_arns_or_the_tasks(reached, task, region
         pytest.param({}, {}, (REGION, OF_THE_TASK), id="keys of the task"),
         pytest.param({}, {"profile": "lab"}, (REGION, OF_THE_LAB), id="a profile of the store before them"),
         pytest.param({"region": None}, {"profile": "lab"}, (OTHER_REGION, OF_THE_LAB), id="which may have a region"),
-        pytest.param({"profile": "class"}, {}, (REGION, OF_THE_CLASS), id="a profile of the task"),
+        pytest.param({"profile": "class"}, {}, (REGION, OF_THE_COURSE), id="a profile of the task"),
         pytest.param({"profile": "class"}, {"profile": "lab"}, (REGION, OF_THE_LAB), id="another before that"),
     ],
 )
@@ -305,13 +305,13 @@ def test_a_profile_of_the_store_goes_before_keys_of_the_environment_too(
 def host_of(module_of):
     """``host_of(lease_store, **options)``: where the store of a module with these options looks for its table."""
 
-    def look(lease_store, **options):
+    def open_it(lease_store, **options):
         module = module_of(lease_store=lease_store, region=REGION, **options)
         with open_lease_store(module, service_now=lambda: NOW, create=False) as store:
             assert isinstance(store, DynamoDBLeaseStore)
             return endpoint_host(store._table.client)
 
-    return look
+    return open_it
 
 
 @pytest.mark.parametrize("options", [{"endpoint_url": NOWHERE}, {}], ids=["of the task", "none"])
@@ -371,21 +371,21 @@ def test_there_are_as_many_connections_as_calls_at_once(module_of, concurrency, 
 
 
 @pytest.mark.parametrize(
-    ("options", "parameters", "told"),
+    ("options", "parameters", "reported"),
     [
         ({"region": None}, "", "region"),
         ({}, "?region=eu%20central", "'eu central'"),
         ({}, "?profile=nobody", "nobody"),
     ],
 )
-def test_a_table_that_cannot_be_reached_is_told_in_one_sentence(module_of, options, parameters, told):
+def test_a_table_that_cannot_be_reached_is_one_message(module_of, options, parameters, reported):
     module = module_of(**{"region": REGION, **options}, lease_store=f"dynamodb://leases{parameters}")
     with (
-        pytest.raises(LabstreamError, match=told) as refused,
+        pytest.raises(LabstreamError, match=reported) as rejected,
         open_lease_store(module, service_now=lambda: NOW, create=False),
     ):
         pytest.fail("It is open.")
-    assert "\n" not in str(refused.value)
+    assert "\n" not in str(rejected.value)
 
 
 def test_the_store_is_closed_at_the_end(module_of):

@@ -84,7 +84,7 @@ def write(path, *, create=True, busy_timeout=5.0):
 
 
 def read(path):
-    """Open the store to look only, and read."""
+    """Open the store for reading only, and read."""
     with opened(path, create=False, read_only=True) as store:
         return store.find(SCOPE)
 
@@ -103,11 +103,11 @@ def umask(mask):
 
 
 @contextmanager
-def refused(path, sentence):
-    """The block is refused with exactly this sentence about the file, which tells no URL."""
+def rejected(path, text):
+    """The block is rejected with exactly this message about the file, without a URL."""
     with pytest.raises(LeaseStoreError) as error:
         yield
-    assert str(error.value) == f"The lease store {path} {sentence}"
+    assert str(error.value) == f"The lease store {path} {text}"
     assert SECRET not in str(error.value)
 
 
@@ -163,9 +163,9 @@ ACCESSIBLE = "can be accessed by other users because {reason}, or name another f
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o666, 0o610])
 @pytest.mark.parametrize("use", [read, write])
-def test_a_file_that_others_can_use_is_refused(path, mode, use):
+def test_a_file_that_others_can_use_is_rejected(path, mode, use):
     filled(path).chmod(mode)
-    with refused(path, ACCESSIBLE.format(reason=f"{path} has mode 0{mode:o}: run chmod 0600 {path}")):
+    with rejected(path, ACCESSIBLE.format(reason=f"{path} has mode 0{mode:o}: run chmod 0600 {path}")):
         use(path)
     assert mode_of(path) == mode
 
@@ -173,32 +173,32 @@ def test_a_file_that_others_can_use_is_refused(path, mode, use):
 @pytest.mark.parametrize("mode", [0o777, 0o1777, 0o2770])
 @pytest.mark.parametrize("use", [read, write])
 @pytest.mark.parametrize("is_there", [False, True])
-def test_a_folder_that_others_may_write_to_is_refused_and_gets_no_file(path, mode, use, is_there):
+def test_a_folder_that_others_may_write_to_is_rejected_and_gets_no_file(path, mode, use, is_there):
     """They would plant a journal, keep it open and read the URLs that are written to it."""
     if is_there:
         filled(path)
     path.parent.chmod(mode)
     reason = f"{path.parent} has mode {mode:04o}: run chmod go-w {path.parent}"
-    with refused(path, ACCESSIBLE.format(reason=reason)):
+    with rejected(path, ACCESSIBLE.format(reason=reason)):
         use(path)
     assert path.exists() is is_there
 
 
-def test_a_folder_that_others_make_accessible_while_it_is_created_is_refused(path, monkeypatch):
+def test_a_folder_that_others_make_accessible_while_it_is_created_is_rejected(path, monkeypatch):
     new = path.parent / "new" / "leases.sqlite3"
     make = os.makedirs
     monkeypatch.setattr(os, "makedirs", lambda folder, **options: (make(folder, **options), os.chmod(folder, 0o777)))
-    with refused(new, ACCESSIBLE.format(reason=f"{new.parent} has mode 0777: run chmod go-w {new.parent}")):
+    with rejected(new, ACCESSIBLE.format(reason=f"{new.parent} has mode 0777: run chmod go-w {new.parent}")):
         write(new)
     assert new.stat().st_size == 0
 
 
 @pytest.mark.parametrize("suffix", ["-journal", "-wal", "-shm"])
 @pytest.mark.parametrize("use", [read, write])
-def test_a_file_beside_it_that_others_can_use_is_refused(path, suffix, use):
+def test_a_file_beside_it_that_others_can_use_is_rejected(path, suffix, use):
     planted = filled(path).with_name(path.name + suffix)
     planted.touch(mode=0o644)
-    with refused(path, ACCESSIBLE.format(reason=f"{planted} has mode 0644: run chmod 0600 {planted}")):
+    with rejected(path, ACCESSIBLE.format(reason=f"{planted} has mode 0644: run chmod 0600 {planted}")):
         use(path)
 
 
@@ -290,7 +290,7 @@ def make_text(path):
 
 
 @pytest.mark.parametrize(
-    ("make", "sentence"),
+    ("make", "text"),
     [
         pytest.param(make_text, FOREIGN, id="a text file"),
         pytest.param(lambda path: (filled(path), spoil(path, 0, b"XXXXXX")), FOREIGN, id="a broken header"),
@@ -312,11 +312,11 @@ def make_text(path):
         ),
     ],
 )
-def test_what_is_no_lease_store_is_refused_in_either_mode_and_left_alone(path, make, sentence):
+def test_what_is_no_lease_store_is_rejected_in_either_mode_and_left_alone(path, make, text):
     make(path)
     before = path.read_bytes() if path.is_file() else None
     for use in (read, write):
-        with refused(path, sentence):
+        with rejected(path, text):
             use(path)
     assert (path.read_bytes() if path.is_file() else None) == before
     assert os.listdir(path.parent) == [path.name]
@@ -330,37 +330,41 @@ def test_what_is_no_lease_store_is_refused_in_either_mode_and_left_alone(path, m
         pytest.param(lambda path: spoil(path, 100, bytes(100)), id="the list of tables"),
         pytest.param(lambda path: os.truncate(path, 5000), id="cut off"),
         pytest.param(lambda path: spoil(path, path.read_bytes().rindex(b"https"), b"\xff\xfe"), id="no UTF-8 in a URL"),
-        pytest.param(lambda path: spoil_record(path, "UPDATE lease SET issued = 'x'"), id="text for a moment"),
-        pytest.param(lambda path: spoil_record(path, "UPDATE lease SET expires = 1 << 60"), id="a moment of no year"),
-        pytest.param(lambda path: spoil_record(path, "UPDATE lease SET issued = -(1 << 40)"), id="a moment before all"),
+        pytest.param(lambda path: spoil_record(path, "UPDATE lease SET issued = 'x'"), id="text for a timestamp"),
+        pytest.param(
+            lambda path: spoil_record(path, "UPDATE lease SET expires = 1 << 60"), id="a timestamp of no year"
+        ),
+        pytest.param(
+            lambda path: spoil_record(path, "UPDATE lease SET issued = -(1 << 40)"), id="a timestamp before all"
+        ),
     ],
 )
-def test_a_damaged_file_is_refused_and_left_as_it_was(path, damage):
-    """Not one of these may end in a traceback, nor in a sentence that quotes the URL that cannot be read."""
+def test_a_damaged_file_is_rejected_and_left_as_it_was(path, damage):
+    """Not one of these may end in a traceback, nor in a message that quotes the URL that cannot be read."""
     # Given a store of several pages, one of which is damaged.
     filled(path, *(lease_of(build_key(f"learner-{number:02}"), url=URL + "x" * 400) for number in range(30)))
     damage(path)
     before = path.read_bytes()
 
-    # When all leases or those of a class are read, by who only looks or by who will write; then it says so.
+    # When all leases or those of a lab are read, by who only reads or by who will write; then it says so.
     keys = [build_key(f"learner-{number:02}") for number in range(30)]
     for create in (False, True):
-        with refused(path, DAMAGED), opened(path, create=create) as store:
+        with rejected(path, DAMAGED), opened(path, create=create) as store:
             store.find(SCOPE)
-        with refused(path, DAMAGED), opened(path, create=create) as store:
+        with rejected(path, DAMAGED), opened(path, create=create) as store:
             store.read(keys)
     assert path.read_bytes() == before
 
 
-def test_whatever_bytes_are_damaged_there_is_a_sentence_or_an_answer(path):
+def test_whatever_bytes_are_damaged_there_is_a_message_or_an_answer(path):
     # Given a store and the same with some bytes overwritten, a hundred times.
     filled(path, *(lease_of(build_key(f"learner-{number:02}"), url=URL) for number in range(40)))
-    whole, chance, refusals = path.read_bytes(), random.Random(7), 0
+    whole, chance, rejections = path.read_bytes(), random.Random(7), 0
     for _number in range(100):
         path.write_bytes(whole)
         spoil(path, chance.randrange(len(whole) - 200), chance.randbytes(chance.choice([1, 4, 200])))
 
-        # When it is used, then nothing else than a sentence comes out.
+        # When it is used, then nothing else than a message comes out.
         said = None
         try:
             with opened(path) as store:
@@ -369,20 +373,20 @@ def test_whatever_bytes_are_damaged_there_is_a_sentence_or_an_answer(path):
         except LeaseStoreError as e:
             said = str(e)
         if said:
-            refusals += 1
+            rejections += 1
             assert said.startswith(f"The lease store {path} ")
             assert "secret=" not in said
-    assert refusals > 10
+    assert rejections > 10
 
 
-def test_a_table_that_is_missing_is_told(path):
+def test_a_table_that_is_missing_is_reported(path):
     spoil_record(filled(path), "DROP TABLE lease")
-    with refused(path, "cannot be used: no such table: lease."):
+    with rejected(path, "cannot be used: no such table: lease."):
         read(path)
 
 
 def test_an_empty_file_is_a_new_store(path):
-    """As it is between its creation and its first use, when another run looks at it."""
+    """As it is between its creation and its first use, when another run reads it."""
     path.touch(mode=0o600)
     assert read(path) == {}
     assert path.stat().st_size == 0
@@ -453,10 +457,10 @@ def test_a_link_to_a_file_is_followed(path):
     assert set(read(target)) == {build_key(), build_key("ben")}
 
 
-# Looking only.
+# Reading only.
 
 
-def test_looking_creates_nothing(path):
+def test_reading_creates_nothing(path):
     new = path.parent / "new" / "folder" / "leases.sqlite3"
     assert read(path) == read(new) == {}
     with opened(new, create=False) as store:
@@ -464,8 +468,8 @@ def test_looking_creates_nothing(path):
     assert os.listdir(path.parent) == []
 
 
-def test_a_read_only_disk_is_enough_to_look_and_to_be_told_that_it_is_not_enough_to_write(path, on_new_disk):
-    def look(read_only):
+def test_a_read_only_disk_can_be_read_and_a_write_to_it_is_an_error(path, on_new_disk):
+    def read_it(read_only):
         filled(path)
         read_only()
         found = read(path)
@@ -476,13 +480,13 @@ def test_a_read_only_disk_is_enough_to_look_and_to_be_told_that_it_is_not_enough
         return None
 
     needed = NO_RIGHT.format(uid=os.geteuid(), needed=f"write to {path.parent}")
-    assert on_new_disk(look) == ([build_key()], f"The lease store {path} {needed}")
+    assert on_new_disk(read_it) == ([build_key()], f"The lease store {path} {needed}")
 
 
-def test_a_read_only_disk_with_an_unfinished_transaction_is_refused(path, on_new_disk):
+def test_a_read_only_disk_with_an_unfinished_transaction_is_rejected(path, on_new_disk):
     """What is in the file then was never committed."""
 
-    def look(read_only):
+    def read_it(read_only):
         filled(path, *(lease_of(build_key(f"learner-{number}"), url=URL + "x" * 2000) for number in range(4)))
         with pytest.raises(EOFError):
             in_child(lambda: purge_and_die(path))
@@ -493,10 +497,10 @@ def test_a_read_only_disk_with_an_unfinished_transaction_is_refused(path, on_new
         except LeaseStoreError as e:
             return str(e)
 
-    assert on_new_disk(look) == f"The lease store {path} {MOVED.format(uid=os.geteuid())}"
+    assert on_new_disk(read_it) == f"The lease store {path} {MOVED.format(uid=os.geteuid())}"
 
 
-def test_looking_changes_nothing(path):
+def test_reading_changes_nothing(path):
     filled(path)
     before = path.stat()
     assert list(read(path)) == [build_key()]
@@ -504,14 +508,14 @@ def test_looking_changes_nothing(path):
     assert (after_it.st_mtime_ns, after_it.st_ino) == (before.st_mtime_ns, before.st_ino)
 
 
-def test_who_only_looks_at_what_is_not_there_cannot_write(path):
-    with refused(path, "does not exist, and is only being read."):
+def test_who_only_reads_what_is_not_there_cannot_write(path):
+    with rejected(path, "does not exist, and is only being read."):
         write(path, create=False)
     assert os.listdir(path.parent) == []
 
 
-def test_who_looks_may_forget(path):
-    """state=absent creates no store, but forgets in one that is there."""
+def test_who_reads_may_release(path):
+    """state=absent creates no store, but releases in one that exists."""
     filled(path)
     with opened(path, create=False) as store:
         store.purge([build_key()])
@@ -590,7 +594,7 @@ def link_into_locked_folder(path):
         ),
     ],
 )
-def test_a_file_or_folder_without_rights_is_refused_to_those_who_need_them_and_left_alone(
+def test_a_file_or_folder_without_rights_is_rejected_for_those_who_need_them_and_left_alone(
     path, make, to_read, to_write
 ):
     make(path)
@@ -601,7 +605,7 @@ def test_a_file_or_folder_without_rights_is_refused_to_those_who_need_them_and_l
                 assert as_ordinary_user(lambda use=use: len(use(path))) == (0 if before is None else 1)
                 continue
             right = needed.format(folder=path.parent, path=path)
-            with refused(path, NO_RIGHT.format(uid=ordinary_uid(), needed=right)):
+            with rejected(path, NO_RIGHT.format(uid=ordinary_uid(), needed=right)):
                 as_ordinary_user(lambda use=use: use(path))
     finally:
         path.parent.chmod(0o755)
@@ -609,41 +613,41 @@ def test_a_file_or_folder_without_rights_is_refused_to_those_who_need_them_and_l
 
 
 @pytest.mark.parametrize("use", [read, write])
-def test_a_file_of_another_user_is_refused(path, use):
+def test_a_file_of_another_user_is_rejected(path, use):
     if os.geteuid() != 0:
         pytest.skip("only root can make a file that belongs to another user")
     filled(path)
     reason = f"{path} belongs to user id 0: run chown {ordinary_uid()} {path}"
-    with refused(path, ACCESSIBLE.format(reason=reason)):
+    with rejected(path, ACCESSIBLE.format(reason=reason)):
         as_ordinary_user(lambda: use(path))
     # Not even root accepts one.
     give(path)
-    with refused(path, ACCESSIBLE.format(reason=f"{path} belongs to user id {ordinary_uid()}: run chown 0 {path}")):
+    with rejected(path, ACCESSIBLE.format(reason=f"{path} belongs to user id {ordinary_uid()}: run chown 0 {path}")):
         use(path)
 
 
 @pytest.mark.parametrize("use", [read, write])
-def test_a_path_through_a_file_is_refused(path, use):
+def test_a_path_through_a_file_is_rejected(path, use):
     path.write_text("")
     below = path / "new" / "leases.sqlite3"
-    with refused(below, f"cannot be created because {path} is not a directory: name another path."):
+    with rejected(below, f"cannot be created because {path} is not a directory: name another path."):
         use(below)
 
 
 @pytest.mark.parametrize("create", [False, True])
-def test_a_name_that_is_too_long_is_refused(path, create):
+def test_a_name_that_is_too_long_is_rejected(path, create):
     long = path.parent / ("x" * 300)
-    with refused(long, "cannot be created (File name too long): name another path in lease_store."):
+    with rejected(long, "cannot be created (File name too long): name another path in lease_store."):
         opened(long, create=create)
     assert os.listdir(path.parent) == []
 
 
-def test_half_a_character_is_told(path):
-    sentence = "cannot hold text with an unpaired surrogate: correct the text."
+def test_an_unpaired_surrogate_is_reported(path):
+    text = "cannot hold text with an unpaired surrogate: correct the text."
     with opened(path) as store:
-        with refused(path, sentence):
+        with rejected(path, text):
             store.find("\ud800")
-        with refused(path, sentence):
+        with rejected(path, text):
             store.read([build_key("\ud800")])
 
 
@@ -689,7 +693,7 @@ def test_a_disk_that_fills_up_ends_the_run_and_keeps_what_is_stored(path):
             keys = [build_key(f"learner-{number:02}") for number in range(50)]
             return [(outcome.key, outcome.failure) for outcome in issuer.run(keys, {}, False)], service_calls
 
-    # When a class is to be remembered in it.
+    # When a lab is to be remembered in it.
     outcomes, service_calls = with_room(before + 10 * 4096, run)
 
     # Then some are stored; the others failed, for that reason, and few URLs were issued in vain.
@@ -717,7 +721,7 @@ def test_a_write_without_room_leaves_the_file_as_it_was(path, room):
     assert list(read(path)) == [build_key()]
 
 
-def test_a_new_file_without_room_is_refused_and_works_once_there_is_room(path):
+def test_a_new_file_without_room_is_rejected_and_works_once_there_is_room(path):
     with pytest.raises(LeaseStoreError) as error:
         with_room(0, lambda: write(path))
     assert str(error.value) in (f"The lease store {path} {CANNOT_GROW}", f"The lease store {path} {IO_ERROR}")
@@ -756,7 +760,7 @@ def on_new_disk(path):
     return run
 
 
-def test_a_disk_that_is_really_full_is_told(path, on_new_disk):
+def test_a_disk_that_is_really_full_is_reported(path, on_new_disk):
     def fill(_read_only):
         filled(path)
         with open(path.parent / "film", "wb", buffering=0) as film:
@@ -779,11 +783,11 @@ def test_a_disk_that_is_really_full_is_told(path, on_new_disk):
 
 
 @pytest.mark.parametrize("existing", ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"])
-def test_a_file_that_another_holds_is_told_after_the_wait(path, existing):
+def test_a_file_that_another_holds_is_reported_after_the_wait(path, existing):
     before = filled(path).read_bytes()
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute(existing)
-        with refused(path, LOCKED):
+        with rejected(path, LOCKED):
             write(path, busy_timeout=0.05)
         other.execute("ROLLBACK")
     assert path.read_bytes() == before
@@ -802,27 +806,27 @@ def test_a_file_that_another_holds_for_a_moment_is_waited_for(path):
     filled(path)
     reading, writing = os.pipe()
 
-    def hold_a_moment():
+    def hold_briefly():
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN EXCLUSIVE")
             os.write(writing, b".")
             signal.sigtimedwait([], 0.2)
             other.execute("COMMIT")
 
-    ended = start_child(hold_a_moment)
+    ended = start_child(hold_briefly)
     os.read(reading, 1)
     write(path)
     ended()
     assert set(read(path)) == {build_key(), build_key("ben")}
 
 
-def refuse_locks():
-    """Have this process told for every lock that there are none, as on NFS without its lock service (seccomp)."""
+def disable_locks():
+    """Have every lock of this process fail as not supported, as on NFS without its lock service (seccomp)."""
     ctypes = pytest.importorskip("ctypes")
     libc, machine = ctypes.CDLL(None, use_errno=True), os.uname().machine
     if machine not in FCNTL:
         pytest.skip(f"the number of the system call is not known for {machine}")
-    # Unless it is fcntl(_, F_SETLK, _), which is refused, allow it.
+    # Unless it is fcntl(_, F_SETLK, _), which fails, allow it.
     load, jump_if_equal, give_back = 0x20, 0x15, 0x06
     rules = [
         (load, 0, 0, 0),
@@ -845,20 +849,20 @@ FCNTL = {"x86_64": 72, "aarch64": 25}
 
 @pytest.mark.parametrize("use", [read, write])
 @pytest.mark.parametrize("is_there", [False, True])
-def test_a_file_system_without_locks_is_told_at_once(path, use, is_there):
+def test_a_file_system_without_locks_is_rejected_at_once(path, use, is_there):
     """SQLite takes it for a file that another process has locked, and waits."""
     if is_there:
         filled(path)
 
     def run():
-        refuse_locks()
+        disable_locks()
         return use(path)
 
     begin = time.monotonic()
     if use is read and not is_there:
         assert in_child(run) == {}
         return
-    with refused(
+    with rejected(
         path,
         "is on a file system without locks (No locks available), such as NFS without its lock service: name a file on "
         "another one in lease_store, or use dynamodb://TABLE.",
@@ -892,7 +896,7 @@ def test_a_run_that_is_killed_in_a_transaction_leaves_what_was_before(path):
     assert path.read_bytes() != before
     assert path.with_name("leases.sqlite3-journal").exists()
 
-    # Then whoever comes next, and be it to look, finds what was before.
+    # Then whoever comes next, if only to read, finds what was before.
     assert set(read(path)) == set(leases)
     assert path.read_bytes() == before
     assert os.listdir(path.parent) == [path.name]
@@ -914,18 +918,18 @@ def replaced(path):
 
 
 @pytest.mark.parametrize("gone", [deleted, moved, replaced])
-def test_a_file_that_goes_away_in_mid_run_is_told(path, gone):
+def test_a_file_that_goes_away_in_mid_run_is_reported(path, gone):
     """Else a run would go on to write leases where nobody finds them."""
     filled(path)
     with opened(path) as store:
         gone(path)
         there = path.read_bytes() if path.exists() else None
-        with refused(path, MOVED.format(uid=os.geteuid())):
+        with rejected(path, MOVED.format(uid=os.geteuid())):
             compare_and_set(store, lease_of(build_key("ben")))
         assert (path.read_bytes() if path.exists() else None) == there
 
 
-def test_a_folder_that_goes_away_in_mid_run_is_told(path):
+def test_a_folder_that_goes_away_in_mid_run_is_reported(path):
     folder = path.parent / "lab"
     inside = filled(folder / "leases.sqlite3")
     with opened(inside) as store:
@@ -995,8 +999,8 @@ def test_changes_that_are_written_together_are_one_transaction(path):
         assert other.find(SCOPE) == {lease.key: lease for lease in leases}
 
 
-def test_what_fails_one_of_the_changes_fails_all_that_are_written_together_and_is_told_for_each(path):
-    # Given a file that refuses what is written for ben.
+def test_what_fails_one_of_the_changes_fails_all_that_are_written_together_and_is_reported_for_each(path):
+    # Given a file that rejects what is written for ben.
     anna = lease_of(build_key("anna"))
     filled(path, anna)
     spoil_record(
@@ -1011,10 +1015,10 @@ def test_what_fails_one_of_the_changes_fails_all_that_are_written_together_and_i
             Write(lease_of(build_key("ben"), url=URL), None),
             Write(lease_of(build_key("cleo"), url=URL), None),
         ]
-        told = store.write(changes)
+        reported = store.write(changes)
 
-        # Then each is told the same, and all is as it was before.
-        assert [(type(error), str(error)) for error in told] == [
+        # Then each gets the same error, and all is as it was before.
+        assert [(type(error), str(error)) for error in reported] == [
             (LeaseStoreError, f"The lease store {path} {CANNOT_GROW}")
         ] * 3
         assert store.find(SCOPE) == {anna.key: anna}
@@ -1024,23 +1028,23 @@ def test_what_fails_one_of_the_changes_fails_all_that_are_written_together_and_i
     assert set(read(path)) == {build_key("anna"), build_key("cleo")}
 
 
-def test_leases_that_are_read_together_are_of_one_moment(path):
+def test_leases_that_are_read_together_are_of_one_point_in_time(path):
     """Though each is looked up by itself."""
     # Given leases, and another run that would change all before each of them is looked up.
     keys = [build_key(seat) for seat in SEATS]
     filled(path, *map(lease_of, keys))
-    attempts, refusals = iter([1, 2, 3]), []
+    attempts, rejections = iter([1, 2, 3]), []
     with opened(path) as store, closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as other:
 
         def change_all():
             try:
                 other.execute("UPDATE lease SET validity = ?", (next(attempts),))
             except sqlite3.OperationalError as e:
-                refusals.append(str(e))
+                rejections.append(str(e))
 
         # When they are read together.
         leases = store.read(Watched(keys, change_all))
 
     # Then the other comes before or after, but not in between.
     assert [lease.validity for lease in leases.values()] == [1, 1, 1]
-    assert refusals == ["database is locked"] * 2
+    assert rejections == ["database is locked"] * 2
