@@ -18,6 +18,8 @@ sys.path.insert(0, str(CHECKOUT))
 from tests.simulator.control import Simulator  # noqa: E402
 
 STACK, FLEET = "cad-course", "cad-fleet"
+# Those of the guide to GameLift Streams.
+STREAM_GROUP, APPLICATION, LOCATIONS = "sg-1AB2C3De4", "a-9ZY8X7Wv6", ["eu-central-1", "eu-west-1"]
 # Where Ansible, boto3 and the aws command are, and this collection.
 TOOLS = Path(sys.executable).parent
 COLLECTIONS = CHECKOUT / "build" / "collections"
@@ -25,9 +27,10 @@ COLLECTIONS = CHECKOUT / "build" / "collections"
 
 @contextmanager
 def run_simulator() -> Iterator[Simulator]:
-    """Run a simulator with the stack and the running fleet; it stops at the end of the context."""
+    """Run a simulator with the stack, the running fleet and the stream group; it stops at the end of the context."""
     with Simulator.start() as simulator:
         simulator.seed_lab(STACK, FLEET)
+        simulator.seed_stream_group(STREAM_GROUP, [APPLICATION], LOCATIONS)
         yield simulator
 
 

@@ -14,13 +14,14 @@ import sys
 from contextlib import suppress
 from tempfile import TemporaryDirectory
 
-from example_lab import COLLECTIONS, FLEET, STACK, TOOLS, Simulator, run_simulator, wait_for_interrupt
+from example_lab import COLLECTIONS, FLEET, STACK, STREAM_GROUP, TOOLS, Simulator, run_simulator, wait_for_interrupt
 
 
 def main() -> int:
     """Run the simulator."""
     with suppress(KeyboardInterrupt), TemporaryDirectory(prefix="labstream-") as folder, run_simulator() as simulator:
-        print(f"# The simulator has the stack {STACK} and the fleet {FLEET}. Paste these lines into another shell:")
+        print(f"# The simulator has the stack {STACK}, the fleet {FLEET} and the stream group {STREAM_GROUP}.")
+        print("# Paste these lines into another shell:")
         print("\n".join(build_exports(simulator, folder)))
         print("# The simulator runs until Ctrl+C, and then forgets everything.", flush=True)
         wait_for_interrupt()
