@@ -166,7 +166,8 @@ def _parse_stream_url(
         status_reason=described.get("StatusReason"),
         url=url,
         expires_at=_to_utc(get_member(described, "ExpiresAt")),
-        created_at=_to_utc(created_at) if created_at else None,
+        # With its fraction of a second: the newest of several is used.
+        created_at=created_at.astimezone(timezone.utc) if created_at else None,
         usage_limit=described.get("UsageLimit"),
         remaining_uses=get_member(described, "RemainingUses"),
         session_length=described.get("SessionLengthSeconds"),
