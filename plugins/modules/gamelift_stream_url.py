@@ -906,7 +906,7 @@ def run(module: LabstreamAWSModule) -> None:
             policy=policy,
             now=now,
             lab=params["lab"],
-            labs=task.labs_of_leases,
+            find_labs=lambda: task.labs_of_leases,
             recovers=params["recover"],
             terminate_sessions=params["force"] and params["terminate_sessions"],
         )

@@ -611,6 +611,17 @@ def test_a_lost_reply_of_another_lab_gives_the_same_stream_url(
     assert call({**LAB, "state": "absent"}).result["revoked"] == ([] if first else lost)
 
 
+def test_labs_that_start_at_once_share_the_stream_urls_of_their_learners(group: Simulator, ansible: Ansible) -> None:
+    group.add_fault(operation=CREATE, latency_seconds=0.1)
+    args = {**ARGS, "learners": learners(12)}
+    processes = [ansible.start_module({**args, "lab": lab}, module=STREAM_URL_MODULE) for lab in ("monday", "tuesday")]
+
+    tasks = [finish_module(process) for process in processes]
+
+    assert [sorted(ids(task)) for task in tasks] == [active(group)] * 2
+    assert len(group.stream_urls()) == 12
+
+
 def test_the_warning_of_unknown_stream_urls_is_not_about_those_of_other_labs(
     group: Simulator, call: CallModule
 ) -> None:

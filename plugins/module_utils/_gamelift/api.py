@@ -166,8 +166,8 @@ def _parse_stream_url(
         status_reason=described.get("StatusReason"),
         url=url,
         expires_at=_to_utc(get_member(described, "ExpiresAt")),
-        # As exact as it is, since the newest of several is found by it.
-        created_at=created_at and created_at.astimezone(timezone.utc),
+        # With its fraction of a second: the newest of several is used.
+        created_at=created_at.astimezone(timezone.utc) if created_at else None,
         usage_limit=described.get("UsageLimit"),
         remaining_uses=get_member(described, "RemainingUses"),
         session_length=described.get("SessionLengthSeconds"),

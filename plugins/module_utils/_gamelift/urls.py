@@ -165,7 +165,7 @@ class GroupUrls:
         policy: How long they must be valid.
         now: The service's clock.
         lab: The lab that they are created in, if any.
-        labs: The other labs that use a lease, one of which may have created what is searched for.
+        find_labs: Returns the labs that use each lease, one of which may have created what is searched for.
         recovers: Whether to search for the stream URLs of learners that nothing is stored of.
         terminate_sessions: Whether the sessions of those that are replaced are ended.
     """
@@ -175,7 +175,7 @@ class GroupUrls:
     policy: ReusePolicy
     now: Callable[[], datetime]
     lab: str | None
-    labs: Mapping[LeaseKey, Collection[str]] = field(default_factory=dict)
+    find_labs: Callable[[], Mapping[LeaseKey, Collection[str]]] = dict
     recovers: bool = False
     terminate_sessions: bool = False
 
@@ -183,6 +183,7 @@ class GroupUrls:
 
     def __post_init__(self) -> None:
         self._client, self._stream_group = self.listing.client, self.listing.stream_group
+        self._labs: Mapping[LeaseKey, Collection[str]] = {}
         # What is known of stream URLs that were not looked up yet.
         self._known: dict[str, StreamUrl] = {}
         # The last status of those that were.
@@ -201,21 +202,22 @@ class GroupUrls:
         now = self.now()
         asked_at = pending.issued if now - pending.issued <= TOKEN_MEMORY else now
         parameters = self.settings.to_parameters(self.policy.validity_at(asked_at) // MINUTE)
-        try:
-            created = create_stream_url(
-                self._client,
-                Identifier=self._stream_group,
-                ClientToken=pending.client_token,
-                Description=build_description(self.lab, pending.key),
-                **parameters,
-            )
-        except AnsibleGameLiftStreamsError as e:
-            # Perhaps because another run used the token with other parameters, such as for another lab or for none.
-            existing = self._find(self._build_descriptions(pending.key, None)) if e.code == CONFLICT else None
-            if existing is None:
-                raise
-            return existing
-        return CheckedUrl(created)
+        parameters.update(Identifier=self._stream_group, ClientToken=pending.client_token)
+        # Perhaps a run of another lab, or of none, has used the token.
+        descriptions = self._build_descriptions(pending.key, None)
+        conflicts = []
+        for description in descriptions:
+            try:
+                return CheckedUrl(create_stream_url(self._client, Description=description, **parameters))
+            except AnsibleGameLiftStreamsError as e:
+                if e.code != CONFLICT:
+                    raise
+                conflicts.append(e)
+        # Perhaps it has used it with other parameters.
+        existing = self._find(descriptions)
+        if existing is None:
+            raise conflicts[0]
+        return existing
 
     def look_up(self, key: LeaseKey, resource_id: str) -> CheckedUrl | None:
         """Return the stream URL, or None. What is already known of it is used once."""
@@ -235,11 +237,13 @@ class GroupUrls:
     # The directory
 
     def prefetch(self, resource_ids: Collection[str]) -> None:
-        """List the stream URLs if there are many to look up, or if they are to be recovered.
+        """Find the labs, and list the stream URLs if there are many to look up, or if they are to be recovered.
 
         Raises:
             AnsibleGameLiftStreamsError: The call failed, or is denied though nothing can be recovered without it.
+            LeaseStoreError: The store failed.
         """
+        self._labs = self.find_labs()
         if self.recovers or len(resource_ids) > MAX_SINGLE_LOOK_UPS:
             self._known.update(self.listing.load())
         if self.recovers and self.listing.denial:
@@ -254,7 +258,9 @@ class GroupUrls:
         return self._find(self._build_descriptions(key))
 
     def _build_descriptions(self, key: LeaseKey, *labs: str | None) -> list[str]:
-        return [build_description(lab, key) for lab in {self.lab, *self.labs.get(key, ()), *labs}]
+        """Return the descriptions for the lab, for those that use the lease, and for these."""
+        every = dict.fromkeys((self.lab, *sorted(self._labs.get(key, ())), *labs))
+        return [build_description(lab, key) for lab in every]
 
     def _find(self, descriptions: Sequence[str]) -> CheckedUrl | None:
         for listed in self.listing.find(descriptions):

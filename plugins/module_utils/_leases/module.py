@@ -147,8 +147,8 @@ class LeaseTask:
 
     @cached_property
     def labs_of_leases(self) -> Mapping[LeaseKey, set[str]]:
-        """The labs that use or used each lease when the task began, also those that are over."""
-        return group_labs((record.lease, record.lab) for record in self._labs.records)
+        """The labs that use or used each lease, also those that are over, and those that begin beside this one."""
+        return group_labs((record.lease, record.lab) for record in Labs(self.store, self.scope).records)
 
     def join(self, policy: ReusePolicy, starts_at: datetime | None = None) -> bool:
         """Record that the lab uses the leases of the rows.

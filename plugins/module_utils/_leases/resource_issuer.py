@@ -151,9 +151,9 @@ class ResourceIssuer:
             LeaseStoreError: The store cannot be written, as it must be also where a lease's resource is found dead.
         """
         self.store.check()
-        if self.directory and not self.force:
+        if self.directory:
             now = self.now()
-            reusable = [lease for lease in existing.values() if self.policy.accepts(lease, now)]
+            reusable = [lease for lease in existing.values() if not self.force and self.policy.accepts(lease, now)]
             self.directory.prefetch([str(lease.resource_id) for lease in reusable])
         steps = {key: _Run(self, key, existing.get(key)).steps(check_mode) for key in keys}
         outcomes = run_concurrently(
