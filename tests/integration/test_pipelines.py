@@ -129,6 +129,7 @@ def test_both_pipelines_run_the_same_commands_and_keep_nothing_but_the_summary()
 
 @needs_s3_sync
 @needs_terraform
+@pytest.mark.long
 def test_a_lab_goes_through_all_jobs(pipeline: Pipeline, simulator: Simulator) -> None:
     outputs: list[str] = []
 

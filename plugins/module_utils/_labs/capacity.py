@@ -226,7 +226,7 @@ class RaisedCapacity:
             LeaseStoreError: The store failed.
         """
         if self._record:
-            self._replace(previous=self._record.after)
+            self._replace(self._record, previous=self._record.after)
 
     def join(self, current: CapacitySettings) -> None:
         """Restore, when this lab ends, what labs have raised that are over and were never ended.
@@ -238,7 +238,7 @@ class RaisedCapacity:
         if known and self._lab not in known.labs and known.explains(current):
             ahead = {record.lab for record in self._find_others()}
             if not known.labs & ahead:
-                self._replace(labs=known.labs | {self._lab})
+                self._replace(known, labs=known.labs | {self._lab})
 
     def leave(self, current: CapacitySettings) -> Restoration:
         """Return what becomes of the capacity now that the lab has ended.
@@ -255,7 +255,7 @@ class RaisedCapacity:
             return Restoration(is_changed=current != known.before)
         heir = self._find_heir(known)
         if heir is not None:
-            self._replace(labs=known.labs - {self._lab} | {heir})
+            self._replace(known, labs=known.labs - {self._lab} | {heir})
             return Restoration(needed_by=heir)
         return Restoration(known.before if current != known.before else None)
 
@@ -265,7 +265,11 @@ class RaisedCapacity:
         Raises:
             LeaseStoreError: The store failed.
         """
-        if self._record and self._lab in self._record.labs and not self._check_mode:
+        known = self._record
+        if known is None or self._lab not in known.labs or self._check_mode:
+            return
+        # Only if it is still the one that was read: what another lab has stored meanwhile stays.
+        if self._replace(known):
             self._records.purge([self._key])
 
     def _find_heir(self, known: CapacityRecord) -> str | None:
@@ -279,10 +283,8 @@ class RaisedCapacity:
     def _find_others(self) -> list[LabRecord]:
         return Labs(self._store, self._key.scope).others_ahead(self._lab, self._now)
 
-    def _replace(self, **changes: Any) -> None:
-        assert self._record is not None
-        changed = replace(self._record, record_id=uuid.uuid4().hex, **changes)
-        self._write(Replace(changed, self._record.record_id))
+    def _replace(self, known: CapacityRecord, **changes: Any) -> bool:
+        return self._write(Replace(replace(known, record_id=uuid.uuid4().hex, **changes), known.record_id))
 
     def _write(self, change: Write[CapacityRecord] | Replace[CapacityRecord]) -> bool:
         [written] = [change.record] if self._check_mode else self._records.write([change])

@@ -288,6 +288,19 @@ def test_a_lab_finds_the_locations_that_it_restores():
     assert (location.find_locations("a"), location.find_locations("b")) == ([], ["eu-west-1", "us-east-1"])
 
 
+def test_what_another_lab_stores_while_the_capacity_is_restored_stays():
+    location = Location()
+    location.run("a", 30)
+    raised = location.raised("a")
+    restoration = raised.leave(location.capacity)
+    location.run("b", 40)
+
+    raised.forget()
+
+    assert restoration.settings == CapacitySettings(0, 50)
+    assert "b" in location.record.labs
+
+
 def test_check_mode_stores_nothing():
     location = Location()
     assert location.raised("a", check_mode=True).plan(location.capacity, CapacitySettings(30, 50))
