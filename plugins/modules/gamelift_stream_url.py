@@ -906,7 +906,7 @@ def run(module: LabstreamAWSModule) -> None:
             policy=policy,
             now=now,
             lab=params["lab"],
-            find_labs=lambda: task.labs_of_leases,
+            find_labs=task.find_labs_of_leases,
             recovers=params["recover"],
             terminate_sessions=params["force"] and params["terminate_sessions"],
         )
@@ -921,7 +921,7 @@ def run(module: LabstreamAWSModule) -> None:
             directory=urls,
         )
         outcomes, joined = task.issue(issuer, policy, starts_at)
-        ender = build_ender(task, client, task.labs_of_leases)
+        ender = build_ender(task, client, task.find_labs_of_leases())
         ender.end_earlier(store, find_earlier_keys(task, settings))
         removed = task.withdraw(ender.end)
         shared, entries = task.build_result(outcomes, describe_outcome, URL, joined=joined, removed=removed)

@@ -184,6 +184,8 @@ class GroupUrls:
     def __post_init__(self) -> None:
         self._client, self._stream_group = self.listing.client, self.listing.stream_group
         self._labs: Mapping[LeaseKey, Collection[str]] = {}
+        # The descriptions that were tried with the token of a lease.
+        self._tried: dict[LeaseKey, Collection[str]] = {}
         # What is known of stream URLs that were not looked up yet.
         self._known: dict[str, StreamUrl] = {}
         # The last status of those that were.
@@ -205,6 +207,7 @@ class GroupUrls:
         parameters.update(Identifier=self._stream_group, ClientToken=pending.client_token)
         # Perhaps a run of another lab, or of none, has used the token.
         descriptions = self._build_descriptions(pending.key, None)
+        self._tried[pending.key] = set(descriptions)
         conflicts = []
         for description in descriptions:
             try:
@@ -248,6 +251,19 @@ class GroupUrls:
             self._known.update(self.listing.load())
         if self.recovers and self.listing.denial:
             raise self.listing.denial
+
+    def learn(self, key: LeaseKey) -> bool:
+        """Return whether a lab that has begun to use the lease meanwhile may have used its token.
+
+        Raises:
+            LeaseStoreError: The store failed.
+        """
+        if not self._find_untried(key):
+            self._labs = self.find_labs()
+        return bool(self._find_untried(key))
+
+    def _find_untried(self, key: LeaseKey) -> set[str]:
+        return set(self._build_descriptions(key, None)).difference(self._tried.get(key, ()))
 
     def find(self, key: LeaseKey) -> CheckedUrl | None:
         """Return the newest stream URL of this key, and of a lab that uses its lease, that is as asked.

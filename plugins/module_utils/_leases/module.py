@@ -145,9 +145,12 @@ class LeaseTask:
     def _labs(self) -> Labs:
         return Labs(self.store, self.scope)
 
-    @cached_property
-    def labs_of_leases(self) -> Mapping[LeaseKey, set[str]]:
-        """The labs that use or used each lease, also those that are over, and those that begin beside this one."""
+    def find_labs_of_leases(self) -> Mapping[LeaseKey, set[str]]:
+        """Return the labs that use or used each lease, also those that are over, and those that have just begun.
+
+        Raises:
+            LeaseStoreError: The store failed.
+        """
         return group_labs((record.lease, record.lab) for record in Labs(self.store, self.scope).records)
 
     def join(self, policy: ReusePolicy, starts_at: datetime | None = None) -> bool:

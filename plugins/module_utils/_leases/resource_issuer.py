@@ -92,7 +92,7 @@ class Directory(Protocol):
     """What a service can do that lists its resources, and ends them.
 
     Such a service replies to a token that was used before as it did then, so the resource is looked up after that. It
-    is called in worker threads, but ``prefetch`` in the main thread; every method raises LabstreamError.
+    is called in worker threads, but ``prefetch`` and ``learn`` in the main thread; every method raises LabstreamError.
     """
 
     @property
@@ -101,6 +101,12 @@ class Directory(Protocol):
 
     def prefetch(self, resource_ids: Collection[str]) -> None:
         """Prepare to look up these resources."""
+
+    def learn(self, key: LeaseKey) -> bool:
+        """Return whether to create for a token again after the error that it was used with other parameters.
+
+        That is so if it is only known by now who may have used it.
+        """
 
     def find(self, key: LeaseKey) -> Resource | None:
         """Return the resource of this key that is to be reused, although the store does not know it."""
@@ -212,8 +218,12 @@ class _Run:
                 try:
                     lease, issued = yield from self._create(record)
                 except LabstreamError as e:
+                    if e.code != service.token_error_code:
+                        raise
+                    if self._issuer.directory and self._issuer.directory.learn(self._key):
+                        continue
                     # Such a lease comes of a client_token that a user has given: to adopt it leads nowhere.
-                    if self._has_begun or e.code != service.token_error_code:
+                    if self._has_begun:
                         raise
                     begin = True
                     continue

@@ -23,6 +23,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._gamelift.validation
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import parse_purpose
 from ansible_collections.labstream.aws.plugins.module_utils._leases.resource_issuer import ResourceIssuer
 from ansible_collections.labstream.aws.plugins.module_utils._leases.reuse import ReusePolicy
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import Write
 
 from tests.unit.plugins.module_utils._gamelift.fake_group import GROUP, SECRET, FakeGroup
 from tests.unit.plugins.module_utils._leases.fake_studio import Clock
@@ -85,6 +86,33 @@ def count(group, calls_before=0):
 def add(group, *, key=ANNA, **request):
     """Create a stream URL of the lab's learner, of which the store knows nothing."""
     return group.add(build_description(LAB, key), **request)
+
+
+# Tokens that other labs use
+
+
+def test_a_token_that_a_lab_has_used_which_began_meanwhile_gives_its_stream_url(store, group):
+    pending = pending_lease_of(ANNA, issued=NOW)
+    store.write([Write(pending, None)])
+    request = {**SETTINGS.to_parameters(60), "Identifier": GROUP, "Description": build_description("tuesday", ANNA)}
+    created = group.create_stream_url(ClientToken=pending.client_token, **request)
+    known = iter([{}, {ANNA: {"tuesday"}}])
+
+    [outcome], _urls = run(store, group, find_labs=lambda: next(known))
+
+    assert outcome.failure is None
+    assert (outcome.lease.resource_id, list(group.issued)) == (created["StreamUrlId"], [created["StreamUrlId"]])
+
+
+def test_a_token_that_nobody_known_has_used_so_is_replaced(store, group):
+    pending = pending_lease_of(ANNA, issued=NOW)
+    store.write([Write(pending, None)])
+    request = {**SETTINGS.to_parameters(60), "Identifier": GROUP, "Description": "another"}
+    group.create_stream_url(ClientToken=pending.client_token, **request)
+
+    [outcome], _urls = run(store, group)
+
+    assert (outcome.failure, outcome.issued, len(group.issued)) == (None, True, 2)
 
 
 # What stream URLs are created with
