@@ -415,8 +415,7 @@ def restore(module: LabstreamAWSModule, client: Any) -> None:
                     break
             result.update(restored=[stream_groups.describe_capacity(each) for each in restored.capacities])
         restored.forget()
-    for warning in restored.warnings:
-        module.warn(warning)
+    module.warn_all(*restored.warnings)
 
 
 def run(module: LabstreamAWSModule) -> None:

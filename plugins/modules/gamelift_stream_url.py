@@ -609,7 +609,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
     parse_timestamp,
     validate_lease_arguments,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._client import ServiceClock, endpoint_host
+from ansible_collections.labstream.aws.plugins.module_utils._client import ServiceClock
 from ansible_collections.labstream.aws.plugins.module_utils._errors import (
     InvalidOption,
     list_names,
@@ -631,7 +631,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._gamelift.states imp
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.urls import (
     GroupUrls,
     UrlSettings,
-    build_scope,
+    find_scope,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import LeaseKey
 from ansible_collections.labstream.aws.plugins.module_utils._leases.module import (
@@ -649,8 +649,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._leases.releasing im
 from ansible_collections.labstream.aws.plugins.module_utils._leases.resource_issuer import ResourceIssuer
 from ansible_collections.labstream.aws.plugins.module_utils._leases.reuse import ReusePolicy
 from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import Outcome
-from ansible_collections.labstream.aws.plugins.module_utils._leases.scope import Scope, find_stored_scope
-from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import LeaseStore
+from ansible_collections.labstream.aws.plugins.module_utils._leases.scope import Scope
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import open_lease_store
 from ansible_collections.labstream.aws.plugins.module_utils._leases.summary import NO_SUMMARY
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
@@ -703,23 +702,6 @@ def parse_learners(params: Mapping[str, Any]) -> list[dict[str, Any]]:
             raise InvalidOption(f"Entry {number} of learners is not valid: {validated.error_messages[0].rstrip('.')}.")
         learners.append(validated.validated_parameters)
     return learners
-
-
-def find_scope(
-    module: LabstreamAWSModule, client: Any, group: Mapping[str, Any] | None, store: LeaseStore
-) -> Scope | None:
-    """Return the scope of the stream group's leases; None if it was deleted and none of its leases are stored.
-
-    Raises:
-        NotReady: There is no such stream group, but stream URLs are asked for, or there were several.
-    """
-    if group is not None:
-        return build_scope(client, group["Arn"])
-    stream_group = module.params["stream_group"]
-    if module.params["state"] == "present":
-        raise gamelift.missing_stream_group(client, stream_group)
-    name = validation.get_id(stream_group)
-    return find_stored_scope(store, gamelift.SERVICE, endpoint_host(client), client.meta.region_name, name)
 
 
 def check_group(task: LeaseTask, group: Mapping[str, Any], settings: UrlSettings, policy: ReusePolicy) -> None:
@@ -885,7 +867,9 @@ def run(module: LabstreamAWSModule) -> None:
     with open_lease_store(module, create=create, service_now=clock.confirmed_now) as store:
         group = gamelift.get_stream_group(client, params["stream_group"])
         result.update(region=client.meta.region_name)
-        scope = find_scope(module, client, group, store)
+        if group is None and create:
+            raise gamelift.missing_stream_group(client, params["stream_group"])
+        scope = find_scope(client, group, params["stream_group"], store)
         result.update(stream_group_arn=scope and scope.arns[0], scope=scope and scope.to_text())
         task = LeaseTask(module, store, now, scope.to_text() if scope else "", rows, "learner")
         if group is None or settings is None or not create:

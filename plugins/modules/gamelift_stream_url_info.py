@@ -296,7 +296,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
     validate_lab,
     validate_return_urls,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._client import ServiceClock, endpoint_host
+from ansible_collections.labstream.aws.plugins.module_utils._client import ServiceClock
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, NotReady, list_names
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift import api as gamelift
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift import url_info
@@ -307,12 +307,12 @@ from ansible_collections.labstream.aws.plugins.module_utils._gamelift.states imp
     REVOKED,
     StreamUrl,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._gamelift.urls import build_scope
+from ansible_collections.labstream.aws.plugins.module_utils._gamelift.urls import find_scope
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.validation import get_id, validate_identifier
 from ansible_collections.labstream.aws.plugins.module_utils._labs.learners import validate_learner_id
 from ansible_collections.labstream.aws.plugins.module_utils._labs.person import normalise
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lab_records import Labs
-from ansible_collections.labstream.aws.plugins.module_utils._leases.scope import Scope, find_stored_scope
+from ansible_collections.labstream.aws.plugins.module_utils._leases.scope import Scope
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import LeaseStore
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import open_lease_store
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
@@ -363,14 +363,6 @@ def validate_arguments(params: dict[str, Any]) -> None:
         validate_has_lease_store(params["lease_store"])
 
 
-def find_scope(client: Any, arn: str | None, stream_group: str, store: LeaseStore) -> Scope | None:
-    """Return the scope of the stream group's leases; None if it was deleted and none of its leases are stored."""
-    if arn is not None:
-        return build_scope(client, arn)
-    name = get_id(stream_group)
-    return find_stored_scope(store, gamelift.SERVICE, endpoint_host(client), client.meta.region_name, name)
-
-
 def find_owners(store: LeaseStore, scope: Scope | None) -> url_info.Owners:
     """Return the learners that the stream URLs of the scope belong to, as far as that is stored."""
     if scope is None:
@@ -399,7 +391,7 @@ def run(module: LabstreamAWSModule) -> None:
     now = ServiceClock(client).confirmed_now
     group = gamelift.get_stream_group(client, stream_group)
     with open_lease_store(module, create=False, read_only=True, service_now=now) as store:
-        scope = find_scope(client, group and group["Arn"], stream_group, store)
+        scope = find_scope(client, group, stream_group, store)
         owners = find_owners(store, scope)
     result.update(stream_group_arn=scope and scope.arns[0], scope=scope and scope.to_text())
 

@@ -25,6 +25,8 @@ from .states import ACTIVE, StreamUrl
 
 SERVICE = "gameliftstreams"
 
+CONFLICT = "ConflictException"
+
 # The first version whose client has the operations of stream URLs.
 MIN_BOTOCORE = "1.43.59"
 

@@ -19,7 +19,7 @@ from typing import Any
 from .._errors import NotReady, to_message
 from .._waiting import STATE_DELAY, Step, format_count, format_elapsed, validate_wait_timeout
 from .capacity import LOCATION_OPTIONS, LocationCapacity, add_up, build_capacity, get_maximum, parse_locations
-from .validation import validate_identifier
+from .validation import get_id, validate_identifier
 
 ACTIVE, ACTIVE_WITH_ERRORS, UPDATING = "ACTIVE", "ACTIVE_WITH_ERRORS", "UPDATING_LOCATIONS"
 ACTIVATING, ERROR, DELETING, EXPIRED, REMOVING = "ACTIVATING", "ERROR", "DELETING", "EXPIRED", "REMOVING"
@@ -93,7 +93,7 @@ def describe_location_problem(stream_group: Mapping[str, Any], location_name: st
 
 def get_name(stream_group: Mapping[str, Any]) -> str:
     """Return the id of the stream group."""
-    name: str = stream_group.get("Id") or stream_group["Arn"].rpartition("/")[2]
+    name: str = stream_group.get("Id") or get_id(stream_group["Arn"])
     return name
 
 

@@ -18,11 +18,9 @@ from typing import Any
 from .._client import retry_delays, to_facts
 from .._errors import LabstreamError
 from .._waiting import Step
-from .api import get_stream_group, list_stream_groups, missing_stream_group, update_stream_group
+from .api import CONFLICT, get_stream_group, list_stream_groups, missing_stream_group, update_stream_group
 from .capacity import Capacity, LocationCapacity, add_up, build_capacity
 from .group_states import ACTIVE, UPDATING, GroupTransition, describe_problem, get_locations, get_name
-
-CONFLICT = "ConflictException"
 
 # Results have these for every stream group, also if the service leaves them out.
 _ALWAYS = (

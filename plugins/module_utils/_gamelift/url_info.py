@@ -21,6 +21,7 @@ from .._time import to_iso8601
 from .api import get_stream_url
 from .descriptions import build_description
 from .states import StreamUrl
+from .validation import get_id
 
 # The statuses of a session that has ended.
 _ENDED = ("TERMINATED", "ERROR")
@@ -116,7 +117,7 @@ def build_facts(stream_url: StreamUrl, owner: Owner | None, return_url: bool) ->
 def _build_session(session: Mapping[str, Any]) -> dict[str, Any]:
     started, updated, status = session.get("CreatedAt"), session.get("LastUpdatedAt"), session.get("Status")
     return {
-        "stream_session_id": (session.get("Arn") or "").rpartition("/")[2] or None,
+        "stream_session_id": get_id(session.get("Arn") or "") or None,
         "status": status,
         "status_reason": session.get("StatusReason"),
         "location": session.get("Location"),

@@ -18,8 +18,9 @@ from .._client import endpoint_host
 from .._leases.lease import Lease, LeaseKey, build_purpose
 from .._leases.resource_issuer import TOKEN_MEMORY
 from .._leases.reuse import ReusePolicy
-from .._leases.scope import Scope
-from .api import SERVICE, create_stream_url, get_stream_url
+from .._leases.scope import Scope, find_stored_scope
+from .._leases.stores.base import LeaseStore
+from .api import CONFLICT, SERVICE, create_stream_url, get_stream_url
 from .descriptions import build_description
 from .errors import AnsibleGameLiftStreamsError
 from .listing import Listing
@@ -32,8 +33,6 @@ DEFAULT_RESOLUTION = Resolution(1920, 1080)
 # Up to so many stream URLs are looked up one by one.
 MAX_SINGLE_LOOK_UPS = 20
 MINUTE = 60
-
-CONFLICT = "ConflictException"
 
 
 @dataclass(frozen=True)
@@ -327,3 +326,20 @@ class GroupUrls:
 def build_scope(client: Any, stream_group_arn: str) -> Scope:
     """Return the scope of a stream group's leases."""
     return Scope(SERVICE, endpoint_host(client), (stream_group_arn,))
+
+
+def find_scope(client: Any, group: Mapping[str, Any] | None, stream_group: str, store: LeaseStore) -> Scope | None:
+    """Return the scope of a stream group's leases; None if it was deleted and none of its leases are stored.
+
+    Args:
+        client: A client of GameLift Streams.
+        group: The stream group, with the members of GetStreamGroup; None if it does not exist.
+        stream_group: The id or ARN that it was asked for by.
+        store: The lease store.
+
+    Raises:
+        NotReady: There were several of this id.
+    """
+    if group is not None:
+        return build_scope(client, group["Arn"])
+    return find_stored_scope(store, SERVICE, endpoint_host(client), client.meta.region_name, get_id(stream_group))
