@@ -61,7 +61,7 @@ EXAMPLES = r"""
       - sg-1AB2C3De4
   register: cad
 
-- name: Fail if there is no room for thirty learners
+- name: Fail if thirty learners would not have a session each
   ansible.builtin.assert:
     that: cad.stream_groups[0].capacity.max_available >= 30
     fail_msg: "{{ cad.stream_groups[0].capacity.max_available }} sessions for 30 learners."
