@@ -156,8 +156,8 @@ def test_a_lab_from_its_capacity_to_its_end(
     assert [link for page in pages.values() for link in find_links(page) if "token=" in link] == []
     assert "You can open your lab 5 times in all." in pages["anna"]
 
-    # Anna opens hers: a session, and one use less. Nothing changes in the next run, not even a page, which would say how
-    # many are left otherwise; and the sessions of the others are still there.
+    # Anna opens hers: a session, and one use less. Nothing changes in the next run, not even a page, which would say
+    # how many are left otherwise; and the sessions of the others are still there.
     assert group.open(url_of(pages["anna"]) or "")[0] == 200
     assert sorted(url["RemainingUses"] for url in group.stream_urls(GROUP)) == [4, 5, 5]
     assert [session["Status"] for session in group.stream_sessions()] == ["CONNECTED"]

@@ -239,8 +239,8 @@ def test_a_lab_from_an_empty_account_to_its_end(
     assert NO_CHANGES in terraform.run("plan")
 
 
-# What every lab has, and what each of the two variables adds. That all of it can be destroyed, the pipelines' test shows
-# for the pages.
+# What every lab has, and what each of the two variables adds. That all of it can be destroyed, the pipelines' test
+# shows for the pages.
 ALWAYS = {
     "aws_appstream_fleet",
     "aws_appstream_fleet_stack_association",
