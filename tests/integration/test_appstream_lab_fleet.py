@@ -247,11 +247,12 @@ def test_a_lab_that_ends_takes_its_own_sessions_and_the_last_one_stops_the_fleet
 
     # When the first ends, while the service fails to end one of its sessions,
     lab.add_fault(operation="ExpireSession", error={"code": "OperationNotPermittedException", "message": "no"}, times=1)
+    # and the next run has a misspelled name before it ends the sessions that are left,
     end = variables(state="absent", manage_fleet=True)
-    published, run = serve(run_playbook, end, end)
+    published, run = serve(run_playbook, end, {**end, "appstream_lab_name": "mondya"}, end)
 
-    # then the next run ends the sessions that are left and no others, and the fleet stays for these.
-    failed, ended = (facts["appstream_lab_summary"] for facts in published)
+    # then it ends no others, the fleet stays for these, and for the unknown lab nothing is done but said what there is.
+    failed, unknown, ended = (facts["appstream_lab_summary"] for facts in published)
     assert (failed["outcome"], failed["expired"], failed["released"]) == ("partial", 1, 3), run.printed
     assert [each["code"] for each in failed["failures"]] == ["OperationNotPermittedException"]
     assert get_failures(run)[0].startswith("1 of 2 sessions could not be expired: ")
@@ -263,12 +264,9 @@ def test_a_lab_that_ends_takes_its_own_sessions_and_the_last_one_stops_the_fleet
         "'cad-fleet' stays RUNNING, because other sessions are on it: 4 and lab 'tuesday' lasts until 20"
     )
     assert (ended["fleet"]["other_sessions"], state_of_fleet(lab)) == (4, "RUNNING")
-
-    # When an end is misspelled, then nothing is done, though it has been said what there is.
-    [unknown], run = serve(run_playbook, variables(name="thursday", state="absent", manage_fleet=True))
-    assert (unknown["appstream_lab_summary"]["outcome"], run.changed) == ("unchanged", 0)
-    assert unknown["appstream_lab_summary"]["message"] == (
-        "Nothing is stored about lab 'thursday' on this stack and fleet, so nothing was changed. Labs known there: "
+    assert (unknown["outcome"], unknown["expired"], unknown["released"]) == ("unchanged", 0, 0)
+    assert unknown["message"] == (
+        "Nothing is stored about lab 'mondya' on this stack and fleet, so nothing was changed. Labs known there: "
         "monday, tuesday."
     )
 
@@ -302,33 +300,33 @@ def test_a_lab_that_ends_takes_its_own_sessions_and_the_last_one_stops_the_fleet
 
 
 def test_a_lab_that_ends_leaves_its_learners_of_another_lab_their_url_and_the_fleet(
-    lab: Simulator, run_playbook: RunPlaybook
+    lab: Simulator, run_playbook: RunPlaybook, call_module: Callable[..., Task]
 ) -> None:
     # Given a lab with a learner of another one, both with the same URL, and nobody in a session.
     now = datetime.now(UTC)
     starts_at, soon, later = (
         (now + timedelta(minutes=minutes)).isoformat(timespec="seconds") for minutes in (-5, 60, 90)
     )
-    morning = variables("anna", "ben", name="morning", ends_at=soon, manage_fleet=True)
-    noon = variables("anna", name="noon", starts_at=starts_at, ends_at=soon, manage_fleet=True)
-    end = {**morning, "appstream_lab_state": "absent"}
+
+    def issue(lab: str, *users: str, **times: str) -> dict[str, Any]:
+        args = {"stack_name": STACK, "fleet_name": FLEET, "users": [{"user_id": user} for user in users]}
+        return call_module({**args, "lab": lab, "return_urls": False, **times}).result
+
+    issue("morning", "anna", "ben", valid_until=soon)
+    joined = issue("noon", "anna", starts_at=starts_at, valid_until=soon)
 
     # When the first ends; and when the second is prolonged before it ends too.
-    published, run = serve(
-        run_playbook,
-        morning,
-        noon,
-        end,
-        {**noon, "appstream_lab_ends_at": later},
-        {**noon, "appstream_lab_state": "absent"},
-    )
-    _morning, joined, ended, prolonged, last = (facts["appstream_lab_summary"] for facts in published)
+    end = variables(state="absent", manage_fleet=True)
+    [first], run = serve(run_playbook, {**end, "appstream_lab_name": "morning"})
+    prolonged = issue("noon", "anna", starts_at=starts_at, valid_until=later)
+    [second], last_run = serve(run_playbook, {**end, "appstream_lab_name": "noon"})
+    ended, last = (facts["appstream_lab_summary"] for facts in (first, second))
 
     # Then the URL that both have and the fleet are left to the second.
-    assert run.returncode == 0, run.printed
-    assert (joined["issued"], joined["reused"], ended["released"]) == (0, 1, 1)
+    assert (run.returncode, last_run.returncode) == (0, 0), run.printed + last_run.printed
+    assert (joined["summary"]["issued"], joined["summary"]["reused"], ended["released"]) == (0, 1, 1)
     assert "Fleet 'cad-fleet' stays RUNNING, because lab 'noon' lasts until " in ended["message"]
-    assert (prolonged["issued"], prolonged["warnings"]) == (1, [])
+    assert (prolonged["summary"]["issued"], prolonged.get("warnings", [])) == (1, [])
     assert (last["released"], state_of_fleet(lab)) == (1, "STOPPED")
 
 
@@ -336,10 +334,10 @@ def test_a_lab_that_ends_leaves_its_learners_of_another_lab_their_url_and_the_fl
 def test_a_name_that_yaml_made_a_number_is_the_same_lab_at_its_start_and_end(
     lab: Simulator, run_playbook: RunPlaybook
 ) -> None:
-    serve(run_playbook, variables("anna", name=4713))
     come_in(lab, "anna")
 
-    [facts], run = serve(run_playbook, variables(name=4713, state="absent", end_sessions=True))
+    ended = variables(name=4713, state="absent", end_sessions=True)
+    [_started, facts], run = serve(run_playbook, variables("anna", name=4713), ended)
 
     assert run.returncode == 0, run.printed
     summary = facts["appstream_lab_summary"]
@@ -349,23 +347,23 @@ def test_a_name_that_yaml_made_a_number_is_the_same_lab_at_its_start_and_end(
 def test_learners_who_left_the_roster_are_named_and_withdrawn_if_that_is_asked_for_and_they_are_few(
     lab: Simulator, run_playbook: RunPlaybook
 ) -> None:
-    # Given a lab of three, of whom two leave.
+    # Given a lab of three, of whom two leave, and two are in a session.
     withdrawing = variables("anna", validity=3600, withdraw_removed=True)
-    _published, first = serve(run_playbook, {**withdrawing, **variables("anna", "ben", "chloe", validity=3600)})
-    assert "[WARNING]" not in first.stderr, "there was no lab before"
     come_in(lab, "anna", "ben")
 
-    # When the lab is run without them: as it is, with a limit that is too low, and with none, while the service rejects
-    # to end a session.
+    # When the lab is run with them, and without them: as it is, with a limit that is too low, and with none, while the
+    # service rejects to end a session.
     lab.add_fault(operation="ExpireSession", error={"code": "OperationNotPermittedException", "message": "no"}, times=1)
     published, run = serve(
         run_playbook,
+        {**withdrawing, **variables("anna", "ben", "chloe", validity=3600)},
         variables("anna", validity=3600),
         {**withdrawing, "appstream_lab_withdraw_limit": 0, "appstream_lab_force": True},
         withdrawing,
         withdrawing,
     )
-    named, rejected, withdrawn, again = (facts["appstream_lab_summary"] for facts in published)
+    first, named, rejected, withdrawn, again = (facts["appstream_lab_summary"] for facts in published)
+    assert (first["issued"], first["warnings"]) == (3, []), "there was no lab before"
 
     # Then they are named, and withdrawn once, and the next run ends the session that is left.
     assert named["warnings"][0].startswith("Learners who are no longer in the roster still have URLs: ben until ")
