@@ -13,8 +13,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.integration.running import CHECKOUT, PUBLISH, Ansible, Run, Task
 from tests.simulator.control import Simulator
 
@@ -81,7 +79,6 @@ def files_with(simulator: Simulator, folder: Path) -> list[Path]:
     return [path for path in files if any(needle in path.read_bytes() for needle in needles)]
 
 
-@pytest.mark.core
 def test_stopped_sessions_are_started_with_a_line_for_each_poll_as_check_mode_predicts(
     simulator: Simulator, run_playbook: RunPlaybook, home: Path, tmp_path: Path
 ) -> None:
