@@ -19,7 +19,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._errors import (
     NotReady,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.dynamodb_table import LeaseTableErrorHandler
-from ansible_collections.labstream.aws.plugins.module_utils._nimble.errors import AnsibleNimbleError, NimbleErrorHandler
+from ansible_collections.labstream.aws.plugins.module_utils._nimble.errors import NimbleErrorHandler
 from ansible_collections.labstream.aws.plugins.module_utils._service_errors import call, get_member
 from botocore import exceptions
 from botocore.exceptions import ClientError
@@ -270,68 +270,6 @@ def test_the_error_is_one_of_amazon_aws_and_one_of_ours():
     assert isinstance(error, AnsibleAppStreamError)
     assert isinstance(error, AnsibleAWSError)
     assert isinstance(error, LabstreamError)
-
-
-# Nimble Studio: the seven errors that each of its operations may raise, others, and what only the two services share.
-
-NIMBLE_MESSAGES = [
-    (
-        "AccessDeniedException",
-        "the credentials are not authorized to perform nimble:CreateStreamingSessionStream (What it says): "
-        "allow this action on this "
-        "studio and its sessions in their IAM policy, or correct the names and the region if they are wrong.",
-    ),
-    (
-        "ConflictException",
-        "ConflictException (What it says): another operation is in progress, so wait until it is done, then run again.",
-    ),
-    (
-        "InternalServerErrorException",
-        "InternalServerErrorException (What it says): the service failed, so run again later.",
-    ),
-    (
-        "ResourceNotFoundException",
-        "ResourceNotFoundException (What it says): correct studio_id, the session's id and the region, or check that "
-        "the credentials belong to the right account.",
-    ),
-    (
-        "ServiceQuotaExceededException",
-        "ServiceQuotaExceededException (What it says): delete what is no longer needed, or request a quota increase, "
-        "then run again.",
-    ),
-    ("ThrottlingException", "ThrottlingException (What it says): lower concurrency, then run again."),
-    (
-        "ValidationException",
-        "ValidationException (What it says): correct what it names; a client_token that has been used with other "
-        "parameters must be changed.",
-    ),
-    ("SomethingNewException", "SomethingNewException: What it says."),
-    (
-        "UnrecognizedClientException",
-        f"AWS does not accept the credentials (UnrecognizedClientException: What it says): {RENEW}, then run again.",
-    ),
-]
-
-
-@pytest.mark.parametrize(("code", "expected"), NIMBLE_MESSAGES)
-@pytest.mark.parametrize("said", ["What it says.", " What\n it says "])
-def test_what_nimble_studio_rejects_becomes_one_message_with_a_remedy(code, expected, said):
-    caught = raised(client_error(code, said, "CreateStreamingSessionStream"), NimbleErrorHandler)
-    assert str(caught) == f"Failed to create a streaming URL: {expected}"
-    assert caught.code == code
-    assert isinstance(caught, AnsibleNimbleError)
-    assert not isinstance(caught, AnsibleAppStreamError)
-
-
-@pytest.mark.parametrize(
-    "operation", ["GetStudio", "GetStreamingSession", "ListStreamingSessions", "GetStreamingSessionStream"]
-)
-def test_denied_names_the_action_of_nimble_studio(operation):
-    text = str(raised(client_error("AccessDeniedException", "No.", operation), NimbleErrorHandler))
-    assert (
-        f"the credentials are not authorized to perform nimble:{operation} (No): allow this action on this studio"
-        in text
-    )
 
 
 @pytest.mark.parametrize(

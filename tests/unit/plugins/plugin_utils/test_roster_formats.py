@@ -261,29 +261,6 @@ def test_a_column_that_is_named_for_the_name_is_all_of_it():
     assert read("id,Name,Vorname", "1,Example,Anna", columns={"name": "Name"})[0] == [("1", "Example", None)]
 
 
-@pytest.mark.parametrize(
-    "text", ["E-Mail  Adresse", "e-mail adresse", "\ufeffE-MAIL ADRESSE ", "E-Mail Adresse [Required]"]
-)
-def test_column_names_are_compared_without_case_white_space_and_remarks(text):
-    assert fold(text) == "e-mail adresse"
-
-
-def test_another_remark_belongs_to_the_name_of_a_column():
-    assert fold("ID [old]") == "id [old]"
-
-
-@pytest.mark.parametrize("first_line", ["sep=|", '"sep=|"', "SEP=| "])
-def test_the_first_line_of_excel_names_the_delimiter(first_line):
-    text = f"{first_line}\r\nid|name\r\n1|Example, Anna; Dr.\r\n"
-
-    assert [(learner["id"], learner["name"]) for learner in roster(text)] == [("1", "Example, Anna; Dr.")]
-
-
-def test_lines_are_counted_with_the_first_line_of_excel():
-    with pytest.raises(ValueError, match="Roster line 4, column 'email': 'ben' is not an e-mail address"):
-        roster("sep=;\nemail;name\nanna@example.org;Anna\nben;Ben\n")
-
-
 def test_the_table_is_folded():
     names = [name for names in COLUMN_NAMES.values() for name in names]
     values = [value for each in FORMATS for group in each.not_learners.values() for value in group]
