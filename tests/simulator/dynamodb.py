@@ -11,57 +11,62 @@ import json
 import threading
 from collections.abc import Callable
 from functools import wraps
+from typing import Any
+from xml.etree import ElementTree
 
-from moto.core.exceptions import JsonRESTError
+from moto.core.common_types import TYPE_RESPONSE
+from moto.dynamodb import urls
 from moto.dynamodb.responses import DynamoHandler
-from werkzeug.exceptions import HTTPException
+from moto.utilities.aws_headers import amz_crc32
 
-_authorized_by_moto = DynamoHandler._authenticate_and_authorize_normal_action
-_read_by_moto = DynamoHandler.batch_get_item
-_written_by_moto = {
-    name: getattr(DynamoHandler, name)
-    for name in ("batch_write_item", "delete_item", "put_item", "transact_write_items", "update_item")
-}
 _writing = threading.Lock()
 
 
 def register() -> None:
-    """Have moto's handler do what is said here."""
-    DynamoHandler._determine_resource = _table_arn
-    DynamoHandler._authenticate_and_authorize_normal_action = _authorize
-    DynamoHandler.batch_get_item = _batch_get_item
-    for name, write in _written_by_moto.items():
-        setattr(DynamoHandler, name, one_at_a_time(write))
+    """Have moto answer calls to DynamoDB by this handler."""
+    urls.url_paths.update(dict.fromkeys(urls.url_paths, Handler.dispatch))
 
 
-def _table_arn(handler: DynamoHandler) -> str:
-    """The ARN of the table that the call names; of the first, if it names several; ``*`` if it names none."""
-    parameters = handler.params
-    name = parameters.get("TableName") or next(iter(parameters.get("RequestItems", {})), None)
-    if name is None:
-        return parameters.get("ResourceArn", "*")
-    account, region = handler.current_account, handler.region
-    return name if name.startswith("arn:") else f"arn:aws:dynamodb:{region}:{account}:table/{name}"
-
-
-def _batch_get_item(handler: DynamoHandler) -> str:
-    """moto's serializer takes 0.1 s for a hundred items, although they are already as they go over the wire."""
-    return json.dumps(_read_by_moto(handler).result)
-
-
-def _authorize(handler: DynamoHandler, resource: str = "*") -> None:
-    try:
-        _authorized_by_moto(handler, resource)
-    except HTTPException as error:  # its text is XML
-        raise JsonRESTError("AccessDeniedException", getattr(error, "message", "Access denied.")) from error
-
-
-def one_at_a_time(write: Callable[[DynamoHandler], str]) -> Callable[[DynamoHandler], str]:
+def one_at_a_time(write: Callable[[DynamoHandler], Any]) -> Callable[[DynamoHandler], Any]:
     """In moto, two threads may both find that the condition holds, and then both write."""
 
     @wraps(write)
-    def locked(handler: DynamoHandler) -> str:
+    def locked(handler: DynamoHandler) -> Any:
         with _writing:
             return write(handler)
 
     return locked
+
+
+class Handler(DynamoHandler):
+    """moto's, but for what is said above."""
+
+    batch_write_item = one_at_a_time(DynamoHandler.batch_write_item)
+    delete_item = one_at_a_time(DynamoHandler.delete_item)
+    put_item = one_at_a_time(DynamoHandler.put_item)
+    transact_write_items = one_at_a_time(DynamoHandler.transact_write_items)
+    update_item = one_at_a_time(DynamoHandler.update_item)
+
+    def batch_get_item(self) -> str:
+        """moto's serializer takes 0.1 s for a hundred items, although they are already as they go over the wire."""
+        return json.dumps(super().batch_get_item().result)
+
+    @amz_crc32
+    def call_action(self) -> TYPE_RESPONSE:
+        """moto rejects in XML what no policy allows."""
+        status, headers, body = super().call_action()
+        if status != 403:
+            return status, headers, body
+        message = ElementTree.fromstring(body).findtext(".//Message")
+        return 400, {}, json.dumps({"__type": "AccessDeniedException", "message": message})
+
+    def _determine_resource(self) -> str:
+        """Return the ARN of the table that the call names; of the first, if it names several; ``*`` if it names none.
+
+        moto looks for a method of this name in a service, by default for a policy for all of them.
+        """
+        name = self.params.get("TableName") or next(iter(self.params.get("RequestItems", {})), None)
+        if name is None:
+            return str(self.params.get("ResourceArn", "*"))
+        account, region = self.current_account, self.region
+        return str(name if name.startswith("arn:") else f"arn:aws:dynamodb:{region}:{account}:table/{name}")
