@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.running import CHECKOUT, FLEET, PUBLISH, STACK, Run, Task
+from tests.integration.running import FLEET, PUBLISH, STACK, Run, Task
 from tests.pages import url_of
 from tests.simulator.control import Simulator
 
@@ -56,7 +56,7 @@ def test_bad_options_are_rejected_with_their_value(
 
 
 def test_a_rotated_learner_has_another_user_id_url_and_page_and_the_wrong_person_is_out(
-    simulator: Simulator, run_playbook: Callable[..., Run], lab: None, home: Path
+    lab: Simulator, run_playbook: Callable[..., Run], call_module: Callable[..., Task], home: Path
 ) -> None:
     day = {
         "appstream_lab_name": "monday",
@@ -67,33 +67,32 @@ def test_a_rotated_learner_has_another_user_id_url_and_page_and_the_wrong_person
         "appstream_lab_validity": 3600,
     }
     files = {
-        "appstream_lab_summary_path": "summary.json",
         "lab_handout_pages_dir": "pages",
         "lab_handout_links_csv": "links.csv",
         "lab_handout_urls_csv": "urls.csv",
         "lab_handout_overview_html": "overview.html",
     }
-    of_collection = set((CHECKOUT / "playbooks").rglob("*"))
 
     def pages() -> dict[str, str]:
         with open(home / "links.csv", newline="", encoding="utf-8") as file:
             return {row["id"]: row["page"] for row in csv.DictReader(file)}
 
     def sessions() -> dict[str, str]:
-        reported = simulator.client("appstream").describe_sessions(StackName=STACK, FleetName=FLEET)["Sessions"]
+        reported = lab.client("appstream").describe_sessions(StackName=STACK, FleetName=FLEET)["Sessions"]
         return {one["UserId"]: one["State"] for one in reported}
 
-    # Given a lab with its URLs and pages, by a playbook of the teacher's own, in which somebody has opened anna's URL.
+    # Given a lab with its URLs and pages, in which somebody has opened anna's URL.
     (home / "roster.csv").write_text("id\nanna\nben\n")
-    (home.parent / "runs" / "roster.csv").write_text("nobody\n")  # where the playbook is
-    first = run_playbook([{"ansible.builtin.import_playbook": START, "vars": {**day, **files}}])
-    assert first.returncode == 0, first.printed
-    # All files are in the working directory, and none in the collection.
-    assert set(files.values()) <= {path.name for path in home.iterdir()}
-    written = set((CHECKOUT / "playbooks").rglob("*")) - of_collection
-    assert {path for path in written if "__pycache__" not in path.parts} == set()
-    links, [old_url] = pages(), [url for url in simulator.streaming_urls() if "anna" in simulator.open(url)[1]]
-    assert sessions()["anna"] == "ACTIVE"
+    users = [{"user_id": "anna"}, {"user_id": "ben"}]
+    args = {"stack_name": STACK, "fleet_name": FLEET, "lab": "monday", "validity": 3600, "users": users}
+    issued = call_module(args).result["streaming_urls"]
+    seats = [{"id": entry["user_id"], "lease": entry["lease"]} for entry in issued]
+    written = {option.removeprefix("lab_handout_"): str(home / path) for option, path in files.items()}
+    handout = call_module({"lab": "monday", "seats": seats, **written}, module="labstream.aws.streaming_handout")
+    assert handout.changed, handout.result
+    links, old_url = pages(), issued[0]["streaming_url"]
+    assert lab.open(old_url)[0] == 200
+    assert sessions() == {"anna": "ACTIVE"}
 
     # When anna is rotated, first in check mode and then in another case than in the roster,
     predicted = run_playbook(ROLE, extra_vars={**day, "appstream_lab_rotate": ["anna"]}, check=True)
@@ -123,8 +122,8 @@ def test_a_rotated_learner_has_another_user_id_url_and_page_and_the_wrong_person
     # The cost is named, and no URL and no name of a page.
     assert "has a new user id, and with it an empty home folder" in rotated.printed
     assert "1 released streaming URL still works until it expires at" in rotated.printed
-    assert not any(secret in rotated.printed for secret in (*simulator.streaming_urls(), *pages().values()))
+    assert not any(secret in rotated.printed for secret in (*lab.streaming_urls(), *pages().values()))
     opened = [url_of(page.read_text(encoding="utf-8")) for page in (home / "pages").iterdir()]
-    assert set(opened) - {None} <= set(simulator.streaming_urls()) - {old_url}
+    assert set(opened) - {None} <= set(lab.streaming_urls()) - {old_url}
     # Without it, nothing changes.
     assert again["appstream_lab_seats"] == [{**seat, "issued": False} for seat in summary["appstream_lab_seats"]]
