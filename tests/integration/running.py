@@ -44,11 +44,13 @@ CONFIG = "[defaults]\ninternal_poll_interval = 0.01\n[connection]\npipelining = 
 WITHOUT_OVERRIDE = ("setpriv", "--bounding-set=-dac_override") if os.geteuid() == 0 else ()
 
 MODULES = COLLECTIONS / "ansible_collections/labstream/aws/plugins/modules"
-# Imported once, by the process from which those of call_module are forked.
+# Imported once, by the process from which those of call_module are forked. They would each import pytest otherwise,
+# since it is the main program.
 PRELOADED = [
-    "__main__",
+    "pytest",
     *(f"ansible_collections.labstream.aws.plugins.modules.{file.stem}" for file in MODULES.glob("*.py")),
     "tests.integration.module_process",
+    "tests.integration.preloading",
 ]
 
 
