@@ -35,8 +35,8 @@ from tests.simulator import appstream, cbor, dynamodb, gameliftstreams, nimble, 
 from tests.simulator.calls import Call, CallLog
 from tests.simulator.control_api import PREFIX, ControlAPI
 from tests.simulator.faults import Error, Faults
-from tests.simulator.gameliftstreams.errors import GameLiftStreamsError
-from tests.simulator.nimble.errors import NimbleError
+from tests.simulator.gameliftstreams.exceptions import GameLiftStreamsError
+from tests.simulator.nimble.exceptions import NimbleError
 from tests.simulator.nimble.operations import ROOT as NIMBLE_ROOT
 from tests.simulator.settings import issuing_now, now
 from tests.simulator.streaming import streaming_urls

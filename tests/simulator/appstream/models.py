@@ -21,6 +21,7 @@ from typing import Any
 from moto.core.base_backend import BackendDict, BaseBackend
 from moto.core.utils import get_service_model
 
+from tests.simulator.appstream.exceptions import AppStreamError
 from tests.simulator.paging import page
 from tests.simulator.settings import issuing_now, now, settings
 from tests.simulator.streaming import Page, streaming_urls
@@ -132,16 +133,6 @@ STACK_ATTRIBUTES = {
     "AGENT_ACCESS_CONFIG": "AgentAccessConfig",
     "STORAGE_CONNECTOR_AUTHENTICATION": "StorageConnectorAuthentication",
 }
-
-
-class AppStreamError(Exception):
-    """An error that the service answers with."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.status = 404 if code == "ResourceNotFoundException" else 400
 
 
 @dataclass

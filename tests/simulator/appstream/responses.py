@@ -14,7 +14,8 @@ from moto.core.utils import camelcase_to_underscores, get_service_model
 from werkzeug.exceptions import HTTPException
 
 from tests.simulator import cbor
-from tests.simulator.appstream.models import OPERATIONS, AppStreamBackend, AppStreamError, appstream_backends
+from tests.simulator.appstream.exceptions import AppStreamError
+from tests.simulator.appstream.models import OPERATIONS, AppStreamBackend, appstream_backends
 from tests.simulator.validation import Invalid, Malformed, validate
 
 # The service issues a URL for a bad user id, which then fails in the user's browser.

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from moto.core.base_backend import BackendDict, BaseBackend
 
-from tests.simulator.gameliftstreams.errors import conflict, invalid, not_found
+from tests.simulator.gameliftstreams.exceptions import conflict, invalid, not_found
 from tests.simulator.gameliftstreams.resources import (
     DEFAULT_SESSION_LENGTH,
     HOSTING,

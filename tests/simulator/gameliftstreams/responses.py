@@ -15,7 +15,7 @@ from moto.core.utils import camelcase_to_underscores
 from werkzeug.exceptions import HTTPException
 
 from tests.simulator import restjson
-from tests.simulator.gameliftstreams.errors import GameLiftStreamsError, invalid
+from tests.simulator.gameliftstreams.exceptions import GameLiftStreamsError, invalid
 from tests.simulator.gameliftstreams.models import (
     OPERATIONS,
     GameLiftStreamsBackend,

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from moto.core.base_backend import BackendDict, BaseBackend
 
-from tests.simulator.nimble.errors import NimbleError
+from tests.simulator.nimble.exceptions import NimbleError
 from tests.simulator.nimble.operations import Members
 from tests.simulator.paging import page
 from tests.simulator.progress import Progress

@@ -18,7 +18,7 @@ from urllib.parse import unquote
 
 from moto.core.request import Request
 
-from tests.simulator.nimble.errors import NimbleError
+from tests.simulator.nimble.exceptions import NimbleError
 
 Members = dict[str, Any]
 

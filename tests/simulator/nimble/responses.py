@@ -14,7 +14,7 @@ from moto.core.utils import camelcase_to_underscores
 from moto.sts.models import sts_backends
 from werkzeug.exceptions import HTTPException
 
-from tests.simulator.nimble.errors import NimbleError
+from tests.simulator.nimble.exceptions import NimbleError
 from tests.simulator.nimble.models import NimbleBackend, nimble_backends
 from tests.simulator.nimble.operations import read
 
