@@ -111,7 +111,9 @@ def test_no_text_from_a_roster_or_a_service_is_ever_evaluated(
     trap = Trap(home)
     errors = [{"ErrorCode": "INTERNAL_SERVICE_ERROR", "ErrorMessage": trap.text("fleet")}]
     lab.change_fleet(FLEET, FleetErrors=errors)
-    lab.seed_studio(STUDIO, [{"sessionId": "s1", "ownedBy": trap.text("owner")}, {"sessionId": "s2", "ownedBy": "ben"}])
+    lab.set(session_starting_seconds=0.3)
+    stopped = {"sessionId": "s1", "ownedBy": trap.text("owner"), "state": "STOPPED"}
+    lab.seed_studio(STUDIO, [stopped, {"sessionId": "s2", "ownedBy": "ben"}])
     for operation, selected in (("CreateStreamingURL", {"UserId": "ben"}), (CREATE_STREAM, {"sessionId": "s2"})):
         error = {"code": "AccessDeniedException", "message": trap.text(operation)}
         lab.add_fault(operation=operation, parameters=selected, error=error)
@@ -137,6 +139,7 @@ def test_no_text_from_a_roster_or_a_service_is_ever_evaluated(
         "nimble_lab_name": trap.text("lab"),
         "nimble_lab_studio_id": STUDIO,
         "nimble_lab_learners": [owner, {"id": "ben"}],
+        "nimble_lab_start_sessions": True,
         "lab_handout_title": trap.text("title"),
         "lab_handout_contact": trap.text("contact"),
         "lab_handout_pages_dir": str(home / "pages"),

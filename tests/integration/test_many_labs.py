@@ -42,13 +42,11 @@ def run_labs(run_playbook: Callable[..., Run], home: Path, **hosts: dict[str, An
     return run, published
 
 
-@pytest.mark.core
 def test_labs_of_several_providers_are_started_in_one_run_and_one_that_fails_stops_no_other(
     lab: Simulator, run_playbook: Callable[..., Run], home: Path
 ) -> None:
-    lab.set(session_starting_seconds=0.3)
-    lab.seed_studio("studio-1", [{"sessionId": "seat-1", "ownedBy": "anna", "state": "STOPPED"}])
-    studio = {"name": "studio-lab", "studio_id": "studio-1", "learners": [{"id": "anna"}], "start_sessions": True}
+    lab.seed_studio("studio-1", [{"sessionId": "seat-1", "ownedBy": "anna"}])
+    studio = {"name": "studio-lab", "studio_id": "studio-1", "learners": [{"id": "anna"}]}
     pages = {"lab_handout_pages_dir": "pages-{{ inventory_hostname }}"}
     run, published = run_labs(
         run_playbook,
@@ -76,6 +74,7 @@ def test_labs_of_several_providers_are_started_in_one_run_and_one_that_fails_sto
     assert sorted([cad, studio_url]) == sorted(lab.streaming_urls())
 
 
+@pytest.mark.core
 def test_two_hosts_with_one_lab_are_rejected_before_anything_is_done(
     lab: Simulator, run_playbook: Callable[..., Run], home: Path
 ) -> None:
