@@ -588,7 +588,7 @@ def reject_missing(module: LabstreamAWSModule, handout: Handout, links: Links, m
         )
         is_gone = "the service has no URL that still works: issue a new one"
         known = {**dict.fromkeys(expired, has_expired), **{key.holder: is_gone for key in links if not links[key]}}
-        reasons = [(name, Failure(HandoutError.code, known.get(name, has_none))) for name in missing]
+        reasons = [(name, Failure.from_error(HandoutError(known.get(name, has_none)))) for name in missing]
         raise HandoutError(f"{len(missing)} of {len(params['seats'])} seats have no URL: {format_failures(reasons)}.")
     # No service has said so, or the store would have wiped them.
     kept = [holder for holder, lease in expired.items() if lease.url]

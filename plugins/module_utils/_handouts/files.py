@@ -36,8 +36,6 @@ _REMEDY = "Name a file in a folder that the user of this task can write to."
 class HandoutError(LabstreamError):
     """A handout cannot be built or written."""
 
-    code = "HandoutError"
-
 
 @dataclass(frozen=True)
 class File:
