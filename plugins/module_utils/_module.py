@@ -36,7 +36,8 @@ class LabstreamAWSModule(AnsibleAWSModule):
 
     Args:
         empty_result: A value for every documented key of the result, as long as nothing else is known.
-        kwargs: The arguments of AnsibleAWSModule.
+        supports_check_mode: As that of AnsibleAWSModule, but true by default.
+        kwargs: The other arguments of AnsibleAWSModule.
 
     Attributes:
         result: The result so far. Only the ``run`` of a module file writes to it.
@@ -47,7 +48,7 @@ class LabstreamAWSModule(AnsibleAWSModule):
 
     reports_bugs: ClassVar[bool] = True
 
-    def __init__(self, *, empty_result: dict[str, Any], **kwargs: Any) -> None:
+    def __init__(self, *, empty_result: dict[str, Any], supports_check_mode: bool = True, **kwargs: Any) -> None:
         self.result = dict(empty_result)
         self.is_query = bool(os.environ.get(ROLE_QUERY))
         self.is_orphaned = build_orphan_check(ansible_version)
@@ -60,7 +61,7 @@ class LabstreamAWSModule(AnsibleAWSModule):
         # ansible-core's own validation raises these.
         try:
             spec = {**aws_argument_spec(), **kwargs.pop("argument_spec")}
-            super().__init__(argument_spec=with_text_types(spec), **kwargs)
+            super().__init__(argument_spec=with_text_types(spec), supports_check_mode=supports_check_mode, **kwargs)
             self._apply_role_options()
             return
         except UnicodeEncodeError as e:

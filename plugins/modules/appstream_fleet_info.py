@@ -242,12 +242,10 @@ def run(module: LabstreamAWSModule) -> None:
 
 def main() -> None:
     """Run the module."""
-    module = LabstreamAWSModule(
+    LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(names=dict(type="list", elements="str")),
-        supports_check_mode=True,
-    )
-    module.run(run)
+    ).run(run)
 
 
 if __name__ == "__main__":

@@ -322,7 +322,7 @@ def run(module: LabstreamAWSModule) -> None:
 
 def main() -> None:
     """Run the module."""
-    module = LabstreamAWSModule(
+    LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(
             stack_name=dict(type="str", required=True),
@@ -337,9 +337,7 @@ def main() -> None:
         ),
         mutually_exclusive=[tuple(SELECTORS)],
         required_one_of=[tuple(SELECTORS)],
-        supports_check_mode=True,
-    )
-    module.run(run)
+    ).run(run)
 
 
 if __name__ == "__main__":

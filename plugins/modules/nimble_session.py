@@ -218,7 +218,7 @@ def run(module: LabstreamAWSModule) -> None:
 
 def main() -> None:
     """Run the module."""
-    module = LabstreamAWSModule(
+    LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(
             studio_id=dict(type="str", required=True),
@@ -226,9 +226,7 @@ def main() -> None:
             state=dict(type="str", choices=["started"], default="started"),
             concurrency=dict(type="int", default=16),
         ),
-        supports_check_mode=True,
-    )
-    module.run(run)
+    ).run(run)
 
 
 if __name__ == "__main__":

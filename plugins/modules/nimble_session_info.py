@@ -229,7 +229,7 @@ def run(module: LabstreamAWSModule) -> None:
 
 def main() -> None:
     """Run the module."""
-    module = LabstreamAWSModule(
+    LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(
             studio_id=dict(type="str", required=True),
@@ -239,9 +239,7 @@ def main() -> None:
             concurrency=dict(type="int", default=16),
         ),
         mutually_exclusive=[("session_ids", "owned_by"), ("session_ids", "created_by")],
-        supports_check_mode=True,
-    )
-    module.run(run)
+    ).run(run)
 
 
 if __name__ == "__main__":

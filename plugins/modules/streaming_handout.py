@@ -598,7 +598,7 @@ def reject_missing(module: LabstreamAWSModule, handout: Handout, links: Links, m
 
 def main() -> None:
     """Run the module."""
-    module = LabstreamAWSModule(
+    LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(
             state=dict(type="str", choices=["present", "absent"], default="present"),
@@ -624,9 +624,7 @@ def main() -> None:
         required_one_of=[("urls_csv", "pages_dir", "overview_html")],
         required_if=[("state", "present", ("seats",)), ("state", "absent", ("lab",))],
         required_by=dict(pages_dir=("lab",), overview_html=("lab",), links_csv=("pages_dir",)),
-        supports_check_mode=True,
-    )
-    module.run(run)
+    ).run(run)
 
 
 if __name__ == "__main__":

@@ -428,7 +428,7 @@ def run(module: LabstreamAWSModule) -> None:
 
 def main() -> None:
     """Run the module."""
-    module = LabstreamAWSModule(
+    LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(
             scope=dict(type="str"),
@@ -442,9 +442,7 @@ def main() -> None:
             **store_argument_spec(),
         ),
         mutually_exclusive=[("streaming_url", "url_sha256")],
-        supports_check_mode=True,
-    )
-    module.run(run)
+    ).run(run)
 
 
 if __name__ == "__main__":

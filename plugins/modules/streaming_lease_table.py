@@ -205,7 +205,7 @@ def run(module: LabstreamAWSModule) -> None:
 
 def main() -> None:
     """Run the module."""
-    module = LabstreamAWSModule(
+    LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(
             name=dict(type="str", required=True),
@@ -213,9 +213,7 @@ def main() -> None:
             deletion_protection=dict(type="bool", default=True),
             tags=dict(type="dict"),
         ),
-        supports_check_mode=True,
-    )
-    module.run(run)
+    ).run(run)
 
 
 if __name__ == "__main__":
