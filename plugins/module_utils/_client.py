@@ -103,21 +103,23 @@ def build_client(
         InvalidOption: a connection option or ``aws_config`` is not valid.
         CredentialsError: the credentials cannot be loaded.
     """
-    config = Config(
+    settings = dict(
+        user_agent=f"APN/1.0 Ansible/{ansible_version} {COLLECTION_NAME}/{COLLECTION_VERSION}",
         connect_timeout=CONNECT_TIMEOUT,
         read_timeout=MAX_ATTEMPT + READ_TIMEOUT_MARGIN,
         max_pool_connections=concurrency,
         retries={"mode": "adaptive", "total_max_attempts": ATTEMPTS},
     )
+    overrides: dict[str, Any] = {}
+    if attempts is not None:
+        overrides.update(retries={"mode": "standard", "total_max_attempts": attempts})
+    if timeout is not None:
+        overrides.update(connect_timeout=timeout, read_timeout=timeout)
     try:
-        config = config.merge(Config(**(module.params["aws_config"] or {})))
+        config = Config(**{**settings, **(module.params["aws_config"] or {}), **overrides})
     except (*_CONFIG_ERRORS, ValueError, BotoCoreError) as e:
         raise _invalid_config(e) from e
     _validate_connection(module)
-    if attempts is not None:
-        config = config.merge(Config(retries={"mode": "standard", "total_max_attempts": attempts}))
-    if timeout is not None:
-        config = config.merge(Config(connect_timeout=timeout, read_timeout=timeout))
     rate_limiter = build_rate_limiter() if (config.retries or {}).get("mode") == "adaptive" else None
     if rate_limiter:
         config = config.merge(Config(retries={**config.retries, "mode": "standard"}))
@@ -139,29 +141,17 @@ def build_client(
 
 
 def _build_client(
-    service: str,
-    build_loader: Callable[[Any], Any] | None,
-    *,
-    config: Any,
-    region: str | None,
-    endpoint: str | None,
-    **more: Any,
+    service: str, build_loader: Callable[[Any], Any] | None, *, region: str | None, endpoint: str | None, **more: Any
 ) -> Any:
     """Build a client in a session of its own, as boto3_conn of amazon.aws does, but with parts of ours."""
-    user_agent = f"APN/1.0 Ansible/{ansible_version} {COLLECTION_NAME}/{COLLECTION_VERSION}"
     try:
         session = botocore.session.Session(profile=more.pop("profile_name", None))
         _count_network_time(session)
         session.register_component("credential_provider", CredentialLoader(session, region))
         if build_loader:
             session.register_component("data_loader", build_loader(session.get_component("data_loader")))
-        client = boto3.session.Session(botocore_session=session).client(
-            service,
-            region_name=region,
-            endpoint_url=endpoint,
-            config=Config(user_agent=user_agent).merge(config),
-            **more,
-        )
+        boto3_session = boto3.session.Session(botocore_session=session)
+        client = boto3_session.client(service, region_name=region, endpoint_url=endpoint, **more)
     except NoRegionError as e:
         raise InvalidOption(
             "No region is given: set region (in a role, its variable that ends in _region), or AWS_REGION, or the "
