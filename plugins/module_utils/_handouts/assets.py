@@ -23,7 +23,7 @@ html { font: 1.0625rem/1.5 system-ui, sans-serif; background: var(--ground); col
 body { margin: 0; min-height: 100vh; display: flex; align-items: flex-start; justify-content: center; padding: 1rem; }
 main { background: var(--card); border: 1px solid var(--line); border-radius: .75rem; padding: 1.5rem; width: 100%;
   max-width: 36rem; overflow-wrap: anywhere; }
-main.wide { max-width: 72rem; }
+main[data-state="overview"] { max-width: 72rem; }
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 .25rem; }
 h2 { font-size: 1.05rem; margin: 1.75rem 0 .25rem; }
 p { margin: .5rem 0; }

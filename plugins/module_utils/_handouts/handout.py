@@ -42,9 +42,8 @@ from .pages import (
     LabDetails,
     OverviewRow,
     StreamingLink,
-    build_ended_page,
+    build_final_page,
     build_learner_page,
-    build_moved_page,
     build_overview_page,
 )
 from .texts import Languages
@@ -308,11 +307,11 @@ class Handout:
             text = build_learner_page(self._translate(seat), name, _get_link(seat, links))
             files.append(self._build_page(records[self._get_key(seat)], text))
         files += [
-            self._build_page(record, build_moved_page(self._translate(seats[key.learner_id])))
+            self._build_page(record, build_final_page(self._translate(seats[key.learner_id]), "moved"))
             for key, record in self.records.items()
             if key.learner_id in seats and key.generation != seats[key.learner_id].generation
         ]
-        ended = build_ended_page(self._lab)
+        ended = build_final_page(self._lab, "ended")
         return files + [self._build_page(record, ended) for record in self._find_withdrawn(seats)]
 
     def _find_withdrawn(self, seats: Collection[str]) -> list[LearnerRecord]:
@@ -330,7 +329,7 @@ class Handout:
     def _build_ended_pages(self) -> list[File]:
         labs = {seat.person: self._translate(seat) for seat in self.seats}
         return [
-            self._build_page(record, build_ended_page(labs.get(key.learner_id, self._lab)))
+            self._build_page(record, build_final_page(labs.get(key.learner_id, self._lab), "ended"))
             for key, record in self.records.items()
         ]
 
