@@ -171,19 +171,20 @@ class Handout:
         if options["overview_html"]:
             keys |= {record.lease for record in self.records.values() if record.lease}
         self.leases: Mapping[LeaseKey, Lease] = store.read(keys)
+        given = dict.fromkeys(seat.lease for seat in self.seats)
+        self._seat_leases = [self.leases[key] for key in given if key in self.leases]
         self.now = find_now(store, now)
         self.clock = "the clock of the lease store" if store.now() else "the clock of this host"
 
     def get_resources(self) -> list[Lease]:
         """Return the leases of the seats whose URLs the service has. It knows better whether they have expired."""
-        return [lease for lease in self._get_leases().values() if lease.resource_id and not lease.released_at]
+        return [lease for lease in self._seat_leases if lease.resource_id and not lease.released_at]
 
     def find_expired(self) -> dict[str, Lease]:
         """Return the leases whose URLs have expired and were not released, by the holders of the seats."""
-        leases = self._get_leases().values()
         return {
             lease.key.holder: lease
-            for lease in leases
+            for lease in self._seat_leases
             if lease.url_sha256 and not lease.released_at and lease.expires <= self.now
         }
 
@@ -194,8 +195,8 @@ class Handout:
             HandoutError: a stored URL is not a web URL.
         """
         return {
-            key: build_link(key, lease.url, lease.expires)
-            for key, lease in self._get_leases().items()
+            lease.key: build_link(lease.key, lease.url, lease.expires)
+            for lease in self._seat_leases
             if lease.url is not None and lease.is_valid_at(self.now)
         }
 
@@ -262,10 +263,6 @@ class Handout:
             LeaseStoreError: the store failed.
         """
         return purge_learners(self._store, self.records.keys())
-
-    def _get_leases(self) -> dict[LeaseKey, Lease]:
-        """Return the stored leases of the seats, in their order."""
-        return {seat.lease: self.leases[seat.lease] for seat in self.seats if seat.lease and seat.lease in self.leases}
 
     def _get_key(self, seat: Seat) -> LearnerKey:
         return LearnerKey.build(self._options["lab"], seat.learner_id, seat.generation)
@@ -352,14 +349,9 @@ class Handout:
         return File(path, content, f"The handout {path}", head.encode())
 
     def _get_overview_rows(self, links: Links) -> list[OverviewRow]:
-        rows = [self._get_overview_row(seat, links) for seat in self.seats]
         seated = {seat.person for seat in self.seats}
-        for learner_id, key in self._latest.items():
-            if learner_id not in seated:
-                lease = self.records[key].lease
-                seat = Seat(learner_id, None, None, lease.holder if lease else "", lease, key.generation)
-                rows.append(self._get_overview_row(seat, links))
-        return rows
+        others = [Seat(learner_id, None, None, "", None, 0) for learner_id in self._latest if learner_id not in seated]
+        return [self._get_overview_row(seat, links) for seat in (*self.seats, *map(self._with_record, others))]
 
     def _get_overview_row(self, seat: Seat, links: Links) -> OverviewRow:
         row = OverviewRow(seat.learner_id, str(seat.name or ""), seat.holder, "none")
