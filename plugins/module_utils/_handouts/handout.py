@@ -241,7 +241,7 @@ class Handout:
         """Return all files that the options ask for."""
         files: list[File] = []
         if self._options["pages_dir"]:
-            files += self._build_ended_pages() if self._has_ended else self._build_pages(records, links)
+            files += self._build_pages(records, links)
         if self._options["urls_csv"]:
             files.append(self._build_csv("urls_csv", URL_COLUMNS, self._get_url_rows(links)))
         if self._options["links_csv"]:
@@ -299,36 +299,32 @@ class Handout:
     def _build_pages(self, records: Records, links: Links) -> list[File]:
         files = []
         seats = {seat.person: seat for seat in self.seats}
-        for seat in self.seats:
-            name = str(seat.name or seat.learner_id)
-            text = build_learner_page(self._translate(seat), name, _get_link(seat, links))
-            files.append(self._build_page(records[self._get_key(seat)], text))
-        files += [
-            self._build_page(record, build_final_page(self._translate(seats[key.learner_id]), "moved"))
-            for key, record in self.records.items()
-            if key.learner_id in seats and key.generation != seats[key.learner_id].generation
-        ]
-        ended = build_final_page(self._lab, "ended")
-        return files + [self._build_page(record, ended) for record in self._find_withdrawn(seats)]
+        withdrawn = () if self._has_ended else self._find_withdrawn(seats)
+        for key, record in {**self.records, **records}.items():
+            seat = seats.get(key.learner_id)
+            lab = self._translate(seat) if seat else self._lab
+            if self._has_ended or key in withdrawn:
+                text = build_final_page(lab, "ended")
+            elif seat and seat.generation == key.generation:
+                text = build_learner_page(lab, str(seat.name or seat.learner_id), _get_link(seat, links))
+            elif seat:
+                text = build_final_page(lab, "moved")
+            else:
+                continue
+            files.append(self._build_page(record, text))
+        return files
 
-    def _find_withdrawn(self, seats: Collection[str]) -> list[LearnerRecord]:
-        """Return the records of the learners without a seat for whom the lab was ended before its end.
+    def _find_withdrawn(self, seats: Collection[str]) -> Collection[LearnerKey]:
+        """Return the keys of the learners without a seat for whom the lab was ended before its end.
 
         Raises:
             LeaseStoreError: The store failed.
         """
-        others = {key: record for key, record in self.records.items() if key.learner_id not in seats and record.lease}
-        scopes = {record.lease.scope for record in others.values() if record.lease}
+        leases = {key: record.lease for key, record in self.records.items() if key.learner_id not in seats}
+        scopes = {lease.scope for lease in leases.values() if lease}
         labs = [record for scope in scopes for record in Labs(self._store, scope).get_records(self._options["lab"])]
         ended = {record.lease for record in labs if record.ended_at}
-        return [record for record in others.values() if record.lease in ended]
-
-    def _build_ended_pages(self) -> list[File]:
-        labs = {seat.person: self._translate(seat) for seat in self.seats}
-        return [
-            self._build_page(record, build_final_page(labs.get(key.learner_id, self._lab), "ended"))
-            for key, record in self.records.items()
-        ]
+        return [key for key, lease in leases.items() if lease in ended]
 
     def _translate(self, seat: Seat) -> LabDetails:
         """Return the details of the lab in the learner's language, as far as that is known."""
