@@ -61,7 +61,7 @@ def to_line(text: str) -> str:
     return " ".join(text.split()).rstrip(".")
 
 
-def list_names(names: Sequence[str], limit: int, show: Callable[[str], str] = str) -> str:
+def list_names(names: Sequence[str], limit: int = 5, show: Callable[[str], str] = str) -> str:
     """Return the first names, each as ``show`` returns it, and how many more there are."""
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
     return ", ".join(map(show, names[:limit])) + more

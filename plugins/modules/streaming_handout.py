@@ -330,7 +330,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages impo
     LabDetails,
     StreamingLink,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._handouts.paths import validate_paths
+from ansible_collections.labstream.aws.plugins.module_utils._handouts.paths import PATHS, validate_paths
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.texts import (
     DEFAULT,
     ENGLISH,
@@ -358,8 +358,6 @@ from ansible_collections.labstream.aws.plugins.module_utils._validation import v
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False, missing=[], summary=dict(requested=0, missing=0, written=0), urls_csv=None
 )
-MAX_NAMED = 5
-PATHS = ("urls_csv", "links_csv", "overview_html", "pages_dir")
 GetLink = Callable[[Lease], "StreamingLink | None"]
 
 
@@ -461,7 +459,7 @@ def warn_of_languages(module: LabstreamAWSModule, languages: Languages, handout:
     unknown = [*([] if languages.find(default) else [default]), *handout.find_unknown_languages()]
     if unknown and module.params["pages_dir"]:
         module.warn(
-            f"There are no texts in {list_names(unknown, MAX_NAMED, quote)}, so these pages are in "
+            f"There are no texts in {list_names(unknown, show=quote)}, so these pages are in "
             f"{quote(default if languages.find(default) else DEFAULT)}: give texts, or correct the language."
         )
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from .._errors import InvalidResponse, NotReady
 from .._service_errors import call, get_member
+from .._time import round_down
 from .._urls import validate_issued_url
 from .applications import Catalog, build_elastic_catalog, build_image_catalog, validate_applications, validate_desktop
 from .errors import AnsibleAppStreamError, AppStreamErrorHandler
@@ -110,7 +111,7 @@ def create_streaming_url(client: Any, **parameters: Any) -> tuple[str, datetime]
     if not response.get("StreamingURL") or not response.get("Expires"):
         raise NotReady("Failed to create a streaming URL: the response has none. Run again.")
     validate_issued_url(response["StreamingURL"])
-    return response["StreamingURL"], response["Expires"].astimezone(timezone.utc).replace(microsecond=0)
+    return response["StreamingURL"], round_down(response["Expires"])
 
 
 def get_catalog(client: Any, fleet: Mapping[str, Any]) -> Catalog:
@@ -198,12 +199,12 @@ class Target:
     @property
     def stack_arn(self) -> str | None:
         """The stack's ARN. If it was deleted, the ARN that it had, by the fleet's."""
-        return _arn(self.stack) or _sibling_arn(self.fleet, f"stack/{self.stack_name}")
+        return (self.stack or {}).get("Arn") or _sibling_arn(self.fleet, f"stack/{self.stack_name}")
 
     @property
     def fleet_arn(self) -> str | None:
         """The fleet's ARN. If it was deleted, the ARN that it had, by the stack's."""
-        return _arn(self.fleet) or _sibling_arn(self.stack, f"fleet/{self.fleet_name}")
+        return (self.fleet or {}).get("Arn") or _sibling_arn(self.stack, f"fleet/{self.fleet_name}")
 
     @property
     def created(self) -> datetime:
@@ -211,12 +212,8 @@ class Target:
 
         A URL that was issued earlier belongs to a stack or fleet that was deleted.
         """
-        created = [
-            described["CreatedTime"].astimezone(timezone.utc).replace(microsecond=0)
-            for described in (self.stack, self.fleet)
-            if described and described.get("CreatedTime")
-        ]
-        return max(created, default=datetime.min.replace(tzinfo=timezone.utc))
+        created = [(described or {}).get("CreatedTime") for described in (self.stack, self.fleet)]
+        return max((round_down(when) for when in created if when), default=datetime.min.replace(tzinfo=timezone.utc))
 
     def validate_can_stream(self) -> None:
         """Reject a target for which the service issues no URL, or one that fails in the learner's browser.
@@ -248,10 +245,6 @@ class Target:
             raise NotReady(f"Fleet {self.fleet_name!r} is {state}, not RUNNING: {remedy}, then run again.")
 
 
-def _arn(described: dict[str, Any] | None) -> str | None:
-    return described.get("Arn") if described else None
-
-
 def _sibling_arn(described: dict[str, Any] | None, resource: str) -> str | None:
-    arn = _arn(described)
+    arn = (described or {}).get("Arn")
     return f"{arn.rpartition(':')[0]}:{resource}" if arn else None

@@ -22,11 +22,11 @@ from typing import Any
 
 from .._errors import InvalidOption, quote
 from .._labs.learners import (
+    LEARNERS,
     LearnerKey,
     LearnerRecord,
     find_learners,
     get_latest_keys,
-    purge_learners,
     remember_learners,
     validate_generation,
     validate_learner_id,
@@ -262,7 +262,7 @@ class Handout:
         Raises:
             LeaseStoreError: the store failed.
         """
-        return purge_learners(self._store, self.records.keys())
+        return self._store.records(LEARNERS).purge(self.records.keys())
 
     def _get_key(self, seat: Seat) -> LearnerKey:
         return LearnerKey.build(self._options["lab"], seat.learner_id, seat.generation)
