@@ -169,20 +169,17 @@ PAGE_SCRIPT = (
   const say = (text, milliseconds) => text.replace('{duration}', formatDuration(milliseconds));
 
   // Screen readers announce the time left at these minutes only.
-  const ANNOUNCED_AT = [30, 10, 5, 1];
-  const countAnnounced = (milliseconds) => ANNOUNCED_AT.filter((minutes) => milliseconds <= minutes * 60000).length;
+  const ANNOUNCED_AT = [30, 10, 5, 1, 0];
   let announced = null;
   const showOpen = () => {
     const timeLeft = Date.parse(page.dataset.expires) - now();
     const expired = timeLeft <= 0;
-    if (expired !== page.classList.contains('expired') || announced === null) {
-      page.classList.toggle('expired', expired);
-      setText(button, expired ? texts.check_again : texts.open);
-      if (expired && announced !== null) setText(status, texts.expired);
-    }
+    page.classList.toggle('expired', expired);
+    setText(button, expired ? texts.check_again : texts.open);
     setText(left, expired ? texts.expired : say(texts.left, timeLeft));
-    if (announced !== null && !expired && countAnnounced(timeLeft) > announced) setText(status, left.textContent);
-    announced = countAnnounced(timeLeft);
+    const passed = ANNOUNCED_AT.filter((minutes) => timeLeft <= minutes * 60000).length;
+    if (announced !== null && passed > announced) setText(status, left.textContent);
+    announced = passed;
   };
   const showWaiting = () => {
     const timeLeft = Date.parse(page.dataset.starts) - now();
