@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any, Protocol
 
-from ._errors import InvalidOption, LabstreamError, NotReady
+from ._errors import LabstreamError, NotReady
+from ._validation import validate_range
 
 # In seconds: before the second poll, then doubled, up to the longest. What is waited for takes minutes.
 _MIN_DELAY, _MAX_DELAY = 0.25, 15.0
@@ -156,8 +157,7 @@ def validate_wait_timeout(seconds: int) -> None:
     Raises:
         InvalidOption: names the value.
     """
-    if not 1 <= seconds <= MAX_WAIT:
-        raise InvalidOption(f"wait_timeout is {seconds}, but it must be from 1 to {MAX_WAIT} seconds (one day).")
+    validate_range("wait_timeout", seconds, 1, MAX_WAIT, "seconds (one day)")
 
 
 def format_count(number: int, noun: str) -> str:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._errors import InvalidOption, NotReady, to_message
+from .._validation import validate_range
 from .._waiting import STATE_DELAY, Step, format_count, format_elapsed, validate_wait_timeout
 from .capacity import KINDS, MAX_SESSIONS, Scaling, build_capacity, build_scaling
 from .validation import validate_name
@@ -141,8 +142,8 @@ class Transition:
         validate_name("name", params["name"])
         validate_wait_timeout(params["wait_timeout"])
         scaling, available_sessions = Scaling.from_options(params), params["available_sessions"]
-        if available_sessions is not None and not 0 <= available_sessions <= MAX_SESSIONS:
-            raise InvalidOption(f"available_sessions is {available_sessions}, but it must be from 0 to {MAX_SESSIONS}.")
+        if available_sessions is not None:
+            validate_range("available_sessions", available_sessions, 0, MAX_SESSIONS)
         if params["state"] == "stopped" and (scaling or available_sessions is not None):
             option = scaling.option if scaling else "available_sessions"
             raise InvalidOption(f"{option} is only for state=started: leave it out, or start the fleet.")
