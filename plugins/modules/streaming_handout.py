@@ -314,10 +314,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._gamelift.api import
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.listing import Listing
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.states import ACTIVE
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.urls import MAX_SINGLE_LOOK_UPS
-from ansible_collections.labstream.aws.plugins.module_utils._handouts.files import (
-    HandoutError,
-    write_files,
-)
+from ansible_collections.labstream.aws.plugins.module_utils._handouts.files import HandoutError, write_files
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.handout import (
     Handout,
     Links,
@@ -325,11 +322,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._handouts.handout im
     build_link,
     parse_seat,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages import (
-    LIMITS,
-    LabDetails,
-    StreamingLink,
-)
+from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages import LIMITS, LabDetails, StreamingLink
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.paths import PATHS, validate_paths
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.texts import (
     DEFAULT,

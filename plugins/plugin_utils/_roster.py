@@ -38,11 +38,7 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._roster_table import
     parse_table,
     split_lines,
 )
-from ansible_collections.labstream.aws.plugins.plugin_utils._user_id import (
-    appstream_user_id,
-    is_valid,
-    validate_style,
-)
+from ansible_collections.labstream.aws.plugins.plugin_utils._user_id import appstream_user_id, is_valid, validate_style
 
 # The fields that every learner has.
 _FIELDS = ("id", "name", "email", "user_id", "session_context", "application_id")

@@ -38,14 +38,7 @@ from .._leases.stores.base import LeaseStore, NoLeaseStore, find_now
 from .._time import to_iso8601
 from .._urls import is_web_url
 from .files import File, HandoutError
-from .pages import (
-    LabDetails,
-    OverviewRow,
-    StreamingLink,
-    build_final_page,
-    build_learner_page,
-    build_overview_page,
-)
+from .pages import LabDetails, OverviewRow, StreamingLink, build_final_page, build_learner_page, build_overview_page
 from .texts import Languages
 
 URL_COLUMNS = ("id", "name", "email", "holder", "expires", "streaming_url")
