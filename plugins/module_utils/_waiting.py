@@ -143,6 +143,25 @@ def ensure_state(resource: Resource, transition: Transition, wait_timeout: int |
                 rejected = (status, e)
 
 
+def find_warning(transition: Transition, shortage: str | None, problem: str | None, how: str) -> str | None:
+    """Return the warning about a resource that is in its state, None if there is none.
+
+    Args:
+        transition: The transition.
+        shortage: The message on the capacity that is missing, None if there is none.
+        problem: The message on the errors of the resource, None if there are none.
+        how: What to do about the shortage: ``fail``, ``warn`` or ``ignore``.
+
+    Raises:
+        NotReady: The shortage is to fail the task.
+    """
+    if shortage and how == "fail":
+        raise NotReady(shortage)
+    if shortage and how == "warn":
+        return shortage
+    return problem if transition.is_for_streaming else None
+
+
 def poll_delays() -> Iterator[float]:
     """Yield the seconds to wait before each further poll."""
     delay = _MIN_DELAY

@@ -23,7 +23,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.labstream.aws.plugins.module_utils._errors import LabstreamError
 from ansible_collections.labstream.aws.plugins.module_utils._types import with_text_types
-from ansible_collections.labstream.aws.plugins.module_utils._waiting import Step, Transition, poll_delays
+from ansible_collections.labstream.aws.plugins.module_utils._waiting import Step, Transition, find_warning, poll_delays
 
 display = Display()
 
@@ -128,13 +128,18 @@ class Wait:
 
     def run(self) -> dict[str, Any]:
         """Return the result of the task."""
+        outcome: dict[str, Any] = {}
         try:
             self._wait()
+            shortage = self._transition.describe_shortage(self._described, int(self._elapsed))
+            outcome["insufficient_capacity"] = shortage
+            how = self._options["on_insufficient_capacity"]
+            self._warnings.append(find_warning(self._transition, shortage, self._last["problem"], how))
         except ModuleFailed:
-            return self._build_result({})
+            pass
         except LabstreamError as e:
-            return self._build_result({"failed": True, "msg": str(e)})
-        return self._build_result(self._judge())
+            outcome.update(failed=True, msg=str(e))
+        return self._build_result(outcome)
 
     @property
     def _elapsed(self) -> float:
@@ -192,17 +197,6 @@ class Wait:
         if self._result.get("failed"):
             raise ModuleFailed
 
-    def _judge(self) -> dict[str, Any]:
-        """Return what the result says of a resource that is in its state."""
-        shortage = self._transition.describe_shortage(self._described, int(self._elapsed))
-        if shortage and self._options["on_insufficient_capacity"] == "fail":
-            return {"failed": True, "msg": shortage, "insufficient_capacity": shortage}
-        if shortage and self._options["on_insufficient_capacity"] == "warn":
-            self._warnings.append(shortage)
-        elif self._last["problem"] and self._transition.is_for_streaming:
-            self._warnings.append(self._last["problem"])
-        return {"insufficient_capacity": shortage}
-
     def _build_result(self, outcome: Mapping[str, Any]) -> dict[str, Any]:
         """Return the result of the module and of the polls together."""
         result = {"changed": False, "insufficient_capacity": None, **(self._result or {}), **outcome}
@@ -214,7 +208,7 @@ class Wait:
         if "invocation" in result:
             how = self._options["on_insufficient_capacity"]
             result["invocation"]["module_args"].update(wait=True, on_insufficient_capacity=how)
-        warnings = list(dict.fromkeys([*result.get("warnings", []), *self._warnings]))
+        warnings = list(filter(None, dict.fromkeys([*result.get("warnings", []), *self._warnings])))
         return {**result, "warnings": warnings} if warnings else result
 
 
