@@ -26,11 +26,11 @@ STATE_DELAY = 5
 class Step(Enum):
     """What is to be done next."""
 
-    SCALE = "scale it"
-    START = "start it"
-    STOP = "stop it"
-    WAIT = "wait, then poll again"
-    DONE = "nothing"
+    SCALE = "scale"
+    START = "start"
+    STOP = "stop"
+    WAIT = "wait"
+    DONE = "done"
 
 
 class Transition(Protocol):

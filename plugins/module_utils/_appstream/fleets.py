@@ -18,9 +18,9 @@ from typing import Any
 
 from .._client import retry_delays, to_facts
 from .._errors import LabstreamError, NotReady
-from .._service_errors import call, get_member
+from .._service_errors import call
 from .._waiting import Step
-from .api import describe_fleet, missing
+from .api import describe_fleet, missing, validate_fleet
 from .capacity import Capacity, build_capacity
 from .errors import AppStreamErrorHandler
 from .fleet_states import NEXT_STATES, RUNNING, STARTING, STOPPING, Transition, describe_problem
@@ -49,39 +49,14 @@ def describe_fleets(client: Any, names: Sequence[str] | None = None) -> list[dic
     """Return the fleets of these names, by default all (DescribeFleets), all pages; None if one does not exist."""
     selection = {} if names is None else {"Names": list(names)}
     pages = client.get_paginator("describe_fleets").paginate(**selection)
-    return [_validate_fleet(fleet) for fleet in call(pages.build_full_result).get("Fleets", [])]
+    return [validate_fleet(fleet) for fleet in call(pages.build_full_result).get("Fleets", [])]
 
 
-@AppStreamErrorHandler.common_error_handler("describe the fleet {name!r}")
-def get_fleet(client: Any, name: str) -> dict[str, Any] | None:
-    """Return the fleet of that name (DescribeFleets), or None."""
-    fleet = describe_fleet(client, name)
-    return _validate_fleet(fleet) if fleet else None
-
-
-def _validate_fleet(fleet: dict[str, Any]) -> dict[str, Any]:
-    get_member(fleet, "Name")
-    get_member(fleet, "State")
-    get_member(get_member(fleet, "ComputeCapacityStatus"), "Desired")
-    return fleet
-
-
-@AppStreamErrorHandler.common_error_handler("start the fleet {name!r}")
-def start_fleet(client: Any, name: str) -> None:
-    """Start the fleet (StartFleet)."""
-    call(client.start_fleet, Name=name)
-
-
-@AppStreamErrorHandler.common_error_handler("stop the fleet {name!r}")
-def stop_fleet(client: Any, name: str) -> None:
-    """Stop the fleet, which ends all sessions on it (StopFleet)."""
-    call(client.stop_fleet, Name=name)
-
-
-@AppStreamErrorHandler.common_error_handler("scale the fleet {name!r}")
-def update_fleet(client: Any, name: str, **parameters: Any) -> None:
-    """Change the fleet (UpdateFleet)."""
-    call(client.update_fleet, Name=name, **parameters)
+@AppStreamErrorHandler.common_error_handler("{step.value} the fleet {name!r}")
+def change_fleet(client: Any, name: str, step: Step, parameters: Mapping[str, Any]) -> None:
+    """Start the fleet (StartFleet), stop it, which ends all sessions on it (StopFleet), or scale it (UpdateFleet)."""
+    operations = {Step.START: client.start_fleet, Step.STOP: client.stop_fleet, Step.SCALE: client.update_fleet}
+    call(operations[step], Name=name, **parameters)
 
 
 def missing_fleet(client: Any, name: str) -> NotReady:
@@ -97,7 +72,7 @@ def find_fleets(client: Any, names: Sequence[str]) -> list[dict[str, Any] | None
     """
     fleets: Sequence[dict[str, Any] | None] | None = describe_fleets(client, names)
     if fleets is None:  # The service does not say which of them does not exist.
-        fleets = [get_fleet(client, name) for name in names]
+        fleets = [describe_fleet(client, name) for name in names]
     by_name = {fleet["Name"]: fleet for fleet in fleets if fleet}
     return [by_name.get(name) for name in names]
 
@@ -133,7 +108,7 @@ class Fleet:
             NotReady: it does not exist.
             AnsibleAppStreamError: the call failed.
         """
-        fleet = get_fleet(self.client, self.name)
+        fleet = describe_fleet(self.client, self.name)
         if fleet is None:
             raise missing_fleet(self.client, self.name)
         return fleet
@@ -144,13 +119,8 @@ class Fleet:
         Raises:
             AnsibleAppStreamError: it failed.
         """
-        scaling = self.transition.scaling
-        if step is Step.SCALE and scaling:
-            update_fleet(self.client, self.name, **scaling.to_parameters())
-        elif step is Step.START:
-            start_fleet(self.client, self.name)
-        elif step is Step.STOP:
-            stop_fleet(self.client, self.name)
+        scaling = self.transition.scaling if step is Step.SCALE else None
+        change_fleet(self.client, self.name, step, scaling.to_parameters() if scaling else {})
 
     def is_conflict(self, error: LabstreamError) -> bool:
         """Return whether the call failed since something else was changing the fleet."""
