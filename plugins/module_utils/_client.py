@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -65,16 +66,6 @@ _TYPES: Mapping[str, Any] = {
 }
 
 
-class _ConnectionOptions:
-    """A module's connection options, as amazon.aws takes them: a failure is raised instead of ending the module."""
-
-    def __init__(self, module: LabstreamAWSModule) -> None:
-        self.params = module.params
-
-    def fail_json(self, msg: str, **_details: Any) -> None:
-        raise InvalidOption(msg)
-
-
 def build_client(
     module: LabstreamAWSModule,
     service: str,
@@ -123,7 +114,8 @@ def build_client(
     rate_limiter = build_rate_limiter() if (config.retries or {}).get("mode") == "adaptive" else None
     if rate_limiter:
         config = config.merge(Config(retries={**config.retries, "mode": "standard"}))
-    options: Any = _ConnectionOptions(module)
+    # As amazon.aws takes a module's options, but a failure is raised instead of ending the module.
+    options: Any = SimpleNamespace(params=module.params, fail_json=_reject)
     region, endpoint_url, parameters = get_aws_connection_info(options)
     parameters = {"region": region, "endpoint": endpoint_url, **parameters, **connection}
     parameters.pop("aws_config", None)  # It is in config.
@@ -138,6 +130,10 @@ def build_client(
         limit_rate(client, rate_limiter)
     client.meta.events.register(f"after-call.{_event_name(client)}", _validate_response)
     return client
+
+
+def _reject(msg: str, **_details: Any) -> None:
+    raise InvalidOption(msg)
 
 
 def _build_client(
