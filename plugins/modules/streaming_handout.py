@@ -344,7 +344,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._nimble.api import (
     build_nimble_client,
     get_streaming_session_stream,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601, utc_now
+from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
 from ansible_collections.labstream.aws.plugins.module_utils._urls import is_web_url
 from ansible_collections.labstream.aws.plugins.module_utils._validation import validate_given
 
@@ -528,7 +528,7 @@ def run(module: LabstreamAWSModule) -> None:
     names_pages = is_present and bool(params["pages_dir"] or params["overview_html"])
     read_only = not names_pages and not params["purge"]
     with open_lease_store(module, create=names_pages, read_only=read_only) as store:
-        handout = Handout(params, lab, languages, store, seats, utc_now())
+        handout = Handout(params, lab, languages, store, seats)
         warn_of_languages(module, languages, handout)
         if params["purge"] and handout.records:
             store.check("purge")

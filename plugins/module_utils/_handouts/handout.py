@@ -35,7 +35,7 @@ from .._labs.person import INVISIBLE, normalise
 from .._leases.lab_records import Labs
 from .._leases.lease import Lease, LeaseKey
 from .._leases.stores.base import LeaseStore, NoLeaseStore, find_now
-from .._time import to_iso8601
+from .._time import to_iso8601, utc_now
 from .._urls import is_web_url
 from .files import File, HandoutError
 from .pages import LabDetails, OverviewRow, StreamingLink, build_final_page, build_learner_page, build_overview_page
@@ -139,7 +139,6 @@ class Handout:
         languages: The languages that a learner's page can be in.
         store: The lease store.
         seats: The seats as they were given.
-        now: The time of this host.
 
     Raises:
         LeaseStoreError: the store failed.
@@ -152,7 +151,6 @@ class Handout:
         languages: Languages,
         store: LeaseStore,
         seats: Sequence[Seat],
-        now: datetime,
     ) -> None:
         self._options, self._lab, self._languages, self._store = options, lab, languages, store
         self._has_ended = options["state"] == "absent"
@@ -166,7 +164,7 @@ class Handout:
         self.leases: Mapping[LeaseKey, Lease] = store.read(keys)
         given = dict.fromkeys(seat.lease for seat in self.seats)
         self._seat_leases = [self.leases[key] for key in given if key in self.leases]
-        self.now = find_now(store, now)
+        self.now = find_now(store, utc_now())
         self.clock = "the clock of the lease store" if store.now() else "the clock of this host"
 
     def get_resources(self) -> list[Lease]:
