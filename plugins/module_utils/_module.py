@@ -19,7 +19,8 @@ from ansible.module_utils.ansible_release import __version__ as ansible_version
 from ansible_collections.amazon.aws.plugins.module_utils.common import set_collection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule, aws_argument_spec
 
-from ._errors import InvalidOption, LabstreamError, describe_bug, describe_frames, quote
+from ._errors import InvalidOption, describe_frames, quote
+from ._failures import Failure, find_bug
 from ._process import build_orphan_check
 from ._types import with_text_types
 from ._version import COLLECTION_NAME, COLLECTION_VERSION
@@ -103,18 +104,15 @@ class LabstreamAWSModule(AnsibleAWSModule):
 
     def run(self, task: Callable[[Any], None]) -> NoReturn:
         """Run the task, then end with ``result``, and with the message of what it raised if it failed."""
-        message: str | None = None
-        bug: Exception | None = None
+        failure: Failure | None = None
         try:
             self._validate_numbers()
             task(self)
-        except LabstreamError as e:
-            message = str(e)
         except Exception as e:
-            message, bug = describe_bug(e), e
+            failure = Failure.from_error(e)
         # Outside the handlers: ansible-core before 2.19 would show the traceback, which quotes the exception, at -vvv.
-        if message is not None:
-            self.fail_json(msg=message, bug=bug)
+        if failure:
+            self.fail_json(msg=failure.message, bug=find_bug([failure]))
         self.exit_json()
 
     def _validate_numbers(self) -> None:

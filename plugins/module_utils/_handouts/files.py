@@ -137,25 +137,21 @@ def _is_current(file: File) -> bool:
 
 
 def _put(file: File) -> None:
+    """Write the file atomically. AnsibleModule.atomic_move would give a new one the mode that the umask allows."""
     if file.content is None:
         os.unlink(file.path)
         return
     with suppress(FileExistsError):
         os.mkdir(os.path.dirname(file.path), FOLDER_MODE)
-    _replace(file.path, file.temporary_folder, file.content)
-
-
-def _replace(path: str, folder: str, content: bytes) -> None:
-    """Write the content atomically. AnsibleModule.atomic_move would give a new file the mode that the umask allows."""
-    descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=TEMPORARY)
+    descriptor, temporary = tempfile.mkstemp(dir=file.temporary_folder, prefix=TEMPORARY)
     try:
         with os.fdopen(descriptor, "wb") as opened:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             os.fchmod(descriptor, MODE)
-            opened.write(content)
+            opened.write(file.content)
             opened.flush()
             os.fsync(descriptor)
-            os.replace(temporary, path)
+            os.replace(temporary, file.path)
     except BaseException:
         os.unlink(temporary)
         raise
