@@ -28,10 +28,6 @@ from ansible_collections.labstream.aws.plugins.module_utils._waiting import Step
 display = Display()
 
 
-class ModuleFailed(Exception):
-    """The module of the task failed."""
-
-
 class WaitingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no types
     """Runs the module of the task once, and polls if there is something to wait for.
 
@@ -135,8 +131,6 @@ class Wait:
             outcome["insufficient_capacity"] = shortage
             how = self._options["on_insufficient_capacity"]
             self._warnings.append(find_warning(self._transition, shortage, self._last["problem"], how))
-        except ModuleFailed:
-            pass
         except LabstreamError as e:
             outcome.update(failed=True, msg=str(e))
         return self._build_result(outcome)
@@ -154,8 +148,7 @@ class Wait:
         """Poll until the resource is in its state, and run the module as soon as nothing is in its way.
 
         Raises:
-            LabstreamError: the resource will not reach the wanted state or has not in time, or a poll failed.
-            ModuleFailed: the module failed.
+            LabstreamError: the resource will not reach the wanted state or has not in time, or a module failed.
         """
         transition, timeout = self._transition, self._options["wait_timeout"]
         for delay in poll_delays():
@@ -195,7 +188,7 @@ class Wait:
         self._first = self._first or self._last
         self._transition.record_all(time.monotonic())
         if self._result.get("failed"):
-            raise ModuleFailed
+            raise LabstreamError(self._result["msg"])
 
     def _build_result(self, outcome: Mapping[str, Any]) -> dict[str, Any]:
         """Return the result of the module and of the polls together."""
