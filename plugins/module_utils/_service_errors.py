@@ -198,6 +198,11 @@ def call(operation: Callable[..., Any], **parameters: Any) -> Any:
         raise InvalidResponse(type(e).__name__) from e
 
 
+def list_all(client: Any, operation: str, member: str, **parameters: Any) -> list[Any]:
+    """Return the items on all pages of an operation, each of which has some in this member. Raises as ``call`` does."""
+    return call(client.get_paginator(operation).paginate(**parameters).build_full_result).get(member, [])
+
+
 def get_member(members: Mapping[str, Any], name: str) -> Any:
     """Return a member that every response has.
 

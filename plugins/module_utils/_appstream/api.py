@@ -18,7 +18,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from .._errors import InvalidResponse, NotReady
-from .._service_errors import call, get_member
+from .._service_errors import call, get_member, list_all
 from .._time import round_down
 from .._urls import validate_issued_url
 from .applications import Catalog, build_elastic_catalog, build_image_catalog, validate_applications, validate_desktop
@@ -56,8 +56,7 @@ def validate_fleet(fleet: dict[str, Any]) -> dict[str, Any]:
 @AppStreamErrorHandler.list_error_handler("list the fleets of the stack", ())
 def list_associated_fleets(client: Any, stack_name: str) -> Sequence[str]:
     """Return the names of the fleets that the stack is associated with (ListAssociatedFleets)."""
-    pages = client.get_paginator("list_associated_fleets").paginate(StackName=stack_name)
-    return call(pages.build_full_result).get("Names", [])
+    return list_all(client, "list_associated_fleets", "Names", StackName=stack_name)
 
 
 @AppStreamErrorHandler.list_error_handler("describe the image of the fleet")
@@ -68,7 +67,7 @@ def describe_image(client: Any, **selection: Any) -> dict[str, Any] | None:
         client: A client of AppStream.
         selection: ``Arns`` or ``Names`` of one image.
     """
-    images = call(client.get_paginator("describe_images").paginate(**selection).build_full_result).get("Images", [])
+    images = list_all(client, "describe_images", "Images", **selection)
     return images[0] if images else None
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from .._client import retry_delays, to_facts
 from .._errors import LabstreamError, NotReady
-from .._service_errors import call
+from .._service_errors import call, list_all
 from .._waiting import Step
 from .api import describe_fleet, missing, validate_fleet
 from .capacity import Capacity, build_capacity
@@ -48,8 +48,7 @@ _NO_CAPACITY = dict.fromkeys(Capacity.__dataclass_fields__)
 def describe_fleets(client: Any, names: Sequence[str] | None = None) -> list[dict[str, Any]] | None:
     """Return the fleets of these names, by default all (DescribeFleets), all pages; None if one does not exist."""
     selection = {} if names is None else {"Names": list(names)}
-    pages = client.get_paginator("describe_fleets").paginate(**selection)
-    return [validate_fleet(fleet) for fleet in call(pages.build_full_result).get("Fleets", [])]
+    return [validate_fleet(fleet) for fleet in list_all(client, "describe_fleets", "Fleets", **selection)]
 
 
 @AppStreamErrorHandler.common_error_handler("{step.value} the fleet {name!r}")

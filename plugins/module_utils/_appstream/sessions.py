@@ -22,7 +22,7 @@ from typing import Any
 from .._client import to_facts
 from .._errors import InvalidOption, NotReady, quote
 from .._failures import Failure
-from .._service_errors import call, get_member
+from .._service_errors import call, get_member, list_all
 from .._session_outcomes import SessionOutcome, build_failure_message
 from .api import describe_fleet, describe_stack, missing
 from .errors import AppStreamErrorHandler
@@ -59,8 +59,7 @@ def describe_sessions(client: Any, **selection: str) -> list[dict[str, Any]]:
         client: A client of AppStream.
         selection: ``StackName``, ``FleetName``, ``AuthenticationType`` and, if wanted, ``UserId``.
     """
-    pages = client.get_paginator("describe_sessions").paginate(**selection, PaginationConfig={"PageSize": PAGE_SIZE})
-    sessions = call(pages.build_full_result).get("Sessions", [])
+    sessions = list_all(client, "describe_sessions", "Sessions", **selection, PaginationConfig={"PageSize": PAGE_SIZE})
     for session, member in itertools.product(sessions, ("Id", "UserId", "State")):
         get_member(session, member)
     return sessions
@@ -69,8 +68,7 @@ def describe_sessions(client: Any, **selection: str) -> list[dict[str, Any]]:
 @AppStreamErrorHandler.list_error_handler("list the stacks of the fleet", ())
 def list_associated_stacks(client: Any, fleet_name: str) -> Sequence[str]:
     """Return the names of the stacks that the fleet is associated with (ListAssociatedStacks)."""
-    pages = client.get_paginator("list_associated_stacks").paginate(FleetName=fleet_name)
-    return call(pages.build_full_result).get("Names", [])
+    return list_all(client, "list_associated_stacks", "Names", FleetName=fleet_name)
 
 
 @AppStreamErrorHandler.deletion_error_handler("expire the session")

@@ -18,7 +18,7 @@ from typing import Any
 from .._client import build_client, endpoint_host
 from .._errors import InvalidResponse, NotReady
 from .._module import LabstreamAWSModule
-from .._service_errors import call, get_member
+from .._service_errors import call, get_member, list_all
 from .._time import round_down
 from .._urls import validate_issued_url
 from .errors import AnsibleNimbleError, NimbleErrorHandler
@@ -59,8 +59,7 @@ def get_streaming_session(client: Any, studio_id: str, session_id: str) -> dict[
 @NimbleErrorHandler.common_error_handler("list the sessions of the studio")
 def list_streaming_sessions(client: Any, studio_id: str, **selection: str) -> list[dict[str, Any]]:
     """Return the sessions of the studio (ListStreamingSessions), or those of ``ownedBy`` or ``createdBy``."""
-    pages = client.get_paginator("list_streaming_sessions").paginate(studioId=studio_id, **selection)
-    sessions = call(pages.build_full_result).get("sessions", [])
+    sessions = list_all(client, "list_streaming_sessions", "sessions", studioId=studio_id, **selection)
     return [_validate_session(session) for session in sessions]
 
 
