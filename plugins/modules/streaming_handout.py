@@ -496,11 +496,6 @@ def validate_arguments(params: Mapping[str, Any], seats: Sequence[Seat]) -> None
         )
 
 
-def get_paths(params: Mapping[str, Any]) -> dict[str, str]:
-    """Return the absolute paths of the handouts, by option."""
-    return {option: os.path.abspath(params[option]) for option in PATHS if params[option]}
-
-
 def run(module: LabstreamAWSModule) -> None:
     """Write the files that are not up to date.
 
@@ -511,7 +506,8 @@ def run(module: LabstreamAWSModule) -> None:
     given = params["seats"] or []
     module.hide(seat.get(key) for seat in given for key in ("streaming_url", "stream_url", "url"))
     summary = dict(requested=len(given), missing=0, written=0)
-    result.update(urls_csv=params["urls_csv"] and os.path.abspath(params["urls_csv"]), summary=summary)
+    paths = {option: os.path.abspath(params[option]) for option in PATHS if params[option]}
+    result.update(urls_csv=paths.get("urls_csv"), summary=summary)
     validate_has_lease_store(params["lease_store"])
     is_present = params["state"] == "present"
     # In check mode, an earlier task only predicted the URLs of these.
@@ -522,7 +518,7 @@ def run(module: LabstreamAWSModule) -> None:
     seats = [parse_seat(seat, may_lack_lease=may_lack_lease) for seat in given]
     validate_arguments(params, seats)
     address = parse_address(params["lease_store"])
-    validate_paths(get_paths(params), address.files if isinstance(address, SQLiteFile) else ())
+    validate_paths(paths, address.files if isinstance(address, SQLiteFile) else ())
     languages = Languages(params["texts"])
     lab = build_lab(params, languages)
     names_pages = is_present and bool(params["pages_dir"] or params["overview_html"])
