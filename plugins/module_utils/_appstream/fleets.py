@@ -18,9 +18,9 @@ from typing import Any
 
 from .._client import retry_delays, to_facts
 from .._errors import LabstreamError, NotReady
-from .._service_errors import call, list_all
+from .._service_errors import call, get_member, list_all
 from .._waiting import Step
-from .api import describe_fleet, missing, validate_fleet
+from .api import describe_fleet, missing
 from .capacity import Capacity, build_capacity
 from .errors import AppStreamErrorHandler
 from .fleet_states import NEXT_STATES, RUNNING, STARTING, STOPPING, Transition, describe_problem
@@ -48,7 +48,21 @@ _NO_CAPACITY = dict.fromkeys(Capacity.__dataclass_fields__)
 def describe_fleets(client: Any, names: Sequence[str] | None = None) -> list[dict[str, Any]] | None:
     """Return the fleets of these names, by default all (DescribeFleets), all pages; None if one does not exist."""
     selection = {} if names is None else {"Names": list(names)}
-    return [validate_fleet(fleet) for fleet in list_all(client, "describe_fleets", "Fleets", **selection)]
+    return [_validate_fleet(fleet) for fleet in list_all(client, "describe_fleets", "Fleets", **selection)]
+
+
+@AppStreamErrorHandler.common_error_handler("describe the fleet {name!r}")
+def get_fleet(client: Any, name: str) -> dict[str, Any] | None:
+    """Return the fleet of that name (DescribeFleets), or None."""
+    fleet = describe_fleet(client, name)
+    return _validate_fleet(fleet) if fleet else None
+
+
+def _validate_fleet(fleet: dict[str, Any]) -> dict[str, Any]:
+    get_member(fleet, "Name")
+    get_member(fleet, "State")
+    get_member(get_member(fleet, "ComputeCapacityStatus"), "Desired")
+    return fleet
 
 
 @AppStreamErrorHandler.common_error_handler("{step.value} the fleet {name!r}")
@@ -71,7 +85,7 @@ def find_fleets(client: Any, names: Sequence[str]) -> list[dict[str, Any] | None
     """
     fleets: Sequence[dict[str, Any] | None] | None = describe_fleets(client, names)
     if fleets is None:  # The service does not say which of them does not exist.
-        fleets = [describe_fleet(client, name) for name in names]
+        fleets = [get_fleet(client, name) for name in names]
     by_name = {fleet["Name"]: fleet for fleet in fleets if fleet}
     return [by_name.get(name) for name in names]
 
@@ -107,7 +121,7 @@ class Fleet:
             NotReady: it does not exist.
             AnsibleAppStreamError: the call failed.
         """
-        fleet = describe_fleet(self.client, self.name)
+        fleet = get_fleet(self.client, self.name)
         if fleet is None:
             raise missing_fleet(self.client, self.name)
         return fleet
