@@ -136,10 +136,8 @@ PAGE_SCRIPT = (
 
   // The server's current version of this page, null if it cannot be fetched, for example if this page is a file.
   const fetchPage = async () => {
-    const canceller = new AbortController();
-    const timer = setTimeout(() => canceller.abort(), 8000);
     try {
-      const response = await fetch(location.href, { cache: 'no-store', signal: canceller.signal });
+      const response = await fetch(location.href, { cache: 'no-store', signal: AbortSignal.timeout(8000) });
       if (!response.ok) return null;
       const text = await response.text();
       const fresh = new DOMParser().parseFromString(text, 'text/html').getElementById('page');
@@ -149,8 +147,6 @@ PAGE_SCRIPT = (
       return fresh;
     } catch (error) {
       return null;
-    } finally {
-      clearTimeout(timer);
     }
   };
   const differs = (fresh) => ['state', 'expires', 'starts'].some((name) => fresh.dataset[name] !== page.dataset[name]);
