@@ -13,8 +13,7 @@ that gathers information. So nothing is started or scaled a second time.
 from __future__ import annotations
 
 import time
-from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -34,8 +33,11 @@ class WaitingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no ty
     Attributes:
         argument_spec: The options of the module.
         mutually_exclusive: Those of them that exclude each other.
+        name_option: The option that names the resource; with an s, that of the module that polls.
         info_module: The module that polls.
         resource: The key of the results that has the resource; with an s, that of the module that polls.
+        build_transition: Returns the transition that the options ask for. Raises InvalidOption.
+        build_diff: Returns what a run may change of the resource, given as the service describes it.
     """
 
     _supports_check_mode = True
@@ -43,24 +45,11 @@ class WaitingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no ty
 
     argument_spec: ClassVar[Mapping[str, Any]]
     mutually_exclusive: ClassVar[Sequence[Sequence[str]]] = ()
+    name_option: ClassVar[str]
     info_module: ClassVar[str]
     resource: ClassVar[str]
-
-    @abstractmethod
-    def build_transition(self, options: Mapping[str, Any]) -> Transition:
-        """Return the transition that the options ask for.
-
-        Raises:
-            InvalidOption: names the option.
-        """
-
-    @abstractmethod
-    def build_info_args(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the options of the module that polls."""
-
-    @abstractmethod
-    def build_diff(self, described: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what a run may change of the resource, given as the service describes it."""
+    build_transition: Callable[[Mapping[str, Any]], Transition]
+    build_diff: Callable[[Mapping[str, Any]], dict[str, Any]]
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
@@ -167,9 +156,8 @@ class Wait:
             time.sleep(min(delay, left))
 
     def _poll(self) -> None:
-        result = self._action.execute(
-            self._action.info_module, self._action.build_info_args(self._options), self._task_vars
-        )
+        name = self._action.name_option
+        result = self._action.execute(self._action.info_module, {f"{name}s": [self._options[name]]}, self._task_vars)
         if not result.get("failed"):
             self._warnings += result.get("warnings", [])
             self._last = result[f"{self._action.resource}s"][0]
