@@ -38,6 +38,7 @@ from ._network_time import MAX_ATTEMPT, begin_attempt, end_attempt, run_within_l
 from ._rate_limit import build_rate_limiter, limit_rate
 from ._retries import RetryRules
 from ._time import datetimes_to_iso8601, utc_now
+from ._urls import is_web_url
 from ._version import COLLECTION_NAME, COLLECTION_VERSION
 
 # How often a call is tried if the user does not say.
@@ -201,11 +202,7 @@ def _validate_connection(module: LabstreamAWSModule) -> None:
                 f"{option} has a character that no key has, such as a space or a line break: correct it."
             )
     endpoint_url = params.get("endpoint_url")
-    try:
-        host = urlsplit(endpoint_url).hostname if endpoint_url is not None else "the service's own"
-    except ValueError:
-        host = None
-    if not host:
+    if endpoint_url is not None and not is_web_url(endpoint_url):
         raise InvalidOption(
             f"endpoint_url is {quote(endpoint_url)}, which is not an address such as https://example.org."
         )
