@@ -6,8 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from functools import partial
 
 from ansible_collections.labstream.aws.plugins.module_utils._appstream.fleet_states import (
     ARGUMENT_SPEC,
@@ -23,17 +22,8 @@ class ActionModule(WaitingAction):
 
     argument_spec = ARGUMENT_SPEC
     mutually_exclusive = (CAPACITY_OPTIONS,)
+    name_option = "name"
     info_module = "labstream.aws.appstream_fleet_info"
     resource = "fleet"
-
-    def build_transition(self, options: Mapping[str, Any]) -> Transition:
-        """Return the transition that the options ask for."""
-        return Transition.from_options(options, provisioned=True)
-
-    def build_info_args(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the options of the module that polls."""
-        return {"names": [options["name"]]}
-
-    def build_diff(self, described: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what a run may change of the fleet."""
-        return build_fleet_diff(described)
+    build_transition = staticmethod(partial(Transition.from_options, provisioned=True))
+    build_diff = staticmethod(build_fleet_diff)

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.group_states import (
@@ -22,21 +23,12 @@ class ActionModule(WaitingAction):
 
     # Without the variable that the module takes the lease store from: it is one of the host of the module.
     argument_spec: ClassVar[Mapping[str, Any]] = {**ARGUMENT_SPEC, "lease_store": {"type": "str"}}
+    name_option = "stream_group"
     info_module = "labstream.aws.gamelift_stream_group_info"
     resource = "stream_group"
+    build_transition = staticmethod(partial(GroupTransition.from_options, allocated=True))
+    build_diff = staticmethod(build_group_diff)
 
     def _parse_options(self) -> dict[str, Any] | None:
         """Return the options; None for what a lab restores, which the module finds in the lease store of its host."""
         return None if self._task.args.get("state") == "restored" else super()._parse_options()
-
-    def build_transition(self, options: Mapping[str, Any]) -> GroupTransition:
-        """Return the transition that the options ask for."""
-        return GroupTransition.from_options(options, allocated=True)
-
-    def build_info_args(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the options of the module that polls."""
-        return {"stream_groups": [options["stream_group"]]}
-
-    def build_diff(self, described: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what a run may change of the stream group."""
-        return build_group_diff(described)

@@ -69,10 +69,9 @@ from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
 from ansible_collections.labstream.aws.plugins.plugin_utils import _times
-from ansible_collections.labstream.aws.plugins.plugin_utils._errors import filter_errors
+from ansible_collections.labstream.aws.plugins.plugin_utils._filters import as_filter
 
 
-@filter_errors
 def to_utc(value: Any, timezone: str | None = None, now: Any = None, allow_past: bool = False) -> str:
     """Return the time in UTC as ISO 8601."""
     return to_iso8601(_times.to_utc(value, timezone, None if now is None else _times.parse_now(now), allow_past))
@@ -82,4 +81,4 @@ class FilterModule:
     """Register the filter with Ansible."""
 
     def filters(self) -> dict[str, Callable]:
-        return {"to_utc": to_utc}
+        return {"to_utc": as_filter(to_utc)}

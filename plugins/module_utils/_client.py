@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -37,6 +38,7 @@ from ._network_time import MAX_ATTEMPT, begin_attempt, end_attempt, run_within_l
 from ._rate_limit import build_rate_limiter, limit_rate
 from ._retries import RetryRules
 from ._time import datetimes_to_iso8601, utc_now
+from ._urls import is_web_url
 from ._version import COLLECTION_NAME, COLLECTION_VERSION
 
 # How often a call is tried if the user does not say.
@@ -63,16 +65,6 @@ _TYPES: Mapping[str, Any] = {
     "map": dict,
     "list": list,
 }
-
-
-class _ConnectionOptions:
-    """A module's connection options, as amazon.aws takes them: a failure is raised instead of ending the module."""
-
-    def __init__(self, module: LabstreamAWSModule) -> None:
-        self.params = module.params
-
-    def fail_json(self, msg: str, **_details: Any) -> None:
-        raise InvalidOption(msg)
 
 
 def build_client(
@@ -103,25 +95,28 @@ def build_client(
         InvalidOption: a connection option or ``aws_config`` is not valid.
         CredentialsError: the credentials cannot be loaded.
     """
-    config = Config(
+    settings = dict(
+        user_agent=f"APN/1.0 Ansible/{ansible_version} {COLLECTION_NAME}/{COLLECTION_VERSION}",
         connect_timeout=CONNECT_TIMEOUT,
         read_timeout=MAX_ATTEMPT + READ_TIMEOUT_MARGIN,
         max_pool_connections=concurrency,
         retries={"mode": "adaptive", "total_max_attempts": ATTEMPTS},
     )
+    overrides: dict[str, Any] = {}
+    if attempts is not None:
+        overrides.update(retries={"mode": "standard", "total_max_attempts": attempts})
+    if timeout is not None:
+        overrides.update(connect_timeout=timeout, read_timeout=timeout)
     try:
-        config = config.merge(Config(**(module.params["aws_config"] or {})))
+        config = Config(**{**settings, **(module.params["aws_config"] or {}), **overrides})
     except (*_CONFIG_ERRORS, ValueError, BotoCoreError) as e:
         raise _invalid_config(e) from e
     _validate_connection(module)
-    if attempts is not None:
-        config = config.merge(Config(retries={"mode": "standard", "total_max_attempts": attempts}))
-    if timeout is not None:
-        config = config.merge(Config(connect_timeout=timeout, read_timeout=timeout))
     rate_limiter = build_rate_limiter() if (config.retries or {}).get("mode") == "adaptive" else None
     if rate_limiter:
         config = config.merge(Config(retries={**config.retries, "mode": "standard"}))
-    options: Any = _ConnectionOptions(module)
+    # As amazon.aws takes a module's options, but a failure is raised instead of ending the module.
+    options: Any = SimpleNamespace(params=module.params, fail_json=_reject)
     region, endpoint_url, parameters = get_aws_connection_info(options)
     parameters = {"region": region, "endpoint": endpoint_url, **parameters, **connection}
     parameters.pop("aws_config", None)  # It is in config.
@@ -138,30 +133,22 @@ def build_client(
     return client
 
 
+def _reject(msg: str, **_details: Any) -> None:
+    raise InvalidOption(msg)
+
+
 def _build_client(
-    service: str,
-    build_loader: Callable[[Any], Any] | None,
-    *,
-    config: Any,
-    region: str | None,
-    endpoint: str | None,
-    **more: Any,
+    service: str, build_loader: Callable[[Any], Any] | None, *, region: str | None, endpoint: str | None, **more: Any
 ) -> Any:
     """Build a client in a session of its own, as boto3_conn of amazon.aws does, but with parts of ours."""
-    user_agent = f"APN/1.0 Ansible/{ansible_version} {COLLECTION_NAME}/{COLLECTION_VERSION}"
     try:
         session = botocore.session.Session(profile=more.pop("profile_name", None))
         _count_network_time(session)
         session.register_component("credential_provider", CredentialLoader(session, region))
         if build_loader:
             session.register_component("data_loader", build_loader(session.get_component("data_loader")))
-        client = boto3.session.Session(botocore_session=session).client(
-            service,
-            region_name=region,
-            endpoint_url=endpoint,
-            config=Config(user_agent=user_agent).merge(config),
-            **more,
-        )
+        boto3_session = boto3.session.Session(botocore_session=session)
+        client = boto3_session.client(service, region_name=region, endpoint_url=endpoint, **more)
     except NoRegionError as e:
         raise InvalidOption(
             "No region is given: set region (in a role, its variable that ends in _region), or AWS_REGION, or the "
@@ -215,11 +202,7 @@ def _validate_connection(module: LabstreamAWSModule) -> None:
                 f"{option} has a character that no key has, such as a space or a line break: correct it."
             )
     endpoint_url = params.get("endpoint_url")
-    try:
-        host = urlsplit(endpoint_url).hostname if endpoint_url is not None else "the service's own"
-    except ValueError:
-        host = None
-    if not host:
+    if endpoint_url is not None and not is_web_url(endpoint_url):
         raise InvalidOption(
             f"endpoint_url is {quote(endpoint_url)}, which is not an address such as https://example.org."
         )

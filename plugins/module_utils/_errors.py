@@ -61,7 +61,7 @@ def to_line(text: str) -> str:
     return " ".join(text.split()).rstrip(".")
 
 
-def list_names(names: Sequence[str], limit: int, show: Callable[[str], str] = str) -> str:
+def list_names(names: Sequence[str], limit: int = 5, show: Callable[[str], str] = str) -> str:
     """Return the first names, each as ``show`` returns it, and how many more there are."""
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
     return ", ".join(map(show, names[:limit])) + more
@@ -93,12 +93,12 @@ def _shorten(filename: str) -> str:
 
 
 class LabstreamError(Exception):
-    """The base of all errors that this collection raises on purpose.
+    """The base of all errors that this collection raises on purpose."""
 
-    ``code`` names the kind of error in one word, for programs that read the result.
-    """
-
-    code = "LabstreamError"
+    @property
+    def code(self) -> str:
+        """The kind of error in one word, for programs that read the result."""
+        return type(self).__name__
 
     def __str__(self) -> str:
         return to_message(super().__str__())
@@ -107,19 +107,13 @@ class LabstreamError(Exception):
 class InvalidOption(LabstreamError):
     """An option has a value that the service does not accept, or that contradicts another option."""
 
-    code = "InvalidOption"
-
 
 class CredentialsError(LabstreamError):
     """Credentials cannot be loaded or renewed."""
 
-    code = "CredentialsError"
-
 
 class NotReady(LabstreamError):
     """A stack, fleet, studio or session is missing or in a state in which it cannot stream."""
-
-    code = "NotReady"
 
 
 class LeaseStoreError(LabstreamError):
@@ -130,8 +124,6 @@ class LeaseStoreError(LabstreamError):
         changed: How many records were written, released or removed although it failed.
     """
 
-    code = "LeaseStoreError"
-
     def __init__(self, message: str, changed: int = 0) -> None:
         super().__init__(message)
         self.changed = changed
@@ -140,28 +132,18 @@ class LeaseStoreError(LabstreamError):
 class LeaseConflict(LabstreamError):
     """Other runs kept replacing a lease while this one tried to write its own."""
 
-    code = "LeaseConflict"
-
 
 class RunCanceled(LabstreamError):
     """The run of Ansible that started the module was killed."""
-
-    code = "RunCanceled"
 
 
 class CallTimeout(LabstreamError):
     """A call of a service took too long. The text names the operation, the host and the seconds."""
 
-    code = "CallTimeout"
-
 
 class InvalidResponse(LabstreamError):
     """A response is not one of the service's API. The text names what is wrong with it and quotes nothing of it."""
 
-    code = "InvalidResponse"
-
 
 class IncompleteResponse(InvalidResponse):
     """The connection was closed before the response was complete."""
-
-    code = "IncompleteResponse"

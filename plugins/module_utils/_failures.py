@@ -16,10 +16,10 @@ from typing import NamedTuple
 
 from ._errors import LabstreamError, describe_bug, list_names
 
-# A message shows this many reasons, and this many names for each. The result lists all.
+# A message shows this many reasons. The result lists all.
 MAX_SHOWN = 5
 # A session context may be long.
-MAX_NAME_LENGTH = 80
+_shorten = partial(textwrap.shorten, width=80, placeholder="...")
 
 
 class Failure(NamedTuple):
@@ -58,9 +58,5 @@ def format_failures(failures: Sequence[tuple[str, Failure]]) -> str:
     for name, failure in failures:
         names_by_reason.setdefault(failure.message.rstrip("."), []).append(name)
     shown = itertools.islice(names_by_reason.items(), MAX_SHOWN)
-    text = "; ".join(f"{_format_names(names)}: {reason}" for reason, names in shown)
+    text = "; ".join(f"{list_names(names, show=_shorten)}: {reason}" for reason, names in shown)
     return f"{text}; and more, see failures" if len(names_by_reason) > MAX_SHOWN else text
-
-
-def _format_names(names: Sequence[str]) -> str:
-    return list_names(names, MAX_SHOWN, partial(textwrap.shorten, width=MAX_NAME_LENGTH, placeholder="..."))

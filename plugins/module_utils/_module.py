@@ -19,7 +19,8 @@ from ansible.module_utils.ansible_release import __version__ as ansible_version
 from ansible_collections.amazon.aws.plugins.module_utils.common import set_collection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule, aws_argument_spec
 
-from ._errors import InvalidOption, LabstreamError, describe_bug, describe_frames, quote
+from ._errors import InvalidOption, describe_frames, quote
+from ._failures import Failure, find_bug
 from ._process import build_orphan_check
 from ._types import with_text_types
 from ._version import COLLECTION_NAME, COLLECTION_VERSION
@@ -36,7 +37,8 @@ class LabstreamAWSModule(AnsibleAWSModule):
 
     Args:
         empty_result: A value for every documented key of the result, as long as nothing else is known.
-        kwargs: The arguments of AnsibleAWSModule.
+        supports_check_mode: As that of AnsibleAWSModule, but true by default.
+        kwargs: The other arguments of AnsibleAWSModule.
 
     Attributes:
         result: The result so far. Only the ``run`` of a module file writes to it.
@@ -47,7 +49,7 @@ class LabstreamAWSModule(AnsibleAWSModule):
 
     reports_bugs: ClassVar[bool] = True
 
-    def __init__(self, *, empty_result: dict[str, Any], **kwargs: Any) -> None:
+    def __init__(self, *, empty_result: dict[str, Any], supports_check_mode: bool = True, **kwargs: Any) -> None:
         self.result = dict(empty_result)
         self.is_query = bool(os.environ.get(ROLE_QUERY))
         self.is_orphaned = build_orphan_check(ansible_version)
@@ -60,7 +62,7 @@ class LabstreamAWSModule(AnsibleAWSModule):
         # ansible-core's own validation raises these.
         try:
             spec = {**aws_argument_spec(), **kwargs.pop("argument_spec")}
-            super().__init__(argument_spec=with_text_types(spec), **kwargs)
+            super().__init__(argument_spec=with_text_types(spec), supports_check_mode=supports_check_mode, **kwargs)
             self._apply_role_options()
             return
         except UnicodeEncodeError as e:
@@ -102,18 +104,15 @@ class LabstreamAWSModule(AnsibleAWSModule):
 
     def run(self, task: Callable[[Any], None]) -> NoReturn:
         """Run the task, then end with ``result``, and with the message of what it raised if it failed."""
-        message: str | None = None
-        bug: Exception | None = None
+        failure: Failure | None = None
         try:
             self._validate_numbers()
             task(self)
-        except LabstreamError as e:
-            message = str(e)
         except Exception as e:
-            message, bug = describe_bug(e), e
+            failure = Failure.from_error(e)
         # Outside the handlers: ansible-core before 2.19 would show the traceback, which quotes the exception, at -vvv.
-        if message is not None:
-            self.fail_json(msg=message, bug=bug)
+        if failure:
+            self.fail_json(msg=failure.message, bug=find_bug([failure]))
         self.exit_json()
 
     def _validate_numbers(self) -> None:

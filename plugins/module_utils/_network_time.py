@@ -17,9 +17,8 @@ import contextvars
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from ._errors import CallTimeout
 
@@ -54,20 +53,12 @@ _network_time: contextvars.ContextVar[NetworkTime] = contextvars.ContextVar("net
 _call: contextvars.ContextVar[_Call] = contextvars.ContextVar("call")
 
 
-@dataclass(frozen=True)
-class _Attempt:
-    """An attempt that is under way since ``began`` (monotonic), and may take ``limit`` seconds."""
+class _Attempt(NamedTuple):
+    """An attempt that is under way since ``began`` (monotonic), and may take ``limit`` seconds; then ``timeout``."""
 
-    operation: str
-    host: str
     began: float
     limit: float
-
-    def build_timeout(self) -> CallTimeout:
-        """Return the error of the attempt at its limit."""
-        if self.limit == MAX_ATTEMPT:
-            return build_timeout(self.operation, self.host, self.limit)
-        return build_timeout(self.operation, self.host, MAX_TOTAL, of=" of all attempts together")
+    timeout: CallTimeout
 
 
 class _Call:
@@ -114,7 +105,7 @@ class _Call:
         remaining = attempt.began + attempt.limit - time.monotonic()
         if remaining <= 0:
             self._is_abandoned = True
-            raise attempt.build_timeout()
+            raise attempt.timeout
         return remaining
 
     def begin_attempt(self, operation: str, host: str) -> None:
@@ -130,7 +121,10 @@ class _Call:
                     f"{operation} at {host} is not tried again, since all attempts together took {MAX_TOTAL:g} "
                     f"seconds: {_REMEDY}"
                 )
-            self._attempt = _Attempt(operation, host, time.monotonic(), min(MAX_ATTEMPT, remaining))
+            timeout = build_timeout(operation, host, MAX_ATTEMPT)
+            if remaining < MAX_ATTEMPT:
+                timeout = build_timeout(operation, host, MAX_TOTAL, of=" of all attempts together")
+            self._attempt = _Attempt(time.monotonic(), min(MAX_ATTEMPT, remaining), timeout)
             self._changed.notify()
 
     def end_attempt(self) -> None:

@@ -20,6 +20,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 try:
@@ -86,15 +87,8 @@ class RateLimiter:
             _build_limiter(Clock(), CubicCalculator, RateClocker),
         ]
 
-    def on_sending_request(self, **event: Any) -> None:
-        """Wait until the call may be sent."""
-        self._handle("on_sending_request", event)
-
-    def on_receiving_response(self, **event: Any) -> None:
-        """Adapt the rate."""
-        self._handle("on_receiving_response", event)
-
-    def _handle(self, handler: str, event: dict[str, Any]) -> None:
+    def handle(self, handler: str, **event: Any) -> None:
+        """Let the limiter's handler of that name wait until a call may be sent, or adapt the rate to a response."""
         for limiter in tuple(self._limiters):
             try:
                 getattr(limiter, handler)(**event)
@@ -128,5 +122,5 @@ def build_rate_limiter() -> RateLimiter | None:
 
 def limit_rate(client: Any, rate_limiter: RateLimiter) -> None:
     """Let the rate limiter slow down the client. Each client needs its own."""
-    client.meta.events.register("before-send", rate_limiter.on_sending_request)
-    client.meta.events.register("needs-retry", rate_limiter.on_receiving_response)
+    client.meta.events.register("before-send", partial(rate_limiter.handle, "on_sending_request"))
+    client.meta.events.register("needs-retry", partial(rate_limiter.handle, "on_receiving_response"))

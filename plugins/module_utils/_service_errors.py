@@ -69,7 +69,7 @@ _PARSER_ERRORS = (AttributeError, LookupError, OverflowError, RuntimeError, Type
 
 
 class ServiceError(AnsibleAWSError, LabstreamError):
-    """A call to a service failed. ``code`` is the service's error code.
+    """A call to a service failed.
 
     The class of a service says which prefix its IAM actions have, which resources they act on, which of them no policy
     can restrict to a resource, and what to do about errors whose messages do not say so.
@@ -80,9 +80,10 @@ class ServiceError(AnsibleAWSError, LabstreamError):
     unconfined: ClassVar[frozenset[str]] = frozenset()
     remedies: ClassVar[Mapping[str, str]] = {}
 
-    def __init__(self, message: str | None = None, exception: Exception | None = None, **kwargs: Any) -> None:
-        super().__init__(message=message, exception=exception, **kwargs)
-        self.code = _get_code(exception)
+    @property
+    def code(self) -> str:
+        """The service's error code, or what else was raised."""
+        return _get_code(self.exception)
 
     def __str__(self) -> str:
         return to_message(f"{self.message}: {self.explain()}")
@@ -195,6 +196,11 @@ def call(operation: Callable[..., Any], **parameters: Any) -> Any:
         raise
     except (ResponseParserError, *_PARSER_ERRORS) as e:
         raise InvalidResponse(type(e).__name__) from e
+
+
+def list_all(client: Any, operation: str, member: str, **parameters: Any) -> list[Any]:
+    """Return the items on all pages of an operation, each of which has some in this member. Raises as ``call`` does."""
+    return call(client.get_paginator(operation).paginate(**parameters).build_full_result).get(member, [])
 
 
 def get_member(members: Mapping[str, Any], name: str) -> Any:

@@ -48,9 +48,14 @@ def round_up(when: datetime) -> datetime:
     return _next_second(when) if when.microsecond else when
 
 
+def round_down(when: datetime) -> datetime:
+    """Return an aware datetime in UTC, rounded down to whole seconds."""
+    return when.astimezone(timezone.utc).replace(microsecond=0)
+
+
 def utc_now() -> datetime:
     """Return the time of this machine's clock, which may be wrong, in UTC and in whole seconds."""
-    return datetime.now(timezone.utc).replace(microsecond=0)
+    return round_down(datetime.now(timezone.utc))
 
 
 def to_iso8601(when: datetime) -> str:

@@ -25,7 +25,7 @@ def is_web_url(text: str) -> bool:
         parts = urlsplit(text)
     except ValueError:
         return False
-    is_web = parts.scheme in ("http", "https") and bool(parts.netloc)
+    is_web = parts.scheme in ("http", "https") and bool(parts.hostname)
     return is_web and text.isprintable() and " " not in text and len(text) <= MAX_URL_LENGTH
 
 

@@ -18,14 +18,30 @@ MAX_CONCURRENCY = 64
 _Entry = TypeVar("_Entry", bound=Hashable)
 
 
+def validate_range(option: str, value: int, minimum: int, maximum: int, unit: str = "") -> None:
+    """Reject a number that is too small or too large.
+
+    Args:
+        option: The option that has the number.
+        value: The number.
+        minimum: The least that is accepted.
+        maximum: The most that is accepted.
+        unit: What the message says after the maximum, such as ``seconds (one day)``.
+
+    Raises:
+        InvalidOption: names the value.
+    """
+    if not minimum <= value <= maximum:
+        raise InvalidOption(f"{option} is {value}, but it must be from {minimum} to {maximum} {unit}".rstrip() + ".")
+
+
 def validate_concurrency(concurrency: int) -> None:
     """Reject a number of concurrent calls that is too small or too large.
 
     Raises:
         InvalidOption: names the value.
     """
-    if not 1 <= concurrency <= MAX_CONCURRENCY:
-        raise InvalidOption(f"concurrency is {concurrency}, but it must be from 1 to {MAX_CONCURRENCY}.")
+    validate_range("concurrency", concurrency, 1, MAX_CONCURRENCY)
 
 
 def validate_given(params: Mapping[str, Any], options: Sequence[str]) -> None:

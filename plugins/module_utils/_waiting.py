@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any, Protocol
 
-from ._errors import InvalidOption, LabstreamError, NotReady
+from ._errors import LabstreamError, NotReady
+from ._validation import validate_range
 
 # In seconds: before the second poll, then doubled, up to the longest. What is waited for takes minutes.
 _MIN_DELAY, _MAX_DELAY = 0.25, 15.0
@@ -25,11 +26,11 @@ STATE_DELAY = 5
 class Step(Enum):
     """What is to be done next."""
 
-    SCALE = "scale it"
-    START = "start it"
-    STOP = "stop it"
-    WAIT = "wait, then poll again"
-    DONE = "nothing"
+    SCALE = "scale"
+    START = "start"
+    STOP = "stop"
+    WAIT = "wait"
+    DONE = "done"
 
 
 class Transition(Protocol):
@@ -142,6 +143,25 @@ def ensure_state(resource: Resource, transition: Transition, wait_timeout: int |
                 rejected = (status, e)
 
 
+def find_warning(transition: Transition, shortage: str | None, problem: str | None, how: str) -> str | None:
+    """Return the warning about a resource that is in its state, None if there is none.
+
+    Args:
+        transition: The transition.
+        shortage: The message on the capacity that is missing, None if there is none.
+        problem: The message on the errors of the resource, None if there are none.
+        how: What to do about the shortage: ``fail``, ``warn`` or ``ignore``.
+
+    Raises:
+        NotReady: The shortage is to fail the task.
+    """
+    if shortage and how == "fail":
+        raise NotReady(shortage)
+    if shortage and how == "warn":
+        return shortage
+    return problem if transition.is_for_streaming else None
+
+
 def poll_delays() -> Iterator[float]:
     """Yield the seconds to wait before each further poll."""
     delay = _MIN_DELAY
@@ -156,8 +176,7 @@ def validate_wait_timeout(seconds: int) -> None:
     Raises:
         InvalidOption: names the value.
     """
-    if not 1 <= seconds <= MAX_WAIT:
-        raise InvalidOption(f"wait_timeout is {seconds}, but it must be from 1 to {MAX_WAIT} seconds (one day).")
+    validate_range("wait_timeout", seconds, 1, MAX_WAIT, "seconds (one day)")
 
 
 def format_count(number: int, noun: str) -> str:

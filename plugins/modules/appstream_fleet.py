@@ -222,9 +222,8 @@ from ansible_collections.labstream.aws.plugins.module_utils._appstream.fleet_sta
     build_fleet_diff,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._client import build_client
-from ansible_collections.labstream.aws.plugins.module_utils._errors import NotReady
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
-from ansible_collections.labstream.aws.plugins.module_utils._waiting import ensure_state
+from ansible_collections.labstream.aws.plugins.module_utils._waiting import ensure_state, find_warning
 
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False,
@@ -257,23 +256,17 @@ def run(module: LabstreamAWSModule) -> None:
         module.warn_all(transition.scaling.warning(first) if transition.scaling and first else None)
     shortage = transition.describe_shortage(described, int(time.monotonic() - began) if waits else None)
     result.update(insufficient_capacity=shortage)
-    if shortage and params["on_insufficient_capacity"] == "fail":
-        raise NotReady(shortage)
-    if shortage and params["on_insufficient_capacity"] == "warn":
-        module.warn(shortage)
-    elif result["fleet"]["problem"] and transition.is_for_streaming:
-        module.warn(result["fleet"]["problem"])
+    how, problem = params["on_insufficient_capacity"], result["fleet"]["problem"]
+    module.warn_all(find_warning(transition, shortage, problem, how))
 
 
 def main() -> None:
     """Run the module."""
-    module = LabstreamAWSModule(
+    LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=ARGUMENT_SPEC,
         mutually_exclusive=[CAPACITY_OPTIONS],
-        supports_check_mode=True,
-    )
-    module.run(run)
+    ).run(run)
 
 
 if __name__ == "__main__":

@@ -207,9 +207,6 @@ from ansible_collections.labstream.aws.plugins.module_utils._client import build
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, NotReady, list_names, quote
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 
-# How many fleets a message names.
-MAX_NAMED = 5
-
 EMPTY_RESULT: dict[str, Any] = dict(changed=False, fleets=[], missing=[])
 
 
@@ -235,19 +232,17 @@ def run(module: LabstreamAWSModule) -> None:
     if missing:
         raise NotReady(
             f"{len(missing)} of {len(names)} fleets do not exist in region {client.meta.region_name} "
-            f"({list_names(missing, MAX_NAMED, quote)}): check their names and region, and that the credentials belong "
+            f"({list_names(missing, show=quote)}): check their names and region, and that the credentials belong "
             "to the right account."
         )
 
 
 def main() -> None:
     """Run the module."""
-    module = LabstreamAWSModule(
+    LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(names=dict(type="list", elements="str")),
-        supports_check_mode=True,
-    )
-    module.run(run)
+    ).run(run)
 
 
 if __name__ == "__main__":

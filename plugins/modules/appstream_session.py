@@ -242,6 +242,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._appstream import va
 from ansible_collections.labstream.aws.plugins.module_utils._client import build_client
 from ansible_collections.labstream.aws.plugins.module_utils._failures import find_bug
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
+from ansible_collections.labstream.aws.plugins.module_utils._session_outcomes import build_result
 from ansible_collections.labstream.aws.plugins.module_utils._validation import (
     validate_concurrency,
     validate_each,
@@ -249,10 +250,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._validation import (
 )
 
 EMPTY_RESULT: dict[str, Any] = dict(
-    changed=False,
-    sessions=[],
-    failures=[],
-    summary=appstream_sessions.NO_SUMMARY,
+    **build_result([], 0, "expired"),
     fleet_arn=None,
     stack_arn=None,
     region=None,
@@ -303,18 +301,7 @@ def run(module: LabstreamAWSModule) -> None:
         )
     sessions = appstream_sessions.select_sessions(listed, member, values)
     outcomes = appstream_sessions.expire(client, sessions, concurrency=concurrency, check_mode=module.check_mode)
-    result.update(
-        changed=any(outcome.expired for outcome in outcomes),
-        sessions=[outcome.facts for outcome in outcomes],
-        failures=[
-            dict(id=outcome.before["Id"], user_id=outcome.before["UserId"], **outcome.failure._asdict())
-            for outcome in outcomes
-            if outcome.failure
-        ],
-        summary=appstream_sessions.build_summary(len(values), outcomes),
-    )
-    if module._diff:
-        result.update(diff=appstream_sessions.build_diff(outcomes))
+    result.update(build_result(outcomes, len(values), "expired", diff=module._diff))
     message = appstream_sessions.failure_message(outcomes)
     if message:
         module.fail_json(msg=message, bug=find_bug(outcome.failure for outcome in outcomes))
@@ -322,7 +309,7 @@ def run(module: LabstreamAWSModule) -> None:
 
 def main() -> None:
     """Run the module."""
-    module = LabstreamAWSModule(
+    LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(
             stack_name=dict(type="str", required=True),
@@ -337,9 +324,7 @@ def main() -> None:
         ),
         mutually_exclusive=[tuple(SELECTORS)],
         required_one_of=[tuple(SELECTORS)],
-        supports_check_mode=True,
-    )
-    module.run(run)
+    ).run(run)
 
 
 if __name__ == "__main__":

@@ -247,7 +247,7 @@ def run(module: LabstreamAWSModule) -> None:
 
 def main() -> None:
     """Run the module."""
-    module = LabstreamAWSModule(
+    LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(
             fleet_name=dict(type="str", required=True),
@@ -261,9 +261,7 @@ def main() -> None:
                 aliases=["authentication_type"],
             ),
         ),
-        supports_check_mode=True,
-    )
-    module.run(run)
+    ).run(run)
 
 
 if __name__ == "__main__":

@@ -176,13 +176,11 @@ from ansible_collections.labstream.aws.plugins.module_utils._failures import fin
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 from ansible_collections.labstream.aws.plugins.module_utils._nimble import sessions as nimble_sessions
 from ansible_collections.labstream.aws.plugins.module_utils._nimble import validation
+from ansible_collections.labstream.aws.plugins.module_utils._session_outcomes import build_result
 from ansible_collections.labstream.aws.plugins.module_utils._validation import validate_concurrency, validate_each
 
 EMPTY_RESULT: dict[str, Any] = dict(
-    changed=False,
-    sessions=[],
-    failures=[],
-    summary=nimble_sessions.NO_SUMMARY,
+    **build_result([], 0, "started"),
     studio_arn=None,
     region=None,
 )
@@ -201,16 +199,7 @@ def run(module: LabstreamAWSModule) -> None:
     outcomes = nimble_sessions.start(
         client, studio_id, session_ids, concurrency=params["concurrency"], check_mode=module.check_mode
     )
-    result.update(
-        changed=any(outcome.started for outcome in outcomes),
-        sessions=[outcome.facts for outcome in outcomes],
-        failures=[
-            dict(session_id=outcome.session_id, **outcome.failure._asdict()) for outcome in outcomes if outcome.failure
-        ],
-        summary=nimble_sessions.build_summary(outcomes),
-    )
-    if module._diff:
-        result.update(diff=nimble_sessions.build_diff(outcomes))
+    result.update(build_result(outcomes, len(outcomes), "started", diff=module._diff))
     message = nimble_sessions.failure_message(outcomes)
     if message:
         module.fail_json(msg=message, bug=find_bug(outcome.failure for outcome in outcomes))
@@ -218,7 +207,7 @@ def run(module: LabstreamAWSModule) -> None:
 
 def main() -> None:
     """Run the module."""
-    module = LabstreamAWSModule(
+    LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(
             studio_id=dict(type="str", required=True),
@@ -226,9 +215,7 @@ def main() -> None:
             state=dict(type="str", choices=["started"], default="started"),
             concurrency=dict(type="int", default=16),
         ),
-        supports_check_mode=True,
-    )
-    module.run(run)
+    ).run(run)
 
 
 if __name__ == "__main__":

@@ -180,9 +180,6 @@ from ansible_collections.labstream.aws.plugins.module_utils._nimble import sessi
 from ansible_collections.labstream.aws.plugins.module_utils._nimble import validation
 from ansible_collections.labstream.aws.plugins.module_utils._validation import validate_concurrency, validate_each
 
-# How many sessions a message names.
-MAX_NAMED = 5
-
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False,
     sessions=[],
@@ -223,13 +220,13 @@ def run(module: LabstreamAWSModule) -> None:
     if missing:
         raise NotReady(
             f"{len(missing)} of {len(session_ids)} sessions do not exist in studio {studio_id!r} "
-            f"({list_names(missing, MAX_NAMED, quote)}): check the ids."
+            f"({list_names(missing, show=quote)}): check the ids."
         )
 
 
 def main() -> None:
     """Run the module."""
-    module = LabstreamAWSModule(
+    LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(
             studio_id=dict(type="str", required=True),
@@ -239,9 +236,7 @@ def main() -> None:
             concurrency=dict(type="int", default=16),
         ),
         mutually_exclusive=[("session_ids", "owned_by"), ("session_ids", "created_by")],
-        supports_check_mode=True,
-    )
-    module.run(run)
+    ).run(run)
 
 
 if __name__ == "__main__":

@@ -314,10 +314,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._gamelift.api import
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.listing import Listing
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.states import ACTIVE
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.urls import MAX_SINGLE_LOOK_UPS
-from ansible_collections.labstream.aws.plugins.module_utils._handouts.files import (
-    HandoutError,
-    write_files,
-)
+from ansible_collections.labstream.aws.plugins.module_utils._handouts.files import HandoutError, write_files
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.handout import (
     Handout,
     Links,
@@ -325,12 +322,8 @@ from ansible_collections.labstream.aws.plugins.module_utils._handouts.handout im
     build_link,
     parse_seat,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages import (
-    LIMITS,
-    LabDetails,
-    StreamingLink,
-)
-from ansible_collections.labstream.aws.plugins.module_utils._handouts.paths import validate_paths
+from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages import LIMITS, LabDetails, StreamingLink
+from ansible_collections.labstream.aws.plugins.module_utils._handouts.paths import PATHS, validate_paths
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.texts import (
     DEFAULT,
     ENGLISH,
@@ -351,15 +344,13 @@ from ansible_collections.labstream.aws.plugins.module_utils._nimble.api import (
     build_nimble_client,
     get_streaming_session_stream,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601, utc_now
+from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
 from ansible_collections.labstream.aws.plugins.module_utils._urls import is_web_url
 from ansible_collections.labstream.aws.plugins.module_utils._validation import validate_given
 
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False, missing=[], summary=dict(requested=0, missing=0, written=0), urls_csv=None
 )
-MAX_NAMED = 5
-PATHS = ("urls_csv", "links_csv", "overview_html", "pages_dir")
 GetLink = Callable[[Lease], "StreamingLink | None"]
 
 
@@ -461,7 +452,7 @@ def warn_of_languages(module: LabstreamAWSModule, languages: Languages, handout:
     unknown = [*([] if languages.find(default) else [default]), *handout.find_unknown_languages()]
     if unknown and module.params["pages_dir"]:
         module.warn(
-            f"There are no texts in {list_names(unknown, MAX_NAMED, quote)}, so these pages are in "
+            f"There are no texts in {list_names(unknown, show=quote)}, so these pages are in "
             f"{quote(default if languages.find(default) else DEFAULT)}: give texts, or correct the language."
         )
 
@@ -505,11 +496,6 @@ def validate_arguments(params: Mapping[str, Any], seats: Sequence[Seat]) -> None
         )
 
 
-def get_paths(params: Mapping[str, Any]) -> dict[str, str]:
-    """Return the absolute paths of the handouts, by option."""
-    return {option: os.path.abspath(params[option]) for option in PATHS if params[option]}
-
-
 def run(module: LabstreamAWSModule) -> None:
     """Write the files that are not up to date.
 
@@ -520,7 +506,8 @@ def run(module: LabstreamAWSModule) -> None:
     given = params["seats"] or []
     module.hide(seat.get(key) for seat in given for key in ("streaming_url", "stream_url", "url"))
     summary = dict(requested=len(given), missing=0, written=0)
-    result.update(urls_csv=params["urls_csv"] and os.path.abspath(params["urls_csv"]), summary=summary)
+    paths = {option: os.path.abspath(params[option]) for option in PATHS if params[option]}
+    result.update(urls_csv=paths.get("urls_csv"), summary=summary)
     validate_has_lease_store(params["lease_store"])
     is_present = params["state"] == "present"
     # In check mode, an earlier task only predicted the URLs of these.
@@ -531,13 +518,13 @@ def run(module: LabstreamAWSModule) -> None:
     seats = [parse_seat(seat, may_lack_lease=may_lack_lease) for seat in given]
     validate_arguments(params, seats)
     address = parse_address(params["lease_store"])
-    validate_paths(get_paths(params), address.files if isinstance(address, SQLiteFile) else ())
+    validate_paths(paths, address.files if isinstance(address, SQLiteFile) else ())
     languages = Languages(params["texts"])
     lab = build_lab(params, languages)
     names_pages = is_present and bool(params["pages_dir"] or params["overview_html"])
     read_only = not names_pages and not params["purge"]
     with open_lease_store(module, create=names_pages, read_only=read_only) as store:
-        handout = Handout(params, lab, languages, store, seats, utc_now())
+        handout = Handout(params, lab, languages, store, seats)
         warn_of_languages(module, languages, handout)
         if params["purge"] and handout.records:
             store.check("purge")
@@ -588,7 +575,7 @@ def reject_missing(module: LabstreamAWSModule, handout: Handout, links: Links, m
         )
         is_gone = "the service has no URL that still works: issue a new one"
         known = {**dict.fromkeys(expired, has_expired), **{key.holder: is_gone for key in links if not links[key]}}
-        reasons = [(name, Failure(HandoutError.code, known.get(name, has_none))) for name in missing]
+        reasons = [(name, Failure.from_error(HandoutError(known.get(name, has_none)))) for name in missing]
         raise HandoutError(f"{len(missing)} of {len(params['seats'])} seats have no URL: {format_failures(reasons)}.")
     # No service has said so, or the store would have wiped them.
     kept = [holder for holder, lease in expired.items() if lease.url]
@@ -598,7 +585,7 @@ def reject_missing(module: LabstreamAWSModule, handout: Handout, links: Links, m
 
 def main() -> None:
     """Run the module."""
-    module = LabstreamAWSModule(
+    LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(
             state=dict(type="str", choices=["present", "absent"], default="present"),
@@ -624,9 +611,7 @@ def main() -> None:
         required_one_of=[("urls_csv", "pages_dir", "overview_html")],
         required_if=[("state", "present", ("seats",)), ("state", "absent", ("lab",))],
         required_by=dict(pages_dir=("lab",), overview_html=("lab",), links_csv=("pages_dir",)),
-        supports_check_mode=True,
-    )
-    module.run(run)
+    ).run(run)
 
 
 if __name__ == "__main__":

@@ -153,16 +153,15 @@ EMPTY_RESULT: dict[str, Any] = dict(
 
 def build_settings(params: dict[str, Any]) -> dict[str, Any]:
     """Return the settings that the options ask for. What an option leaves alone is not among them."""
+    tags = params["tags"]
     settings = dict(
         billing_mode=lease_table.ON_DEMAND,
         deletion_protection=params["deletion_protection"],
         time_to_live=lease_table.EXPIRES_BY,
+        kms_key_id=params["kms_key_id"],
+        tags=None if tags is None else {key: str(value) for key, value in tags.items()},
     )
-    if params["kms_key_id"] is not None:
-        settings["kms_key_id"] = params["kms_key_id"]
-    if params["tags"] is not None:
-        settings["tags"] = {key: str(value) for key, value in params["tags"].items()}
-    return settings
+    return {setting: value for setting, value in settings.items() if value is not None}
 
 
 def ensure_table(client: Any, name: str, wanted: dict[str, Any], check_mode: bool) -> Iterator[dict[str, Any]]:
@@ -205,7 +204,7 @@ def run(module: LabstreamAWSModule) -> None:
 
 def main() -> None:
     """Run the module."""
-    module = LabstreamAWSModule(
+    LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(
             name=dict(type="str", required=True),
@@ -213,9 +212,7 @@ def main() -> None:
             deletion_protection=dict(type="bool", default=True),
             tags=dict(type="dict"),
         ),
-        supports_check_mode=True,
-    )
-    module.run(run)
+    ).run(run)
 
 
 if __name__ == "__main__":

@@ -8,16 +8,9 @@
 
 from __future__ import annotations
 
-import functools
 import re
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
 
-from ansible.errors import AnsibleFilterError
-from ansible_collections.labstream.aws.plugins.module_utils._errors import LabstreamError, to_message
-
-_Arguments = ParamSpec("_Arguments")
-_Result = TypeVar("_Result")
+from ansible_collections.labstream.aws.plugins.module_utils._errors import to_message
 
 # What ansible-core puts before the message of a filter or lookup: 2.19 and newer, and 2.18 and older, where it is once
 # more there for each variable in between. A conditional of the latter is followed by where it stands.
@@ -29,28 +22,6 @@ _CORE_PREFIX = re.compile(
     re.DOTALL,
 )
 _CORE_SUFFIX = "\n\nThe error appears to be in "
-
-# What Python raises over input that is not as documented, such as the result of another module.
-_INPUT_ERRORS = (ArithmeticError, AttributeError, LookupError, TypeError, UnicodeError)
-
-
-def filter_errors(filter_: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
-    """Decorate a filter so that it raises AnsibleFilterError with a one-line message, whatever its input is."""
-
-    @functools.wraps(filter_)
-    def wrapper(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
-        try:
-            return filter_(*args, **kwargs)
-        except _INPUT_ERRORS as error:
-            text = (
-                f"The filter labstream.aws.{filter_.__name__} cannot be applied to this input, see its documentation: "
-                f"{type(error).__name__}: {error}"
-            )
-            raise AnsibleFilterError(to_message(text)) from get_cause(error)
-        except (LabstreamError, ValueError) as error:
-            raise AnsibleFilterError(to_message(str(error))) from get_cause(error)
-
-    return wrapper
 
 
 def get_cause(error: Exception) -> Exception | None:

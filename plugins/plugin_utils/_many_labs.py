@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._errors import quote
+from ansible_collections.labstream.aws.plugins.module_utils._handouts.paths import PATHS
 from ansible_collections.labstream.aws.plugins.plugin_utils._paths import resolve_path
 
 # Where a lab runs, by provider: what its role calls that, and how a message says it.
@@ -20,12 +21,6 @@ _PLACES = {
     "gamelift": (("stream_group", "region"), "on one stream group"),
     "nimble": (("studio_id", "region", "endpoint_url"), "in one studio"),
 }
-_PATHS = (
-    "lab_handout_urls_csv",
-    "lab_handout_links_csv",
-    "lab_handout_overview_html",
-    "lab_handout_pages_dir",
-)
 
 
 def lab_conflicts(hosts: Mapping[str, Mapping[str, Any]], playbook_dir: str) -> list[str]:
@@ -54,7 +49,7 @@ def _find_own(host: str, variables: Mapping[str, Any], playbook_dir: str) -> Ite
     if lab[0]:
         yield f"lab {quote(lab[0])} {place}", (provider, *lab)
     is_local = variables.get("ansible_connection") == "local" or host == "localhost"
-    for name in (f"{provider}_lab_summary_path", *_PATHS):
+    for name in (f"{provider}_lab_summary_path", *(f"lab_handout_{option}" for option in PATHS)):
         path = variables.get(name)
         if isinstance(path, str) and path:
             where = str(resolve_path(path, playbook_dir).resolve()) if is_local else (host, path)

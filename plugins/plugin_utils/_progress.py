@@ -13,8 +13,7 @@ that gathers information. So nothing is started or scaled a second time.
 from __future__ import annotations
 
 import time
-from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -23,13 +22,9 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.labstream.aws.plugins.module_utils._errors import LabstreamError
 from ansible_collections.labstream.aws.plugins.module_utils._types import with_text_types
-from ansible_collections.labstream.aws.plugins.module_utils._waiting import Step, Transition, poll_delays
+from ansible_collections.labstream.aws.plugins.module_utils._waiting import Step, Transition, find_warning, poll_delays
 
 display = Display()
-
-
-class ModuleFailed(Exception):
-    """The module of the task failed."""
 
 
 class WaitingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no types
@@ -38,8 +33,11 @@ class WaitingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no ty
     Attributes:
         argument_spec: The options of the module.
         mutually_exclusive: Those of them that exclude each other.
+        name_option: The option that names the resource; with an s, that of the module that polls.
         info_module: The module that polls.
         resource: The key of the results that has the resource; with an s, that of the module that polls.
+        build_transition: Returns the transition that the options ask for. Raises InvalidOption.
+        build_diff: Returns what a run may change of the resource, given as the service describes it.
     """
 
     _supports_check_mode = True
@@ -47,24 +45,11 @@ class WaitingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no ty
 
     argument_spec: ClassVar[Mapping[str, Any]]
     mutually_exclusive: ClassVar[Sequence[Sequence[str]]] = ()
+    name_option: ClassVar[str]
     info_module: ClassVar[str]
     resource: ClassVar[str]
-
-    @abstractmethod
-    def build_transition(self, options: Mapping[str, Any]) -> Transition:
-        """Return the transition that the options ask for.
-
-        Raises:
-            InvalidOption: names the option.
-        """
-
-    @abstractmethod
-    def build_info_args(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the options of the module that polls."""
-
-    @abstractmethod
-    def build_diff(self, described: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what a run may change of the resource, given as the service describes it."""
+    build_transition: Callable[[Mapping[str, Any]], Transition]
+    build_diff: Callable[[Mapping[str, Any]], dict[str, Any]]
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
@@ -128,13 +113,16 @@ class Wait:
 
     def run(self) -> dict[str, Any]:
         """Return the result of the task."""
+        outcome: dict[str, Any] = {}
         try:
             self._wait()
-        except ModuleFailed:
-            return self._build_result({})
+            shortage = self._transition.describe_shortage(self._described, int(self._elapsed))
+            outcome["insufficient_capacity"] = shortage
+            how = self._options["on_insufficient_capacity"]
+            self._warnings.append(find_warning(self._transition, shortage, self._last["problem"], how))
         except LabstreamError as e:
-            return self._build_result({"failed": True, "msg": str(e)})
-        return self._build_result(self._judge())
+            outcome.update(failed=True, msg=str(e))
+        return self._build_result(outcome)
 
     @property
     def _elapsed(self) -> float:
@@ -149,8 +137,7 @@ class Wait:
         """Poll until the resource is in its state, and run the module as soon as nothing is in its way.
 
         Raises:
-            LabstreamError: the resource will not reach the wanted state or has not in time, or a poll failed.
-            ModuleFailed: the module failed.
+            LabstreamError: the resource will not reach the wanted state or has not in time, or a module failed.
         """
         transition, timeout = self._transition, self._options["wait_timeout"]
         for delay in poll_delays():
@@ -169,9 +156,8 @@ class Wait:
             time.sleep(min(delay, left))
 
     def _poll(self) -> None:
-        result = self._action.execute(
-            self._action.info_module, self._action.build_info_args(self._options), self._task_vars
-        )
+        name = self._action.name_option
+        result = self._action.execute(self._action.info_module, {f"{name}s": [self._options[name]]}, self._task_vars)
         if not result.get("failed"):
             self._warnings += result.get("warnings", [])
             self._last = result[f"{self._action.resource}s"][0]
@@ -190,18 +176,7 @@ class Wait:
         self._first = self._first or self._last
         self._transition.record_all(time.monotonic())
         if self._result.get("failed"):
-            raise ModuleFailed
-
-    def _judge(self) -> dict[str, Any]:
-        """Return what the result says of a resource that is in its state."""
-        shortage = self._transition.describe_shortage(self._described, int(self._elapsed))
-        if shortage and self._options["on_insufficient_capacity"] == "fail":
-            return {"failed": True, "msg": shortage, "insufficient_capacity": shortage}
-        if shortage and self._options["on_insufficient_capacity"] == "warn":
-            self._warnings.append(shortage)
-        elif self._last["problem"] and self._transition.is_for_streaming:
-            self._warnings.append(self._last["problem"])
-        return {"insufficient_capacity": shortage}
+            raise LabstreamError(self._result["msg"])
 
     def _build_result(self, outcome: Mapping[str, Any]) -> dict[str, Any]:
         """Return the result of the module and of the polls together."""
@@ -214,7 +189,7 @@ class Wait:
         if "invocation" in result:
             how = self._options["on_insufficient_capacity"]
             result["invocation"]["module_args"].update(wait=True, on_insufficient_capacity=how)
-        warnings = list(dict.fromkeys([*result.get("warnings", []), *self._warnings]))
+        warnings = list(filter(None, dict.fromkeys([*result.get("warnings", []), *self._warnings])))
         return {**result, "warnings": warnings} if warnings else result
 
 

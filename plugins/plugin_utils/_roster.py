@@ -14,7 +14,8 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from functools import partial
+from typing import Any, NamedTuple
 
 from ansible_collections.labstream.aws.plugins.module_utils._errors import MAX_MESSAGE_LENGTH, quote
 from ansible_collections.labstream.aws.plugins.module_utils._labs.person import normalise
@@ -37,14 +38,12 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._roster_table import
     parse_table,
     split_lines,
 )
-from ansible_collections.labstream.aws.plugins.plugin_utils._user_id import (
-    appstream_user_id,
-    is_valid,
-    validate_style,
-)
+from ansible_collections.labstream.aws.plugins.plugin_utils._user_id import appstream_user_id, is_valid, validate_style
 
+# The fields that every learner has.
+_FIELDS = ("id", "name", "email", "user_id", "session_context", "application_id")
 # The fields of a learner in a list, and those that identify a learner: the first that is given.
-_LISTED_FIELDS = ("id", "name", "email", "user_id", "session_context", "application_id", "language")
+_LISTED_FIELDS = (*_FIELDS, "language")
 # Of learners whose provider has no user ids.
 _PERSON_FIELDS = ("id", "name", "email", "language")
 _LISTED_FIELDS_BY_ROLE = {"nimble_lab": _PERSON_FIELDS, "gamelift_lab": _PERSON_FIELDS}
@@ -62,7 +61,6 @@ _NOT_UTF_8 = re.compile("[\0\ud800-\udfff\ufffd]")
 _MAX_SHOWN = 10
 
 Learner = dict[str, str | None]
-_Item = TypeVar("_Item")
 
 
 class Place(NamedTuple):
@@ -124,16 +122,20 @@ def roster(
                 f"{columns_option} is for the text of a CSV file: leave it out when the learners are a list."
             )
         fields = _LISTED_FIELDS_BY_ROLE.get(role or "", _LISTED_FIELDS)
-        return _build_learners(
-            "Learners", enumerate(source, start=1), lambda numbered: _read_listed(numbered, fields), style, key, warn
-        )
-    text = _validate_text(source)
-    if addresses := _find_addresses(text):
-        return _build_learners("Roster lines", addresses, _read_address, style, key, warn)
-    table = parse_table(text, columns, columns_option)
-    if table.left_out:
-        warn(list_first(table.left_out))
-    return _build_learners("Roster lines", table.rows, lambda row: _read_row(row, table), style, key, warn)
+        readers = [partial(_read_listed, number, listed, fields) for number, listed in enumerate(source, start=1)]
+        places = "Learners"
+    else:
+        text = _validate_text(source)
+        places, readers = "Roster lines", [partial(_read_address, row) for row in _find_addresses(text)]
+        if not readers:
+            table = parse_table(text, columns, columns_option)
+            if table.left_out:
+                warn(list_first(table.left_out))
+            readers = [partial(_read_row, row, table) for row in table.rows]
+    learners, changes = _build_learners(readers, places, style, key)
+    if changes:
+        warn(list_first(changes))
+    return learners
 
 
 def is_json(source: Any) -> bool:
@@ -166,21 +168,23 @@ def list_first(messages: Iterable[str]) -> str:
 
 
 def _build_learners(
-    places: str,
-    items: Iterable[_Item],
-    read: Callable[[_Item], Entry],
-    style: str,
-    key: str | None,
-    warn: Callable[[str], None],
-) -> list[Learner]:
-    """Return the learners; raise ValueError with all that is wrong with any of them."""
-    distinct = _Distinct(places)
+    readers: Iterable[Callable[[], Entry]], places: str, style: str, key: str | None
+) -> tuple[list[Learner], list[str]]:
+    """Return the learners, and messages on the marks that were removed; raise ValueError with all that is wrong.
+
+    Args:
+        readers: Return the entries, or raise ValueError.
+        places: What the roster has learners in, for messages.
+        style: See ``appstream_user_id``.
+        key: See ``appstream_user_id``.
+    """
+    seen: dict[tuple[str, str], tuple[int, str, str]] = {}
     learners, problems, changes = [], [], []
-    for item in items:
+    for read in readers:
         try:
-            entry, changed = _strip_identifiers(read(item))
+            entry, changed = _strip_identifiers(read())
             learner = _complete(entry, style, key)
-            distinct.add(entry.place.number, learner)
+            _validate_distinct(learner, entry.place.number, places, seen)
         except ValueError as error:
             problems.append(str(error))
         else:
@@ -188,35 +192,25 @@ def _build_learners(
             changes += changed
     if problems:
         raise ValueError(list_first(problems))
-    if changes:
-        warn(list_first(changes))
-    return learners
+    return learners, changes
 
 
-class _Distinct:
-    """The learners so far, none of whom may be another's double."""
-
-    def __init__(self, places: str) -> None:
-        self._places = places
-        self._seen: dict[tuple[str, str], tuple[int, str, str]] = {}
-
-    def add(self, number: int, learner: Learner) -> None:
-        """Add a learner; raise ValueError if there is one with the same id or user id, whatever the case."""
-        who, user_id = str(learner["id"]), str(learner["user_id"])
-        for what, value, folded in (
-            ("id", normalise(who), normalise(who)),
-            ("user id", user_id, user_id.casefold()),
-        ):
-            other, other_who, other_value = self._seen.setdefault((what, folded), (number, who, value))
-            if other == number:
-                continue
-            both = f"{self._places} {other} ({quote(other_who)}) and {number} ({quote(who)})"
-            if other_value != value:
-                raise ValueError(
-                    f"{both} have the {what}s {quote(other_value)} and {quote(value)}, which differ only in case, but "
-                    "are two users of AppStream 2.0: correct one."
-                )
-            raise ValueError(f"{both} have the same {what} {quote(value)}: remove one or make them differ.")
+def _validate_distinct(
+    learner: Learner, number: int, places: str, seen: dict[tuple[str, str], tuple[int, str, str]]
+) -> None:
+    """Add a learner to those seen; raise ValueError if one has the same id or user id, whatever the case."""
+    who, user_id = str(learner["id"]), str(learner["user_id"])
+    for what, value, folded in (("id", normalise(who), normalise(who)), ("user id", user_id, user_id.casefold())):
+        other, other_who, other_value = seen.setdefault((what, folded), (number, who, value))
+        if other == number:
+            continue
+        both = f"{places} {other} ({quote(other_who)}) and {number} ({quote(who)})"
+        if other_value != value:
+            raise ValueError(
+                f"{both} have the {what}s {quote(other_value)} and {quote(value)}, which differ only in case, but "
+                "are two users of AppStream 2.0: correct one."
+            )
+        raise ValueError(f"{both} have the same {what} {quote(value)}: remove one or make them differ.")
 
 
 def _validate_text(text: Any) -> str:
@@ -252,9 +246,8 @@ def _read_address(row: Row) -> Entry:
     return Entry(Place(row.line, f"Roster line {row.line}", {"email": ""}), {"email": row.cells[0]}, "email")
 
 
-def _read_listed(numbered: tuple[int, Any], fields: Sequence[str]) -> Entry:
+def _read_listed(number: int, listed: Any, fields: Sequence[str]) -> Entry:
     """Return the entry of a learner in a list, of which the first is 1."""
-    number, listed = numbered
     place = Place(number, f"Learner {number}")
     if is_terraform_output(listed):
         raise ValueError(f"{place.name} {TERRAFORM_OUTPUT}.")
@@ -361,15 +354,9 @@ def _complete(entry: Entry, style: str, key: str | None) -> Learner:
             "user_id", f"{quote(user_id)} is not 2 to 32 ASCII letters, digits and characters of '_+=,.@-'."
         )
     name = values.get("name") or f"{values.get('first_name', '')} {values.get('last_name', '')}".strip()
-    additional = {field: value or None for field, value in values.items() if field not in COLUMN_NAMES}
-    if values.get("language"):
-        additional["language"] = values["language"]
-    return {
-        **additional,
-        "id": values[identity],
-        "name": name or None,
-        "email": values.get("email") or None,
-        "user_id": user_id,
-        "session_context": values.get("session_context") or None,
-        "application_id": values.get("application_id") or None,
-    }
+    given = {field: value or None for field, value in values.items()}
+    additional = {field: value for field, value in given.items() if field not in COLUMN_NAMES}
+    if given.get("language"):
+        additional["language"] = given["language"]
+    given.update(id=values[identity], name=name or None, user_id=user_id)
+    return {**additional, **{field: given.get(field) for field in _FIELDS}}

@@ -85,8 +85,9 @@ def parse_table(text: str, mapped: Mapping[str, str], option: str) -> Table:
     if "name" not in mapped and {"first_name", "last_name"} & set(mapped):
         wanted["name"] = ()
     known = {name for names in wanted.values() for name in names}
-    text, delimiter = _split_separator_line(text)
-    delimiter = delimiter or max(_DELIMITERS, key=lambda each: _count_known(text, each, known))
+    named = _SEPARATOR_LINE.match(text)
+    text = text[named.end() :] if named else text
+    delimiter = named[1] if named else max(_DELIMITERS, key=lambda each: _count_known(text, each, known))
     all_rows = list(_parse_rows(text, delimiter))
     if not all_rows:
         raise ValueError("The roster is empty: its first line must name the columns.")
@@ -122,12 +123,6 @@ def fold(text: str) -> str:
 def split_lines(text: str) -> list[str]:
     """Return the lines as a CSV reader counts them, which are fewer than those of ``str.splitlines``."""
     return re.split(r"\r\n|\r|\n", text)
-
-
-def _split_separator_line(text: str) -> tuple[str, str | None]:
-    """Return the text with a blank line in place of the one that names the delimiter, and the delimiter."""
-    named = _SEPARATOR_LINE.match(text)
-    return (text[named.end() :], named[1]) if named else (text, None)
 
 
 def _count_known(text: str, delimiter: str, known: set[str]) -> tuple[int, int]:
@@ -212,21 +207,16 @@ def _find_columns(
             if field in mapped or not rows or any(column.cell(row) for row in rows):
                 found[field] = column
                 break
+    headers = list_names(header.cells, _HEADERS_SHOWN, quote)
     for field in mapped:
         if field not in found:
             raise ValueError(
-                f"Roster line {header.line} has no column {quote(mapped[field])} for {field}. It has "
-                f"{_list_headers(header)}."
+                f"Roster line {header.line} has no column {quote(mapped[field])} for {field}. It has {headers}."
             )
     if "id" not in found and "email" not in found:
         accepted = ", ".join(map(quote, COMMON_COLUMN_NAMES))
         raise ValueError(
-            f"Roster line {header.line} names no column with values that identify the learners: it has "
-            f"{_list_headers(header)}. Use one of {accepted} (in any case), or name yours with "
-            f"{option}={{'id': '...'}}."
+            f"Roster line {header.line} names no column with values that identify the learners: it has {headers}. Use "
+            f"one of {accepted} (in any case), or name yours with {option}={{'id': '...'}}."
         )
     return found
-
-
-def _list_headers(header: Row) -> str:
-    return list_names(header.cells, _HEADERS_SHOWN, quote)

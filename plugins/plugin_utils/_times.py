@@ -144,13 +144,11 @@ def _to_number(value: Any) -> float | None:
 
 def _describe_number(number: float) -> str:
     """Return the message for the number that YAML reads an unquoted 17:00 (1020) or 17:00:00 (61200) as."""
-    meant = ""
-    rest, last = divmod(number, 60)
     if 60 <= number < 24 * 60:
-        meant = f"{rest:02.0f}:{last:02.0f}"
+        meant = f"{datetime.datetime.min + datetime.timedelta(minutes=number):%H:%M}"
     elif 3600 <= number < 24 * 3600:
-        meant = f"{rest // 60:02.0f}:{rest % 60:02.0f}:{last:02.0f}"
-    if not meant:
+        meant = f"{datetime.datetime.min + datetime.timedelta(seconds=number):%H:%M:%S}"
+    else:
         return f"The time is the number {number}: write a time in quotes, such as {_FORMS}."
     return f"The time is the number {number}, which is how YAML reads an unquoted time: write '{meant}' in quotes."
 

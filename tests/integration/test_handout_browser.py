@@ -24,7 +24,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages impo
     LabDetails,
     OverviewRow,
     StreamingLink,
-    build_ended_page,
+    build_final_page,
     build_learner_page,
     build_overview_page,
 )
@@ -232,7 +232,7 @@ def test_a_tab_that_is_open_after_the_lab_says_that_it_has_ended(
     browser: Browser, site: Site, open_page: Callable[[str], None], pressed: bool
 ) -> None:
     open_page(site.learner_page("one"))
-    site.page = build_ended_page(LAB)
+    site.page = build_final_page(LAB, "ended")
     if pressed:
         browser.press(*ENTER)
     else:

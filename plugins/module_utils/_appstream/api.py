@@ -18,7 +18,8 @@ from datetime import datetime, timezone
 from typing import Any
 
 from .._errors import InvalidResponse, NotReady
-from .._service_errors import call, get_member
+from .._service_errors import call, get_member, list_all
+from .._time import round_down
 from .._urls import validate_issued_url
 from .applications import Catalog, build_elastic_catalog, build_image_catalog, validate_applications, validate_desktop
 from .errors import AnsibleAppStreamError, AppStreamErrorHandler
@@ -43,8 +44,7 @@ def describe_fleet(client: Any, name: str) -> dict[str, Any] | None:
 @AppStreamErrorHandler.list_error_handler("list the fleets of the stack", ())
 def list_associated_fleets(client: Any, stack_name: str) -> Sequence[str]:
     """Return the names of the fleets that the stack is associated with (ListAssociatedFleets)."""
-    pages = client.get_paginator("list_associated_fleets").paginate(StackName=stack_name)
-    return call(pages.build_full_result).get("Names", [])
+    return list_all(client, "list_associated_fleets", "Names", StackName=stack_name)
 
 
 @AppStreamErrorHandler.list_error_handler("describe the image of the fleet")
@@ -55,7 +55,7 @@ def describe_image(client: Any, **selection: Any) -> dict[str, Any] | None:
         client: A client of AppStream.
         selection: ``Arns`` or ``Names`` of one image.
     """
-    images = call(client.get_paginator("describe_images").paginate(**selection).build_full_result).get("Images", [])
+    images = list_all(client, "describe_images", "Images", **selection)
     return images[0] if images else None
 
 
@@ -110,7 +110,7 @@ def create_streaming_url(client: Any, **parameters: Any) -> tuple[str, datetime]
     if not response.get("StreamingURL") or not response.get("Expires"):
         raise NotReady("Failed to create a streaming URL: the response has none. Run again.")
     validate_issued_url(response["StreamingURL"])
-    return response["StreamingURL"], response["Expires"].astimezone(timezone.utc).replace(microsecond=0)
+    return response["StreamingURL"], round_down(response["Expires"])
 
 
 def get_catalog(client: Any, fleet: Mapping[str, Any]) -> Catalog:
@@ -198,12 +198,12 @@ class Target:
     @property
     def stack_arn(self) -> str | None:
         """The stack's ARN. If it was deleted, the ARN that it had, by the fleet's."""
-        return _arn(self.stack) or _sibling_arn(self.fleet, f"stack/{self.stack_name}")
+        return (self.stack or {}).get("Arn") or _sibling_arn(self.fleet, f"stack/{self.stack_name}")
 
     @property
     def fleet_arn(self) -> str | None:
         """The fleet's ARN. If it was deleted, the ARN that it had, by the stack's."""
-        return _arn(self.fleet) or _sibling_arn(self.stack, f"fleet/{self.fleet_name}")
+        return (self.fleet or {}).get("Arn") or _sibling_arn(self.stack, f"fleet/{self.fleet_name}")
 
     @property
     def created(self) -> datetime:
@@ -211,12 +211,8 @@ class Target:
 
         A URL that was issued earlier belongs to a stack or fleet that was deleted.
         """
-        created = [
-            described["CreatedTime"].astimezone(timezone.utc).replace(microsecond=0)
-            for described in (self.stack, self.fleet)
-            if described and described.get("CreatedTime")
-        ]
-        return max(created, default=datetime.min.replace(tzinfo=timezone.utc))
+        created = [(described or {}).get("CreatedTime") for described in (self.stack, self.fleet)]
+        return max((round_down(when) for when in created if when), default=datetime.min.replace(tzinfo=timezone.utc))
 
     def validate_can_stream(self) -> None:
         """Reject a target for which the service issues no URL, or one that fails in the learner's browser.
@@ -248,10 +244,6 @@ class Target:
             raise NotReady(f"Fleet {self.fleet_name!r} is {state}, not RUNNING: {remedy}, then run again.")
 
 
-def _arn(described: dict[str, Any] | None) -> str | None:
-    return described.get("Arn") if described else None
-
-
 def _sibling_arn(described: dict[str, Any] | None, resource: str) -> str | None:
-    arn = _arn(described)
+    arn = (described or {}).get("Arn")
     return f"{arn.rpartition(':')[0]}:{resource}" if arn else None

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._errors import InvalidOption
+from .._validation import validate_range
 
 ELASTIC = "ELASTIC"
 # The options that scale a fleet, each with the kind of fleet that it is for.
@@ -115,10 +116,7 @@ class Scaling:
         given = [cls(option, params[option]) for option in KINDS if params[option] is not None]
         for scaling in given:
             least = 1 if scaling.option == "max_concurrent_sessions" else 0
-            if not least <= scaling.wanted <= MAX_SESSIONS:
-                raise InvalidOption(
-                    f"{scaling.option} is {scaling.wanted}, but it must be from {least} to {MAX_SESSIONS}."
-                )
+            validate_range(scaling.option, scaling.wanted, least, MAX_SESSIONS)
         return given[0] if given else None
 
     def validate_fits(self, fleet: Mapping[str, Any]) -> None:

@@ -17,7 +17,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .._errors import InvalidOption, NotReady, to_message
+from .._errors import InvalidOption, NotReady, to_line, to_message
+from .._validation import validate_range
 from .._waiting import STATE_DELAY, Step, format_count, format_elapsed, validate_wait_timeout
 from .capacity import KINDS, MAX_SESSIONS, Scaling, build_capacity, build_scaling
 from .validation import validate_name
@@ -65,12 +66,14 @@ _START = ", then start it again"
 _NEXT = {STARTING: ", then stop the fleet and start it again", STOPPING: _START, STOPPED: _START}
 
 
-def describe_problem(fleet: Mapping[str, Any]) -> str | None:
-    """Return a message on the errors that the fleet reports, None if there are none."""
-    return _describe_errors(f"Fleet {fleet['Name']!r} is {fleet['State']}", fleet)
+def describe_problem(fleet: Mapping[str, Any], beginning: str | None = None) -> str | None:
+    """Return a message on the errors that the fleet reports, None if there are none.
 
-
-def _describe_errors(beginning: str, fleet: Mapping[str, Any]) -> str | None:
+    Args:
+        fleet: The fleet.
+        beginning: What the message begins with; by default, which state the fleet is in.
+    """
+    beginning = beginning or f"Fleet {fleet['Name']!r} is {fleet['State']}"
     errors = _get_errors(fleet)
     if not errors:
         return None
@@ -87,7 +90,7 @@ def _get_errors(fleet: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 
 def _format_error(error: Mapping[str, Any]) -> str:
-    code, message = error.get("ErrorCode") or "no code", " ".join((error.get("ErrorMessage") or "").split()).rstrip(".")
+    code, message = error.get("ErrorCode") or "no code", to_line(error.get("ErrorMessage") or "")
     return f"{code} ({message})" if message else code
 
 
@@ -141,8 +144,8 @@ class Transition:
         validate_name("name", params["name"])
         validate_wait_timeout(params["wait_timeout"])
         scaling, available_sessions = Scaling.from_options(params), params["available_sessions"]
-        if available_sessions is not None and not 0 <= available_sessions <= MAX_SESSIONS:
-            raise InvalidOption(f"available_sessions is {available_sessions}, but it must be from 0 to {MAX_SESSIONS}.")
+        if available_sessions is not None:
+            validate_range("available_sessions", available_sessions, 0, MAX_SESSIONS)
         if params["state"] == "stopped" and (scaling or available_sessions is not None):
             option = scaling.option if scaling else "available_sessions"
             raise InvalidOption(f"{option} is only for state=started: leave it out, or start the fleet.")
@@ -298,7 +301,7 @@ class Transition:
         if self.goal == STOPPED:
             return f"Fleet {name!r} was being stopped and is {state} now: check who starts it, then run again."
         beginning = f"Fleet {name!r} was starting and fell back to {state}"
-        return _describe_errors(beginning, fleet) or (
+        return describe_problem(fleet, beginning) or (
             f"{beginning} without an error: check whether the quota of its instance type is used up or 0, and whether "
             "somebody stopped it, then start it again."
         )

@@ -18,7 +18,7 @@ from typing import Any
 
 from .._client import retry_delays, to_facts
 from .._errors import LabstreamError, NotReady
-from .._service_errors import call, get_member
+from .._service_errors import call, get_member, list_all
 from .._waiting import Step
 from .api import describe_fleet, missing
 from .capacity import Capacity, build_capacity
@@ -48,8 +48,7 @@ _NO_CAPACITY = dict.fromkeys(Capacity.__dataclass_fields__)
 def describe_fleets(client: Any, names: Sequence[str] | None = None) -> list[dict[str, Any]] | None:
     """Return the fleets of these names, by default all (DescribeFleets), all pages; None if one does not exist."""
     selection = {} if names is None else {"Names": list(names)}
-    pages = client.get_paginator("describe_fleets").paginate(**selection)
-    return [_validate_fleet(fleet) for fleet in call(pages.build_full_result).get("Fleets", [])]
+    return [_validate_fleet(fleet) for fleet in list_all(client, "describe_fleets", "Fleets", **selection)]
 
 
 @AppStreamErrorHandler.common_error_handler("describe the fleet {name!r}")
@@ -66,22 +65,11 @@ def _validate_fleet(fleet: dict[str, Any]) -> dict[str, Any]:
     return fleet
 
 
-@AppStreamErrorHandler.common_error_handler("start the fleet {name!r}")
-def start_fleet(client: Any, name: str) -> None:
-    """Start the fleet (StartFleet)."""
-    call(client.start_fleet, Name=name)
-
-
-@AppStreamErrorHandler.common_error_handler("stop the fleet {name!r}")
-def stop_fleet(client: Any, name: str) -> None:
-    """Stop the fleet, which ends all sessions on it (StopFleet)."""
-    call(client.stop_fleet, Name=name)
-
-
-@AppStreamErrorHandler.common_error_handler("scale the fleet {name!r}")
-def update_fleet(client: Any, name: str, **parameters: Any) -> None:
-    """Change the fleet (UpdateFleet)."""
-    call(client.update_fleet, Name=name, **parameters)
+@AppStreamErrorHandler.common_error_handler("{step.value} the fleet {name!r}")
+def change_fleet(client: Any, name: str, step: Step, parameters: Mapping[str, Any]) -> None:
+    """Start the fleet (StartFleet), stop it, which ends all sessions on it (StopFleet), or scale it (UpdateFleet)."""
+    operations = {Step.START: client.start_fleet, Step.STOP: client.stop_fleet, Step.SCALE: client.update_fleet}
+    call(operations[step], Name=name, **parameters)
 
 
 def missing_fleet(client: Any, name: str) -> NotReady:
@@ -144,13 +132,8 @@ class Fleet:
         Raises:
             AnsibleAppStreamError: it failed.
         """
-        scaling = self.transition.scaling
-        if step is Step.SCALE and scaling:
-            update_fleet(self.client, self.name, **scaling.to_parameters())
-        elif step is Step.START:
-            start_fleet(self.client, self.name)
-        elif step is Step.STOP:
-            stop_fleet(self.client, self.name)
+        scaling = self.transition.scaling if step is Step.SCALE else None
+        change_fleet(self.client, self.name, step, scaling.to_parameters() if scaling else {})
 
     def is_conflict(self, error: LabstreamError) -> bool:
         """Return whether the call failed since something else was changing the fleet."""

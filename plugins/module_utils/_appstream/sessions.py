@@ -16,14 +16,14 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from .._client import to_facts
 from .._errors import InvalidOption, NotReady, quote
-from .._failures import Failure, format_failures
-from .._service_errors import call, get_member
+from .._failures import Failure
+from .._service_errors import call, get_member, list_all
+from .._session_outcomes import SessionOutcome, build_failure_message
 from .api import describe_fleet, describe_stack, missing
 from .errors import AppStreamErrorHandler
 
@@ -50,8 +50,6 @@ _ALWAYS = (
     "network_access_configuration",
 )
 
-NO_SUMMARY: dict[str, Any] = dict(requested=0, expired=0, unchanged=0, failed=0)
-
 
 @AppStreamErrorHandler.common_error_handler("list the sessions of the stack and fleet")
 def describe_sessions(client: Any, **selection: str) -> list[dict[str, Any]]:
@@ -61,8 +59,7 @@ def describe_sessions(client: Any, **selection: str) -> list[dict[str, Any]]:
         client: A client of AppStream.
         selection: ``StackName``, ``FleetName``, ``AuthenticationType`` and, if wanted, ``UserId``.
     """
-    pages = client.get_paginator("describe_sessions").paginate(**selection, PaginationConfig={"PageSize": PAGE_SIZE})
-    sessions = call(pages.build_full_result).get("Sessions", [])
+    sessions = list_all(client, "describe_sessions", "Sessions", **selection, PaginationConfig={"PageSize": PAGE_SIZE})
     for session, member in itertools.product(sessions, ("Id", "UserId", "State")):
         get_member(session, member)
     return sessions
@@ -71,8 +68,7 @@ def describe_sessions(client: Any, **selection: str) -> list[dict[str, Any]]:
 @AppStreamErrorHandler.list_error_handler("list the stacks of the fleet", ())
 def list_associated_stacks(client: Any, fleet_name: str) -> Sequence[str]:
     """Return the names of the stacks that the fleet is associated with (ListAssociatedStacks)."""
-    pages = client.get_paginator("list_associated_stacks").paginate(FleetName=fleet_name)
-    return call(pages.build_full_result).get("Names", [])
+    return list_all(client, "list_associated_stacks", "Names", FleetName=fleet_name)
 
 
 @AppStreamErrorHandler.deletion_error_handler("expire the session")
@@ -170,31 +166,26 @@ def select_sessions(sessions: Iterable[dict[str, Any]], member: str, values: Ite
     return [session for value in values for session in found.get(value, [{member: value}])]
 
 
-@dataclass(frozen=True)
-class Expiration:
-    """The result of expiring a session. ``before`` is the session as the service described it, if it did."""
-
-    before: Mapping[str, Any]
-    expired: bool = False
-    failure: Failure | None = None
-
-    @property
-    def name(self) -> str:
-        """The name of the session in messages and diffs."""
-        return f"{self.before['UserId']} ({self.before['Id']})"
-
-    @property
-    def state(self) -> str | None:
-        """The state of the session now, in check mode the predicted one; None if there is no such session."""
-        return EXPIRED if self.expired else self.before.get("State")
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """The session as results show it."""
-        return {**build_facts(self.before), "state": self.state, "expired": self.expired}
+def build_outcome(
+    session: Mapping[str, Any], *, expired: bool = False, failure: Failure | None = None
+) -> SessionOutcome:
+    """Return the outcome of a session, as the service described it, if it did."""
+    user_id, session_id, before = session.get("UserId"), session.get("Id"), session.get("State")
+    after = EXPIRED if expired else before
+    return SessionOutcome(
+        name=f"{user_id} ({session_id})",
+        identity={"id": session_id, "user_id": user_id},
+        facts={**build_facts(session), "state": after, "expired": expired},
+        before=before,
+        after=after,
+        changed=expired,
+        failure=failure,
+    )
 
 
-def expire(client: Any, sessions: Iterable[dict[str, Any]], *, concurrency: int, check_mode: bool) -> list[Expiration]:
+def expire(
+    client: Any, sessions: Iterable[dict[str, Any]], *, concurrency: int, check_mode: bool
+) -> list[SessionOutcome]:
     """Expire those of the selected sessions that exist and are not EXPIRED, concurrently (ExpireSession).
 
     An error of one session is its failure, and does not keep the others from being expired.
@@ -203,37 +194,18 @@ def expire(client: Any, sessions: Iterable[dict[str, Any]], *, concurrency: int,
         return list(executor.map(partial(_expire, client, check_mode), sessions))
 
 
-def _expire(client: Any, check_mode: bool, session: dict[str, Any]) -> Expiration:
+def _expire(client: Any, check_mode: bool, session: dict[str, Any]) -> SessionOutcome:
     if session.get("State", EXPIRED) == EXPIRED:
-        return Expiration(session)
+        return build_outcome(session)
     try:
         if not check_mode:
             expire_session(client, session["Id"])
     except Exception as e:
-        return Expiration(session, failure=Failure.from_error(e))
-    return Expiration(session, expired=True)
+        return build_outcome(session, failure=Failure.from_error(e))
+    return build_outcome(session, expired=True)
 
 
-def build_summary(requested: int, outcomes: Sequence[Expiration]) -> dict[str, int]:
-    """Return the numbers ``requested``, ``expired``, ``unchanged`` and ``failed``."""
-    expired = sum(outcome.expired for outcome in outcomes)
-    failed = sum(outcome.failure is not None for outcome in outcomes)
-    return dict(requested=requested, expired=expired, unchanged=len(outcomes) - expired - failed, failed=failed)
-
-
-def build_diff(outcomes: Sequence[Expiration]) -> dict[str, dict[str, Any]]:
-    """Return the states of the sessions before and after."""
-    existing = [outcome for outcome in outcomes if outcome.state]
-    return dict(
-        before={outcome.name: outcome.before["State"] for outcome in existing},
-        after={outcome.name: outcome.state for outcome in existing},
-    )
-
-
-def failure_message(outcomes: Sequence[Expiration]) -> str | None:
+def failure_message(outcomes: Sequence[SessionOutcome]) -> str | None:
     """Return a message on the sessions that could not be expired; None if there are none."""
-    failures = [(outcome.name, outcome.failure) for outcome in outcomes if outcome.failure]
-    if not failures:
-        return None
-    live = len(failures) + sum(outcome.expired for outcome in outcomes)
-    return f"{len(failures)} of {live} sessions could not be expired: {format_failures(failures)}."
+    live = sum(outcome.changed or outcome.failure is not None for outcome in outcomes)
+    return build_failure_message(outcomes, live, "could not be expired")

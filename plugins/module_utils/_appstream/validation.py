@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 
 from .._errors import InvalidOption, quote
+from .._validation import validate_range
 
 DEFAULT_VALIDITY = 60
 MAX_VALIDITY = 604_800
@@ -56,5 +57,4 @@ def validate_validity(validity: int) -> None:
     Raises:
         InvalidOption: names the value.
     """
-    if not 1 <= validity <= MAX_VALIDITY:
-        raise InvalidOption(f"validity is {validity}, but it must be from 1 to {MAX_VALIDITY} seconds (7 days).")
+    validate_range("validity", validity, 1, MAX_VALIDITY, "seconds (7 days)")

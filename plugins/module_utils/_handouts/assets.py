@@ -23,7 +23,7 @@ html { font: 1.0625rem/1.5 system-ui, sans-serif; background: var(--ground); col
 body { margin: 0; min-height: 100vh; display: flex; align-items: flex-start; justify-content: center; padding: 1rem; }
 main { background: var(--card); border: 1px solid var(--line); border-radius: .75rem; padding: 1.5rem; width: 100%;
   max-width: 36rem; overflow-wrap: anywhere; }
-main.wide { max-width: 72rem; }
+main[data-state="overview"] { max-width: 72rem; }
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 .25rem; }
 h2 { font-size: 1.05rem; margin: 1.75rem 0 .25rem; }
 p { margin: .5rem 0; }
@@ -136,10 +136,8 @@ PAGE_SCRIPT = (
 
   // The server's current version of this page, null if it cannot be fetched, for example if this page is a file.
   const fetchPage = async () => {
-    const canceller = new AbortController();
-    const timer = setTimeout(() => canceller.abort(), 8000);
     try {
-      const response = await fetch(location.href, { cache: 'no-store', signal: canceller.signal });
+      const response = await fetch(location.href, { cache: 'no-store', signal: AbortSignal.timeout(8000) });
       if (!response.ok) return null;
       const text = await response.text();
       const fresh = new DOMParser().parseFromString(text, 'text/html').getElementById('page');
@@ -149,8 +147,6 @@ PAGE_SCRIPT = (
       return fresh;
     } catch (error) {
       return null;
-    } finally {
-      clearTimeout(timer);
     }
   };
   const differs = (fresh) => ['state', 'expires', 'starts'].some((name) => fresh.dataset[name] !== page.dataset[name]);
@@ -169,20 +165,17 @@ PAGE_SCRIPT = (
   const say = (text, milliseconds) => text.replace('{duration}', formatDuration(milliseconds));
 
   // Screen readers announce the time left at these minutes only.
-  const ANNOUNCED_AT = [30, 10, 5, 1];
-  const countAnnounced = (milliseconds) => ANNOUNCED_AT.filter((minutes) => milliseconds <= minutes * 60000).length;
+  const ANNOUNCED_AT = [30, 10, 5, 1, 0];
   let announced = null;
   const showOpen = () => {
     const timeLeft = Date.parse(page.dataset.expires) - now();
     const expired = timeLeft <= 0;
-    if (expired !== page.classList.contains('expired') || announced === null) {
-      page.classList.toggle('expired', expired);
-      setText(button, expired ? texts.check_again : texts.open);
-      if (expired && announced !== null) setText(status, texts.expired);
-    }
+    page.classList.toggle('expired', expired);
+    setText(button, expired ? texts.check_again : texts.open);
     setText(left, expired ? texts.expired : say(texts.left, timeLeft));
-    if (announced !== null && !expired && countAnnounced(timeLeft) > announced) setText(status, left.textContent);
-    announced = countAnnounced(timeLeft);
+    const passed = ANNOUNCED_AT.filter((minutes) => timeLeft <= minutes * 60000).length;
+    if (announced !== null && passed > announced) setText(status, left.textContent);
+    announced = passed;
   };
   const showWaiting = () => {
     const timeLeft = Date.parse(page.dataset.starts) - now();

@@ -36,8 +36,6 @@ _REMEDY = "Name a file in a folder that the user of this task can write to."
 class HandoutError(LabstreamError):
     """A handout cannot be built or written."""
 
-    code = "HandoutError"
-
 
 @dataclass(frozen=True)
 class File:
@@ -75,34 +73,37 @@ def write_files(files: Collection[File], *, check_mode: bool) -> Iterator[File]:
     Raises:
         HandoutError: a file cannot be written; the others were.
     """
-
-    def ensure(file: File) -> bool | HandoutError:
-        try:
-            if _is_current(file):
-                return False
-            if not check_mode:
-                _put(file)
-            return True
-        except HandoutError as e:
-            return e
-        except OSError as e:
-            reason = "its folder and the one above it are not on one file system" if e.errno == EXDEV else e.strerror
-            return build_write_error(file.name, str(reason))
-        except ValueError:  # A null byte or an unpaired surrogate.
-            return build_write_error(file.name, "that is not a valid file name")
-
     failures = []
     with ThreadPoolExecutor(MAX_CONCURRENT_WRITES) as executor:
-        for file, outcome in zip(files, executor.map(ensure, files), strict=True):
-            if isinstance(outcome, HandoutError):
-                failures.append(outcome)
-            elif outcome:
+        for file, future in [(file, executor.submit(_ensure, file, check_mode)) for file in files]:
+            if error := future.exception():
+                failures.append(error)
+            elif future.result():
                 yield file
     if not check_mode:
         for folder in {file.temporary_folder for file in files}:
             _remove_leftovers(folder)
     if failures:
         raise failures[0]
+
+
+def _ensure(file: File, check_mode: bool) -> bool:
+    """Write or remove the file if it differs from what is wanted; return whether it does.
+
+    Raises:
+        HandoutError: It cannot be written.
+    """
+    try:
+        if _is_current(file):
+            return False
+        if not check_mode:
+            _put(file)
+        return True
+    except OSError as e:
+        reason = "its folder and the one above it are not on one file system" if e.errno == EXDEV else e.strerror
+        raise build_write_error(file.name, str(reason)) from None  # It names the path, which is a secret.
+    except ValueError:  # A null byte or an unpaired surrogate.
+        raise build_write_error(file.name, "that is not a valid file name") from None
 
 
 def _is_current(file: File) -> bool:
@@ -136,25 +137,21 @@ def _is_current(file: File) -> bool:
 
 
 def _put(file: File) -> None:
+    """Write the file atomically. AnsibleModule.atomic_move would give a new one the mode that the umask allows."""
     if file.content is None:
         os.unlink(file.path)
         return
     with suppress(FileExistsError):
         os.mkdir(os.path.dirname(file.path), FOLDER_MODE)
-    _replace(file.path, file.temporary_folder, file.content)
-
-
-def _replace(path: str, folder: str, content: bytes) -> None:
-    """Write the content atomically. AnsibleModule.atomic_move would give a new file the mode that the umask allows."""
-    descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=TEMPORARY)
+    descriptor, temporary = tempfile.mkstemp(dir=file.temporary_folder, prefix=TEMPORARY)
     try:
         with os.fdopen(descriptor, "wb") as opened:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             os.fchmod(descriptor, MODE)
-            opened.write(content)
+            opened.write(file.content)
             opened.flush()
             os.fsync(descriptor)
-            os.replace(temporary, path)
+            os.replace(temporary, file.path)
     except BaseException:
         os.unlink(temporary)
         raise

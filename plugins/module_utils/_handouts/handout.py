@@ -22,11 +22,11 @@ from typing import Any
 
 from .._errors import InvalidOption, quote
 from .._labs.learners import (
+    LEARNERS,
     LearnerKey,
     LearnerRecord,
     find_learners,
     get_latest_keys,
-    purge_learners,
     remember_learners,
     validate_generation,
     validate_learner_id,
@@ -35,18 +35,10 @@ from .._labs.person import INVISIBLE, normalise
 from .._leases.lab_records import Labs
 from .._leases.lease import Lease, LeaseKey
 from .._leases.stores.base import LeaseStore, NoLeaseStore, find_now
-from .._time import to_iso8601
+from .._time import to_iso8601, utc_now
 from .._urls import is_web_url
 from .files import File, HandoutError
-from .pages import (
-    LabDetails,
-    OverviewRow,
-    StreamingLink,
-    build_ended_page,
-    build_learner_page,
-    build_moved_page,
-    build_overview_page,
-)
+from .pages import LabDetails, OverviewRow, StreamingLink, build_final_page, build_learner_page, build_overview_page
 from .texts import Languages
 
 URL_COLUMNS = ("id", "name", "email", "holder", "expires", "streaming_url")
@@ -147,7 +139,6 @@ class Handout:
         languages: The languages that a learner's page can be in.
         store: The lease store.
         seats: The seats as they were given.
-        now: The time of this host.
 
     Raises:
         LeaseStoreError: the store failed.
@@ -160,7 +151,6 @@ class Handout:
         languages: Languages,
         store: LeaseStore,
         seats: Sequence[Seat],
-        now: datetime,
     ) -> None:
         self._options, self._lab, self._languages, self._store = options, lab, languages, store
         self._has_ended = options["state"] == "absent"
@@ -172,19 +162,20 @@ class Handout:
         if options["overview_html"]:
             keys |= {record.lease for record in self.records.values() if record.lease}
         self.leases: Mapping[LeaseKey, Lease] = store.read(keys)
-        self.now = find_now(store, now)
+        given = dict.fromkeys(seat.lease for seat in self.seats)
+        self._seat_leases = [self.leases[key] for key in given if key in self.leases]
+        self.now = find_now(store, utc_now())
         self.clock = "the clock of the lease store" if store.now() else "the clock of this host"
 
     def get_resources(self) -> list[Lease]:
         """Return the leases of the seats whose URLs the service has. It knows better whether they have expired."""
-        return [lease for lease in self._get_leases().values() if lease.resource_id and not lease.released_at]
+        return [lease for lease in self._seat_leases if lease.resource_id and not lease.released_at]
 
     def find_expired(self) -> dict[str, Lease]:
         """Return the leases whose URLs have expired and were not released, by the holders of the seats."""
-        leases = self._get_leases().values()
         return {
             lease.key.holder: lease
-            for lease in leases
+            for lease in self._seat_leases
             if lease.url_sha256 and not lease.released_at and lease.expires <= self.now
         }
 
@@ -195,8 +186,8 @@ class Handout:
             HandoutError: a stored URL is not a web URL.
         """
         return {
-            key: build_link(key, lease.url, lease.expires)
-            for key, lease in self._get_leases().items()
+            lease.key: build_link(lease.key, lease.url, lease.expires)
+            for lease in self._seat_leases
             if lease.url is not None and lease.is_valid_at(self.now)
         }
 
@@ -241,7 +232,7 @@ class Handout:
         """Return all files that the options ask for."""
         files: list[File] = []
         if self._options["pages_dir"]:
-            files += self._build_ended_pages() if self._has_ended else self._build_pages(records, links)
+            files += self._build_pages(records, links)
         if self._options["urls_csv"]:
             files.append(self._build_csv("urls_csv", URL_COLUMNS, self._get_url_rows(links)))
         if self._options["links_csv"]:
@@ -262,11 +253,7 @@ class Handout:
         Raises:
             LeaseStoreError: the store failed.
         """
-        return purge_learners(self._store, self.records.keys())
-
-    def _get_leases(self) -> dict[LeaseKey, Lease]:
-        """Return the stored leases of the seats, in their order."""
-        return {seat.lease: self.leases[seat.lease] for seat in self.seats if seat.lease and seat.lease in self.leases}
+        return self._store.records(LEARNERS).purge(self.records.keys())
 
     def _get_key(self, seat: Seat) -> LearnerKey:
         return LearnerKey.build(self._options["lab"], seat.learner_id, seat.generation)
@@ -303,36 +290,32 @@ class Handout:
     def _build_pages(self, records: Records, links: Links) -> list[File]:
         files = []
         seats = {seat.person: seat for seat in self.seats}
-        for seat in self.seats:
-            name = str(seat.name or seat.learner_id)
-            text = build_learner_page(self._translate(seat), name, _get_link(seat, links))
-            files.append(self._build_page(records[self._get_key(seat)], text))
-        files += [
-            self._build_page(record, build_moved_page(self._translate(seats[key.learner_id])))
-            for key, record in self.records.items()
-            if key.learner_id in seats and key.generation != seats[key.learner_id].generation
-        ]
-        ended = build_ended_page(self._lab)
-        return files + [self._build_page(record, ended) for record in self._find_withdrawn(seats)]
+        withdrawn = () if self._has_ended else self._find_withdrawn(seats)
+        for key, record in {**self.records, **records}.items():
+            seat = seats.get(key.learner_id)
+            lab = self._translate(seat) if seat else self._lab
+            if self._has_ended or key in withdrawn:
+                text = build_final_page(lab, "ended")
+            elif seat and seat.generation == key.generation:
+                text = build_learner_page(lab, str(seat.name or seat.learner_id), _get_link(seat, links))
+            elif seat:
+                text = build_final_page(lab, "moved")
+            else:
+                continue
+            files.append(self._build_page(record, text))
+        return files
 
-    def _find_withdrawn(self, seats: Collection[str]) -> list[LearnerRecord]:
-        """Return the records of the learners without a seat for whom the lab was ended before its end.
+    def _find_withdrawn(self, seats: Collection[str]) -> Collection[LearnerKey]:
+        """Return the keys of the learners without a seat for whom the lab was ended before its end.
 
         Raises:
             LeaseStoreError: The store failed.
         """
-        others = {key: record for key, record in self.records.items() if key.learner_id not in seats and record.lease}
-        scopes = {record.lease.scope for record in others.values() if record.lease}
+        leases = {key: record.lease for key, record in self.records.items() if key.learner_id not in seats}
+        scopes = {lease.scope for lease in leases.values() if lease}
         labs = [record for scope in scopes for record in Labs(self._store, scope).get_records(self._options["lab"])]
         ended = {record.lease for record in labs if record.ended_at}
-        return [record for record in others.values() if record.lease in ended]
-
-    def _build_ended_pages(self) -> list[File]:
-        labs = {seat.person: self._translate(seat) for seat in self.seats}
-        return [
-            self._build_page(record, build_ended_page(labs.get(key.learner_id, self._lab)))
-            for key, record in self.records.items()
-        ]
+        return [key for key, lease in leases.items() if lease in ended]
 
     def _translate(self, seat: Seat) -> LabDetails:
         """Return the details of the lab in the learner's language, as far as that is known."""
@@ -353,14 +336,9 @@ class Handout:
         return File(path, content, f"The handout {path}", head.encode())
 
     def _get_overview_rows(self, links: Links) -> list[OverviewRow]:
-        rows = [self._get_overview_row(seat, links) for seat in self.seats]
         seated = {seat.person for seat in self.seats}
-        for learner_id, key in self._latest.items():
-            if learner_id not in seated:
-                lease = self.records[key].lease
-                seat = Seat(learner_id, None, None, lease.holder if lease else "", lease, key.generation)
-                rows.append(self._get_overview_row(seat, links))
-        return rows
+        others = [Seat(learner_id, None, None, "", None, 0) for learner_id in self._latest if learner_id not in seated]
+        return [self._get_overview_row(seat, links) for seat in (*self.seats, *map(self._with_record, others))]
 
     def _get_overview_row(self, seat: Seat, links: Links) -> OverviewRow:
         row = OverviewRow(seat.learner_id, str(seat.name or ""), seat.holder, "none")

@@ -113,10 +113,8 @@ def build_learner_page(lab: LabDetails, name: str, link: StreamingLink | None) -
     """
     who = _say(lab, "for_learner", name=_isolated(name)) if to_visible(name) else ""
     heading = [_title(lab), who and f'<p class="who">{who}</p>']
-    times = {"starts": lab.starts_at}
     if link is None:
-        main = _main("waiting", [*heading, *_waiting(lab)], times, lab)
-        return _page(lab.title, main, PAGE_SCRIPT, lab.language, head=_RELOAD_WITHOUT_SCRIPT)
+        return _page(lab, "waiting", [*heading, *_waiting(lab)], head=_RELOAD_WITHOUT_SCRIPT)
     if not is_web_url(link.url):
         raise ValueError("not a web URL")
     # The schedule says the end already.
@@ -136,23 +134,16 @@ def build_learner_page(lab: LabDetails, name: str, link: StreamingLink | None) -
         f"{_paragraph(lab, 'help')}</section>",
         _paragraph(lab, "private", style="note"),
     ]
-    main = _main("open", [*heading, *body], {**times, "expires": link.expires}, lab)
-    return _page(lab.title, main, PAGE_SCRIPT, lab.language)
+    return _page(lab, "open", [*heading, *body], expires=link.expires)
 
 
-def build_ended_page(lab: LabDetails) -> str:
-    """Return the page that replaces the learners' pages after the lab. It names nobody."""
-    return _build_final_page("ended", lab)
+def build_final_page(lab: LabDetails, state: str) -> str:
+    """Return the page that replaces a learner's page: "ended" after the lab, "moved" once the learner has another one.
 
-
-def build_moved_page(lab: LabDetails) -> str:
-    """Return the page that replaces a learner's page once the learner has another one. It names nobody."""
-    return _build_final_page("moved", lab)
-
-
-def _build_final_page(state: str, lab: LabDetails) -> str:
+    It names nobody.
+    """
     body = [_title(lab), _paragraph(lab, state, style="message"), _paragraph(lab, f"{state}_help")]
-    return _page(lab.title, _main(state, body), PAGE_SCRIPT, lab.language)
+    return _page(lab, state, body)
 
 
 def build_overview_page(lab: LabDetails, rows: Sequence[OverviewRow], *, ended: bool) -> str:
@@ -177,7 +168,7 @@ def build_overview_page(lab: LabDetails, rows: Sequence[OverviewRow], *, ended: 
         "or session if it is another. The table shows the last run, and which URLs have expired since then. A URL that "
         "was released still works until it expires, unless it is one of GameLift Streams, which is revoked.</p>",
     ]
-    return _page(lab.title, _main("overview", body, wide=True), OVERVIEW_SCRIPT, lab.language)
+    return _page(lab, "overview", body, script=OVERVIEW_SCRIPT)
 
 
 def to_visible(text: Any) -> str:
@@ -295,30 +286,28 @@ def _cell(label: str, when: datetime | None, *, style: str = "time") -> str:
     return f'<td class="{style}" data-label="{label}">{_time(when)}</td>' if when else "<td></td>"
 
 
-def _main(
+def _page(
+    lab: LabDetails,
     state: str,
-    lines: Iterable[str],
-    times: Mapping[str, datetime | None] | None = None,
-    lab: LabDetails | None = None,
+    body: Iterable[str],
     *,
-    wide: bool = False,
+    expires: datetime | None = None,
+    script: str = PAGE_SCRIPT,
+    head: str = "",
 ) -> str:
-    data = "".join(f' data-{name}="{to_iso8601(when)}"' for name, when in (times or {}).items() if when)
-    if lab:
+    data = f' data-state="{state}"'
+    if state in ("waiting", "open"):
+        times = {"starts": lab.starts_at, "expires": expires}
+        data += "".join(f' data-{name}="{to_iso8601(when)}"' for name, when in times.items() if when)
         texts = json.dumps({key: lab.language.texts[key] for key in _SCRIPT_TEXTS}, ensure_ascii=False)
         data += f' data-texts="{escape(texts)}"'
-    style = ' class="wide"' if wide else ""
-    return "\n".join([f'<main id="page"{style} data-state="{state}"{data}>', *filter(None, lines), "</main>"])
-
-
-def _page(title: str, main: str, script: str, language: Language, *, head: str = "") -> str:
     return _PAGE.format(
-        lang=language.tag,
-        title=escape(to_visible(title)),
+        lang=lab.language.tag,
+        title=escape(to_visible(lab.title)),
         policy=_policy(script),
         head=head,
         style=STYLE,
-        main=main,
+        main="\n".join([f'<main id="page"{data}>', *filter(None, body), "</main>"]),
         script=script,
     )
 

@@ -18,6 +18,8 @@ from .._errors import InvalidOption, quote
 from .files import build_write_error
 
 PAGES_DIR = "pages_dir"
+# The options of the module streaming_handout that say where to write.
+PATHS = ("urls_csv", "links_csv", "overview_html", PAGES_DIR)
 
 
 def validate_paths(paths: Mapping[str, str], store: Sequence[str]) -> None:

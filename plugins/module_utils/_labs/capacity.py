@@ -180,6 +180,9 @@ class LabCapacity:
 class RaisedCapacity:
     """What labs have raised at a location, as one of them sees it.
 
+    Attributes:
+        record: What is stored of the location; None if there is nothing.
+
     Args:
         lab: The lab.
         key: The location.
@@ -192,12 +195,7 @@ class RaisedCapacity:
         self._store, self._key, self._lab, self._now = lab.store, key, lab.lab, lab.now()
         self._check_mode = lab.check_mode
         self._records = lab.store.records(CAPACITIES)
-        self._record = self._records.read([key]).get(key)
-
-    @property
-    def record(self) -> CapacityRecord | None:
-        """What is stored of the location."""
-        return self._record
+        self.record = self._records.read([key]).get(key)
 
     def plan(self, current: CapacitySettings, wanted: CapacitySettings) -> bool:
         """Record that the lab is about to raise the capacity; return whether no other run was faster.
@@ -205,7 +203,7 @@ class RaisedCapacity:
         Raises:
             LeaseStoreError: The store failed.
         """
-        known = self._record
+        known = self.record
         counts = known is not None and known.explains(current)
         planned = CapacityRecord(
             key=self._key,
@@ -225,8 +223,8 @@ class RaisedCapacity:
         Raises:
             LeaseStoreError: The store failed.
         """
-        if self._record:
-            self._replace(self._record, previous=self._record.after)
+        if self.record:
+            self._replace(self.record, previous=self.record.after)
 
     def join(self, current: CapacitySettings) -> None:
         """Restore, when this lab ends, what labs have raised that are over and were never ended.
@@ -234,7 +232,7 @@ class RaisedCapacity:
         Raises:
             LeaseStoreError: The store failed.
         """
-        known = self._record
+        known = self.record
         if known and self._lab not in known.labs and known.explains(current):
             ahead = {record.lab for record in self._find_others()}
             if not known.labs & ahead:
@@ -248,7 +246,7 @@ class RaisedCapacity:
         Raises:
             LeaseStoreError: The store failed.
         """
-        known = self._record
+        known = self.record
         if known is None or self._lab not in known.labs:
             return Restoration()
         if not known.explains(current):
@@ -265,7 +263,7 @@ class RaisedCapacity:
         Raises:
             LeaseStoreError: The store failed.
         """
-        known = self._record
+        known = self.record
         if known is None or self._lab not in known.labs or self._check_mode:
             return
         # Only if it is still the one that was read: what another lab has stored meanwhile stays.
@@ -290,5 +288,5 @@ class RaisedCapacity:
         [written] = [change.record] if self._check_mode else self._records.write([change])
         if isinstance(written, Exception):
             raise written
-        self._record = written
+        self.record = written
         return written == change.record

@@ -230,12 +230,3 @@ def rotate_learners(
         keys[key.learner_id] = key._replace(generation=key.generation + 1)
     remember_learners(store, existing, dict.fromkeys(keys.values()), until)
     return {learner_id: key.generation for learner_id, key in keys.items()}
-
-
-def purge_learners(store: LeaseStore, keys: Collection[LearnerKey]) -> int:
-    """Remove the records of these learners; return how many.
-
-    Raises:
-        LeaseStoreError: The store failed.
-    """
-    return store.records(LEARNERS).purge(keys)

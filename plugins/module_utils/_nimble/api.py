@@ -11,14 +11,15 @@ AWS has closed this API; other endpoints may implement it. Source: the service m
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from .._client import build_client, endpoint_host
 from .._errors import InvalidResponse, NotReady
 from .._module import LabstreamAWSModule
-from .._service_errors import call, get_member
+from .._service_errors import call, get_member, list_all
+from .._time import round_down
 from .._urls import validate_issued_url
 from .errors import AnsibleNimbleError, NimbleErrorHandler
 from .service_loader import ServiceLoader
@@ -58,8 +59,7 @@ def get_streaming_session(client: Any, studio_id: str, session_id: str) -> dict[
 @NimbleErrorHandler.common_error_handler("list the sessions of the studio")
 def list_streaming_sessions(client: Any, studio_id: str, **selection: str) -> list[dict[str, Any]]:
     """Return the sessions of the studio (ListStreamingSessions), or those of ``ownedBy`` or ``createdBy``."""
-    pages = client.get_paginator("list_streaming_sessions").paginate(studioId=studio_id, **selection)
-    sessions = call(pages.build_full_result).get("sessions", [])
+    sessions = list_all(client, "list_streaming_sessions", "sessions", studioId=studio_id, **selection)
     return [_validate_session(session) for session in sessions]
 
 
@@ -111,17 +111,15 @@ def _parse_stream(response: dict[str, Any]) -> Stream:
         state=state,
         status_code=described.get("statusCode"),
         url=url or None,
-        created_at=_parse_datetime(described, "createdAt"),
+        created_at=_find_datetime(described, "createdAt"),
         created_by=described.get("createdBy"),
-        expires_at=_parse_datetime(described, "expiresAt"),
+        expires_at=_find_datetime(described, "expiresAt"),
         owned_by=described.get("ownedBy"),
     )
 
 
-def _parse_datetime(described: dict[str, Any], member: str) -> datetime | None:
-    """Return the member in UTC and rounded down to whole seconds."""
-    when = described.get(member)
-    return when.astimezone(timezone.utc).replace(microsecond=0) if when else None
+def _find_datetime(described: dict[str, Any], member: str) -> datetime | None:
+    return round_down(described[member]) if described.get(member) else None
 
 
 def build_nimble_client(module: LabstreamAWSModule, studio_id: str, concurrency: int) -> Any:

@@ -99,28 +99,28 @@ def _query(*names: str) -> _Description:
     return {name: {**_STRING, "location": "querystring", "locationName": name} for name in names}
 
 
-# Method, path, the parameters that are not in the path, and the members of the response.
-_OPERATIONS: dict[str, tuple[str, str, _Description, _Description]] = {
+# Method, path, the parameters that are not in the path, and the members of the response by their shapes.
+_OPERATIONS: dict[str, tuple[str, str, _Description, dict[str, str]]] = {
     "CreateStreamingSessionStream": (
         "POST",
         _STREAMS,
         {**_CLIENT_TOKEN, "expirationInSeconds": {"shape": "StreamExpirationInSeconds"}},
-        {"stream": {"shape": "Stream"}},
+        {"Stream": "stream"},
     ),
-    "GetStreamingSession": ("GET", _SESSION, {}, {"session": {"shape": "Session"}}),
-    "GetStreamingSessionStream": ("GET", f"{_STREAMS}/{{streamId}}", {}, {"stream": {"shape": "Stream"}}),
-    "GetStudio": ("GET", _STUDIO, {}, {"studio": {"shape": "Studio"}}),
+    "GetStreamingSession": ("GET", _SESSION, {}, {"Session": "session"}),
+    "GetStreamingSessionStream": ("GET", f"{_STREAMS}/{{streamId}}", {}, {"Stream": "stream"}),
+    "GetStudio": ("GET", _STUDIO, {}, {"Studio": "studio"}),
     "ListStreamingSessions": (
         "GET",
         _SESSIONS,
         _query("createdBy", "nextToken", "ownedBy", "sessionIds"),
-        {"nextToken": _STRING, "sessions": {"shape": "Sessions"}},
+        {"String": "nextToken", "Sessions": "sessions"},
     ),
     "StartStreamingSession": (
         "POST",
         f"{_SESSION}/start",
         {**_CLIENT_TOKEN, "backupId": _STRING},
-        {"session": {"shape": "Session"}},
+        {"Session": "session"},
     ),
 }
 
@@ -162,10 +162,7 @@ _SERVICE: _Description = {
     "shapes": {
         **_SHAPES,
         **{f"{name}Request": _request(path, others) for name, (_method, path, others, _out) in _OPERATIONS.items()},
-        **{
-            f"{name}Response": {"type": "structure", "members": reply}
-            for name, (_method, _path, _in, reply) in _OPERATIONS.items()
-        },
+        **{f"{name}Response": _structure(**members) for name, (_method, _path, _in, members) in _OPERATIONS.items()},
     },
 }
 

@@ -12,14 +12,14 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from .._client import retry_delays, to_facts
 from .._errors import NotReady
-from .._failures import Failure, format_failures
+from .._failures import Failure
 from .._module import LabstreamAWSModule
+from .._session_outcomes import SessionOutcome, build_failure_message
 from .api import (
     CONFLICT,
     build_nimble_client,
@@ -36,8 +36,6 @@ from .states import READY, START_IN_PROGRESS, STOPPED, session_problem
 _ALWAYS = ("session_id", "state", "status_code", "owned_by", "created_by", "created_at")
 _READY_OR_STARTING = (READY, START_IN_PROGRESS)
 _STARTING = {"state": START_IN_PROGRESS, "statusCode": "STREAMING_SESSION_START_IN_PROGRESS"}
-
-NO_SUMMARY: dict[str, Any] = dict(requested=0, started=0, unchanged=0, failed=0)
 
 
 def connect_to_studio(module: LabstreamAWSModule) -> tuple[Any, dict[str, str]]:
@@ -78,36 +76,39 @@ def count_states(sessions: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     return dict(sorted(Counter(str(session.get("state")) for session in sessions).items()))
 
 
-@dataclass(frozen=True)
-class Start:
-    """The result of starting a session.
+def build_outcome(
+    session_id: str,
+    before: Mapping[str, Any] | None,
+    after: Mapping[str, Any] | None,
+    *,
+    started: bool = False,
+    failure: Failure | None = None,
+) -> SessionOutcome:
+    """Return the outcome of a session as the service described it before and after, None if it did not.
 
-    ``before`` and ``after`` are the session as the service described it, None if it did not; in check mode, ``after``
-    is predicted.
+    In check mode, ``after`` is predicted.
     """
-
-    session_id: str
-    before: Mapping[str, Any] | None
-    after: Mapping[str, Any] | None
-    started: bool = False
-    failure: Failure | None = None
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """The session as results show it."""
-        session = self.after or {}
-        return {
-            "session_id": self.session_id,
+    session = after or {}
+    return SessionOutcome(
+        name=session_id,
+        identity={"session_id": session_id},
+        facts={
+            "session_id": session_id,
             "state": session.get("state"),
             "status_code": session.get("statusCode"),
             "owned_by": session.get("ownedBy"),
-            "started": self.started,
-        }
+            "started": started,
+        },
+        before=(before or {}).get("state"),
+        after=session.get("state"),
+        changed=started,
+        failure=failure,
+    )
 
 
 def start(
     client: Any, studio_id: str, session_ids: Sequence[str], *, concurrency: int, check_mode: bool
-) -> list[Start]:
+) -> list[SessionOutcome]:
     """Start those of the sessions that are STOPPED, concurrently, without waiting for them (StartStreamingSession).
 
     An error of one session is its failure, and does not keep the others from being started.
@@ -116,7 +117,7 @@ def start(
         return list(executor.map(partial(_start, client, studio_id, check_mode), session_ids))
 
 
-def _start(client: Any, studio_id: str, check_mode: bool, session_id: str) -> Start:
+def _start(client: Any, studio_id: str, check_mode: bool, session_id: str) -> SessionOutcome:
     session, pauses = None, retry_delays(client)
     try:
         while True:
@@ -125,42 +126,23 @@ def _start(client: Any, studio_id: str, check_mode: bool, session_id: str) -> St
                 raise missing_session(studio_id, session_id)
             state = session["state"]
             if state in _READY_OR_STARTING:
-                return Start(session_id, session, session)
+                return build_outcome(session_id, session, session)
             if state != STOPPED:
                 raise NotReady(session_problem(session_id, state, session.get("statusCode")))
             if check_mode:
-                return Start(session_id, session, {**session, **_STARTING}, started=True)
+                return build_outcome(session_id, session, {**session, **_STARTING}, started=True)
             try:
                 now = start_streaming_session(client, studio_id, session_id)
-                return Start(session_id, session, now, started=True)
+                return build_outcome(session_id, session, now, started=True)
             except AnsibleNimbleError as e:
                 if e.code != CONFLICT or not pauses:
                     raise
             # Another run may have started it, so its state is read again.
             time.sleep(pauses.pop(0))
     except Exception as e:
-        return Start(session_id, session, session, failure=Failure.from_error(e))
+        return build_outcome(session_id, session, session, failure=Failure.from_error(e))
 
 
-def build_summary(outcomes: Sequence[Start]) -> dict[str, int]:
-    """Return the numbers ``requested``, ``started``, ``unchanged`` and ``failed``."""
-    started = sum(outcome.started for outcome in outcomes)
-    failed = sum(outcome.failure is not None for outcome in outcomes)
-    unchanged = len(outcomes) - started - failed
-    return dict(requested=len(outcomes), started=started, unchanged=unchanged, failed=failed)
-
-
-def build_diff(outcomes: Sequence[Start]) -> dict[str, dict[str, Any]]:
-    """Return the states of the sessions before and after."""
-    return dict(
-        before={outcome.session_id: outcome.before.get("state") for outcome in outcomes if outcome.before},
-        after={outcome.session_id: outcome.after.get("state") for outcome in outcomes if outcome.after},
-    )
-
-
-def failure_message(outcomes: Sequence[Start]) -> str | None:
+def failure_message(outcomes: Sequence[SessionOutcome]) -> str | None:
     """Return a message on the sessions that are neither ready nor starting; None if there are none."""
-    failures = [(outcome.session_id, outcome.failure) for outcome in outcomes if outcome.failure]
-    if not failures:
-        return None
-    return f"{len(failures)} of {len(outcomes)} sessions are neither ready nor starting: {format_failures(failures)}."
+    return build_failure_message(outcomes, len(outcomes), "are neither ready nor starting")

@@ -12,6 +12,7 @@ Source: the service model of botocore 1.35.47.
 from __future__ import annotations
 
 from .._errors import InvalidOption, quote
+from .._validation import validate_range
 
 MIN_EXPIRATION = 60
 MAX_EXPIRATION = 3600
@@ -40,11 +41,7 @@ def validate_expiration(expiration_in_seconds: int) -> None:
     Raises:
         InvalidOption: names the value.
     """
-    if not MIN_EXPIRATION <= expiration_in_seconds <= MAX_EXPIRATION:
-        raise InvalidOption(
-            f"expiration_in_seconds is {expiration_in_seconds}, but it must be from {MIN_EXPIRATION} to "
-            f"{MAX_EXPIRATION} (one hour)."
-        )
+    validate_range("expiration_in_seconds", expiration_in_seconds, MIN_EXPIRATION, MAX_EXPIRATION, "(one hour)")
 
 
 def validate_client_token(client_token: str) -> None:

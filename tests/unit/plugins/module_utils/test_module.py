@@ -98,7 +98,7 @@ def parser(module):
     [
         pytest.param(stored_then(KeyError(SECRET_URL)), "KeyError", "plugins/module_utils/_module.py", id="run"),
         pytest.param(worker, "KeyError", "plugins/module_utils/_module.py", id="worker"),
-        pytest.param(parser, "AttributeError", "plugins/module_utils/_appstream/api.py", id="parser"),
+        pytest.param(parser, "AttributeError", "plugins/module_utils/_time.py", id="parser"),
     ],
 )
 def test_a_bug_is_reported_without_its_text(module, capsys, task, name, at):

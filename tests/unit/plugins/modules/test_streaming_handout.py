@@ -16,6 +16,7 @@ import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._errors import LabstreamError
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift import listing
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.states import ACTIVE, LIMIT_REACHED, StreamUrl
+from ansible_collections.labstream.aws.plugins.module_utils._handouts import handout as handouts
 from ansible_collections.labstream.aws.plugins.module_utils._labs.learners import LIFETIME, find_learners
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lab_records import LabRecord, Labs
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import build_purpose
@@ -175,7 +176,7 @@ def summary(**known):
 def lab(tmp_path, monkeypatch):
     """A lab on a host whose clock the test sets."""
     lab = Lab(tmp_path)
-    monkeypatch.setattr(streaming_handout, "utc_now", lambda: lab.now)
+    monkeypatch.setattr(handouts, "utc_now", lambda: lab.now)
     return lab
 
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._appstream.sessions import (
-    Expiration,
-    build_summary,
+    build_outcome,
     count_states,
     failure_message,
     select_sessions,
@@ -17,6 +16,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._appstream.sessions 
 )
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption
 from ansible_collections.labstream.aws.plugins.module_utils._failures import Failure
+from ansible_collections.labstream.aws.plugins.module_utils._session_outcomes import build_result
 
 
 def session(number, user, state="ACTIVE"):
@@ -53,25 +53,26 @@ def test_states_are_counted_by_name_and_missing_ones_are_not():
 
 def test_every_session_counts_once_and_requested_are_the_names_given():
     outcomes = [
-        Expiration(ANNA),
-        Expiration(ANNA_AGAIN, expired=True),
-        Expiration({"UserId": "chloe"}),
-        Expiration(BEN, failure=Failure("x", "x")),
+        build_outcome(ANNA),
+        build_outcome(ANNA_AGAIN, expired=True),
+        build_outcome({"UserId": "chloe"}),
+        build_outcome(BEN, failure=Failure("x", "x")),
     ]
 
-    assert build_summary(3, outcomes) == {"requested": 3, "expired": 1, "unchanged": 2, "failed": 1}
+    summary = build_result(outcomes, 3, "expired")["summary"]
+    assert summary == {"requested": 3, "expired": 1, "unchanged": 2, "failed": 1}
 
 
 def test_a_reason_that_many_sessions_have_is_reported_once():
     denied = Failure("AccessDeniedException", "Failed to expire the session: not allowed.")
-    failed = [Expiration(session(number, f"u{number}"), failure=denied) for number in range(7)]
+    failed = [build_outcome(session(number, f"u{number}"), failure=denied) for number in range(7)]
 
-    not_live = [Expiration(ANNA), Expiration({"UserId": "chloe"})]
-    assert failure_message([*failed, Expiration(BEN, expired=True), *not_live]) == (
+    not_live = [build_outcome(ANNA), build_outcome({"UserId": "chloe"})]
+    assert failure_message([*failed, build_outcome(BEN, expired=True), *not_live]) == (
         "7 of 8 sessions could not be expired: u0 (s-0), u1 (s-1), u2 (s-2), u3 (s-3), u4 (s-4) and 2 more: "
         "Failed to expire the session: not allowed."
     )
-    assert failure_message([Expiration(BEN, expired=True)]) is None
+    assert failure_message([build_outcome(BEN, expired=True)]) is None
 
 
 @pytest.mark.parametrize("user_id", ["an", "x" * 128, "anna@example.org", "EXAMPLE\\anna", "Anna Müller"])

@@ -21,9 +21,8 @@ from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages impo
     LabDetails,
     OverviewRow,
     StreamingLink,
-    build_ended_page,
+    build_final_page,
     build_learner_page,
-    build_moved_page,
     build_overview_page,
     to_visible,
 )
@@ -95,8 +94,8 @@ def pages_of(lab=LAB, name="Anna Example"):
         "open": build_learner_page(lab, name, LINK),
         "counted": build_learner_page(lab, name, COUNTED),
         "waiting": build_learner_page(lab, name, None),
-        "ended": build_ended_page(lab),
-        "moved": build_moved_page(lab),
+        "ended": build_final_page(lab, "ended"),
+        "moved": build_final_page(lab, "moved"),
         "overview": build_overview_page(lab, [row(name=name, learner_id=name, holder=name)], ended=False),
     }
 

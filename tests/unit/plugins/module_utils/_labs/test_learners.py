@@ -14,13 +14,13 @@ from datetime import timedelta
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, LeaseStoreError
 from ansible_collections.labstream.aws.plugins.module_utils._labs.learners import (
+    LEARNERS,
     LIFETIME,
     RENEWED_BELOW,
     LearnerKey,
     LearnerRecord,
     find_learners,
     get_latest_keys,
-    purge_learners,
     remember_learners,
     rotate_learners,
     validate_generation,
@@ -127,7 +127,7 @@ def test_a_name_whose_record_has_expired_is_still_used_and_kept_from_then_on(sto
 
 def test_what_is_purged_is_gone_and_its_name_is_not_used_again(store):
     first = remember(store, {ANNA: None, BEN: None})
-    purge_learners(store, find_learners(store, "cad"))
+    store.records(LEARNERS).purge(find_learners(store, "cad"))
     assert find_learners(store, "cad") == {}
     assert remember(store, {ANNA: None})[ANNA].page_token != first[ANNA].page_token
 

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta, timezone
 
 from ansible_collections.labstream.aws.plugins.module_utils._failures import Failure
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.sessions import (
-    Start,
     build_facts,
+    build_outcome,
     count_states,
     failure_message,
 )
@@ -52,10 +52,10 @@ def test_states_are_counted_by_name():
 
 def test_a_reason_that_many_sessions_have_is_reported_once():
     denied = Failure("AccessDeniedException", "Failed to start the session: not allowed.")
-    failed = [Start(f"s{number}", None, None, failure=denied) for number in range(7)]
+    failed = [build_outcome(f"s{number}", None, None, failure=denied) for number in range(7)]
 
-    assert failure_message([*failed, Start("good", {}, {})]) == (
+    assert failure_message([*failed, build_outcome("good", {}, {})]) == (
         "7 of 8 sessions are neither ready nor starting: s0, s1, s2, s3, s4 and 2 more: Failed to start the session: "
         "not allowed."
     )
-    assert failure_message([Start("good", {}, {})]) is None
+    assert failure_message([build_outcome("good", {}, {})]) is None
