@@ -210,7 +210,7 @@ def test_start_lab_writes_to_the_working_directory_and_checks_paths_before_it_st
     )
     published = failed.task("Publish the results, with the failure").result["ansible_stats"]["data"]["lab_summary"]
     assert published["message"].startswith("Stack 'nix' does not exist in region us-east-1")
-    assert [task.action for task in failed.tasks if task.failed and published["message"] in task.msg] == [MODULE]
+    assert len([task for task in failed.tasks if task.failed and published["message"] in task.msg]) == 1
     assert (home / "urls.csv").is_file()
     assert {"pages", "links.csv", "overview.html", "summary.json"} <= {path.name for path in home.iterdir()}
     assert {path for path in (CHECKOUT / "playbooks").rglob("*") if "__pycache__" not in path.parts} <= files

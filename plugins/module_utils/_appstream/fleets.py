@@ -49,17 +49,22 @@ def describe_fleets(client: Any, names: Sequence[str] | None = None) -> list[dic
     """Return the fleets of these names, by default all (DescribeFleets), all pages; None if one does not exist."""
     selection = {} if names is None else {"Names": list(names)}
     pages = client.get_paginator("describe_fleets").paginate(**selection)
-    return [_validate_fleet(fleet) for fleet in call(pages.build_full_result).get("Fleets", [])]
+    return [validate_fleet(fleet) for fleet in call(pages.build_full_result).get("Fleets", [])]
 
 
 @AppStreamErrorHandler.common_error_handler("describe the fleet {name!r}")
 def get_fleet(client: Any, name: str) -> dict[str, Any] | None:
     """Return the fleet of that name (DescribeFleets), or None."""
     fleet = describe_fleet(client, name)
-    return _validate_fleet(fleet) if fleet else None
+    return validate_fleet(fleet) if fleet else None
 
 
-def _validate_fleet(fleet: dict[str, Any]) -> dict[str, Any]:
+def validate_fleet(fleet: dict[str, Any]) -> dict[str, Any]:
+    """Return the fleet if it has what is needed of it.
+
+    Raises:
+        InvalidResponse: Names what is missing.
+    """
     get_member(fleet, "Name")
     get_member(fleet, "State")
     get_member(get_member(fleet, "ComputeCapacityStatus"), "Desired")
