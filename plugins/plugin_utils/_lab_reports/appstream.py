@@ -93,7 +93,7 @@ def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
         "summary": add_outcome(summary, results, is_changed=fleet_changed),
         "seats": _build_appstream_seats(results, predicted),
         "insufficient_capacity": lacking,
-        "fleet_is_ready": bool(fleet) and _is_ready(results, fleet, lacking),
+        "fleet_is_ready": bool(fleet and steps["capacity"]) and _is_ready(results, fleet, lacking),
         "available_sessions": steps["capacity"].get("available_sessions"),
         "leaving_user_ids": results["leaving_user_ids"],
         "fleet_needs": needs,

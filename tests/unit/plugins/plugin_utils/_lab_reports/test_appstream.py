@@ -346,3 +346,26 @@ def test_learners_can_be_rotated_who_were_in_the_roster_before():
     published = report({"before": {"leases": BEFORE}, **rotation}, rotate=["ANNA", "zoe"])
     assert [user["user_id"] for user in published["former_users"]] == ["anna", "zoe"]
     assert "language" not in published["users"][0]
+
+
+CAPACITY = {"needed": 2, "available_sessions": 2}
+
+
+@pytest.mark.parametrize(
+    ("steps", "manages", "is_ready"),
+    [
+        pytest.param({"sessions": {"fleet": FLEET}, "capacity": CAPACITY}, True, True, id="enough"),
+        pytest.param(
+            {"sessions": {"fleet": FLEET}, "capacity": {**CAPACITY, "available_sessions": 3}}, True, False, id="few"
+        ),
+        pytest.param(
+            {"sessions": {"fleet": {**FLEET, "state": "STOPPED"}}, "capacity": CAPACITY}, True, False, id="stopped"
+        ),
+        pytest.param(
+            {"sessions": {"fleet": {**FLEET, "state": "STOPPED"}}, "capacity": CAPACITY}, False, True, id="left alone"
+        ),
+        pytest.param({"fleet_info": {"fleets": [FLEET]}}, True, False, id="at the end"),
+    ],
+)
+def test_a_fleet_that_the_role_manages_is_ready_if_it_runs_with_the_sessions(steps, manages, is_ready):
+    assert report(steps, manage_fleet=manages)["fleet_is_ready"] is is_ready
