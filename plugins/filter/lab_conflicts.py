@@ -6,17 +6,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: lab_conflicts
-short_description: Find labs of several hosts that would affect each other
+short_description: Find out why the labs of hosts cannot be run
 version_added: 0.1.0
 author:
   - labstream.aws contributors (@labstream)
 description:
-  - Finds hosts with one lab on the same stack and fleet, stream group or studio, or with one output path. The playbooks
-    C(labstream.aws.start_lab) and C(labstream.aws.end_lab) use it.
+  - Finds an unknown provider, and hosts with one lab on the same stack and fleet, stream group or studio, or with one
+    output path. The playbooks C(labstream.aws.start_lab) and C(labstream.aws.end_lab) use it.
 options:
   _input:
     description:
-      - The variables of each host, by host.
+      - The variables of each host, by host, if there are several.
     type: dict
     required: true
   playbook_dir:
@@ -24,6 +24,11 @@ options:
       - The folder of the playbook.
     type: str
     required: true
+  provider:
+    description:
+      - The provider of the lab on this host.
+    type: str
+    default: appstream
 """
 
 EXAMPLES = r"""
@@ -39,7 +44,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: One text for each thing that two hosts have in common.
+  description: A text on the provider, or one for each thing that two hosts have in common.
   type: list
   elements: str
   sample:

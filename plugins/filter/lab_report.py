@@ -80,9 +80,16 @@ _value:
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from ansible_collections.labstream.aws.plugins.plugin_utils._filters import as_filter
-from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.report import lab_report
+from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports import report
+from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base import Result
+
+
+def lab_report(run: Result) -> dict[str, Any]:
+    """Return what a role publishes."""
+    return report.lab_report(report.build_results(run))
 
 
 class FilterModule:

@@ -76,16 +76,15 @@ _raw:
       application_id:
 """
 
-from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleError, AnsibleLookupError
+from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 from ansible_collections.labstream.aws.plugins.module_utils._errors import to_message
 from ansible_collections.labstream.aws.plugins.plugin_utils import _roster
 from ansible_collections.labstream.aws.plugins.plugin_utils._errors import get_cause
-from ansible_collections.labstream.aws.plugins.plugin_utils._paths import resolve_path
+from ansible_collections.labstream.aws.plugins.plugin_utils._roster_source import read_source
 from ansible_collections.labstream.aws.plugins.plugin_utils._unsafe import decrypted
 
 
@@ -98,22 +97,8 @@ class LookupModule(LookupBase):
             raise AnsibleLookupError("The lookup labstream.aws.roster takes one path or the text of one CSV file.")
         [source] = terms
         options = {option: self.get_option(option) for option in ("columns", "style", "key", "role")}
-        is_text = "\n" in source or _roster.is_json(source)
         try:
-            text = source if is_text else self._read(source, str((variables or {}).get("playbook_dir", ".")))
+            text = read_source(source, self._loader, str((variables or {}).get("playbook_dir", ".")))
             return _roster.roster(text, **options, warn=Display().warning)
         except ValueError as error:
             raise AnsibleLookupError(to_message(str(error))) from get_cause(error)
-
-    def _read(self, source: str, playbook_dir: str) -> str:
-        """Return the text of a file, decrypted if it is encrypted by Ansible Vault."""
-        path = resolve_path(source, playbook_dir)
-        if not path.is_file():
-            raise AnsibleLookupError(f"There is no roster {path} on the controller.")
-        try:
-            readable = self._loader.get_real_file(str(path))
-            text = Path(readable).read_bytes().decode(errors="surrogateescape")
-            self._loader.cleanup_tmp_file(readable)
-        except (AnsibleError, OSError) as error:
-            raise AnsibleLookupError(to_message(f"The roster {path} cannot be read: {error}")) from error
-        return text

@@ -291,7 +291,7 @@ def run(module: LabstreamAWSModule) -> None:
     result.update(region=client.meta.region_name)
 
     listed = []
-    arns, missing = appstream_sessions.find_fleet_and_stack(client, fleet_name, stack_name)
+    _fleet, arns, missing = appstream_sessions.find_fleet_and_stack(client, fleet_name, stack_name)
     result.update(arns)
     if missing:
         module.warn(f"There is no session to expire. {missing}")

@@ -10,7 +10,7 @@ module: appstream_session_info
 version_added: 0.1.0
 short_description: Gather information about AppStream 2.0 streaming sessions
 description:
-  - Returns which users have a streaming session on a stack and fleet, and which of them are connected.
+  - Returns which users have a streaming session on a stack and fleet, and which of them are connected, and the fleet.
   - All pages of the service's list are read.
 author:
   - labstream.aws contributors (@labstream)
@@ -38,6 +38,11 @@ options:
     choices: [API, SAML, USERPOOL, AWS_AD]
     default: [API]
     aliases: [authentication_type]
+  lab:
+    description:
+      - The name of a lab, to also get its RV(generations) from O(lease_store), on which the user ids of its learners
+        depend. Otherwise the lease store is not read.
+    type: str
 attributes:
   check_mode:
     support: full
@@ -56,8 +61,9 @@ seealso:
     description: The API operation that lists sessions.
     link: https://docs.aws.amazon.com/appstream2/latest/APIReference/API_DescribeSessions.html
 extends_documentation_fragment:
+  - labstream.aws.lease.store
   - labstream.aws.attributes
-  - labstream.aws.attributes.action_group
+  - labstream.aws.attributes.lease_group
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - labstream.aws.requirements
@@ -178,6 +184,22 @@ summary:
       sample:
         CONNECTED: 28
         NOT_CONNECTED: 2
+fleet:
+  description:
+    - The fleet, with the keys of RV(labstream.aws.appstream_fleet_info#module:fleets). V(null) if the task failed
+      before it was described.
+  returned: always
+  type: dict
+  sample:
+    name: cad-fleet
+    state: RUNNING
+generations:
+  description:
+    - The generation of each learner of O(lab) who was ever rotated, as
+      RV(labstream.aws.streaming_rotation#module:generations) describes it. Empty without O(lab).
+  returned: always
+  type: dict
+  sample: {}
 fleet_arn:
   description: The fleet's ARN. V(null) if the task failed before it was known.
   returned: always
@@ -198,20 +220,41 @@ region:
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import api as appstream
+from ansible_collections.labstream.aws.plugins.module_utils._appstream import fleets as appstream_fleets
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import sessions as appstream_sessions
 from ansible_collections.labstream.aws.plugins.module_utils._appstream import validation
+from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
+    store_argument_spec,
+    validate_has_lease_store,
+    validate_lab,
+)
 from ansible_collections.labstream.aws.plugins.module_utils._client import build_client
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption
+from ansible_collections.labstream.aws.plugins.module_utils._labs.learners import find_learners, get_latest_keys
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import open_lease_store
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False,
     sessions=[],
     summary=dict(found=0, states={}, connection_states={}),
+    fleet=None,
+    generations={},
     fleet_arn=None,
     stack_arn=None,
     region=None,
 )
+
+
+def get_generations(module: LabstreamAWSModule, lab: str) -> dict[str, int]:
+    """Return the generation of each learner of the lab who was ever rotated.
+
+    Raises:
+        LabstreamError: The store cannot be used.
+    """
+    with open_lease_store(module, create=False, read_only=True) as store:
+        latest = get_latest_keys(find_learners(store, lab))
+    return {learner_id: key.generation for learner_id, key in latest.items() if key.generation}
 
 
 def run(module: LabstreamAWSModule) -> None:
@@ -226,10 +269,14 @@ def run(module: LabstreamAWSModule) -> None:
     authentication_types = list(dict.fromkeys(params["authentication_types"]))
     if not authentication_types:
         raise InvalidOption("authentication_types is empty: name at least one.")
+    if params["lab"] is not None:
+        validate_lab(params["lab"])
+        validate_has_lease_store(params["lease_store"])
+        result.update(generations=get_generations(module, params["lab"]))
     client = build_client(module, appstream.SERVICE, appstream_sessions.MAX_CONCURRENT_LISTS)
     result.update(region=client.meta.region_name)
-    arns, missing = appstream_sessions.find_fleet_and_stack(client, fleet_name, stack_name)
-    result.update(arns)
+    fleet, arns, missing = appstream_sessions.find_fleet_and_stack(client, fleet_name, stack_name)
+    result.update(arns, fleet=appstream_fleets.build_facts(appstream_fleets.validate_fleet(fleet)) if fleet else None)
     if missing:
         raise missing
 
@@ -260,6 +307,8 @@ def main() -> None:
                 default=["API"],
                 aliases=["authentication_type"],
             ),
+            lab=dict(type="str"),
+            **store_argument_spec(),
         ),
     ).run(run)
 

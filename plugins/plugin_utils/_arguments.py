@@ -4,8 +4,8 @@
 
 # Private to this collection: do not import it from elsewhere, it can change in any release.
 
-"""What is wrong with the arguments of a role, beyond what argument_specs.yml can express. Knows neither AWS nor
-Ansible.
+"""The arguments of a role: what is wrong with them, also beyond what argument_specs.yml can express, and their values.
+Knows nothing of AWS.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import datetime
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.labstream.aws.plugins.module_utils._errors import quote
 from ansible_collections.labstream.aws.plugins.module_utils._text import (
     TERRAFORM_OUTPUT,
@@ -21,14 +22,19 @@ from ansible_collections.labstream.aws.plugins.module_utils._text import (
     describe_not_text,
     is_terraform_output,
 )
+from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
 from ansible_collections.labstream.aws.plugins.plugin_utils._roster import is_json
 from ansible_collections.labstream.aws.plugins.plugin_utils._roster_formats import COLUMN_NAMES
 from ansible_collections.labstream.aws.plugins.plugin_utils._times import describe_next_day, to_local, to_utc
 
 # The facts that roles publish under their prefix.
 _FACTS = ("seats", "summary")
+# The options with the learners, which are returned as learners.
+_SOURCES = ("learners", "roster")
 # In a short word, two other characters make another word.
 _MAX_SHORT_WORD = 5
+# In seconds.
+_NIMBLE_POLL_INTERVAL = 10
 
 
 def validate_arguments(
@@ -48,8 +54,10 @@ def validate_arguments(
         now: The current time, for tests.
 
     Returns:
-        ``error``, the first error or None; ``warnings``, such as variables that the role does not know; and ``texts``,
-        the values that are text by nature as text, by option without the prefix. Secrets are not among them.
+        ``error``, the first error or None; ``warnings``, such as variables that the role does not know; and
+        ``options``, the values by option without the prefix, of the types that argument_specs.yml names, None for what
+        is not given, with ``starts_at`` and ``valid_until`` in UTC. If there is an error, these are the defaults,
+        except for text. Secrets and the learners are not among them.
     """
     options = spec["argument_specs"]["main"]["options"]
     aliases = (alias for option in options.values() for alias in option.get("aliases", ()))
@@ -63,15 +71,42 @@ def validate_arguments(
         else:
             warnings.append(f"{name} is not an option of the role {role}, so it has no effect.")
     errors += _find_not_text(values, options)
+    validated = ArgumentSpecValidator(options).validate(values)
+    if validated.error_messages and not errors:
+        errors.append("\n".join(["Validation of arguments failed:", *validated.error_messages]))
     arguments = _Arguments({option.removeprefix(prefix): value for option, value in values.items()}, prefix, now)
     errors += _CHECKS[role](arguments) if not errors else ()
-    warnings += arguments.warnings
+    typed = (
+        {name: option.get("default") for name, option in options.items()} if errors else validated.validated_parameters
+    )
     texts = {
-        name.removeprefix(prefix): str(values[name])
+        name: str(values[name])
         for name, option in options.items()
-        if _is_text(option) and not option.get("no_log") and values.get(name) is not None
+        if _is_text(option) and not describe_not_text(values.get(name)) and values.get(name) is not None
     }
-    return {"error": errors[0] if errors else None, "warnings": warnings, "texts": texts}
+    parsed = {
+        name.removeprefix(prefix): texts.get(name, typed.get(name))
+        for name, option in options.items()
+        if not option.get("no_log") and name.removeprefix(prefix) not in _SOURCES
+    }
+    if arguments.has("ends_at"):
+        parsed["ends_at"] = str(arguments["ends_at"])
+    return {
+        "error": errors[0] if errors else None,
+        "warnings": warnings + arguments.warnings,
+        "options": {**parsed, **arguments.utc, **_DERIVED[role](parsed, arguments)},
+    }
+
+
+def find_roster(role: str, values: Mapping[str, Any]) -> Any:
+    """Return the learners of a role's arguments: a list, the path or text of a roster, or None if none are given."""
+    learners, path, sessions = (values.get(f"{role}_{option}") for option in ("learners", "roster", "sessions"))
+    if learners not in (None, ""):
+        return learners
+    if path not in (None, ""):
+        return str(path)
+    # Only the role nimble_lab has sessions.
+    return None if sessions is None else [{"id": learner} for learner in sessions]
 
 
 def _is_text(option: Mapping[str, Any]) -> bool:
@@ -127,12 +162,19 @@ class _Arguments:
         self.prefix = prefix
         self.now = now
         self.warnings: list[str] = []
+        # The times in UTC as ISO 8601, as modules take them.
+        self.utc: dict[str, str | None] = {"starts_at": None, "valid_until": None}
 
     def __getitem__(self, option: str) -> Any:
         return self.values.get(option)
 
     def has(self, option: str) -> bool:
         return self[option] not in (None, "", [], {})
+
+    def texts(self, option: str) -> list[str]:
+        """Return the distinct texts of a list, which may be a single text, or empty as it was left in a survey."""
+        given = self[option] or ()
+        return list(dict.fromkeys(map(str, [given] if isinstance(given, str) else given)))
 
     def sources(self, *more: str) -> Iterator[str]:
         """Yield the errors in where the learners come from; each option in ``more`` is also enough alone."""
@@ -163,7 +205,8 @@ class _Arguments:
     def time(self, option: str, allow_past: bool) -> Iterator[str]:
         if self.has(option):
             try:
-                to_utc(self[option], self["timezone"] or None, self.now, allow_past=allow_past)
+                moment = to_utc(self[option], self["timezone"] or None, self.now, allow_past=allow_past)
+                self.utc["valid_until" if option == "ends_at" else option] = to_iso8601(moment)
                 warning = describe_next_day(self[option], self["timezone"] or None, self.now)
                 self.warnings += [f"{self.prefix}{option}: {warning}"] if warning else []
             except ValueError as error:
@@ -231,4 +274,39 @@ _CHECKS: dict[str, Callable[[_Arguments], Iterator[str]]] = {
     "gamelift_lab": _check_gamelift_lab,
     "nimble_lab": _check_nimble_lab,
     "lab_handout": _check_lab_handout,
+}
+
+
+def _derive_appstream_lab(options: Mapping[str, Any], arguments: _Arguments) -> dict[str, Any]:
+    manages = options["manage_fleet"]
+    how = options["on_insufficient_capacity"] or ("fail" if manages else "ignore")
+    return {
+        "rotate": arguments.texts("rotate"),
+        "on_insufficient_capacity": how,
+        "needs_fleet": manages or how != "ignore" or (options["break_minutes"] or 0) > 0,
+        "end_sessions": manages if options["end_sessions"] is None else options["end_sessions"],
+    }
+
+
+def _derive_gamelift_lab(options: Mapping[str, Any], arguments: _Arguments) -> dict[str, Any]:
+    # Text with commas, as in a survey, is a list too.
+    locations = [text.strip() for text in options["locations"] or () if text.strip()]
+    return {"rotate": arguments.texts("rotate"), "locations": locations}
+
+
+def _derive_nimble_lab(options: Mapping[str, Any], arguments: _Arguments) -> dict[str, Any]:
+    """Return how often to poll sessions that start, and after how many seconds."""
+    timeout = options["start_timeout"]
+    return {
+        "start_polls": -(-timeout // _NIMBLE_POLL_INTERVAL),
+        "start_poll_interval": min(timeout, _NIMBLE_POLL_INTERVAL),
+    }
+
+
+# What the options mean, in place of what is given.
+_DERIVED: dict[str, Callable[[Mapping[str, Any], _Arguments], dict[str, Any]]] = {
+    "appstream_lab": _derive_appstream_lab,
+    "gamelift_lab": _derive_gamelift_lab,
+    "nimble_lab": _derive_nimble_lab,
+    "lab_handout": lambda options, arguments: {},
 }

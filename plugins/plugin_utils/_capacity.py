@@ -39,6 +39,20 @@ def required_capacity(
     return {"needed": needed, "available_sessions": needed + spare}
 
 
+def is_ready(fleet: Mapping[str, Any], available_sessions: int) -> bool:
+    """Return whether a fleet runs, and neither has to be scaled nor waited for until so many sessions are available.
+
+    Args:
+        fleet: The fleet, as ``appstream_session_info`` returns it.
+        available_sessions: How many sessions must be available.
+    """
+    capacity = fleet["capacity"]
+    return (
+        fleet["state"] == "RUNNING"
+        and min(capacity["available"], capacity["desired"] - capacity["in_use"]) >= available_sessions
+    )
+
+
 def find_fleet_needs(
     other_labs: Iterable[Mapping[str, Any]], sessions: int, stop_fleet: str, keep_running_minutes: int
 ) -> list[str]:

@@ -23,13 +23,18 @@ _PLACES = {
 }
 
 
-def lab_conflicts(hosts: Mapping[str, Mapping[str, Any]], playbook_dir: str) -> list[str]:
-    """Return what two hosts have in common that each must have for itself, as texts; nothing if there is no such thing.
+def lab_conflicts(hosts: Mapping[str, Mapping[str, Any]], playbook_dir: str, provider: str = "appstream") -> list[str]:
+    """Return why the labs of these hosts cannot be run, as texts; nothing if they can.
+
+    That is an unknown provider, or what two hosts have in common that each must have for itself.
 
     Args:
-        hosts: The variables of each host.
+        hosts: The variables of each host, if there are several.
         playbook_dir: The folder of the playbook, where relative paths on the controller start.
+        provider: The provider of the lab on this host.
     """
+    if provider not in _PLACES:
+        return [f"lab_provider is {quote(provider)}, but it must be one of {', '.join(_PLACES)}."]
     owners: dict[Any, str] = {}
     conflicts = []
     for host, variables in hosts.items():

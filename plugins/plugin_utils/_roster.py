@@ -47,8 +47,6 @@ _LISTED_FIELDS = (*_FIELDS, "language")
 # Of learners whose provider has no user ids.
 _PERSON_FIELDS = ("id", "name", "email", "language")
 _LISTED_FIELDS_BY_ROLE = {"nimble_lab": _PERSON_FIELDS, "gamelift_lab": _PERSON_FIELDS}
-# In place of a learner, an item of nimble_lab_sessions, of which dict2items calls the session id "value".
-_SESSION_ITEM = {"id", "value"}
 _IDENTIFIERS = ("id", "email", "user_id")
 # A user id stays as the roster has it: it is the key of a home folder.
 _STRIPPED = ("id", "email")
@@ -254,7 +252,7 @@ def _read_listed(number: int, listed: Any, fields: Sequence[str]) -> Entry:
     if not isinstance(listed, dict):
         raise ValueError(f"{place.name} is {quote(listed)}, not a dictionary such as {{'email': '...'}}.")
     unknown = next((field for field in listed if field not in fields), None)
-    if unknown is not None and listed.keys() != _SESSION_ITEM:
+    if unknown is not None:
         similar = difflib.get_close_matches(str(unknown), fields, n=1)
         raise ValueError(
             f"{place.name} has {quote(unknown)}, which is not a field of a learner: "

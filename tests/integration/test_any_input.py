@@ -38,7 +38,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "appstream_fleet": {"name": FLEET},
     "appstream_fleet_info": {},
     "appstream_session": {**TARGET, "user_id": "anna", "state": "expired"},
-    "appstream_session_info": TARGET,
+    "appstream_session_info": {**TARGET, "lab": "a class"},
     "appstream_streaming_url": {**TARGET, "user_id": "anna"},
     "gamelift_stream_group": {"stream_group": STREAM_GROUP},
     "gamelift_stream_group_info": {},
@@ -256,7 +256,10 @@ def try_out(tried: Tried, name: str, option: str, spec: Mapping[str, Any], many:
 
 
 def test_each_module_has_its_good_arguments_here() -> None:
-    assert sorted(GOOD) == sorted(path.stem for path in (CHECKOUT / "plugins/modules").glob("*.py"))
+    # An action plugin asks no service; of its module there is only the documentation.
+    modules = [path.stem for path in (CHECKOUT / "plugins/modules").glob("*.py") if path.stem != "lab_arguments"]
+
+    assert sorted(GOOD) == sorted(modules)
 
 
 @pytest.mark.parametrize("name", GOOD)

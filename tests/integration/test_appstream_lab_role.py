@@ -248,7 +248,7 @@ def test_module_defaults_of_the_play_and_options_reach_the_service_and_other_var
         "region": "us-east-1",
     }
     of_play, store = home / "play.sqlite3", home / "own.sqlite3"
-    modules = ("appstream_streaming_url", "appstream_fleet_info", "streaming_rotation")
+    modules = ("appstream_streaming_url", "appstream_session_info", "streaming_rotation")
     single = {"appstream_streaming_url": {"session_context": "of-the-play", "application_id": "cad"}}
     options = variables(
         learners=[{"id": "anna", "session_context": "unit-1"}, {"id": "ben", "application_id": "cad"}],
@@ -315,4 +315,4 @@ def test_module_defaults_of_the_play_and_options_reach_the_service_and_other_var
         "There are no learners, so nothing was done: check the roster.",
         "appstream_lab_rooster is not an option of the role appstream_lab: did you mean appstream_lab_roster?",
     ]
-    assert len(simulator.calls("DescribeStacks")) == 2
+    assert len(simulator.calls("DescribeStacks")) == 3

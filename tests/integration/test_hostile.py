@@ -409,7 +409,10 @@ ASKING: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 def test_each_module_that_asks_a_service_is_here() -> None:
-    assert sorted(ASKING) == sorted(path.stem for path in (CHECKOUT / "plugins/modules").glob("*.py"))
+    # An action plugin asks no service; of its module there is only the documentation.
+    modules = [path.stem for path in (CHECKOUT / "plugins/modules").glob("*.py") if path.stem != "lab_arguments"]
+
+    assert sorted(ASKING) == sorted(modules)
 
 
 @pytest.mark.parametrize("module", ASKING)

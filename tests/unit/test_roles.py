@@ -13,8 +13,6 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.parsing.dataloader import DataLoader
-from ansible.template import Templar
 from jinja2 import Environment, nodes
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -23,6 +21,8 @@ ROLES = sorted(path.parents[1].name for path in FILES if path.match("roles/*/met
 LAB_ROLES = [role for role in ROLES if role != "lab_handout"]
 # Keywords whose values are expressions without braces.
 EXPRESSIONS = ("when", "until", "failed_when", "changed_when", "that")
+# What writes text, and what computes.
+PROGRAMS = {"format", "regex_replace", "replace", "join", "min", "max", "sum", "round", "abs"}
 ARITHMETIC = (nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod, nodes.Pow, nodes.Neg)
 MAX_LINES = 60
 
@@ -45,11 +45,19 @@ def find_templates(value: Any, keyword: str = "") -> Iterator[nodes.Template]:
 def find_programs(template: nodes.Template) -> list[str]:
     """Return what in a template belongs into Python."""
     found = [type(node).__name__ for kind in (*ARITHMETIC, nodes.Concat) for node in template.find_all(kind)]
-    found += [f"filter {node.name}" for node in template.find_all(nodes.Filter) if node.name == "format"]
+    found += [f"filter {node.name}" for node in template.find_all(nodes.Filter) if node.name in PROGRAMS]
+    found += ["range" for node in template.find_all(nodes.Name) if node.name == "range"]
+    found += ["sentence" for output in template.find_all(nodes.Output) if is_sentence(output)]
     found += [type(node).__name__ for node in template.find_all((nodes.If, nodes.For, nodes.Assign))]
     for condition in template.find_all(nodes.CondExpr):
         found += ["nested CondExpr" for _inner in condition.find_all(nodes.CondExpr)]
     return found
+
+
+def is_sentence(output: nodes.Output) -> bool:
+    """Return whether words are written around a value. A name, such as that of a role or file, has no space."""
+    texts = [node.data for node in output.nodes if isinstance(node, nodes.TemplateData)]
+    return len(output.nodes) > len(texts) and any(" " in text.strip() or text != text.strip() for text in texts)
 
 
 @pytest.mark.parametrize("path", FILES, ids=[str(path.relative_to(CHECKOUT)) for path in FILES])
@@ -70,6 +78,14 @@ def test_no_template_nests_a_conditional_computes_or_builds_text(path: Path) -> 
         "{{ 'Fleet %s' % name }}",
         "{{ 'Fleet %s' | format(name) }}",
         "{% if a %}b{% endif %}",
+        "Fleet {{ name }} is ready.",
+        "Labs: {{ labs }}",
+        "{{ labs | join(', ') }}",
+        "{{ [a, b] | select | join(' ') }}",
+        "{{ error | regex_replace('a', 'b') }}",
+        "{{ range(0, timeout, 10) | length }}",
+        "{{ [timeout, 10] | min }}",
+        {"name": "Write the pages{{ ', in check mode' if a else '' }}"},
         {"when": "a - b > 0"},
         {"name": "x", "ansible.builtin.assert": {"that": ["a ~ b"]}},
     ],
@@ -80,7 +96,14 @@ def test_this_would_be_found(value: Any) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["{{ x | default(omit, true) }}", "{{ a if b and not c else d }}", "{{ a == b or c > 0 }}", {"when": "a > 0"}],
+    [
+        "{{ x | default(omit, true) }}",
+        "{{ a if b and not c else d }}",
+        "{{ a == b or c > 0 }}",
+        "labstream.aws.{{ role }}",
+        "{{ step }}.yml",
+        {"when": "a > 0"},
+    ],
 )
 def test_this_is_allowed(value: Any) -> None:
     assert [program for template in find_templates(value) for program in find_programs(template)] == []
@@ -102,32 +125,7 @@ def test_the_lab_playbooks_find_what_they_need_of_each_provider() -> None:
 
     assert files.keys() == {*providers, "unknown"}
     assert all(each == names["unknown"] for each in names.values())
-    assert [files[provider]["__lab_role"] for provider in providers] == [
-        f"labstream.aws.{each}_lab" for each in providers
-    ]
-
-
-def test_a_roster_is_read_by_query_only() -> None:
-    """A lookup of one learner would not be a list."""
-    assert [path for path in FILES if "lookup('labstream.aws.roster'" in path.read_text(encoding="utf-8")] == []
-
-
-def find_rosters(template: nodes.Template) -> Iterator[dict[str, nodes.Expr]]:
-    """Yield the options of each use of the roster, as a lookup or as a filter."""
-    for call in template.find_all(nodes.Call):
-        if isinstance(call.node, nodes.Name) and nodes.Const("labstream.aws.roster") in call.args:
-            yield {option.key: option.value for option in call.kwargs}
-    for filter_ in template.find_all(nodes.Filter):
-        if filter_.name == "labstream.aws.roster":
-            yield {option.key: option.value for option in filter_.kwargs}
-
-
-@pytest.mark.parametrize("role", LAB_ROLES)
-def test_a_roster_knows_its_role_so_that_errors_name_its_variables(role: str) -> None:
-    tasks = yaml.safe_load((CHECKOUT / "roles" / role / "tasks/main.yml").read_text(encoding="utf-8"))
-    named = [options.get("role") for template in find_templates(tasks) for options in find_rosters(template)]
-
-    assert named == [nodes.Const(role)] * 2
+    assert [files[provider]["__lab_role"] for provider in providers] == [f"{each}_lab" for each in providers]
 
 
 @pytest.mark.parametrize("role", LAB_ROLES)
@@ -142,6 +140,15 @@ def test_learners_may_be_text_in_json(role: str, learners: Any) -> None:
     assert result.validated_parameters == {option: learners}
 
 
+@pytest.mark.parametrize("role", LAB_ROLES)
+def test_each_step_of_a_role_has_its_file(role: str) -> None:
+    variables = yaml.safe_load((CHECKOUT / "roles" / role / "vars/main.yml").read_text())
+    files = {path.stem for path in (CHECKOUT / "roles" / role / "tasks").glob("*.yml")}
+    included = {"capacity"} if role == "appstream_lab" else set()
+
+    assert files == {"main", *variables[f"__{role}_steps"], *included}
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_defaults_are_those_that_the_documentation_names(role: str) -> None:
     folder = CHECKOUT / "roles" / role
@@ -149,43 +156,6 @@ def test_defaults_are_those_that_the_documentation_names(role: str) -> None:
     documented = {name: option["default"] for name, option in options.items() if "default" in option}
 
     assert yaml.safe_load((folder / "defaults/main.yml").read_text()) == documented
-
-
-@pytest.mark.parametrize(
-    ("options", "is_ended"),
-    [
-        ({"manage_fleet": True}, True),
-        ({"manage_fleet": False}, False),
-        ({"manage_fleet": True, "end_sessions": ""}, True),
-        ({"manage_fleet": True, "end_sessions": None}, True),
-        ({"manage_fleet": True, "end_sessions": False}, False),
-        ({"manage_fleet": "true", "end_sessions": "false"}, False),
-        ({"manage_fleet": False, "end_sessions": True}, True),
-    ],
-)
-def test_sessions_end_with_the_fleet_unless_it_is_said_otherwise(options: dict[str, Any], is_ended: bool) -> None:
-    variables = {f"appstream_lab_{option}": value for option, value in options.items()}
-
-    assert evaluate("appstream_lab", "__appstream_lab_ends_sessions", variables) is is_ended
-
-
-@pytest.mark.parametrize(
-    ("given", "rotated"),
-    [([], []), ("", []), (None, []), ("anna", ["anna"]), ("12", ["12"]), (["anna", 7, "anna"], ["anna", "7"])],
-)
-@pytest.mark.parametrize("role", ["appstream_lab", "gamelift_lab"])
-def test_one_learner_to_rotate_need_not_be_a_list(role: str, given: Any, rotated: list[str]) -> None:
-    """-e appstream_lab_rotate=anna is a text, and argument_specs.yml accepts it."""
-    assert evaluate(role, f"__{role}_rotate", {f"{role}_rotate": given}) == rotated
-
-
-@pytest.mark.parametrize(
-    ("given", "locations"),
-    [(["a-1", "b-2"], ["a-1", "b-2"]), ("a-1, b-2", ["a-1", "b-2"]), ("a-1", ["a-1"]), ("", []), (None, [])],
-)
-def test_locations_may_be_text_with_commas(given: Any, locations: list[str]) -> None:
-    """Which argument_specs.yml accepts for a list."""
-    assert evaluate("gamelift_lab", "__gamelift_lab_locations", {"gamelift_lab_locations": given}) == locations
 
 
 # The modules that each tag of a role runs, beside those that only read.
@@ -215,7 +185,9 @@ def test_each_tag_alone_does_its_step(role: str, tag: str) -> None:
         name.removeprefix("labstream.aws.")
         for task in find_tasks(role, "main.yml", tag)
         for name in task
-        if name.startswith("labstream.aws.") and not name.endswith("_info") and task["name"] not in READ_ONLY
+        if name.startswith("labstream.aws.")
+        and not name.endswith(("_info", "_arguments"))
+        and task["name"] not in READ_ONLY
     ]
 
     assert found == STEPS[role, tag]
@@ -225,7 +197,7 @@ def test_each_tag_alone_does_its_step(role: str, tag: str) -> None:
 def test_each_tag_alone_publishes_the_results_of_the_learners(role: str, tag: str) -> None:
     names = [task["name"] for task in find_tasks(role, "main.yml", tag)]
 
-    for step in ("Reset role state", "Validate arguments", "Read the roster", "Get the generations of the learners"):
+    for step in ("Reset role state", "Validate arguments, and read the roster", "Get the generations of the learners"):
         assert step in names
     assert names[-1] == "Publish the results"
 
@@ -242,29 +214,11 @@ def filter_tasks(role: str, tasks: list[dict[str, Any]], tag: str, *, is_tagged:
         if "block" in task:
             for part in ("block", "rescue", "always"):
                 yield from filter_tasks(role, task.get(part, []), tag, is_tagged=runs)
+        elif runs and "loop" in task:
+            variables = yaml.safe_load((CHECKOUT / "roles" / role / "vars/main.yml").read_text())
+            for step in variables[f"__{role}_steps"]:
+                yield from find_tasks(role, f"{step}.yml", tag)
         elif runs and "ansible.builtin.include_tasks" in task:
             yield from find_tasks(role, task["ansible.builtin.include_tasks"], tag)
         elif runs:
             yield task
-
-
-@pytest.mark.parametrize(
-    ("options", "ids"),
-    [
-        ({"learners": [{"id": "ben"}], "sessions": {"anna": "s1"}}, ["ben"]),
-        ({"learners": [], "sessions": {"anna": "s1"}}, []),
-        ({"learners": None, "sessions": {"anna": "s1"}}, ["anna"]),
-        ({"sessions": {"anna": "s1"}}, ["anna"]),
-    ],
-)
-def test_the_sessions_say_who_takes_part_unless_learners_are_given(options: dict[str, Any], ids: list[str]) -> None:
-    variables = {f"nimble_lab_{option}": value for option, value in options.items()}
-
-    assert [each["id"] for each in evaluate("nimble_lab", "__nimble_lab_listed", variables)] == ids
-
-
-def evaluate(role: str, name: str, variables: dict[str, Any]) -> Any:
-    """Return the value of a role's variable, given other variables."""
-    loader = DataLoader()
-    templates = loader.load_from_file(str(CHECKOUT / "roles" / role / "vars/main.yml"), trusted_as_template=True)
-    return Templar(loader=loader, variables={**templates, **variables}).template(templates[name])

@@ -48,28 +48,44 @@ _NO_CAPACITY = dict.fromkeys(Capacity.__dataclass_fields__)
 def describe_fleets(client: Any, names: Sequence[str] | None = None) -> list[dict[str, Any]] | None:
     """Return the fleets of these names, by default all (DescribeFleets), all pages; None if one does not exist."""
     selection = {} if names is None else {"Names": list(names)}
-    return [_validate_fleet(fleet) for fleet in list_all(client, "describe_fleets", "Fleets", **selection)]
+    return [validate_fleet(fleet) for fleet in list_all(client, "describe_fleets", "Fleets", **selection)]
 
 
 @AppStreamErrorHandler.common_error_handler("describe the fleet {name!r}")
 def get_fleet(client: Any, name: str) -> dict[str, Any] | None:
     """Return the fleet of that name (DescribeFleets), or None."""
     fleet = describe_fleet(client, name)
-    return _validate_fleet(fleet) if fleet else None
+    return validate_fleet(fleet) if fleet else None
 
 
-def _validate_fleet(fleet: dict[str, Any]) -> dict[str, Any]:
+def validate_fleet(fleet: dict[str, Any]) -> dict[str, Any]:
+    """Return the fleet if it has what is needed of it.
+
+    Raises:
+        InvalidResponse: Names what is missing.
+    """
     get_member(fleet, "Name")
     get_member(fleet, "State")
     get_member(get_member(fleet, "ComputeCapacityStatus"), "Desired")
     return fleet
 
 
-@AppStreamErrorHandler.common_error_handler("{step.value} the fleet {name!r}")
-def change_fleet(client: Any, name: str, step: Step, parameters: Mapping[str, Any]) -> None:
-    """Start the fleet (StartFleet), stop it, which ends all sessions on it (StopFleet), or scale it (UpdateFleet)."""
-    operations = {Step.START: client.start_fleet, Step.STOP: client.stop_fleet, Step.SCALE: client.update_fleet}
-    call(operations[step], Name=name, **parameters)
+@AppStreamErrorHandler.common_error_handler("start the fleet {name!r}")
+def start_fleet(client: Any, name: str) -> None:
+    """Start the fleet (StartFleet)."""
+    call(client.start_fleet, Name=name)
+
+
+@AppStreamErrorHandler.common_error_handler("stop the fleet {name!r}")
+def stop_fleet(client: Any, name: str) -> None:
+    """Stop the fleet, which ends all sessions on it (StopFleet)."""
+    call(client.stop_fleet, Name=name)
+
+
+@AppStreamErrorHandler.common_error_handler("scale the fleet {name!r}")
+def update_fleet(client: Any, name: str, **parameters: Any) -> None:
+    """Change the fleet (UpdateFleet)."""
+    call(client.update_fleet, Name=name, **parameters)
 
 
 def missing_fleet(client: Any, name: str) -> NotReady:
@@ -132,8 +148,13 @@ class Fleet:
         Raises:
             AnsibleAppStreamError: it failed.
         """
-        scaling = self.transition.scaling if step is Step.SCALE else None
-        change_fleet(self.client, self.name, step, scaling.to_parameters() if scaling else {})
+        scaling = self.transition.scaling
+        if step is Step.SCALE and scaling:
+            update_fleet(self.client, self.name, **scaling.to_parameters())
+        elif step is Step.START:
+            start_fleet(self.client, self.name)
+        elif step is Step.STOP:
+            stop_fleet(self.client, self.name)
 
     def is_conflict(self, error: LabstreamError) -> bool:
         """Return whether the call failed since something else was changing the fleet."""

@@ -102,8 +102,8 @@ def validate_session_id(label: str, session_id: str) -> None:
 
 def find_fleet_and_stack(
     client: Any, fleet_name: str, stack_name: str | None
-) -> tuple[dict[str, str | None], NotReady | None]:
-    """Return the ARNs of the fleet and, if one is named, of the stack, and the error if one of them does not exist.
+) -> tuple[dict[str, Any] | None, dict[str, str | None], NotReady | None]:
+    """Return the fleet, its ARN and that of the stack if one is named, and the error if one of them does not exist.
 
     This is not left to DescribeSessions: its answer is not documented then, and an empty list would hide a wrong name.
 
@@ -117,10 +117,10 @@ def find_fleet_and_stack(
     fleet = fleet_call.result()
     arns = {"stack_arn": (stack or {}).get("Arn"), "fleet_arn": (fleet or {}).get("Arn")}
     if stack_name is not None and not stack:
-        return arns, missing("stack", stack_name, client.meta.region_name, "stack_name")
+        return fleet, arns, missing("stack", stack_name, client.meta.region_name, "stack_name")
     if not fleet:
-        return arns, missing("fleet", fleet_name, client.meta.region_name, "fleet_name")
-    return arns, None
+        return None, arns, missing("fleet", fleet_name, client.meta.region_name, "fleet_name")
+    return fleet, arns, None
 
 
 def list_sessions(

@@ -15,7 +15,11 @@ from typing import Any
 from ansible_collections.labstream.aws.plugins.module_utils._errors import list_names
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.pages import LIMITS
 from ansible_collections.labstream.aws.plugins.module_utils._labs.person import normalise, to_person
-from ansible_collections.labstream.aws.plugins.plugin_utils._capacity import find_fleet_needs
+from ansible_collections.labstream.aws.plugins.plugin_utils._capacity import (
+    find_fleet_needs,
+    is_ready,
+    required_capacity,
+)
 from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base import (
     MAX_NAMED,
     NO_LEARNERS,
@@ -29,9 +33,10 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base im
     describe_removed,
     describe_roster_failure,
     describe_unknown_lab,
+    describe_unknown_learner,
     find_left,
-    find_unknown,
     get_counts,
+    get_generations,
     get_languages,
     get_people,
     is_known,
@@ -88,11 +93,50 @@ def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
         "summary": add_outcome(summary, results, is_changed=fleet_changed),
         "seats": _build_appstream_seats(results, predicted),
         "insufficient_capacity": lacking,
+        "fleet_is_ready": bool(fleet and steps["capacity"]) and _is_ready(results, fleet, lacking),
+        "available_sessions": steps["capacity"].get("available_sessions"),
+        "leaving_user_ids": results["leaving_user_ids"],
         "fleet_needs": needs,
         "withdrawn_user_ids": withdrawn,
         **plan,
         **_plan_appstream_users(results, people, left),
     }
+
+
+def prepare(results: Result) -> dict[str, Any]:
+    """Return the results with what follows from those of the steps."""
+    steps, rows = results["steps"], results["learners"]
+    rotation = {**steps["rotation"], "generations": get_generations(steps)}
+    learners = rotated_learners(rows, rotation["generations"])
+    sessions, capacity = steps["sessions"].get("sessions"), {}
+    if sessions is not None and not steps["sessions"].get("failed"):
+        user_ids = [learner["user_id"] for learner in learners]
+        capacity = required_capacity(user_ids, sessions, results["spare_sessions"])
+    # Released leases count: their URLs may have started a session since.
+    ending = steps["ending"].get("leases", [])
+    kept = list(dict.fromkeys(lease["user_id"] for lease in ending if lease["labs"]))
+    # A session that this run has ended may be listed a little longer.
+    ended = {session["id"] for session in steps["expire"].get("sessions", []) if session["expired"]}
+    return {
+        **results,
+        "rows": rows,
+        "learners": learners,
+        "steps": {**steps, "rotation": rotation, "capacity": capacity},
+        "kept_user_ids": kept if results["end_sessions"] else [],
+        "leaving_user_ids": list(dict.fromkeys(lease["user_id"] for lease in ending if not lease["labs"])),
+        "other_sessions": [
+            session
+            for session in steps["on_fleet"].get("sessions", [])
+            if session["state"] != "EXPIRED" and session["id"] not in ended
+        ],
+    }
+
+
+def _is_ready(results: Result, fleet: Result, lacking: str | None) -> bool:
+    """Return whether nothing has to be done, or to be waited for, until the fleet has the capacity."""
+    if not results["manage_fleet"]:
+        return lacking is None
+    return is_ready(fleet, results["steps"]["capacity"]["available_sessions"])
 
 
 def _plan_appstream_users(results: Result, people: set[str], left: Sequence[Result]) -> dict[str, Any]:
@@ -103,7 +147,7 @@ def _plan_appstream_users(results: Result, people: set[str], left: Sequence[Resu
     return {
         "users": [_to_user(learner) for learner in results["learners"]],
         "former_users": [_to_user(learner) for learner in former],
-        "unknown": find_unknown(results, people, left),
+        "unknown_learner": describe_unknown_learner(results, people, left),
     }
 
 
@@ -112,7 +156,7 @@ def _split_withdrawn(results: Result, left: Sequence[Result]) -> tuple[list[str]
 
     Whoever was withdrawn by an earlier run is among them, in case it was interrupted.
     """
-    if not results["withdraws"]:
+    if not results["withdraw_removed"]:
         return [], []
     removed = results["steps"]["urls"].get("removed", [])
     earlier = [lease for lease in left if lease["ended"] and not lease["labs"]]
@@ -152,7 +196,8 @@ def _build_appstream_seats(results: Result, predicted: Iterable[Result]) -> list
 
 def _get_fleet(steps: Result) -> dict[str, Any]:
     """Return the fleet as it was described last, or nothing."""
-    fleets = [steps["stop"].get("fleet"), steps["fleet"].get("fleet"), *steps["fleet_info"].get("fleets", [])]
+    described = [steps[step].get("fleet") for step in ("stop", "fleet", "sessions")]
+    fleets = [*described, *steps["fleet_info"].get("fleets", [])]
     return next((fleet for fleet in fleets if fleet and fleet.get("state")), {})
 
 
@@ -268,7 +313,7 @@ def _describe_appstream_lab(
         yield "Streaming URLs that were handed out work until they expire."
     else:
         yield "There is no lease left to release, except those that other labs need."
-    if results["ends_sessions"]:
+    if results["end_sessions"]:
         yield f"Sessions {to_be}expired: {expired}."
     if fleet and needs:
         yield f"Fleet '{name}' stays {fleet['state']}, because {' and '.join(needs)}."

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.module_utils._errors import list_names
+from ansible_collections.labstream.aws.plugins.module_utils._errors import list_names, quote
 from ansible_collections.labstream.aws.plugins.module_utils._labs.person import normalise, to_person
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lab_records import describe_excess
 from ansible_collections.labstream.aws.plugins.plugin_utils._errors import strip_core_prefix
@@ -42,7 +42,7 @@ def get_people(results: Result) -> set[str]:
 
 def plan_withdrawal(results: Result, left: Sequence[Result]) -> dict[str, Any]:
     """Return who is to be withdrawn, and why they cannot be if they are too many."""
-    if not results["withdraws"]:
+    if not results["withdraw_removed"]:
         return {"removed": [], "excess": None}
     removed = [lease for lease in left if not lease["ended"]]
     learners = {lease["id"] for lease in results["steps"]["before"].get("leases", []) if not lease["ended"]}
@@ -62,10 +62,19 @@ def find_left(results: Result, people: set[str]) -> list[Result]:
     ]
 
 
-def find_unknown(results: Result, people: set[str], left: Sequence[Result]) -> list[str]:
-    """Return the learners to rotate who are neither in the roster nor were in the lab before."""
+def describe_unknown_learner(results: Result, people: set[str], left: Sequence[Result]) -> str | None:
+    """Return that a learner to rotate is neither in the roster nor was in the lab before, None if each is."""
     known = people | {to_person(lease["id"]) for lease in left}
-    return [learner for learner in results["rotate"] if normalise(learner) not in known]
+    unknown = next((learner for learner in results["rotate"] if normalise(learner) not in known), None)
+    if unknown is None:
+        return None
+    return f"{results['role']}_rotate has {quote(unknown)}, which is not the id of a learner in the roster."
+
+
+def get_generations(steps: Result) -> Result:
+    """Return the generations of the learners: in check mode the ones that a rotation predicts, else those stored."""
+    known = (steps[step] for step in ("rotation", "generations", "sessions"))
+    return next((step["generations"] for step in known if "generations" in step), {})
 
 
 def get_languages(results: Result) -> dict[str, Any]:
@@ -119,9 +128,8 @@ def describe_unknown_lab(results: Result, ending: Result, where: str) -> str:
 
 def describe_roster_failure(results: Result) -> Iterator[str]:
     """Yield a warning if the roster could not be read at the end of the lab, which is ended all the same."""
-    failure = strip_core_prefix(results["roster_failure"])
-    if results["state"] == "absent" and failure:
-        yield f"The overview has no names, since the roster cannot be read: {failure}"
+    if results["state"] == "absent" and results["roster_failure"]:
+        yield f"The overview has no names, since the roster cannot be read: {results['roster_failure']}"
 
 
 def describe_removed(results: Result, removed: Sequence[Result], *, are_revoked: bool = False) -> Iterator[str]:
@@ -129,7 +137,7 @@ def describe_removed(results: Result, removed: Sequence[Result], *, are_revoked:
     if not removed:
         return
     names = list_names([_describe_url(results, each) for each in removed], MAX_NAMED)
-    if not results["withdraws"]:
+    if not results["withdraw_removed"]:
         yield (
             f"Learners who are no longer in the roster still have URLs: {names}. Set "
             f"{results['role']}_withdraw_removed to withdraw them."

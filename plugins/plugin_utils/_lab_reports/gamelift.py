@@ -25,9 +25,10 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base im
     describe_removed,
     describe_roster_failure,
     describe_unknown_lab,
+    describe_unknown_learner,
     find_left,
-    find_unknown,
     get_counts,
+    get_generations,
     get_languages,
     get_people,
     is_known,
@@ -85,9 +86,16 @@ def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
         "seats": _build_seats(results),
         "users": _build_users(results),
         "available_sessions": needed + int(results["spare_sessions"]),
-        "unknown": find_unknown(results, people, left),
+        "unknown_learner": describe_unknown_learner(results, people, left),
         **plan,
     }
+
+
+def prepare(results: Result) -> dict[str, Any]:
+    """Return the results with what follows from those of the steps."""
+    steps = results["steps"]
+    rotation = {**steps["rotation"], "generations": get_generations(steps)}
+    return {**results, "steps": {**steps, "rotation": rotation}}
 
 
 def _build_users(results: Result) -> list[dict[str, Any]]:
@@ -211,7 +219,7 @@ def _describe_end(results: Result, urls: Result, summary: Result, going_on: Sequ
         yield "There is no lease left to release, except those that other labs need."
         return
     yield f"Leases {to_be}released: {summary['released']}. Stream URLs {to_be}revoked: {len(urls.get('revoked', []))}."
-    if results["terminates_sessions"]:
+    if results["terminate_sessions"]:
         yield f"Their sessions {'would end' if results['check_mode'] else 'end'} now."
     elif going_on:
         until = to_local(parse_now(summary["sessions_end_by"]), results["timezone"] or None)

@@ -9,16 +9,48 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base import Result
 from ansible_collections.labstream.aws.plugins.plugin_utils._times import parse_now, to_local
 
+_PAGE = re.compile(r"[0-9a-f]{32}")
+
 
 def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
     """Return the report on the handouts of a lab."""
-    return {"summary": {**results["summary"], "message": " ".join(_describe_lab_handout(results))}}
+    return {
+        "summary": {**results["summary"], "message": " ".join(_describe_lab_handout(results))},
+        "upload_error": _describe_upload_error(results),
+    }
+
+
+def prepare(results: Result) -> dict[str, Any]:
+    """Return the results with what follows from those of the steps. In check mode, nothing is uploaded."""
+    steps = results["steps"]
+    return {
+        **results,
+        "present": results["state"] == "present",
+        "summary": {**steps["write"]["summary"], "warnings": results["warnings"]},
+        "upload": steps["upload"] or steps["upload_to_region"],
+        "seats": results["seats"] or [],
+        "s3_bucket": "" if results["check_mode"] else results["s3_bucket"],
+    }
+
+
+def _describe_upload_error(results: Result) -> str | None:
+    """Return why the upload has failed, None if it has not. Names of pages, which are secret, are not among it."""
+    upload = results.get("upload")
+    if not upload or "uploads" in upload:
+        return None
+    # There is no message if an upload was rejected.
+    reason = _PAGE.sub("PAGE", upload.get("msg") or "an upload was rejected")
+    return (
+        f"The pages could not be uploaded to the bucket {results['s3_bucket']}: {reason}. Check that the bucket exists "
+        "and that the credentials are authorized to perform s3:PutObject. The next run uploads the missing pages."
+    )
 
 
 def _describe_lab_handout(results: Result) -> Iterator[str]:

@@ -67,7 +67,7 @@ def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
             *describe_roster_failure(results),
             *describe_outdated_labs(steps["streams"].get("outdated_labs", [])),
             # Nobody is withdrawn after a failure.
-            *([] if results["withdraws"] and results["failure"] else describe_removed(results, removed)),
+            *([] if results["withdraw_removed"] and results["failure"] else describe_removed(results, removed)),
         ],
     }
     reasons = [
@@ -79,8 +79,28 @@ def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
     return {
         "summary": add_outcome({**summary, "message": message}, results, reasons),
         "seats": _build_nimble_seats(results, rows, predicted),
+        "starting": results["starting"],
+        "streamable": results["streamable"],
         **plan,
     }
+
+
+def prepare(results: Result) -> dict[str, Any]:
+    """Return the results with what follows from those of the steps: who is starting, who is late, who can stream.
+
+    In check mode no session becomes READY, so what needs that is predicted.
+    """
+    steps = results["steps"]
+    starting, late = (_find_starting(steps[step]) for step in ("start", "wait"))
+    failed = [failure["session_id"] for failure in steps["start"].get("failures", [])]
+    not_ready = {*failed, *(starting if results["check_mode"] else late)}
+    rows = steps["match"].get("sessions", [])
+    streamable = [row for row in rows if row["session_id"] not in not_ready]
+    return {**results, "starting": starting, "late": late, "streamable": streamable}
+
+
+def _find_starting(step: Result) -> list[str]:
+    return [each["session_id"] for each in step.get("sessions", []) if each["state"] == "START_IN_PROGRESS"]
 
 
 def _build_nimble_seats(results: Result, rows: Iterable[Result], predicted: Sequence[str]) -> list[dict[str, Any]]:

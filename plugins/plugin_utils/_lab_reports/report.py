@@ -9,17 +9,43 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports import appstream, gamelift, handout, nimble
 from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base import Result
 
+_PREPARE: dict[str, Callable[[Result], Result]] = {
+    "appstream_lab": appstream.prepare,
+    "gamelift_lab": gamelift.prepare,
+    "nimble_lab": nimble.prepare,
+    "lab_handout": handout.prepare,
+}
 _REPORTS = {
     "appstream_lab": appstream.report,
     "gamelift_lab": gamelift.report,
     "nimble_lab": nimble.report,
     "lab_handout": handout.report,
 }
+
+
+def build_results(run: Result) -> Result:
+    """Return what ``lab_report`` takes, from what a role knows.
+
+    Args:
+        run: ``role``; ``check_mode``; the result of ``lab_arguments`` as ``arguments``, empty if it has failed; the
+            results of the ``steps``; and ``failure``, the message of the step that failed.
+    """
+    arguments = run["arguments"]
+    results = {
+        **run,
+        **arguments["options"],
+        "lab": arguments["options"]["name"],
+        "learners": arguments["learners"],
+        "roster_failure": arguments["roster_failure"],
+        "warnings": arguments["notices"],
+    }
+    return _PREPARE[run["role"]](results)
 
 
 def lab_report(results: Result, now: datetime.datetime | None = None) -> dict[str, Any]:
@@ -35,9 +61,9 @@ def lab_report(results: Result, now: datetime.datetime | None = None) -> dict[st
         the errors that are shown already; ``insufficient_capacity``, what the fleet lacks, or None; ``fleet_needs``,
         what it is still needed for when the lab ends; ``available_sessions``, how many more sessions learners need;
         ``users`` and ``former_users``, the learners, and the user ids that they had before they were rotated, as
-        modules take them; ``unknown``, who cannot be rotated; ``removed``, who is to be withdrawn, and ``excess``, why
-        they cannot be, or None; ``withdrawn_user_ids``, whose sessions are to be ended; and ``summary_path``, where the
-        summary is to be written.
+        modules take them; ``unknown_learner``, why somebody cannot be rotated, or None; ``removed``, who is to be
+        withdrawn, and ``excess``, why they cannot be, or None; ``withdrawn_user_ids``, whose sessions are to be ended;
+        and ``summary_path``, where the summary is to be written.
     """
     report = _REPORTS[results["role"]](results, now or datetime.datetime.now(datetime.timezone.utc))
     closing = report["summary"].pop("closing", None)
@@ -46,5 +72,18 @@ def lab_report(results: Result, now: datetime.datetime | None = None) -> dict[st
         "fleet_needs": [],
         "closing": closing,
         **report,
-        "summary_path": results.get("summary_path"),
+        "summary_path": results.get("summary_path") or "",
     }
+
+
+def failed_lab(summary: Result, failure: str, closing: str | None = None) -> dict[str, Any]:
+    """Return the summary of a lab in which a step failed.
+
+    Args:
+        summary: The summary so far; without an outcome if the role was not reached.
+        failure: The message of the step.
+        closing: What the role has shown at its end. If that is the failure, the summary already has it.
+    """
+    messages = [summary.get("message"), None if failure == closing else failure]
+    outcome = "partial" if summary.get("outcome") in ("ok", "partial") else "failed"
+    return {**summary, "outcome": outcome, "message": " ".join(dict.fromkeys(filter(None, messages)))}

@@ -43,37 +43,41 @@ FLEET = {
     "disconnect_timeout_in_seconds": 600,
     "problem": None,
 }
-LAB = {
-    "role": "appstream_lab",
-    "lab": "monday",
+ARGUMENTS = {"learners": [LEARNER], "notices": [], "roster_failure": ""}
+OPTIONS = {
+    "name": "monday",
     "state": "present",
-    "check_mode": False,
-    "learners": [LEARNER],
-    "failure": "",
-    "warnings": [],
     "summary_path": "",
-    "roster_failure": "",
-    "stack_name": "cad-course",
-    "fleet_name": "cad-fleet",
     "timezone": "",
-    "starts_at": "",
     "ends_at": "2126-11-21T16:00:00Z",
-    "break_minutes": 15,
-    "ends_sessions": False,
-    "on_insufficient_capacity": "warn",
-    "other_sessions": [],
-    "kept_user_ids": ["ben"],
-    "rows": [LEARNER],
     "rotate": ["anna"],
-    "withdraws": True,
+    "spare_sessions": 1,
+    "withdraw_removed": True,
     "withdraw_limit": None,
-    "stop_fleet": "auto",
-    "keep_running_minutes": 30,
+}
+APPSTREAM_LAB = {
+    "role": "appstream_lab",
+    "check_mode": False,
+    "failure": "",
+    "arguments": {
+        **ARGUMENTS,
+        "options": {
+            **OPTIONS,
+            "stack_name": "cad-course",
+            "fleet_name": "cad-fleet",
+            "starts_at": "",
+            "break_minutes": 15,
+            "end_sessions": False,
+            "manage_fleet": True,
+            "on_insufficient_capacity": "warn",
+            "stop_fleet": "auto",
+            "keep_running_minutes": 30,
+        },
+    },
     "steps": {
         "rotation": {"generations": {"anna": 1}, "rotated": ["anna"]},
-        "fleet_info": {"fleets": [FLEET]},
-        "sessions": {"region": "us-east-1", "sessions": []},
-        "capacity": {"needed": 3, "available_sessions": 4},
+        "generations": {},
+        "sessions": {"region": "us-east-1", "sessions": [], "fleet": FLEET},
         "fleet": {},
         "urls": {"region": "us-east-1", "streaming_urls": [ISSUED], "failures": [], "summary": SUMMARY},
         "before": {"leases": [{"id": "ben", "user_id": "ben", "labs": [], "ended": False, "expires": None}]},
@@ -83,14 +87,16 @@ LAB = {
             "known_labs": ["monday"],
             "other_labs": [{"lab": "b", "starts_in": 60, "starts_at": "2126-11-21T15:00:00Z", "ends_at": None}],
         },
-        "expire": {},
+        "expire": {"sessions": [{"id": "s1", "expired": True}]},
+        "fleet_info": {"fleets": [FLEET]},
+        "on_fleet": {"sessions": [{"id": "s1", "state": "ACTIVE"}]},
         "stop": {},
     },
 }
 # Input that is good, with all options.
 GOOD: dict[str, dict[str, Any]] = {
     "appstream_user_id": {"_input": "Anna Example", "style": "opaque", "key": "correct horse battery staple"},
-    "lab_report": {"_input": LAB},
+    "lab_report": {"_input": APPSTREAM_LAB},
     "to_utc": {"_input": "17:00", "timezone": "Europe/Berlin", "now": "2026-11-21T08:00:00Z", "allow_past": False},
     "output_paths": {
         "_input": {"urls_csv": "urls.csv", "links_csv": "/srv/links.csv", "pages_dir": ""},
@@ -122,25 +128,19 @@ GOOD: dict[str, dict[str, Any]] = {
         "key": "correct horse battery staple",
     },
     "rotated_learners": {"_input": [LEARNER], "generations": {"anna": 2}, "former_of": ["anna"]},
-    "validate_arguments": {
-        "_input": {"appstream_lab_roster": "id\nanna\n", "appstream_lab_ends_at": "2126-11-21T16:00:00Z"},
-        "role": "appstream_lab",
-        "names": ["appstream_lab_roster", "appstream_lab_own"],
-        "spec": {"argument_specs": {"main": {"options": {"appstream_lab_roster": {"aliases": ["appstream_lab_csv"]}}}}},
-    },
+    "failed_lab": {"_input": {"lab": "monday", "message": "Late."}, "failure": "No.", "closing": "Late."},
 }
 LISTED = [{"id": "anna", "name": "Anna", "email": "anna@example.org", "user_id": "anna", **PURPOSE}]
 NIMBLE_LAB = {
-    **LAB,
     "role": "nimble_lab",
-    "studio_id": "studio-1",
-    "start_timeout": 9,
-    "starting": ["s1"],
-    "late": ["s1"],
+    "check_mode": False,
+    "failure": "",
+    "arguments": {**ARGUMENTS, "options": {**OPTIONS, "studio_id": "studio-1", "start_timeout": 9}},
     "steps": {
         "before": {"leases": [{"id": "ben", "session_id": "s9", "labs": [], "ended": False, "expires": None}]},
         "match": {"sessions": [LEARNER], "failures": []},
         "start": {"sessions": [{"session_id": "s1", "state": "START_IN_PROGRESS"}], "failures": []},
+        "wait": {"sessions": [{"session_id": "s1", "state": "START_IN_PROGRESS"}]},
         "streams": {
             "region": "us-east-1",
             "streams": [{**ISSUED, "expires_at": "2126-11-21T16:00:00Z"}],
@@ -150,17 +150,24 @@ NIMBLE_LAB = {
     },
 }
 GAMELIFT_LAB = {
-    **LAB,
     "role": "gamelift_lab",
-    "stream_group": "sg-1",
-    "application": "a-cad",
-    "locations": ["us-east-1"],
-    "usage_limit": 5,
-    "session_length": 3600,
-    "spare_sessions": 1,
-    "terminates_sessions": False,
+    "check_mode": False,
+    "failure": "",
+    "arguments": {
+        **ARGUMENTS,
+        "options": {
+            **OPTIONS,
+            "stream_group": "sg-1",
+            "application": "a-cad",
+            "locations": ["us-east-1"],
+            "usage_limit": 5,
+            "session_length": 3600,
+            "terminate_sessions": False,
+        },
+    },
     "steps": {
         "rotation": {"generations": {"anna": 1}, "rotated": ["anna"]},
+        "generations": {},
         "before": {"leases": [{"id": "ben", "labs": [], "ended": False, "expires": None}]},
         "sessions": {
             "stream_urls": [
@@ -184,11 +191,20 @@ GAMELIFT_LAB = {
         "restore": {},
     },
 }
+HANDOUT = {
+    "role": "lab_handout",
+    "check_mode": False,
+    "failure": "",
+    "paths": {"pages_dir": "/srv/pages"},
+    "arguments": {**ARGUMENTS, "options": {**OPTIONS, "seats": [ISSUED], "s3_bucket": "pages"}},
+    "steps": {"write": {"summary": {"requested": 1}}, "upload": {"msg": "No bucket."}, "upload_to_region": {}},
+}
 CASES = [
     *GOOD.items(),
     ("roster", {"_input": LISTED}),
     ("lab_report", {"_input": NIMBLE_LAB}),
     ("lab_report", {"_input": GAMELIFT_LAB}),
+    ("lab_report", {"_input": HANDOUT}),
 ]
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is wrong with the arguments of roles, beyond what argument_specs.yml can express."""
+"""What is wrong with the arguments of roles, also beyond what argument_specs.yml can express, and what they mean."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.labstream.aws.plugins.plugin_utils._arguments import (
+    find_roster,
     find_similar,
     get_distance,
     validate_arguments,
@@ -21,16 +22,24 @@ ROLES = Path(__file__).resolve().parents[4] / "roles"
 ROSTER = "id,name\n1,Anna\n"
 # Arguments that are valid.
 VALID = {
-    "appstream_lab": {"name": "monday", "state": "present", "roster": ROSTER, "validity": 3600},
+    "appstream_lab": {
+        "name": "monday",
+        "state": "present",
+        "stack_name": "cad-course",
+        "fleet_name": "cad-fleet",
+        "roster": ROSTER,
+        "validity": 3600,
+    },
     "gamelift_lab": {
         "name": "monday",
         "state": "present",
+        "stream_group": "sg-1",
         "roster": ROSTER,
         "expires_after_minutes": 60,
         "application": "a-cad",
         "locations": ["us-east-1"],
     },
-    "nimble_lab": {"name": "monday", "state": "present", "sessions": {"anna": "s1"}},
+    "nimble_lab": {"name": "monday", "state": "present", "studio_id": "studio-1", "sessions": {"anna": "s1"}},
     "lab_handout": {"name": "monday", "state": "present", "seats": [], "pages_dir": "/srv/pages"},
 }
 
@@ -161,7 +170,7 @@ def test_an_error_names_the_option(role, options, error):
     [
         ("appstream_lab", {"roster": None, "learners": []}),
         ("appstream_lab", {"starts_at": "2020-01-01T13:00Z", "ends_at": "2126-01-01T13:00Z", "validity": None}),
-        ("appstream_lab", {"ends_at": "", "starts_at": "", "timezone": "", "break_minutes": "", "learners": None}),
+        ("appstream_lab", {"ends_at": "", "starts_at": "", "timezone": "", "learners": None}),
         ("appstream_lab", {"state": "absent", "roster": None, "validity": None}),
         ("gamelift_lab", {"ends_at": "2126-01-01T13:00Z", "expires_after_minutes": None}),
         (
@@ -314,9 +323,9 @@ TEXTS = [
 
 @pytest.mark.parametrize(("role", "option"), TEXTS)
 def test_a_whole_number_is_its_text_where_text_is_expected(role, option):
-    result = validate(role, **{"state": "absent", "pages_dir": "/srv/pages", option: 4713})
+    result = validate(role, **{"state": "absent", option: 4713})
 
-    assert result["texts"][option] == "4713"
+    assert result["options"].get(option) == ("4713" if option != "roster" else None)
     assert result["error"] is None
 
 
@@ -362,8 +371,109 @@ def test_a_secret_that_is_not_text_is_not_shown(key):
     )
 
 
-def test_a_secret_is_not_among_the_texts():
-    assert "user_id_key" not in validate("appstream_lab", user_id_key="a-secret-of-the-vault")["texts"]
+@pytest.mark.parametrize("options", [{}, {"validity": "long"}])
+def test_a_secret_is_not_among_the_options(options):
+    assert "user_id_key" not in validate("appstream_lab", user_id_key="a-secret-of-the-vault", **options)["options"]
+
+
+def test_what_argument_specs_rejects_is_an_error_too_and_other_options_have_their_defaults():
+    result = validate("appstream_lab", validity="long", manage_fleet=True)
+
+    assert result["error"].startswith("Validation of arguments failed:\nargument 'appstream_lab_validity' is of type")
+    assert (result["options"]["name"], result["options"]["state"]) == ("monday", "present")
+    assert (result["options"]["manage_fleet"], result["options"]["validity"]) == (False, None)
+
+
+def test_options_have_the_types_that_the_role_documents():
+    options = validate("appstream_lab", validity="3600", manage_fleet="yes", withdraw_limit="3")["options"]
+
+    assert [options[name] for name in ("validity", "manage_fleet", "withdraw_limit", "concurrency")] == [
+        3600,
+        True,
+        3,
+        16,
+    ]
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_times_are_in_utc_and_at_the_end_of_a_lab_none_are(state):
+    times = {"starts_at": "2126-01-01T13:00+01:00", "ends_at": "2126-01-01T15:00+01:00", "validity": None}
+
+    options = validate("appstream_lab", state=state, **times)["options"]
+
+    found = options["starts_at"], options["valid_until"]
+    assert found == (("2126-01-01T12:00:00Z", "2126-01-01T14:00:00Z") if state == "present" else (None, None))
+
+
+@pytest.mark.parametrize(
+    ("options", "is_ended"),
+    [
+        ({"manage_fleet": True}, True),
+        ({"manage_fleet": False}, False),
+        ({"manage_fleet": True, "end_sessions": False}, False),
+        ({"manage_fleet": "true", "end_sessions": "false"}, False),
+        ({"manage_fleet": False, "end_sessions": True}, True),
+    ],
+)
+def test_sessions_end_with_the_fleet_unless_it_is_said_otherwise(options, is_ended):
+    assert validate("appstream_lab", **options)["options"]["end_sessions"] is is_ended
+
+
+@pytest.mark.parametrize(
+    ("options", "how", "needs_fleet"),
+    [
+        ({}, "ignore", False),
+        ({"manage_fleet": True}, "fail", True),
+        ({"on_insufficient_capacity": "warn"}, "warn", True),
+        ({"manage_fleet": True, "on_insufficient_capacity": "ignore"}, "ignore", True),
+        ({"break_minutes": 15}, "ignore", True),
+    ],
+)
+def test_the_fleet_is_needed_for_its_capacity_and_for_its_limits(options, how, needs_fleet):
+    found = validate("appstream_lab", **options)["options"]
+
+    assert (found["on_insufficient_capacity"], found["needs_fleet"]) == (how, needs_fleet)
+
+
+@pytest.mark.parametrize(
+    ("given", "rotated"),
+    [([], []), ("", []), (None, []), ("anna", ["anna"]), ("12", ["12"]), (["anna", 7, "anna"], ["anna", "7"])],
+)
+@pytest.mark.parametrize("role", ["appstream_lab", "gamelift_lab"])
+def test_one_learner_to_rotate_need_not_be_a_list(role, given, rotated):
+    """-e appstream_lab_rotate=anna is a text, and argument_specs.yml accepts it."""
+    assert validate(role, rotate=given)["options"]["rotate"] == rotated
+
+
+@pytest.mark.parametrize("given", [["a-1", "b-2"], "a-1, b-2", "a-1,b-2,"])
+def test_locations_may_be_text_with_commas(given):
+    """Which argument_specs.yml accepts for a list."""
+    assert validate("gamelift_lab", locations=given)["options"]["locations"] == ["a-1", "b-2"]
+
+
+@pytest.mark.parametrize(
+    ("timeout", "polls", "interval"), [(1800, 180, 10), (25, 3, 10), (10, 1, 10), (3, 1, 3), (0, 0, 0)]
+)
+def test_sessions_that_start_are_polled_until_the_timeout(timeout, polls, interval):
+    options = validate("nimble_lab", start_timeout=timeout)["options"]
+
+    assert (options["start_polls"], options["start_poll_interval"]) == (polls, interval)
+
+
+@pytest.mark.parametrize(
+    ("options", "source"),
+    [
+        ({"learners": [{"id": "ben"}], "sessions": {"anna": "s1"}}, [{"id": "ben"}]),
+        ({"learners": [], "sessions": {"anna": "s1"}}, []),
+        ({"learners": None, "sessions": {"anna": "s1"}}, [{"id": "anna"}]),
+        ({"sessions": {"anna": "s1"}}, [{"id": "anna"}]),
+        ({"roster": "a.csv", "sessions": {"anna": "s1"}}, "a.csv"),
+        ({"roster": 4711}, "4711"),
+        ({}, None),
+    ],
+)
+def test_the_sessions_say_who_takes_part_unless_learners_are_given(options, source):
+    assert find_roster("nimble_lab", {f"nimble_lab_{name}": value for name, value in options.items()}) == source
 
 
 @pytest.mark.parametrize("role", ["appstream_lab", "lab_handout"])

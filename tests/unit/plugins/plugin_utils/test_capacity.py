@@ -5,7 +5,11 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.labstream.aws.plugins.plugin_utils._capacity import find_fleet_needs, required_capacity
+from ansible_collections.labstream.aws.plugins.plugin_utils._capacity import (
+    find_fleet_needs,
+    is_ready,
+    required_capacity,
+)
 
 THREE = ["anna", "ben", "chloe"]
 
@@ -28,6 +32,19 @@ def session(user_id, state="ACTIVE"):
 )
 def test_a_lab_needs_a_session_for_each_learner_who_has_none(sessions, spare, needed, available):
     assert required_capacity(THREE, sessions, spare) == {"needed": needed, "available_sessions": available}
+
+
+@pytest.mark.parametrize(
+    ("state", "capacity", "ready"),
+    [
+        pytest.param("RUNNING", {"desired": 3, "in_use": 0, "available": 3}, True, id="all sessions are there"),
+        pytest.param("RUNNING", {"desired": 5, "in_use": 1, "available": 2}, False, id="some are provisioned"),
+        pytest.param("RUNNING", {"desired": 3, "in_use": 1, "available": 3}, False, id="it shrinks"),
+        pytest.param("STARTING", {"desired": 3, "in_use": 0, "available": 3}, False, id="it starts"),
+    ],
+)
+def test_a_fleet_is_ready_if_it_runs_and_has_the_sessions(state, capacity, ready):
+    assert is_ready({"state": state, "capacity": capacity}, 3) is ready
 
 
 def lab(name="b", starts_in=0):

@@ -63,3 +63,10 @@ SAME_LAB = "The hosts a and b have the same lab 'cad' on one stack and fleet: gi
 def test_two_hosts_have_their_own_lab_and_paths(one, other, conflicts):
     found = lab_conflicts({"a": one, "b": other}, "/srv")
     assert (len(found) if isinstance(conflicts, int) else found) == conflicts
+
+
+@pytest.mark.parametrize(("provider", "conflicts"), [("nimble", []), ("azure", ["azure"]), ("", [""])])
+def test_an_unknown_provider_is_rejected_even_of_a_single_lab(provider, conflicts):
+    message = "lab_provider is '{}', but it must be one of appstream, gamelift, nimble."
+
+    assert lab_conflicts({}, "/srv", provider) == [message.format(each) for each in conflicts]

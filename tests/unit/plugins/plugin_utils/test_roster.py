@@ -702,10 +702,6 @@ def test_an_unknown_field_in_a_list_is_named_with_what_was_meant(source, role, m
     assert get_error(source, role=role) == message
 
 
-def test_the_items_of_a_mapping_of_sessions_are_learners():
-    assert [each["id"] for each in roster([{"id": "anna", "value": "session-1"}], role="nimble_lab")] == ["anna"]
-
-
 def test_columns_are_for_a_csv():
     assert get_error([{"id": "l1"}], columns={"email": "Mail"}) == (
         "columns is for the text of a CSV file: leave it out when the learners are a list."

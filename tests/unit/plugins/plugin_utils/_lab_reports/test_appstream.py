@@ -268,12 +268,12 @@ def test_the_end_of_a_lab():
         return summarize(steps, state="absent", learners=[], **options)["message"]
 
     released = "Leases released: 3. Streaming URLs that were handed out work until they expire."
-    assert message(steps, ends_sessions=True, other_sessions=[{}] * 4) == (
+    assert message(steps, end_sessions=True, other_sessions=[{}] * 4) == (
         f"{released} Sessions expired: 1. Fleet 'cad-fleet' stays RUNNING, because other sessions are on it: 4."
     )
     stopped = {**steps, "stop": {"changed": True, "fleet": {**FLEET, "state": "STOPPED"}}}
     assert message(stopped) == f"{released} Fleet 'cad-fleet' is STOPPED."
-    assert message(stopped, check_mode=True, ends_sessions=True) == (
+    assert message(stopped, check_mode=True, end_sessions=True) == (
         "Leases to be released: 3. Streaming URLs that were handed out work until they expire. Sessions to be expired: "
         "1. "
         "Fleet 'cad-fleet' is to be STOPPED."
@@ -325,22 +325,47 @@ def ended(who):
     return {"id": who, "user_id": who, "labs": [], "ended": True, "expires": None}
 
 
-@pytest.mark.parametrize("withdraws", [False, True])
-def test_sessions_of_who_is_withdrawn_now_or_was_before_are_ended_unless_another_lab_has_the_user(withdraws):
+@pytest.mark.parametrize("withdraw_removed", [False, True])
+def test_sessions_of_who_is_withdrawn_now_or_was_before_are_ended_unless_another_lab_has_the_user(withdraw_removed):
     earlier = [{**each, "labs": ["b"] if each["id"] == "kim" else []} for each in map(ended, ("Anna", "eve", "kim"))]
     removed = [{**REMOVED, "labs": ["b"]}, {**REMOVED, "id": "ben", "user_id": "ben", "other_labs": ["b"]}]
     steps = {"before": {"leases": earlier}, "urls": {"removed": removed}}
-    published = report(steps, withdraws=withdraws)
-    assert published["withdrawn_user_ids"] == (["zoe", "eve"] if withdraws else [])
+    published = report(steps, withdraw_removed=withdraw_removed)
+    assert published["withdrawn_user_ids"] == (["zoe", "eve"] if withdraw_removed else [])
     kept = "Users who are in another lab on this stack and fleet keep their sessions: ben."
-    assert (kept in published["summary"]["warnings"]) is withdraws
+    assert (kept in published["summary"]["warnings"]) is withdraw_removed
 
 
 def test_learners_can_be_rotated_who_were_in_the_roster_before():
     published = report({"before": {"leases": BEFORE}}, rotate=["ANNA", "Zoe", "nobody"])
-    assert published["unknown"] == ["nobody"]
+    assert published["unknown_learner"] == (
+        "appstream_lab_rotate has 'nobody', which is not the id of a learner in the roster."
+    )
     assert published["former_users"] == [{"user_id": "zoe", "id": "zoe"}]
     rotation = {"rotation": {"generations": {"anna": 1}}}
     published = report({"before": {"leases": BEFORE}, **rotation}, rotate=["ANNA", "zoe"])
     assert [user["user_id"] for user in published["former_users"]] == ["anna", "zoe"]
     assert "language" not in published["users"][0]
+
+
+CAPACITY = {"needed": 2, "available_sessions": 2}
+
+
+@pytest.mark.parametrize(
+    ("steps", "manages", "is_ready"),
+    [
+        pytest.param({"sessions": {"fleet": FLEET}, "capacity": CAPACITY}, True, True, id="enough"),
+        pytest.param(
+            {"sessions": {"fleet": FLEET}, "capacity": {**CAPACITY, "available_sessions": 3}}, True, False, id="few"
+        ),
+        pytest.param(
+            {"sessions": {"fleet": {**FLEET, "state": "STOPPED"}}, "capacity": CAPACITY}, True, False, id="stopped"
+        ),
+        pytest.param(
+            {"sessions": {"fleet": {**FLEET, "state": "STOPPED"}}, "capacity": CAPACITY}, False, True, id="left alone"
+        ),
+        pytest.param({"fleet_info": {"fleets": [FLEET]}}, True, False, id="at the end"),
+    ],
+)
+def test_a_fleet_that_the_role_manages_is_ready_if_it_runs_with_the_sessions(steps, manages, is_ready):
+    assert report(steps, manage_fleet=manages)["fleet_is_ready"] is is_ready

@@ -87,7 +87,7 @@ def report(steps=None, **options):
         "warnings": [],
         "summary_path": "",
         "rotate": [],
-        "withdraws": False,
+        "withdraw_removed": False,
         "withdraw_limit": None,
         "stream_group": "sg-1",
         "application": "a-cad",
@@ -95,7 +95,7 @@ def report(steps=None, **options):
         "usage_limit": 5,
         "session_length": None,
         "spare_sessions": 0,
-        "terminates_sessions": True,
+        "terminate_sessions": True,
         "timezone": "",
         "ends_at": "",
         **options,
@@ -224,7 +224,7 @@ def test_a_lab_that_failed_after_its_capacity_was_raised_says_why():
         ),
         pytest.param(
             {"urls": ended("anna"), "sessions": {"stream_urls": []}},
-            {"terminates_sessions": False},
+            {"terminate_sessions": False},
             "Leases released: 1. Stream URLs revoked: 1.",
             id="without sessions",
         ),
@@ -280,7 +280,7 @@ def test_sessions_that_go_on_are_named_with_their_latest_end():
     summary = summarize(
         {"urls": urls, "sessions": {"stream_urls": found}},
         state="absent",
-        terminates_sessions=False,
+        terminate_sessions=False,
         timezone="Europe/Berlin",
     )
 
@@ -292,7 +292,7 @@ def test_sessions_that_go_on_are_named_with_their_latest_end():
 
 def test_sessions_that_are_not_known_are_a_warning():
     steps = {"urls": ended("anna"), "sessions": {"stream_urls": [], "msg": "It is denied."}}
-    summary = summarize(steps, state="absent", terminates_sessions=False)
+    summary = summarize(steps, state="absent", terminate_sessions=False)
 
     assert summary["warnings"] == ["It is not known which sessions go on, and are billed: It is denied."]
     assert summary["outcome"] == "ok"
@@ -308,7 +308,7 @@ def test_at_the_end_those_in_the_roster_have_seats_without_leases():
 
 
 @pytest.mark.parametrize(
-    ("withdraws", "check_mode", "warning"),
+    ("withdraw_removed", "check_mode", "warning"),
     [
         (True, False, "Learners who are no longer in the roster were withdrawn, and their URLs revoked: carla."),
         (True, True, "Learners who are no longer in the roster would be withdrawn, and their URLs revoked: carla."),
@@ -320,11 +320,11 @@ def test_at_the_end_those_in_the_roster_have_seats_without_leases():
         ),
     ],
 )
-def test_learners_who_are_no_longer_in_the_roster_are_named(withdraws, check_mode, warning):
+def test_learners_who_are_no_longer_in_the_roster_are_named(withdraw_removed, check_mode, warning):
     removed = {"id": "carla", "expires": EXPIRES, "labs": []}
     steps = {"urls": {**URLS, "removed": [removed]}}
 
-    assert summarize(steps, withdraws=withdraws, check_mode=check_mode)["warnings"] == [warning]
+    assert summarize(steps, withdraw_removed=withdraw_removed, check_mode=check_mode)["warnings"] == [warning]
 
 
 @pytest.mark.parametrize(("check_mode", "verb"), [(False, "has"), (True, "would get")])
@@ -338,4 +338,6 @@ def test_rotated_learners_are_named(check_mode, verb):
 def test_who_is_neither_in_the_roster_nor_was_in_the_lab_cannot_be_rotated():
     before = {"leases": [{"id": "carla", "ended": False}]}
 
-    assert report({"before": before}, rotate=["ANNA", "carla", "dora"])["unknown"] == ["dora"]
+    assert report({"before": before}, rotate=["ANNA", "carla", "dora"])["unknown_learner"] == (
+        "gamelift_lab_rotate has 'dora', which is not the id of a learner in the roster."
+    )

@@ -48,3 +48,19 @@ def test_handouts_end_with_what_there_is_where_and_until_when(options, message):
     summary = lab_report({**HANDOUT, **options}, NOW)["summary"]
 
     assert summary == {**HANDOUT["summary"], "message": message}
+
+
+def test_an_upload_that_failed_is_described_without_the_name_of_a_page():
+    page = "0123456789abcdef" * 2
+    upload = {"msg": f"{page}.html: Access Denied"}
+    error = (
+        "The pages could not be uploaded to the bucket labs: {}. Check that the bucket exists and that the credentials "
+        "are authorized to perform s3:PutObject. The next run uploads the missing pages."
+    )
+    results = {**HANDOUT, "s3_bucket": "labs"}
+
+    assert lab_report({**results, "upload": upload})["upload_error"] == error.format("PAGE.html: Access Denied")
+    assert lab_report({**results, "upload": {"changed": False}})["upload_error"] == error.format(
+        "an upload was rejected"
+    )
+    assert lab_report({**results, "upload": {"uploads": [page]}})["upload_error"] is None

@@ -29,12 +29,12 @@ def test_learners_of_nimble_studio_who_were_removed_are_named_but_not_those_whos
         "them."
     ]
     before = {"leases": [{**each, "ended": False} for each in (*removed, {**removed[0], "id": "anna"})]}
-    published = report_nimble({"before": before, "streams": {"removed": removed}}, withdraws=True)
+    published = report_nimble({"before": before, "streams": {"removed": removed}}, withdraw_removed=True)
     assert [each["session_id"] for each in published["removed"]] == ["zoe"]
     assert published["summary"]["warnings"] == [
         "Learners who are no longer in the roster were withdrawn, but their URLs still work: zoe."
     ]
-    published = report_nimble({"before": before}, withdraws=True, withdraw_limit=0, failure="Too many.")
+    published = report_nimble({"before": before}, withdraw_removed=True, withdraw_limit=0, failure="Too many.")
     assert published["summary"]["warnings"] == []
     assert published["excess"].startswith("1 of 3 learners would be withdrawn, more than nimble_lab_withdraw_limit")
 

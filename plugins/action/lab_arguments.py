@@ -1,0 +1,92 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Validates the arguments of a role of this collection, and reads its roster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible.module_utils.common.yaml import yaml_load
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.labstream.aws.plugins.module_utils._errors import to_message
+from ansible_collections.labstream.aws.plugins.plugin_utils._arguments import find_roster, validate_arguments
+from ansible_collections.labstream.aws.plugins.plugin_utils._paths import COLLECTION
+from ansible_collections.labstream.aws.plugins.plugin_utils._roster import roster
+from ansible_collections.labstream.aws.plugins.plugin_utils._roster_source import read_source
+from ansible_collections.labstream.aws.plugins.plugin_utils._unsafe import as_data, decrypted
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no types
+    """Runs on the controller only, and changes nothing."""
+
+    _supports_check_mode = True
+    _requires_connection = False
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        super().run(tmp, task_vars)
+        role, variables = self._task.args["role"], task_vars or {}
+        path = COLLECTION / "roles" / role / "meta/argument_specs.yml"
+        spec = yaml_load(path.read_text(encoding="utf-8"))
+        names = [name for name in variables if name.startswith(f"{role}_")]
+        values: dict[str, Any] = {}
+        unreadable = None
+        try:
+            values.update(self._get_values(role, spec, variables))
+        except AnsibleError as error:
+            unreadable = str(error)
+        validated = validate_arguments(values, role, names, spec)
+        failure, roster_failure = unreadable or validated["error"], ""
+        learners: list[Any] = []
+        if not failure:
+            try:
+                learners = self._read_roster(role, values, validated["options"], variables)
+            except (AnsibleError, ValueError) as error:
+                roster_failure = to_message(str(error))
+        # At the end of a lab, the roster is only needed for the names in the overview.
+        if roster_failure and validated["options"]["state"] == "present":
+            failure = roster_failure
+        result: dict[str, Any] = as_data(
+            {
+                "changed": False,
+                "options": validated["options"],
+                "notices": validated["warnings"],
+                "learners": learners,
+                "roster_failure": roster_failure,
+            }
+        )
+        return {**result, "failed": True, "msg": failure} if failure else result
+
+    def _get_values(
+        self, role: str, spec: Mapping[str, Any], variables: Mapping[str, Any]
+    ) -> Iterator[tuple[str, Any]]:
+        """Yield the values of the role's options that are set, by variable; those of the lab's role if not."""
+        lab_role = self._task.args.get("lab_role")
+        for name in spec["argument_specs"]["main"]["options"]:
+            option = name.removeprefix(f"{role}_")
+            source = name if name in variables or not lab_role else f"{lab_role}_{option}"
+            if source in variables:
+                yield name, decrypted(self._templar.template(variables[source]))
+            elif lab_role and option == "limits":
+                summary = self._templar.template(variables.get(f"{lab_role}_summary")) or {}
+                yield name, (summary.get("fleet") or summary).get("limits")
+
+    def _read_roster(
+        self, role: str, values: Mapping[str, Any], options: Mapping[str, Any], variables: Mapping[str, Any]
+    ) -> list[Any]:
+        """Return the learners, none if no roster is given.
+
+        Raises:
+            ValueError: The roster cannot be read.
+        """
+        source = find_roster(role, values)
+        if source is None:
+            return []
+        if isinstance(source, str):
+            source = read_source(source, self._loader, str(variables.get("playbook_dir", ".")))
+        style, key = options.get("user_id_style") or "readable", values.get(f"{role}_user_id_key") or None
+        return roster(source, options["roster_columns"], style, key, role, warn=Display().warning)
