@@ -597,9 +597,10 @@ ansible_facts:
           stream_url_id: su-1AB2C3De4
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -730,25 +731,32 @@ def find_earlier_keys(task: LeaseTask, settings: UrlSettings) -> list[LeaseKey]:
     ]
 
 
-def build_ender(task: LeaseTask, client: Any, labs: Mapping[LeaseKey, Iterable[str | None]]) -> UrlEnder:
+def build_ender(
+    task: LeaseTask, client: Any, find_labs: Callable[[], Mapping[LeaseKey, Iterable[str | None]]]
+) -> UrlEnder:
     """Return what revokes stream URLs of the task.
 
     Args:
         task: The task.
         client: A client of GameLift Streams.
-        labs: The labs in which the stream URLs of a key may have been created, besides that of the task.
+        find_labs: Returns the labs in which the stream URLs of a key may have been created, besides that of the task.
     """
-    params, check_mode = task.module.params, task.module.check_mode
+    params = task.module.params
     terminate_sessions = params["terminate_sessions"]
-    [arn] = Scope.parse(task.scope).arns
     return UrlEnder(
-        listing=Listing(client, validation.get_id(arn), None if terminate_sessions else ACTIVE),
+        listing=build_listing(task, client, None if terminate_sessions else ACTIVE),
         terminate_sessions=terminate_sessions,
-        labs=lambda key: {task.lab, *labs.get(key, ())},
+        lab=task.lab,
+        find_labs=find_labs,
         now=task.now,
         concurrency=params["concurrency"],
-        check_mode=check_mode,
     )
+
+
+def build_listing(task: LeaseTask, client: Any, status: str | None) -> Listing:
+    """Return the stream URLs of the task's stream group in this status, or all."""
+    [arn] = Scope.parse(task.scope).arns
+    return Listing(client, validation.get_id(arn), status, predicts=task.module.check_mode)
 
 
 def describe_outcome(outcome: Outcome) -> dict[str, Any]:
@@ -803,6 +811,8 @@ def end(task: LeaseTask, found: Release, ender: UrlEnder | None) -> Iterator[dic
     Raises:
         LeaseStoreError: The store failed.
     """
+    if ender and (found.keys or task.rows):
+        ender.prepare()
     yield from release(task, found, ender.end if ender else lambda _keys, leases: leases)
     yield dict(other_labs=task.describe_other_labs(lambda scope: scope == task.scope))
     if ender and task.lab and not task.given and not ender.failures:
@@ -874,18 +884,19 @@ def run(module: LabstreamAWSModule) -> None:
         task = LeaseTask(module, store, now, scope.to_text() if scope else "", rows, "learner")
         if group is None or settings is None or not create:
             found = find_to_release(task)
-            ender = None if group is None or module.is_query else build_ender(task, client, find_labs(found))
+            ender = None if group is None or module.is_query else build_ender(task, client, partial(find_labs, found))
             for known in end(task, found, ender):
                 result.update(known)
             if ender:
-                result.update(changed=result["changed"] or bool(ender.revoked), revoked=sorted(ender.revoked))
+                revoked = sorted(ender.listing.revoked)
+                result.update(changed=result["changed"] or bool(revoked), revoked=revoked)
                 module.warn_all(build_denial_warning([ender.listing]))
                 ids = {record.lease: {"id": record.learner_id} for record in found.records}
                 finish(module, ender, {**ids, **{key: row.values for key, row in task.rows.items()}})
             return
         check_group(task, group, settings, policy)
         urls = GroupUrls(
-            listing=Listing(client, validation.get_id(group["Arn"]), ACTIVE),
+            listing=build_listing(task, client, ACTIVE),
             settings=settings,
             policy=policy,
             now=now,
@@ -905,7 +916,7 @@ def run(module: LabstreamAWSModule) -> None:
             directory=urls,
         )
         outcomes, joined = task.issue(issuer, policy, starts_at)
-        ender = build_ender(task, client, task.find_labs_of_leases())
+        ender = build_ender(task, client, task.find_labs_of_leases)
         ender.end_earlier(store, find_earlier_keys(task, settings))
         removed = task.withdraw(ender.end)
         shared, entries = task.build_result(outcomes, describe_outcome, URL, joined=joined, removed=removed)
@@ -920,7 +931,7 @@ def run(module: LabstreamAWSModule) -> None:
     )
     if params["revoke_duplicates"]:
         replace(ender, terminate_sessions=False).end_all(duplicates)
-    revoked = sorted({*urls.listing.revoked, *ender.revoked})
+    revoked = sorted({*urls.listing.revoked, *ender.listing.revoked})
     result.update(revoked=revoked, changed=result["changed"] or bool(revoked))
     module.warn_all(
         build_denial_warning([urls.listing, ender.listing]), build_replacement_warning(outcomes, module.check_mode)

@@ -24,7 +24,7 @@ from .api import CONFLICT, SERVICE, create_stream_url, get_stream_url
 from .descriptions import build_description
 from .errors import AnsibleGameLiftStreamsError
 from .listing import Listing
-from .states import ACTIVE, StreamUrl, describe_status
+from .states import ACTIVE, REVOKED, StreamUrl, describe_status
 from .validation import MAX_SESSION_LENGTH, Resolution, get_id
 
 PROTOCOL = "WebRTC"
@@ -224,9 +224,9 @@ class GroupUrls:
     def look_up(self, key: LeaseKey, resource_id: str) -> CheckedUrl | None:
         """Return the stream URL, or None. What is already known of it is used once."""
         stream_url = self._known.pop(resource_id, None) or get_stream_url(self._client, self._stream_group, resource_id)
+        self._statuses[resource_id] = stream_url.status if stream_url else REVOKED
         if stream_url is None:
             return None
-        self._statuses[resource_id] = stream_url.status
         return CheckedUrl(stream_url, self.settings.find_fault(stream_url) if stream_url.status == ACTIVE else None)
 
     def check(self, key: LeaseKey) -> None:
@@ -238,16 +238,20 @@ class GroupUrls:
 
     # The directory
 
-    def prefetch(self, resource_ids: Collection[str]) -> None:
+    def prefetch(self, resource_ids: Collection[str], released_ids: Collection[str]) -> None:
         """Find the labs, and list the stream URLs if there are many to look up, or if they are to be recovered.
+
+        They are also listed if some were released: only those of a run that was interrupted are still ACTIVE.
 
         Raises:
             AnsibleGameLiftStreamsError: The call failed, or is denied though nothing can be recovered without it.
             LeaseStoreError: The store failed.
         """
         self._labs = self.find_labs()
-        if self.recovers or len(resource_ids) > MAX_SINGLE_LOOK_UPS:
+        if self.recovers or released_ids or len(resource_ids) > MAX_SINGLE_LOOK_UPS:
             self._known.update(self.listing.load())
+        if self.listing.is_loaded:
+            self._statuses.update(dict.fromkeys(set(released_ids) - self._known.keys(), REVOKED))
         if self.recovers and self.listing.denial:
             raise self.listing.denial
 

@@ -311,13 +311,14 @@ class LeaseTask:
         leases = self.store.read(keys)
         to_release = {key: lease for key, lease in leases.items() if withdraws and lease.released_at is None}
         others = self._labs.others_ahead(self.lab, now)
-        if withdraws and not self.module.check_mode:
+        if withdraws:
             ended = end(keys, list(to_release.values()))
-            # Last: with its record, a withdrawal that was interrupted is repeated.
-            self.store.release(ended)
             leaving = keys - (to_release.keys() - {lease.key for lease in ended})
             to_release = {lease.key: lease for lease in ended}
-            self._labs.leave([record for record in (*self._removed, *others) if record.lease in leaving], now)
+            if not self.module.check_mode:
+                # Last: with its record, a withdrawal that was interrupted is repeated.
+                self.store.release(ended)
+                self._labs.leave([record for record in (*self._removed, *others) if record.lease in leaving], now)
         serving = group_labs((record.lease, record.lab) for record in others)
         elsewhere = group_labs((record.lease.holder, record.lab) for record in others if record.lease not in keys)
         return [
