@@ -32,6 +32,8 @@ PROTOCOL = "WebRTC"
 DEFAULT_RESOLUTION = Resolution(1920, 1080)
 # Up to so many stream URLs are looked up one by one.
 MAX_SINGLE_LOOK_UPS = 20
+# A learner's link is rarely replaced more than once or twice.
+MAX_GENERATIONS_SEARCHED = 10
 MINUTE = 60
 
 
@@ -325,6 +327,17 @@ class GroupUrls:
             for found in self.listing.find([build_description(self.lab, key)])
             if found.stream_url_id != resource_id and found.stream_url_id not in self.listing.revoked
         )
+
+    def find_later_generations(self, generations: Mapping[LeaseKey, int]) -> dict[LeaseKey, dict[int, str]]:
+        """Return the ids of the stream URLs of later generations than these, if stream URLs are to be recovered."""
+        purposes = [self.settings.build_purpose(generation) for generation in range(MAX_GENERATIONS_SEARCHED)]
+        later: dict[LeaseKey, dict[int, str]] = {}
+        for key, known in generations.items() if self.recovers else ():
+            for generation in range(known + 1, MAX_GENERATIONS_SEARCHED):
+                other = LeaseKey.build(key.scope, key.holder, purposes[generation])
+                for found in self.listing.find([build_description(self.lab, other)]):
+                    later.setdefault(key, {})[generation] = found.stream_url_id
+        return later
 
 
 def build_scope(client: Any, stream_group_arn: str) -> Scope:

@@ -52,11 +52,13 @@ class Row:
         holder: Whose lease it is, as the provider identifies them.
         values: What results return of the row.
         purpose: What the lease is to open, by ``build_purpose``.
+        generation: How often it was replaced because it had leaked, if that is a part of the purpose.
     """
 
     holder: str
     values: Mapping[str, str | None]
     purpose: str = ""
+    generation: int = 0
 
     @property
     def learner_id(self) -> str:
@@ -286,9 +288,15 @@ class LeaseTask:
     def _validate_withdrawal(self) -> None:
         if not self._removed or not self.module.params["withdraw_removed"]:
             return
-        ahead = {record.learner_id for record in self._labs.get_records(str(self.lab)) if record.is_ahead(self.now())}
+        # With those whose earlier leases were released because they had leaked.
+        given = {row.learner_id for row in self.given}
+        learners = {row.learner_id for row in self.given if row.generation}.union(
+            record.learner_id
+            for record in self._labs.get_records(str(self.lab))
+            if record.is_ahead(self.now()) or record.learner_id in given
+        )
         removed = {record.learner_id for record in self._removed}
-        excess = describe_excess(removed, len(ahead), self.module.params["withdraw_limit"], "withdraw_limit")
+        excess = describe_excess(removed, len(learners), self.module.params["withdraw_limit"], "withdraw_limit")
         if excess:
             raise InvalidOption(excess)
         self.store.check("release")

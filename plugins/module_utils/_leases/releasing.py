@@ -152,8 +152,7 @@ def release(task: LeaseTask, found: Release, end: End = end_nothing) -> Iterator
         known_labs=found.labs.names,
         **({"diff": build_release_diff(leases)} if task.module._diff else {}),
     )
-    working = leases if end is end_nothing else ()
-    for warning in () if task.module.is_query else _build_warnings(task, found, working):
+    for warning in () if task.module.is_query else _build_warnings(task, found, leases, end is end_nothing):
         task.module.warn(warning)
 
 
@@ -214,13 +213,14 @@ def _describe(task: LeaseTask, found: Release, released: set[LeaseKey]) -> list[
     ]
 
 
-def _build_warnings(task: LeaseTask, found: Release, leases: Sequence[Lease]) -> Iterator[str]:
-    working = build_release_warning(leases, task.now())
+def _build_warnings(task: LeaseTask, found: Release, leases: Sequence[Lease], may_work: bool) -> Iterator[str]:
+    now, released = task.now(), {lease.key for lease in leases}
+    working = build_release_warning(leases, now) if may_work else None
     if working:
         yield working
     if task.lab is None:
-        labs = {record.lab for record in found.records if record.is_ahead(task.now())}
-        if labs:
+        labs = {record.lab for record in found.records if record.lease in released and record.is_ahead(now)}
+        if len(labs) > 1:
             yield f"The leases were released for all labs that use them: {list_names(sorted(labs), MAX_NAMED)}."
     elif not found.keys:
         known = list_names(found.labs.names, MAX_NAMED) or "none"

@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from .._errors import LabstreamError, NotReady
+from .._errors import LabstreamError, LeaseConflict, NotReady
 from .._time import to_iso8601
 from .lease import Lease, LeaseKey, ResourceGrant
 from .reuse import ReusePolicy
@@ -163,10 +163,30 @@ class ResourceIssuer:
             released = [lease for lease in leases if lease.released_at and lease.resource_id and lease.expires > now]
             self.directory.prefetch(*([str(lease.resource_id) for lease in some] for some in (reusable, released)))
         steps = {key: _Run(self, key, existing.get(key)).steps(check_mode) for key in keys}
-        outcomes = run_concurrently(
+        outcomes = self._run_concurrently(steps, existing)
+        if self.force and self.directory and not check_mode:
+            to_verify = {key: self._verify(each) for key, each in outcomes.items() if each.lease}
+            outcomes |= self._run_concurrently(to_verify, existing)
+        return [outcomes[key] for key in keys]
+
+    def _run_concurrently(
+        self, steps: Mapping[LeaseKey, Steps], existing: Mapping[LeaseKey, Lease]
+    ) -> dict[LeaseKey, Outcome]:
+        return run_concurrently(
             steps, existing, store=self.store, concurrency=self.concurrency, is_canceled=self.is_canceled
         )
-        return [outcomes[key] for key in keys]
+
+    def _verify(self, outcome: Outcome) -> Steps:
+        """Let the outcome be a failure if another forced run has ended its resource since that was created."""
+        resource_id = str(outcome.lease and outcome.lease.resource_id)
+        resource: Resource | None = yield Call(partial(self.service.look_up, outcome.key, resource_id))
+        if resource and not resource.is_dead:
+            return replace(outcome, resource=resource)
+        error = LeaseConflict(
+            f"{self.service.describe(outcome.key, resource_id)} was replaced by another run with force at the same "
+            "time: run again without force, which returns the one that is stored."
+        )
+        return replace(outcome, resource=resource).failed(error)
 
 
 class _Run:

@@ -20,7 +20,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._gamelift.listing im
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.states import ACTIVE, describe_status
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.urls import GroupUrls, UrlSettings, build_scope
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.validation import Resolution
-from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import parse_purpose
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import LeaseKey, parse_purpose
 from ansible_collections.labstream.aws.plugins.module_utils._leases.resource_issuer import ResourceIssuer
 from ansible_collections.labstream.aws.plugins.module_utils._leases.reuse import ReusePolicy
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import Write
@@ -33,6 +33,7 @@ from tests.unit.plugins.module_utils.support import (
     after,
     build_key,
     pending_lease_of,
+    release,
     resource_lease_of,
 )
 
@@ -409,6 +410,47 @@ def test_force_ends_the_previous_stream_url_and_those_whose_reply_was_lost(store
     assert group.active == ["su-2", "su-4"]
 
 
+@pytest.mark.parametrize("number", range(1, 12))
+def test_a_forced_run_returns_no_stream_url_that_another_one_has_revoked(store, group, number):
+    run(store, group, ANNA, BEN)
+    counted = 0
+
+    def write(changes, write=store.write):
+        nonlocal counted
+        counted += 1
+        if counted == number:
+            run(store, group, ANNA, BEN, force=True)
+        return write(changes)
+
+    store.write = write
+    outcomes, _urls = run(store, group, ANNA, BEN, force=True)
+
+    for outcome in outcomes:
+        if outcome.failure:
+            assert (outcome.failure.code, outcome.lease) == ("LeaseConflict", None)
+            assert outcome.failure.message == (
+                f"Stream URL {outcome.resource.resource_id!r} of learner {outcome.key.holder!r} was replaced by "
+                "another run with force at the same time: run again without force, which returns the one that is "
+                "stored."
+            )
+        else:
+            assert outcome.lease.resource_id in group.active
+
+
+def test_a_run_that_another_forced_run_has_replaced_fails_and_the_next_one_returns_what_is_stored(store, group):
+    def get_stream_url(get=group.get_stream_url, **request):
+        group.get_stream_url = get
+        run(store, group, force=True)
+        return get(**request)
+
+    group.get_stream_url = get_stream_url
+    [outcome], _urls = run(store, group, force=True)
+    [again], _urls = run(store, group)
+
+    assert (outcome.failure.code, outcome.issued) == ("LeaseConflict", True)
+    assert [again.lease.resource_id] == group.active
+
+
 def test_force_without_the_permission_to_list_ends_the_previous_stream_url(store, group):
     run(store, group)
     group.denied.add("ListStreamUrls")
@@ -494,6 +536,14 @@ def test_a_stream_url_with_too_few_uses_is_not_recovered(store, group):
     assert urls.find_duplicates({ANNA: outcome.lease.resource_id}) == [used]
 
 
+def test_stream_urls_of_later_generations_are_found_if_they_are_to_be_recovered(store, group):
+    keys = [LeaseKey.build(ANNA.scope, "anna", SETTINGS.build_purpose(generation)) for generation in range(3)]
+    ids = [add(group, key=key) for key in keys]
+    for recovers, known, later in ((True, 0, {1: ids[1], 2: ids[2]}), (True, 1, {2: ids[2]}), (False, 0, {})):
+        urls = urls_of(group, recovers=recovers)
+        assert urls.find_later_generations({keys[known]: known}) == ({keys[known]: later} if later else {})
+
+
 def test_the_default_resolution_may_be_named_or_not(store, group):
     named = add(group, DisplayConfiguration={"Resolution": {"Width": 1920, "Height": 1080}})
     [outcome], _urls = run(store, group, recovers=True)
@@ -540,6 +590,26 @@ def test_ending_revokes_what_is_stored_and_what_was_lost(store, group, check_mod
 
     assert (list(ended), sorted(ender.listing.revoked)) == (leases, ["su-1", lost])
     assert group.active == (["su-1", "su-2", lost] if check_mode else ["su-2"])
+
+
+@pytest.mark.parametrize(
+    ("prepare", "options"),
+    [
+        pytest.param(lambda _group, _store: None, dict(force=True), id="force"),
+        pytest.param(lambda group, _store: add(group), dict(force=True), id="force, and a reply was lost"),
+        pytest.param(lambda group, _store: [group.open("su-1") for _use in range(4)], {}, id="too few uses"),
+        pytest.param(lambda group, _store: group.end("su-1", "REVOKED", "userRevoked"), {}, id="somebody revoked it"),
+        pytest.param(lambda group, store: release(store, ANNA), {}, id="its release was interrupted"),
+    ],
+)
+def test_check_mode_predicts_which_stream_urls_are_revoked(store, group, prepare, options):
+    run(store, group)
+    prepare(group, store)
+    before = list(group.active)
+    _outcomes, predicted = run(store, group, check_mode=True, **options)
+    assert group.active == before
+    _outcomes, urls = run(store, group, **options)
+    assert sorted(predicted.listing.revoked) == sorted(urls.listing.revoked) == before
 
 
 def test_ending_finds_the_stream_url_of_a_lease_that_another_lab_has_issued(store, group):
