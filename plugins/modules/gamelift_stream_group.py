@@ -279,7 +279,7 @@ kept:
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -295,6 +295,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._gamelift.group_stat
     ARGUMENT_SPEC,
     GroupTransition,
     build_group_diff,
+    describe_problem,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.lab_capacity import (
     LabStreamGroup,
@@ -343,20 +344,17 @@ def bring(
     module: LabstreamAWSModule,
     stream_group: stream_groups.StreamGroup | LabStreamGroup,
     transition: GroupTransition,
-    wait_timeout: int | None,
-) -> Iterator[dict[str, Any]]:
-    """Bring the stream group to its capacity, and write to the result what is known of it at each poll."""
-    result = module.result
+) -> Generator[dict[str, Any], None, dict[str, Any]]:
+    """Bring the stream group to its capacity; yield what is known of it at each poll, and return its description."""
     first: dict[str, Any] = {}
-    try:
-        for described in ensure_state(stream_group, transition, wait_timeout):
-            first = first or described
-            result.update(stream_group=stream_groups.build_facts(described))
-            if module._diff:
-                result.update(diff=dict(before=build_group_diff(first), after=build_group_diff(described)))
-            yield described
-    finally:
-        result.update(changed=transition.changed)
+    described: dict[str, Any] = {}
+    params = module.params
+    wait_timeout = params["wait_timeout"] if params["wait"] or params["state"] == "restored" else None
+    for described in ensure_state(stream_group, transition, wait_timeout):
+        first = first or described
+        diff = dict(before=build_group_diff(first), after=build_group_diff(described))
+        yield dict(stream_group=stream_groups.build_facts(described), **({"diff": diff} if module._diff else {}))
+    return described
 
 
 def build_stream_group(
@@ -367,68 +365,75 @@ def build_stream_group(
     return group_class(client, module.params["stream_group"], transition)
 
 
-def scale(module: LabstreamAWSModule, client: Any, transition: GroupTransition) -> None:
-    """Set the capacity of the stream group."""
-    params, result = module.params, module.result
-    waits, wait_timeout = transition.allocated, params["wait_timeout"] if params["wait"] else None
-    stream_group = build_stream_group(module, client, transition)
+def scale(module: LabstreamAWSModule, client: Any, transition: GroupTransition) -> Iterator[dict[str, Any]]:
+    """Set the capacity of the stream group, and yield the parts of the result as they become known.
+
+    Raises:
+        NotReady: The capacity is not allocated, and that is to be an error.
+    """
+    on_shortage, stream_group = (
+        module.params["on_insufficient_capacity"],
+        build_stream_group(module, client, transition),
+    )
     began = time.monotonic()
-    if params["lab"] is None:
-        *_polls, described = bring(module, stream_group, transition, wait_timeout)
+    if module.params["lab"] is None:
+        described = yield from bring(module, stream_group, transition)
     else:
         with open_lab(module, client, create=True) as lab:
             lab.store.check()
             lab_stream_group = LabStreamGroup(stream_group, lab)
-            *_polls, described = bring(module, lab_stream_group, transition, wait_timeout)
+            described = yield from bring(module, lab_stream_group, transition)
             lab_stream_group.join()
-    shortage = transition.describe_shortage(described, int(time.monotonic() - began) if waits else None)
-    result.update(insufficient_capacity=shortage)
-    if shortage and params["on_insufficient_capacity"] == "fail":
+    shortage = transition.describe_shortage(described, int(time.monotonic() - began) if transition.allocated else None)
+    yield dict(insufficient_capacity=shortage)
+    if shortage and on_shortage == "fail":
         raise NotReady(shortage)
-    if shortage and params["on_insufficient_capacity"] == "warn":
-        module.warn(shortage)
-    elif result["stream_group"]["problem"]:
-        module.warn(result["stream_group"]["problem"])
+    module.warn_all(shortage if shortage and on_shortage == "warn" else describe_problem(described))
 
 
-def restore(module: LabstreamAWSModule, client: Any) -> None:
-    """Restore the capacity that the lab has raised, unless it is needed or somebody has changed it since."""
-    result = module.result
+def restore(module: LabstreamAWSModule, client: Any, transition: GroupTransition) -> Iterator[dict[str, Any]]:
+    """Restore the capacity that the lab has raised, unless it is needed or somebody has changed it since.
+
+    Yields:
+        The parts of the result as they become known.
+    """
     described = get_stream_group(client, module.params["stream_group"])
     if described is None:
         # With it, its capacity is gone.
         return
-    result.update(stream_group=stream_groups.build_facts(described))
+    yield dict(stream_group=stream_groups.build_facts(described))
     with open_lab(module, client, create=False) as lab:
         scope = build_scope(client, described["Arn"]).to_text()
         if not lab.find_locations(scope):
             return
         lab.store.check()
         restored = RestoredCapacities.plan(described, scope, lab)
-        result.update(kept=restored.kept)
+        yield dict(kept=restored.kept)
         if restored.capacities:
-            transition = GroupTransition(restored.capacities, allocated=False)
-            stream_group = build_stream_group(module, client, transition)
-            for _described in bring(module, stream_group, transition, module.params["wait_timeout"]):
+            transition.capacities = restored.capacities
+            for known in bring(module, build_stream_group(module, client, transition), transition):
+                yield known
                 if transition.changed:
                     # Nobody needs to wait until the capacity is gone.
                     break
-            result.update(restored=[stream_groups.describe_capacity(each) for each in restored.capacities])
+            yield dict(restored=[stream_groups.describe_capacity(each) for each in restored.capacities])
         restored.forget()
     module.warn_all(*restored.warnings)
 
 
 def run(module: LabstreamAWSModule) -> None:
     """Validate the arguments before the first call, then set or restore the capacity of the stream group."""
-    params = module.params
-    module.result.update(stream_group=stream_groups.empty_facts(params["stream_group"]))
+    params, result = module.params, module.result
+    result.update(stream_group=stream_groups.empty_facts(params["stream_group"]))
     validate_arguments(params)
-    transition = GroupTransition.from_options(params, allocated=params["wait"] and not module.check_mode)
+    restores = params["state"] == "restored"
+    transition = GroupTransition.from_options(params, allocated=params["wait"] and not (restores or module.check_mode))
     client = build_gamelift_client(module, 1)
-    if params["state"] == "restored":
-        restore(module, client)
-    else:
-        scale(module, client, transition)
+    try:
+        for known in (restore if restores else scale)(module, client, transition):
+            result.update(known)
+    finally:
+        result.update(changed=transition.changed)
 
 
 def main() -> None:

@@ -148,6 +148,7 @@ options:
   force:
     description:
       - Create new stream URLs even if leases are reusable, and revoke the previous ones.
+      - If two runs do that at the same time, the one whose stream URL was revoked fails for that learner.
     type: bool
     default: false
   recover:
@@ -157,6 +158,8 @@ options:
       - They are found by their description, which is a hash of the lab, the learner and what the stream URL opens. So
         O(lab) must be the same. The newest is stored again that has the settings, the uses and the time asked for.
       - Any others with the same description are returned as RV(duplicates).
+      - How often a link was replaced was stored with the leases. If a learner has a stream URL of a later C(generation)
+        than the one that is given, the module warns and names that generation.
     type: bool
     default: false
   revoke_duplicates:
@@ -421,11 +424,35 @@ revoked:
 duplicates:
   description:
     - The ids of other V(ACTIVE) stream URLs of the learners for the same, as far as the stream URLs were listed. They
-      are always with O(recover=true).
+      are always with O(recover=true), and then also have those of later generations than a learner was given with.
   returned: always
   type: list
   elements: str
   sample: []
+capacity:
+  description:
+    - How many sessions the stream group can have at once at O(locations), and how many the learners can start. V(null)
+      with O(state=absent).
+    - If there are fewer than learners, the module warns. If there are fewer than C(max_needed), those who open their
+      URL several times at once can keep others from starting a session.
+  returned: always
+  type: dict
+  contains:
+    sessions:
+      description: How many sessions the stream group can have at once at O(locations).
+      type: int
+      returned: always
+      sample: 60
+    needed:
+      description: One session for each learner.
+      type: int
+      returned: always
+      sample: 30
+    max_needed:
+      description: One session for each use of each learner, by O(usage_limit).
+      type: int
+      returned: always
+      sample: 150
 leases:
   description: The leases that O(state=absent) was asked to release. Empty with O(state=present).
   returned: always
@@ -597,9 +624,10 @@ ansible_facts:
           stream_url_id: su-1AB2C3De4
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -619,7 +647,6 @@ from ansible_collections.labstream.aws.plugins.module_utils._gamelift import api
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift import group_checks, validation
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.arguments import (
     HOLDER_OPTIONS,
-    LearnerRow,
     build_policy,
     parse_rows,
     parse_settings,
@@ -672,6 +699,7 @@ EMPTY_RESULT: dict[str, Any] = dict(
     recovered=[],
     revoked=[],
     duplicates=[],
+    capacity=None,
     **NO_LABS,
     other_labs=[],
     stream_group_arn=None,
@@ -704,8 +732,13 @@ def parse_learners(params: Mapping[str, Any]) -> list[dict[str, Any]]:
     return learners
 
 
-def check_group(task: LeaseTask, group: Mapping[str, Any], settings: UrlSettings, policy: ReusePolicy) -> None:
+def check_group(
+    task: LeaseTask, group: Mapping[str, Any], settings: UrlSettings, policy: ReusePolicy
+) -> dict[str, int]:
     """Reject a stream group that cannot stream what is asked for, and warn about what does not keep it from that.
+
+    Returns:
+        Its capacity, as the result has it.
 
     Raises:
         NotReady: Says what is wrong and what to do.
@@ -713,11 +746,13 @@ def check_group(task: LeaseTask, group: Mapping[str, Any], settings: UrlSettings
     """
     now = task.now()
     asked_until = now + timedelta(seconds=policy.validity_at(now))
+    capacity = group_checks.build_capacity(group, settings.locations, len(task.given), settings.usage_limit)
     task.module.warn_all(
         group_checks.validate_can_stream(group, settings.application, settings.locations),
-        group_checks.build_capacity_warning(group, settings.locations, len(task.given), settings.usage_limit),
+        group_checks.build_capacity_warning(group, settings.locations, capacity),
         group_checks.build_expiry_warning(group, policy.valid_until or asked_until),
     )
+    return capacity
 
 
 def find_earlier_keys(task: LeaseTask, settings: UrlSettings) -> list[LeaseKey]:
@@ -725,30 +760,47 @@ def find_earlier_keys(task: LeaseTask, settings: UrlSettings) -> list[LeaseKey]:
     return [
         LeaseKey.build(task.scope, row.holder, settings.build_purpose(generation))
         for row in task.given
-        if isinstance(row, LearnerRow)
         for generation in range(row.generation)
     ]
 
 
-def build_ender(task: LeaseTask, client: Any, labs: Mapping[LeaseKey, Iterable[str | None]]) -> UrlEnder:
+def build_generation_warning(task: LeaseTask, later: Mapping[LeaseKey, Iterable[int]]) -> str | None:
+    """Return the warning about learners who have a stream URL of a later generation; None if nobody has."""
+    if not later:
+        return None
+    named = [f"{task.rows[key].values['id']!r} of generation {max(found)}" for key, found in later.items()]
+    return (
+        f"There are ACTIVE stream URLs for {list_names(named, MAX_NAMED)}, whose links were replaced before the lease "
+        "store was lost: give these learners this generation to recover them, or revoke_duplicates to revoke them."
+    )
+
+
+def build_ender(
+    task: LeaseTask, client: Any, find_labs: Callable[[], Mapping[LeaseKey, Iterable[str | None]]]
+) -> UrlEnder:
     """Return what revokes stream URLs of the task.
 
     Args:
         task: The task.
         client: A client of GameLift Streams.
-        labs: The labs in which the stream URLs of a key may have been created, besides that of the task.
+        find_labs: Returns the labs in which the stream URLs of a key may have been created, besides that of the task.
     """
-    params, check_mode = task.module.params, task.module.check_mode
+    params = task.module.params
     terminate_sessions = params["terminate_sessions"]
-    [arn] = Scope.parse(task.scope).arns
     return UrlEnder(
-        listing=Listing(client, validation.get_id(arn), None if terminate_sessions else ACTIVE),
+        listing=build_listing(task, client, None if terminate_sessions else ACTIVE),
         terminate_sessions=terminate_sessions,
-        labs=lambda key: {task.lab, *labs.get(key, ())},
+        lab=task.lab,
+        find_labs=find_labs,
         now=task.now,
         concurrency=params["concurrency"],
-        check_mode=check_mode,
     )
+
+
+def build_listing(task: LeaseTask, client: Any, status: str | None) -> Listing:
+    """Return the stream URLs of the task's stream group in this status, or all."""
+    [arn] = Scope.parse(task.scope).arns
+    return Listing(client, validation.get_id(arn), status, predicts=task.module.check_mode)
 
 
 def describe_outcome(outcome: Outcome) -> dict[str, Any]:
@@ -803,6 +855,8 @@ def end(task: LeaseTask, found: Release, ender: UrlEnder | None) -> Iterator[dic
     Raises:
         LeaseStoreError: The store failed.
     """
+    if ender and (found.keys or task.rows):
+        ender.prepare()
     yield from release(task, found, ender.end if ender else lambda _keys, leases: leases)
     yield dict(other_labs=task.describe_other_labs(lambda scope: scope == task.scope))
     if ender and task.lab and not task.given and not ender.failures:
@@ -811,7 +865,8 @@ def end(task: LeaseTask, found: Release, ender: UrlEnder | None) -> Iterator[dic
         if unknown:
             task.module.warn(
                 f"{unknown} ACTIVE stream URLs seem to be of lab {task.lab!r}, but nothing is stored about them: list "
-                "the learners too, with application and locations, to revoke them."
+                "the learners too, with application and locations, and with generation if links were replaced, to "
+                "revoke them."
             )
 
 
@@ -874,18 +929,19 @@ def run(module: LabstreamAWSModule) -> None:
         task = LeaseTask(module, store, now, scope.to_text() if scope else "", rows, "learner")
         if group is None or settings is None or not create:
             found = find_to_release(task)
-            ender = None if group is None or module.is_query else build_ender(task, client, find_labs(found))
+            ender = None if group is None or module.is_query else build_ender(task, client, partial(find_labs, found))
             for known in end(task, found, ender):
                 result.update(known)
             if ender:
-                result.update(changed=result["changed"] or bool(ender.revoked), revoked=sorted(ender.revoked))
+                revoked = sorted(ender.listing.revoked)
+                result.update(changed=result["changed"] or bool(revoked), revoked=revoked)
                 module.warn_all(build_denial_warning([ender.listing]))
                 ids = {record.lease: {"id": record.learner_id} for record in found.records}
                 finish(module, ender, {**ids, **{key: row.values for key, row in task.rows.items()}})
             return
-        check_group(task, group, settings, policy)
+        result.update(capacity=check_group(task, group, settings, policy))
         urls = GroupUrls(
-            listing=Listing(client, validation.get_id(group["Arn"]), ACTIVE),
+            listing=build_listing(task, client, ACTIVE),
             settings=settings,
             policy=policy,
             now=now,
@@ -905,12 +961,13 @@ def run(module: LabstreamAWSModule) -> None:
             directory=urls,
         )
         outcomes, joined = task.issue(issuer, policy, starts_at)
-        ender = build_ender(task, client, task.find_labs_of_leases())
+        ender = build_ender(task, client, task.find_labs_of_leases)
         ender.end_earlier(store, find_earlier_keys(task, settings))
         removed = task.withdraw(ender.end)
         shared, entries = task.build_result(outcomes, describe_outcome, URL, joined=joined, removed=removed)
     in_use = {outcome.key: str(outcome.lease.resource_id) for outcome in outcomes if outcome.lease}
-    duplicates = urls.find_duplicates(in_use)
+    later = urls.find_later_generations({key: row.generation for key, row in task.rows.items()})
+    duplicates = sorted({*urls.find_duplicates(in_use), *(each for found in later.values() for each in found.values())})
     result.update(
         shared,
         stream_urls=[{**entry, URL: None} for entry in entries],
@@ -920,10 +977,12 @@ def run(module: LabstreamAWSModule) -> None:
     )
     if params["revoke_duplicates"]:
         replace(ender, terminate_sessions=False).end_all(duplicates)
-    revoked = sorted({*urls.listing.revoked, *ender.revoked})
+    revoked = sorted({*urls.listing.revoked, *ender.listing.revoked})
     result.update(revoked=revoked, changed=result["changed"] or bool(revoked))
     module.warn_all(
-        build_denial_warning([urls.listing, ender.listing]), build_replacement_warning(outcomes, module.check_mode)
+        build_denial_warning([urls.listing, ender.listing]),
+        build_replacement_warning(outcomes, module.check_mode),
+        build_generation_warning(task, later),
     )
     task.finish(outcomes, policy)
     finish(module, ender, {})

@@ -13,13 +13,26 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.integration.running import FLEET, MODULE, STACK, STREAM_MODULE, STUDIO, Ansible, Run, Task
+from tests.integration.running import (
+    FLEET,
+    MODULE,
+    STACK,
+    STREAM_GROUP,
+    STREAM_MODULE,
+    STREAM_URL_MODULE,
+    STUDIO,
+    Ansible,
+    Run,
+    Task,
+)
 from tests.simulator.control import Simulator
 
 ARGS = {"stack_name": STACK, "fleet_name": FLEET, "validity": 3600}
 ANNA = {**ARGS, "user_id": "anna"}
 OF_STUDIO = {"studio_id": STUDIO}
 SEAT = {**OF_STUDIO, "session_id": "seat-01"}
+OF_GROUP = {"stream_group": STREAM_GROUP, "application": "a-lab", "locations": ["us-east-1"]}
+LEARNER = {**OF_GROUP, "learner": "anna"}
 NO_TRACEBACK = "(traceback unavailable)"  # what ansible-core 2.19 adds to each failure
 NO_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
 NO_REGION = {"AWS_REGION": "", "AWS_DEFAULT_REGION": ""}
@@ -138,6 +151,30 @@ REJECTED_BY_ANSIBLE = {
 NO_ID = "an id is text of 1 to 256 characters without spaces and slashes, and not '.' or '..'"
 
 # The same for streams.
+REJECTED_STREAM_URL_VALUES = {
+    "a learner twice": Case({**OF_GROUP, "learners": ["anna", "Anna"]}, ("Entries 1 and 2 of learners", "remove one")),
+    "a learner without an id": Case({**OF_GROUP, "learners": [{"name": "Anna"}]}, ("entry 1 of learners", "give one")),
+    "a misspelled key": Case({**OF_GROUP, "learners": [{"id": "anna", "nmae": "A"}]}, ("Entry 1 of learners", "nmae")),
+    "an id that YAML made a date": Case({**OF_GROUP, "learners": [1.5]}, ("entry 1 of learners", "put it in quotes")),
+    "no learner": Case({**OF_GROUP, "learners": []}, ("learners is empty", "name at least one")),
+    "null for the learner": Case({**OF_GROUP, "learner": None}, ("Give one of learner and learners", "null")),
+    "no location": Case({**LEARNER, "locations": []}, ("locations is empty", "name at least one")),
+    "no uses": Case({**LEARNER, "usage_limit": 0}, ("usage_limit is 0", "from 1 to")),
+    "more uses left than there are": Case(
+        {**LEARNER, "min_remaining_uses": 6}, ("min_remaining_uses is 6", "from 0 to 5")
+    ),
+    "a day and a second": Case({**LEARNER, "session_length": 86401}, ("session_length is 86401", "from 1 to 86400")),
+    "half a resolution": Case({**LEARNER, "resolution": "1280"}, ("resolution is '1280'", "such as 1920x1080")),
+    "a variable that is no text": Case(
+        {**LEARNER, "environment": {"A": [1]}}, ("The variable 'A' of environment is not text", "quotes")
+    ),
+    "a group with a space": Case({**LEARNER, "stream_group": "sg 1"}, ("stream_group is 'sg 1'", "an ARN")),
+    "duplicates without recovering": Case({**LEARNER, "revoke_duplicates": True}, ("revoke_duplicates", "recover")),
+    "valid_until has passed": Case(
+        {**LEARNER, "valid_until": "2020-01-01"}, ("'2020-01-01'", "not a valid ISO 8601 timestamp")
+    ),
+}
+
 REJECTED_STREAM_VALUES = {
     "59 seconds": Case({**SEAT, "expiration_in_seconds": 59}, ("expiration_in_seconds is 59", "from 60 to 3600")),
     "token for a class": Case(
@@ -270,6 +307,7 @@ def untouched() -> Iterator[Simulator]:
     with Simulator.start() as simulator:
         simulator.seed_lab(STACK, FLEET)
         simulator.seed_studio(STUDIO, ["seat-01", "seat-02"])
+        simulator.seed_stream_group(STREAM_GROUP)
         yield simulator
 
 
@@ -306,6 +344,25 @@ def test_a_bad_value_for_a_stream_is_rejected_before_any_call(
     calls = len(untouched.calls())
 
     assert_stream_rejected(case)
+
+    assert len(untouched.calls()) == calls
+
+
+@pytest.fixture(scope="module")
+def assert_stream_url_rejected(untouched: Simulator, tmp_path_factory: pytest.TempPathFactory) -> AssertRejected:
+    home = tmp_path_factory.mktemp("stream-urls") / "home"
+    home.mkdir()
+    call = partial(Ansible(home, untouched.environment()).call_module, module=STREAM_URL_MODULE)
+    return AssertRejected(untouched, call, home, LEARNER)
+
+
+@pytest.mark.parametrize("case", REJECTED_STREAM_URL_VALUES.values(), ids=REJECTED_STREAM_URL_VALUES)
+def test_a_bad_value_for_a_stream_url_is_rejected_before_any_call(
+    assert_stream_url_rejected: AssertRejected, untouched: Simulator, case: Case
+) -> None:
+    calls = len(untouched.calls())
+
+    assert_stream_url_rejected(case)
 
     assert len(untouched.calls()) == calls
 

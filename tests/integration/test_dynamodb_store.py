@@ -11,13 +11,24 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.integration.lease_stores import TABLE, LeaseTable
-from tests.integration.running import FLEET, MODULE, STACK, STREAM_MODULE, STUDIO, Ansible, Task
+from tests.integration.running import (
+    FLEET,
+    MODULE,
+    STACK,
+    STREAM_GROUP,
+    STREAM_MODULE,
+    STREAM_URL_MODULE,
+    STUDIO,
+    Ansible,
+    Task,
+)
 from tests.simulator.control import Simulator
 
 ARGS = {"stack_name": STACK, "fleet_name": FLEET, "validity": 3600}
@@ -218,6 +229,30 @@ def test_a_run_that_could_not_remember_its_streams_leaves_them_to_the_next(
     assert not again.failed, again.msg
     assert len(studio.streams()) == 2
     assert [item["resource_id"]["S"] for item in table.items()] == stream_ids(again)
+
+
+def test_stream_urls_are_remembered_in_the_table_until_the_last_of_two_labs_ends(
+    simulator: Simulator, call: CallModule, elsewhere: Ansible, table: LeaseTable
+) -> None:
+    simulator.seed_stream_group(STREAM_GROUP)
+    args = {"stream_group": STREAM_GROUP, "application": "a-lab", "locations": ["us-east-1"], "learners": ["a", "b"]}
+    call_elsewhere = partial(elsewhere.call_module, module=STREAM_URL_MODULE)
+
+    first = call({**args, "lab": "monday"}, module=STREAM_URL_MODULE)
+    second = call_elsewhere({**args, "lab": "tuesday", "lease_store": table.url})
+    ids = sorted(each["stream_url_id"] for each in first.result["stream_urls"])
+    of_leases = [item["resource_id"]["S"] for item in table.items() if "resource_id" in item]
+
+    assert sorted(each["stream_url_id"] for each in second.result["stream_urls"]) == sorted(of_leases) == ids
+    assert (first.result["summary"]["issued"], second.result["summary"]["issued"]) == (2, 0)
+    assert not any(url in json.dumps(table.items()) for url in simulator.streaming_urls())
+    ends = [
+        call({"stream_group": STREAM_GROUP, "lab": lab, "state": "absent"}, module=STREAM_URL_MODULE)
+        for lab in ("monday", "tuesday")
+    ]
+    assert [end.result["revoked"] for end in ends] == [[], ids]
+    again = call(args, module=STREAM_URL_MODULE)
+    assert (again.result["summary"]["issued"], again.result["revoked"]) == (2, [])
 
 
 # A table that cannot be used

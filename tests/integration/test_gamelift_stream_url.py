@@ -400,6 +400,24 @@ def test_duplicates_stay_unless_they_are_to_be_revoked(group: Simulator, call: C
     assert active(group) == ids(third)
 
 
+def test_a_stream_url_of_a_later_generation_is_named_when_a_store_was_lost(
+    group: Simulator, call: CallModule, home: Path
+) -> None:
+    rotated = {**ANNA, "learners": [{"id": ANNA["learner"], "generation": 2}]}
+    del rotated["learner"]
+    first = call(rotated)
+    remove_store(home)
+
+    recovering = {**ANNA, "recover": True, "revoke_duplicates": True}
+    predicted, recovered, again = call(recovering, check=True), call(recovering), call(recovering)
+
+    for task in (predicted, recovered):
+        assert f"There are ACTIVE stream URLs for '{ANNA['learner']}' of generation 2" in task.warnings
+        assert task.result["duplicates"] == task.result["revoked"] == ids(first)
+    assert active(group) == ids(recovered) == ids(again)
+    assert (again.changed, again.result["duplicates"]) == (False, [])
+
+
 def test_a_task_that_fails_to_revoke_returns_no_url(group: Simulator, call: CallModule, home: Path) -> None:
     call(ANNA)
     remove_store(home)
@@ -467,13 +485,16 @@ def test_a_stream_group_that_cannot_stream_is_one_message_and_no_call_more(group
         in call({**args, "valid_until": "2020-01-01T00:00:00Z"}).msg
     )
     group.change_stream_group(STREAM_GROUP, Status="ACTIVE_WITH_ERRORS")
-    served = call({**args, "usage_limit": 10_000})
+    capacity = {"AlwaysOnCapacity": 2, "MaximumCapacity": 2}
+    group.change_stream_group(STREAM_GROUP, Locations=[{"LocationName": "us-east-1", **capacity}])
+    served = call({**args, "usage_limit": 4})
     assert (
         "Stream group 'sg-lab' is ACTIVE_WITH_ERRORS: another of its locations is in an error state" in served.warnings
     )
     assert (
-        "can have 10000 sessions at once at us-east-1. 3 learners need 3, and can have up to 30000" in served.warnings
+        "can have 2 sessions at once at us-east-1, but the 3 learners need 3, and can start up to 12" in served.warnings
     )
+    assert served.result["capacity"] == dict(sessions=2, needed=3, max_needed=12)
     assert len(active(group)) == 3
 
 

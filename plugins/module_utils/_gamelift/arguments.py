@@ -34,8 +34,6 @@ DEFAULT_MIN_REMAINING_USES = 2
 class LearnerRow(Row):
     """A stream URL that is asked for. All rows of a task have the same purpose but for their generations."""
 
-    generation: int = 0
-
     @property
     def name(self) -> str:
         """The row as messages and diffs name it."""

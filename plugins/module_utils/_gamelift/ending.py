@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -33,22 +33,28 @@ class UrlEnder:
         listing: The stream URLs of the stream group; of any status if sessions are terminated, since those of one that
             is EXPIRED, say, may still run.
         terminate_sessions: Whether the sessions that they started are ended too.
-        labs: The labs in which a stream URL of a key may have been created.
+        lab: A lab in which they may have been created; None for a run without a lab.
+        find_labs: Returns the other labs in which those of a key may have been created.
         now: The service's clock.
         concurrency: How many calls to make at the same time.
-        check_mode: Whether only to predict.
-        revoked: The ids of the stream URLs that were revoked, or would be.
         failures: The keys for which that failed.
     """
 
     listing: Listing
     terminate_sessions: bool
-    labs: Callable[[LeaseKey], Iterable[str | None]]
+    lab: str | None
+    find_labs: Callable[[], Mapping[LeaseKey, Iterable[str | None]]]
     now: Callable[[], datetime]
     concurrency: int
-    check_mode: bool
-    revoked: list[str] = field(default_factory=list)
     failures: dict[LeaseKey, Failure] = field(default_factory=dict)
+
+    def prepare(self) -> None:
+        """List the stream URLs before leases are released: what is created from then on is not revoked.
+
+        Raises:
+            AnsibleGameLiftStreamsError: The call failed.
+        """
+        self.listing.load()
 
     def end(self, keys: Collection[LeaseKey], leases: Sequence[Lease]) -> Sequence[Lease]:
         """Revoke the stream URLs of these keys. Return the leases for which that did not fail."""
@@ -59,9 +65,9 @@ class UrlEnder:
         except AnsibleGameLiftStreamsError as e:
             self.failures.update(dict.fromkeys(sorted(keys), Failure.from_error(e)))
             return []
-        by_key = {lease.key: lease for lease in leases}
+        by_key, labs = {lease.key: lease for lease in leases}, self.find_labs()
         with ThreadPoolExecutor(max_workers=self.concurrency) as executor:
-            list(executor.map(lambda key: self._end(key, by_key.get(key)), sorted(keys)))
+            list(executor.map(lambda key: self._end(key, by_key.get(key), labs.get(key, ())), sorted(keys)))
         return [lease for lease in leases if lease.key not in self.failures]
 
     def end_earlier(self, store: LeaseStore, keys: Collection[LeaseKey]) -> None:
@@ -74,7 +80,7 @@ class UrlEnder:
         if stored:
             store.check("release")
             ended = self.end({lease.key for lease in stored}, stored)
-            if not self.check_mode:
+            if not self.listing.predicts:
                 store.release(ended)
 
     def end_all(self, stream_url_ids: Iterable[str]) -> None:
@@ -92,28 +98,33 @@ class UrlEnder:
         return sum(
             stream_url.status == ACTIVE and (stream_url.description or "").startswith(prefix)
             for stream_url_id, stream_url in self.listing.load().items()
-            if stream_url_id not in known and stream_url_id not in self.revoked
+            if stream_url_id not in known and stream_url_id not in self.listing.revoked
         )
 
-    def _end(self, key: LeaseKey, lease: Lease | None) -> None:
+    def _end(self, key: LeaseKey, lease: Lease | None, labs: Iterable[str | None]) -> None:
         try:
-            stored = lease.resource_id if lease and lease.released_at is None else None
-            descriptions = [build_description(lab, key) for lab in self.labs(key)]
+            descriptions = [build_description(lab, key) for lab in (self.lab, *labs)]
             found = {each.stream_url_id: each for each in self.listing.find(descriptions)}
-            if stored and stored not in found and lease:
-                self._end_stored(stored, lease)
+            if lease and lease.resource_id and lease.resource_id not in found:
+                self._end_stored(lease.resource_id, lease)
             for stream_url in found.values():
                 self._end_known(stream_url)
         except Exception as e:
             self.failures[key] = Failure.from_error(e)
 
     def _end_stored(self, stream_url_id: str, lease: Lease) -> None:
-        """Revoke the stream URL of a lease that is not found by its description, such as that of another lab."""
-        if self.listing.denial:
+        """Revoke the stream URL of a lease that is not found by its description, such as that of another lab.
+
+        That of a lease which is released was revoked, unless the run that released it was interrupted.
+        """
+        is_released = lease.released_at is not None
+        if self.listing.denial and not is_released:
             if self.terminate_sessions or lease.is_valid_at(self.now()):
                 self._revoke(stream_url_id)
             return
-        stream_url = self.listing.load().get(stream_url_id) or self.listing.get(stream_url_id)
+        stream_url = self.listing.load().get(stream_url_id)
+        if stream_url is None and not (is_released and self.listing.is_loaded):
+            stream_url = self.listing.get(stream_url_id)
         if stream_url:
             self._end_known(stream_url)
 
@@ -129,6 +140,4 @@ class UrlEnder:
         return any(each.get("Status") not in _ENDED for each in (known.stream_sessions or () if known else ()))
 
     def _revoke(self, stream_url_id: str) -> None:
-        if not self.check_mode:
-            self.listing.revoke(stream_url_id, self.terminate_sessions)
-        self.revoked.append(stream_url_id)
+        self.listing.revoke(stream_url_id, self.terminate_sessions)

@@ -80,27 +80,29 @@ def _get_applications(group: Mapping[str, Any]) -> list[str]:
     return sorted({get_id(arn) for arn in arns})
 
 
-def count_sessions(group: Mapping[str, Any], locations: Sequence[str]) -> int:
-    """Return how many sessions the stream group can have at these locations at once."""
-    return sum(get_maximum(location) for name, location in get_locations(group).items() if name in locations)
-
-
-def build_capacity_warning(
+def build_capacity(
     group: Mapping[str, Any], locations: Sequence[str], learners: int, usage_limit: int
-) -> str | None:
-    """Return a warning if the stream group cannot have all sessions that the URLs of the learners can start.
+) -> dict[str, int]:
+    """Return how many sessions the stream group can have at once, and how many the learners can start.
 
     Every use of a URL starts another session, also while the one before it still runs.
     """
-    capacity, most = count_sessions(group, locations), learners * usage_limit
-    if capacity >= most:
+    sessions = sum(get_maximum(location) for name, location in get_locations(group).items() if name in locations)
+    return dict(sessions=sessions, needed=learners, max_needed=learners * usage_limit)
+
+
+def build_capacity_warning(
+    group: Mapping[str, Any], locations: Sequence[str], capacity: Mapping[str, int]
+) -> str | None:
+    """Return a warning if the stream group cannot have a session for each learner at the same time."""
+    sessions, needed = capacity["sessions"], capacity["needed"]
+    if sessions >= needed:
         return None
-    who = "1 learner needs" if learners == 1 else f"{learners} learners need"
     return (
-        f"Stream group {get_name(group)!r} can have {capacity} sessions at once at {', '.join(locations)}. {who} "
-        f"{learners}, and can have up to {most}, since each use of a URL starts another session (usage_limit is "
-        f"{usage_limit}). Without capacity, a session does not start: raise the capacity "
-        "(labstream.aws.gamelift_stream_group) if that is not intended."
+        f"Stream group {get_name(group)!r} can have {sessions} sessions at once at {', '.join(locations)}, but the "
+        f"{needed} learners need {needed}, and can start up to {capacity['max_needed']}, since each use of a URL "
+        "starts another one. Without capacity, a session does not start: raise the maximum capacity "
+        "(labstream.aws.gamelift_stream_group), or name more locations."
     )
 
 

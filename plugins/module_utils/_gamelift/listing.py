@@ -25,14 +25,15 @@ class Listing:
         client: A client of GameLift Streams.
         stream_group: The id of the stream group.
         status: The status of those that are listed; None for all.
+        predicts: Whether none is revoked, as in check mode.
 
     Attributes:
         denial: Why they cannot be listed, if the credentials lack the permission. Then none are found.
-        revoked: The ids of those that were revoked.
+        revoked: The ids of those that were revoked, or would be.
     """
 
-    def __init__(self, client: Any, stream_group: str, status: str | None) -> None:
-        self.client, self.stream_group, self._status = client, stream_group, status
+    def __init__(self, client: Any, stream_group: str, status: str | None, *, predicts: bool = False) -> None:
+        self.client, self.stream_group, self._status, self.predicts = client, stream_group, status, predicts
         self.denial: AnsibleGameLiftStreamsError | None = None
         self.revoked: list[str] = []
         self._lock = threading.Lock()
@@ -88,7 +89,9 @@ class Listing:
         Raises:
             AnsibleGameLiftStreamsError: The call failed.
         """
-        if stream_url_id not in self.revoked and revoke_stream_url(
+        if stream_url_id in self.revoked:
+            return
+        if self.predicts or revoke_stream_url(
             self.client, self.stream_group, stream_url_id, terminate_sessions=terminate_sessions
         ):
             self.revoked.append(stream_url_id)

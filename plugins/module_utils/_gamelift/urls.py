@@ -24,7 +24,7 @@ from .api import CONFLICT, SERVICE, create_stream_url, get_stream_url
 from .descriptions import build_description
 from .errors import AnsibleGameLiftStreamsError
 from .listing import Listing
-from .states import ACTIVE, StreamUrl, describe_status
+from .states import ACTIVE, REVOKED, StreamUrl, describe_status
 from .validation import MAX_SESSION_LENGTH, Resolution, get_id
 
 PROTOCOL = "WebRTC"
@@ -32,6 +32,8 @@ PROTOCOL = "WebRTC"
 DEFAULT_RESOLUTION = Resolution(1920, 1080)
 # Up to so many stream URLs are looked up one by one.
 MAX_SINGLE_LOOK_UPS = 20
+# A learner's link is rarely replaced more than once or twice.
+MAX_GENERATIONS_SEARCHED = 10
 MINUTE = 60
 
 
@@ -224,9 +226,9 @@ class GroupUrls:
     def look_up(self, key: LeaseKey, resource_id: str) -> CheckedUrl | None:
         """Return the stream URL, or None. What is already known of it is used once."""
         stream_url = self._known.pop(resource_id, None) or get_stream_url(self._client, self._stream_group, resource_id)
+        self._statuses[resource_id] = stream_url.status if stream_url else REVOKED
         if stream_url is None:
             return None
-        self._statuses[resource_id] = stream_url.status
         return CheckedUrl(stream_url, self.settings.find_fault(stream_url) if stream_url.status == ACTIVE else None)
 
     def check(self, key: LeaseKey) -> None:
@@ -238,16 +240,20 @@ class GroupUrls:
 
     # The directory
 
-    def prefetch(self, resource_ids: Collection[str]) -> None:
+    def prefetch(self, resource_ids: Collection[str], released_ids: Collection[str]) -> None:
         """Find the labs, and list the stream URLs if there are many to look up, or if they are to be recovered.
+
+        They are also listed if some were released: only those of a run that was interrupted are still ACTIVE.
 
         Raises:
             AnsibleGameLiftStreamsError: The call failed, or is denied though nothing can be recovered without it.
             LeaseStoreError: The store failed.
         """
         self._labs = self.find_labs()
-        if self.recovers or len(resource_ids) > MAX_SINGLE_LOOK_UPS:
+        if self.recovers or released_ids or len(resource_ids) > MAX_SINGLE_LOOK_UPS:
             self._known.update(self.listing.load())
+        if self.listing.is_loaded:
+            self._statuses.update(dict.fromkeys(set(released_ids) - self._known.keys(), REVOKED))
         if self.recovers and self.listing.denial:
             raise self.listing.denial
 
@@ -321,6 +327,17 @@ class GroupUrls:
             for found in self.listing.find([build_description(self.lab, key)])
             if found.stream_url_id != resource_id and found.stream_url_id not in self.listing.revoked
         )
+
+    def find_later_generations(self, generations: Mapping[LeaseKey, int]) -> dict[LeaseKey, dict[int, str]]:
+        """Return the ids of the stream URLs of later generations than these, if stream URLs are to be recovered."""
+        purposes = [self.settings.build_purpose(generation) for generation in range(MAX_GENERATIONS_SEARCHED)]
+        later: dict[LeaseKey, dict[int, str]] = {}
+        for key, known in generations.items() if self.recovers else ():
+            for generation in range(known + 1, MAX_GENERATIONS_SEARCHED):
+                other = LeaseKey.build(key.scope, key.holder, purposes[generation])
+                for found in self.listing.find([build_description(self.lab, other)]):
+                    later.setdefault(key, {})[generation] = found.stream_url_id
+        return later
 
 
 def build_scope(client: Any, stream_group_arn: str) -> Scope:

@@ -52,11 +52,13 @@ class Row:
         holder: Whose lease it is, as the provider identifies them.
         values: What results return of the row.
         purpose: What the lease is to open, by ``build_purpose``.
+        generation: How often it was replaced because it had leaked, if that is a part of the purpose.
     """
 
     holder: str
     values: Mapping[str, str | None]
     purpose: str = ""
+    generation: int = 0
 
     @property
     def learner_id(self) -> str:
@@ -286,9 +288,15 @@ class LeaseTask:
     def _validate_withdrawal(self) -> None:
         if not self._removed or not self.module.params["withdraw_removed"]:
             return
-        ahead = {record.learner_id for record in self._labs.get_records(str(self.lab)) if record.is_ahead(self.now())}
+        # With those whose earlier leases were released because they had leaked.
+        given = {row.learner_id for row in self.given}
+        learners = {row.learner_id for row in self.given if row.generation}.union(
+            record.learner_id
+            for record in self._labs.get_records(str(self.lab))
+            if record.is_ahead(self.now()) or record.learner_id in given
+        )
         removed = {record.learner_id for record in self._removed}
-        excess = describe_excess(removed, len(ahead), self.module.params["withdraw_limit"], "withdraw_limit")
+        excess = describe_excess(removed, len(learners), self.module.params["withdraw_limit"], "withdraw_limit")
         if excess:
             raise InvalidOption(excess)
         self.store.check("release")
@@ -311,13 +319,14 @@ class LeaseTask:
         leases = self.store.read(keys)
         to_release = {key: lease for key, lease in leases.items() if withdraws and lease.released_at is None}
         others = self._labs.others_ahead(self.lab, now)
-        if withdraws and not self.module.check_mode:
+        if withdraws:
             ended = end(keys, list(to_release.values()))
-            # Last: with its record, a withdrawal that was interrupted is repeated.
-            self.store.release(ended)
             leaving = keys - (to_release.keys() - {lease.key for lease in ended})
             to_release = {lease.key: lease for lease in ended}
-            self._labs.leave([record for record in (*self._removed, *others) if record.lease in leaving], now)
+            if not self.module.check_mode:
+                # Last: with its record, a withdrawal that was interrupted is repeated.
+                self.store.release(ended)
+                self._labs.leave([record for record in (*self._removed, *others) if record.lease in leaving], now)
         serving = group_labs((record.lease, record.lab) for record in others)
         elsewhere = group_labs((record.lease.holder, record.lab) for record in others if record.lease not in keys)
         return [

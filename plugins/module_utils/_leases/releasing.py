@@ -7,14 +7,16 @@
 """Releasing: of the leases of rows, or of a lab that ends, those that no other lab needs.
 
 The records of the lab are changed first. So of two labs that end at the same time, the later one finds that nobody else
-needs the leases.
+needs the leases. Then leases are released, and only what no lab has begun to use by then is ended at the service. A
+released lease keeps the id of its resource, so that an end that was interrupted can be repeated.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .._errors import LeaseStoreError, list_names, quote
@@ -23,7 +25,7 @@ from .lab_records import MAX_NAMED, LabRecord, Labs, group_labs
 from .lease import Lease, LeaseKey
 from .module import End, LeaseTask, end_nothing
 from .stores.address import SQLiteFile, parse_address
-from .stores.base import NoLeaseStore
+from .stores.base import LeaseStore, NoLeaseStore, Write
 from .stores.runners import find_runner
 from .summary import NO_SUMMARY, build_release_diff, build_release_warning
 
@@ -120,14 +122,23 @@ def release(task: LeaseTask, found: Release, end: End = end_nothing) -> Iterator
             found.labs.leave(leaving, task.now())
         has_left = True
         needed = _find_needed(task, found)
-        to_end = [lease for lease in leases if lease.key not in needed]
-        leases = list(end({*found.keys, *task.rows} - needed, to_end))
-        if predicts:
-            released = len(leases)
-        elif leases:
-            released = task.store.purge([each.key for each in leases]) if purge else task.store.release(leases)
+        leases = [lease for lease in leases if lease.key not in needed]
+        to_release = [] if predicts else [lease for lease in leases if lease.released_at is None]
+        if to_release:
+            released = task.store.release(to_release)
+            needed |= _find_needed(task, found)
+        to_end = [found.stored[key] for key in found.keys if key in found.stored and key not in needed]
+        ended = {lease.key for lease in end({*found.keys, *task.rows} - needed, to_end)}
+        kept = {lease.key for lease in leases} - ended
+        to_restore = [lease for lease in to_release if lease.key in kept]
+        _restore(task.store, to_restore)
+        leases = [lease for lease in leases if lease.key in ended]
+        released = len(leases) if predicts else released - len(to_restore)
         if purge and not predicts:
-            kept = {lease.key for lease in to_end} - {lease.key for lease in leases}
+            # Not what another run has stored over a released one.
+            stored = task.store.read([lease.key for lease in to_release])
+            leases = [lease for lease in leases if stored.get(lease.key, lease).lease_id == lease.lease_id]
+            released = task.store.purge([lease.key for lease in leases]) if leases else 0
             found.labs.purge([record for record in found.records if record.lease not in kept])
     except LeaseStoreError as e:
         released = released or (min(e.changed, len(leases)) if has_left else 0)
@@ -141,8 +152,7 @@ def release(task: LeaseTask, found: Release, end: End = end_nothing) -> Iterator
         known_labs=found.labs.names,
         **({"diff": build_release_diff(leases)} if task.module._diff else {}),
     )
-    working = leases if end is end_nothing else ()
-    for warning in () if task.module.is_query else _build_warnings(task, found, working):
+    for warning in () if task.module.is_query else _build_warnings(task, found, leases, end is end_nothing):
         task.module.warn(warning)
 
 
@@ -173,6 +183,18 @@ def _find_needed(task: LeaseTask, found: Release) -> set[LeaseKey]:
     return {record.lease for record in others if record.lab != task.lab}
 
 
+def _restore(store: LeaseStore, leases: Iterable[Lease]) -> None:
+    """Store leases again that were released, unless another run has replaced them meanwhile.
+
+    Raises:
+        LeaseStoreError: The store failed.
+    """
+    changes = [Write(replace(lease, lease_id=uuid.uuid4().hex), None) for lease in leases]
+    errors = [each for each in (store.write(changes) if changes else ()) if isinstance(each, Exception)]
+    if errors:
+        raise errors[0]
+
+
 def _describe(task: LeaseTask, found: Release, released: set[LeaseKey]) -> list[dict[str, Any]]:
     """Return an entry of the result for each lease that the task is about."""
     mine = {record.lease: record for record in found.records} if task.lab is not None else {}
@@ -191,13 +213,14 @@ def _describe(task: LeaseTask, found: Release, released: set[LeaseKey]) -> list[
     ]
 
 
-def _build_warnings(task: LeaseTask, found: Release, leases: Sequence[Lease]) -> Iterator[str]:
-    working = build_release_warning(leases, task.now())
+def _build_warnings(task: LeaseTask, found: Release, leases: Sequence[Lease], may_work: bool) -> Iterator[str]:
+    now, released = task.now(), {lease.key for lease in leases}
+    working = build_release_warning(leases, now) if may_work else None
     if working:
         yield working
     if task.lab is None:
-        labs = {record.lab for record in found.records if record.is_ahead(task.now())}
-        if labs:
+        labs = {record.lab for record in found.records if record.lease in released and record.is_ahead(now)}
+        if len(labs) > 1:
             yield f"The leases were released for all labs that use them: {list_names(sorted(labs), MAX_NAMED)}."
     elif not found.keys:
         known = list_names(found.labs.names, MAX_NAMED) or "none"

@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from .._errors import LabstreamError, NotReady
+from .._errors import LabstreamError, LeaseConflict, NotReady
 from .._time import to_iso8601
 from .lease import Lease, LeaseKey, ResourceGrant
 from .reuse import ReusePolicy
@@ -99,8 +99,8 @@ class Directory(Protocol):
     def recovers(self) -> bool:
         """Whether to search for the resources of keys that nothing is stored of."""
 
-    def prefetch(self, resource_ids: Collection[str]) -> None:
-        """Prepare to look up these resources."""
+    def prefetch(self, resource_ids: Collection[str], released_ids: Collection[str]) -> None:
+        """Prepare to look up these resources, and to end those that were released if that was interrupted."""
 
     def learn(self, key: LeaseKey) -> bool:
         """Return whether to create for a token again after the error that it was used with other parameters.
@@ -158,14 +158,35 @@ class ResourceIssuer:
         """
         self.store.check()
         if self.directory:
-            now = self.now()
-            reusable = [lease for lease in existing.values() if not self.force and self.policy.accepts(lease, now)]
-            self.directory.prefetch([str(lease.resource_id) for lease in reusable])
+            now, leases = self.now(), existing.values()
+            reusable = [lease for lease in leases if not self.force and self.policy.accepts(lease, now)]
+            released = [lease for lease in leases if lease.released_at and lease.resource_id and lease.expires > now]
+            self.directory.prefetch(*([str(lease.resource_id) for lease in some] for some in (reusable, released)))
         steps = {key: _Run(self, key, existing.get(key)).steps(check_mode) for key in keys}
-        outcomes = run_concurrently(
+        outcomes = self._run_concurrently(steps, existing)
+        if self.force and self.directory and not check_mode:
+            to_verify = {key: self._verify(each) for key, each in outcomes.items() if each.lease}
+            outcomes |= self._run_concurrently(to_verify, existing)
+        return [outcomes[key] for key in keys]
+
+    def _run_concurrently(
+        self, steps: Mapping[LeaseKey, Steps], existing: Mapping[LeaseKey, Lease]
+    ) -> dict[LeaseKey, Outcome]:
+        return run_concurrently(
             steps, existing, store=self.store, concurrency=self.concurrency, is_canceled=self.is_canceled
         )
-        return [outcomes[key] for key in keys]
+
+    def _verify(self, outcome: Outcome) -> Steps:
+        """Let the outcome be a failure if another forced run has ended its resource since that was created."""
+        resource_id = str(outcome.lease and outcome.lease.resource_id)
+        resource: Resource | None = yield Call(partial(self.service.look_up, outcome.key, resource_id))
+        if resource and not resource.is_dead:
+            return replace(outcome, resource=resource)
+        error = LeaseConflict(
+            f"{self.service.describe(outcome.key, resource_id)} was replaced by another run with force at the same "
+            "time: run again without force, which returns the one that is stored."
+        )
+        return replace(outcome, resource=resource).failed(error)
 
 
 class _Run:
@@ -206,8 +227,7 @@ class _Run:
                     return outcome
                 continue
             if check_mode and (record is None or record.is_pending):
-                yield Call(partial(service.check, self._key))
-                return Outcome(self._key, self._existing, issued=True)
+                return (yield from self._predict(record))
             if record is None:
                 if self._has_begun:
                     break
@@ -240,6 +260,13 @@ class _Run:
                 raise NotReady(self._message(problem, lease))
             begin, self._reason = True, problem
         raise conflict(self._key)
+
+    def _predict(self, record: Lease | None) -> _Step[Outcome]:
+        """Return the outcome in check mode of a new resource, or of one for the pending lease of another run."""
+        yield Call(partial(self._issuer.service.check, self._key))
+        if record is None:
+            yield from self._retire()
+        return Outcome(self._key, self._existing, issued=True)
 
     def _usable_record(self) -> Lease | None:
         """Return the record if it is a pending lease to adopt or the lease of a resource that may be reusable."""
@@ -279,11 +306,14 @@ class _Run:
         return (yield Call(partial(directory.find, self._key))) if directory else None
 
     def _retire(self) -> _Step[None]:
-        """End what the record is of before it is replaced, so that nothing is left if the run is killed after it."""
+        """End what the record is of before it is replaced, so that nothing is left if the run is killed after it.
+
+        That of a released one was ended, unless the run that released it was interrupted.
+        """
         directory, record, force = self._issuer.directory, self._record, self._issuer.force
         if directory is None:
             return
-        if record and record.is_valid_at(self._issuer.now()):
+        if record and record.resource_id and record.expires > self._issuer.now():
             yield Call(partial(directory.end, self._key, str(record.resource_id)))
         # What a pending lease has led to is not known.
         if force or (record and record.is_pending and record.released_at is None):

@@ -150,7 +150,7 @@ class _Scheduler:
                     "Canceled because the run of Ansible was killed: run again, which reuses what was issued."
                 )
                 self._cancel()
-            elif self._to_write:
+            elif self._to_write and not self._can_gather():
                 self._write()
             elif self._reason_to_stop and (self._to_call or self._to_poll):
                 self._cancel()
@@ -176,6 +176,11 @@ class _Scheduler:
                 self._to_poll.append((key, step))
             else:
                 self._to_call.append((key, step.function))
+
+    def _can_gather(self) -> bool:
+        """Return whether what is to be written can wait for more: with its token, a resource is found again."""
+        is_known = all(isinstance(change, Replace) for _key, change in self._to_write)
+        return is_known and bool(self._in_flight or self._to_call) and len(self._to_write) < self._max_in_flight // 2
 
     def _write(self) -> None:
         """Write together what was returned together: a store takes long for each write."""

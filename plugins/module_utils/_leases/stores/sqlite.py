@@ -352,8 +352,8 @@ class _SQLiteRecords(Generic[KeyT, RecordT]):
         else:
             statement = f"UPDATE {self._table} SET ({names}) = ({parameters}) WHERE {self._of_key} AND {expected}"
             statement += " AND released_at IS NULL" if can_be_released else ""
-        database.execute(statement, {**values, **times, "expected": change.expected})
-        return next(iter(self._read(database, change.record.key)), None)
+        written = database.execute(statement, {**values, **times, "expected": change.expected}).rowcount
+        return change.record if written else next(iter(self._read(database, change.record.key)), None)
 
     def _read(self, database: sqlite3.Connection | None, key: KeyT) -> list[RecordT]:
         return self._select(database, self._of_key, key._asdict())

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._errors import NotReady
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.group_checks import (
+    build_capacity,
     build_capacity_warning,
     build_expiry_warning,
     validate_can_stream,
@@ -116,30 +117,32 @@ def test_an_application_that_is_not_associated_is_rejected_with_those_that_are(a
     )
 
 
-def test_a_capacity_for_all_sessions_of_all_learners_is_no_warning():
-    assert build_capacity_warning(group(), ["eu-central-1"], 2, 5) is None
+def warn(described, learners, usage_limit=5):
+    """The warning about the capacity, and what the result says of it."""
+    capacity = build_capacity(described, ["eu-central-1"], learners, usage_limit)
+    return build_capacity_warning(described, ["eu-central-1"], capacity), capacity
 
 
-@pytest.mark.parametrize(
-    ("learners", "capacity", "who"), [(3, {}, "3 learners need 3"), (1, {"MaximumCapacity": 4}, "1 learner needs 1")]
-)
-def test_a_warning_of_capacity_has_the_numbers(learners, capacity, who):
+def test_a_session_for_each_learner_is_no_warning_and_the_result_has_how_many_they_can_start():
+    assert warn(group(), 10) == (None, dict(sessions=10, needed=10, max_needed=50))
+
+
+def test_a_warning_of_capacity_has_the_numbers():
     described = group()
-    described["LocationStates"][0].update(capacity)
     described["LocationStates"].append({"LocationName": "us-east-1", "Status": "ACTIVE", "MaximumCapacity": 100})
-    number = capacity.get("MaximumCapacity", 10)
-    assert build_capacity_warning(described, ["eu-central-1"], learners, 5) == (
-        f"Stream group 'sg-lab' can have {number} sessions at once at eu-central-1. {who}, and can have up to "
-        f"{learners * 5}, since each use of a URL starts another session (usage_limit is 5). Without capacity, a "
-        "session does not start: raise the capacity (labstream.aws.gamelift_stream_group) if that is not intended."
+    warning, capacity = warn(described, 11)
+    assert warning == (
+        "Stream group 'sg-lab' can have 10 sessions at once at eu-central-1, but the 11 learners need 11, and can "
+        "start up to 55, since each use of a URL starts another one. Without capacity, a session does not start: raise "
+        "the maximum capacity (labstream.aws.gamelift_stream_group), or name more locations."
     )
+    assert capacity == dict(sessions=10, needed=11, max_needed=55)
 
 
 def test_capacity_on_demand_counts_where_there_is_no_maximum():
     described = group()
     described["LocationStates"] = [{"LocationName": "eu-central-1", "AlwaysOnCapacity": 2, "OnDemandCapacity": 3}]
-    assert build_capacity_warning(described, ["eu-central-1"], 5, 1) is None
-    assert "can have 5 sessions" in build_capacity_warning(described, ["eu-central-1"], 6, 1)
+    assert warn(described, 5)[1]["sessions"] == 5
 
 
 @pytest.mark.parametrize(

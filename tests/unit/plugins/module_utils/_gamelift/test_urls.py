@@ -20,7 +20,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._gamelift.listing im
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.states import ACTIVE, describe_status
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.urls import GroupUrls, UrlSettings, build_scope
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.validation import Resolution
-from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import parse_purpose
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import LeaseKey, parse_purpose
 from ansible_collections.labstream.aws.plugins.module_utils._leases.resource_issuer import ResourceIssuer
 from ansible_collections.labstream.aws.plugins.module_utils._leases.reuse import ReusePolicy
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import Write
@@ -33,6 +33,7 @@ from tests.unit.plugins.module_utils.support import (
     after,
     build_key,
     pending_lease_of,
+    release,
     resource_lease_of,
 )
 
@@ -64,14 +65,15 @@ def store(clock):
     return MemoryStore(clock.now)
 
 
-def urls_of(group, *, settings=SETTINGS, policy=POLICY, **options):
+def urls_of(group, *, settings=SETTINGS, policy=POLICY, check_mode=False, **options):
     """The service and directory of a run."""
-    return GroupUrls(Listing(group, GROUP, ACTIVE), settings, policy, group.clock.now, LAB, **options)
+    listing = Listing(group, GROUP, ACTIVE, predicts=check_mode)
+    return GroupUrls(listing, settings, policy, group.clock.now, LAB, **options)
 
 
 def run(store, group, *keys, urls=None, check_mode=False, force=False, policy=POLICY, **options):
     """The outcomes of a run, and its service."""
-    urls = urls or urls_of(group, policy=policy, **options)
+    urls = urls or urls_of(group, policy=policy, check_mode=check_mode, **options)
     issuer = ResourceIssuer(
         store=store, service=urls, now=group.clock.now, policy=policy, concurrency=2, force=force, directory=urls
     )
@@ -240,27 +242,25 @@ def test_without_the_permission_to_list_all_are_looked_up(store, group):
 
 
 ENDS = [
-    (("REVOKED", "userRevoked"), "is REVOKED (userRevoked: somebody revoked it)", 0),
+    (("REVOKED", "userRevoked"), "is REVOKED (userRevoked: somebody revoked it)"),
     (
         ("REVOKED", "revokedAndTerminatingSessions"),
         "is REVOKED (revokedAndTerminatingSessions: somebody revoked it, and its sessions are being terminated)",
-        0,
     ),
     (
         ("REVOKED", "revokedAndSessionsTerminated"),
         "is REVOKED (revokedAndSessionsTerminated: somebody revoked it, and its sessions were terminated)",
-        0,
     ),
-    (("REVOKED", "streamGroupDeleted"), "is REVOKED (streamGroupDeleted: its stream group was deleted)", 0),
-    (("REVOKED", "applicationDeleted"), "is REVOKED (applicationDeleted: its application was deleted)", 0),
-    (("EXPIRED", None), "is EXPIRED (its time is over)", 0),
-    (("LIMIT_REACHED", None), "is LIMIT_REACHED (all of its uses are gone)", 0),
-    ((None, None), "no longer exists", 1),
+    (("REVOKED", "streamGroupDeleted"), "is REVOKED (streamGroupDeleted: its stream group was deleted)"),
+    (("REVOKED", "applicationDeleted"), "is REVOKED (applicationDeleted: its application was deleted)"),
+    (("EXPIRED", None), "is EXPIRED (its time is over)"),
+    (("LIMIT_REACHED", None), "is LIMIT_REACHED (all of its uses are gone)"),
+    ((None, None), "no longer exists"),
 ]
 
 
-@pytest.mark.parametrize(("end", "problem", "revoked"), ENDS)
-def test_a_stream_url_that_does_not_work_any_more_is_replaced_and_said(store, group, end, problem, revoked):
+@pytest.mark.parametrize(("end", "problem"), ENDS)
+def test_a_stream_url_that_does_not_work_any_more_is_replaced_and_said(store, group, end, problem):
     run(store, group)
     group.end("su-1", *end)
 
@@ -270,7 +270,7 @@ def test_a_stream_url_that_does_not_work_any_more_is_replaced_and_said(store, gr
     for each in (predicted, outcome):
         assert (each.issued, each.reason) == (True, f"Stream URL 'su-1' of learner 'anna' {problem}")
     assert group.active == ["su-2"] == [store.leases[ANNA].resource_id]
-    assert group.calls.count("RevokeStreamUrl") == revoked
+    assert group.calls.count("RevokeStreamUrl") == 0
 
 
 @pytest.mark.parametrize(
@@ -410,6 +410,47 @@ def test_force_ends_the_previous_stream_url_and_those_whose_reply_was_lost(store
     assert group.active == ["su-2", "su-4"]
 
 
+@pytest.mark.parametrize("number", range(1, 12))
+def test_a_forced_run_returns_no_stream_url_that_another_one_has_revoked(store, group, number):
+    run(store, group, ANNA, BEN)
+    counted = 0
+
+    def write(changes, write=store.write):
+        nonlocal counted
+        counted += 1
+        if counted == number:
+            run(store, group, ANNA, BEN, force=True)
+        return write(changes)
+
+    store.write = write
+    outcomes, _urls = run(store, group, ANNA, BEN, force=True)
+
+    for outcome in outcomes:
+        if outcome.failure:
+            assert (outcome.failure.code, outcome.lease) == ("LeaseConflict", None)
+            assert outcome.failure.message == (
+                f"Stream URL {outcome.resource.resource_id!r} of learner {outcome.key.holder!r} was replaced by "
+                "another run with force at the same time: run again without force, which returns the one that is "
+                "stored."
+            )
+        else:
+            assert outcome.lease.resource_id in group.active
+
+
+def test_a_run_that_another_forced_run_has_replaced_fails_and_the_next_one_returns_what_is_stored(store, group):
+    def get_stream_url(get=group.get_stream_url, **request):
+        group.get_stream_url = get
+        run(store, group, force=True)
+        return get(**request)
+
+    group.get_stream_url = get_stream_url
+    [outcome], _urls = run(store, group, force=True)
+    [again], _urls = run(store, group)
+
+    assert (outcome.failure.code, outcome.issued) == ("LeaseConflict", True)
+    assert [again.lease.resource_id] == group.active
+
+
 def test_force_without_the_permission_to_list_ends_the_previous_stream_url(store, group):
     run(store, group)
     group.denied.add("ListStreamUrls")
@@ -495,6 +536,14 @@ def test_a_stream_url_with_too_few_uses_is_not_recovered(store, group):
     assert urls.find_duplicates({ANNA: outcome.lease.resource_id}) == [used]
 
 
+def test_stream_urls_of_later_generations_are_found_if_they_are_to_be_recovered(store, group):
+    keys = [LeaseKey.build(ANNA.scope, "anna", SETTINGS.build_purpose(generation)) for generation in range(3)]
+    ids = [add(group, key=key) for key in keys]
+    for recovers, known, later in ((True, 0, {1: ids[1], 2: ids[2]}), (True, 1, {2: ids[2]}), (False, 0, {})):
+        urls = urls_of(group, recovers=recovers)
+        assert urls.find_later_generations({keys[known]: known}) == ({keys[known]: later} if later else {})
+
+
 def test_the_default_resolution_may_be_named_or_not(store, group):
     named = add(group, DisplayConfiguration={"Resolution": {"Width": 1920, "Height": 1080}})
     [outcome], _urls = run(store, group, recovers=True)
@@ -520,9 +569,14 @@ def test_a_lease_that_was_released_is_not_recovered(store, group):
 
 def end(group, keys, leases, *, terminate_sessions=False, check_mode=False, labs=(LAB,)):
     """What is left of the leases, and what has ended them."""
-    listing = Listing(group, GROUP, None if terminate_sessions else ACTIVE)
-    ender = UrlEnder(listing, terminate_sessions, lambda _key: labs, group.clock.now, 2, check_mode)
+    ender = ender_of(group, labs, None if terminate_sessions else ACTIVE, terminate_sessions, check_mode)
     return ender.end(keys, leases), ender
+
+
+def ender_of(group, labs, status=ACTIVE, terminate_sessions=False, check_mode=False):
+    """What ends the stream URLs that were created in these labs, at one after the other."""
+    listing = Listing(group, GROUP, status, predicts=check_mode)
+    return UrlEnder(listing, terminate_sessions, None, lambda: dict.fromkeys([ANNA, BEN], labs), group.clock.now, 1)
 
 
 @pytest.mark.parametrize("check_mode", [False, True])
@@ -534,15 +588,35 @@ def test_ending_revokes_what_is_stored_and_what_was_lost(store, group, check_mod
 
     ended, ender = end(group, {ANNA}, leases, check_mode=check_mode)
 
-    assert (list(ended), sorted(ender.revoked)) == (leases, ["su-1", lost])
+    assert (list(ended), sorted(ender.listing.revoked)) == (leases, ["su-1", lost])
     assert group.active == (["su-1", "su-2", lost] if check_mode else ["su-2"])
+
+
+@pytest.mark.parametrize(
+    ("prepare", "options"),
+    [
+        pytest.param(lambda _group, _store: None, dict(force=True), id="force"),
+        pytest.param(lambda group, _store: add(group), dict(force=True), id="force, and a reply was lost"),
+        pytest.param(lambda group, _store: [group.open("su-1") for _use in range(4)], {}, id="too few uses"),
+        pytest.param(lambda group, _store: group.end("su-1", "REVOKED", "userRevoked"), {}, id="somebody revoked it"),
+        pytest.param(lambda group, store: release(store, ANNA), {}, id="its release was interrupted"),
+    ],
+)
+def test_check_mode_predicts_which_stream_urls_are_revoked(store, group, prepare, options):
+    run(store, group)
+    prepare(group, store)
+    before = list(group.active)
+    _outcomes, predicted = run(store, group, check_mode=True, **options)
+    assert group.active == before
+    _outcomes, urls = run(store, group, **options)
+    assert sorted(predicted.listing.revoked) == sorted(urls.listing.revoked) == before
 
 
 def test_ending_finds_the_stream_url_of_a_lease_that_another_lab_has_issued(store, group):
     run(store, group)
     leases = [store.leases[ANNA]]
     _ended, ender = end(group, {ANNA}, leases, labs=("tuesday",))
-    assert (ender.revoked, group.active) == (["su-1"], [])
+    assert (ender.listing.revoked, group.active) == (["su-1"], [])
 
 
 @pytest.mark.parametrize("labs", [(LAB,), ("tuesday",)])
@@ -556,7 +630,7 @@ def test_what_is_over_is_not_revoked_unless_its_sessions_run(store, group, labs)
     _ended, terminating = end(group, {ANNA}, leases, labs=labs, terminate_sessions=True)
     _ended, again = end(group, {ANNA}, leases, labs=labs, terminate_sessions=True)
 
-    assert (kept.revoked, terminating.revoked, again.revoked) == ([], ["su-1"], [])
+    assert tuple(each.listing.revoked for each in (kept, terminating, again)) == ([], ["su-1"], [])
     assert group.issued["su-1"].sessions == ["TERMINATED"]
 
 
@@ -568,7 +642,7 @@ def test_the_sessions_of_a_stream_url_that_was_replaced_are_ended_too(store, gro
 
     _ended, ender = end(group, {ANNA}, [store.leases[ANNA]], terminate_sessions=True)
 
-    assert sorted(ender.revoked) == ["su-1", "su-2"]
+    assert sorted(ender.listing.revoked) == ["su-1", "su-2"]
     assert set(group.issued["su-1"].sessions) == {"TERMINATED"}
 
 
@@ -583,8 +657,7 @@ def test_a_failure_keeps_its_lease_and_no_other(store, group):
 
     group.revoke_stream_url = reject
     leases = [store.leases[ANNA], store.leases[BEN]]
-    listing = Listing(group, GROUP, ACTIVE)
-    ender = UrlEnder(listing, False, lambda _key: [LAB], group.clock.now, 1, False)
+    ender = ender_of(group, [LAB])
 
     assert list(ender.end({ANNA, BEN}, leases)) == [store.leases[BEN]]
     assert list(ender.failures) == [ANNA]
@@ -596,7 +669,7 @@ def test_without_the_permission_to_list_what_is_stored_is_revoked(store, group):
     lost = add(group)
     group.denied.add("ListStreamUrls")
     _ended, ender = end(group, {ANNA, BEN}, [store.leases[ANNA]])
-    assert (ender.revoked, group.active, bool(ender.listing.denial)) == (["su-1"], [lost], True)
+    assert (ender.listing.revoked, group.active, bool(ender.listing.denial)) == (["su-1"], [lost], True)
 
 
 def test_stream_urls_that_seem_to_be_of_a_lab_are_counted(group):

@@ -101,10 +101,10 @@ class StreamUrlSchedules(Schedules):
         ender = UrlEnder(
             listing=Listing(self.service, GROUP, ACTIVE),
             terminate_sessions=False,
-            labs=lambda _key: [LAB],
+            lab=LAB,
+            find_labs=dict,
             now=self.clock.now,
             concurrency=1,
-            check_mode=False,
         )
         assert list(ender.end({KEY}, [lease])) == [lease]
 
@@ -127,8 +127,11 @@ class StreamUrlSchedules(Schedules):
             assert len(self.service.active) == 1, "However often runs are killed, one stream URL is ACTIVE."
         forced = self.finish(self.start(force=True))
         assert self.service.active == [forced.stream_id], "A forced run ends all others, also if a reply was lost."
-        self.end_released(self.store.leases[KEY])
         self.store.release(list(self.store.leases.values()))
+        left = self.finish(self.start())
+        assert self.service.active == [left.stream_id], "A run ends what an interrupted release has left."
+        self.store.release(list(self.store.leases.values()))
+        self.end_released(self.store.leases[KEY])
         assert self.service.active == [], "A release ends the stream URL."
         last = self.finish(self.start())
         assert self.service.active == [last.stream_id], "A run after a release creates another one."

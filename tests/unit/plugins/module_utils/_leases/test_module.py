@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -186,6 +187,19 @@ def test_too_many_are_not_withdrawn_and_nothing_is_issued(options, message):
     assert str(rejected.value) == message
     assert Labs(store, SCOPE).others_ahead(None, NOW) == Labs(store, SCOPE).get_records("mine")
     assert len(Labs(store, SCOPE).get_records("mine")) == 2
+
+
+@pytest.mark.parametrize("is_purged", [False, True])
+def test_a_learner_whose_lease_had_leaked_is_still_one_of_the_lab_when_others_are_withdrawn(is_purged):
+    # Given a lab of two, of whom one gets another generation while the other leaves.
+    store = lab_with_some_removed("anna", "ben")
+    labs = Labs(store, SCOPE)
+    [leaked] = [record for record in labs.get_records("mine") if record.learner_id == "anna"]
+    labs.purge([leaked]) if is_purged else labs.leave([leaked], NOW)
+
+    # Then that is not all of the lab.
+    [removed], _result = withdraw(store, [replace(ANNA_CAD, generation=int(is_purged))], withdraw_removed=True)
+    assert (removed["id"], removed["released"]) == ("ben", True)
 
 
 URL = "https://streaming.example.org/?secret=swordfish"

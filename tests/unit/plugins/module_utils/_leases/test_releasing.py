@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._errors import LeaseStoreError
 from ansible_collections.labstream.aws.plugins.module_utils._leases import releasing
@@ -323,6 +325,22 @@ def test_a_file_with_other_labs_is_not_a_deleted_one(path):
     assert not result["changed"]
 
 
+def test_what_another_lab_begins_to_use_while_it_is_released_is_restored_with_its_url(monkeypatch):
+    store, lease = MemoryStore(), LEASES["anna"]
+    store.leases = {lease.key: lease}
+    join(store, "mine", "anna")
+
+    def release_late(leases, release=store.release):
+        join(store, "other", "anna")
+        return release(leases)
+
+    monkeypatch.setattr(store, "release", release_late)
+    result = release(store, [], lab="mine")
+
+    assert store.leases == {lease.key: replace(lease, lease_id=store.leases[lease.key].lease_id)}
+    assert (result["summary"]["released"], result["leases"][0]["released"]) == (0, False)
+
+
 # Services that can end what they have issued
 
 
@@ -334,7 +352,7 @@ class Ender:
 
     def end(self, keys, leases):
         self.keys = set(keys)
-        self.released_before = [lease for lease in self.store.leases.values() if lease.released_at]
+        self.released_before = {lease.key for lease in self.store.leases.values() if lease.released_at}
         return [lease for lease in leases if lease.key.holder not in self.error]
 
 
@@ -350,10 +368,10 @@ def end_with(rows, *error, **options):
     return result, ender
 
 
-def test_what_was_issued_is_ended_before_it_is_released_and_no_url_is_said_to_work():
+def test_what_was_issued_is_released_before_it_is_ended_and_no_url_is_said_to_work():
     result, ender = end_with([ANNA, BEN])
     assert ender.keys == {LEASES["anna"].key, LEASES["ben"].key}
-    assert (ender.released_before, result["summary"]["released"]) == ([], 2)
+    assert (ender.released_before, result["summary"]["released"]) == (ender.keys, 2)
     assert not any("works until" in warning for warning in result["warnings"])
 
 

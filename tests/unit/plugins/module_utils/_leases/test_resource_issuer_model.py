@@ -239,7 +239,7 @@ class Schedules(RuleBasedStateMachine):
         self.service.ready_after = 0
 
     def end_released(self, lease):
-        """End what a lease is of that is about to be released."""
+        """End what a lease is of that was released."""
 
     @initialize(
         window=st.sampled_from([0, SHORT_WINDOW, UNLIMITED]),
@@ -324,15 +324,16 @@ class Schedules(RuleBasedStateMachine):
             self.reading.append((existing, purge))
 
     @precondition(lambda self: self.reading)
-    @rule()
-    def release_ends(self):
+    @rule(is_killed=st.booleans())
+    def release_ends(self, is_killed):
         read, purge = self.reading.pop()
-        self.end_released(read)
         existing = self.store.read([KEY]).get(KEY)
+        self.store.release([read])
+        purge = purge and not is_killed
+        if not is_killed:
+            self.end_released(read)
         if purge:
             self.store.purge([KEY])
-        else:
-            self.store.release([read])
         # What a run has stored meanwhile is not released: it comes after.
         if purge or (existing and existing.lease_id == read.lease_id):
             self.releases.append(self.note("somebody", "purges" if purge else "releases"))
