@@ -28,6 +28,7 @@ options:
     required: true
     choices:
       - appstream_lab
+      - gamelift_lab
       - nimble_lab
       - lab_handout
   names:

@@ -125,8 +125,6 @@ notes:
     not accept it together with the other capacities.
   - The VPC of a location is kept.
   - A stream group that is V(ACTIVE_WITH_ERRORS) cannot be scaled until the location in error is removed.
-requirements:
-  - botocore >= 1.43.59
 seealso:
   - module: labstream.aws.gamelift_stream_group_info
   - module: labstream.aws.gamelift_stream_url
@@ -139,7 +137,7 @@ extends_documentation_fragment:
   - labstream.aws.attributes.lease_group
   - amazon.aws.common.modules
   - amazon.aws.region.modules
-  - labstream.aws.requirements
+  - labstream.aws.requirements.gamelift
 """
 
 EXAMPLES = r"""

@@ -36,8 +36,6 @@ attributes:
       - There is nothing to change.
   idempotent:
     support: full
-requirements:
-  - botocore >= 1.43.59
 seealso:
   - module: labstream.aws.gamelift_stream_group
   - module: labstream.aws.gamelift_stream_url
@@ -49,7 +47,7 @@ extends_documentation_fragment:
   - labstream.aws.attributes.action_group
   - amazon.aws.common.modules
   - amazon.aws.region.modules
-  - labstream.aws.requirements
+  - labstream.aws.requirements.gamelift
 """
 
 EXAMPLES = r"""

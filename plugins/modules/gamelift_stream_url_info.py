@@ -72,8 +72,6 @@ attributes:
       - There is nothing to change.
   idempotent:
     support: full
-requirements:
-  - botocore >= 1.43.59
 seealso:
   - module: labstream.aws.gamelift_stream_url
   - module: labstream.aws.gamelift_stream_group_info
@@ -87,7 +85,7 @@ extends_documentation_fragment:
   - labstream.aws.attributes.lease_group
   - amazon.aws.common.modules
   - amazon.aws.region.modules
-  - labstream.aws.requirements
+  - labstream.aws.requirements.gamelift
 """
 
 EXAMPLES = r"""
