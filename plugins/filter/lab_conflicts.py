@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: lab_conflicts
 short_description: Find labs of several hosts that would affect each other
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - labstream.aws contributors (@labstream)
 description:

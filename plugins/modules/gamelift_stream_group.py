@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: gamelift_stream_group
-version_added: 0.1.0
+version_added: 1.0.0
 short_description: Set the capacity of a stream group of Amazon GameLift Streams
 description:
   - Sets the capacity of locations of an existing stream group, and waits until the stream group is V(ACTIVE) and its

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: gamelift_stream_group_info
-version_added: 0.1.0
+version_added: 1.0.0
 short_description: Gather information about stream groups of Amazon GameLift Streams
 description:
   - Returns the status of stream groups, their applications, and the capacity of their locations in sessions.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: gamelift_stream_url
-version_added: 0.1.0
+version_added: 1.0.0
 short_description: Create stream URLs of Amazon GameLift Streams
 description:
   - Creates URLs that start stream sessions of an application on a stream group of Amazon GameLift Streams, in a browser

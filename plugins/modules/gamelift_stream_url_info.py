@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: gamelift_stream_url_info
-version_added: 0.1.0
+version_added: 1.0.0
 short_description: Gather information about stream URLs of Amazon GameLift Streams
 description:
   - Returns the stream URLs of a stream group with their learners, their status, the uses that are left and the sessions
