@@ -27,7 +27,7 @@ IN_OLDEST = $(call in_environment,build/venv-oldest,build/collections-oldest)
 IN_LINT = $(call in_environment,build/venv-lint,build/collections)
 
 # The page of figures, and the tests that hypothesis gives more examples in `make stress`.
-FIGURES := docs/docsite/rst/guide_figures.rst
+FIGURES := tests/benchmarks/README.md
 ANY_INPUT := tests/integration/test_any_input.py tests/integration/test_hostile.py tests/unit/plugins/filter/test_any_input.py \
 	tests/unit/plugins/module_utils/_leases/test_resource_issuer_model.py
 
@@ -49,7 +49,7 @@ test: ## Every check; .ci/run calls this
 	@$(MAKE) --no-print-directory -j 3 environments
 	@UNIT_WORKERS=0 build/venv/bin/python tools/side_by_side.py $(CHECKS)
 
-bench: $(NEWEST) $(OLDEST) $(BOTOCORE_NIMBLE) ## Time and memory compared with what people would use instead; written to the guide "Figures"
+bench: $(NEWEST) $(OLDEST) $(BOTOCORE_NIMBLE) ## Time and memory compared with what people would use instead; written to tests/benchmarks/README.md
 	@$(IN_NEWEST) python -m tests.benchmarks --write $(FIGURES)
 
 # SEED=NUMBER repeats a run.

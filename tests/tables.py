@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 # A table in the page is between these two comments.
-BEGIN, END = ".. begin {}\n", ".. end {}\n"
+BEGIN, END = "<!-- begin {} -->\n", "<!-- end {} -->\n"
 
 
 @dataclass(frozen=True)
@@ -23,19 +23,19 @@ class Table:
     rows: Sequence[Sequence[str]]
 
     def __str__(self) -> str:
-        """Return a simple table of reStructuredText, which is also readable in a terminal."""
+        """Return a table of Markdown, which is also readable in a terminal."""
         lines = [self.header, *self.rows]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        rule = "  ".join("=" * width for width in widths)
         numeric = [all(_is_figure(cell) for cell in column) for column in zip(*self.rows, strict=True)]
-        head, *body = (
-            "  ".join(
-                cell.rjust(width) if is_number else cell.ljust(width)
-                for cell, width, is_number in zip(line, widths, numeric, strict=True)
-            ).rstrip()
-            for line in lines
+        rule = [f"{'-' * (width - 1)}{':' if right else '-'}" for width, right in zip(widths, numeric, strict=True)]
+        aligned = (
+            " | ".join(
+                cell.rjust(width) if right else cell.ljust(width)
+                for cell, width, right in zip(line, widths, numeric, strict=True)
+            )
+            for line in [self.header, rule, *self.rows]
         )
-        return "\n".join([rule, head, rule, *body, rule, ""])
+        return "".join(f"| {line} |\n" for line in aligned)
 
 
 def write(page: Path, tables: Iterable[Table]) -> None:
@@ -53,7 +53,7 @@ def write(page: Path, tables: Iterable[Table]) -> None:
 
 def names_in(page: Path) -> list[str]:
     """Return the names of the tables in the page."""
-    return re.findall(r"^\.\. begin (\w+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return re.findall(r"^<!-- begin (\w+) -->$", page.read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def number(value: float) -> str:

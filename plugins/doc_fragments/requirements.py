@@ -17,3 +17,12 @@ requirements:
   - boto3 >= 1.35.0
   - botocore >= 1.35.0
 """
+
+    # Stream URLs are new in this version.
+    GAMELIFT = r"""
+options: {}
+requirements:
+  - python >= 3.10
+  - boto3 >= 1.43.59
+  - botocore >= 1.43.59
+"""

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: lab_conflicts
 short_description: Find out why the labs of hosts cannot be run
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - labstream.aws contributors (@labstream)
 description:

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: survey_answers
 short_description: Get the answers to a survey of AWX as text
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - labstream.aws contributors (@labstream)
 description:

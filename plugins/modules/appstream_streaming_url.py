@@ -256,7 +256,7 @@ streaming_urls:
       returned: always
       sample: lease1.WyJhcHBzdHJlYW18RVhBTVBMRSIsImFubmEiLCIiXQ
 failures:
-  description: The users that got no URL, and why.
+  description: The users who got no URL, and why.
   returned: always
   type: list
   elements: dict
@@ -292,7 +292,7 @@ failures:
       returned: always
       sample: unit-7
     code:
-      description: The service's error code, or this collection's word for the kind of error.
+      description: The service's error code, or this collection's name for the kind of error.
       type: str
       returned: always
       sample: ResourceNotAvailableException

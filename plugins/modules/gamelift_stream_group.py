@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: gamelift_stream_group
-version_added: 0.1.0
+version_added: 1.0.0
 short_description: Set the capacity of a stream group of Amazon GameLift Streams
 description:
   - Sets the capacity of locations of an existing stream group, and waits until the stream group is V(ACTIVE) and its
@@ -125,8 +125,6 @@ notes:
     not accept it together with the other capacities.
   - The VPC of a location is kept.
   - A stream group that is V(ACTIVE_WITH_ERRORS) cannot be scaled until the location in error is removed.
-requirements:
-  - botocore >= 1.43.59
 seealso:
   - module: labstream.aws.gamelift_stream_group_info
   - module: labstream.aws.gamelift_stream_url
@@ -139,7 +137,7 @@ extends_documentation_fragment:
   - labstream.aws.attributes.lease_group
   - amazon.aws.common.modules
   - amazon.aws.region.modules
-  - labstream.aws.requirements
+  - labstream.aws.requirements.gamelift
 """
 
 EXAMPLES = r"""

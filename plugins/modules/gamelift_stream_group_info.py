@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: gamelift_stream_group_info
-version_added: 0.1.0
+version_added: 1.0.0
 short_description: Gather information about stream groups of Amazon GameLift Streams
 description:
   - Returns the status of stream groups, their applications, and the capacity of their locations in sessions.
@@ -36,8 +36,6 @@ attributes:
       - There is nothing to change.
   idempotent:
     support: full
-requirements:
-  - botocore >= 1.43.59
 seealso:
   - module: labstream.aws.gamelift_stream_group
   - module: labstream.aws.gamelift_stream_url
@@ -49,7 +47,7 @@ extends_documentation_fragment:
   - labstream.aws.attributes.action_group
   - amazon.aws.common.modules
   - amazon.aws.region.modules
-  - labstream.aws.requirements
+  - labstream.aws.requirements.gamelift
 """
 
 EXAMPLES = r"""

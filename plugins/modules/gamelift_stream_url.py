@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: gamelift_stream_url
-version_added: 0.1.0
+version_added: 1.0.0
 short_description: Create stream URLs of Amazon GameLift Streams
 description:
   - Creates URLs that start stream sessions of an application on a stream group of Amazon GameLift Streams, in a browser
@@ -193,8 +193,6 @@ attributes:
 notes:
   - Up to 20 leases are verified one by one (GetStreamUrl). For more, the stream URLs of the stream group are listed
     once (ListStreamUrls, 100 in each call). Without the permission to list, the module warns and verifies one by one.
-requirements:
-  - botocore >= 1.43.59
 seealso:
   - module: labstream.aws.streaming_handout
   - module: labstream.aws.streaming_rotation
@@ -209,7 +207,7 @@ extends_documentation_fragment:
   - labstream.aws.attributes.lease_group
   - amazon.aws.common.modules
   - amazon.aws.region.modules
-  - labstream.aws.requirements
+  - labstream.aws.requirements.gamelift
 """
 
 EXAMPLES = r"""
@@ -341,7 +339,7 @@ stream_urls:
       returned: always
       sample: lease1.WyJnYW1lbGlmdHN0cmVhbXN8RVhBTVBMRSIsIjQ3MTEiLCIiXQ
 failures:
-  description: The learners that got no stream URL, or whose stream URL could not be revoked, and why.
+  description: The learners who got no stream URL, or whose stream URL could not be revoked, and why.
   returned: always
   type: list
   elements: dict
@@ -362,7 +360,7 @@ failures:
       returned: always
       sample: null
     code:
-      description: The service's error code, or this collection's word for the kind of error.
+      description: The service's error code, or this collection's name for the kind of error.
       type: str
       returned: always
       sample: ServiceQuotaExceededException

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: gamelift_stream_url_info
-version_added: 0.1.0
+version_added: 1.0.0
 short_description: Gather information about stream URLs of Amazon GameLift Streams
 description:
   - Returns the stream URLs of a stream group with their learners, their status, the uses that are left and the sessions
@@ -72,8 +72,6 @@ attributes:
       - There is nothing to change.
   idempotent:
     support: full
-requirements:
-  - botocore >= 1.43.59
 seealso:
   - module: labstream.aws.gamelift_stream_url
   - module: labstream.aws.gamelift_stream_group_info
@@ -87,7 +85,7 @@ extends_documentation_fragment:
   - labstream.aws.attributes.lease_group
   - amazon.aws.common.modules
   - amazon.aws.region.modules
-  - labstream.aws.requirements
+  - labstream.aws.requirements.gamelift
 """
 
 EXAMPLES = r"""

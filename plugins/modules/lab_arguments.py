@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: lab_arguments
-version_added: 0.1.0
+version_added: 1.0.0
 short_description: Validate the arguments of a role of this collection, and read its roster
 description:
   - The roles of this collection use it. It is not for others, and can change in any release.

@@ -299,7 +299,7 @@ failures:
       returned: always
       sample: session-ben
     code:
-      description: The service's error code, or this collection's word for the kind of error.
+      description: The service's error code, or this collection's name for the kind of error.
       type: str
       returned: always
       sample: NotReady

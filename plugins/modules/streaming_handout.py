@@ -42,7 +42,7 @@ options:
       - C(lease) says which lease the URL belongs to. It may be null in check mode only, for a URL that has not been
         issued yet. With O(allow_missing=true), it may also be missing, as in a row of a roster. The page of such a
         learner keeps showing the same lease as before.
-      - C(id) identifies the learner, and therefore the page. By default, it is the user id or session id of the lease.
+      - C(id) identifies the learner, and therefore the page. By default, it is the holder of the lease.
         Learners are compared without regard to case and invisible characters.
       - C(generation) is an integer. If it increases, the learner gets another page, and the previous one says so for
         good. A seat with a lower generation, or without one, keeps the learner's current page.
@@ -59,8 +59,8 @@ options:
   urls_csv:
     description:
       - The path of a CSV file for the URLs. Its folder must exist.
-      - Its columns are V(id), V(name), V(email), V(holder), V(expires) and V(streaming_url). The holder is the user id
-        or the session id.
+      - Its columns are V(id), V(name), V(email), V(holder), V(expires) and V(streaming_url). The holder is the user id,
+        the learner on GameLift Streams, or the session id.
       - A cell that a spreadsheet could run as a formula gets an apostrophe in front. So does a part of a cell after a
         semicolon, a tab or a line break.
       - At least one of O(urls_csv), O(pages_dir) and O(overview_html) is required.
@@ -263,9 +263,8 @@ summary:
       sample: 32
 missing:
   description:
-    - The holders of the leases of the seats without a URL that works, which are user ids or session ids, or the
-      learners' ids if these are not known. If there are any, the task fails and writes nothing, unless
-      O(allow_missing=true).
+    - The holders of the leases of the seats without a URL that works, or the learners' ids if these are not known. If
+      there are any, the task fails and writes nothing, unless O(allow_missing=true).
   returned: always
   type: list
   elements: str

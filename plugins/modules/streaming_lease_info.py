@@ -14,18 +14,18 @@ description:
   - Given a URL, returns whose it is, also when it has expired or was released. It is found by its SHA-256 hash.
   - Without options that select, all leases of the store are returned. In DynamoDB, this and a search without O(scope)
     read the whole table.
-  - It calls neither AppStream nor Nimble Studio. Whether a URL still works is judged by the clock of the host that the
-    task runs on.
+  - It calls no streaming service. Whether a URL still works is judged by the clock of the host that the task runs on.
 author:
   - labstream.aws contributors (@labstream)
 options:
   scope:
     description:
-      - Only leases of this scope, as modules return it. It stands for a stack and fleet, or for a studio.
+      - Only leases of this scope, as modules return it. It stands for a stack and fleet, a stream group or a studio.
     type: str
   holders:
     description:
-      - Only leases of these holders. A holder is a user id of AppStream or a session of Nimble Studio.
+      - Only leases of these holders. A holder is a user id of AppStream, the id of a learner on GameLift Streams or a
+        session of Nimble Studio.
     type: list
     elements: str
   lab:
@@ -43,7 +43,7 @@ options:
   streaming_url:
     description:
       - Only the lease of this URL.
-      - URLs of Nimble Studio are not found, since nothing of them is stored, not even a hash.
+      - URLs of GameLift Streams and of Nimble Studio are not found, since nothing of them is stored, not even a hash.
       - Mutually exclusive with O(url_sha256).
     type: str
   url_sha256:
@@ -70,6 +70,7 @@ attributes:
     support: full
 seealso:
   - module: labstream.aws.appstream_streaming_url
+  - module: labstream.aws.gamelift_stream_url_info
   - module: labstream.aws.nimble_session_stream
   - module: labstream.aws.streaming_handout
 extends_documentation_fragment:
@@ -124,7 +125,7 @@ leases:
       returned: always
       sample: lease1.WyJhcHBzdHJlYW18RVhBTVBMRSIsImFubmEiLCIiXQ
     provider:
-      description: V(appstream) or V(nimble).
+      description: V(appstream), V(gameliftstreams) or V(nimble).
       type: str
       returned: always
       sample: appstream
@@ -135,7 +136,7 @@ leases:
       sample: >-
         appstream|appstream2.eu-central-1.amazonaws.com|arn:aws:appstream:eu-central-1:123456789012:stack/cad-course|arn:aws:appstream:eu-central-1:123456789012:fleet/cad-fleet
     holder:
-      description: The user id of AppStream, or the session of Nimble Studio.
+      description: The user id of AppStream, the learner on GameLift Streams, or the session of Nimble Studio.
       type: str
       returned: always
       sample: anna
@@ -170,7 +171,7 @@ leases:
     remaining:
       description:
         - How many more seconds the URL works. 0 if it has expired.
-        - A URL that was released works until it expires, since the service cannot revoke it.
+        - A URL that was released works until it expires, except for GameLift Streams, where it was revoked.
       type: int
       returned: always
       sample: 9000
@@ -180,7 +181,7 @@ leases:
       returned: always
       sample: null
     url_sha256:
-      description: The SHA-256 hash of the URL. V(null) for Nimble Studio.
+      description: The SHA-256 hash of the URL. V(null) for GameLift Streams and Nimble Studio.
       type: str
       returned: always
       sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08

@@ -4,7 +4,7 @@
 """How fast the collection is, and how much memory it takes, compared with what people would use instead.
 
 ``make bench`` runs this: real processes against the simulator. It prints tables and whether goals are met, but does not
-fail if they are missed. The guide "Figures" says how each table is measured.
+fail if they are missed. README.md beside this file says how each table is measured.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``make bench`` in small: every table is measured and has its place in the guide. Figures are not checked."""
+"""``make bench`` in small: every table is measured and has its place in the page. Figures are not checked."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.integration.running import Ansible
 from tests.simulator.control import CHECKOUT, Simulator
 from tests.tables import Table, names_in, write
 
-PAGE = CHECKOUT / "docs/docsite/rst/guide_figures.rst"
+PAGE = CHECKOUT / "tests/benchmarks/README.md"
 
 
 class BenchInHaste(Bench):
@@ -60,7 +60,7 @@ class BenchInHaste(Bench):
 
 
 @pytest.mark.long
-def test_every_table_is_measured_and_has_its_place_in_the_guide(
+def test_every_table_is_measured_and_has_its_place_in_the_page(
     ansible: Ansible, simulator: Simulator, tmp_path: Path
 ) -> None:
     page = Path(shutil.copy(PAGE, tmp_path))
@@ -92,32 +92,32 @@ def test_a_second_environment_adds_only_its_goals(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_table_keeps_the_text_around_its_place_and_replaces_the_table_before(tmp_path: Path) -> None:
-    page = tmp_path / "page.rst"
-    page.write_text("Before.\n\n.. begin costs\n\nold\n\n.. end costs\n\nAfter.\n")
+    page = tmp_path / "page.md"
+    page.write_text("Before.\n\n<!-- begin costs -->\n\nold\n\n<!-- end costs -->\n\nAfter.\n")
 
     for figure in ("1.5", "12"):
         write(page, [Table("costs", ["What", "Costs"], [["tea", figure], ["cake", "~ 3"]])])
 
     assert page.read_text() == (
-        "Before.\n\n.. begin costs\n\n"
-        "====  =====\nWhat  Costs\n====  =====\ntea      12\ncake    ~ 3\n====  =====\n"
-        "\n.. end costs\n\nAfter.\n"
+        "Before.\n\n<!-- begin costs -->\n\n"
+        "| What | Costs |\n| ---- | ----: |\n| tea  |    12 |\n| cake |   ~ 3 |\n"
+        "\n<!-- end costs -->\n\nAfter.\n"
     )
 
 
 def test_a_table_without_a_place_in_the_page_is_rejected(tmp_path: Path) -> None:
-    page = tmp_path / "page.rst"
+    page = tmp_path / "page.md"
     page.write_text("Nothing here.\n")
 
-    with pytest.raises(ValueError, match=r"page\.rst has no place for the table 'costs'"):
+    with pytest.raises(ValueError, match=r"page\.md has no place for the table 'costs'"):
         write(page, [Table("costs", ["What"], [["tea"]])])
 
 
 @pytest.mark.parametrize("part", ["--small", "--without-oldest"])
-def test_figures_of_less_than_all_are_not_written_into_the_guide(
+def test_figures_of_less_than_all_are_not_written_into_the_page(
     part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["benchmarks", part, "--write", str(tmp_path / "page.rst")])
+    monkeypatch.setattr(sys, "argv", ["benchmarks", part, "--write", str(tmp_path / "page.md")])
 
     with pytest.raises(SystemExit):
         main()

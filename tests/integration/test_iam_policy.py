@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The IAM policies in the README are enough, and nothing of them can be left out."""
+"""The IAM policies in the guide "Authentication" are enough, and nothing of them can be left out."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.service_model import SERVICE_DESCRIPTION
 
+from tests.documentation import AUTHENTICATION, find_code
 from tests.integration.lease_stores import TABLE, LeaseTable
 from tests.integration.running import (
-    CHECKOUT,
     FLEET,
     MODULE,
     STACK,
@@ -58,12 +58,10 @@ NAMES = {
 Policy = dict[str, Any]
 
 
-def policy_of_the_readme(action: str) -> Policy:
+def policy_of_the_guide(action: str) -> Policy:
     """The policy with this action, for the resources of these tests, as its reader would adapt it."""
-    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"^```json$(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
-    policies = [block for block in blocks if f'"{action}"' in block]
-    assert len(policies) == 1, f"README.md has {len(policies)} policies with {action}"
+    policies = [block for block in find_code(AUTHENTICATION, "json") if f'"{action}"' in block]
+    assert len(policies) == 1, f"the guide has {len(policies)} policies with {action}"
     return json.loads(
         re.sub(
             r"arn:aws:(\w+):[^:]+:[^:]+:(stack|fleet|studio|streaming-session|streamgroup|application|table)/([^\"]+)",
@@ -107,9 +105,9 @@ def call_as(simulator: Simulator, call_module: Callable[..., Task]) -> Callable[
     return call
 
 
-APPSTREAM, NIMBLE = policy_of_the_readme("appstream:CreateStreamingURL"), policy_of_the_readme("nimble:GetStudio")
-GAMELIFT = policy_of_the_readme("gameliftstreams:CreateStreamUrl")
-LEASES = policy_of_the_readme("dynamodb:PutItem")
+APPSTREAM, NIMBLE = policy_of_the_guide("appstream:CreateStreamingURL"), policy_of_the_guide("nimble:GetStudio")
+GAMELIFT = policy_of_the_guide("gameliftstreams:CreateStreamUrl")
+LEASES = policy_of_the_guide("dynamodb:PutItem")
 BOTH = {**APPSTREAM, "Statement": APPSTREAM["Statement"] + LEASES["Statement"]}
 
 
@@ -239,11 +237,11 @@ NEEDS_OF_TABLE = {
 
 
 def test_three_actions_are_enough_to_read(simulator: Simulator, call_as: Callable[..., Task], home: Path) -> None:
-    # Given a lease, and somebody who may do no more than the README says of those who only read.
+    # Given a lease, and somebody who may do no more than the guide says of those who only read.
     store = {"lease_store": LeaseTable.create(simulator, region=REGION).url}
     issued = call_as(BOTH, {**ANNA, **store}).result
     scope = issued["scope"]
-    named = re.search(r"To read only, [^.]*enough", (CHECKOUT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    named = re.search(r"To read only, [^.]*enough", AUTHENTICATION.read_text(encoding="utf-8"), re.DOTALL)
     assert named
     reading = copy.deepcopy(LEASES)
     reading["Statement"][0]["Action"] = re.findall(r"`(dynamodb:\w+)`", named[0])
@@ -294,7 +292,7 @@ def test_the_error_names_the_action_on_the_table_that_the_policy_lacks(
 
 
 TABLE_MODULE = "labstream.aws.streaming_lease_table"
-CREATING = policy_of_the_readme("dynamodb:CreateTable")
+CREATING = policy_of_the_guide("dynamodb:CreateTable")
 
 
 @pytest.fixture
@@ -339,7 +337,7 @@ def test_the_error_names_the_action_to_make_the_table_that_the_policy_lacks(
 FLEET_MODULE = "labstream.aws.appstream_fleet"
 SESSION_INFO = "labstream.aws.appstream_session_info"
 TARGET = {"stack_name": STACK, "fleet_name": FLEET, "region": REGION}
-DAY = policy_of_the_readme("appstream:StartFleet")
+DAY = policy_of_the_guide("appstream:StartFleet")
 # What needs each action: a module with its arguments.
 NEEDS_OF_DAY = {
     "appstream:DescribeFleets": ("labstream.aws.appstream_fleet_info", {"region": REGION}),
@@ -386,7 +384,7 @@ URL_INFO = "labstream.aws.gamelift_stream_url_info"
 GROUP_MODULE, GROUP_INFO = "labstream.aws.gamelift_stream_group", "labstream.aws.gamelift_stream_group_info"
 IN_GROUP = {"stream_group": STREAM_GROUP, "region": REGION}
 SCALED = {**IN_GROUP, "locations": [{"location_name": REGION, "always_on_capacity": 31}]}
-SCALING = policy_of_the_readme("gameliftstreams:UpdateStreamGroup")
+SCALING = policy_of_the_guide("gameliftstreams:UpdateStreamGroup")
 # What needs each action: a policy, and a module with its arguments, when anna has a stream URL.
 NEEDS_OF_GAMELIFT = {
     "gameliftstreams:ListStreamUrls": (GAMELIFT, URL_INFO, IN_GROUP),

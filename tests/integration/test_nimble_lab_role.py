@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import re
 import stat
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -373,20 +372,3 @@ def test_a_mapping_is_a_roster_failures_are_one_message_and_absent_releases(
     # Absent releases what the lab has.
     assert (count_states(released), seats_of(released)) == (("ok", 0, 0, 0, 2), [])
     assert get_summary(released)["message"] == ("Leases released: 2. URLs of streams work until they expire.")
-
-
-def test_the_playbook_in_the_readme_works(simulator: Simulator, run_playbook: RunPlaybook) -> None:
-    # Given the studio that it names, of whose two sessions one is stopped.
-    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
-    [playbook] = [block for block in re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL) if ROLE in block]
-    stopped = {"sessionId": "session-4712", "state": "STOPPED"}
-    simulator.seed_studio("us-west-2-example", ["session-4711", stopped], region="us-west-2")
-    playbook = playbook.replace("https://studio.example.org", simulator.endpoint_url)
-    elsewhere = dict.fromkeys(("AWS_URL", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION"), "")
-
-    # When it runs, then it succeeds, and each session has a stream.
-    run = run_playbook(playbook, environment=elsewhere)
-    assert run.returncode == 0, run.printed
-    assert {stream["sessionId"] for stream in simulator.streams()} == {"session-4711", "session-4712"}
-    assert len(simulator.streams()) == 2
-    assert not any(url in run.printed for url in simulator.streaming_urls())

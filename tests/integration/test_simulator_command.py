@@ -1,7 +1,7 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``make simulator``: what it prints is enough for the first playbook of the README."""
+"""``make simulator``: what it prints is enough for the guide "Getting started"."""
 
 from __future__ import annotations
 
@@ -12,14 +12,18 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.integration.running import CHECKOUT, TIMEOUT_SECONDS
+from tests.documentation import CHECKOUT, GUIDES, find_code
+from tests.integration.running import TIMEOUT_SECONDS
+from tests.pages import url_of
 from tests.simulator.control import Simulator
 
-README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+GUIDE = GUIDES / "guide_getting_started.rst"
 LAST_LINE = "# The simulator runs until Ctrl+C"
 
 
@@ -49,38 +53,43 @@ def read_lines(process: subprocess.Popen[str]) -> list[str]:
     return lines
 
 
-def test_the_readme_can_be_tried_with_what_it_prints(command: subprocess.Popen[str], tmp_path: Path) -> None:
-    # Given the lines, and the playbook and the commands of the README.
-    lines = read_lines(command)
-    section = README.partition("### Try it without an AWS account")
-    [playbook] = re.findall(r"^```yaml$\n(- name: Provide the URLs of a lab\n.*?)^```$", section[0], re.M | re.S)
-    commands = re.search(r"^```shell$\n(.*?)^```$", section[2], re.M | re.S)
-    assert commands
+def test_getting_started_works_with_what_it_prints(command: subprocess.Popen[str], tmp_path: Path) -> None:
+    # Given the lines, and the file and the commands of the guide, but for an end that is far enough off.
+    lines = "".join(read_lines(command))
+    [variables] = find_code(GUIDE, "yaml")
+    [start, end] = [code for code in find_code(GUIDE, "shell") if code.startswith("ansible-playbook")]
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
     (tmp_path / "build").mkdir()
-    (tmp_path / "build" / "lab.yml").write_text(playbook)
+    (tmp_path / "build/lab.yml").write_text(variables.replace('"23:59"', f'"{tomorrow:%Y-%m-%dT%H:%M}"'))
     (tmp_path / "examples").symlink_to(CHECKOUT / "examples")
-
-    # When they are pasted into a shell that is set up for an account of AWS.
-    shell = subprocess.run(
+    shell = partial(
+        subprocess.run,
         ["bash", "-e"],
-        input="".join(lines) + commands[1],
         cwd=tmp_path,
+        # A shell that is set up for an account of AWS.
         env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "AWS_PROFILE": "production", "AWS_SESSION_TOKEN": "none"},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         timeout=TIMEOUT_SECONDS,
         check=False,
     )
 
-    # Then all learners have URLs that open, and nothing is in the home.
-    assert shell.returncode == 0, shell.stdout + shell.stderr
-    with (tmp_path / "build" / "handout.csv").open(encoding="utf-8", newline="") as file:
-        urls = [row["streaming_url"] for row in csv.DictReader(file)]
-    assert len(urls) == 30
-    endpoint_url = re.search(r"export AWS_ENDPOINT_URL=(\S+)", "".join(lines))
+    # When they are pasted into a shell, then all learners have pages whose URLs open.
+    started = shell(input=lines + start)
+    assert started.returncode == 0, started.stdout
+    with (tmp_path / "build/links.csv").open(encoding="utf-8", newline="") as file:
+        pages = [tmp_path / "build/pages" / row["page"] for row in csv.DictReader(file)]
+    assert len(pages) == 30
+    endpoint_url = re.search(r"export AWS_ENDPOINT_URL=(\S+)", lines)
     assert endpoint_url
-    assert Simulator(endpoint_url[1]).open(urls[0])[0] == 200
-    assert not (tmp_path / ".ansible" / "labstream").exists()
+    assert Simulator(endpoint_url[1]).open(url_of(pages[0].read_text(encoding="utf-8")))[0] == 200
+
+    # When the lab is ended, then the pages open nothing any more, and nothing is in the home.
+    ended = shell(input=lines + end)
+    assert ended.returncode == 0, ended.stdout
+    assert not any(url_of(page.read_text(encoding="utf-8")) for page in pages)
+    assert not (tmp_path / ".ansible/labstream").exists()
 
 
 def test_ctrl_c_stops_it_and_leaves_nothing(command: subprocess.Popen[str]) -> None:

@@ -22,6 +22,7 @@ from typing import Any
 
 import pytest
 
+from tests.documentation import AUTHENTICATION, find_code
 from tests.integration.running import CHECKOUT, Ansible, Run, Task
 from tests.integration.terraform import SETTINGS, TERRAFORM, needs_terraform, provider_mirror
 from tests.simulator.control import ACCOUNT, Simulator
@@ -118,11 +119,9 @@ def actions_in(configuration: str, document: str) -> list[str]:
     return re.findall(r'"(dynamodb:\w+)"', block)
 
 
-def test_terraforms_policies_are_those_of_the_readme() -> None:
-    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"^```json$(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
-    [issuing] = [json.loads(block) for block in blocks if "dynamodb:PutItem" in block]
-    in_prose = re.findall(r"`(dynamodb:\w+)`", readme)
+def test_terraforms_policies_are_those_of_the_guide() -> None:
+    [issuing] = [json.loads(block) for block in find_code(AUTHENTICATION, "json") if "dynamodb:PutItem" in block]
+    in_prose = re.findall(r"`(dynamodb:\w+)`", AUTHENTICATION.read_text(encoding="utf-8"))
 
     assert [actions_in(EXAMPLE.read_text(), "issuing")] == [each["Action"] for each in issuing["Statement"]]
     assert actions_in(EXAMPLE.read_text(), "reading") == in_prose

@@ -8,24 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-import textwrap
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-# Where files have examples, by the ending of their names.
-EXAMPLES = {
-    ".py": re.compile(r'^EXAMPLES = r"""\n(.*?)^"""', re.MULTILINE | re.DOTALL),
-    ".md": re.compile(r"^```ya?ml\n(.*?)^```", re.MULTILINE | re.DOTALL),
-    ".rst": re.compile(r"^ *\.\. code-block:: yaml(?:\+jinja)?\n\n((?:(?: +\S.*)?\n)+)", re.MULTILINE),
-    ".yml": re.compile(r"\A(.+)\Z", re.DOTALL),
-}
-FOLDERS = ("plugins", "roles", "playbooks", "examples", "docs/docsite/rst", "tests/simulator")
-FILES = [CHECKOUT / "README.md", *(path for folder in FOLDERS for path in (CHECKOUT / folder).rglob("*"))]
+from tests.documentation import CHECKOUT, find_code, find_files
 
 OURS = "labstream.aws."
 ISSUING = (f"{OURS}appstream_streaming_url", f"{OURS}gamelift_stream_url", f"{OURS}nimble_session_stream")
@@ -41,10 +30,9 @@ Loader.add_constructor("!unsafe", lambda loader, node: node.value)
 
 
 def find_examples() -> Iterator[Any]:
-    for path in sorted(FILES):
-        if pattern := EXAMPLES.get(path.suffix):
-            for number, text in enumerate(pattern.findall(path.read_text(encoding="utf-8"))):
-                yield pytest.param(textwrap.dedent(text), id=f"{path.relative_to(CHECKOUT)}-{number}")
+    for file in find_files():
+        for number, text in enumerate(find_code(file, r"ya?ml")):
+            yield pytest.param(text, id=f"{file.relative_to(CHECKOUT)}-{number}")
 
 
 def find_tasks(value: Any) -> Iterator[dict[str, Any]]:

@@ -2,17 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""examples/terraform/lab: its output is the roles' variables, and its policy that of the READMEs."""
+"""examples/terraform/lab: its output is the roles' variables, and its policy that of the guide."""
 
 from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
 import yaml
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+from tests.documentation import AUTHENTICATION, CHECKOUT, find_code
+
 EXAMPLE = CHECKOUT / "examples/terraform/lab"
 CONFIGURATION = (EXAMPLE / "main.tf").read_text(encoding="utf-8")
 
@@ -51,7 +51,7 @@ def test_the_readme_lists_every_variable() -> None:
     assert rows == variables
 
 
-# What begins the resources of the statements, in the configuration and in the README.
+# What begins the resources of the statements, in the configuration and in the guide.
 RESOURCES = {
     '["*"]': "*",
     '["${local.appstream}:stack/': "arn:aws:appstream:",
@@ -63,9 +63,8 @@ RESOURCES = {
 UPLOAD = {"bucket": {"s3:ListBucket"}, "objects": {"s3:GetObject", "s3:PutObject"}}
 
 
-def test_the_policy_is_those_of_the_readmes_in_one() -> None:
-    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
-    policies = [json.loads(block) for block in re.findall(r"^```json$(.*?)^```$", readme, re.MULTILINE | re.DOTALL)]
+def test_the_policy_is_those_of_the_guide_in_one() -> None:
+    policies = [json.loads(block) for block in find_code(AUTHENTICATION, "json")]
     expected: dict[str, set[str]] = {start: set() for start in RESOURCES.values()}
     for statement in (each for policy in policies for each in policy["Statement"]):
         services = {action.partition(":")[0] for action in statement["Action"]}

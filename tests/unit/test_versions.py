@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.labstream.aws.plugins.doc_fragments import requirements
+from ansible_collections.labstream.aws.plugins.module_utils._gamelift.api import MIN_BOTOCORE
 from ansible_collections.labstream.aws.plugins.module_utils._module import MIN_PYTHON
 from ansible_collections.labstream.aws.plugins.module_utils._version import COLLECTION_NAME, COLLECTION_VERSION
 from packaging.requirements import Requirement
@@ -141,6 +142,13 @@ class TestBoto3:
 
     def test_the_readme_says_the_lower_bound_of_requirements_txt(self) -> None:
         assert readme_versions("boto3") == [lower_bound(requirement("requirements.txt", "boto3"))]
+
+
+class TestGameLiftStreams:
+    def test_modules_and_readme_say_the_oldest_botocore_with_stream_urls(self) -> None:
+        documented = yaml.safe_load(requirements.ModuleDocFragment.GAMELIFT)["requirements"]
+        assert documented[1:] == [f"boto3 >= {MIN_BOTOCORE}", f"botocore >= {MIN_BOTOCORE}"]
+        assert readme_versions("botocore") == [Version(MIN_BOTOCORE)]
 
 
 class TestPython:

@@ -74,7 +74,7 @@ locals {
   ]
 }
 
-# For those who run start_lab and end_lab: the policies of the README of the collection, in one.
+# For those who run start_lab and end_lab: the policies of the guide "Authentication", in one.
 resource "aws_iam_policy" "lab_policy" {
   name        = "${var.name}-${local.region}"
   description = "Start and end labs on the AppStream stack and fleet ${var.name}"
