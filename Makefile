@@ -33,7 +33,7 @@ test: environments ## Every check; .ci/run calls this
 lint: nox ## All linters, and the contents of the tarball
 	$(NOX) $(LINTERS)
 
-units integration bench stress long audit format release: nox
+units integration bench stress long audit model-watch format release: nox
 	$(NOX) $@
 
 units: ## Unit tests
@@ -42,6 +42,7 @@ bench: ## Time and memory compared with what people would use instead; written t
 stress: ## Faults, killed runs, concurrent runs and random input, far more than in `make test`; about half an hour
 long: ## Tests that take too long for `make test`
 audit: ## Known vulnerabilities of the installed packages; asks osv.dev
+model-watch: ## What changed in the service models, from the installed botocore to the newest
 format: ## Format the Python sources
 release: ## Write the release notes of the version in galaxy.yml
 
@@ -54,4 +55,4 @@ environments: ## Build what `make test` needs
 clean: ## Remove build/
 	rm -rf build
 
-.PHONY: help demo simulator test lint units integration bench stress long audit format release nox environments clean
+.PHONY: help demo simulator test lint units integration bench stress long audit model-watch format release nox environments clean

@@ -270,6 +270,12 @@ def audit(session: nox.Session) -> None:
     auditor.run(session, "pip-audit", *options, "--path", packages)
 
 
+@nox.session(name="model-watch", python=False, default=False)
+def model_watch(session: nox.Session) -> None:
+    """Print what changed in what we call from the installed botocore to the newest; or ``-- OLD NEW``, two versions."""
+    NEWEST.run(session, "python", "tools/model_watch.py", *session.posargs)
+
+
 @nox.session(python=False, default=False)
 def release(session: nox.Session) -> None:
     """Write the release notes of the version in galaxy.yml."""
