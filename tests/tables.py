@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tabulate import tabulate
+
 # A table in the page is between these two comments.
 BEGIN, END = "<!-- begin {} -->\n", "<!-- end {} -->\n"
 
@@ -24,18 +26,10 @@ class Table:
 
     def __str__(self) -> str:
         """Return a table of Markdown, which is also readable in a terminal."""
-        lines = [self.header, *self.rows]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        numeric = [all(_is_figure(cell) for cell in column) for column in zip(*self.rows, strict=True)]
-        rule = [f"{'-' * (width - 1)}{':' if right else '-'}" for width, right in zip(widths, numeric, strict=True)]
-        aligned = (
-            " | ".join(
-                cell.rjust(width) if right else cell.ljust(width)
-                for cell, width, right in zip(line, widths, numeric, strict=True)
-            )
-            for line in [self.header, rule, *self.rows]
-        )
-        return "".join(f"| {line} |\n" for line in aligned)
+        columns = zip(*self.rows, strict=True)
+        alignment = ["right" if all(map(_is_figure, column)) else "left" for column in columns]
+        table = tabulate(self.rows, self.header, tablefmt="pipe", disable_numparse=True, colalign=alignment)
+        return f"{table}\n"
 
 
 def write(page: Path, tables: Iterable[Table]) -> None:

@@ -19,6 +19,11 @@ MADE_BY_GALAXY = {"MANIFEST.json", "FILES.json"}
 NOT_SHIPPED = (
     "galaxy.yml",
     "Makefile",
+    "noxfile.py",
+    "antsibull-nox.toml",
+    "codecov.yml",
+    ".pre-commit-config.yaml",
+    ".github/",
     "pyproject.toml",
     ".gitignore",
     ".ansible-lint",

@@ -3,7 +3,7 @@
 #
 # Usage: galaxy_import.sh TARBALL COLLECTIONS
 #
-# Without ansible-lint: "make lint-ansible" is stricter.
+# Without ansible-lint: the session "ansible-lint" is stricter.
 #
 # It sets Ansible's collections path to the unpacked tarball, and finds amazon.aws only on Python's path.
 set -euo pipefail

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # Run ansible-test sanity with the ansible-test that is first on the PATH.
 #
-# Usage: sanity.sh COLLECTIONS [OPTION OF ansible-test]...
+# Usage: sanity.sh NAME COLLECTIONS [OPTION OF ansible-test]...
 #
-# ansible-test rejects a checkout that is not at ansible_collections/NAMESPACE/NAME, even through a link. So the files that
+# antsibull-nox has sessions for it, which need Docker or download get-pip (see below). ansible-test rejects a checkout that is not at ansible_collections/NAMESPACE/NAME, even through a link. So the files that
 # git knows are copied to a tree next to the amazon.aws of COLLECTIONS. ansible-test keeps its environments in the home
-# folder: each tree has its own, so that two ansible-test can run at the same time.
+# folder: each NAME has its own, so that two ansible-test can run at the same time.
 set -euo pipefail
 
-collections=$PWD/$1
-options=("${@:2}")
-work=$PWD/build/sanity/$(basename "$1")
+collections=$PWD/$2
+options=("${@:3}")
+work=$PWD/build/sanity/$1
 checkout=$work/ansible_collections/labstream/aws
 
 rm -rf "$work/ansible_collections"
@@ -27,7 +27,7 @@ python=$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
 # ansible-test downloads a script that installs pip into each of its environments, unless it has it. This one links the pip of
 # our environment instead: it takes no time, and needs no other host than the package registry. Its name has the version of
-# pip that ansible-test wants: that of ansible-core 2.17, of 2.18 and 2.19, and of 2.20 to 2.22.
+# pip that ansible-test wants: that of ansible-core 2.16 and 2.17, of 2.18 and 2.19, and of 2.20 to 2.22.
 mkdir -p "$work/home/.ansible/test/cache"
 for version in 23_1_2 24_2 25_2; do
     python - > "$work/home/.ansible/test/cache/get_pip_$version.py" << 'SCRIPT'

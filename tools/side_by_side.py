@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Run make targets two at a time, and print a summary at the end.
+"""Run nox sessions two at a time, and print a summary at the end. nox itself runs them one after the other.
 
-Usage: side_by_side.py TARGET...
+Usage: side_by_side.py SESSION...
 
-A target's output goes to build/logs/TARGET.log, and is printed if the target fails. Exits with 1 if any fails.
+A session's output goes to build/logs/SESSION.log, and is printed if the session fails. Exits with 1 if any fails.
 """
 
 from __future__ import annotations
@@ -25,48 +25,48 @@ PYTEST_CLOSING_LINE = re.compile(r"=+ .*\d+ \w+.* in [\d.]+s.* =+")
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of a target."""
+    """The result of a session."""
 
-    target: str
+    session: str
     failed: bool
     seconds: float
     output: str
 
     def __str__(self) -> str:
-        return f"{'FAILED' if self.failed else 'ok':<6} {self.seconds:4.0f} s  {self.target}"
+        return f"{'FAILED' if self.failed else 'ok':<6} {self.seconds:4.0f} s  {self.session}"
 
     def pytest_closing_lines(self) -> list[str]:
         """Return the lines in which pytest counts the tests."""
         return [line for line in self.output.splitlines() if PYTEST_CLOSING_LINE.fullmatch(line)]
 
 
-def run(target: str) -> Outcome:
-    """Run one target."""
+def run(session: str) -> Outcome:
+    """Run one session."""
     started = time.monotonic()
-    with (LOGS / f"{target}.log").open("w+", encoding="utf-8", errors="replace") as log:
-        command = ["make", "--no-print-directory", target]
+    with (LOGS / f"{session}.log").open("w+", encoding="utf-8", errors="replace") as log:
+        command = [Path(sys.executable).with_name("nox"), "-R", "--session", session]
         status = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, check=False)
         log.seek(0)
-        return Outcome(target, status.returncode != 0, time.monotonic() - started, log.read())
+        return Outcome(session, status.returncode != 0, time.monotonic() - started, log.read())
 
 
 def main() -> None:
-    """Run all targets, print the summary and exit."""
+    """Run all sessions, print the summary and exit."""
     LOGS.mkdir(parents=True, exist_ok=True)
     outcomes = []
     with ThreadPoolExecutor(max_workers=2) as pool:
-        for future in as_completed([pool.submit(run, target) for target in sys.argv[1:]]):
+        for future in as_completed([pool.submit(run, session) for session in sys.argv[1:]]):
             outcome = future.result()
             outcomes.append(outcome)
             if outcome.failed:
-                print(f"\n---- {outcome.target}\n{outcome.output}\n----")
+                print(f"\n---- {outcome.session}\n{outcome.output}\n----")
             print(outcome, flush=True)
 
     print("\nSummary")
     for outcome in outcomes:
         print(outcome)
         print("".join(f"{line}\n" for line in outcome.pytest_closing_lines()), end="")
-    failed = [outcome.target for outcome in outcomes if outcome.failed]
+    failed = [outcome.session for outcome in outcomes if outcome.failed]
     print(f"Failed: {' '.join(failed)}" if failed else f"All {len(outcomes)} succeeded.")
     sys.exit(bool(failed))
 

@@ -11,16 +11,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible.utils.unsafe_proxy import wrap_var
+try:
+    from ansible.utils.unsafe_proxy import wrap_var
+except ImportError:  # ansible-core 2.23 and newer
+    wrap_var = None
 
 
 def as_data(value: Any) -> Any:
     """Return the value marked so that no text in it is ever evaluated as a template.
 
-    ansible-core before 2.19 would evaluate it once it has passed through a fact. This can go, and
-    ``ansible.utils.unsafe_proxy`` with it, when 2.19 is the oldest version that is supported.
+    ansible-core before 2.19 would evaluate it once it has passed through a fact. Newer versions evaluate nothing that a
+    plugin returns, and 2.23 removes ``ansible.utils.unsafe_proxy``. The mark can go when 2.19 is the oldest version
+    that is supported.
     """
-    return wrap_var(_to_plain(value))
+    plain = _to_plain(value)
+    return wrap_var(plain) if wrap_var else plain
 
 
 def _to_plain(value: Any) -> Any:

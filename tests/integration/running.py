@@ -12,6 +12,7 @@ import json
 import multiprocessing
 import os
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,6 +31,8 @@ from tests.integration.processes import wait_for
 CHECKOUT = Path(__file__).resolve().parents[2]
 VENV = CHECKOUT / os.environ.get("LABSTREAM_TEST_VENV", "build/venv")
 COLLECTIONS = CHECKOUT / os.environ.get("LABSTREAM_TEST_COLLECTIONS", "build/collections")
+# A fork server and its users have to be of one Python.
+OTHER_PYTHON = not (VENV / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}").is_dir()
 STACK, FLEET = "cad-course", "cad-fleet"
 STUDIO = "studio-1"
 MODULE = "labstream.aws.appstream_streaming_url"
@@ -222,6 +225,8 @@ class Ansible:
 
         ``options``: ``module``, ``check``, ``diff``, ``verbosity`` and ``environment`` as in ``run_playbook``.
         """
+        if OTHER_PYTHON:
+            return finish_module(self.start_module(args, **options))
         job = self._job(args, **options)
         stdout = self._new_file("module", ".stdout")
         process = forkserver().Process(

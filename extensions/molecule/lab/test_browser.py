@@ -10,13 +10,14 @@ import os
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import sync_playwright
 
-from tests.integration.browser import CHROMIUM, started_browser
+from tests.integration.browser import CHROMIUM, LAUNCH, press
 from tests.pages import url_of
 from tests.simulator.control import Simulator
 
 
-def test_the_button_on_the_mailed_page_leads_by_the_newest_url_into_the_learners_session(tmp_path: Path) -> None:
+def test_the_button_on_the_mailed_page_leads_by_the_newest_url_into_the_learners_session() -> None:
     # Given the page that was mailed to the learner, with one URL, which is one of the last that were issued.
     simulator, learner = Simulator(os.environ["LAB_ENDPOINT_URL"]), os.environ["LAB_LEARNER"]
     with open(os.environ["LAB_LINKS"], newline="", encoding="utf-8") as file:
@@ -32,11 +33,12 @@ def test_the_button_on_the_mailed_page_leads_by_the_newest_url_into_the_learners
         pytest.skip("no Chromium is installed (Debian: apt-get install chromium); the URL was opened without a browser")
 
     # When the learner presses the button, then it leads there, to their session. No message shows the URL.
-    with started_browser(tmp_path / "profile") as browser:
-        browser.open(page.as_uri())
-        browser.press("Tab", "Enter")
-        browser.wait_for(f"location.href.startsWith({simulator.endpoint_url!r})")
-        leads_there = browser.evaluate("location.href") == url
+    with sync_playwright() as playwright, playwright.chromium.launch(**LAUNCH) as browser:
+        tab = browser.new_page()
+        tab.goto(page.as_uri())
+        press(tab, "Tab", "Enter")
+        tab.wait_for_url(f"{simulator.endpoint_url}/**")
+        leads_there = tab.url == url
         assert leads_there
-        assert "Your streaming session is running" in browser.text("h1")
-        assert learner in browser.text().split()
+        assert "Your streaming session is running" in tab.inner_text("h1")
+        assert learner in tab.inner_text("body").split()

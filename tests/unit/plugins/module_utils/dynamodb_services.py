@@ -13,7 +13,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -76,7 +76,9 @@ class DynamoDB:
 def simulator_process() -> Iterator[Simulator]:
     """A simulator. It needs moto, which is in the newest environment only, whatever runs the tests."""
     python = CHECKOUT / "build" / "venv" / "bin" / "python"
-    with patch.object(sys, "executable", str(python)), Simulator.start() as simulator:
+    with ExitStack() as stack:
+        with patch.object(sys, "executable", str(python)):
+            simulator = stack.enter_context(Simulator.start())
         yield simulator
 
 
@@ -84,7 +86,7 @@ def why_no_dynalite() -> str | None:
     """Why dynalite cannot be started; None if it can."""
     if shutil.which("node") is None:
         return "dynalite needs node, which is not there"
-    return None if (DYNALITE / ".stamp").exists() else "dynalite is not there: have make environments install it"
+    return None if (DYNALITE / ".stamp").exists() else "dynalite is not there: run tools/environments.py dynalite"
 
 
 @contextmanager

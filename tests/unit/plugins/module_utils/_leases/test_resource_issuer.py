@@ -173,7 +173,7 @@ def test_a_second_run_reads_all_and_changes_nothing(any_store, studio):
     assert not any(outcome.issued for outcome in second)
     assert [outcome.existing for outcome in second] == [outcome.lease for outcome in second]
     assert all(SECRET in outcome.resource.url for outcome in second)
-    assert studio.asked_for("look_up") == [key.holder for key in LAB]
+    assert sorted(studio.asked_for("look_up")) == sorted(key.holder for key in LAB)
     assert len(studio.asked) == len(LAB)
     assert any_store.find(SCOPE) == {outcome.key: outcome.lease for outcome in first}
 

@@ -25,9 +25,9 @@ OURS = SERVICE_DESCRIPTION["service-2"]
 @pytest.fixture(scope="module")
 def reference():
     """What botocore 1.35.47, the last that had the service, has of it and makes of the calls."""
-    # `make` always builds it; a miss there is a failure.
-    if not BOTOCORE.exists() and "MAKELEVEL" not in os.environ:
-        pytest.skip("botocore 1.35.47 is not there: run `make build/botocore-nimble/.stamp`")
+    # nox always builds it; a miss there is a failure.
+    if not BOTOCORE.exists() and "NOX_CURRENT_SESSION" not in os.environ:
+        pytest.skip("botocore 1.35.47 is not there: run `python3 tools/environments.py botocore-nimble`")
     script = subprocess.run(
         [sys.executable, nimble_calls.__file__],
         env={"PYTHONPATH": os.pathsep.join([str(BOTOCORE), *sys.path])},

@@ -1,0 +1,217 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What we accept is what the newest botocore says that the service accepts: every limit of what we send."""
+
+from __future__ import annotations
+
+import re
+import string
+import uuid
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Any, NamedTuple
+
+import pytest
+from ansible_collections.labstream.aws.plugins.module_utils._appstream import sessions
+from ansible_collections.labstream.aws.plugins.module_utils._appstream import validation as appstream
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption
+from ansible_collections.labstream.aws.plugins.module_utils._gamelift import api, descriptions
+from ansible_collections.labstream.aws.plugins.module_utils._gamelift import validation as gamelift
+from botocore.loaders import Loader
+
+from tools.model_watch import SERVICES, describe, find_operations
+
+APPSTREAM, GAMELIFT = "appstream", "gameliftstreams"
+ROLE = "arn:aws:iam::123456789012:role/"
+# The characters that are tried where a pattern says which are allowed.
+CHARACTERS = string.printable + "äß٣"
+
+
+class Text(NamedTuple):
+    """Text whose length or characters are limited; ``prefix`` is how a valid one begins."""
+
+    service: str
+    shape: str
+    validate: Callable[[str], Any]
+    prefix: str = ""
+    # What we reject although the service accepts it: what fails later, or cannot be seen.
+    stricter: str = ""
+
+
+class Count(NamedTuple):
+    """A number, or how many entries there are, that is limited."""
+
+    service: str
+    shape: str
+    validate: Callable[[int], Any]
+
+
+TEXTS = [
+    Text(APPSTREAM, "StreamingUrlUserId", appstream.validate_user_id),
+    Text(APPSTREAM, "Name", partial(appstream.validate_name, "stack_name")),
+    Text(APPSTREAM, "UserId", partial(sessions.validate_user_id, "user_id"), stricter="\t\n\r\x0b\x0c"),
+    Text(GAMELIFT, "Identifier", partial(gamelift.validate_identifier, "stream_group")),
+    Text(GAMELIFT, "LocationName", lambda location: gamelift.validate_locations([location])),
+    Text(GAMELIFT, "EnvironmentVariablesKeyString", lambda name: gamelift.validate_environment({name: ""})),
+    Text(GAMELIFT, "EnvironmentVariablesValueString", lambda value: gamelift.validate_environment({"NAME": value})),
+    Text(GAMELIFT, "IamRoleArn", gamelift.validate_role_arn, prefix=ROLE),
+]
+COUNTS = [
+    Count(GAMELIFT, "GameLaunchArgList", lambda number: gamelift.validate_launch_args(["-v"] * number)),
+    Count(
+        GAMELIFT,
+        "EnvironmentVariables",
+        lambda number: gamelift.validate_environment({f"V{each}": "" for each in range(number)}),
+    ),
+    Count(
+        GAMELIFT,
+        "LocationList",
+        lambda number: gamelift.validate_locations([f"region-{each}" for each in range(number)]),
+    ),
+    Count(
+        GAMELIFT,
+        "SessionLengthSeconds",
+        lambda seconds: gamelift.validate_range("session_length", seconds, 1, gamelift.MAX_SESSION_LENGTH),
+    ),
+    Count(GAMELIFT, "ResolutionWidth", lambda pixels: gamelift.parse_resolution(f"{pixels}x1080")),
+    Count(GAMELIFT, "ResolutionHeight", lambda pixels: gamelift.parse_resolution(f"1920x{pixels}")),
+]
+
+
+# Shapes with limits whose values we make: tokens, descriptions and sizes of pages.
+MADE = {APPSTREAM: {"DescribeImagesMaxResults"}, GAMELIFT: {"ClientToken", "Description", "MaxResults"}}
+# Shapes with limits in calls that we make, in members that we do not send.
+NOT_SENT = {
+    # Of UpdateFleet, by which we set the capacity only, and ARNs, by which we select nothing.
+    APPSTREAM: {
+        "Arn",
+        "Description",
+        "DisplayName",
+        "OrganizationalUnitDistinguishedName",
+        "S3Bucket",
+        "S3Key",
+        "SecurityGroupIdList",
+        "UsbDeviceFilterString",
+    },
+    # Of the locations in UpdateStreamGroup, of which a stream group has less than their maximum.
+    GAMELIFT: {"Ipv4CidrBlock", "Ipv4CidrBlockList", "LocationConfigurations", "VpcId"},
+}
+
+
+@cache
+def model(service: str) -> dict[str, Any]:
+    return Loader().load_service_model(service, "service-2")
+
+
+def shape_of(case: Text | Count) -> dict[str, Any]:
+    return model(case.service)["shapes"][case.shape]
+
+
+def accepts(case: Text | Count, value: Any) -> bool:
+    try:
+        case.validate(value)
+    except InvalidOption:
+        return False
+    return True
+
+
+def named(case: Text | Count) -> str:
+    return case.shape
+
+
+@pytest.mark.parametrize("case", TEXTS, ids=named)
+def test_a_text_may_be_as_short_and_as_long_as_the_model_says(case: Text) -> None:
+    shape = shape_of(case)
+    limits = {len(case.prefix + "a"), shape.get("min", 1), shape.get("max", 101 if case.shape == "Name" else None)}
+    for limit in limits - {None}:
+        for length in range(max(len(case.prefix), limit - 1), limit + 2):
+            text = case.prefix + "a" * (length - len(case.prefix))
+            is_long_enough = shape.get("min", 0) <= length <= shape.get("max", length)
+            expected = is_long_enough and re.fullmatch(shape.get("pattern", ".*"), text, re.ASCII) is not None
+            assert accepts(case, text) == expected, length
+
+
+@pytest.mark.parametrize("case", TEXTS, ids=named)
+def test_a_text_may_have_the_characters_that_the_model_says(case: Text) -> None:
+    pattern = re.compile(shape_of(case).get("pattern", r"[\s\S]*"), re.ASCII)
+    for character in CHARACTERS:
+        for text in (f"{character}aa", f"aa{character}", f"a{character}a"):
+            expected = pattern.fullmatch(case.prefix + text) is not None and character not in case.stricter
+            assert accepts(case, case.prefix + text) == expected, text
+
+
+@pytest.mark.parametrize("case", COUNTS, ids=named)
+def test_a_number_may_be_as_small_and_as_large_as_the_model_says(case: Count) -> None:
+    shape = shape_of(case)
+    for limit in {shape.get("min", 0), shape.get("max", 50)}:
+        for number in range(max(0, limit - 1), limit + 2):
+            assert accepts(case, number) == (shape.get("min", 0) <= number <= shape.get("max", number)), number
+
+
+@pytest.mark.parametrize("service", [APPSTREAM, GAMELIFT])
+def test_every_limit_of_what_we_send_is_known_here(service: str) -> None:
+    shapes, found = model(service)["shapes"], set()
+
+    def look_at(name: str) -> None:
+        shape = shapes[name]
+        if "max" in shape or "pattern" in shape:
+            found.add(name)
+        below = [
+            *shape.get("members", {}).values(),
+            *(shape[part] for part in ("member", "key", "value") if part in shape),
+        ]
+        for each in below:
+            look_at(each["shape"])
+
+    for operation in find_operations(service, model(service)):
+        look_at(model(service)["operations"][operation]["input"]["shape"])
+    checked = {case.shape for case in (*TEXTS, *COUNTS) if case.service == service}
+    # Of a list of locations, only the least length is limited.
+    assert found == checked - {"LocationList"} | MADE[service] | NOT_SENT[service]
+
+
+def test_numbers_that_we_do_not_limit_have_no_maximum_in_the_model() -> None:
+    shapes = model(GAMELIFT)["shapes"]
+    for name, least in (("UsageLimit", 1), ("UrlExpiresAfterMinutes", 1), ("AlwaysOnCapacity", 0)):
+        assert {limit: shapes[name].get(limit) for limit in ("min", "max")} == {"min": least, "max": None}, name
+
+
+@pytest.mark.parametrize(
+    ("name", "longest"),
+    [
+        ("ClientToken", uuid.uuid4().hex),
+        (
+            "Description",
+            f"{descriptions.build_prefix('é/ a!+@-_.' + 'a' * 100)}{'A' * descriptions.HASH_LENGTH}",
+        ),
+    ],
+)
+def test_texts_that_we_make_are_what_the_model_takes(name: str, longest: str) -> None:
+    shape = model(GAMELIFT)["shapes"][name]
+    assert shape["min"] <= len(longest) <= shape["max"]
+    assert re.fullmatch(shape["pattern"], longest)
+
+
+@pytest.mark.parametrize(
+    ("service", "name", "values"),
+    [
+        (APPSTREAM, "AuthenticationType", set(sessions.AUTHENTICATION_TYPES)),
+        (GAMELIFT, "RevocationMode", {api.REVOKE_URL, api.REVOKE_AND_TERMINATE_SESSIONS}),
+    ],
+)
+def test_choices_are_those_of_the_model(service: str, name: str, values: set[str]) -> None:
+    assert set(model(service)["shapes"][name]["enum"]) == values
+
+
+def test_a_page_has_at_most_as_many_entries_as_the_model_says() -> None:
+    assert model(GAMELIFT)["shapes"]["MaxResults"]["max"] == api.PAGE_SIZE
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_operations_that_we_call_are_found_and_described(service: str) -> None:
+    operations = find_operations(service, model(service))
+    assert {APPSTREAM: "CreateStreamingURL", GAMELIFT: "CreateStreamUrl", "dynamodb": "PutItem"}[service] in operations
+    described = describe(service, model(service))
+    assert {path.partition(".")[0] for path in described} == set(operations)
