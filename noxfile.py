@@ -75,8 +75,8 @@ UNIT_WORKERS = os.environ.get("UNIT_WORKERS", "2")
 SLOW_SANITY = ("pep8", "pylint")
 # Independent of ansible-core: "sanity" runs newer versions of them on the same files.
 SAME_SANITY = ("changelog", *SLOW_SANITY, "shellcheck", "yamllint")
-# The tests of what knows neither Ansible nor AWS: the engine of the leases and their stores but for a few files, handouts
-# and labs. They do not depend on the versions. The models also take hypothesis, which only the newest environment has.
+# The tests of what knows neither Ansible nor AWS: the engine of the leases and their stores but for a few files,
+# handouts and labs. They do not depend on the versions. The models also take hypothesis, which only the newest has.
 VERSIONLESS = (
     "_leases/test_[!m]*",
     "_leases/stores/test_[!df]*",

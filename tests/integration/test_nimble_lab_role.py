@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tests.integration.running import CHECKOUT, PUBLISH, Ansible, Run, Task
+from tests.integration.running import PUBLISH, Ansible, Run, Task
 from tests.simulator.control import Simulator
 
 PLAYBOOK = ROLE = "labstream.aws.nimble_lab"
