@@ -44,9 +44,13 @@ ANSWERS = "lab_answers"
 Task = dict[str, Any]
 
 
+# It reads each file once.
+LOADER = DataLoader()
+
+
 def loaded(name: str) -> Any:
     """A file of the example as Ansible reads it: what it may evaluate is marked."""
-    return DataLoader().load_from_file(str(EXAMPLE / name), trusted_as_template=True)
+    return LOADER.load_from_file(str(EXAMPLE / name), trusted_as_template=True)
 
 
 def evaluated(value: Any, **variables: Any) -> Any:

@@ -124,7 +124,9 @@ def test_without_a_parent_in_proc_only_the_own_parent_counts(monkeypatch):
     monkeypatch.setattr(_process, "_get_parent", lambda pid: None)
     is_orphaned = _process.build_orphan_check(WITH_OWN_GROUPS)
     assert not is_orphaned()
-    monkeypatch.setattr(os, "getppid", lambda: 1)
+    # Not 1: that is its parent already if the tests run in the background of a shell that has ended.
+    parent = os.getppid()
+    monkeypatch.setattr(os, "getppid", lambda: parent + 1)
     assert is_orphaned()
 
 
