@@ -262,8 +262,7 @@ def to_facts(members: Mapping[str, Any], *, unchanged: Collection[str] = ()) -> 
         members: The members.
         unchanged: Members whose own members keep their names, such as tags.
     """
-    facts: dict[str, Any] = camel_dict_to_snake_dict(datetimes_to_iso8601(members), ignore_list=unchanged)
-    return facts
+    return camel_dict_to_snake_dict(datetimes_to_iso8601(members), ignore_list=unchanged)
 
 
 def retry_delays(client: Any) -> list[float]:
