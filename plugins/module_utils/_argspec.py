@@ -144,9 +144,18 @@ def parse_starts_at(params: Mapping[str, Any], valid_until: datetime | None) -> 
     if params["lab"] is None:
         raise InvalidOption("starts_at is the start of a lab: name the lab too, or leave starts_at out.")
     starts_at = parse_timestamp("starts_at", params["starts_at"])
-    if valid_until and valid_until <= starts_at:
-        raise InvalidOption(
-            f"valid_until is {to_iso8601(valid_until)}, which is not after starts_at, {to_iso8601(starts_at)}: correct "
-            "one of them."
-        )
+    validate_after_start("valid_until", valid_until, starts_at)
     return starts_at
+
+
+def validate_after_start(option: str, end: datetime | None, starts_at: datetime | None) -> None:
+    """Reject an end that is not after the start, if both are known.
+
+    Raises:
+        InvalidOption: Names both.
+    """
+    if starts_at and end and end <= starts_at:
+        raise InvalidOption(
+            f"{option} is {to_iso8601(end)}, which is not after starts_at, {to_iso8601(starts_at)}: correct one of "
+            "them."
+        )

@@ -37,7 +37,7 @@ from ._module import LabstreamAWSModule
 from ._network_time import MAX_ATTEMPT, begin_attempt, end_attempt, run_within_limits
 from ._rate_limit import build_rate_limiter, limit_rate
 from ._retries import RetryRules
-from ._time import datetimes_to_iso8601, utc_now
+from ._time import to_iso8601, utc_now
 from ._urls import is_web_url
 from ._version import COLLECTION_NAME, COLLECTION_VERSION
 
@@ -262,8 +262,8 @@ def to_facts(members: Mapping[str, Any], *, unchanged: Collection[str] = ()) -> 
         members: The members.
         unchanged: Members whose own members keep their names, such as tags.
     """
-    facts: dict[str, Any] = camel_dict_to_snake_dict(datetimes_to_iso8601(members), ignore_list=unchanged)
-    return facts
+    values = {member: to_iso8601(value) if isinstance(value, datetime) else value for member, value in members.items()}
+    return camel_dict_to_snake_dict(values, ignore_list=unchanged)
 
 
 def retry_delays(client: Any) -> list[float]:

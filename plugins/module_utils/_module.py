@@ -99,8 +99,7 @@ class LabstreamAWSModule(AnsibleAWSModule):
 
     def get_fallback_variables(self, option: str) -> Sequence[str]:
         """Return the environment variables that an option takes its value from if it is not given."""
-        variables: Sequence[str] = self._module.argument_spec[option]["fallback"][1]
-        return variables
+        return self._module.argument_spec[option]["fallback"][1]
 
     def run(self, task: Callable[[Any], None]) -> NoReturn:
         """Run the task, then end with ``result``, and with the message of what it raised if it failed."""

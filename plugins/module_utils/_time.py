@@ -9,9 +9,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
-from typing import Any
 
 # One grammar for every Python: what datetime.fromisoformat accepts grew with 3.11.
 _DATE_TIME = re.compile(
@@ -62,11 +60,6 @@ def to_iso8601(when: datetime) -> str:
     """Return an aware datetime as a timestamp in UTC with whole seconds, such as ``2026-11-21T16:00:00Z``."""
     # Not strftime, which writes years before 1000 with fewer than four digits.
     return f"{when.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
-
-
-def datetimes_to_iso8601(members: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the members of a service's response, with datetimes as timestamps."""
-    return {member: to_iso8601(value) if isinstance(value, datetime) else value for member, value in members.items()}
 
 
 def _next_second(when: datetime) -> datetime:

@@ -219,11 +219,7 @@ def run(module: LabstreamAWSModule) -> None:
         validation.validate_name("An entry of names", name)
     client = build_client(module, appstream.SERVICE, 1)
 
-    found: list[dict[str, Any] | None] = []
-    if names is None:
-        found += appstream_fleets.describe_fleets(client) or []
-    else:
-        found += appstream_fleets.find_fleets(client, names)
+    found = appstream_fleets.find_fleets(client, names) if names else appstream_fleets.describe_fleets(client) or []
     missing = [name for name, fleet in zip(names or [], found, strict=False) if fleet is None]
     fleets = [appstream_fleets.build_facts(fleet) for fleet in found if fleet is not None]
     module.result.update(fleets=fleets, missing=missing)

@@ -297,6 +297,7 @@ from typing import Any
 from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
     parse_timestamp,
     store_argument_spec,
+    validate_after_start,
     validate_has_lease_store,
     validate_lab,
 )
@@ -427,11 +428,7 @@ def build_lab(params: Mapping[str, Any], languages: Languages) -> LabDetails:
     starts_at, ends_at = (
         parse_timestamp(name, params[name]) if params[name] else None for name in ("starts_at", "ends_at")
     )
-    if starts_at and ends_at and ends_at <= starts_at:
-        raise InvalidOption(
-            f"ends_at is {to_iso8601(ends_at)}, which is not after starts_at, {to_iso8601(starts_at)}: correct one of "
-            "them."
-        )
+    validate_after_start("ends_at", ends_at, starts_at)
     limits = params["limits"] or {}
     for limit, seconds in limits.items():
         if limit not in LIMITS:

@@ -80,10 +80,7 @@ class WaitingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no ty
         They are passed on explicitly, since module_defaults do not reach ``_execute_module``.
         """
         connection = {name: value for name, value in self._task.args.items() if name not in self.argument_spec}
-        result: dict[str, Any] = self._execute_module(
-            module_name=module, module_args={**connection, **args}, task_vars=task_vars
-        )
-        return result
+        return self._execute_module(module_name=module, module_args={**connection, **args}, task_vars=task_vars)
 
     def show(self, line: str, task_vars: Mapping[str, Any]) -> None:
         """Show a line of progress on stderr, so that callbacks which print JSON stay parseable."""
@@ -195,5 +192,4 @@ class Wait:
 
 def to_description(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return a resource as the service describes it, given as results show it."""
-    described: dict[str, Any] = snake_dict_to_camel_dict(facts, capitalize_first=True)
-    return described
+    return snake_dict_to_camel_dict(facts, capitalize_first=True)
