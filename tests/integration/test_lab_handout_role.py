@@ -185,6 +185,8 @@ def test_start_lab_writes_to_the_working_directory_and_checks_paths_before_it_st
         "lab_handout_pages_dir": "pages",
         "lab_handout_links_csv": "links.csv",
         "lab_handout_overview_html": "overview.html",
+        # In place of that of the lab, which has none.
+        "lab_handout_timezone": "Asia/Tokyo",
     }
     wrapper = [{"import_playbook": "labstream.aws.start_lab", "vars": options}]
     files, calls = set((CHECKOUT / "playbooks").rglob("*")), len(lab.calls())
@@ -208,6 +210,7 @@ def test_start_lab_writes_to_the_working_directory_and_checks_paths_before_it_st
         f"Pages: 1, in {home}/pages. Their addresses: {home}/links.csv. Overview: {home}/overview.html. "
         f"URLs: {home}/urls.csv. The URLs are valid until "
     )
+    assert started.task(f"{ROLE} : Show what there is").msg.endswith(" (Asia/Tokyo).")
     published = failed.task("Publish the results, with the failure").result["ansible_stats"]["data"]["lab_summary"]
     assert published["message"].startswith("Stack 'nix' does not exist in region us-east-1")
     assert len([task for task in failed.tasks if task.failed and published["message"] in task.msg]) == 1
