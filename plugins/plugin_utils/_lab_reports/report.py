@@ -39,7 +39,7 @@ def build_results(run: Result) -> Result:
     arguments, steps = run["arguments"], run["steps"]
     # Those of a rotation, which check mode only predicts, or else those that are stored.
     known = (steps.get(step, {}) for step in ("rotation", "generations", "sessions"))
-    generations = next((step["generations"] for step in known if "generations" in step), {})
+    generations: Result = next((step["generations"] for step in known if "generations" in step), {})
     results = {
         **run,
         "steps": {**steps, "rotation": {**steps.get("rotation", {}), "generations": generations}},
