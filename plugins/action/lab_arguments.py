@@ -20,6 +20,9 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._roster import roste
 from ansible_collections.labstream.aws.plugins.plugin_utils._roster_source import read_source
 from ansible_collections.labstream.aws.plugins.plugin_utils._unsafe import as_data, decrypted
 
+# What the handouts of a lab take from its role, unless it is given to theirs.
+OF_THE_LAB = ("name", "seats", "starts_at", "ends_at", "timezone", "region", "endpoint_url", "lease_store")
+
 
 class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no types
     """Runs on the controller only, and changes nothing."""
@@ -64,11 +67,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
     def _get_values(
         self, role: str, spec: Mapping[str, Any], variables: Mapping[str, Any]
     ) -> Iterator[tuple[str, Any]]:
-        """Yield the values of the role's options that are set, by variable; those of the lab's role if not."""
+        """Yield the values of the role's options that are set, by variable."""
         lab_role = self._task.args.get("lab_role")
         for name in spec["argument_specs"]["main"]["options"]:
             option = name.removeprefix(f"{role}_")
-            source = name if name in variables or not lab_role else f"{lab_role}_{option}"
+            source = name if name in variables or option not in OF_THE_LAB else f"{lab_role}_{option}"
             if source in variables:
                 yield name, decrypted(self._templar.template(variables[source]))
             elif lab_role and option == "limits":

@@ -29,8 +29,8 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._times import descri
 
 # The facts that roles publish under their prefix.
 _FACTS = ("seats", "summary")
-# The options with the learners, which are returned as learners.
-_SOURCES = ("learners", "roster")
+# Options that are not in the result: the learners are there on their own, and the others can hold secrets.
+_LEFT_OUT = ("learners", "roster", "environment", "launch_args")
 # In a short word, two other characters make another word.
 _MAX_SHORT_WORD = 5
 # In seconds.
@@ -57,7 +57,7 @@ def validate_arguments(
         ``error``, the first error or None; ``warnings``, such as variables that the role does not know; and
         ``options``, the values by option without the prefix, of the types that argument_specs.yml names, None for what
         is not given, with ``starts_at`` and ``valid_until`` in UTC. If there is an error, these are the defaults,
-        except for text. Secrets and the learners are not among them.
+        except for text. The learners and what can be secret are not among them.
     """
     options = spec["argument_specs"]["main"]["options"]
     aliases = (alias for option in options.values() for alias in option.get("aliases", ()))
@@ -87,9 +87,9 @@ def validate_arguments(
     parsed = {
         name.removeprefix(prefix): texts.get(name, typed.get(name))
         for name, option in options.items()
-        if not option.get("no_log") and name.removeprefix(prefix) not in _SOURCES
+        if not option.get("no_log") and name.removeprefix(prefix) not in _LEFT_OUT
     }
-    if arguments.has("ends_at"):
+    if arguments.has("ends_at") and not errors:
         parsed["ends_at"] = str(arguments["ends_at"])
     return {
         "error": errors[0] if errors else None,
@@ -174,7 +174,9 @@ class _Arguments:
     def texts(self, option: str) -> list[str]:
         """Return the distinct texts of a list, which may be a single text, or empty as it was left in a survey."""
         given = self[option] or ()
-        return list(dict.fromkeys(map(str, [given] if isinstance(given, str) else given)))
+        if not isinstance(given, (list, tuple)):
+            given = () if isinstance(given, Mapping) else [given]
+        return list(dict.fromkeys(map(str, given)))
 
     def sources(self, *more: str) -> Iterator[str]:
         """Yield the errors in where the learners come from; each option in ``more`` is also enough alone."""

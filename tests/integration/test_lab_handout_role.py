@@ -185,6 +185,8 @@ def test_start_lab_writes_to_the_working_directory_and_checks_paths_before_it_st
         "lab_handout_pages_dir": "pages",
         "lab_handout_links_csv": "links.csv",
         "lab_handout_overview_html": "overview.html",
+        # In place of that of the lab, which has none.
+        "lab_handout_timezone": "Asia/Tokyo",
     }
     wrapper = [{"import_playbook": "labstream.aws.start_lab", "vars": options}]
     files, calls = set((CHECKOUT / "playbooks").rglob("*")), len(lab.calls())
@@ -207,6 +209,7 @@ def test_start_lab_writes_to_the_working_directory_and_checks_paths_before_it_st
         f"Pages: 1, in {home}/pages. Their addresses: {home}/links.csv. Overview: {home}/overview.html. "
         f"URLs: {home}/urls.csv. The URLs are valid until "
     )
+    assert started.task(f"{ROLE} : Show what there is").msg.endswith(" (Asia/Tokyo).")
     assert (home / "urls.csv").is_file()
     assert {"pages", "links.csv", "overview.html", "summary.json"} <= {path.name for path in home.iterdir()}
     assert {path for path in (CHECKOUT / "playbooks").rglob("*") if "__pycache__" not in path.parts} <= files

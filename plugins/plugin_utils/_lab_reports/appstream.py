@@ -36,7 +36,6 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base im
     describe_unknown_learner,
     find_left,
     get_counts,
-    get_generations,
     get_languages,
     get_people,
     is_known,
@@ -106,8 +105,7 @@ def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
 def prepare(results: Result) -> dict[str, Any]:
     """Return the results with what follows from those of the steps."""
     steps, rows = results["steps"], results["learners"]
-    rotation = {**steps["rotation"], "generations": get_generations(steps)}
-    learners = rotated_learners(rows, rotation["generations"])
+    learners = rotated_learners(rows, steps["rotation"]["generations"])
     sessions, capacity = steps["sessions"].get("sessions"), {}
     if sessions is not None and not steps["sessions"].get("failed"):
         user_ids = [learner["user_id"] for learner in learners]
@@ -121,7 +119,7 @@ def prepare(results: Result) -> dict[str, Any]:
         **results,
         "rows": rows,
         "learners": learners,
-        "steps": {**steps, "rotation": rotation, "capacity": capacity},
+        "steps": {**steps, "capacity": capacity},
         "kept_user_ids": kept if results["end_sessions"] else [],
         "leaving_user_ids": list(dict.fromkeys(lease["user_id"] for lease in ending if not lease["labs"])),
         "other_sessions": [

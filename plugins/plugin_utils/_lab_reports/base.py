@@ -71,12 +71,6 @@ def describe_unknown_learner(results: Result, people: set[str], left: Sequence[R
     return f"{results['role']}_rotate has {quote(unknown)}, which is not the id of a learner in the roster."
 
 
-def get_generations(steps: Result) -> Result:
-    """Return the generations of the learners: in check mode the ones that a rotation predicts, else those stored."""
-    known = (steps[step] for step in ("rotation", "generations", "sessions"))
-    return next((step["generations"] for step in known if "generations" in step), {})
-
-
 def get_languages(results: Result) -> dict[str, Any]:
     """Return the language of each learner by id, as far as the roster has it. It does not go through the modules."""
     return {learner["id"]: learner.get("language") for learner in results["learners"]}

@@ -28,7 +28,6 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base im
     describe_unknown_learner,
     find_left,
     get_counts,
-    get_generations,
     get_languages,
     get_people,
     is_known,
@@ -89,13 +88,6 @@ def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
         "unknown_learner": describe_unknown_learner(results, people, left),
         **plan,
     }
-
-
-def prepare(results: Result) -> dict[str, Any]:
-    """Return the results with what follows from those of the steps."""
-    steps = results["steps"]
-    rotation = {**steps["rotation"], "generations": get_generations(steps)}
-    return {**results, "steps": {**steps, "rotation": rotation}}
 
 
 def _build_users(results: Result) -> list[dict[str, Any]]:

@@ -15,9 +15,9 @@ from typing import Any
 from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports import appstream, gamelift, handout, nimble
 from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base import Result
 
+# Where a report needs more than these results.
 _PREPARE: dict[str, Callable[[Result], Result]] = {
     "appstream_lab": appstream.prepare,
-    "gamelift_lab": gamelift.prepare,
     "nimble_lab": nimble.prepare,
     "lab_handout": handout.prepare,
 }
@@ -36,16 +36,20 @@ def build_results(run: Result) -> Result:
         run: ``role``; ``check_mode``; the result of ``lab_arguments`` as ``arguments``, empty if it has failed; the
             results of the ``steps``; and ``failure``, the message of the step that failed.
     """
-    arguments = run["arguments"]
+    arguments, steps = run["arguments"], run["steps"]
+    # Those of a rotation, which check mode only predicts, or else those that are stored.
+    known = (steps.get(step, {}) for step in ("rotation", "generations", "sessions"))
+    generations: Result = next((step["generations"] for step in known if "generations" in step), {})
     results = {
         **run,
+        "steps": {**steps, "rotation": {**steps.get("rotation", {}), "generations": generations}},
         **arguments["options"],
         "lab": arguments["options"]["name"],
         "learners": arguments["learners"],
         "roster_failure": arguments["roster_failure"],
         "warnings": arguments["notices"],
     }
-    return _PREPARE[run["role"]](results)
+    return _PREPARE.get(run["role"], dict)(results)
 
 
 def lab_report(results: Result, now: datetime.datetime | None = None) -> dict[str, Any]:

@@ -279,7 +279,10 @@ OUTPUT = {"sensitive": True, "type": "string", "value": "a-secret"}
 )
 @pytest.mark.parametrize("state", ["present", "absent"])
 def test_a_mapping_or_list_where_text_is_expected_is_named(role, option, value, problem, state):
-    assert validate(role, **{"state": state, option: value})["error"] == f"{role}_{option} {problem}"
+    result = validate(role, **{"state": state, option: value})
+
+    assert result["error"] == f"{role}_{option} {problem}"
+    assert "a-secret" not in str(result)
 
 
 @pytest.mark.parametrize(
@@ -371,6 +374,12 @@ def test_a_secret_that_is_not_text_is_not_shown(key):
     )
 
 
+def test_what_applications_are_started_with_may_be_secret_too():
+    options = validate("gamelift_lab", environment={"TOKEN": "a-secret"}, launch_args=["--token=a-secret"])["options"]
+
+    assert "a-secret" not in str(options)
+
+
 @pytest.mark.parametrize("options", [{}, {"validity": "long"}])
 def test_a_secret_is_not_among_the_options(options):
     assert "user_id_key" not in validate("appstream_lab", user_id_key="a-secret-of-the-vault", **options)["options"]
@@ -437,7 +446,15 @@ def test_the_fleet_is_needed_for_its_capacity_and_for_its_limits(options, how, n
 
 @pytest.mark.parametrize(
     ("given", "rotated"),
-    [([], []), ("", []), (None, []), ("anna", ["anna"]), ("12", ["12"]), (["anna", 7, "anna"], ["anna", "7"])],
+    [
+        ([], []),
+        ("", []),
+        (None, []),
+        ("anna", ["anna"]),
+        ("12", ["12"]),
+        (["anna", 7, "anna"], ["anna", "7"]),
+        (7, ["7"]),
+    ],
 )
 @pytest.mark.parametrize("role", ["appstream_lab", "gamelift_lab"])
 def test_one_learner_to_rotate_need_not_be_a_list(role, given, rotated):
