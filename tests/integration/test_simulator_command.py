@@ -57,7 +57,7 @@ def test_getting_started_works_with_what_it_prints(command: subprocess.Popen[str
     # Given the lines, and the file and the commands of the guide, but for an end that is far enough off.
     lines = "".join(read_lines(command))
     [variables] = find_code(GUIDE, "yaml")
-    [start, end] = [code for code in find_code(GUIDE, "shell") if code.startswith("ansible-playbook")]
+    [_clone, copy, start, end] = find_code(GUIDE, "shell")
     tomorrow = datetime.now(UTC) + timedelta(days=1)
     (tmp_path / "build").mkdir()
     (tmp_path / "build/lab.yml").write_text(variables.replace('"23:59"', f'"{tomorrow:%Y-%m-%dT%H:%M}"'))
@@ -76,7 +76,7 @@ def test_getting_started_works_with_what_it_prints(command: subprocess.Popen[str
     )
 
     # When they are pasted into a shell, then all learners have pages whose URLs open.
-    started = shell(input=lines + start)
+    started = shell(input=lines + copy + start)
     assert started.returncode == 0, started.stdout
     with (tmp_path / "build/links.csv").open(encoding="utf-8", newline="") as file:
         pages = [tmp_path / "build/pages" / row["page"] for row in csv.DictReader(file)]
