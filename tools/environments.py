@@ -186,8 +186,7 @@ def build(*names: str) -> None:
 def main() -> None:
     """Build the environments named on the command line, three at a time."""
     with ThreadPoolExecutor(max_workers=3) as pool:
-        for _ in pool.map(build, sys.argv[1:]):
-            pass
+        list(pool.map(build, sys.argv[1:]))
 
 
 @contextmanager
