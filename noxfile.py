@@ -84,6 +84,7 @@ VERSIONLESS = (
     "_labs/*",
     "_gamelift/test_urls_model.py",
 )
+ANSIBLE_TEST = ("tools/ansible_test.sh", "newest", "build/collections")
 FIGURES = "tests/benchmarks/README.md"
 ANY_INPUT = (
     "tests/integration/test_any_input.py",
@@ -159,7 +160,7 @@ def galaxy_import(session: nox.Session) -> None:
 def sanity(session: nox.Session) -> None:
     """ansible-test sanity with the newest ansible-core."""
     environments.build("lint")
-    run_sanity = ("tools/sanity.sh", "newest", "build/collections")
+    run_sanity = (*ANSIBLE_TEST, "sanity")
     NEWEST.run(session, *run_sanity, *skip_tests(*SLOW_SANITY))
     NEWEST.run(session, *run_sanity, *only_tests(*SLOW_SANITY), "--exclude", "tests/")
 
@@ -188,6 +189,12 @@ def coverage(session: nox.Session) -> None:
     NEWEST.run(session, "pytest", *(session.posargs or tests), *reports, "--cov-fail-under", "90", **settings)
 
 
+@nox.session(name="ansible-test-integration", python=False, default=False)
+def ansible_test_integration(session: nox.Session) -> None:
+    """ansible-test integration: the targets in tests/integration/targets, or those named after --."""
+    NEWEST.run(session, "tools/ansible_test.sh", "integration", "build/collections", "integration", *session.posargs)
+
+
 def add_sessions_of_core(name: str, environment: Environment, what: str, default: bool) -> None:
     """Add the sessions that run with another version of ansible-core than the newest."""
 
@@ -213,7 +220,7 @@ def add_sessions_of_core(name: str, environment: Environment, what: str, default
     def sanity_of_core(session: nox.Session) -> None:
         environments.build("lint")
         tree = str(environment.collections.relative_to(CHECKOUT))
-        environment.run(session, "tools/sanity.sh", name, tree, *skip_tests(*SAME_SANITY))
+        environment.run(session, "tools/ansible_test.sh", name, tree, "sanity", *skip_tests(*SAME_SANITY))
 
     for function, text in (
         (units_of_core, f"Unit tests of the plugins with {what}."),
@@ -264,7 +271,7 @@ def long(session: nox.Session) -> None:
     """Tests that take too long for ``make test``."""
     environments.build("lint")
     NEWEST.run(session, "pytest", "tests/integration", "-m", "long", "-n", "2")
-    NEWEST.run(session, "tools/sanity.sh", "newest", "build/collections", *only_tests(*SLOW_SANITY))
+    NEWEST.run(session, *ANSIBLE_TEST, "sanity", *only_tests(*SLOW_SANITY))
 
 
 @nox.session(python=False, default=False)

@@ -75,8 +75,6 @@ def build_venv(name: str, requirements: Iterable[str], pythons: tuple[str, ...] 
     ``core`` is the requirement of an ansible-core that no file names.
     """
     folder = BUILD / name
-    if folder.is_symlink():
-        return
     python = find_python(pythons)
     if not _is_built_with(folder, python):
         _say(f"Building {_relative(folder)} with {_version(python)}: this takes a minute or two, once.")
@@ -186,8 +184,7 @@ def build(*names: str) -> None:
 def main() -> None:
     """Build the environments named on the command line, three at a time."""
     with ThreadPoolExecutor(max_workers=3) as pool:
-        for _ in pool.map(build, sys.argv[1:]):
-            pass
+        list(pool.map(build, sys.argv[1:]))
 
 
 @contextmanager
@@ -205,7 +202,8 @@ def _is_built_with(folder: Path, python: str) -> bool:
 
 
 def _is_stamped(stamp: Path, content: str) -> bool:
-    return stamp.exists() and stamp.read_text(encoding="utf-8") == _digest(content)
+    is_current = stamp.exists() and stamp.read_text(encoding="utf-8") == _digest(content)
+    return is_current or stamp.parent.is_symlink()
 
 
 def _set_stamp(stamp: Path, content: str) -> None:

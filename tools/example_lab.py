@@ -20,6 +20,8 @@ from tests.simulator.control import Simulator  # noqa: E402
 STACK, FLEET = "cad-course", "cad-fleet"
 # Those of the guide to GameLift Streams.
 STREAM_GROUP, APPLICATION, LOCATIONS = "sg-1AB2C3De4", "a-9ZY8X7Wv6", ["eu-central-1", "eu-west-1"]
+# Those of the targets of ansible-test.
+STUDIO, SESSIONS = "studio-1", ["seat-1", "seat-2"]
 # Where Ansible, boto3 and the aws command are, and this collection.
 TOOLS = Path(sys.executable).parent
 COLLECTIONS = CHECKOUT / "build" / "collections"
@@ -27,10 +29,11 @@ COLLECTIONS = CHECKOUT / "build" / "collections"
 
 @contextmanager
 def run_simulator() -> Iterator[Simulator]:
-    """Run a simulator with the stack, the running fleet and the stream group; it stops at the end of the context."""
+    """Run a simulator with all of these; it stops at the end of the context."""
     with Simulator.start() as simulator:
         simulator.seed_lab(STACK, FLEET)
         simulator.seed_stream_group(STREAM_GROUP, [APPLICATION], LOCATIONS)
+        simulator.seed_studio(STUDIO, SESSIONS)
         yield simulator
 
 

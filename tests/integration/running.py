@@ -44,6 +44,8 @@ STREAM_GROUP = "sg-lab"
 TIMEOUT_SECONDS = 240
 # Both save a tenth of the processor time.
 CONFIG = "[defaults]\ninternal_poll_interval = 0.01\n[connection]\npipelining = true\n"
+# The last two are those of coverage, which counts child processes too.
+PASSED_ON = ("PYTHONDONTWRITEBYTECODE", "COVERAGE_PROCESS_START", "COVERAGE_FILE")
 WITHOUT_OVERRIDE = ("setpriv", "--bounding-set=-dac_override") if os.geteuid() == 0 else ()
 
 MODULES = COLLECTIONS / "ansible_collections/labstream/aws/plugins/modules"
@@ -116,7 +118,7 @@ class Run:
 
 def clean_environment(home: Path, **variables: str) -> dict[str, str]:
     """Return an environment for a child process without the caller's AWS and Ansible settings."""
-    passed_on = {name: os.environ[name] for name in ("PYTHONDONTWRITEBYTECODE",) if name in os.environ}
+    passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     environment = {
         **passed_on,
         "PATH": f"{VENV / 'bin'}:/usr/local/bin:/usr/bin:/bin",

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Run ansible-test sanity with the ansible-test that is first on the PATH.
+# Run ansible-test with the one that is first on the PATH.
 #
-# Usage: sanity.sh NAME COLLECTIONS [OPTION OF ansible-test]...
+# Usage: ansible_test.sh NAME COLLECTIONS COMMAND [OPTION OF ansible-test]...
 #
 # antsibull-nox has sessions for it, which need Docker or download get-pip (see below). ansible-test rejects a checkout that is not at ansible_collections/NAMESPACE/NAME, even through a link. So the files that
 # git knows are copied to a tree next to the amazon.aws of COLLECTIONS. ansible-test keeps its environments in the home
@@ -9,8 +9,9 @@
 set -euo pipefail
 
 collections=$PWD/$2
-options=("${@:3}")
-work=$PWD/build/sanity/$1
+command=$3
+options=("${@:4}")
+work=$PWD/build/ansible-test/$1
 checkout=$work/ansible_collections/labstream/aws
 
 rm -rf "$work/ansible_collections"
@@ -43,4 +44,4 @@ ln -sfn "${XDG_CONFIG_HOME:-$HOME/.config}/pip" "$work/home/.config/pip"
 ln -sfn "$(python -m pip cache dir)" "$work/home/.cache/pip"
 
 cd "$checkout"
-HOME=$work/home TMPDIR=$work/tmp PATH=$PATH:$OLDPWD/build/venv-lint/bin ansible-test sanity --color no --python "$python" "${options[@]}"
+HOME=$work/home TMPDIR=$work/tmp PATH=$PATH:$OLDPWD/build/venv-lint/bin ansible-test "$command" --color no --python "$python" "${options[@]}"
