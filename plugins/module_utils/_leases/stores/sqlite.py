@@ -35,8 +35,8 @@ APPLICATION_ID = 0x4C535452
 SCHEMA_VERSION = 1
 BUSY_TIMEOUT = 30.0
 
-# A table for each type of record. Statements, since sqlite3's executescript would commit. Leases have long URLs, each of
-# which would fill a page of its own in a table without rowids.
+# A table for each type of record. Statements, since sqlite3's executescript would commit. Leases have long URLs, each
+# of which would fill a page of its own in a table without rowids.
 _SCHEMA = f"""
 CREATE TABLE lease (
     scope TEXT NOT NULL,
