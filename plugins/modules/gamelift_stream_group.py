@@ -369,10 +369,8 @@ def scale(module: LabstreamAWSModule, client: Any, transition: GroupTransition) 
     Raises:
         NotReady: The capacity is not allocated, and that is to be an error.
     """
-    on_shortage, stream_group = (
-        module.params["on_insufficient_capacity"],
-        build_stream_group(module, client, transition),
-    )
+    on_shortage = module.params["on_insufficient_capacity"]
+    stream_group = build_stream_group(module, client, transition)
     began = time.monotonic()
     if module.params["lab"] is None:
         described = yield from bring(module, stream_group, transition)

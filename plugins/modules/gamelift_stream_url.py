@@ -852,9 +852,11 @@ def end(task: LeaseTask, found: Release, ender: UrlEnder | None) -> Iterator[dic
 
     Raises:
         LeaseStoreError: The store failed.
+        AnsibleGameLiftStreamsError: The stream URLs cannot be listed, and not for lack of the permission.
     """
     if ender and (found.keys or task.rows):
-        ender.prepare()
+        # Before leases are released: what is created from then on is not revoked.
+        ender.listing.load()
     yield from release(task, found, ender.end if ender else lambda _keys, leases: leases)
     yield dict(other_labs=task.describe_other_labs(lambda scope: scope == task.scope))
     if ender and task.lab and not task.given and not ender.failures:

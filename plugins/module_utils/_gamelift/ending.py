@@ -48,14 +48,6 @@ class UrlEnder:
     concurrency: int
     failures: dict[LeaseKey, Failure] = field(default_factory=dict)
 
-    def prepare(self) -> None:
-        """List the stream URLs before leases are released: what is created from then on is not revoked.
-
-        Raises:
-            AnsibleGameLiftStreamsError: The call failed.
-        """
-        self.listing.load()
-
     def end(self, keys: Collection[LeaseKey], leases: Sequence[Lease]) -> Sequence[Lease]:
         """Revoke the stream URLs of these keys. Return the leases for which that did not fail."""
         if not keys:

@@ -155,7 +155,7 @@ class Labs:
         """
         known = {record.key: record.record_id for record in self.records}
         changes = [Write(record, known.get(record.key)) for record in wanted]
-        _raise_first(self._store.write(changes) if changes else ())
+        raise_first(self._store.write(changes) if changes else ())
 
     def leave(self, records: Iterable[LabRecord], now: datetime) -> None:
         """End the labs of these records. A record that another run has changed meanwhile is left to that run.
@@ -166,7 +166,7 @@ class Labs:
         changes = [
             Replace(replace(record, ended_at=now, record_id=uuid.uuid4().hex), record.record_id) for record in records
         ]
-        _raise_first(self._store.write(changes) if changes else ())
+        raise_first(self._store.write(changes) if changes else ())
 
     def purge(self, records: Collection[LabRecord]) -> None:
         """Remove these records.
@@ -236,7 +236,12 @@ def find_other_labs(
     return sorted(found, key=lambda each: (each[1] or now, each[0]))
 
 
-def _raise_first(written: Collection[Any]) -> None:
+def raise_first(written: Collection[Any]) -> None:
+    """Raise the first error among what a store has returned for changes, if there is one.
+
+    Raises:
+        LeaseStoreError: The store failed; says how many changes were made.
+    """
     errors = [each for each in written if isinstance(each, Exception)]
     if not errors:
         return

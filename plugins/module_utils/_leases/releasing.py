@@ -21,7 +21,7 @@ from typing import Any
 
 from .._errors import LeaseStoreError, list_names, quote
 from .._time import to_iso8601
-from .lab_records import MAX_NAMED, LabRecord, Labs, group_labs
+from .lab_records import MAX_NAMED, LabRecord, Labs, group_labs, raise_first
 from .lease import Lease, LeaseKey
 from .module import End, LeaseTask, end_nothing
 from .stores.address import SQLiteFile, parse_address
@@ -190,9 +190,7 @@ def _restore(store: LeaseStore, leases: Iterable[Lease]) -> None:
         LeaseStoreError: The store failed.
     """
     changes = [Write(replace(lease, lease_id=uuid.uuid4().hex), None) for lease in leases]
-    errors = [each for each in (store.write(changes) if changes else ()) if isinstance(each, Exception)]
-    if errors:
-        raise errors[0]
+    raise_first(store.write(changes) if changes else ())
 
 
 def _describe(task: LeaseTask, found: Release, released: set[LeaseKey]) -> list[dict[str, Any]]:

@@ -35,7 +35,8 @@ APPLICATION_ID = 0x4C535452
 SCHEMA_VERSION = 1
 BUSY_TIMEOUT = 30.0
 
-# A table for each type of record. Statements, since sqlite3's executescript would commit.
+# A table for each type of record. Statements, since sqlite3's executescript would commit. Leases have long URLs, each
+# of which would fill a page of its own in a table without rowids.
 _SCHEMA = f"""
 CREATE TABLE lease (
     scope TEXT NOT NULL,
@@ -52,7 +53,7 @@ CREATE TABLE lease (
     client_token TEXT,
     resource_id TEXT,
     PRIMARY KEY (scope, holder, purpose_sha256)
-) WITHOUT ROWID;
+);
 CREATE INDEX lease_with_url ON lease (expires) WHERE url IS NOT NULL;
 CREATE INDEX lease_by_expiry ON lease (expires);
 CREATE TABLE learner (

@@ -79,7 +79,7 @@ class Labs:
         ender = UrlEnder(
             Listing(self.group, GROUP, ACTIVE), False, lab, task.find_labs_of_leases, self.group.clock.now, 1
         )
-        ender.prepare()
+        ender.listing.load()
         list(releasing.release(task, found, ender.end))
         assert not ender.failures
 
