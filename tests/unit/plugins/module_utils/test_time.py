@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._time import (
-    datetimes_to_iso8601,
     parse_datetime,
     round_up,
     to_iso8601,
@@ -74,8 +73,3 @@ def test_now_is_in_utc_and_whole_seconds():
 )
 def test_a_timestamp_is_in_utc_with_four_digits_of_the_year(when, text):
     assert to_iso8601(when) == text
-
-
-def test_of_a_response_the_datetimes_become_timestamps():
-    members = {"CreatedTime": NOON, "Name": "cad-course", "Expires": None}
-    assert datetimes_to_iso8601(members) == {**members, "CreatedTime": "2026-11-21T12:00:00Z"}
