@@ -14,7 +14,7 @@ from ansible.module_utils.common.yaml import yaml_load
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.labstream.aws.plugins.module_utils._errors import to_message
-from ansible_collections.labstream.aws.plugins.plugin_utils._arguments import find_roster, validate_arguments
+from ansible_collections.labstream.aws.plugins.plugin_utils._arguments import ROLES, find_roster, validate_arguments
 from ansible_collections.labstream.aws.plugins.plugin_utils._paths import COLLECTION
 from ansible_collections.labstream.aws.plugins.plugin_utils._roster import roster
 from ansible_collections.labstream.aws.plugins.plugin_utils._roster_source import read_source
@@ -32,6 +32,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
+        self.validate_argument_spec({"role": {"required": True, "choices": ROLES}, "lab_role": {}})
         role, variables = self._task.args["role"], task_vars or {}
         path = COLLECTION / "roles" / role / "meta/argument_specs.yml"
         spec = yaml_load(path.read_text(encoding="utf-8"))
@@ -73,10 +74,21 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
             option = name.removeprefix(f"{role}_")
             source = name if name in variables or option not in OF_THE_LAB else f"{lab_role}_{option}"
             if source in variables:
-                yield name, decrypted(self._templar.template(variables[source]))
+                yield name, self._get_value(source, variables)
             elif lab_role and option == "limits":
-                summary = self._templar.template(variables.get(f"{lab_role}_summary")) or {}
+                summary = self._get_value(f"{lab_role}_summary", variables) or {}
                 yield name, (summary.get("fleet") or summary).get("limits")
+
+    def _get_value(self, name: str, variables: Mapping[str, Any]) -> Any:
+        """Return the value of a variable, None if it is not set.
+
+        Raises:
+            AnsibleError: It cannot be evaluated. Names the variable.
+        """
+        try:
+            return decrypted(self._templar.template(variables.get(name)))
+        except AnsibleError as error:
+            raise AnsibleError(to_message(f"{name} cannot be evaluated: {error}")) from error
 
     def _read_roster(
         self, role: str, values: Mapping[str, Any], options: Mapping[str, Any], variables: Mapping[str, Any]

@@ -277,6 +277,7 @@ _CHECKS: dict[str, Callable[[_Arguments], Iterator[str]]] = {
     "nimble_lab": _check_nimble_lab,
     "lab_handout": _check_lab_handout,
 }
+ROLES = list(_CHECKS)
 
 
 def _derive_appstream_lab(options: Mapping[str, Any], arguments: _Arguments) -> dict[str, Any]:
