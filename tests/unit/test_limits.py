@@ -187,6 +187,7 @@ def test_numbers_that_we_do_not_limit_have_no_maximum_in_the_model() -> None:
             f"{descriptions.build_prefix('é/ a!+@-_.' + 'a' * 100)}{'A' * descriptions.HASH_LENGTH}",
         ),
     ],
+    ids=["a token", "a description"],
 )
 def test_texts_that_we_make_are_what_the_model_takes(name: str, longest: str) -> None:
     shape = model(GAMELIFT)["shapes"][name]
