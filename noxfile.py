@@ -61,10 +61,6 @@ class Environment:
 NEWEST = Environment(("newest", "collections"), BUILD / "venv", BUILD / "collections")
 OLDEST = Environment(("oldest", "collections-oldest"), BUILD / "venv-oldest", BUILD / "collections-oldest")
 LINT = Environment(("lint", "collections"), BUILD / "venv-lint", BUILD / "collections")
-OTHERS = {"oldest": OLDEST}
-for core in environments.CORES:
-    tree = f"collections-{core}" if core == environments.NEEDS_OLDER_AMAZON_AWS else "collections"
-    OTHERS[core] = Environment((f"core-{core}", tree), BUILD / f"venv-{core}", BUILD / tree)
 
 # A file's tests run in one process, since some share a playbook run. The last files are short: both processes end
 # together.
@@ -233,8 +229,10 @@ def add_sessions_of_core(name: str, environment: Environment, what: str, default
 
 add_sessions_of_core("oldest", OLDEST, "the oldest versions of ansible-core, amazon.aws and boto3", default=True)
 for core in environments.CORES:
+    tree = f"collections-{core}" if core == environments.NEEDS_OLDER_AMAZON_AWS else "collections"
+    of_core = Environment((f"core-{core}", tree), BUILD / f"venv-{core}", BUILD / tree)
     pre_release = " (a pre-release: it may fail)" if core == environments.PRE_RELEASE else ""
-    add_sessions_of_core(core, OTHERS[core], f"ansible-core {core}{pre_release}", default=False)
+    add_sessions_of_core(core, of_core, f"ansible-core {core}{pre_release}", default=False)
 
 
 # Not antsibull-nox's: it would install molecule without what the scenario needs. And without --workers: with it,

@@ -30,6 +30,7 @@ ELSEWHERE = {
     "plugin_utils/_filters.py": "unit/plugins/filter/test_filters.py",
     "plugin_utils/_lab_reports/report.py": "unit/plugins/plugin_utils/_lab_reports/test_base.py",
     "plugin_utils/_progress.py": "integration/test_appstream_fleet_action.py",
+    "plugin_utils/_roster_source.py": "unit/plugins/lookup/test_roster.py",
     "plugin_utils/_unsafe.py": "unit/plugins/filter/test_in_playbook.py",
 }
 
