@@ -15,9 +15,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.documentation import CHECKOUT, GUIDES, README, find_code
+from tests.integration.lease_stores import LeaseTable
 from tests.integration.running import Run
 from tests.simulator.control import Simulator
 
@@ -144,3 +146,39 @@ def test_playbooks_labs_tasks_and_commands_of_the_documentation_work(
     urls = simulator.streaming_urls()
     assert len(urls) > 0
     assert not any(url in run.printed for url in urls)
+
+
+# What the examples of plugins take from elsewhere.
+VARIABLES = {
+    "build_number": 17,
+    "found_url": "https://example.org/found",
+    "lab_user_id_key": "a secret of the tests",
+    "session_ids": ["session-anna", "session-ben"],
+}
+
+
+@pytest.mark.long
+def test_examples_of_plugins_work(simulator: Simulator, run_playbook: Callable[..., Run], home: Path) -> None:
+    # Given what the examples name.
+    seed(simulator, home)
+    elastic = {"InstanceType": "stream.standard.medium", "FleetType": "ELASTIC", "MaxConcurrentSessions": 30}
+    subnets = {"SubnetIds": ["subnet-1", "subnet-2"]}
+    simulator.client("appstream").create_fleet(Name="elastic-fleet", VpcConfig=subnets, **elastic)
+    simulator.seed_studio("us-west-2-example", ["session-anna", "session-ben", "session-render", "session-spare"])
+    LeaseTable.create(simulator)
+    (home / "gradebook.csv").write_text('Student,ID,SIS Login ID,Section\n"Example, Anna",1,anna@example.org,x\n')
+
+    # When those of each plugin are run, one after the other, unless it is for the roles alone.
+    [private] = re.findall(r"^(.*) are parts of the roles and playbooks", README.read_text(encoding="utf-8"), re.M)
+    plays = []
+    for kind in ("modules", "filter", "lookup"):
+        for file in sorted((CHECKOUT / "plugins" / kind).glob("*.py")):
+            for code in find_code(file, "yaml") if f"`{file.stem}`" not in private else []:
+                tasks = yaml.safe_load(adapt(code, home, simulator.endpoint_url))
+                plays += play(f"{kind} {file.stem}", [task for task in tasks if IMPORT not in task])
+    (home / "examples.yml").write_text(yaml.safe_dump(plays, sort_keys=False))
+    [lab, *_others] = find_code(GUIDES / "guide_lab.rst", "yaml")
+    run = run_playbook("examples.yml", extra_vars=VARIABLES | yaml.safe_load(adapt(lab, home, "")))
+
+    # Then none fails.
+    assert run.returncode == 0, run.printed
