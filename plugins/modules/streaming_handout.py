@@ -528,10 +528,9 @@ def run(module: LabstreamAWSModule) -> None:
         if is_predicted:
             result["changed"] = True
         else:
-            links: dict[LeaseKey, StreamingLink | None] = {}
+            links: Links = {}
             if is_present:
-                links |= handout.get_stored_links()
-                links |= get_service_links(module, handout.get_resources())
+                links = {**handout.get_stored_links(), **get_service_links(module, handout.get_resources())}
                 result["missing"] = handout.find_missing(links)
                 summary["missing"] = len(result["missing"])
                 reject_missing(module, handout, links, result["missing"])

@@ -269,10 +269,9 @@ from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
     validate_return_urls,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, quote
-from ansible_collections.labstream.aws.plugins.module_utils._leases.lab_records import LabRecord, Labs
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lab_records import LabRecord, Labs, group_labs
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import (
     Lease,
-    LeaseKey,
     is_key_part,
     parse_purpose,
     to_sha256,
@@ -411,10 +410,8 @@ def run(module: LabstreamAWSModule) -> None:
     sha256 = parse_sha256(params)
     with open_lease_store(module, create=False, read_only=True) as store:
         existing = store.find(params["scope"])
-        labs: dict[LeaseKey, set[str]] = {key: set() for key in existing}
         records = Labs(store, params["scope"]).records
-        for record in records:
-            labs.setdefault(record.lease, set()).add(record.lab)
+        labs = group_labs((record.lease, record.lab) for record in records)
         now = store.now() or utc_now()
     leases = [existing[key] for key in sorted(existing) if is_selected(existing[key], labs[key], params, sha256, now)]
     selected = {lease.key for lease in leases}
