@@ -276,7 +276,7 @@ def run(module: LabstreamAWSModule) -> None:
     client = build_client(module, appstream.SERVICE, appstream_sessions.MAX_CONCURRENT_LISTS)
     result.update(region=client.meta.region_name)
     fleet, arns, missing = appstream_sessions.find_fleet_and_stack(client, fleet_name, stack_name)
-    result.update(arns, fleet=appstream_fleets.build_facts(appstream_fleets.validate_fleet(fleet)) if fleet else None)
+    result.update(arns, fleet=appstream_fleets.build_valid_facts(fleet_name, fleet) if fleet else None)
     if missing:
         raise missing
 

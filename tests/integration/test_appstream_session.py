@@ -73,7 +73,14 @@ def reply_with(*sessions: dict[str, Any]) -> Callable[[str], bytes]:
     named = {"StackName": STACK, "FleetName": FLEET, "AuthenticationType": "API"}
     reply = {
         "Stacks": [{"Name": STACK, "Arn": f"{ARN}:stack/{STACK}"}],
-        "Fleets": [{"Name": FLEET, "Arn": f"{ARN}:fleet/{FLEET}"}],
+        "Fleets": [
+            {
+                "Name": FLEET,
+                "Arn": f"{ARN}:fleet/{FLEET}",
+                "State": "RUNNING",
+                "ComputeCapacityStatus": {"Desired": 3},
+            }
+        ],
         "Sessions": [{**named, **session} for session in sessions],
     }
     return lambda _path: json.dumps(reply).encode()
@@ -143,6 +150,22 @@ def test_a_session_is_reported_with_all_that_the_service_says(simulator: Simulat
         "states": {"ACTIVE": 1, "EXPIRED": 1, "PENDING": 1},
         "connection_states": {"NOT_CONNECTED": 1},
     }
+
+
+def test_the_fleet_and_the_generations_of_a_lab_are_returned(lab: Simulator, call_module: CallModule) -> None:
+    rotated = call_module({"lab": "monday", "rotate": ["Anna"]}, module="labstream.aws.streaming_rotation")
+    assert not rotated.failed, rotated.msg
+    args = {"stack_name": STACK, "fleet_name": FLEET}
+
+    found, of_lab, without_store = (
+        call_module({**args, **more}, module=INFO)
+        for more in ({}, {"lab": "monday"}, {"lab": "monday", "lease_store": "none"})
+    )
+
+    assert (found.result["fleet"]["name"], found.result["fleet"]["state"]) == (FLEET, "RUNNING")
+    assert found.result["fleet"]["capacity"]["in_use"] == 0
+    assert (found.result["generations"], of_lab.result["generations"]) == ({}, {"anna": 1})
+    assert "lease_store is none" in without_store.msg
 
 
 def test_only_what_is_asked_for_is_listed(lab: Simulator, call_module: CallModule) -> None:

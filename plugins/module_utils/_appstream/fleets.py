@@ -48,22 +48,17 @@ _NO_CAPACITY = dict.fromkeys(Capacity.__dataclass_fields__)
 def describe_fleets(client: Any, names: Sequence[str] | None = None) -> list[dict[str, Any]] | None:
     """Return the fleets of these names, by default all (DescribeFleets), all pages; None if one does not exist."""
     selection = {} if names is None else {"Names": list(names)}
-    return [validate_fleet(fleet) for fleet in list_all(client, "describe_fleets", "Fleets", **selection)]
+    return [_validate_fleet(fleet) for fleet in list_all(client, "describe_fleets", "Fleets", **selection)]
 
 
 @AppStreamErrorHandler.common_error_handler("describe the fleet {name!r}")
 def get_fleet(client: Any, name: str) -> dict[str, Any] | None:
     """Return the fleet of that name (DescribeFleets), or None."""
     fleet = describe_fleet(client, name)
-    return validate_fleet(fleet) if fleet else None
+    return _validate_fleet(fleet) if fleet else None
 
 
-def validate_fleet(fleet: dict[str, Any]) -> dict[str, Any]:
-    """Return the fleet if it has what is needed of it.
-
-    Raises:
-        InvalidResponse: Names what is missing.
-    """
+def _validate_fleet(fleet: dict[str, Any]) -> dict[str, Any]:
     get_member(fleet, "Name")
     get_member(fleet, "State")
     get_member(get_member(fleet, "ComputeCapacityStatus"), "Desired")
@@ -114,6 +109,16 @@ def build_facts(fleet: Mapping[str, Any]) -> dict[str, Any]:
         "capacity": asdict(build_capacity(fleet)),
         "problem": describe_problem(fleet),
     }
+
+
+@AppStreamErrorHandler.common_error_handler("describe the fleet {name!r}")
+def build_valid_facts(name: str, fleet: dict[str, Any]) -> dict[str, Any]:
+    """Return the fleet of that name, as DescribeFleets has returned it, as results show it.
+
+    Raises:
+        AnsibleAppStreamError: The response lacks what is needed.
+    """
+    return build_facts(_validate_fleet(fleet))
 
 
 def empty_facts(name: str | None) -> dict[str, Any]:
