@@ -457,7 +457,7 @@ def test_regions_and_accounts_share_no_lease(lab: Simulator, call_module: Callab
 # Rows
 
 
-IDENTITY = {"id": "4711", "name": "Anna Example", "email": "anna@example.org"}
+IDENTITY = {"id": "row-4711", "name": "Anna Example", "email": "anna@example.org"}
 
 
 def test_the_identity_of_a_row_is_returned_and_goes_nowhere_else(

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -89,8 +90,8 @@ class Controller:
         marked = [f"!unsafe {json.dumps(name)}: !unsafe {json.dumps(answer)}\n" for name, answer in answers.items()]
         templates = [f"{json.dumps(name)}: {json.dumps(value)}\n" for name, value in (own or {}).items()]
         (job / "env/extravars").write_text("".join([f"awx_job_id: {self.jobs}\n", *templates, *marked]))
-        thrown_away = job / "tmp"
-        thrown_away.mkdir()
+        # Not below the job: ansible-core 2.21 has a socket there, whose path has a maximum length.
+        thrown_away = Path(tempfile.mkdtemp(prefix="job-"))
         environment = {**self.environment, "JOB_ID": str(self.jobs), "TMPDIR": str(thrown_away)}
         (job / "env/envvars").write_text(json.dumps(environment))
         runner = [sys.executable, Path(sys.executable).with_name("ansible-runner")]

@@ -100,7 +100,7 @@ def test_a_table_keeps_the_text_around_its_place_and_replaces_the_table_before(t
 
     assert page.read_text() == (
         "Before.\n\n<!-- begin costs -->\n\n"
-        "| What | Costs |\n| ---- | ----: |\n| tea  |    12 |\n| cake |   ~ 3 |\n"
+        "| What   |   Costs |\n|:-------|--------:|\n| tea    |      12 |\n| cake   |     ~ 3 |\n"
         "\n<!-- end costs -->\n\nAfter.\n"
     )
 

@@ -184,7 +184,9 @@ def test_a_lab_from_its_capacity_to_its_end(
     ]
     assert count_statuses(group) == {"ACTIVE": 3, "REVOKED": 2}
     assert {session["Status"] for session in group.stream_sessions()} <= {"TERMINATING", "TERMINATED"}
-    states = [re.findall(r'data-state="(\w+)"', page.read_text())[0] for page in (home / "pages").glob("*.html")]
+    states = [
+        re.findall(r'<main[^>]* data-state="(\w+)"', page.read_text())[0] for page in (home / "pages").glob("*.html")
+    ]
     assert sorted(states) == ["ended", "moved", "open", "open", "open"]
     new_pages = get_pages(home)
     assert new_pages["carla"] == pages["carla"]
@@ -211,7 +213,9 @@ def test_a_lab_from_its_capacity_to_its_end(
     assert get_capacity(group) == (0, 4)
     assert count_statuses(group) == {"REVOKED": 5}
     assert [session["Status"] for session in group.stream_sessions()][-1] == "CONNECTED"
-    states = [re.findall(r'data-state="(\w+)"', page.read_text())[0] for page in (home / "pages").glob("*.html")]
+    states = [
+        re.findall(r'<main[^>]* data-state="(\w+)"', page.read_text())[0] for page in (home / "pages").glob("*.html")
+    ]
     assert states == ["ended"] * 5
     assert not (home / "urls.csv").exists()
     assert find_secrets(group, tmp_path, set()) == []

@@ -127,7 +127,9 @@ def test_a_lab_gets_its_pages_then_its_urls_and_says_when_it_has_ended(runs: Run
 
 def test_ansible_warns_about_nothing_in_the_role(runs: Runs) -> None:
     assert "duplicate mapping key" not in runs.run.printed
-    assert "[DEPRECATION WARNING]" not in runs.run.printed
+    # community.aws.s3_sync, which uploads the pages, imports what ansible-core will remove.
+    deprecations = re.findall(r"\[DEPRECATION WARNING\]: (.*)", runs.run.printed)
+    assert [text for text in deprecations if "ansible.module_utils._text" not in text] == []
 
 
 def test_neither_a_url_nor_the_name_of_a_page_is_printed(runs: Runs) -> None:

@@ -602,7 +602,7 @@ def test_a_token_whose_stream_is_gone_must_be_changed(studio: Simulator, call_st
 def test_the_identity_of_a_session_is_returned_in_streams_and_failures(
     studio: Simulator, call_stream_module: CallModule
 ) -> None:
-    identity = {"id": "4711", "name": "Anna Example", "email": "anna@example.org"}
+    identity = {"id": "row-4711", "name": "Anna Example", "email": "anna@example.org"}
     sessions = [{"session_id": "seat-01", **identity}, {"session_id": "unknown", **identity}, {"session_id": "seat-02"}]
 
     task = call_stream_module({**ARGS, "sessions": sessions, "wait": False})
