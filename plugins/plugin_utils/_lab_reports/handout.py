@@ -41,7 +41,7 @@ def prepare(results: Result) -> dict[str, Any]:
 
 
 def _describe_upload_error(results: Result) -> str | None:
-    """Return why the upload has failed, None if it has not. Names of pages, which are secret, are not among it."""
+    """Return why the upload has failed, None if it has not. It leaves out the names of pages, which are secret."""
     upload = results.get("upload")
     if not upload or "uploads" in upload:
         return None
