@@ -58,9 +58,9 @@ class Environment:
         session.run(str(own) if own.exists() else program, *arguments, env=env, external=True)
 
 
-NEWEST = Environment(("newest", "collections"), BUILD / "venv", BUILD / "collections")
+NEWEST = Environment(("newest", "collections-test"), BUILD / "venv", BUILD / "collections")
 OLDEST = Environment(("oldest", "collections-oldest"), BUILD / "venv-oldest", BUILD / "collections-oldest")
-LINT = Environment(("lint", "collections"), BUILD / "venv-lint", BUILD / "collections")
+LINT = Environment(("lint", "collections-test"), BUILD / "venv-lint", BUILD / "collections")
 
 # A file's tests run in one process, since some share a playbook run. The last files are short: both processes end
 # together.
