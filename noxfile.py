@@ -252,7 +252,7 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(python=False, default=False)
 def bench(session: nox.Session) -> None:
-    """Time and memory beside what people would use instead; written to tests/benchmarks/README.md."""
+    """Time and memory compared with what people would use instead; written to tests/benchmarks/README.md."""
     environments.build(*OLDEST.names, "botocore-nimble")
     NEWEST.run(session, "python", "-m", "tests.benchmarks", *(session.posargs or ["--write", FIGURES]))
 
