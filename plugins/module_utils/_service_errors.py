@@ -199,7 +199,7 @@ def call(operation: Callable[..., Any], **parameters: Any) -> Any:
 
 
 def list_all(client: Any, operation: str, member: str, **parameters: Any) -> list[Any]:
-    """Return the items on all pages of an operation, each of which has some in this member. Raises as ``call`` does."""
+    """Return the items that this member has on all pages of an operation. Raises what ``call`` raises."""
     return call(client.get_paginator(operation).paginate(**parameters).build_full_result).get(member, [])
 
 

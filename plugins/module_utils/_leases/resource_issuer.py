@@ -177,7 +177,7 @@ class ResourceIssuer:
         )
 
     def _verify(self, outcome: Outcome) -> Steps:
-        """Let the outcome be a failure if another forced run has ended its resource since that was created."""
+        """Make the outcome a failure if another run with force has ended its resource since it was created."""
         resource_id = str(outcome.lease and outcome.lease.resource_id)
         resource: Resource | None = yield Call(partial(self.service.look_up, outcome.key, resource_id))
         if resource and not resource.is_dead:

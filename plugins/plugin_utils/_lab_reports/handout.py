@@ -28,7 +28,7 @@ def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
 
 
 def prepare(results: Result) -> dict[str, Any]:
-    """Return the results with what follows from those of the steps. In check mode, nothing is uploaded."""
+    """Return the results with what is derived from those of the steps. In check mode, nothing is uploaded."""
     steps = results["steps"]
     return {
         **results,
