@@ -82,7 +82,7 @@ class ServiceError(AnsibleAWSError, LabstreamError):
 
     @property
     def code(self) -> str:
-        """The service's error code, or what else was raised."""
+        """The service's error code, or the name of the exception if the service has not answered."""
         return _get_code(self.exception)
 
     def __str__(self) -> str:
