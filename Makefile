@@ -50,7 +50,7 @@ nox: ## Build the environment of nox
 	$(BUILD) nox
 
 environments: ## Build what `make test` needs
-	$(BUILD) newest collections lint oldest nox collections-oldest dynalite botocore-nimble chromium
+	$(BUILD) newest collections-test lint oldest nox collections-oldest dynalite botocore-nimble chromium
 
 clean: ## Remove build/
 	rm -rf build

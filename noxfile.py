@@ -58,9 +58,9 @@ class Environment:
         session.run(str(own) if own.exists() else program, *arguments, env=env, external=True)
 
 
-NEWEST = Environment(("newest", "collections"), BUILD / "venv", BUILD / "collections")
+NEWEST = Environment(("newest", "collections-test"), BUILD / "venv", BUILD / "collections")
 OLDEST = Environment(("oldest", "collections-oldest"), BUILD / "venv-oldest", BUILD / "collections-oldest")
-LINT = Environment(("lint", "collections"), BUILD / "venv-lint", BUILD / "collections")
+LINT = Environment(("lint", "collections-test"), BUILD / "venv-lint", BUILD / "collections")
 
 # A file's tests run in one process, since some share a playbook run. The last files are short: both processes end
 # together.
@@ -252,7 +252,7 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(python=False, default=False)
 def bench(session: nox.Session) -> None:
-    """Time and memory beside what people would use instead; written to tests/benchmarks/README.md."""
+    """Time and memory compared with what people would use instead; written to tests/benchmarks/README.md."""
     environments.build(*OLDEST.names, "botocore-nimble")
     NEWEST.run(session, "python", "-m", "tests.benchmarks", *(session.posargs or ["--write", FIGURES]))
 

@@ -19,14 +19,14 @@ FRAGMENTS = "changelogs/"
 
 
 def main() -> None:
-    """Print what lacks a fragment, and exit."""
+    """Print which files lack a fragment, and exit."""
     changed = changed_files()
-    told = any(name.startswith(FRAGMENTS) for name in changed)
-    untold = [] if told else [name for name in changed if name.startswith(USERS_GET)]
-    if untold:
-        print(f"Without a fragment in changelogs/fragments: {', '.join(untold)}")
+    has_fragment = any(name.startswith(FRAGMENTS) for name in changed)
+    undocumented = [] if has_fragment else [name for name in changed if name.startswith(USERS_GET)]
+    if undocumented:
+        print(f"Without a fragment in changelogs/fragments: {', '.join(undocumented)}")
         print("A change that users do not notice has one of the section 'trivial'.")
-    sys.exit(bool(untold))
+    sys.exit(bool(undocumented))
 
 
 def changed_files() -> list[str]:

@@ -100,14 +100,22 @@ def build_core(core: str) -> None:
     build_venv(f"venv-{core}", ["core"], CORES[core], package)
 
 
-def build_collections(name: str, requirements: str) -> None:
-    """Build a tree of collections: this checkout as labstream.aws, with amazon.aws beside it."""
-    file, folder = REQUIREMENTS / f"{requirements}.txt", BUILD / name
-    content = file.read_text(encoding="utf-8")
-    if not _is_stamped(folder / ".stamp", content):
-        _say(f"Building {_relative(folder)}: downloading amazon.aws.")
+def build_collections(name: str, *more: str) -> None:
+    """Build a tree of collections: this checkout as labstream.aws, with amazon.aws beside it.
+
+    The requirement file of that name replaces the tree; each of the others adds what the tree lacks.
+    """
+    folder = BUILD / name
+    for each in (name, *more):
+        file, stamp = REQUIREMENTS / f"{each}.txt", folder / f".{each}"
+        content = file.read_text(encoding="utf-8")
+        if _is_stamped(stamp, content):
+            continue
+        _say(f"Building {_relative(folder)}: downloading what {_relative(file)} names.")
+        if each == name:
+            shutil.rmtree(folder, ignore_errors=True)
         _run(sys.executable, CHECKOUT / "tools/collections_tree.py", file, folder)
-        _set_stamp(folder / ".stamp", content)
+        _set_stamp(stamp, content)
 
 
 def build_botocore_nimble() -> None:
@@ -159,19 +167,22 @@ ENVIRONMENTS: dict[str, Callable[[], None]] = {
     "nox": lambda: build_venv("nox", ["nox"]),
     "runtime": lambda: build_venv("venv", ["runtime"]),
     "newest": lambda: build_venv("venv", ["runtime", "test"]),
-    "collections": lambda: build_collections("collections", "collections"),
+    "collections": lambda: build_collections("collections"),
+    "collections-test": lambda: build_collections("collections", "collections-test"),
     "oldest": lambda: build_venv("venv-oldest", ["oldest"]),
-    "collections-oldest": lambda: build_collections("collections-oldest", "collections-oldest"),
+    "collections-oldest": lambda: build_collections("collections-oldest"),
     "lint": lambda: build_venv("venv-lint", ["lint"]),
     "audit": lambda: build_venv("venv-audit", ["audit"]),
     "botocore-nimble": build_botocore_nimble,
     "dynalite": build_dynalite,
     "chromium": build_chromium,
     **{f"core-{core}": functools.partial(build_core, core) for core in CORES},
-    f"collections-{NEEDS_OLDER_AMAZON_AWS}": lambda: build_collections(
-        f"collections-{NEEDS_OLDER_AMAZON_AWS}", f"collections-{NEEDS_OLDER_AMAZON_AWS}"
-    ),
+    f"collections-{NEEDS_OLDER_AMAZON_AWS}": lambda: build_collections(f"collections-{NEEDS_OLDER_AMAZON_AWS}"),
 }
+
+
+# Those that also build another one's folder.
+_SAME_FOLDER = {"runtime": "newest", "botocore-nimble": "newest", "collections-test": "collections"}
 
 
 def build(*names: str) -> None:
@@ -191,7 +202,7 @@ def main() -> None:
 def _lock(name: str) -> Iterator[None]:
     BUILD.mkdir(exist_ok=True)
     (BUILD / "home").mkdir(exist_ok=True)
-    name = "newest" if name in ("runtime", "botocore-nimble") else name
+    name = _SAME_FOLDER.get(name, name)
     with (BUILD / f".{name}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

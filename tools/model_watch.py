@@ -48,7 +48,7 @@ def compare(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
         old, new = (describe(service, models[service]) if service in models else {} for models in (before, after))
         for member in sorted(old.keys() | new.keys()):
             if old.get(member) != new.get(member):
-                yield f"{service} {member}: {old.get(member, 'not there')} -> {new.get(member, 'not there')}"
+                yield f"{service} {member}: {old.get(member, 'none')} -> {new.get(member, 'none')}"
 
 
 def describe(service: str, model: dict[str, Any]) -> dict[str, str]:

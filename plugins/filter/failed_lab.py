@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: failed_lab
 short_description: Add a failure to the summary of a lab
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - labstream.aws contributors (@labstream)
 description:

@@ -12,8 +12,7 @@ author:
   - labstream.aws contributors (@labstream)
 description:
   - Gives learners whose link has leaked the user id of their generation, which M(labstream.aws.streaming_rotation)
-    stores. Nobody who has a URL for the earlier user id gets into a session of the
-    new one.
+    stores. Nobody who has a URL for the earlier user id gets into a session of the new one.
   - The same user id and generation always result in the same new user id. To AppStream it is a new user, with an empty
     home folder and a user fee of its own.
 options:

@@ -88,7 +88,7 @@ class RateLimiter:
         ]
 
     def handle(self, handler: str, **event: Any) -> None:
-        """Let the limiter's handler of that name wait until a call may be sent, or adapt the rate to a response."""
+        """Call the limiter's handler: it waits until a call may be sent, or adapts the rate to a response."""
         for limiter in tuple(self._limiters):
             try:
                 getattr(limiter, handler)(**event)

@@ -82,7 +82,7 @@ class ServiceError(AnsibleAWSError, LabstreamError):
 
     @property
     def code(self) -> str:
-        """The service's error code, or what else was raised."""
+        """The service's error code, or the name of the exception if the service has not answered."""
         return _get_code(self.exception)
 
     def __str__(self) -> str:
@@ -199,7 +199,7 @@ def call(operation: Callable[..., Any], **parameters: Any) -> Any:
 
 
 def list_all(client: Any, operation: str, member: str, **parameters: Any) -> list[Any]:
-    """Return the items on all pages of an operation, each of which has some in this member. Raises as ``call`` does."""
+    """Return the items that this member has on all pages of an operation. Raises what ``call`` raises."""
     return call(client.get_paginator(operation).paginate(**parameters).build_full_result).get(member, [])
 
 

@@ -21,12 +21,12 @@ class SessionOutcome:
 
     Attributes:
         name: How messages and diffs name it.
-        identity: What failures say of it.
+        identity: The keys that identify it in failures.
         facts: The session as results show it.
         before: Its state before; None if there is no such session.
         after: Its state now, in check mode the predicted one; None if there is no such session.
         changed: Whether it was started or ended.
-        failure: Why it could not be.
+        failure: Why it could not be started or ended.
     """
 
     name: str
@@ -70,7 +70,7 @@ def build_failure_message(outcomes: Sequence[SessionOutcome], of: int, problem: 
 
     Args:
         outcomes: The outcomes.
-        of: How many sessions there are to compare their number with.
+        of: The number of sessions that those with a failure are a part of.
         problem: What all of them have in common.
     """
     failures = [(outcome.name, outcome.failure) for outcome in outcomes if outcome.failure]

@@ -10,7 +10,7 @@ module: appstream_session_info
 version_added: 0.1.0
 short_description: Gather information about AppStream 2.0 streaming sessions
 description:
-  - Returns which users have a streaming session on a stack and fleet, and which of them are connected, and the fleet.
+  - Returns which users have a streaming session on a stack and fleet, which of them are connected, and the fleet.
   - All pages of the service's list are read.
 author:
   - labstream.aws contributors (@labstream)

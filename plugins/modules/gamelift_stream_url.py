@@ -422,7 +422,7 @@ revoked:
 duplicates:
   description:
     - The ids of other V(ACTIVE) stream URLs of the learners for the same, as far as the stream URLs were listed. They
-      are always with O(recover=true), and then also have those of later generations than a learner was given with.
+      always are with O(recover=true), which also includes those of a later C(generation) than the one that is given.
   returned: always
   type: list
   elements: str

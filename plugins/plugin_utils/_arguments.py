@@ -207,8 +207,8 @@ class _Arguments:
     def time(self, option: str, allow_past: bool) -> Iterator[str]:
         if self.has(option):
             try:
-                moment = to_utc(self[option], self["timezone"] or None, self.now, allow_past=allow_past)
-                self.utc["valid_until" if option == "ends_at" else option] = to_iso8601(moment)
+                when = to_utc(self[option], self["timezone"] or None, self.now, allow_past=allow_past)
+                self.utc["valid_until" if option == "ends_at" else option] = to_iso8601(when)
                 warning = describe_next_day(self[option], self["timezone"] or None, self.now)
                 self.warnings += [f"{self.prefix}{option}: {warning}"] if warning else []
             except ValueError as error:

@@ -39,7 +39,7 @@ ROSTER = "Name,Email\r\nAnna Example,anna@example.org\r\nBen {{ 1 // 0 }},ben@ex
 PAGES = {"lab_pages_bucket": "lab-pages", "lab_pages_prefix": "pages", "lab_pages_region": REGION}
 NEEDS_AWX = pytest.mark.skipif(
     not (COLLECTIONS / "ansible_collections/awx/awx").is_dir(),
-    reason="awx.awx is not in the release of the package ansible that goes with this Python",
+    reason="awx.awx is not there: run tools/environments.py collections-test",
 )
 
 

@@ -113,7 +113,7 @@ def build_facts(fleet: Mapping[str, Any]) -> dict[str, Any]:
 
 @AppStreamErrorHandler.common_error_handler("describe the fleet {name!r}")
 def build_valid_facts(name: str, fleet: dict[str, Any]) -> dict[str, Any]:
-    """Return the fleet of that name, as DescribeFleets has returned it, as results show it.
+    """Validate a fleet that DescribeFleets has returned, and return it as results show it.
 
     Raises:
         AnsibleAppStreamError: The response lacks what is needed.

@@ -88,7 +88,7 @@ def write_files(files: Collection[File], *, check_mode: bool) -> Iterator[File]:
 
 
 def _ensure(file: File, check_mode: bool) -> bool:
-    """Write or remove the file if it differs from what is wanted; return whether it does.
+    """Write or remove the file if it differs from what is wanted; return whether it differed.
 
     Raises:
         HandoutError: It cannot be written.

@@ -177,7 +177,7 @@ class ResourceIssuer:
         )
 
     def _verify(self, outcome: Outcome) -> Steps:
-        """Let the outcome be a failure if another forced run has ended its resource since that was created."""
+        """Make the outcome a failure if another run with force has ended its resource since it was created."""
         resource_id = str(outcome.lease and outcome.lease.resource_id)
         resource: Resource | None = yield Call(partial(self.service.look_up, outcome.key, resource_id))
         if resource and not resource.is_dead:
@@ -306,9 +306,9 @@ class _Run:
         return (yield Call(partial(directory.find, self._key))) if directory else None
 
     def _retire(self) -> _Step[None]:
-        """End what the record is of before it is replaced, so that nothing is left if the run is killed after it.
+        """End the resource of the record before the record is replaced, so that a killed run leaves nothing behind.
 
-        That of a released one was ended, unless the run that released it was interrupted.
+        The resource of a released record was ended already, unless the run that released it was interrupted.
         """
         directory, record, force = self._issuer.directory, self._record, self._issuer.force
         if directory is None:

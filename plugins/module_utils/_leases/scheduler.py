@@ -206,7 +206,8 @@ class _Scheduler:
         return [self._try_to_write([change])[0] for change in changes]
 
     def _call(self) -> None:
-        while self._to_call and len(self._in_flight) < self._max_in_flight:
+        # With what waits to be written, which would be lost too. That is less than half, so all workers stay busy.
+        while self._to_call and len(self._in_flight) + len(self._to_write) < self._max_in_flight:
             key, function = self._to_call.popleft()
             self._in_flight[self._executor.submit(self._network_times[key].run, function)] = key
         done, _others = wait(self._in_flight, return_when=FIRST_COMPLETED)

@@ -103,7 +103,7 @@ def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
 
 
 def prepare(results: Result) -> dict[str, Any]:
-    """Return the results with what follows from those of the steps."""
+    """Return the results with what is derived from those of the steps."""
     steps, rows = results["steps"], results["learners"]
     learners = rotated_learners(rows, steps["rotation"]["generations"])
     sessions, capacity = steps["sessions"].get("sessions"), {}

@@ -63,7 +63,7 @@ def find_left(results: Result, people: set[str]) -> list[Result]:
 
 
 def describe_unknown_learner(results: Result, people: set[str], left: Sequence[Result]) -> str | None:
-    """Return that a learner to rotate is neither in the roster nor was in the lab before, None if each is."""
+    """Return a message on a learner to rotate who is not in the roster and was not in the lab; None without one."""
     known = people | {to_person(lease["id"]) for lease in left}
     unknown = next((learner for learner in results["rotate"] if normalise(learner) not in known), None)
     if unknown is None:

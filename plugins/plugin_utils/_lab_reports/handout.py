@@ -28,7 +28,7 @@ def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
 
 
 def prepare(results: Result) -> dict[str, Any]:
-    """Return the results with what follows from those of the steps. In check mode, nothing is uploaded."""
+    """Return the results with what is derived from those of the steps. In check mode, nothing is uploaded."""
     steps = results["steps"]
     return {
         **results,
@@ -41,7 +41,7 @@ def prepare(results: Result) -> dict[str, Any]:
 
 
 def _describe_upload_error(results: Result) -> str | None:
-    """Return why the upload has failed, None if it has not. Names of pages, which are secret, are not among it."""
+    """Return why the upload has failed, None if it has not. It leaves out the names of pages, which are secret."""
     upload = results.get("upload")
     if not upload or "uploads" in upload:
         return None

@@ -86,7 +86,7 @@ def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
 
 
 def prepare(results: Result) -> dict[str, Any]:
-    """Return the results with what follows from those of the steps: who is starting, who is late, who can stream.
+    """Return the results with what is derived from those of the steps: who is starting, who is late, who can stream.
 
     In check mode no session becomes READY, so what needs that is predicted.
     """
