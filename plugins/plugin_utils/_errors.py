@@ -22,6 +22,8 @@ _CORE_PREFIX = re.compile(
     re.DOTALL,
 )
 _CORE_SUFFIX = "\n\nThe error appears to be in "
+# What follows is the template, of 2.18 and older.
+_CORE_TEMPLATE = ". String: "
 
 
 def get_cause(error: Exception) -> Exception | None:
@@ -33,3 +35,8 @@ def strip_core_prefix(message: str) -> str:
     """Return the message of a failed task without what ansible-core puts around the error of a plugin."""
     prefix = _CORE_PREFIX.match(message)
     return message[prefix.end() :].partition(_CORE_SUFFIX)[0] if prefix else message
+
+
+def describe_template_error(error: Exception) -> str:
+    """Return why a variable cannot be evaluated, without its text, which can be a secret."""
+    return strip_core_prefix(str(error)).partition(_CORE_TEMPLATE)[0]
