@@ -88,7 +88,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         """
         try:
             return decrypted(self._templar.template(variables.get(name)))
-        except AnsibleError as error:
+        # ansible-core before 2.19 raises whatever a filter or an operator of the template does.
+        except Exception as error:
             # Not from the error, which can quote a secret.
             text = to_message(f"{name} cannot be evaluated: {describe_template_error(error)}")
         raise AnsibleError(text)

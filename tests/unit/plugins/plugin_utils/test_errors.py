@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible.errors import AnsibleUndefinedVariable
 from ansible_collections.labstream.aws.plugins.plugin_utils._errors import describe_template_error, strip_core_prefix
 
 MESSAGE = "There is no roster /srv/x.csv on the controller."
@@ -57,14 +58,22 @@ def test_any_other_message_is_kept(message):
 
 
 @pytest.mark.parametrize(
-    ("message", "expected"),
+    ("error", "expected"),
     [
-        ("'nope' is undefined", "'nope' is undefined"),
+        (AnsibleUndefinedVariable("'nope' is undefined"), "'nope' is undefined"),
         # What was seen with ansible-core 2.16.
+        (
+            AnsibleUndefinedVariable("{'a': 's3cret: {{ nope }}'}: 'nope' is undefined. 'nope' is undefined"),
+            "'nope' is undefined",
+        ),
         (
             "template error while templating string: unexpected end of template. String: s3cret{{ nope. unexpected end "
             "of template",
             "template error while templating string: unexpected end of template",
+        ),
+        (
+            "recursive loop detected in template string: s3cret\n{{ key }}. maximum recursion depth exceeded",
+            "recursive loop detected",
         ),
         (
             "An unhandled exception occurred while templating '{{ 's3cret' | f }}'. Error was a <class "
@@ -73,5 +82,5 @@ def test_any_other_message_is_kept(message):
         ),
     ],
 )
-def test_the_error_of_a_template_does_not_quote_it(message, expected):
-    assert describe_template_error(ValueError(message)) == expected
+def test_the_error_of_a_template_does_not_quote_it(error, expected):
+    assert describe_template_error(error if isinstance(error, Exception) else ValueError(error)) == expected
