@@ -15,6 +15,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.labstream.aws.plugins.module_utils._errors import to_message
 from ansible_collections.labstream.aws.plugins.plugin_utils._arguments import ROLES, find_roster, validate_arguments
+from ansible_collections.labstream.aws.plugins.plugin_utils._errors import describe_template_error
 from ansible_collections.labstream.aws.plugins.plugin_utils._paths import COLLECTION
 from ansible_collections.labstream.aws.plugins.plugin_utils._roster import roster
 from ansible_collections.labstream.aws.plugins.plugin_utils._roster_source import read_source
@@ -87,8 +88,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         """
         try:
             return decrypted(self._templar.template(variables.get(name)))
-        except AnsibleError as error:
-            raise AnsibleError(to_message(f"{name} cannot be evaluated: {error}")) from error
+        # ansible-core before 2.19 raises whatever a filter or an operator of the template does.
+        except Exception as error:
+            # Not from the error, which can quote a secret.
+            text = to_message(f"{name} cannot be evaluated: {describe_template_error(error)}")
+        raise AnsibleError(text)
 
     def _read_roster(
         self, role: str, values: Mapping[str, Any], options: Mapping[str, Any], variables: Mapping[str, Any]

@@ -237,7 +237,7 @@ def test_a_failure_for_one_learner_leaves_the_others_their_seats_and_each_failur
 def test_module_defaults_of_the_play_and_options_reach_the_service_and_other_variables_are_named(
     simulator: Simulator, ansible: Ansible, home: Path
 ) -> None:
-    # Given one lab with the defaults of the play, and another with all options.
+    # Given one lab with the defaults of the play, and another with all options, of which one is text in JSON.
     simulator.seed_lab(STACK, FLEET, region="eu-west-1")
     simulator.seed_lab(STACK, FLEET, region="eu-central-1")
     environment = simulator.environment()
@@ -252,7 +252,7 @@ def test_module_defaults_of_the_play_and_options_reach_the_service_and_other_var
     single = {"appstream_streaming_url": {"session_context": "of-the-play", "application_id": "cad"}}
     options = variables(
         learners=[{"id": "anna", "session_context": "unit-1"}, {"id": "ben", "application_id": "cad"}],
-        session_context="unit-0",
+        session_context='{"unit": 0}',
         application_id="Desktop",
         validity=1800,
         lease_store=f"sqlite:///{store}",
@@ -300,7 +300,7 @@ def test_module_defaults_of_the_play_and_options_reach_the_service_and_other_var
         "Desktop",
         1800,
     )
-    assert (ben["UserId"], ben["SessionContext"], ben["ApplicationId"]) == ("ben", "unit-0", "cad")
+    assert (ben["UserId"], ben["SessionContext"], ben["ApplicationId"]) == ("ben", '{"unit": 0}', "cad")
 
     # And the others ask no service: unknown variables are warnings, and a misspelled option is an error.
     ends = ["of_loop", "of_include", "of_play", "of_register", "of_set_fact"]

@@ -436,6 +436,34 @@ def test_users_see_the_message_and_no_traceback_at_vvv(lab: Simulator, run_tasks
 
 
 @pytest.mark.core
+def test_a_variable_that_cannot_be_evaluated_is_named_and_not_quoted(run_tasks: Callable[..., Run]) -> None:
+    secret = "Qx7Secret0Zz99"
+    values = {
+        "undefined": secret + "{{ nobody }}",
+        "syntax": secret + " {% if %}",
+        "an operator": secret + "{{ 1 // 0 }}",
+        "an unknown filter": "{{ [1] | map('no.such.filter', '" + secret + "') | list }}",
+        "itself": secret + "{{ appstream_lab_user_id_key }}",
+    }
+    action = {"labstream.aws.lab_arguments": {"role": "appstream_lab"}}
+    tasks = [
+        {"name": name, **action, "vars": {"appstream_lab_user_id_key": f"{{{{ values[{name!r}] }}}}"}}
+        for name in values.keys() - {"itself"}
+    ]
+    tasks += [{"name": "itself", **action, "vars": {"appstream_lab_user_id_key": values["itself"]}}]
+
+    run = run_tasks(tasks, extra_vars={"values": values}, verbosity=3)
+
+    for name in values:
+        task = run.task(name)
+        assert task.failed
+        assert task.msg.startswith("appstream_lab_user_id_key cannot be evaluated: "), task.msg
+        assert "\n" not in task.msg
+        assert secret not in str(task.result), task.msg
+    assert "Unexpected failure" not in run.printed
+
+
+@pytest.mark.core
 def test_a_denied_create_streaming_url_names_the_iam_action(lab: Simulator, call_module: Callable[..., Task]) -> None:
     deny("CreateStreamingURL")(lab)
 

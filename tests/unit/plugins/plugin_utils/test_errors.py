@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.labstream.aws.plugins.plugin_utils._errors import strip_core_prefix
+from ansible.errors import AnsibleUndefinedVariable
+from ansible_collections.labstream.aws.plugins.plugin_utils._errors import describe_template_error, strip_core_prefix
 
 MESSAGE = "There is no roster /srv/x.csv on the controller."
 # What was seen with ansible-core 2.17 (the same in 2.16 and 2.18) and 2.19 (the same in 2.20 and 2.21).
@@ -54,3 +55,32 @@ def test_what_ansible_core_puts_around_a_message_is_removed(prefix, suffix):
 )
 def test_any_other_message_is_kept(message):
     assert strip_core_prefix(message) == message
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (AnsibleUndefinedVariable("'nope' is undefined"), "'nope' is undefined"),
+        # What was seen with ansible-core 2.16.
+        (
+            AnsibleUndefinedVariable("{'a': 's3cret: {{ nope }}'}: 'nope' is undefined. 'nope' is undefined"),
+            "'nope' is undefined",
+        ),
+        (
+            "template error while templating string: unexpected end of template. String: s3cret{{ nope. unexpected end "
+            "of template",
+            "template error while templating string: unexpected end of template",
+        ),
+        (
+            "recursive loop detected in template string: s3cret\n{{ key }}. maximum recursion depth exceeded",
+            "recursive loop detected",
+        ),
+        (
+            "An unhandled exception occurred while templating '{{ 's3cret' | f }}'. Error was a <class "
+            "'ansible.errors.AnsibleError'>, original message: It is wrong.",
+            "It is wrong.",
+        ),
+    ],
+)
+def test_the_error_of_a_template_does_not_quote_it(error, expected):
+    assert describe_template_error(error if isinstance(error, Exception) else ValueError(error)) == expected
