@@ -33,7 +33,7 @@ def lab_conflicts(hosts: Mapping[str, Mapping[str, Any]], playbook_dir: str, pro
         playbook_dir: The folder of the playbook, where relative paths on the controller start.
         provider: The provider of the lab on this host.
     """
-    if provider not in _PLACES:
+    if str(provider) not in _PLACES:
         return [f"lab_provider is {quote(provider)}, but it must be one of {', '.join(_PLACES)}."]
     owners: dict[Any, str] = {}
     conflicts = []
@@ -47,7 +47,7 @@ def lab_conflicts(hosts: Mapping[str, Mapping[str, Any]], playbook_dir: str, pro
 
 def _find_own(host: str, variables: Mapping[str, Any], playbook_dir: str) -> Iterator[tuple[str, Any]]:
     """Yield what the host must have for itself: its name in a message, and a value to compare."""
-    provider = variables.get("lab_provider") or "appstream"
+    provider = str(variables.get("lab_provider") or "appstream")
     # Any other provider is rejected.
     options, place = _PLACES.get(provider, ((), ""))
     lab = [str(variables.get(f"{provider}_lab_{option}") or "") for option in ("name", *options)]

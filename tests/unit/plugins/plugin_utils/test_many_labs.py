@@ -36,6 +36,7 @@ SAME_LAB = "The hosts a and b have the same lab 'cad' on one stack and fleet: gi
         pytest.param(NIMBLE, NIMBLE, 1, id="one studio"),
         pytest.param(NIMBLE, {**NIMBLE, "nimble_lab_endpoint_url": "https://x.example"}, [], id="another endpoint"),
         pytest.param({"lab_provider": "x"}, {"lab_provider": "x"}, [], id="a provider that the play rejects"),
+        pytest.param({"lab_provider": ["x"]}, {"lab_provider": {}}, [], id="a provider that is not text"),
         pytest.param({}, {}, [], id="no lab at all, which the role rejects"),
         pytest.param(
             {**LOCAL, "lab_handout_pages_dir": "pages"},
@@ -65,8 +66,10 @@ def test_two_hosts_have_their_own_lab_and_paths(one, other, conflicts):
     assert (len(found) if isinstance(conflicts, int) else found) == conflicts
 
 
-@pytest.mark.parametrize(("provider", "conflicts"), [("nimble", []), ("azure", ["azure"]), ("", [""])])
+@pytest.mark.parametrize(
+    ("provider", "conflicts"), [("nimble", []), ("azure", ["'azure'"]), ("", ["''"]), (["nimble"], ["['nimble']"])]
+)
 def test_an_unknown_provider_is_rejected_even_of_a_single_lab(provider, conflicts):
-    message = "lab_provider is '{}', but it must be one of appstream, gamelift, nimble."
+    message = "lab_provider is {}, but it must be one of appstream, gamelift, nimble."
 
     assert lab_conflicts({}, "/srv", provider) == [message.format(each) for each in conflicts]
