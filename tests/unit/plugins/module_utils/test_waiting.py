@@ -39,23 +39,47 @@ def test_a_time_to_wait_is_from_a_second_to_a_day(seconds):
 
 @dataclass
 class Door:
-    """A resource that is described as OPENING so many times, and then as OPEN, and its transition."""
+    """A resource that is described as OPENING so many times, and then as OPEN, and its transition.
+
+    If it is closed, it must be opened first, which fails so many times.
+    """
 
     polls: int
+    is_closed: bool = False
+    failures: int = 0
+    is_used: bool = False
     obstacle: str | None = None
     is_for_streaming: bool = True
     status_member: str = "State"
     retries: list[float] = field(default_factory=list)
     waited: list[float] = field(default_factory=list)
+    recorded: list[Step] = field(default_factory=list)
 
     def describe(self):
+        if self.is_closed:
+            return {"State": "CLOSED"}
         self.polls -= 1
         return {"State": "OPEN" if self.polls < 0 else "OPENING"}
 
     def wait(self, seconds):
         self.waited.append(seconds)
 
+    def make(self, step):
+        assert step is Step.START
+        if self.failures:
+            self.failures -= 1
+            raise NotReady("the door is stuck")
+        self.is_closed = False
+
+    def is_conflict(self, error):
+        return self.is_used
+
+    def record(self, step, now):
+        self.recorded.append(step)
+
     def next_step(self, described, now):
+        if described["State"] == "CLOSED":
+            return Step.START
         return Step.DONE if described["State"] == "OPEN" else Step.WAIT
 
     def find_obstacle(self, described):
@@ -69,6 +93,28 @@ def test_a_resource_is_polled_until_it_is_in_its_state():
     door = Door(polls=3)
     assert [each["State"] for each in ensure_state(door, door, 60)] == ["OPENING", "OPENING", "OPENING", "OPEN"]
     assert door.waited == [0.25, 0.5, 1]
+
+
+def test_a_step_is_made_again_while_something_else_is_in_its_way():
+    door = Door(polls=0, is_closed=True, failures=2, is_used=True, retries=[0, 0])
+    assert [each["State"] for each in ensure_state(door, door, 60)] == ["CLOSED", "CLOSED", "CLOSED", "OPEN"]
+    assert door.recorded == [Step.START]
+
+
+def test_a_step_that_fails_is_an_error_only_if_the_resource_is_still_in_the_same_state():
+    door = Door(polls=0, is_closed=True, failures=1)
+    states = ensure_state(door, door, 60)
+    assert next(states) == {"State": "CLOSED"}
+    with pytest.raises(NotReady, match="the door is stuck"):
+        list(states)
+
+    # Another run has opened it meanwhile.
+    door = Door(polls=0, is_closed=True, failures=1)
+    states = ensure_state(door, door, 60)
+    next(states)
+    door.describe = lambda: {"State": "OPEN"}
+    assert list(states) == [{"State": "OPEN"}]
+    assert door.recorded == []
 
 
 def test_without_a_wait_a_resource_that_changes_is_described_once():
