@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -253,6 +253,14 @@ STATES_OF_THE_LAB = {
 }
 
 
+# Of each issuing module: arguments that it accepts, and what is rejected before any call when it replaces some of them.
+REJECTED_BY_MODULE = {
+    MODULE: (ANNA, REJECTED_VALUES),
+    STREAM_MODULE: ({**SEAT, "wait": False}, REJECTED_STREAM_VALUES),
+    STREAM_URL_MODULE: (LEARNER, REJECTED_STREAM_URL_VALUES),
+}
+
+
 class AssertRejected:
     """Checks that arguments are rejected, alike in both modes, by one message, and that they have no effect."""
 
@@ -312,57 +320,34 @@ def untouched() -> Iterator[Simulator]:
 
 
 @pytest.fixture(scope="module")
-def assert_arguments_rejected(untouched: Simulator, tmp_path_factory: pytest.TempPathFactory) -> AssertRejected:
-    home = tmp_path_factory.mktemp("urls") / "home"
-    home.mkdir()
-    return AssertRejected(untouched, Ansible(home, untouched.environment()).call_module, home, ANNA)
+def rejected_by(untouched: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], AssertRejected]:
+    """``rejected_by(module)(case)`` asserts that the issuing module rejects the case."""
+
+    @cache
+    def build(module: str) -> AssertRejected:
+        home = tmp_path_factory.mktemp("rejected") / "home"
+        home.mkdir()
+        call = partial(Ansible(home, untouched.environment()).call_module, module=module)
+        return AssertRejected(untouched, call, home, REJECTED_BY_MODULE[module][0])
+
+    return build
 
 
-@pytest.fixture(scope="module")
-def assert_stream_rejected(untouched: Simulator, tmp_path_factory: pytest.TempPathFactory) -> AssertRejected:
-    home = tmp_path_factory.mktemp("streams") / "home"
-    home.mkdir()
-    call = partial(Ansible(home, untouched.environment()).call_module, module=STREAM_MODULE)
-    return AssertRejected(untouched, call, home, {**SEAT, "wait": False})
-
-
-@pytest.mark.parametrize("case", REJECTED_VALUES.values(), ids=REJECTED_VALUES)
+@pytest.mark.parametrize(
+    ("module", "case"),
+    [
+        pytest.param(module, case, id=f"{module.rpartition('.')[2]}: {name}")
+        for module, (_accepted, cases) in REJECTED_BY_MODULE.items()
+        for name, case in cases.items()
+    ],
+)
 def test_a_bad_value_is_rejected_before_any_call(
-    assert_arguments_rejected: AssertRejected, untouched: Simulator, case: Case
+    rejected_by: Callable[[str], AssertRejected], untouched: Simulator, module: str, case: Case
 ) -> None:
+    assert_rejected = rejected_by(module)
     calls = len(untouched.calls())
 
-    assert_arguments_rejected(case)
-
-    assert len(untouched.calls()) == calls
-
-
-@pytest.mark.parametrize("case", REJECTED_STREAM_VALUES.values(), ids=REJECTED_STREAM_VALUES)
-def test_a_bad_value_for_a_stream_is_rejected_before_any_call(
-    assert_stream_rejected: AssertRejected, untouched: Simulator, case: Case
-) -> None:
-    calls = len(untouched.calls())
-
-    assert_stream_rejected(case)
-
-    assert len(untouched.calls()) == calls
-
-
-@pytest.fixture(scope="module")
-def assert_stream_url_rejected(untouched: Simulator, tmp_path_factory: pytest.TempPathFactory) -> AssertRejected:
-    home = tmp_path_factory.mktemp("stream-urls") / "home"
-    home.mkdir()
-    call = partial(Ansible(home, untouched.environment()).call_module, module=STREAM_URL_MODULE)
-    return AssertRejected(untouched, call, home, LEARNER)
-
-
-@pytest.mark.parametrize("case", REJECTED_STREAM_URL_VALUES.values(), ids=REJECTED_STREAM_URL_VALUES)
-def test_a_bad_value_for_a_stream_url_is_rejected_before_any_call(
-    assert_stream_url_rejected: AssertRejected, untouched: Simulator, case: Case
-) -> None:
-    calls = len(untouched.calls())
-
-    assert_stream_url_rejected(case)
+    assert_rejected(case)
 
     assert len(untouched.calls()) == calls
 
@@ -370,16 +355,16 @@ def test_a_bad_value_for_a_stream_url_is_rejected_before_any_call(
 @pytest.mark.core
 @pytest.mark.parametrize("case", REJECTED_BY_PRE_CHECK.values(), ids=REJECTED_BY_PRE_CHECK)
 def test_what_only_the_service_knows_is_rejected_before_the_first_url(
-    assert_arguments_rejected: AssertRejected, case: Case
+    rejected_by: Callable[[str], AssertRejected], case: Case
 ) -> None:
-    assert_arguments_rejected(case)
+    rejected_by(MODULE)(case)
 
 
 @pytest.mark.parametrize("case", REJECTED_BY_PRE_CHECK_OF_STREAMS.values(), ids=REJECTED_BY_PRE_CHECK_OF_STREAMS)
 def test_what_only_the_service_knows_is_rejected_before_the_first_stream(
-    assert_stream_rejected: AssertRejected, case: Case
+    rejected_by: Callable[[str], AssertRejected], case: Case
 ) -> None:
-    assert_stream_rejected(case)
+    rejected_by(STREAM_MODULE)(case)
 
 
 @pytest.mark.parametrize(("change", "says"), STATES_OF_THE_LAB.values(), ids=STATES_OF_THE_LAB)
@@ -401,13 +386,13 @@ def test_a_lab_that_cannot_stream_is_rejected_also_for_those_who_have_a_url(
 
 
 @pytest.mark.parametrize("case", REJECTED_BY_ANSIBLE.values(), ids=REJECTED_BY_ANSIBLE)
-def test_what_ansible_rejects(assert_arguments_rejected: AssertRejected, case: Case) -> None:
-    assert_arguments_rejected(case, same_structure=False)
+def test_what_ansible_rejects(rejected_by: Callable[[str], AssertRejected], case: Case) -> None:
+    rejected_by(MODULE)(case, same_structure=False)
 
 
 @pytest.mark.parametrize("case", REJECTED_BY_ANSIBLE_FOR_STREAMS.values(), ids=REJECTED_BY_ANSIBLE_FOR_STREAMS)
-def test_what_ansible_rejects_for_streams(assert_stream_rejected: AssertRejected, case: Case) -> None:
-    assert_stream_rejected(case, same_structure=False)
+def test_what_ansible_rejects_for_streams(rejected_by: Callable[[str], AssertRejected], case: Case) -> None:
+    rejected_by(STREAM_MODULE)(case, same_structure=False)
 
 
 @pytest.mark.core
