@@ -290,7 +290,7 @@ class Handout:
     def _build_pages(self, records: Records, links: Links) -> list[File]:
         files = []
         seats = {seat.person: seat for seat in self.seats}
-        withdrawn = () if self._has_ended else self._find_withdrawn(seats)
+        withdrawn = set() if self._has_ended else self._find_withdrawn(seats)
         for key, record in {**self.records, **records}.items():
             seat = seats.get(key.learner_id)
             lab = self._translate(seat) if seat else self._lab
@@ -305,7 +305,7 @@ class Handout:
             files.append(self._build_page(record, text))
         return files
 
-    def _find_withdrawn(self, seats: Collection[str]) -> Collection[LearnerKey]:
+    def _find_withdrawn(self, seats: Collection[str]) -> set[LearnerKey]:
         """Return the keys of the learners without a seat for whom the lab was ended before its end.
 
         Raises:
@@ -315,7 +315,7 @@ class Handout:
         scopes = {lease.scope for lease in leases.values() if lease}
         labs = [record for scope in scopes for record in Labs(self._store, scope).get_records(self._options["lab"])]
         ended = {record.lease for record in labs if record.ended_at}
-        return [key for key, lease in leases.items() if lease in ended]
+        return {key for key, lease in leases.items() if lease in ended}
 
     def _translate(self, seat: Seat) -> LabDetails:
         """Return the details of the lab in the learner's language, as far as that is known."""
