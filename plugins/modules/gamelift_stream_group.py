@@ -283,7 +283,7 @@ from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._argspec import store_argument_spec, validate_lab
 from ansible_collections.labstream.aws.plugins.module_utils._client import ServiceClock
-from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, NotReady
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift import stream_groups
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.api import (
     build_gamelift_client,
@@ -304,7 +304,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._labs.capacity impor
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.address import NONE
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.factory import open_lease_store
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
-from ansible_collections.labstream.aws.plugins.module_utils._waiting import ensure_state
+from ansible_collections.labstream.aws.plugins.module_utils._waiting import ensure_state, find_warning
 
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False,
@@ -369,7 +369,6 @@ def scale(module: LabstreamAWSModule, client: Any, transition: GroupTransition) 
     Raises:
         NotReady: The capacity is not allocated, and that is to be an error.
     """
-    on_shortage = module.params["on_insufficient_capacity"]
     stream_group = build_stream_group(module, client, transition)
     began = time.monotonic()
     if module.params["lab"] is None:
@@ -382,9 +381,8 @@ def scale(module: LabstreamAWSModule, client: Any, transition: GroupTransition) 
             lab_stream_group.join()
     shortage = transition.describe_shortage(described, int(time.monotonic() - began) if transition.allocated else None)
     yield dict(insufficient_capacity=shortage)
-    if shortage and on_shortage == "fail":
-        raise NotReady(shortage)
-    module.warn_all(shortage if shortage and on_shortage == "warn" else describe_problem(described))
+    how = module.params["on_insufficient_capacity"]
+    module.warn_all(find_warning(transition, shortage, describe_problem(described), how))
 
 
 def restore(module: LabstreamAWSModule, client: Any, transition: GroupTransition) -> Iterator[dict[str, Any]]:
@@ -434,13 +432,11 @@ def run(module: LabstreamAWSModule) -> None:
 
 def main() -> None:
     """Run the module."""
-    module = LabstreamAWSModule(
+    LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec={**ARGUMENT_SPEC, **store_argument_spec()},
         required_if=[("state", "restored", ("lab",))],
-        supports_check_mode=True,
-    )
-    module.run(run)
+    ).run(run)
 
 
 if __name__ == "__main__":

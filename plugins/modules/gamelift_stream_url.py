@@ -992,7 +992,7 @@ def run(module: LabstreamAWSModule) -> None:
 
 def main() -> None:
     """Run the module."""
-    module = LabstreamAWSModule(
+    LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(
             stream_group=dict(type="str", required=True),
@@ -1020,9 +1020,7 @@ def main() -> None:
             ("state", "present", HOLDER_OPTIONS, True),
             ("state", "absent", (*HOLDER_OPTIONS, "lab"), True),
         ],
-        supports_check_mode=True,
-    )
-    module.run(run)
+    ).run(run)
 
 
 if __name__ == "__main__":

@@ -430,7 +430,7 @@ def run(module: LabstreamAWSModule) -> None:
 
 def main() -> None:
     """Run the module."""
-    module = LabstreamAWSModule(
+    LabstreamAWSModule(
         empty_result=EMPTY_RESULT,
         argument_spec=dict(
             stream_group=dict(type="str", required=True),
@@ -443,9 +443,7 @@ def main() -> None:
             concurrency=dict(type="int", default=16),
             **store_argument_spec(),
         ),
-        supports_check_mode=True,
-    )
-    module.run(run)
+    ).run(run)
 
 
 if __name__ == "__main__":

@@ -320,12 +320,14 @@ def parse_sha256(params: dict[str, Any]) -> str | None:
         if not url.strip():
             raise InvalidOption("streaming_url is empty: give the URL, or leave it out.")
         return to_sha256(url.strip())
-    if sha256 is not None and not is_sha256(sha256):
+    if sha256 is None:
+        return None
+    if not is_sha256(sha256):
         # It is not quoted, since it may be the URL.
         raise InvalidOption(
             "url_sha256 is not a SHA-256 hash: give its 64 hexadecimal digits, or the URL itself as streaming_url."
         )
-    return sha256 and sha256.strip().lower()
+    return sha256.strip().lower()
 
 
 def validate_selection(params: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._appstream import va
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift import api, descriptions
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift import validation as gamelift
+from ansible_collections.labstream.aws.plugins.module_utils._validation import validate_range
 from botocore.loaders import Loader
 
 from tools.model_watch import SERVICES, describe, find_operations
@@ -73,7 +74,7 @@ COUNTS = [
     Count(
         GAMELIFT,
         "SessionLengthSeconds",
-        lambda seconds: gamelift.validate_range("session_length", seconds, 1, gamelift.MAX_SESSION_LENGTH),
+        lambda seconds: validate_range("session_length", seconds, 1, gamelift.MAX_SESSION_LENGTH),
     ),
     Count(GAMELIFT, "ResolutionWidth", lambda pixels: gamelift.parse_resolution(f"{pixels}x1080")),
     Count(GAMELIFT, "ResolutionHeight", lambda pixels: gamelift.parse_resolution(f"1920x{pixels}")),

@@ -12,13 +12,14 @@ Source: the service model of botocore 1.44.8.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import timezone
 from typing import Any
 
 from .._client import build_client
 from .._errors import InvalidResponse, NotReady
 from .._module import LabstreamAWSModule
-from .._service_errors import call, get_member
+from .._service_errors import call, get_member, list_all
+from .._time import round_down
 from .._urls import validate_issued_url
 from .errors import GameLiftStreamsErrorHandler
 from .states import ACTIVE, StreamUrl
@@ -35,6 +36,7 @@ REVOKE_AND_TERMINATE_SESSIONS = "REVOKE_AND_TERMINATE_SESSIONS"
 
 # The most that the service returns at once; by default it returns 25.
 PAGE_SIZE = 100
+PAGES = {"PageSize": PAGE_SIZE}
 
 # The members of a stream URL that say what it opens, and that ListStreamUrls does not return.
 SETTINGS = (
@@ -55,7 +57,9 @@ def get_stream_group(client: Any, identifier: str) -> dict[str, Any] | None:
 @GameLiftStreamsErrorHandler.common_error_handler("list the stream groups")
 def list_stream_groups(client: Any) -> list[dict[str, Any]]:
     """Return the stream groups of the account in the region without their locations (ListStreamGroups, all pages)."""
-    return [_validate_stream_group(item) for item in _list_items(client, "list_stream_groups", {})]
+    return [
+        _validate_stream_group(item) for item in list_all(client, "list_stream_groups", "Items", PaginationConfig=PAGES)
+    ]
 
 
 @GameLiftStreamsErrorHandler.common_error_handler("update the stream group {identifier!r}")
@@ -104,7 +108,10 @@ def list_stream_urls(client: Any, stream_group: str, status: str | None = None) 
     They come without settings and sessions.
     """
     selection = {"StreamGroupIdentifier": stream_group, **({"Status": status} if status else {})}
-    return [_parse_stream_url(item) for item in _list_items(client, "list_stream_urls", selection)]
+    return [
+        _parse_stream_url(item)
+        for item in list_all(client, "list_stream_urls", "Items", **selection, PaginationConfig=PAGES)
+    ]
 
 
 @GameLiftStreamsErrorHandler.list_error_handler("revoke the stream URL {stream_url_id!r}", False)
@@ -131,7 +138,7 @@ def revoke_stream_url(client: Any, stream_group: str, stream_url_id: str, *, ter
 def list_stream_sessions(client: Any, stream_group: str, status: str | None = None) -> list[dict[str, Any]]:
     """Return the sessions of the stream group, or those with that status (ListStreamSessions, all pages)."""
     selection = {"Identifier": stream_group, **({"Status": status} if status else {})}
-    return _list_items(client, "list_stream_sessions", selection)
+    return list_all(client, "list_stream_sessions", "Items", **selection, PaginationConfig=PAGES)
 
 
 @GameLiftStreamsErrorHandler.list_error_handler("terminate the session {stream_session_id!r}", False)
@@ -139,12 +146,6 @@ def terminate_stream_session(client: Any, stream_group: str, stream_session_id: 
     """Terminate the session (TerminateStreamSession). Return whether it exists."""
     call(client.terminate_stream_session, Identifier=stream_group, StreamSessionIdentifier=stream_session_id)
     return True
-
-
-def _list_items(client: Any, operation: str, selection: Mapping[str, Any]) -> list[dict[str, Any]]:
-    pages = client.get_paginator(operation).paginate(**selection, PaginationConfig={"PageSize": PAGE_SIZE})
-    items: list[dict[str, Any]] = call(pages.build_full_result).get("Items", [])
-    return items
 
 
 def _validate_stream_group(response: dict[str, Any]) -> dict[str, Any]:
@@ -167,7 +168,7 @@ def _parse_stream_url(
         status=status,
         status_reason=described.get("StatusReason"),
         url=url,
-        expires_at=_to_utc(get_member(described, "ExpiresAt")),
+        expires_at=round_down(get_member(described, "ExpiresAt")),
         # With its fraction of a second: the newest of several is used.
         created_at=created_at.astimezone(timezone.utc) if created_at else None,
         usage_limit=described.get("UsageLimit"),
@@ -178,11 +179,6 @@ def _parse_stream_url(
         settings={name: described[name] for name in SETTINGS if name in described},
         stream_sessions=stream_sessions,
     )
-
-
-def _to_utc(when: datetime) -> datetime:
-    """Return a datetime in UTC, rounded down to whole seconds."""
-    return when.astimezone(timezone.utc).replace(microsecond=0)
 
 
 def build_gamelift_client(module: LabstreamAWSModule, concurrency: int, **connection: Any) -> Any:

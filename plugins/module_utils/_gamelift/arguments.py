@@ -19,7 +19,7 @@ from .._labs.person import normalise
 from .._leases.lease import is_key_part, is_text
 from .._leases.module import Row
 from .._leases.reuse import ReusePolicy
-from .._validation import validate_distinct
+from .._validation import validate_distinct, validate_range
 from . import validation
 from .urls import MINUTE, UrlSettings
 
@@ -76,11 +76,11 @@ def parse_settings(params: Mapping[str, Any]) -> UrlSettings | None:
     """
     uses, environment = params["min_remaining_uses"], params["environment"] or {}
     validation.validate_identifier("stream_group", params["stream_group"])
-    validation.validate_range("usage_limit", params["usage_limit"], 1, validation.MAX_INTEGER)
+    validate_range("usage_limit", params["usage_limit"], 1, validation.MAX_INTEGER)
     if uses is not None:
-        validation.validate_range("min_remaining_uses", uses, 0, params["usage_limit"])
+        validate_range("min_remaining_uses", uses, 0, params["usage_limit"])
     if params["session_length"] is not None:
-        validation.validate_range("session_length", params["session_length"], 1, validation.MAX_SESSION_LENGTH)
+        validate_range("session_length", params["session_length"], 1, validation.MAX_SESSION_LENGTH)
     launch_args = params["launch_args"] or []
     validation.validate_launch_args(launch_args)
     variables = {str(name): to_variable(str(name), value) for name, value in environment.items()}
@@ -136,7 +136,7 @@ def build_policy(params: Mapping[str, Any], valid_until: datetime | None) -> Reu
     minutes = None
     if valid_until is None:
         minutes = DEFAULT_MINUTES if params["expires_after_minutes"] is None else params["expires_after_minutes"]
-        validation.validate_range("expires_after_minutes", minutes, 1, validation.MAX_INTEGER)
+        validate_range("expires_after_minutes", minutes, 1, validation.MAX_INTEGER)
     return ReusePolicy(
         validation.MAX_INTEGER * MINUTE,
         validity=minutes and minutes * MINUTE,

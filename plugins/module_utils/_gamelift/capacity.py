@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .._errors import InvalidOption
-from .validation import MAX_INTEGER, validate_locations, validate_range
+from .._validation import validate_range
+from .validation import MAX_INTEGER, validate_locations
 
 ACTIVE = "ACTIVE"
 # How many sessions share an instance, of the stream classes in which any do: capacities are multiples of it.

@@ -79,16 +79,6 @@ def validate_locations(locations: Sequence[str]) -> None:
             raise InvalidOption(f"locations has {quote(location)} twice: remove one.")
 
 
-def validate_range(option: str, value: int, minimum: int, maximum: int) -> None:
-    """Reject a number that is too small or too large.
-
-    Raises:
-        InvalidOption: Names the value.
-    """
-    if not minimum <= value <= maximum:
-        raise InvalidOption(f"{option} is {value}, but it must be from {minimum} to {maximum}.")
-
-
 def validate_launch_args(launch_args: Sequence[str]) -> None:
     """Reject too many launch arguments.
 

@@ -38,7 +38,8 @@ MAX_GENERATION = 1000
 # What fits a sort key of DynamoDB whatever the characters.
 MAX_ID_LENGTH = 200
 
-_TOKEN = re.compile(r"[0-9a-f]{32}", re.ASCII)
+# The secret name of a page.
+PAGE_TOKEN = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
 class LearnerKey(NamedTuple):
@@ -81,7 +82,7 @@ class LearnerRecord:
         Raises:
             ValueError: It is not a token.
         """
-        if not _TOKEN.fullmatch(self.page_token):
+        if not PAGE_TOKEN.fullmatch(self.page_token):
             raise ValueError("page_token")
 
     def visible_at(self, now: datetime) -> LearnerRecord | None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -161,7 +161,7 @@ class ResourceIssuer:
             now, leases = self.now(), existing.values()
             reusable = [lease for lease in leases if not self.force and self.policy.accepts(lease, now)]
             released = [lease for lease in leases if lease.released_at and lease.resource_id and lease.expires > now]
-            self.directory.prefetch(*([str(lease.resource_id) for lease in some] for some in (reusable, released)))
+            self.directory.prefetch(_get_resource_ids(reusable), _get_resource_ids(released))
         steps = {key: _Run(self, key, existing.get(key)).steps(check_mode) for key in keys}
         outcomes = self._run_concurrently(steps, existing)
         if self.force and self.directory and not check_mode:
@@ -187,6 +187,10 @@ class ResourceIssuer:
             "time: run again without force, which returns the one that is stored."
         )
         return replace(outcome, resource=resource).failed(error)
+
+
+def _get_resource_ids(leases: Iterable[Lease]) -> list[str]:
+    return [str(lease.resource_id) for lease in leases]
 
 
 class _Run:

@@ -92,7 +92,7 @@ def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
         "summary": add_outcome(summary, results, is_changed=fleet_changed),
         "seats": _build_appstream_seats(results, predicted),
         "insufficient_capacity": lacking,
-        "fleet_is_ready": bool(fleet and steps["capacity"]) and _is_ready(results, fleet, lacking),
+        "fleet_is_ready": bool(fleet and steps["capacity"]) and _is_fleet_ready(results, fleet, lacking),
         "available_sessions": steps["capacity"].get("available_sessions"),
         "leaving_user_ids": results["leaving_user_ids"],
         "fleet_needs": needs,
@@ -130,7 +130,7 @@ def prepare(results: Result) -> dict[str, Any]:
     }
 
 
-def _is_ready(results: Result, fleet: Result, lacking: str | None) -> bool:
+def _is_fleet_ready(results: Result, fleet: Result, lacking: str | None) -> bool:
     """Return whether nothing has to be done, or to be waited for, until the fleet has the capacity."""
     if not results["manage_fleet"]:
         return lacking is None

@@ -9,14 +9,12 @@
 from __future__ import annotations
 
 import datetime
-import re
 from collections.abc import Iterator
 from typing import Any
 
+from ansible_collections.labstream.aws.plugins.module_utils._labs.learners import PAGE_TOKEN
 from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base import Result
 from ansible_collections.labstream.aws.plugins.plugin_utils._times import parse_now, to_local
-
-_PAGE = re.compile(r"[0-9a-f]{32}")
 
 
 def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
@@ -46,7 +44,7 @@ def _describe_upload_error(results: Result) -> str | None:
     if not upload or "uploads" in upload:
         return None
     # There is no message if an upload was rejected.
-    reason = _PAGE.sub("PAGE", upload.get("msg") or "an upload was rejected")
+    reason = PAGE_TOKEN.sub("PAGE", upload.get("msg") or "an upload was rejected")
     return (
         f"The pages could not be uploaded to the bucket {results['s3_bucket']}: {reason}. Check that the bucket exists "
         "and that the credentials are authorized to perform s3:PutObject. The next run uploads the missing pages."

@@ -23,7 +23,7 @@ from urllib.parse import urlencode
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import ansible_dict_to_boto3_tag_list
 
 from ..._errors import InvalidOption, LeaseStoreError, quote
-from ..._service_errors import ServiceError, ServiceErrorHandler, call, get_member
+from ..._service_errors import ServiceError, ServiceErrorHandler, call, get_member, list_all
 from .address import is_table_name
 
 SERVICE = "dynamodb"
@@ -149,8 +149,7 @@ def update_time_to_live(client: Any, name: str, attribute: str) -> None:
 @LeaseTableErrorHandler.common_error_handler("list the tags of the table {arn!r}")
 def list_tags(client: Any, arn: str) -> dict[str, str]:
     """Return the table's tags (ListTagsOfResource), all pages."""
-    pages = client.get_paginator("list_tags_of_resource").paginate(ResourceArn=arn)
-    tags = call(pages.build_full_result).get("Tags", [])
+    tags = list_all(client, "list_tags_of_resource", "Tags", ResourceArn=arn)
     return {get_member(tag, "Key"): tag.get("Value", "") for tag in tags}
 
 

@@ -6,7 +6,11 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption
-from ansible_collections.labstream.aws.plugins.module_utils._validation import validate_distinct, validate_each
+from ansible_collections.labstream.aws.plugins.module_utils._validation import (
+    validate_distinct,
+    validate_each,
+    validate_range,
+)
 
 
 def validate(name, value):
@@ -42,3 +46,15 @@ def test_what_must_differ_may_have_several_parts_which_the_caller_describes():
     with pytest.raises(InvalidOption) as error:
         validate_distinct("users", entries, lambda entry: f"{entry[0]!r} for one application", "merge them")
     assert str(error.value) == "Entries 1 and 3 of users are both 'anna' for one application: merge them."
+
+
+@pytest.mark.parametrize("value", [1, 5, 10])
+def test_a_number_within_its_range_is_accepted(value):
+    validate_range("usage_limit", value, 1, 10)
+
+
+@pytest.mark.parametrize("value", [-1, 0, 11])
+def test_a_number_beyond_its_range_is_rejected(value):
+    with pytest.raises(InvalidOption) as rejected:
+        validate_range("usage_limit", value, 1, 10)
+    assert str(rejected.value) == f"usage_limit is {value}, but it must be from 1 to 10."

@@ -14,7 +14,6 @@ from ansible_collections.labstream.aws.plugins.module_utils._gamelift.validation
     validate_identifier,
     validate_launch_args,
     validate_locations,
-    validate_range,
     validate_role_arn,
 )
 
@@ -109,18 +108,6 @@ def test_what_the_service_does_not_take_is_rejected(validate, value, message):
     with pytest.raises(InvalidOption) as rejected:
         validate(*options, value)
     assert str(rejected.value) == message
-
-
-@pytest.mark.parametrize("value", [1, 5, 10])
-def test_a_number_within_its_range_is_accepted(value):
-    validate_range("usage_limit", value, 1, 10)
-
-
-@pytest.mark.parametrize("value", [-1, 0, 11])
-def test_a_number_beyond_its_range_is_rejected(value):
-    with pytest.raises(InvalidOption) as rejected:
-        validate_range("usage_limit", value, 1, 10)
-    assert str(rejected.value) == f"usage_limit is {value}, but it must be from 1 to 10."
 
 
 @pytest.mark.parametrize("text", ["320x4096", "4096x320", "1920x1080"])
