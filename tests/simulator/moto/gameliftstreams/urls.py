@@ -7,5 +7,8 @@ from __future__ import annotations
 
 from .responses import GameLiftStreamsResponse
 
-url_bases = [r"https?://gameliftstreams\.(.+)\.amazonaws\.com"]
+url_bases = [
+    r"https?://gameliftstreams\.(.+)\.api\.aws",
+    r"https?://gameliftstreams\.(.+)\.amazonaws\.com",  # what moto's server makes of a signature
+]
 url_paths = {"{0}/$": GameLiftStreamsResponse.dispatch, "{0}/.*$": GameLiftStreamsResponse.dispatch}
