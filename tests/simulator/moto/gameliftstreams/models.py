@@ -459,6 +459,7 @@ class GameLiftStreamsBackend(BaseBackend):
             name = configuration["LocationName"]
             group.locations[name] = Location(name)
             group.locations[name] = self._configured(group, configuration)
+            group.locations[name].update = None  # there is nothing that it had before
         self.groups[group.id] = group
         return group.describe({}, "ACTIVATING")
 
