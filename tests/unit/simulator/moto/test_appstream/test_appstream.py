@@ -392,5 +392,8 @@ def test_pages(client):
 
     assert [len(page["Stacks"]) for page in pages] == [25, 5]
     assert [stack["Name"] for page in pages for stack in page["Stacks"]] == [f"s{number}" for number in range(30)]
-    for bad in (pages[0]["NextToken"], "rubbish", "é", "NQ=="):
-        assert error_code(client.describe_fleets, NextToken=bad) == "InvalidParameterCombinationException"
+    for name in ("anna@example.org", "ben@example.org"):
+        client.create_user(UserName=name, AuthenticationType="USERPOOL")
+    other = client.describe_users(AuthenticationType="USERPOOL", MaxResults=1)["NextToken"]
+    for bad in (other, "rubbish", "é", "NQ=="):
+        assert error_code(client.describe_stacks, NextToken=bad) == "InvalidParameterCombinationException"

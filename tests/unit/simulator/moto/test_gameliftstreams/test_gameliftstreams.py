@@ -221,7 +221,8 @@ def test_list_stream_urls(client, stream, url):
     assert list_ids(StreamGroupIdentifier="sg-other") == []
     page = client.list_stream_urls(MaxResults=1)
     assert len(list_ids(MaxResults=1, NextToken=page["NextToken"])) == 1
-    for selection in ({"Status": "ACTIVE", "NextToken": page["NextToken"]}, {"NextToken": "guessed"}):
+    of_another_query = {"StreamGroupIdentifier": stream["Identifier"], "NextToken": page["NextToken"]}
+    for selection in (of_another_query, {"NextToken": "guessed"}, {"NextToken": "NQ=="}):
         assert error_code(client.list_stream_urls, **selection) == "ValidationException"
 
 
@@ -270,3 +271,14 @@ def test_terminate_stream_session(client, url):
     unknown = {**session, "StreamSessionIdentifier": "nobody"}
     for operation in (client.get_stream_session, client.terminate_stream_session):
         assert error_code(operation, **unknown) == "ResourceNotFoundException"
+
+
+def test_states_of_a_session_advance_as_configured(client, url):
+    state_manager.set_transition("gameliftstreams::stream_session", {"progression": "manual", "times": 2})
+    try:
+        session = open_url(url)
+        assert error_code(client.terminate_stream_session, **session) == "ValidationException"
+        states = [client.get_stream_session(**session)["Status"] for _number in range(2)]
+    finally:
+        state_manager.unset_transition("gameliftstreams::stream_session")
+    assert states == ["ACTIVATING", "CONNECTED"]
