@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -555,9 +556,11 @@ class AppStreamBackend(BaseBackend):
                 unique_attribute="number",
                 param_values_to_check=operation,
             )
-            page, token = paginator.paginate([{"number": number, "item": item} for number, item in enumerate(items)])
-        except (AttributeError, InvalidToken, KeyError) as reason:  # AttributeError: a token that holds no object
+        except (AttributeError, InvalidToken) as reason:  # AttributeError: a token that holds no object
             raise InvalidParameterCombinationException("NextToken is not valid.") from reason
+        page, token = [], None
+        with suppress(InvalidToken):  # the list has become shorter than it was when the token was issued
+            page, token = paginator.paginate([{"number": number, "item": item} for number, item in enumerate(items)])
         return [one["item"] for one in page], {"NextToken": token} if token else {}
 
     # Lookups

@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -567,9 +568,11 @@ class GameLiftStreamsBackend(BaseBackend):
                 unique_attribute="number",
                 param_values_to_check=[operation, query],
             )
-            page, token = paginator.paginate([{"number": number, "item": item} for number, item in enumerate(items)])
-        except (AttributeError, InvalidToken, KeyError) as reason:  # AttributeError: a token that holds no object
+        except (AttributeError, InvalidToken) as reason:  # AttributeError: a token that holds no object
             raise ValidationException("NextToken is not valid.") from reason
+        page, token = [], None
+        with suppress(InvalidToken):  # the list has become shorter than it was when the token was issued
+            page, token = paginator.paginate([{"number": number, "item": item} for number, item in enumerate(items)])
         return {"Items": [one["item"] for one in page], **({"NextToken": token} if token else {})}
 
     # Lookups

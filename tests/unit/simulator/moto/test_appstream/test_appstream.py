@@ -392,6 +392,9 @@ def test_pages(client):
 
     assert [len(page["Stacks"]) for page in pages] == [25, 5]
     assert [stack["Name"] for page in pages for stack in page["Stacks"]] == [f"s{number}" for number in range(30)]
+    for number in range(25, 30):
+        client.delete_stack(Name=f"s{number}")
+    assert client.describe_stacks(NextToken=pages[0]["NextToken"])["Stacks"] == []
     for name in ("anna@example.org", "ben@example.org"):
         client.create_user(UserName=name, AuthenticationType="USERPOOL")
     other = client.describe_users(AuthenticationType="USERPOOL", MaxResults=1)["NextToken"]

@@ -211,6 +211,7 @@ def test_create_stream_url_with_a_client_token(client, stream):
 
 def test_list_stream_urls(client, stream, url):
     client.create_stream_url(**stream)
+    active = client.list_stream_urls(Status="ACTIVE", MaxResults=1)
     client.revoke_stream_url(**url)
 
     def list_ids(**selection):
@@ -221,6 +222,7 @@ def test_list_stream_urls(client, stream, url):
     assert list_ids(StreamGroupIdentifier="sg-other") == []
     page = client.list_stream_urls(MaxResults=1)
     assert len(list_ids(MaxResults=1, NextToken=page["NextToken"])) == 1
+    assert list_ids(Status="ACTIVE", MaxResults=1, NextToken=active["NextToken"]) == []
     of_another_query = {"StreamGroupIdentifier": stream["Identifier"], "NextToken": page["NextToken"]}
     for selection in (of_another_query, {"NextToken": "guessed"}, {"NextToken": "NQ=="}):
         assert error_code(client.list_stream_urls, **selection) == "ValidationException"
