@@ -31,7 +31,7 @@ from werkzeug.http import http_date
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Response
 
-from tests.simulator import appstream, cbor, dynamodb, gameliftstreams, nimble, streaming
+from tests.simulator import cbor, dynamodb, registry, streaming
 from tests.simulator.calls import Call, CallLog
 from tests.simulator.control_api import PREFIX, ControlAPI
 from tests.simulator.faults import Error, Faults
@@ -57,10 +57,8 @@ class Simulator:
     """The WSGI application. Threads share it; nothing holds a lock while a call sleeps or works."""
 
     def __init__(self) -> None:
-        appstream.register()
         dynamodb.register()
-        gameliftstreams.register()
-        nimble.register()
+        registry.register()
         self._moto = Dispatcher(create_backend_app)
         self._faults = Faults()
         self._calls = CallLog()

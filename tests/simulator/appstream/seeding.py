@@ -16,7 +16,8 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.utils import get_service_model
 
 from tests.simulator.appstream.images import build_applications, build_image
-from tests.simulator.appstream.models import AppStreamBackend, Fleet, appstream_backends
+from tests.simulator.appstream.models import AppStream, Fleet
+from tests.simulator.moto.appstream.models import appstream_backends
 
 Body = dict[str, Any]
 
@@ -71,14 +72,14 @@ def remove_image(selection: Mapping[str, str]) -> None:
             raise ValueError(f"There is no image {selection.get('Name')!r}.")
 
 
-def _drop_image(backend: AppStreamBackend, name: str | None) -> bool:
+def _drop_image(backend: AppStream, name: str | None) -> bool:
     arns = [arn for arn, image in backend.images.items() if image["Name"] == name]
     for arn in arns:
         del backend.images[arn]
     return bool(arns)
 
 
-def _associate(backend: AppStreamBackend, fleet: Fleet, applications: list[Body]) -> None:
+def _associate(backend: AppStream, fleet: Fleet, applications: list[Body]) -> None:
     if not fleet.elastic:
         raise ValueError(
             f"The fleet {fleet.name!r} has its applications from its image; only an ELASTIC one is given any."
@@ -108,7 +109,7 @@ def _error(name: str, one: Any) -> Body:
     return {"ErrorMessage": f"The fleet has the error {error['ErrorCode']}.", **error}
 
 
-def _backend(body: Body) -> AppStreamBackend:
+def _backend(body: Body) -> AppStream:
     account, region = body.get("account", DEFAULT_ACCOUNT_ID), body.get("region", "us-east-1")
     try:
         return appstream_backends[account][region]
@@ -116,7 +117,7 @@ def _backend(body: Body) -> AppStreamBackend:
         raise ValueError(f"AppStream has no endpoint in the region {region!r}.") from None
 
 
-def _fleet(backend: AppStreamBackend, name: Any) -> Fleet:
+def _fleet(backend: AppStream, name: Any) -> Fleet:
     if name not in backend.fleets:
         raise ValueError(f"There is no fleet {name!r}.")
     return backend.fleets[name]

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from tests.simulator import cbor
 from tests.simulator.appstream.responses import AppStreamResponse
+from tests.simulator.moto.appstream.urls import url_bases
 
-url_bases = [r"https?://appstream\.(.+)\.amazonaws\.com", r"https?://appstream2\.(.+)\.amazonaws\.com"]
+__all__ = ["url_bases", "url_paths"]
+
 url_paths = dict.fromkeys(["{0}/$", f"{{0}}{cbor.PREFIX}(?P<operation>[^/]+)$"], AppStreamResponse.dispatch)

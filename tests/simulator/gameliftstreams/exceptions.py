@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 
+from moto.core.exceptions import ServiceException
 from moto.core.utils import get_service_model
 
 # What AWS answers for any service; the model has the rest.
@@ -17,13 +18,11 @@ COMMON = {
 }
 
 
-class GameLiftStreamsError(Exception):
+class GameLiftStreamsError(ServiceException):
     """An error that the service answers with; without ``status``, with the one that the model gives the code."""
 
     def __init__(self, code: str, message: str, status: int | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
+        super().__init__(code, message)
         shape = get_service_model("gameliftstreams").shape_for_error_code(code)
         modeled = shape.metadata["error"]["httpStatusCode"] if shape else None
         self.status: int = status or modeled or COMMON.get(code, 400)
@@ -32,15 +31,3 @@ class GameLiftStreamsError(Exception):
         """Status, headers and body."""
         headers = {"Content-Type": "application/json", "x-amzn-ErrorType": self.code}
         return self.status, headers, json.dumps({"Message": self.message})
-
-
-def not_found(kind: str, identifier: str) -> GameLiftStreamsError:
-    return GameLiftStreamsError("ResourceNotFoundException", f"The {kind} {identifier} was not found.")
-
-
-def invalid(message: str) -> GameLiftStreamsError:
-    return GameLiftStreamsError("ValidationException", message)
-
-
-def conflict(message: str) -> GameLiftStreamsError:
-    return GameLiftStreamsError("ConflictException", message)

@@ -18,9 +18,14 @@ from botocore.model import Shape
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.utils import get_service_model
 
-from tests.simulator.gameliftstreams.models import GameLiftStreamsBackend, gameliftstreams_backends
-from tests.simulator.gameliftstreams.resources import Location, StreamGroup, StreamSession, StreamUrl
-from tests.simulator.progress import Progress
+from tests.simulator.gameliftstreams.models import GameLiftStreams, Transition
+from tests.simulator.moto.gameliftstreams.models import (
+    Location,
+    StreamGroup,
+    StreamSession,
+    StreamUrl,
+    gameliftstreams_backends,
+)
 from tests.simulator.settings import now
 from tests.simulator.validation import Invalid, Malformed, validate
 
@@ -59,9 +64,7 @@ def put_group(body: Body) -> Body:
     group_id = _text(body, "Id")
     backend = _backend(body)
     with backend.lock:
-        group = copy.deepcopy(backend.groups.get(group_id)) or StreamGroup(
-            group_id, backend.arn("streamgroup", group_id)
-        )
+        group = copy.deepcopy(backend.groups.get(group_id)) or backend.new_group(group_id)
         applications = {
             one: backend.arn("application", one) for one in [*_texts(body, "Applications"), *_default_application(body)]
         }
@@ -80,7 +83,7 @@ def delete_group(selection: Mapping[str, str]) -> None:
         group = backend.groups.get(selection.get("Id", ""))
         if group is None:
             raise ValueError(f"There is no stream group {selection.get('Id')!r}.")
-        backend.delete_group(group)
+        backend.delete_stream_group({"Identifier": group.id})
 
 
 def put_application(body: Body) -> Body:
@@ -100,7 +103,7 @@ def delete_application(selection: Mapping[str, str]) -> None:
     with backend.lock:
         if selection.get("Id") not in backend.applications:
             raise ValueError(f"There is no application {selection.get('Id')!r}.")
-        backend.delete_application(selection["Id"])
+        backend.delete_application({"Identifier": selection["Id"]})
 
 
 def urls() -> list[Body]:
@@ -168,13 +171,13 @@ def change_session(body: Body) -> Body:
     raise ValueError(f"There is no stream session {session_id}.")
 
 
-def _change_session(backend: GameLiftStreamsBackend, session: StreamSession, body: Body) -> Body:
+def _change_session(backend: GameLiftStreams, session: StreamSession, body: Body) -> Body:
     _validate(_text(body, "Status"), _shape("StreamSessionStatus"))
     reason = body.get("StatusReason")
     if reason is not None:
         _validate(reason, _shape("StreamSessionStatusReason"))
     with backend.lock:
-        session.progress, session.reason, session.changed = Progress(body["Status"]), reason, now()
+        session.progress, session.reason, session.changed = Transition(body["Status"]), reason, now()
     return session.describe()
 
 
@@ -183,7 +186,7 @@ def _change_group(group: StreamGroup, body: Body, applications: dict[str, str]) 
     group.stream_class = body.get("StreamClass", group.stream_class)
     if "Status" in body:
         active_after = _seconds(body, "ActiveAfter")
-        group.progress = Progress(body["Status"], "ACTIVE" if active_after is not None else None, active_after or 0)
+        group.progress = Transition(body["Status"], "ACTIVE" if active_after is not None else None, active_after or 0)
         group.status_reason = body.get("StatusReason")
     elif body.keys() & {"StatusReason", "ActiveAfter"}:
         raise ValueError("StatusReason and ActiveAfter go together with Status.")
@@ -222,7 +225,7 @@ def _default_application(body: Body) -> list[str]:
     return [_text(body, "DefaultApplication")] if "DefaultApplication" in body else []
 
 
-def _backend(body: Mapping[str, Any]) -> GameLiftStreamsBackend:
+def _backend(body: Mapping[str, Any]) -> GameLiftStreams:
     account, region = body.get("account", DEFAULT_ACCOUNT_ID), body.get("region", "us-east-1")
     try:
         return gameliftstreams_backends[account][region]
@@ -230,13 +233,13 @@ def _backend(body: Mapping[str, Any]) -> GameLiftStreamsBackend:
         raise ValueError(f"GameLift Streams has no endpoint in the region {region!r}.") from None
 
 
-def _backends() -> Iterator[GameLiftStreamsBackend]:
+def _backends() -> Iterator[GameLiftStreams]:
     for _account, _region, backend in list(gameliftstreams_backends.iter_backends()):
         with backend.lock:
             yield backend
 
 
-def _url(url_id: str) -> tuple[GameLiftStreamsBackend, StreamUrl]:
+def _url(url_id: str) -> tuple[GameLiftStreams, StreamUrl]:
     for backend in _backends():
         if url_id in backend.stream_urls:
             return backend, backend.stream_urls[url_id]

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 from tests.simulator.gameliftstreams.responses import GameLiftStreamsResponse
+from tests.simulator.moto.gameliftstreams.urls import url_bases
 
-url_bases = [r"https?://gameliftstreams\.(.+)\.amazonaws\.com"]
-url_paths = {"{0}/$": GameLiftStreamsResponse.dispatch, "{0}/.*$": GameLiftStreamsResponse.dispatch}
+__all__ = ["url_bases", "url_paths"]
+
+url_paths = dict.fromkeys(["{0}/$", "{0}/.*$"], GameLiftStreamsResponse.dispatch)

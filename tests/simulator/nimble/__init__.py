@@ -5,18 +5,6 @@
 
 from __future__ import annotations
 
-import re
-import sys
-
-from moto import backend_index
-
 from tests.simulator.nimble.models import nimble_backends
-from tests.simulator.nimble.urls import url_bases
 
-__all__ = ["nimble_backends", "register"]
-
-
-def register() -> None:
-    """Make moto's server route Nimble's calls here, under the name by which moto looks its own backends up."""
-    sys.modules["moto.nimble"] = sys.modules[__name__]
-    backend_index.backend_url_patterns += [("nimble", re.compile(base)) for base in url_bases]
+__all__ = ["nimble_backends"]

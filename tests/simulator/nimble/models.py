@@ -10,6 +10,8 @@ service's documentation leaves open is a guess that README.md lists.
 
 from __future__ import annotations
 
+import base64
+import json
 import math
 import threading
 import uuid
@@ -21,7 +23,6 @@ from moto.core.base_backend import BackendDict, BaseBackend
 
 from tests.simulator.nimble.exceptions import NimbleError
 from tests.simulator.nimble.operations import Members
-from tests.simulator.paging import page
 from tests.simulator.progress import Progress
 from tests.simulator.settings import now, settings
 from tests.simulator.streaming import Page, streaming_urls
@@ -347,12 +348,18 @@ def _not_found(kind: str, name: str) -> NimbleError:
 
 
 def _page(query: list[Any], items: list[Any], request: Members) -> tuple[list[Any], Members]:
-    """One page of ``items`` and, if there are more, the reply's nextToken."""
-    try:
-        shown, token = page(query, items, request.get("nextToken"), settings.page_size)
-    except ValueError as reason:
-        raise NimbleError("ValidationException", "nextToken is not valid.", member="nextToken") from reason
-    return shown, {"nextToken": token} if token else {}
+    """One page of ``items`` and, if there are more, the reply's nextToken, which fits the same query only."""
+    issued_for, start = query, 0
+    if "nextToken" in request:
+        try:
+            issued_for, start = json.loads(base64.urlsafe_b64decode(request["nextToken"]))
+        except (TypeError, ValueError):
+            issued_for = None
+    if issued_for != query:
+        raise NimbleError("ValidationException", "nextToken is not valid.", member="nextToken")
+    end = start + settings.page_size
+    token = base64.urlsafe_b64encode(json.dumps([query, end]).encode()).decode()
+    return items[start:end], {"nextToken": token} if end < len(items) else {}
 
 
 nimble_backends: BackendDict[NimbleBackend] = BackendDict(

@@ -151,6 +151,31 @@ class TestUpdating:
         assert reply["LocationStates"][0]["VpcTransitConfiguration"].items() >= changed.items()
 
 
+def test_groups_and_applications_can_be_made_by_the_api_too(simulator, gamelift, rejected):
+    simulator.set(stream_group_updating_seconds=60)
+    application = gamelift.create_application(
+        Description="CAM",
+        RuntimeEnvironment={"Type": "WINDOWS", "Version": "2022"},
+        ExecutablePath="cam.exe",
+        ApplicationSourceUri="s3://apps/cam",
+    )["Id"]
+    created = gamelift.create_stream_group(
+        Description="evening",
+        StreamClass="gen5n_win2022",
+        DefaultApplicationIdentifier=application,
+        LocationConfigurations=[{"LocationName": LOCATION, "AlwaysOnCapacity": 3}],
+    )
+    assert created["Status"] == "ACTIVATING"
+    assert gamelift.get_stream_group(Identifier=created["Id"])["Status"] == "ACTIVE"
+    stream = {**STREAM, "Identifier": created["Id"], "ApplicationIdentifier": application}
+    assert simulator.open(gamelift.create_stream_url(**stream)["StreamUrl"])[0] == 200
+    gamelift.delete_application(Identifier=application)
+    gamelift.delete_stream_group(Identifier=created["Id"])
+    for operation, name in ((gamelift.get_stream_group, created["Id"]), (gamelift.delete_application, application)):
+        with rejected("ResourceNotFoundException"):
+            operation(Identifier=name)
+
+
 class TestWaiters:
     def wait(self, gamelift, name="stream_group_active", **named):
         waiter = gamelift.get_waiter(name)

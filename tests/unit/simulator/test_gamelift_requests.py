@@ -118,7 +118,9 @@ def test_the_body_is_json(send):
     assert send("POST", URLS, BODY, kind="text/plain")[:2] == (400, "ValidationException")
 
 
-@pytest.mark.parametrize(("method", "path"), [("POST", "/streamgroups"), ("GET", "/applications"), ("GET", "/other")])
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", f"/streamgroups/{GROUP}/locations"), ("GET", "/applications"), ("GET", "/other")]
+)
 def test_an_operation_that_is_not_simulated_is_rejected(send, method, path):
     assert send(method, path, {})[:2] == (404, "UnknownOperationException")
 

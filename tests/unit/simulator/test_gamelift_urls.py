@@ -63,10 +63,6 @@ class TestCreating:
         assert abs(created["CreatedAt"] - datetime.now(UTC)) < timedelta(seconds=5)
         assert simulator.streaming_urls() == [created["StreamUrl"]]
 
-    def test_by_default_it_is_good_for_one_use_and_sessions_of_twelve_hours(self, gamelift):
-        created = create(gamelift)
-        assert (created["UsageLimit"], created["SessionLengthSeconds"]) == (1, 43_200)
-
     def test_resources_are_named_by_id_or_arn(self, gamelift):
         created = create(
             gamelift,
@@ -78,24 +74,6 @@ class TestCreating:
             StreamUrlIdentifier=f"{ARN}:streamurl/{GROUP}/{created['StreamUrlId']}",
         )
         assert found["StreamUrlId"] == created["StreamUrlId"]
-
-    @pytest.mark.parametrize(
-        ("members", "code"),
-        [
-            ({"Identifier": "sg-nowhere"}, "ResourceNotFoundException"),
-            ({"Identifier": f"{ARN[:-1]}9:streamgroup/{GROUP}"}, "ResourceNotFoundException"),
-            ({"ApplicationIdentifier": "a-nowhere"}, "ResourceNotFoundException"),
-            ({"ApplicationIdentifier": "a-other"}, "ValidationException"),
-            ({"Locations": [LOCATION, "eu-west-1"]}, "ValidationException"),
-            ({"DisplayConfiguration": {"Resolution": {"Width": 1281, "Height": 720}}}, "ValidationException"),
-            ({"DisplayConfiguration": {"Resolution": {"Width": 1920, "Height": 1082}}}, "ValidationException"),
-        ],
-    )
-    def test_what_does_not_fit_the_stream_group_is_rejected(self, simulator, gamelift, rejected, members, code):
-        simulator.seed_application("a-other")
-        with rejected(code):
-            create(gamelift, **members)
-        assert simulator.stream_urls() == []
 
     @pytest.mark.parametrize("state", ["ACTIVATING", "ERROR", "DELETING", "EXPIRED"])
     def test_a_stream_group_that_cannot_host_gets_no_url(self, simulator, gamelift, rejected, state):

@@ -1,0 +1,20 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Test different server responses."""
+
+from __future__ import annotations
+
+import json
+
+from moto import mock_aws, server
+
+
+@mock_aws
+def test_list_stream_groups():
+    client = server.create_backend_app("gameliftstreams").test_client()
+
+    response = client.get("/streamgroups")
+
+    assert response.status_code == 200
+    assert json.loads(response.data) == {"Items": []}
