@@ -17,8 +17,8 @@ class Sizes:
     ``learners`` are given URLs, and ``reused`` have theirs already. Ways that take a process or a task for each learner
     are measured with up to ``one_by_one``, those that make one call after another with up to ``lab_size``, and
     extrapolated from there. The goals are about ``lab_size``, at the first of the latencies if not at all of them, and
-    about the memory that ``many`` take. ``large`` are numbers of learners, each with a concurrency. ``goals_only`` leaves
-    out what the goals do not need.
+    about the memory that ``many`` take. ``large`` are numbers of learners and the concurrency for them.
+    ``goals_only`` leaves out what the goals do not need.
 
     What is compared is measured ``repeat`` times, but once with more than ``lab_size`` learners. What takes a call, a
     process or a task for each learner is measured once, and so is what is beside our task at a service that throttles.
