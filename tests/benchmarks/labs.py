@@ -9,11 +9,11 @@ import json
 from pathlib import Path
 
 from tests.benchmarks.goals import Goal
-from tests.benchmarks.measuring import FLEET, STACK, VALIDITY, Bench, Measured, Rounds
+from tests.benchmarks.measuring import EMPTY, FLEET, STACK, VALIDITY, Bench, Measured, Rounds
 from tests.benchmarks.sizes import Sizes
 from tests.tables import Table, number
 
-EMPTY, FIRST, AGAIN = "empty playbook", "start_lab, first run", "start_lab, run again"
+FIRST, AGAIN = "start_lab, first run", "start_lab, run again"
 PLAYBOOK = "labstream.aws.start_lab"
 
 

@@ -27,6 +27,8 @@ ISSUING = ("CreateStreamingURL", "CreateStreamingSessionStream", "CreateStreamUr
 LATENCY = 0.1
 # The module's default, and the threads and processes of the scripts.
 CONCURRENCY = 16
+# Ansible without a module, and with a small one of amazon.aws.
+EMPTY, CALLER_INFO = "empty playbook", "amazon.aws.aws_caller_info"
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,9 @@ OLDEST = Environment("oldest", CHECKOUT / "build/venv-oldest", CHECKOUT / "build
 
 @dataclass(frozen=True)
 class Measured:
-    """One command: its wall and CPU seconds, the MB of its largest process, its calls.
+    """One command: its wall and CPU seconds, the MB of its largest process and of its first one, its calls.
 
-    ``calls`` are from the simulator's log.
+    The first process of ``ansible-playbook`` is the controller. ``calls`` are from the simulator's log.
     """
 
     wall: float
@@ -54,6 +56,7 @@ class Measured:
     peak: float
     calls: list[dict[str, Any]]
     printed: str
+    own_peak: float = 0.0
 
     @property
     def refused(self) -> int:
@@ -172,6 +175,10 @@ class Bench:
     def empty_playbook(self) -> Measured:
         """Run Ansible without a module."""
         return self.play({"ansible.builtin.meta": "noop"})
+
+    def caller_info(self) -> Measured:
+        """Run a small module of amazon.aws."""
+        return self.play({CALLER_INFO: {}})
 
     def module(self, task: Mapping[str, Any], home: Path) -> dict[str, Any]:
         """Return the result of a task's module without ansible-playbook, for what is not measured."""

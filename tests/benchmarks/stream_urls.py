@@ -5,18 +5,21 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from tests.benchmarks.beside_script import measure_beside_script
 from tests.benchmarks.goals import Goal
-from tests.benchmarks.measuring import CONCURRENCY, LATENCY, Bench, Measured, Rounds
+from tests.benchmarks.measuring import CONCURRENCY, LATENCY, Bench
 from tests.benchmarks.sizes import Sizes
-from tests.tables import Table, number
+from tests.tables import Table
 
 GROUP = "sg-bench"
-EMPTY, BARE = "empty playbook", f"boto3 script, {CONCURRENCY} threads"
-CREATED, REUSED = "our task, all created", "our task, all reused"
+# Times the script and an empty playbook.
+MOST = 1.25
 
 
 def measure(bench: Bench, sizes: Sizes) -> tuple[list[Table], list[Goal]]:
-    """Return the table; there are no goals."""
+    """Return the table and the goal."""
     bench.simulator.reset()
     bench.simulator.seed_stream_group(GROUP)
     bench.fault(latency_seconds=LATENCY)
@@ -30,23 +33,6 @@ def measure(bench: Bench, sizes: Sizes) -> tuple[list[Table], list[Goal]]:
             "concurrency": CONCURRENCY,
         }
     }
-    homes = []
-
-    def bare() -> Measured:
-        return bench.script("bare_gamelift.py", GROUP, sizes.sessions, CONCURRENCY)
-
-    def create() -> Measured:
-        homes.append(bench.home())
-        return bench.play(task, home=homes[-1]).having_issued(sizes.sessions)
-
-    def reuse() -> Measured:
-        return bench.play(task, home=homes[-1]).having_issued(0)
-
-    rounds = Rounds({EMPTY: bench.empty_playbook, BARE: bare, CREATED: create, REUSED: reuse}, sizes.repeat)
-    least = rounds.median(EMPTY).wall + rounds.median(BARE).wall
-    rows = []
-    for name in (EMPTY, BARE, CREATED, REUSED):
-        one = rounds.median(name)
-        rows.append([name, *map(number, [one.wall / least, one.wall, one.cpu, round(one.peak), len(one.calls)])])
-    header = ["Way", "Times (script + empty playbook)", "Seconds", "CPU s", "MB", "API calls"]
-    return [Table("stream_urls", header, rows)], []
+    run = partial(bench.script, "bare_gamelift.py", GROUP, sizes.sessions, CONCURRENCY)
+    script = f"boto3 script, {CONCURRENCY} threads", run
+    return measure_beside_script(bench, sizes, "stream_urls", "stream URLs of GameLift Streams", task, script, MOST)

@@ -5,24 +5,24 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from tests.benchmarks.beside_script import measure_beside_script
 from tests.benchmarks.goals import Goal
-from tests.benchmarks.measuring import CONCURRENCY, LATENCY, Bench, Measured, Rounds
+from tests.benchmarks.measuring import CONCURRENCY, LATENCY, Bench
 from tests.benchmarks.sizes import Sizes
 from tests.simulator.control import CHECKOUT
-from tests.tables import Table, number
+from tests.tables import Table
 
 STUDIO = "bench-studio"
-# Seconds until a stream is READY.
 CREATING_SECONDS = 1.0
-# What the bare scripts have Nimble's service description from: the last botocore that had it.
 BOTOCORE_WITH_NIMBLE = CHECKOUT / "build" / "botocore-nimble" / "botocore" / "data"
-
-EMPTY, BARE = "empty playbook", f"boto3 script, {CONCURRENCY} threads, polls in rounds"
-CREATED, REUSED = "our task, all created", "our task, all reused"
+# Times the script and an empty playbook.
+MOST = 1.2
 
 
 def measure(bench: Bench, sizes: Sizes) -> tuple[list[Table], list[Goal]]:
-    """Return the table; there are no goals."""
+    """Return the table and the goal."""
     ids = [f"session-{index}" for index in range(sizes.sessions)]
     bench.simulator.reset()
     bench.simulator.seed_studio(STUDIO, ids)
@@ -30,24 +30,7 @@ def measure(bench: Bench, sizes: Sizes) -> tuple[list[Table], list[Goal]]:
     bench.fault(latency_seconds=LATENCY)
     arguments = {"studio_id": STUDIO, "session_ids": ids, "return_urls": False, "concurrency": CONCURRENCY}
     task = {"labstream.aws.nimble_session_stream": arguments}
-    homes = []
-
-    def bare() -> Measured:
-        path = str(BOTOCORE_WITH_NIMBLE)
-        return bench.script("bare_nimble.py", STUDIO, sizes.sessions, CONCURRENCY, AWS_DATA_PATH=path)
-
-    def create() -> Measured:
-        homes.append(bench.home())
-        return bench.play(task, home=homes[-1]).having_issued(sizes.sessions)
-
-    def reuse() -> Measured:
-        return bench.play(task, home=homes[-1]).having_issued(0)
-
-    rounds = Rounds({EMPTY: bench.empty_playbook, BARE: bare, CREATED: create, REUSED: reuse}, sizes.repeat)
-    least = rounds.median(EMPTY).wall + rounds.median(BARE).wall
-    rows = []
-    for name in (EMPTY, BARE, CREATED, REUSED):
-        one = rounds.median(name)
-        rows.append([name, *map(number, [one.wall / least, one.wall, one.cpu, round(one.peak), len(one.calls)])])
-    header = ["Way", "Times (script + empty playbook)", "Seconds", "CPU s", "MB", "API calls"]
-    return [Table("streams", header, rows)], []
+    path = str(BOTOCORE_WITH_NIMBLE)
+    run = partial(bench.script, "bare_nimble.py", STUDIO, sizes.sessions, CONCURRENCY, AWS_DATA_PATH=path)
+    script = f"boto3 script, {CONCURRENCY} threads, polls in rounds", run
+    return measure_beside_script(bench, sizes, "streams", "streams of Nimble Studio", task, script, MOST)
