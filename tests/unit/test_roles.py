@@ -109,6 +109,43 @@ def test_this_is_allowed(value: Any) -> None:
     assert [program for template in find_templates(value) for program in find_programs(template)] == []
 
 
+# Which the action lab_arguments has evaluated, or is about to.
+VALIDATED = {f"{role}_{option}" for role in LAB_ROLES for option in ("name", "purge", "launch_args", "environment")}
+
+
+def find_masked(template: nodes.Template) -> list[str]:
+    """Return the variables of users for which a default would also stand if they cannot be evaluated."""
+    return [
+        node.node.name
+        for node in template.find_all(nodes.Filter)
+        if node.name in ("default", "d")
+        and isinstance(node.node, nodes.Name)
+        and not node.node.name.startswith("_")
+        and not any(name.name in ("q", "query") for arg in node.args for name in arg.find_all(nodes.Name))
+    ]
+
+
+@pytest.mark.parametrize("path", FILES, ids=[str(path.relative_to(CHECKOUT)) for path in FILES])
+def test_a_variable_that_cannot_be_evaluated_is_not_taken_as_one_that_is_not_set(path: Path) -> None:
+    templates = list(find_templates(yaml.safe_load(path.read_text(encoding="utf-8"))))
+
+    assert {name for template in templates for name in find_masked(template)} <= VALIDATED
+
+
+@pytest.mark.parametrize(
+    ("value", "names"),
+    [
+        ("{{ lab_hosts | default('localhost') }}", ["lab_hosts"]),
+        ("{{ [a | default('', true), b | d(omit)] }}", ["a", "b"]),
+        ("{{ a | default(q('ansible.builtin.varnames', '^a$')) }}", []),
+        ("{{ a or omit if q('ansible.builtin.varnames', '^a$') else omit }}", []),
+        ("{{ __private | default(omit) }}", []),
+    ],
+)
+def test_these_would_be_taken_so(value: str, names: list[str]) -> None:
+    assert [name for template in find_templates(value) for name in find_masked(template)] == names
+
+
 @pytest.mark.parametrize(
     "path", [path for path in FILES if path.match("vars/main.yml")], ids=lambda path: path.parts[-3]
 )
