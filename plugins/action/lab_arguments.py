@@ -33,8 +33,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
-        self.validate_argument_spec({"role": {"required": True, "choices": ROLES}, "lab_role": {}})
-        role, variables = self._task.args["role"], task_vars or {}
+        _result, arguments = self.validate_argument_spec(
+            {"role": {"required": True, "choices": ROLES}, "lab_role": {}, "fail": {"type": "bool", "default": True}}
+        )
+        role, variables = arguments["role"], task_vars or {}
         path = COLLECTION / "roles" / role / "meta/argument_specs.yml"
         spec = yaml_load(path.read_text(encoding="utf-8"))
         names = [name for name in variables if name.startswith(f"{role}_")]
@@ -55,16 +57,20 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         # At the end of a lab, the roster is only needed for the names in the overview.
         if roster_failure and validated["options"]["state"] == "present":
             failure = roster_failure
+        # Without the options, since ansible-core prints all of a failed result.
+        if failure and arguments["fail"]:
+            return {"failed": True, "msg": failure}
         result: dict[str, Any] = as_data(
             {
                 "changed": False,
+                "error": failure or None,
                 "options": validated["options"],
                 "notices": validated["warnings"],
                 "learners": learners,
                 "roster_failure": roster_failure,
             }
         )
-        return {**result, "failed": True, "msg": failure} if failure else result
+        return result
 
     def _get_values(
         self, role: str, spec: Mapping[str, Any], variables: Mapping[str, Any]

@@ -68,10 +68,6 @@ options:
       - The secret of O(style=opaque). See P(labstream.aws.appstream_user_id#filter).
       - Required when O(style=opaque), and an error otherwise.
     type: str
-  role:
-    description:
-      - The role that the roster is for. Errors then name its variables instead of O(columns), O(style) and O(key).
-    type: str
 notes:
   - User ids stay the same as long as the same column identifies the learners. Name it with O(columns) if exports differ
     from lab to lab.
@@ -150,10 +146,9 @@ def roster(
     columns: dict[str, str] | None = None,
     style: str = "readable",
     key: str | None = None,
-    role: str | None = None,
 ) -> list[dict[str, str | None]]:
     """Return the learners of a roster, and warn of what was changed or left out."""
-    return _roster.roster(source, columns, style, key, role, warn=Display().warning)
+    return _roster.roster(source, columns, style, key, warn=Display().warning)
 
 
 class FilterModule:

@@ -38,10 +38,6 @@ options:
     description:
       - See O(labstream.aws.roster#filter:key).
     type: str
-  role:
-    description:
-      - See O(labstream.aws.roster#filter:role).
-    type: str
 seealso:
   - plugin: labstream.aws.roster
     plugin_type: filter
@@ -96,7 +92,7 @@ class LookupModule(LookupBase):
         if len(terms) != 1 or not isinstance(terms[0], str):
             raise AnsibleLookupError("The lookup labstream.aws.roster takes one path or the text of one CSV file.")
         [source] = terms
-        options = {option: self.get_option(option) for option in ("columns", "style", "key", "role")}
+        options = {option: self.get_option(option) for option in ("columns", "style", "key")}
         try:
             text = read_source(source, self._loader, str((variables or {}).get("playbook_dir", ".")))
             return _roster.roster(text, **options, warn=Display().warning)

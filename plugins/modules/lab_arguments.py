@@ -28,6 +28,12 @@ options:
     description:
       - The role of the lab whose handouts are written. What is not given to O(role) is taken from its variables.
     type: str
+  fail:
+    description:
+      - Whether an argument that is not valid, or a roster that cannot be read, fails the task, with only a message.
+      - With V(false), it is returned as RV(error), together with what the summary of a role needs.
+    type: bool
+    default: true
 attributes:
   action:
     description: This is an action plugin, which runs on the controller.
@@ -53,31 +59,36 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+error:
+  description: What is wrong with the arguments or the roster, V(null) if nothing is.
+  returned: success
+  type: str
+  sample: null
 options:
   description:
     - The options by their names without the prefix, of the types that C(argument_specs.yml) names. Those that are not
       given are V(null) or have their default. Secrets are not among them.
     - If an argument is not valid, they have their defaults, except for text.
-  returned: always
+  returned: success
   type: dict
   sample:
     name: cad-2026-11-21
     state: present
 notices:
   description: One text for each variable that the role does not know, and for each value that may not be what is meant.
-  returned: always
+  returned: success
   type: list
   elements: str
   sample: []
 learners:
   description: The learners, as RV(labstream.aws.roster#filter:_value) describes them. Empty if no roster is given.
-  returned: always
+  returned: success
   type: list
   elements: dict
   sample: []
 roster_failure:
-  description: Why the roster cannot be read. With C(state=present), this fails the task.
-  returned: always
+  description: Why the roster cannot be read. With C(state=present), this is RV(error) too.
+  returned: success
   type: str
   sample: ""
 """

@@ -47,15 +47,24 @@ def lab_conflicts(hosts: Mapping[str, Mapping[str, Any]], playbook_dir: str, pro
 
 def _find_own(host: str, variables: Mapping[str, Any], playbook_dir: str) -> Iterator[tuple[str, Any]]:
     """Yield what the host must have for itself: its name in a message, and a value to compare."""
-    provider = str(variables.get("lab_provider") or "appstream")
+    provider = str(_get_value(variables, "lab_provider") or "appstream")
     # Any other provider is rejected.
     options, place = _PLACES.get(provider, ((), ""))
-    lab = [str(variables.get(f"{provider}_lab_{option}") or "") for option in ("name", *options)]
+    lab = [str(_get_value(variables, f"{provider}_lab_{option}") or "") for option in ("name", *options)]
     if lab[0]:
         yield f"lab {quote(lab[0])} {place}", (provider, *lab)
-    is_local = variables.get("ansible_connection") == "local" or host == "localhost"
+    is_local = _get_value(variables, "ansible_connection") == "local" or host == "localhost"
     for name in (f"{provider}_lab_summary_path", *(f"lab_handout_{option}" for option in PATHS)):
-        path = variables.get(name)
+        path = _get_value(variables, name)
         if isinstance(path, str) and path:
             where = str(resolve_path(path, playbook_dir).resolve()) if is_local else (host, path)
             yield f"path {quote(path)} ({name})", where
+
+
+def _get_value(variables: Mapping[str, Any], name: str) -> Any:
+    """Return the value of a variable; None if it is empty, or cannot be evaluated, which fails the lab of its host."""
+    try:
+        # ansible-core from 2.19 on returns a marker, which raises once it is used.
+        return variables.get(name) or None
+    except Exception:  # whatever a template raises
+        return None

@@ -36,8 +36,9 @@ def _to_plain(value: Any) -> Any:
 
 
 def decrypted(value: Any) -> Any:
-    """Return the text of an inline ``!vault`` value, which ansible-core before 2.19 passes to plugins as an object.
-
-    Any other value is returned as it is.
-    """
-    return str(value) if getattr(value, "__ENCRYPTED__", False) else value
+    """Return the value with the text of inline ``!vault`` values, which ansible-core before 2.19 passes as objects."""
+    if getattr(value, "__ENCRYPTED__", False):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: decrypted(each) for key, each in value.items()}
+    return [decrypted(each) for each in value] if isinstance(value, list) else value

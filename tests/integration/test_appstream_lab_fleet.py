@@ -230,6 +230,20 @@ def test_the_tag_capacity_alone_changes_nothing_and_says_what_is_missing(
     assert "is set to have 1 session available (0 now), but 2 learners have no session yet" in run.printed
 
 
+@pytest.mark.core
+def test_with_a_tag_that_is_skipped_the_rest_of_the_role_runs(simulator: Simulator, run_playbook: RunPlaybook) -> None:
+    """Which steps that are is in the unit tests."""
+    make_fleet(make_stack(simulator))
+    lab = variables("anna", "ben", manage_fleet=True)
+
+    run = run_playbook(ROLE, extra_vars=lab, arguments=["--skip-tags", "urls"])
+
+    assert run.returncode == 0, run.printed
+    assert (state_of_fleet(simulator), simulator.calls("CreateStreamingURL")) == ("RUNNING", [])
+    summary = run.task(PUBLISH).result["ansible_facts"]["appstream_lab_summary"]
+    assert (summary["outcome"], summary["issued"], summary["fleet"]["needed"]) == ("ok", 0, 2)
+
+
 # After the lab
 
 

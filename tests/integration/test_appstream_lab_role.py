@@ -189,6 +189,10 @@ REJECTED: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
+# The step has shown the error, with all that ansible-core shows of it.
+OF_STEPS = ("a stranger to rotate", "no such stack")
+
+
 def test_a_failure_for_one_learner_leaves_the_others_their_seats_and_each_failure_is_one_message(
     lab: Simulator, run_playbook: RunPlaybook, home: Path
 ) -> None:
@@ -224,7 +228,7 @@ def test_a_failure_for_one_learner_leaves_the_others_their_seats_and_each_failur
     for (case, (_options, begin)), reason, each in zip(REJECTED.items(), reasons, published, strict=True):
         summary = get_summary(each)
         assert summary["message"].startswith(begin), case
-        assert reason == ABOVE, case
+        assert reason == (ABOVE if case in OF_STEPS else summary["message"]), case
         assert count_states(each) == ("failed", 0, 0, 0), case
         assert summary["earliest_expiry"] is None
         assert seats_of(each) == []

@@ -445,6 +445,8 @@ def test_a_variable_that_cannot_be_evaluated_is_named_and_not_quoted(run_tasks: 
         assert task.msg.startswith("appstream_lab_user_id_key cannot be evaluated: "), task.msg
         assert "\n" not in task.msg
         assert secret not in str(task.result), task.msg
+        # Nothing else of the arguments is printed with it.
+        assert task.result.keys().isdisjoint(("options", "learners")), task.result
     assert "Unexpected failure" not in run.printed
 
 

@@ -250,3 +250,45 @@ def test_a_failure_for_one_learner_leaves_the_others_their_urls_and_a_misspelled
         "Nothing is stored about lab 'mondya' on this stream group, so nothing was changed. Labs known there: monday."
     )
     assert (count_statuses(group), group.calls("UpdateStreamGroup")) == ({"ACTIVE": 1}, [])
+
+
+def test_a_lab_whose_lease_store_is_lost_goes_on_with_its_urls(
+    group: Simulator, run_playbook: RunPlaybook, home: Path
+) -> None:
+    """What is recovered from which URL is in the tests of the module gamelift_stream_url."""
+    lab = {**LAB, "gamelift_lab_manage_capacity": False}
+    write_roster(home / "roster.csv", "anna,Anna", "ben,Ben", "carla,Carla")
+
+    def start(**options: Any) -> tuple[dict[str, str], dict[str, Any]]:
+        """Start the lab; return the id of each learner's URL, and the summary."""
+        run = run_playbook(START, extra_vars=lab, arguments=["-e", json.dumps(options)])
+        assert run.returncode == 0, run.printed
+        [(seats, summary)] = published_in(run)
+        return {seat["id"]: seat["stream_url_id"] for seat in seats}, summary
+
+    # Given a lab in which Anna was rotated, and whose lease store is lost while Ben is at work,
+    start()
+    before, _summary = start(gamelift_lab_rotate=["anna"])
+    assert group.open(url_of(get_pages(home)["ben"]) or "")[0] == 200
+    opened = url_of(get_pages(home)["ben"])
+    (home / STORE).unlink()
+
+    # when it is recovered, then those who were not rotated keep their URLs, which are on their pages.
+    created = len(group.calls("CreateStreamUrl"))
+    after, summary = start(gamelift_lab_recover=True)
+    assert {**after, "anna": before["anna"]} == before
+    assert after["anna"] != before["anna"]
+    assert len(group.calls("CreateStreamUrl")) == created + 1
+    assert (summary["issued"], summary["reused"], summary["recovered"]) == (1, 2, 2)
+    assert url_of(get_pages(home)["ben"]) == opened
+    assert [session["Status"] for session in group.stream_sessions()] == ["CONNECTED"]
+    # The one that Anna had is named, until it is revoked.
+    assert summary["duplicates"] == [before["anna"]]
+    assert before["anna"] in "".join(summary["warnings"])
+    again, summary = start(gamelift_lab_recover=True, gamelift_lab_revoke_duplicates=True)
+    assert (again, summary["duplicates"], summary["recovered"]) == (after, [], 0)
+    assert count_statuses(group) == {"ACTIVE": 3, "REVOKED": 2}
+    # And the lab can be ended, which ends Ben's session too.
+    run = run_playbook(END, extra_vars=lab)
+    assert run.returncode == 0, run.printed
+    assert count_statuses(group) == {"REVOKED": 5}

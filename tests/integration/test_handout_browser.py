@@ -363,6 +363,23 @@ def test_where_openings_are_counted_the_button_asks_first(
     assert_opened(tab, site, "one")
 
 
+def test_within_ten_seconds_of_the_answer_it_does_not_ask_again(
+    tab: Page, site: Site, open_page: Callable[[str], None]
+) -> None:
+    site.is_slow = True
+    open_page(site.learner_page("one", usage_limit=5))
+    tab.click("#open")
+    time.sleep(0.6)
+    tab.click("#yes")
+    expect(tab.locator("#status")).to_have_text("Opening your lab\u2026")
+
+    tab.click("#open", click_count=2, force=True)
+    press(tab, "Enter")
+    time.sleep(0.2)
+    assert not tab.is_visible("#question")
+    assert site.sessions() == ["one"]
+
+
 def test_the_keyboard_answers_the_question(tab: Page, site: Site, open_page: Callable[[str], None]) -> None:
     open_page(site.learner_page("one", usage_limit=5))
     press(tab, *ENTER)

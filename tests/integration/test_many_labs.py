@@ -42,6 +42,7 @@ def run_labs(run_playbook: Callable[..., Run], home: Path, **hosts: dict[str, An
     return run, published
 
 
+@pytest.mark.core
 def test_labs_of_several_providers_are_started_in_one_run_and_one_that_fails_stops_no_other(
     lab: Simulator, run_playbook: Callable[..., Run], home: Path
 ) -> None:
@@ -55,6 +56,9 @@ def test_labs_of_several_providers_are_started_in_one_run_and_one_that_fails_sto
         nowhere={"appstream_lab_stack_name": "nix"},
         studio={"lab_provider": "nimble", **pages, **{f"nimble_lab_{name}": value for name, value in studio.items()}},
         typo={"lab_provider": "appsteam"},
+        fleet={"appstream_lab_fleet_name": "{{ nobody }}"},
+        folder={"lab_handout_pages_dir": "{{ nobody }}/pages"},
+        provider={"lab_provider": "{{ nobody }}"},
     )
 
     assert run.returncode == 2
@@ -63,9 +67,18 @@ def test_labs_of_several_providers_are_started_in_one_run_and_one_that_fails_sto
         "nowhere": ("nowhere-lab", "failed"),
         "studio": ("studio-lab", "ok"),
         "typo": (None, "failed"),
+        "fleet": ("fleet-lab", "failed"),
+        "folder": ("folder-lab", "failed"),
+        "provider": (None, "failed"),
     }
-    message = "lab_provider is 'appsteam', but it must be one of appstream, gamelift, nimble."
-    assert published["typo"]["message"] == message
+    # A variable that is set and cannot be evaluated is not one that is not set.
+    messages = {
+        "typo": "lab_provider is 'appsteam', but it must be one of appstream, gamelift, nimble.",
+        "fleet": "appstream_lab_fleet_name cannot be evaluated: 'nobody' is undefined",
+        "folder": "lab_handout_pages_dir cannot be evaluated: 'nobody' is undefined",
+        "provider": "lab_provider is 'an undefined variable', but it must be one of appstream, gamelift, nimble.",
+    }
+    assert {host: published[host]["message"] for host in messages} == messages
     assert published["nowhere"]["message"].startswith("Stack 'nix' does not exist in region us-east-1")
     assert len([task for task in run.tasks if task.failed and published["nowhere"]["message"] in task.msg]) == 1
     # The labs have one learner, who has one page in each.

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from jinja2 import Environment, nodes
+from jinja2.nativetypes import NativeEnvironment
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 FILES = sorted(path for folder in ("roles", "playbooks") for path in (CHECKOUT / folder).rglob("*.yml"))
@@ -109,6 +110,43 @@ def test_this_is_allowed(value: Any) -> None:
     assert [program for template in find_templates(value) for program in find_programs(template)] == []
 
 
+# Which the action lab_arguments has evaluated, or is about to.
+VALIDATED = {f"{role}_{option}" for role in LAB_ROLES for option in ("name", "purge", "launch_args", "environment")}
+
+
+def find_masked(template: nodes.Template) -> list[str]:
+    """Return the variables of users for which a default would also stand if they cannot be evaluated."""
+    return [
+        node.node.name
+        for node in template.find_all(nodes.Filter)
+        if node.name in ("default", "d")
+        and isinstance(node.node, nodes.Name)
+        and not node.node.name.startswith("_")
+        and not any(name.name in ("q", "query") for arg in node.args for name in arg.find_all(nodes.Name))
+    ]
+
+
+@pytest.mark.parametrize("path", FILES, ids=[str(path.relative_to(CHECKOUT)) for path in FILES])
+def test_a_variable_that_cannot_be_evaluated_is_not_taken_as_one_that_is_not_set(path: Path) -> None:
+    templates = list(find_templates(yaml.safe_load(path.read_text(encoding="utf-8"))))
+
+    assert {name for template in templates for name in find_masked(template)} <= VALIDATED
+
+
+@pytest.mark.parametrize(
+    ("value", "names"),
+    [
+        ("{{ lab_hosts | default('localhost') }}", ["lab_hosts"]),
+        ("{{ [a | default('', true), b | d(omit)] }}", ["a", "b"]),
+        ("{{ a | default(q('ansible.builtin.varnames', '^a$')) }}", []),
+        ("{{ a or omit if q('ansible.builtin.varnames', '^a$') else omit }}", []),
+        ("{{ __private | default(omit) }}", []),
+    ],
+)
+def test_these_would_be_taken_so(value: str, names: list[str]) -> None:
+    assert [name for template in find_templates(value) for name in find_masked(template)] == names
+
+
 @pytest.mark.parametrize(
     "path", [path for path in FILES if path.match("vars/main.yml")], ids=lambda path: path.parts[-3]
 )
@@ -175,9 +213,7 @@ def test_each_tag_alone_does_its_step(role: str, tag: str) -> None:
         name.removeprefix("labstream.aws.")
         for task in find_tasks(role, "main.yml", tag)
         for name in task
-        if name.startswith("labstream.aws.")
-        and not name.endswith(("_info", "_arguments"))
-        and task["name"] not in READ_ONLY
+        if is_changing(name) and task["name"] not in READ_ONLY
     ]
 
     assert found == STEPS[role, tag]
@@ -192,23 +228,57 @@ def test_each_tag_alone_publishes_the_results_of_the_learners(role: str, tag: st
     assert names[-1] == "Publish the results"
 
 
-def find_tasks(role: str, file: str, tag: str) -> Iterator[dict[str, Any]]:
-    """Yield the tasks that run with ``--tags TAG``, those of included files too."""
+ALL = "all"
+
+
+@pytest.mark.parametrize(("role", "tag"), STEPS)
+def test_what_is_skipped_is_the_step_and_not_what_others_need(role: str, tag: str) -> None:
+    every, left = ([task["name"] for task in find_tasks(role, "main.yml", ALL, skip)] for skip in ([], [tag]))
+    own = [task["name"] for task in find_tasks(role, "main.yml", ALL) if task.get("tags") == [tag]]
+
+    assert left == [name for name in every if name not in own]
+
+
+@pytest.mark.parametrize("role", ["appstream_lab", "gamelift_lab"])
+def test_a_step_is_skipped_by_a_tag_of_its_own(role: str) -> None:
+    tags = [tag for each, tag in STEPS if each == role]
+    left = [task for task in find_tasks(role, "main.yml", ALL, tags) if any(map(is_changing, task))]
+
+    assert [task["name"] for task in left if task["name"] not in READ_ONLY] == []
+
+
+def is_changing(key: str) -> bool:
+    return key.startswith("labstream.aws.") and not key.endswith(("_info", "_arguments"))
+
+
+def find_tasks(role: str, file: str, tag: str, skip: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
+    """Yield the tasks that run with ``--tags TAG --skip-tags SKIP``, those of included files too."""
     tasks = yaml.safe_load((CHECKOUT / "roles" / role / "tasks" / file).read_text())
-    yield from filter_tasks(role, tasks, tag, is_tagged=False)
+    yield from filter_tasks(role, tasks, tag, skip, inherited=[])
 
 
-def filter_tasks(role: str, tasks: list[dict[str, Any]], tag: str, *, is_tagged: bool) -> Iterator[dict[str, Any]]:
+def filter_tasks(
+    role: str, tasks: list[dict[str, Any]], tag: str, skip: Sequence[str], *, inherited: list[str]
+) -> Iterator[dict[str, Any]]:
     for task in tasks:
-        runs = is_tagged or tag in task.get("tags", [])
+        tags = inherited + get_tags(task, skip)
+        runs = (tag in tags or tag == ALL) and not set(tags) & set(skip)
         if "block" in task:
             for part in ("block", "rescue", "always"):
-                yield from filter_tasks(role, task.get(part, []), tag, is_tagged=runs)
+                yield from filter_tasks(role, task.get(part, []), tag, skip, inherited=tags)
         elif runs and "loop" in task:
             variables = yaml.safe_load((CHECKOUT / "roles" / role / "vars/main.yml").read_text())
             for step in variables[f"__{role}_steps"]:
-                yield from find_tasks(role, f"{step}.yml", tag)
+                yield from find_tasks(role, f"{step}.yml", tag, skip)
         elif runs and "ansible.builtin.include_tasks" in task:
-            yield from find_tasks(role, task["ansible.builtin.include_tasks"], tag)
+            yield from find_tasks(role, task["ansible.builtin.include_tasks"], tag, skip)
         elif runs:
-            yield task
+            yield {**task, "tags": tags}
+
+
+def get_tags(task: dict[str, Any], skip: Sequence[str]) -> list[str]:
+    """Return the tags of a task, of which some are a template of those that are skipped."""
+    environment = NativeEnvironment()
+    environment.filters["difference"] = lambda one, other: [each for each in one if each not in other]
+    tags = [environment.from_string(each).render(ansible_skip_tags=skip) for each in task.get("tags", [])]
+    return [tag for each in tags for tag in (each if isinstance(each, list) else [each])]

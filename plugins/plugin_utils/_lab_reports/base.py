@@ -97,7 +97,8 @@ def add_outcome(
     )
     shown = [each for each in (strip_core_prefix(results["failure"]), unwritten) if each]
     above = f"The lab has failed. The error is above, and in {results['role']}_summary." if shown else None
-    failure, closing = (" ".join(filter(None, [*failures, *more])) for more in (shown, [above]))
+    own_failures = [results.get("invalid"), *failures]
+    failure, closing = (" ".join(filter(None, [*own_failures, *more])) for more in (shown, [above]))
     good, bad = ("ok" if is_done or is_changed else "unchanged"), ("partial" if is_done else "failed")
     message, outcome = (failure, bad) if failure else (summary["message"], good)
     own = {"outcome": outcome, "state": results["state"], "lab": results["lab"], "message": message}

@@ -12,9 +12,11 @@ import datetime
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from ansible_collections.labstream.aws.plugins.module_utils._errors import list_names
 from ansible_collections.labstream.aws.plugins.module_utils._labs.person import to_person
 from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
 from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base import (
+    MAX_NAMED,
     NO_LEARNERS,
     RELEASED,
     Result,
@@ -60,20 +62,28 @@ def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
     needed = len(people - {to_person(session.learner_id) for session in running})
     going_on = _find_going_on(results, running)
     is_changed = bool(steps["capacity"].get("changed") or steps["restore"].get("changed"))
+    # Check mode does not know the sessions of a capacity that would be raised.
+    sessions = None if check_mode and steps["capacity"].get("changed") else urls.get("capacity")
+    duplicates = sorted(set(urls.get("duplicates", [])) - set(urls.get("revoked", [])))
     warnings = [
         *results["warnings"],
         *describe_roster_failure(results),
         *_describe_rotation(rotated, check_mode),
         *_describe_unknown_sessions(results),
+        *_describe_lacking_sessions(results, sessions),
+        *_describe_duplicates(duplicates),
         *describe_outdated_labs(urls.get("outdated_labs", [])),
         *describe_removed(results, urls.get("removed", plan["removed"] if check_mode else []), are_revoked=True),
     ]
     summary = {
         **counts,
         "rotated": rotated,
+        "recovered": len(urls.get("recovered", [])),
+        "duplicates": duplicates,
         "failures": urls.get("failures", []),
         "running_sessions": len(going_on),
         "sessions_end_by": to_iso8601(max(session.ends_by for session in going_on)) if going_on else None,
+        "sessions": sessions,
         "capacity": _summarize_capacity(results, needed),
         "limits": {"max_user_duration_in_seconds": int(results["session_length"] or 0)},
         "warnings": list(dict.fromkeys(warnings)),
@@ -173,6 +183,26 @@ def _describe_unknown_sessions(results: Result) -> Iterator[str]:
         yield f"It is not known which sessions go on, and are billed: {failure}"
 
 
+def _describe_lacking_sessions(results: Result, sessions: Result | None) -> Iterator[str]:
+    """Yield a warning if the stream group cannot have a session for each learner."""
+    if sessions and sessions["sessions"] < sessions["needed"]:
+        yield (
+            f"Not every learner can have a session at the same time: there can be {sessions['sessions']}, for "
+            f"{sessions['needed']} learners. Set gamelift_lab_manage_capacity, raise the maximum capacity "
+            "(labstream.aws.gamelift_stream_group), or add to gamelift_lab_locations."
+        )
+
+
+def _describe_duplicates(duplicates: Sequence[str]) -> Iterator[str]:
+    """Yield a warning about further stream URLs of the learners."""
+    if duplicates:
+        yield (
+            "Learners of this lab have further stream URLs, which work until they expire: "
+            f"{list_names(duplicates, MAX_NAMED)}. Set gamelift_lab_revoke_duplicates with gamelift_lab_recover to "
+            "revoke them."
+        )
+
+
 def _describe_lab(results: Result, summary: Result, going_on: Sequence[RunningSession]) -> Iterator[str]:
     to_be = "to be " if results["check_mode"] else ""
     capacity = summary["capacity"]
@@ -182,9 +212,15 @@ def _describe_lab(results: Result, summary: Result, going_on: Sequence[RunningSe
             return
         yield (
             f"Learners: {len(results['learners'])}. Stream URLs {to_be}created: {summary['issued']}, reused: "
-            f"{summary['reused']}."
+            f"{summary['reused']}{_describe_recovered(results, summary)}."
         )
         yield from describe_expiry(results, summary, results["timezone"], results["ends_at"])
+        if summary["sessions"]:
+            yield (
+                f"Sessions possible at once: {summary['sessions']['sessions']}, needed: "
+                f"{summary['sessions']['needed']}, and up to {summary['sessions']['max_needed']} if learners use their "
+                "URLs several times at once."
+            )
         if capacity:
             yield (
                 f"Location '{capacity['location']}' has sessions in use: {capacity['in_use']}, available: "
@@ -203,6 +239,12 @@ def _describe_lab(results: Result, summary: Result, going_on: Sequence[RunningSe
                 f"{restored['always_on_capacity']} always on, maximum {restored['maximum_capacity']}."
             )
         yield from capacity["kept"]
+
+
+def _describe_recovered(results: Result, summary: Result) -> str:
+    if not summary["recovered"]:
+        return ""
+    return f", of which {'to be ' if results['check_mode'] else ''}stored again: {summary['recovered']}"
 
 
 def _describe_end(results: Result, urls: Result, summary: Result, going_on: Sequence[RunningSession]) -> Iterator[str]:

@@ -33,8 +33,8 @@ def build_results(run: Result) -> Result:
     """Return what ``lab_report`` takes, from what a role knows.
 
     Args:
-        run: ``role``; ``check_mode``; the result of ``lab_arguments`` as ``arguments``, empty if it has failed; the
-            results of the ``steps``; and ``failure``, the message of the step that failed.
+        run: ``role``; ``check_mode``; the result of ``lab_arguments`` as ``arguments``; the results of the ``steps``;
+            and ``failure``, the message of the step that failed.
     """
     arguments, steps = run["arguments"], run["steps"]
     # Those of a rotation, which check mode only predicts, or else those that are stored.
@@ -46,6 +46,7 @@ def build_results(run: Result) -> Result:
         **arguments["options"],
         "lab": arguments["options"]["name"],
         "learners": arguments["learners"],
+        "invalid": arguments["error"],
         "roster_failure": arguments["roster_failure"],
         "warnings": arguments["notices"],
     }

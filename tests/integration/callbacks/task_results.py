@@ -47,8 +47,11 @@ class CallbackModule(CallbackBase):
         self._write({"recap": {host: stats.summarize(host) for host in stats.processed}})
 
     def _write_task(self, status, result):
-        task = result._task
-        self._write({"task": task.get_name(), "action": task.action, "status": status, "result": result._result})
+        task, known = result._task, result._result
+        # A loop over one value is how a task evaluates it once.
+        if task.action == "ansible.builtin.set_fact" and len(known.get("results", ())) == 1:
+            [known] = known["results"]
+        self._write({"task": task.get_name(), "action": task.action, "status": status, "result": known})
 
     def _write(self, line):
         with open(self.get_option("path"), "a", encoding="utf-8") as file:

@@ -43,7 +43,7 @@ FLEET = {
     "disconnect_timeout_in_seconds": 600,
     "problem": None,
 }
-ARGUMENTS = {"learners": [LEARNER], "notices": [], "roster_failure": ""}
+ARGUMENTS = {"learners": [LEARNER], "notices": [], "error": None, "roster_failure": ""}
 OPTIONS = {
     "name": "monday",
     "state": "present",

@@ -123,8 +123,3 @@ def test_the_roster_warns_of_what_it_changed_and_left_out(monkeypatch):
         "Roster line 3 is left out: 'TA' in the column 'Role' is not a learner.",
         "Roster line 2, column 'Email': '<anna@example.org>' is read as 'anna@example.org'.",
     ]
-
-
-def test_the_roster_names_the_variables_of_the_role():
-    with pytest.raises(AnsibleFilterError, match="with appstream_lab_roster_columns="):
-        filter_of(roster)("name\nAnna\n", role="appstream_lab")

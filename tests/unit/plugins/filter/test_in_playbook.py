@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,7 @@ PLAYBOOK = r"""
             - "{{ query('labstream.aws.roster', 'id\n1\n2\n') | length }}"
           encrypted: "{{ query('labstream.aws.roster', 'encrypted.csv', style='opaque', key=vaulted_key) }}"
           found: "{{ found }}"
+          vaulted: "{{ vaulted_learners | labstream.aws.roster }}"
 """
 
 # The task of a role, in which there are files of the same name.
@@ -129,8 +131,10 @@ def result(directory):
     (directory / "playbook.yml").write_text(PLAYBOOK)
     vaulted = ansible(directory, "vault", "encrypt_string", "--name", "vaulted_key", KEY)
     paths = {"roster_path": str(directory / "roster.csv"), "result_path": str(directory / "result.json")}
+    vaulted_learner = textwrap.indent(ansible(directory, "vault", "encrypt_string", "--name", "name", "Anna"), "    ")
     (directory / "vars.yml").write_text(
-        vaulted + "\n" + "".join(f"{name}: {json.dumps(path)}\n" for name, path in paths.items())
+        f"{vaulted}\nvaulted_learners:\n  - id: anna\n{vaulted_learner}\n"
+        + "".join(f"{name}: {json.dumps(path)}\n" for name, path in paths.items())
     )
     play = (
         "playbook",
@@ -152,6 +156,10 @@ def test_a_name_that_looks_like_a_template_is_never_evaluated(result):
 
 def test_the_key_may_be_an_inline_vault_value(result):
     assert result["opaque"] == appstream_user_id("anna@example.org", "opaque", KEY)
+
+
+def test_the_name_of_a_learner_may_be_an_inline_vault_value(result):
+    assert [(learner["id"], learner["name"]) for learner in result["vaulted"]] == [("anna", "Anna")]
 
 
 def test_a_list_is_mapped(result):

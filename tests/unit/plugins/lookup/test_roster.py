@@ -21,7 +21,7 @@ class Lookup(LookupModule):
     """The lookup, with options that need no plugin loader."""
 
     def set_options(self, task_keys=None, var_options=None, direct=None):
-        self.options = {"columns": None, "style": "readable", "key": None, "role": None, **direct}
+        self.options = {"columns": None, "style": "readable", "key": None, **direct}
 
     def get_option(self, option, hostvars=None):
         return self.options[option]
@@ -78,11 +78,6 @@ def test_a_file_may_be_a_list_in_json(look_up, tmp_path):
     (tmp_path / "a.json").write_text('[\n  {"id": "l1"}\n]\n')
 
     assert look_up("a.json") == roster([{"id": "l1"}])
-
-
-def test_errors_name_the_variables_of_the_role(look_up):
-    with pytest.raises(AnsibleLookupError, match="with appstream_lab_roster_columns="):
-        look_up("name\nAnna\n", role="appstream_lab")
 
 
 def test_what_was_changed_is_a_warning(look_up, monkeypatch):

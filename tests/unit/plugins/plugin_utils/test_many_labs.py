@@ -66,6 +66,33 @@ def test_two_hosts_have_their_own_lab_and_paths(one, other, conflicts):
     assert (len(found) if isinstance(conflicts, int) else found) == conflicts
 
 
+class Undefined:
+    """What ansible-core from 2.19 on returns for a variable that cannot be evaluated."""
+
+    def __bool__(self):
+        raise ValueError("'nobody' is undefined")
+
+
+class Variables(dict):
+    """Variables of a host, of which those that are None cannot be evaluated."""
+
+    def get(self, name, default=None):
+        value = super().get(name, default)
+        if name in self and value is None:
+            raise ValueError("'nobody' is undefined")
+        return value
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [Variables(appstream_lab_name=None, lab_handout_pages_dir=None, lab_provider=None), {"lab_provider": Undefined()}],
+)
+def test_what_cannot_be_evaluated_is_for_the_role_of_its_host(variables):
+    hosts = {"a": LAB, "b": variables, "c": LAB}
+
+    assert lab_conflicts(hosts, "/srv") == [SAME_LAB.replace("and b", "and c")]
+
+
 @pytest.mark.parametrize(
     ("provider", "conflicts"), [("nimble", []), ("azure", ["'azure'"]), ("", ["''"]), (["nimble"], ["['nimble']"])]
 )

@@ -39,6 +39,10 @@ URLS = {
     "stream_urls": [url(LEARNERS[0], issued=True), url(LEARNERS[1], "su-2")],
     "failures": [],
     "summary": COUNTS,
+    "recovered": [],
+    "duplicates": [],
+    "revoked": [],
+    "capacity": {"sessions": 6, "needed": 2, "max_needed": 10},
     "removed": [],
     "outdated_labs": [],
 }
@@ -170,9 +174,12 @@ def test_the_summary_says_what_was_done_and_the_capacity():
         "lab": "monday",
         **COUNTS,
         "rotated": [],
+        "recovered": 0,
+        "duplicates": [],
         "failures": [],
         "running_sessions": 0,
         "sessions_end_by": None,
+        "sessions": {"sessions": 6, "needed": 2, "max_needed": 10},
         "capacity": {
             "location": "us-east-1",
             "always_on": 4,
@@ -190,12 +197,74 @@ def test_the_summary_says_what_was_done_and_the_capacity():
         "check": False,
         "would_issue": 0,
         "message": (
-            "Learners: 2. Stream URLs created: 1, reused: 1. They are valid until 2026-11-21 16:00 (UTC). Location "
+            "Learners: 2. Stream URLs created: 1, reused: 1. They are valid until 2026-11-21 16:00 (UTC). Sessions "
+            "possible at once: 6, needed: 2, and up to 10 if learners use their URLs several times at once. Location "
             "'us-east-1' has sessions in use: 1, available: 3, always on: 4, maximum: 6."
         ),
     }
     assert summarize({"urls": ended("anna")}, state="absent").keys() == summary.keys()
     assert summarize({}, learners=[]).keys() == summary.keys()
+
+
+LACKING = (
+    "Not every learner can have a session at the same time: there can be 1, for 2 learners. Set "
+    "gamelift_lab_manage_capacity, raise the maximum capacity (labstream.aws.gamelift_stream_group), or add to "
+    "gamelift_lab_locations."
+)
+
+
+@pytest.mark.parametrize(
+    ("sessions", "steps", "check_mode", "warnings"),
+    [
+        pytest.param(2, {}, False, [], id="one for each"),
+        pytest.param(1, {}, False, [LACKING], id="too few"),
+        pytest.param(1, {}, True, [LACKING], id="too few in check mode"),
+        pytest.param(1, {"capacity": group()}, False, [LACKING], id="too few though they were raised"),
+        pytest.param(1, {"capacity": {**group(), "changed": False}}, True, [LACKING], id="not to be raised"),
+    ],
+)
+def test_too_few_sessions_are_a_warning_with_what_to_do(sessions, steps, check_mode, warnings):
+    capacity = {"sessions": sessions, "needed": 2, "max_needed": 10}
+    summary = summarize({**steps, "urls": {**URLS, "capacity": capacity}}, check_mode=check_mode)
+
+    assert (summary["sessions"], summary["warnings"]) == (capacity, warnings)
+    assert f"Sessions possible at once: {sessions}, needed: 2, and up to 10 " in summary["message"]
+
+
+def test_check_mode_does_not_know_the_sessions_of_a_capacity_that_would_be_raised():
+    capacity = {"sessions": 1, "needed": 2, "max_needed": 10}
+    summary = summarize({"capacity": group(), "urls": {**URLS, "capacity": capacity}}, check_mode=True)
+
+    assert (summary["sessions"], summary["warnings"]) == (None, [])
+    assert "at once" not in summary["message"]
+
+
+@pytest.mark.parametrize(("check_mode", "stored"), [(False, "stored again"), (True, "to be stored again")])
+def test_recovered_urls_are_counted(check_mode, stored):
+    summary = summarize({"urls": {**URLS, "recovered": ["su-2"]}}, check_mode=check_mode)
+
+    assert summary["recovered"] == 1
+    assert f"reused: 1, of which {stored}: 1. " in summary["message"]
+
+
+@pytest.mark.parametrize(
+    ("revoked", "duplicates", "warnings"),
+    [
+        (
+            [],
+            ["su-3", "su-4"],
+            [
+                "Learners of this lab have further stream URLs, which work until they expire: su-3, su-4. Set "
+                "gamelift_lab_revoke_duplicates with gamelift_lab_recover to revoke them."
+            ],
+        ),
+        (["su-3", "su-4", "su-9"], [], []),
+    ],
+)
+def test_duplicates_are_named_unless_they_were_revoked(revoked, duplicates, warnings):
+    summary = summarize({"urls": {**URLS, "duplicates": ["su-3", "su-4"], "revoked": revoked}})
+
+    assert (summary["duplicates"], summary["warnings"]) == (duplicates, warnings)
 
 
 def test_a_lab_without_learners_is_unchanged():

@@ -21,7 +21,7 @@ NO_STEPS = {
 
 def build(role, steps, check_mode=False):
     """Return the results of a lab in which these steps did something."""
-    arguments = {"options": OPTIONS, "learners": LEARNERS, "notices": ["a notice"], "roster_failure": ""}
+    arguments = {"options": OPTIONS, "learners": LEARNERS, "notices": ["a notice"], "error": None, "roster_failure": ""}
     steps = {**{step: {} for step in NO_STEPS[role]}, **steps}
     run = {"role": role, "check_mode": check_mode, "failure": "", "arguments": arguments, "steps": steps}
     return build_results(run)
