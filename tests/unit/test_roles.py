@@ -122,7 +122,7 @@ def find_masked(template: nodes.Template) -> list[str]:
         if node.name in ("default", "d")
         and isinstance(node.node, nodes.Name)
         and not node.node.name.startswith("_")
-        and not any(name.name in ("q", "query") for arg in node.args for name in arg.find_all(nodes.Name))
+        and not any(name.name.endswith("_given") for arg in node.args for name in arg.find_all(nodes.Name))
     ]
 
 
@@ -138,8 +138,8 @@ def test_a_variable_that_cannot_be_evaluated_is_not_taken_as_one_that_is_not_set
     [
         ("{{ lab_hosts | default('localhost') }}", ["lab_hosts"]),
         ("{{ [a | default('', true), b | d(omit)] }}", ["a", "b"]),
-        ("{{ a | default(q('ansible.builtin.varnames', '^a$')) }}", []),
-        ("{{ a or omit if q('ansible.builtin.varnames', '^a$') else omit }}", []),
+        ("{{ a | default('a' in __given) }}", []),
+        ("{{ a or omit if 'a' in __given else omit }}", []),
         ("{{ __private | default(omit) }}", []),
     ],
 )
