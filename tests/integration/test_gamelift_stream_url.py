@@ -370,7 +370,6 @@ def test_forced_runs_at_once_leave_one_stream_url_a_learner_which_the_next_run_r
     assert {failure["code"] for failure in failures} <= {"LeaseConflict"}
 
 
-
 # Recovery
 
 

@@ -266,10 +266,8 @@ class _Run:
             problem = self._problem(lease)
             if problem is None:
                 return Outcome(self._key, self._existing, lease, issued, resource=self._resource)
-            if self._issuer.force and not self._is_own:
-                raise _replaced(self._describe(lease))
             if self._has_begun or lease.client_token == self._issuer.client_token:
-                raise NotReady(self._message(problem, lease))
+                raise self._build_error(problem, lease)
             begin, self._reason = True, problem
         raise conflict(self._key)
 
@@ -429,10 +427,12 @@ class _Run:
             return f"{name} works only until {to_iso8601(expires)}, which is earlier than was asked for"
         return None
 
-    def _message(self, problem: str, lease: Lease) -> str:
+    def _build_error(self, problem: str, lease: Lease) -> LabstreamError:
+        if self._issuer.force and not self._is_own:
+            return _replaced(self._describe(lease))
         if lease.client_token == self._issuer.client_token:
-            return (
+            return NotReady(
                 f"{problem}, and the service may return it again for client_token={lease.client_token!r}: use another "
                 "token, or leave it out."
             )
-        return f"{problem}: run again to create another one; if that fails too, check {self._key.holder!r}."
+        return NotReady(f"{problem}: run again to create another one; if that fails too, check {self._key.holder!r}.")
