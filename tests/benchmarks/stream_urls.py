@@ -12,7 +12,7 @@ from tests.tables import Table, number
 
 GROUP = "sg-bench"
 EMPTY, BARE = "empty playbook", f"boto3 script, {CONCURRENCY} threads"
-CREATED, REUSED = "our task, all created", "our task, all reused"
+CREATED, REUSED = (f"our task, concurrency {CONCURRENCY}, all {what}" for what in ("created", "reused"))
 
 
 def measure(bench: Bench, sizes: Sizes) -> tuple[list[Table], list[Goal]]:

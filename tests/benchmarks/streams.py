@@ -18,7 +18,7 @@ CREATING_SECONDS = 1.0
 BOTOCORE_WITH_NIMBLE = CHECKOUT / "build" / "botocore-nimble" / "botocore" / "data"
 
 EMPTY, BARE = "empty playbook", f"boto3 script, {CONCURRENCY} threads, polls in rounds"
-CREATED, REUSED = "our task, all created", "our task, all reused"
+CREATED, REUSED = (f"our task, concurrency {CONCURRENCY}, all {what}" for what in ("created", "reused"))
 
 
 def measure(bench: Bench, sizes: Sizes) -> tuple[list[Table], list[Goal]]:
