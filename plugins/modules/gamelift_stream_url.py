@@ -148,7 +148,8 @@ options:
   force:
     description:
       - Create new stream URLs even if leases are reusable, and revoke the previous ones.
-      - If two runs do that at the same time, the one whose stream URL was revoked fails for that learner.
+      - If several runs do that at the same time, one stream URL is left for each learner. A run whose stream URL was
+        revoked by another one fails for that learner.
     type: bool
     default: false
   recover:

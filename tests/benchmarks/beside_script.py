@@ -13,7 +13,7 @@ from tests.benchmarks.measuring import CONCURRENCY, EMPTY, Bench, Measured, Roun
 from tests.benchmarks.sizes import Sizes
 from tests.tables import Table, number
 
-CREATED, REUSED = "our task, all created", "our task, all reused"
+CREATED, REUSED = (f"our task, concurrency {CONCURRENCY}, all {what}" for what in ("created", "reused"))
 
 
 def measure_beside_script(

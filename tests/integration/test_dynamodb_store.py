@@ -186,14 +186,14 @@ def test_an_end_that_may_not_purge_changes_no_page_in_either_mode(
     assert not call({**handout, "seats": seats}, module=HANDOUT).failed
     pages = {page: page.read_bytes() for page in (home / "pages").iterdir()}
     error = {"code": "AccessDeniedException", "message": "User: teacher is not authorized."}
-    lab.add_fault(operation="BatchWriteItem", error=error, times=2)
+    lab.add_fault(operation="DeleteItem", error=error, times=2)
     end = {**handout, "state": "absent", "purge": True}
 
     for check in (True, False):
         denied = call(end, module=HANDOUT, check=check)
 
         assert (denied.failed, denied.changed) == (True, False)
-        assert "the credentials are not authorized to perform dynamodb:BatchWriteItem (" in denied.msg
+        assert "the credentials are not authorized to perform dynamodb:DeleteItem (" in denied.msg
         assert {page: page.read_bytes() for page in (home / "pages").iterdir()} == pages
 
     assert call(end, module=HANDOUT).changed

@@ -353,6 +353,23 @@ def test_runs_at_once_create_one_stream_url_a_learner_and_all_return_it(group: S
     assert sum(task.result["summary"]["issued"] for task in tasks) == 40
 
 
+def test_forced_runs_at_once_leave_one_stream_url_a_learner_which_the_next_run_returns(
+    group: Simulator, ansible: Ansible, call: CallModule
+) -> None:
+    args = {**LAB, "learners": learners(20), "concurrency": 4}
+    first = call(args)
+    group.add_fault(operation=CREATE, latency_seconds=0.05)
+    processes = [ansible.start_module({**args, "force": True}, module=STREAM_URL_MODULE) for _number in range(3)]
+    tasks = [finish_module(process) for process in processes]
+    again = call(args)
+
+    assert sorted(ids(again)) == active(group)
+    assert len(active(group)) == 20
+    assert not set(ids(first)) & set(ids(again))
+    failures = [failure for task in tasks for failure in task.result["failures"]]
+    assert {failure["code"] for failure in failures} <= {"LeaseConflict"}
+
+
 # Recovery
 
 

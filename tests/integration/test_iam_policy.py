@@ -230,7 +230,7 @@ NEEDS_OF_TABLE = {
     "dynamodb:PutItem": (MODULE, BEN),
     "dynamodb:BatchGetItem": (MODULE, ANNA),
     "dynamodb:UpdateItem": (MODULE, {**ANNA, **ABSENT}),
-    "dynamodb:BatchWriteItem": (MODULE, {**ANNA, **ABSENT, "purge": True}),
+    "dynamodb:DeleteItem": (MODULE, {**ANNA, **ABSENT, "purge": True}),
     "dynamodb:Query": (INFO, {"region": REGION, "scope": "appstream|any"}),
     "dynamodb:Scan": (INFO, {"region": REGION}),
 }

@@ -38,8 +38,9 @@ def test_killed_runs_lose_nothing_that_was_stored(stress_lab: Lab) -> None:
     assert interrupted, "no run was killed in its middle"
 
 
-# Two of six holders have their URLs. AppStream is asked for the stack, the fleet and their association first, and
-# Nimble Studio for the studio; then a table is read, described, and a write to it is tried.
+# Two of six holders have their URLs. AppStream is asked for the stack, the fleet and their association first, Nimble
+# Studio for the studio, and GameLift Streams for the stream group; then a table is read, described, and a write to it
+# is tried.
 @pytest.mark.parametrize(
     ("service", "store", "faults", "fails"),
     [
@@ -48,6 +49,7 @@ def test_killed_runs_lose_nothing_that_was_stored(stress_lab: Lab) -> None:
         ("appstream", "dynamodb", (Fault("a proxy's page", 8, True), Fault("clock an hour ahead")), True),
         ("nimble", "sqlite", (Fault(LOCKED, 3),), False),
         ("nimble", "dynamodb", (Fault(DELETED, 10),), True),
+        ("gamelift", "sqlite", (Fault("dropped after the work", 4), Fault("truncated body", 6, True)), True),
     ],
 )
 def test_the_next_run_completes_what_faults_interrupted(

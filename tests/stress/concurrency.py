@@ -38,5 +38,5 @@ def run_at_once(lab: Lab, service: Service, kind: str, *, holders: int, runs: in
     reported = sum(task.result["summary"]["issued"] for task in tasks)
     assert reported == holders, f"{reported} leases were reported as issued for {holders} holders"
     issued = len(service.issued(lab.simulator))
-    assert issued == holders or not service.finds_again, f"{issued} streams were created for {holders} holders"
+    assert issued == holders or not service.finds_again, f"{issued} were created for {holders} holders"
     return issued

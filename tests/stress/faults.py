@@ -11,7 +11,7 @@ A run meets the faults; a run after it, without faults, must complete. What may 
 - What was issued while the lease store failed: at most the calls in flight, ``MAX_IN_FLIGHT``.
 - What was stored in a store that was then deleted.
 
-At Nimble Studio, whose streams are found again by their token, the first two are none.
+At Nimble Studio and GameLift Streams, where it is found again by its token, the first two are none.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 from tests.integration.lease_stores import LeaseFile, LeaseTable, Store
 from tests.integration.running import Ansible, Task, finish_module, wait_while_running
 from tests.stress.lab import Lab
-from tests.stress.services import VALIDITY, Service, StoredLease, get_holders, get_leases, opens
+from tests.stress.services import VALIDITY, Service, StoredLease, get_holders, get_leases
 
 HOLDERS, RETURNING = 30, 5
 CONCURRENCY = 4
@@ -261,7 +261,7 @@ class _Scenario:
         assert not task.failed, f"a run without faults failed: {task.msg}"
         urls = self._service.urls(task)
         assert list(urls) == list(holders), "not every holder has a URL"
-        dead = [holder for holder, url in urls.items() if not opens(self._simulator, url, holder)]
+        dead = [holder for holder, url in urls.items() if not self._service.opens(self._simulator, url, holder)]
         assert not dead, f"the URLs of {dead} do not open"
         return task
 
@@ -297,7 +297,7 @@ class _Scenario:
             return
         gone = [holder for holder, grant in before.items() if holder not in stored or stored[holder].grant != grant]
         assert not gone, f"the leases of {gone} were lost"
-        failed = {failure.get("user_id", failure.get("session_id")) for failure in task.result["failures"]}
+        failed = {failure[self._service.holder] for failure in task.result["failures"]}
         failed_as_a_whole = task.failed and not failed
         missing = [] if failed_as_a_whole else [each for each in self._holders if each not in {*failed, *stored}]
         assert not missing, f"nothing is stored for {missing}, and nothing was reported"

@@ -13,7 +13,7 @@ from typing import Any
 from tests.integration.lease_stores import Store
 from tests.integration.running import Ansible, wait_while_running
 from tests.simulator.control import Simulator
-from tests.stress.services import Service, get_holders, get_stored, opens
+from tests.stress.services import Service, get_holders, get_stored
 
 HOLDERS, RETURNING = 40, 10
 NEW = HOLDERS - RETURNING
@@ -103,7 +103,7 @@ class Kills:
         assert not task.failed, task.msg
         urls = self._service.urls(task)
         assert list(urls) == holders, "not every holder has a URL"
-        dead = [holder for holder, url in urls.items() if not opens(self._simulator, url, holder)]
+        dead = [holder for holder, url in urls.items() if not self._service.opens(self._simulator, url, holder)]
         assert not dead, f"the URLs of {dead} do not open"
         return self._service.grants(task)
 

@@ -1,9 +1,10 @@
 # Copyright: Contributors to the labstream.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The two services that the runs ask, and what must be true of them and of the lease store whatever happened.
+"""The services that the runs ask, and what must be true of them and of the lease store whatever happened.
 
-The *grant* of a holder is what the lease store remembers: the URL of AppStream, and the id of a Nimble Studio stream.
+The *grant* of a holder is what the lease store remembers: the URL of AppStream, the id of a stream of Nimble Studio or
+of a stream URL of GameLift Streams.
 """
 
 from __future__ import annotations
@@ -19,12 +20,22 @@ from typing import Any, Protocol
 from boto3.dynamodb.types import TypeDeserializer
 
 from tests.integration.lease_stores import LeaseFile, LeaseTable, Store
-from tests.integration.running import FLEET, MODULE, STACK, STREAM_MODULE, STUDIO, Task
+from tests.integration.running import (
+    FLEET,
+    MODULE,
+    STACK,
+    STREAM_GROUP,
+    STREAM_MODULE,
+    STREAM_URL_MODULE,
+    STUDIO,
+    Task,
+)
 from tests.simulator.control import Simulator
 
 VALIDITY = 3600
 # Enough for every URL to be opened.
 INSTANCES = 10_000
+USES = 1000
 DAYS_KEPT = 30
 
 
@@ -42,6 +53,7 @@ class Service(Protocol):
     name: str
     module: str
     issues: str  # the operation that issues
+    holder: str  # what results call the holder
     # Whether the next run finds what a run was granted that it did not hear of, or could not store.
     finds_again: bool
 
@@ -57,6 +69,9 @@ class Service(Protocol):
     def urls(self, task: Task) -> dict[str, str]:
         """Return the URLs in a successful result."""
 
+    def opens(self, simulator: Simulator, url: str, holder: str) -> bool:
+        """Return whether the URL opens, as far as its page says for that holder."""
+
     def issued(self, simulator: Simulator) -> list[str]:
         """Return all grants so far."""
 
@@ -70,6 +85,7 @@ class AppStream:
     name = "AppStream"
     module = MODULE
     issues = "CreateStreamingURL"
+    holder = "user_id"
     finds_again = False
 
     def seed(self, simulator: Simulator, holders: Sequence[str]) -> None:
@@ -85,6 +101,9 @@ class AppStream:
 
     def urls(self, task: Task) -> dict[str, str]:
         return {entry["user_id"]: entry["streaming_url"] for entry in task.result["streaming_urls"]}
+
+    def opens(self, simulator: Simulator, url: str, holder: str) -> bool:
+        return _opens(simulator, url, holder)
 
     def issued(self, simulator: Simulator) -> list[str]:
         return simulator.streaming_urls()
@@ -103,7 +122,7 @@ class AppStream:
                 return False
             started, finished = calls[holder]
             # The service rounds to milliseconds; whole seconds are stored, rounded down.
-            return started - 1 <= issued <= finished + 0.001 and opens(simulator, lease.grant, holder)
+            return started - 1 <= issued <= finished + 0.001 and _opens(simulator, lease.grant, holder)
 
         return [
             f"{holder}: {lease.expires}, issued in {calls.get(holder)}"
@@ -118,6 +137,7 @@ class Nimble:
     name = "Nimble"
     module = STREAM_MODULE
     issues = "CreateStreamingSessionStream"
+    holder = "session_id"
     finds_again = True
 
     def seed(self, simulator: Simulator, holders: Sequence[str]) -> None:
@@ -132,6 +152,9 @@ class Nimble:
 
     def urls(self, task: Task) -> dict[str, str]:
         return {entry["session_id"]: entry["url"] for entry in task.result["streams"]}
+
+    def opens(self, simulator: Simulator, url: str, holder: str) -> bool:
+        return _opens(simulator, url, holder)
 
     def issued(self, simulator: Simulator) -> list[str]:
         return [stream["streamId"] for stream in simulator.streams()]
@@ -150,7 +173,53 @@ class Nimble:
         ]
 
 
-SERVICES: dict[str, Service] = {"appstream": AppStream(), "nimble": Nimble()}
+class GameLift:
+    """GameLift Streams returns the same stream URL for the same token, and describes it as often as it is asked."""
+
+    name = "GameLift"
+    module = STREAM_URL_MODULE
+    issues = "CreateStreamUrl"
+    holder = "id"
+    finds_again = True
+
+    def seed(self, simulator: Simulator, holders: Sequence[str]) -> None:
+        location = {"LocationName": "us-east-1", "AlwaysOnCapacity": INSTANCES}
+        simulator.seed_stream_group(STREAM_GROUP, ["a-lab"], [location])
+
+    def arguments(self, holders: Sequence[str], store: Store) -> dict[str, Any]:
+        target = {"stream_group": STREAM_GROUP, "application": "a-lab", "locations": ["us-east-1"]}
+        # Each URL is opened again and again.
+        target |= {"expires_after_minutes": VALIDITY // 60, "usage_limit": USES}
+        return {**target, "learners": list(holders), "lease_store": store.url}
+
+    def grants(self, task: Task) -> dict[str, str | None]:
+        return {entry["id"]: entry["stream_url_id"] for entry in task.result["stream_urls"]}
+
+    def urls(self, task: Task) -> dict[str, str]:
+        return {entry["id"]: entry["stream_url"] for entry in task.result["stream_urls"]}
+
+    def opens(self, simulator: Simulator, url: str, holder: str) -> bool:
+        # It names no learner.
+        return simulator.open(url)[0] == 200
+
+    def issued(self, simulator: Simulator) -> list[str]:
+        return [url["StreamUrlId"] for url in simulator.stream_urls()]
+
+    def find_wrong(self, simulator: Simulator, leases: Mapping[str, StoredLease], clock_offset: float) -> list[str]:
+        urls = {url["StreamUrlId"]: url for url in simulator.stream_urls()}
+
+        def is_right(lease: StoredLease) -> bool:
+            url = urls.get(lease.grant)
+            return bool(url) and (url["Status"], int(url["ExpiresAt"])) == ("ACTIVE", lease.expires)
+
+        return [
+            f"{holder}: {lease.expires}, and {urls.get(lease.grant)}"
+            for holder, lease in leases.items()
+            if not is_right(lease)
+        ]
+
+
+SERVICES: dict[str, Service] = {"appstream": AppStream(), "nimble": Nimble(), "gamelift": GameLift()}
 
 
 def get_holders(first: int, count: int) -> list[str]:
@@ -167,7 +236,8 @@ def get_leases(store: Store) -> dict[str, StoredLease]:
         assert not url or hashlib.sha256(url.encode()).hexdigest() == row["url_sha256"], row["holder"]
         assert row.get("delete_after", 0) in (0, row["expires"] + DAYS_KEPT * 24 * 60 * 60), row["holder"]
         if grant:
-            found[row["holder"]] = StoredLease(grant, int(row["expires"]))
+            # In an item, it is followed by what the URL opens.
+            found[row["holder"].partition(" ")[0]] = StoredLease(grant, int(row["expires"]))
     return found
 
 
@@ -176,7 +246,7 @@ def get_stored(store: Store) -> dict[str, str]:
     return {holder: lease.grant for holder, lease in get_leases(store).items()}
 
 
-def opens(simulator: Simulator, url: str, holder: str) -> bool:
+def _opens(simulator: Simulator, url: str, holder: str) -> bool:
     """Return whether the URL opens the session of that holder."""
     status, page = simulator.open(url)
     return status == 200 and holder in page

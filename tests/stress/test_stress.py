@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs at once, runs that are killed, and runs during which calls, the clock or the store fail.
 
-``make stress`` runs this, for both services with both lease stores. tests/integration/test_stress.py has a few cases.
+``make stress`` runs this, for all services with both lease stores. tests/integration/test_stress.py has a few cases.
 """
 
 from __future__ import annotations

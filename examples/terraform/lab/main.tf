@@ -121,7 +121,7 @@ resource "aws_iam_policy" "lab_policy" {
             "dynamodb:Scan",
             "dynamodb:PutItem",
             "dynamodb:UpdateItem",
-            "dynamodb:BatchWriteItem",
+            "dynamodb:DeleteItem",
           ]
           Resource = [arn]
         }

@@ -96,7 +96,7 @@ data "aws_iam_policy_document" "issuing" {
       "dynamodb:Scan",
       "dynamodb:PutItem",
       "dynamodb:UpdateItem",
-      "dynamodb:BatchWriteItem",
+      "dynamodb:DeleteItem",
     ]
     resources = [aws_dynamodb_table.leases.arn]
   }

@@ -253,7 +253,7 @@ class Handout:
         Raises:
             LeaseStoreError: the store failed.
         """
-        return self._store.records(LEARNERS).purge(self.records.keys())
+        return self._store.records(LEARNERS).purge(self.records.values())
 
     def _get_key(self, seat: Seat) -> LearnerKey:
         return LearnerKey.build(self._options["lab"], seat.learner_id, seat.generation)

@@ -266,9 +266,8 @@ class RaisedCapacity:
         known = self.record
         if known is None or self._lab not in known.labs or self._check_mode:
             return
-        # Only if it is still the one that was read: what another lab has stored meanwhile stays.
-        if self._replace(known):
-            self._records.purge([self._key])
+        # What another lab has stored meanwhile stays.
+        self._records.purge([known])
 
     def _find_heir(self, known: CapacityRecord) -> str | None:
         """Return the lab that needs the capacity and ends last, or one that is just starting; None if there is none."""
@@ -281,8 +280,8 @@ class RaisedCapacity:
     def _find_others(self) -> list[LabRecord]:
         return Labs(self._store, self._key.scope).others_ahead(self._lab, self._now)
 
-    def _replace(self, known: CapacityRecord, **changes: Any) -> bool:
-        return self._write(Replace(replace(known, record_id=uuid.uuid4().hex, **changes), known.record_id))
+    def _replace(self, known: CapacityRecord, **changes: Any) -> None:
+        self._write(Replace(replace(known, record_id=uuid.uuid4().hex, **changes), known.record_id))
 
     def _write(self, change: Write[CapacityRecord] | Replace[CapacityRecord]) -> bool:
         [written] = [change.record] if self._check_mode else self._records.write([change])

@@ -157,8 +157,11 @@ class Labs:
         changes = [Write(record, known.get(record.key)) for record in wanted]
         raise_first(self._store.write(changes) if changes else ())
 
-    def leave(self, records: Iterable[LabRecord], now: datetime) -> None:
+    def leave(self, records: Iterable[LabRecord], now: datetime) -> list[LabRecord]:
         """End the labs of these records. A record that another run has changed meanwhile is left to that run.
+
+        Returns:
+            The records as they then are, unless they were left to another run.
 
         Raises:
             LeaseStoreError: The store failed.
@@ -167,15 +170,16 @@ class Labs:
             Replace(replace(record, ended_at=now, record_id=uuid.uuid4().hex), record.record_id) for record in records
         ]
         raise_first(self._store.write(changes) if changes else ())
+        return [change.record for change in changes]
 
     def purge(self, records: Collection[LabRecord]) -> None:
-        """Remove these records.
+        """Remove these records, unless another run has replaced them meanwhile.
 
         Raises:
             LeaseStoreError: The store failed.
         """
         if records:
-            self._store.purge([record.key for record in records])
+            self._store.purge(records)
 
 
 def group_labs(labs: Iterable[tuple[Any, str]]) -> Mapping[Any, set[str]]:

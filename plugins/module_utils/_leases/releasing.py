@@ -110,6 +110,7 @@ def release(task: LeaseTask, found: Release, end: End = end_nothing) -> Iterator
     """
     purge, leases = task.module.params["purge"], list(found.leases)
     leaving = [record for record in found.records if record.ended_at is None]
+    ended_records = [record for record in found.records if record.ended_at is not None]
     requested = len(task.rows) or len(leases)
     if leaving:
         task.store.check()
@@ -119,7 +120,7 @@ def release(task: LeaseTask, found: Release, end: End = end_nothing) -> Iterator
     released = 0
     try:
         if not predicts:
-            found.labs.leave(leaving, task.now())
+            ended_records += found.labs.leave(leaving, task.now())
         has_left = True
         needed = _find_needed(task, found)
         leases = [lease for lease in leases if lease.key not in needed]
@@ -135,11 +136,8 @@ def release(task: LeaseTask, found: Release, end: End = end_nothing) -> Iterator
         leases = [lease for lease in leases if lease.key in ended]
         released = len(leases) if predicts else released - len(to_restore)
         if purge and not predicts:
-            # Not what another run has stored over a released one.
-            stored = task.store.read([lease.key for lease in to_release])
-            leases = [lease for lease in leases if stored.get(lease.key, lease).lease_id == lease.lease_id]
-            released = task.store.purge([lease.key for lease in leases]) if leases else 0
-            found.labs.purge([record for record in found.records if record.lease not in kept])
+            released = task.store.purge(leases) if leases else 0
+            found.labs.purge([record for record in ended_records if record.lease not in kept])
     except LeaseStoreError as e:
         released = released or (min(e.changed, len(leases)) if has_left else 0)
         summary = dict(NO_SUMMARY, requested=requested, released=released)

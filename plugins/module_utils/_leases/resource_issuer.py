@@ -182,11 +182,16 @@ class ResourceIssuer:
         resource: Resource | None = yield Call(partial(self.service.look_up, outcome.key, resource_id))
         if resource and not resource.is_dead:
             return replace(outcome, resource=resource)
-        error = LeaseConflict(
-            f"{self.service.describe(outcome.key, resource_id)} was replaced by another run with force at the same "
-            "time: run again without force, which returns the one that is stored."
-        )
+        error = _replaced(self.service.describe(outcome.key, resource_id))
         return replace(outcome, resource=resource).failed(error)
+
+
+def _replaced(name: str) -> LeaseConflict:
+    """Return the error of a resource that another run with force has ended."""
+    return LeaseConflict(
+        f"{name} was replaced by another run with force at the same time: run again without force, which returns the "
+        "one that is stored."
+    )
 
 
 def _get_resource_ids(leases: Iterable[Lease]) -> list[str]:
@@ -254,14 +259,15 @@ class _Run:
                 if lease is None:
                     continue
             else:
-                lease, issued = record, False
+                # With force, another run has stored it after this one had begun.
+                lease, issued = record, self._issuer.force
                 self._resource = yield Call(self._look_up(lease))
             yield from self._wait(lease)
             problem = self._problem(lease)
             if problem is None:
                 return Outcome(self._key, self._existing, lease, issued, resource=self._resource)
             if self._has_begun or lease.client_token == self._issuer.client_token:
-                raise NotReady(self._message(problem, lease))
+                raise self._build_error(problem, lease)
             begin, self._reason = True, problem
         raise conflict(self._key)
 
@@ -361,7 +367,9 @@ class _Run:
             self._has_issued = True
             yield from self._refresh(lease)
             return lease, True
-        winner = None if self._issuer.force else self._usable_record()
+        # Without a directory, what a forced run cannot store remains, and is as good.
+        is_to_adopt = self._issuer.directory or not self._issuer.force
+        winner = self._usable_record() if is_to_adopt else None
         if winner is None and self._has_begun:
             # It was released meanwhile, or replaced by a run with other options. This resource is still what was asked
             # for. But it must not be stored, since another run may have returned it before it was released.
@@ -370,7 +378,7 @@ class _Run:
         self._is_own = False
         if winner and winner.resource_id == lease.resource_id:
             yield from self._refresh(winner)
-            return winner, False
+            return winner, self._issuer.force
         if winner and self._issuer.directory:
             yield Call(partial(self._issuer.directory.end, self._key, resource.resource_id))
         return None, False
@@ -419,10 +427,12 @@ class _Run:
             return f"{name} works only until {to_iso8601(expires)}, which is earlier than was asked for"
         return None
 
-    def _message(self, problem: str, lease: Lease) -> str:
+    def _build_error(self, problem: str, lease: Lease) -> LabstreamError:
+        if self._issuer.force and not self._is_own:
+            return _replaced(self._describe(lease))
         if lease.client_token == self._issuer.client_token:
-            return (
+            return NotReady(
                 f"{problem}, and the service may return it again for client_token={lease.client_token!r}: use another "
                 "token, or leave it out."
             )
-        return f"{problem}: run again to create another one; if that fails too, check {self._key.holder!r}."
+        return NotReady(f"{problem}: run again to create another one; if that fails too, check {self._key.holder!r}.")

@@ -61,8 +61,11 @@ class RecordStore(Protocol[KeyT, RecordT]):
             or None if there is none; or why the change failed.
         """
 
-    def purge(self, keys: Collection[KeyT]) -> int:
-        """Remove these records; return how many, as the error does if some could not be removed."""
+    def purge(self, records: Collection[RecordT]) -> int:
+        """Remove these records, unless another run has replaced them meanwhile.
+
+        Returns how many, as the error does if some could not be removed.
+        """
 
 
 class LeaseStore(RecordStore[LeaseKey, Lease], Protocol):
@@ -118,7 +121,7 @@ class NoLeaseStore:
         """Release nothing."""
         return 0
 
-    def purge(self, keys: Collection[Any]) -> int:
+    def purge(self, records: Collection[Any]) -> int:
         """Remove nothing."""
         return 0
 

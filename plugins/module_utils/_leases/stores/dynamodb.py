@@ -39,9 +39,8 @@ from .records import LEASES, KeyT, RecordT, RecordType, to_dict, to_seconds
 
 _Result = TypeVar("_Result")
 
-# What the service takes in one call (BatchGetItem, BatchWriteItem).
+# What the service takes in one call (BatchGetItem).
 MAX_READ = 100
-MAX_DELETED = 25
 # How often a write that found a record in the way may find none right after it.
 MAX_ATTEMPTS = 3
 
@@ -53,6 +52,8 @@ _MAY_WRITE = (
     "(#id = :expected OR attribute_exists(released_at) OR expires <= :now))"
 )
 _MAY_REPLACE = "#id = :expected AND attribute_not_exists(released_at)"
+# A call that is repeated because its reply was lost finds nothing.
+_MAY_DELETE = "attribute_not_exists(#id) OR #id = :id"
 # Holds for no item.
 _NEVER = "attribute_exists(lease_id) AND attribute_not_exists(lease_id)"
 # When nothing has expired yet.
@@ -113,10 +114,10 @@ def update_item(client: Any, **parameters: Any) -> Any:
     return call(client.update_item, **parameters)
 
 
-@LeaseTableErrorHandler.common_error_handler("purge leases from the lease table")
-def batch_write_item(client: Any, **parameters: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Return no items, and what BatchWriteItem has left unprocessed."""
-    return [], call(client.batch_write_item, **parameters).get("UnprocessedItems") or {}
+@LeaseTableErrorHandler.common_error_handler("purge a lease from the lease table")
+def delete_item(client: Any, **parameters: Any) -> Any:
+    """DeleteItem."""
+    return call(client.delete_item, **parameters)
 
 
 class _DynamoDBTable:
@@ -212,7 +213,7 @@ class _DynamoDBTable:
         elif change == "release":
             self.call(_unless_in_the_way, update_item, Key=key, ConditionExpression=_NEVER)
         else:
-            self.call_until_processed(batch_write_item, [{"DeleteRequest": {"Key": key}}])
+            self.call(_unless_in_the_way, delete_item, Key=key, ConditionExpression=_NEVER)
 
     def close(self) -> None:
         """Stop the threads."""
@@ -262,9 +263,12 @@ class _DynamoDBRecords(Generic[KeyT, RecordT]):
         now = self._table.now()
         return self._table.map(partial(self._write, to_seconds(now) if now else _BEFORE_ALL), changes)
 
-    def purge(self, keys: Collection[KeyT]) -> int:
-        """Remove these records."""
-        return self._change_all(self._delete_batch, _split([self._item_key(key) for key in keys], MAX_DELETED))
+    def purge(self, records: Collection[RecordT]) -> int:
+        """Remove these records, unless another run has replaced them meanwhile.
+
+        All are tried before the first error is raised.
+        """
+        return self._change_all(self._delete, records)
 
     def _change_all(self, function: Callable[[Any], int], values: Iterable[Any]) -> int:
         """Call the function for all values, and return how many records were changed, before the first error is raised.
@@ -277,7 +281,7 @@ class _DynamoDBRecords(Generic[KeyT, RecordT]):
             try:
                 return function(value), None
             except LeaseStoreError as e:
-                return e.changed, e
+                return 0, e
 
         outcomes = self._table.map(try_it, values)
         changed = sum(number for number, _error in outcomes)
@@ -309,7 +313,7 @@ class _DynamoDBRecords(Generic[KeyT, RecordT]):
         item = self._to_item(record)
         values: dict[str, Any] = {":expected": change.expected or _NO_ID}
         if isinstance(change, Write):
-            values.update({":mine": self._type.encode(record)[self._type.id_name], ":now": now})
+            values.update({":mine": self._type.get_id(record), ":now": now})
         existing = self._table.call(
             _unless_in_the_way,
             put_item,
@@ -327,20 +331,16 @@ class _DynamoDBRecords(Generic[KeyT, RecordT]):
     def _read_batch(self, item_keys: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return self._table.call_until_processed(batch_get_item, {"Keys": item_keys, "ConsistentRead": True})
 
-    def _delete_batch(self, item_keys: list[dict[str, Any]]) -> int:
-        deleted = 0
-
-        def delete(client: Any, **parameters: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-            nonlocal deleted
-            items, left = batch_write_item(client, **parameters)
-            deleted = len(item_keys) - sum(map(len, left.values()))
-            return items, left
-
-        try:
-            self._table.call_until_processed(delete, [{"DeleteRequest": {"Key": key}} for key in item_keys])
-        except LeaseStoreError as e:
-            raise LeaseStoreError(str(e), deleted) from e
-        return deleted
+    def _delete(self, record: RecordT) -> int:
+        in_the_way = self._table.call(
+            _unless_in_the_way,
+            delete_item,
+            Key=self._item_key(record.key),
+            ConditionExpression=_MAY_DELETE,
+            ExpressionAttributeNames={"#id": self._type.id_name},
+            ExpressionAttributeValues=self._table.serialize(**{":id": self._type.get_id(record)}),
+        )
+        return int(in_the_way is None)
 
     # Records and items
 

@@ -58,6 +58,10 @@ class RecordType(Generic[KeyT, RecordT]):
     decode: Callable[[KeyT, Mapping[str, Any]], RecordT]
     scope_prefix: str = ""
 
+    def get_id(self, record: RecordT) -> str:
+        """Return the id of a record."""
+        return self.encode(record)[self.id_name]
+
     def from_values(self, values: Mapping[str, Any]) -> RecordT:
         """Return the record of all its values."""
         return self.decode(self.key(*(values[name] for name in self.key._fields)), values)

@@ -327,9 +327,12 @@ class _SQLiteRecords(Generic[KeyT, RecordT]):
         except LeaseStoreError as e:
             return [e] * len(changes)
 
-    def purge(self, keys: Collection[KeyT]) -> int:
-        """Remove these records, all or none."""
-        return self._execute(f"DELETE FROM {self._table} WHERE {self._of_key}", (key._asdict() for key in keys))
+    def purge(self, records: Collection[RecordT]) -> int:
+        """Remove these records, unless another run has replaced them meanwhile."""
+        return self._execute(
+            f"DELETE FROM {self._table} WHERE {self._of_key} AND {self._type.id_name} = :id",
+            ({**record.key._asdict(), "id": self._type.get_id(record)} for record in records),
+        )
 
     def _execute(self, statement: str, parameters: Iterable[Values]) -> int:
         """Execute the statement for each of these parameters; return how many records it changed."""

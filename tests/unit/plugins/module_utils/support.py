@@ -156,9 +156,15 @@ class MemoryRecords:
             self.by_key[record.key] = record
         return self.by_key.get(record.key)
 
-    def purge(self, keys: Collection[Any]) -> int:
+    def purge(self, records: Collection[Any]) -> int:
         self.writes += 1
-        return sum(self.by_key.pop(key, None) is not None for key in keys)
+        there = [record for record in records if self._has(record)]
+        for record in there:
+            del self.by_key[record.key]
+        return len(there)
+
+    def _has(self, record: Any) -> bool:
+        return record.key in self.by_key and self._id(self.by_key[record.key]) == self._id(record)
 
     def _id(self, record: Any) -> str:
         return getattr(record, self.type.id_name)
@@ -185,8 +191,7 @@ class MemoryStore(MemoryRecords):
 
     def release(self, leases: Collection[Lease]) -> int:
         self.writes += 1
-        there = [lease for lease in leases if self._id(self.by_key.get(lease.key, lease)) == lease.lease_id]
-        there = [lease for lease in there if lease.key in self.by_key]
+        there = [lease for lease in leases if self._has(lease)]
         self.by_key |= {lease.key: self.by_key[lease.key].released(self.now()) for lease in there}
         return len(there)
 

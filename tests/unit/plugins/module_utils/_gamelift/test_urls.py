@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
@@ -75,7 +76,7 @@ def run(store, group, *keys, urls=None, check_mode=False, force=False, policy=PO
     """The outcomes of a run, and its service."""
     urls = urls or urls_of(group, policy=policy, check_mode=check_mode, **options)
     issuer = ResourceIssuer(
-        store=store, service=urls, now=group.clock.now, policy=policy, concurrency=2, force=force, directory=urls
+        store=store, service=urls, now=group.clock.now, policy=policy, concurrency=1, force=force, directory=urls
     )
     keys = keys or (ANNA,)
     return issuer.run(keys, store.read(keys), check_mode), urls
@@ -410,31 +411,59 @@ def test_force_ends_the_previous_stream_url_and_those_whose_reply_was_lost(store
     assert group.active == ["su-2", "su-4"]
 
 
-@pytest.mark.parametrize("number", range(1, 12))
-def test_a_forced_run_returns_no_stream_url_that_another_one_has_revoked(store, group, number):
-    run(store, group, ANNA, BEN)
-    counted = 0
+def interrupt(store, group, number, meanwhile):
+    """Do this before the call with this number to the store or the service, with the name of what is called."""
+    numbers = itertools.count(1)
 
-    def write(changes, write=store.write):
-        nonlocal counted
-        counted += 1
-        if counted == number:
-            run(store, group, ANNA, BEN, force=True)
-        return write(changes)
+    def interrupt_at(target, name):
+        function = getattr(target, name)
 
-    store.write = write
-    outcomes, _urls = run(store, group, ANNA, BEN, force=True)
+        def call(*args, **kwargs):
+            if next(numbers) == number:
+                meanwhile(name)
+            return function(*args, **kwargs)
 
-    for outcome in outcomes:
-        if outcome.failure:
-            assert (outcome.failure.code, outcome.lease) == ("LeaseConflict", None)
-            assert outcome.failure.message == (
-                f"Stream URL {outcome.resource.resource_id!r} of learner {outcome.key.holder!r} was replaced by "
-                "another run with force at the same time: run again without force, which returns the one that is "
-                "stored."
-            )
-        else:
-            assert outcome.lease.resource_id in group.active
+        setattr(target, name, call)
+
+    for name in ("read", "write"):
+        interrupt_at(store, name)
+    for name in ("create_stream_url", "get_stream_url", "list_stream_urls", "revoke_stream_url"):
+        interrupt_at(group, name)
+
+
+@pytest.mark.parametrize("has_leases", [True, False])
+@pytest.mark.parametrize("force", [True, False])
+def test_beside_another_run_a_forced_one_leaves_one_stream_url_which_the_next_run_returns(clock, force, has_leases):
+    for number in itertools.count(1):
+        store, group, others = MemoryStore(clock.now), FakeGroup(clock), {}
+        if has_leases:
+            run(store, group, ANNA, BEN)
+        before = group.active
+
+        def run_other(name, store=store, group=group, others=others):
+            others[name] = run(store, group, ANNA, BEN, force=force)
+
+        interrupt(store, group, number, run_other)
+        outcomes, _urls = run(store, group, ANNA, BEN, force=True)
+
+        if not others:
+            break
+        for outcome in outcomes:
+            if outcome.failure:
+                assert (outcome.failure.code, outcome.lease) == ("LeaseConflict", None)
+                assert outcome.failure.message == (
+                    f"Stream URL {outcome.resource.resource_id!r} of learner {outcome.key.holder!r} was replaced by "
+                    "another run with force at the same time: run again without force, which returns the one that is "
+                    "stored."
+                )
+            else:
+                # The other run may begin once this one has looked up for the last time.
+                assert outcome.issued
+                assert outcome.lease.resource_id in group.active or "get_stream_url" in others
+        assert not set(before) & set(group.active)
+        again, _urls = run(store, group, ANNA, BEN)
+        assert sorted(outcome.lease.resource_id for outcome in again) == sorted(group.active)
+    assert number > 8
 
 
 def test_a_run_that_another_forced_run_has_replaced_fails_and_the_next_one_returns_what_is_stored(store, group):

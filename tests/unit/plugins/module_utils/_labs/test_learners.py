@@ -127,7 +127,7 @@ def test_a_name_whose_record_has_expired_is_still_used_and_kept_from_then_on(sto
 
 def test_what_is_purged_is_gone_and_its_name_is_not_used_again(store):
     first = remember(store, {ANNA: None, BEN: None})
-    store.records(LEARNERS).purge(find_learners(store, "cad"))
+    store.records(LEARNERS).purge(find_learners(store, "cad").values())
     assert find_learners(store, "cad") == {}
     assert remember(store, {ANNA: None})[ANNA].page_token != first[ANNA].page_token
 

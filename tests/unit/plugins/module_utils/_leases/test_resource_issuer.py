@@ -108,7 +108,7 @@ def absent(store, keys=(ANNA,), *, purge=False):
     """What a run with state=absent does."""
     leases = store.read(keys).values()
     if purge:
-        store.purge([lease.key for lease in leases])
+        store.purge(leases)
     else:
         store.release([lease for lease in leases if lease.released_at is None])
 

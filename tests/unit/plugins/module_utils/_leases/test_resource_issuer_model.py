@@ -333,9 +333,9 @@ class Schedules(RuleBasedStateMachine):
         if not is_killed:
             self.end_released(read)
         if purge:
-            self.store.purge([KEY])
+            self.store.purge([read])
         # What a run has stored meanwhile is not released: it comes after.
-        if purge or (existing and existing.lease_id == read.lease_id):
+        if existing and existing.lease_id == read.lease_id:
             self.releases.append(self.note("somebody", "purges" if purge else "releases"))
 
     @rule(seconds=st.sampled_from([1, 2, 8, 60, 1500, 3200, 3600, 7200]))

@@ -112,7 +112,8 @@ def read_one(store):
 
 
 def release_or_purge(store, keys, *, purge):
-    return store.purge(keys) if purge else store.release(list(store.read(keys).values()))
+    leases = list(store.read(keys).values())
+    return store.purge(leases) if purge else store.release(leases)
 
 
 def test_a_new_store_has_no_leases(store):
@@ -213,7 +214,7 @@ def test_leases_of_different_keys_never_disturb_each_other(store, other):
     # When one is replaced and then released.
     newer = lease_of()
     write(store, newer, expected=mine.lease_id)
-    store.purge([newer.key])
+    store.purge([newer])
 
     # Then the other is as it was.
     assert find(store, other.scope)[other] == others
@@ -422,7 +423,7 @@ def test_purging_removes_the_record(opened):
     lease, other = lease_of(), lease_of(build_key("ben"))
     write(opened(), lease, other)
 
-    opened().purge([lease.key])
+    opened().purge([lease])
 
     assert find(opened()) == {other.key: other}
 
@@ -447,24 +448,38 @@ def test_a_lab_is_released_at_once(store, purge):
     assert all(lease.url is None for lease in existing.values())
 
 
-def test_what_another_run_has_replaced_meanwhile_is_not_released(store, clock):
+@pytest.mark.parametrize("purge", [False, True])
+def test_what_another_run_has_replaced_meanwhile_is_not_released(store, clock, purge):
     # Given a lease, and one that another run replaces after it was read.
     mine, read, taken = lease_of(), lease_of(build_key("ben")), lease_of(build_key("ben"))
     write(store, mine, taken)
 
     clock.when = after(5)
-    assert store.release([mine, read, lease_of(build_key("nobody"))]) == 1
+    assert (store.purge if purge else store.release)([mine, read]) == 1
 
-    assert store.find(SCOPE) == {
-        mine.key: mine.released(after(5)),
-        taken.key: taken,
-    }
+    left = {} if purge else {mine.key: mine.released(after(5))}
+    assert store.find(SCOPE) == {**left, taken.key: taken}
+
+
+def test_a_lease_that_was_released_since_it_was_read_is_purged(store):
+    lease = lease_of()
+    write(store, lease)
+    release(store)
+    assert store.purge([lease]) == 1
+    assert find(store) == {}
+
+
+def test_a_record_of_another_type_that_was_replaced_meanwhile_is_not_purged(store):
+    learners, read, taken = store.records(LEARNERS), learner_of(record_id="read"), learner_of(record_id="taken")
+    learners.write([Write(taken, None)])
+    assert learners.purge([read]) == 0
+    assert learners.find("cad") == {ANNA: taken}
 
 
 def test_a_released_record_can_be_purged(store):
     write(store, lease_of())
     release(store)
-    store.purge([build_key()])
+    store.purge([read_one(store)])
     assert find(store) == {}
 
 
@@ -534,7 +549,7 @@ def test_without_a_confirmed_time_all_is_read_as_it_is_stored_and_stays(store, c
     assert learners.write([Write(record, None)]) == [record]
     touch(store)
     release(store, build_key(scope="other"))
-    store.purge([build_key("nobody")])
+    store.purge([lease_of(build_key("nobody"))])
 
     # Then they are there with their URLs.
     assert find(store) == {lease.key: lease for lease in leases}
@@ -634,7 +649,7 @@ def test_a_record_of_raised_capacity_comes_back_as_it_was_written_and_can_be_rem
     assert opened().records(CAPACITIES).write([Write(record, None)]) == [record]
     assert opened().records(CAPACITIES).read([key]) == opened().records(CAPACITIES).find(SCOPE) == {key: record}
     assert find(opened()) == {}
-    assert opened().records(CAPACITIES).purge([key]) == 1
+    assert opened().records(CAPACITIES).purge([record]) == 1
     assert opened().records(CAPACITIES).find(None) == {}
 
 
@@ -652,9 +667,9 @@ def test_records_of_two_types_never_disturb_each_other(store):
     # And what is done to one is not done to the other.
     release(store, lease.key)
     assert learners.find("cad") == {record.key: record}
-    store.purge([lease.key])
+    store.purge([lease])
     assert (find(store, None), learners.find("cad")) == ({}, {record.key: record})
-    learners.purge([record.key])
+    learners.purge([record])
     assert learners.find("cad") == {}
 
 
@@ -701,5 +716,5 @@ def test_none_stores_nothing():
     assert store.read([lease.key]) == store.find(SCOPE) == store.find(None) == {}
     assert store.records(LEARNERS).write([Write(learner_of(record_id="x"), None)]) == [learner_of(record_id="x")]
     release(store, lease.key)
-    store.purge([lease.key])
+    store.purge([lease])
     store.close()

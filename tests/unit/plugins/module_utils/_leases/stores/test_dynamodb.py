@@ -46,7 +46,7 @@ URL = f"https://streaming.example.org/?secret={SECRET}"
 READING, WRITING = "Failed to read the lease table '{table}': ", "Failed to write to the lease table '{table}': "
 DESCRIBING = "Failed to describe the table '{table}': "
 RELEASING = "Failed to release a lease in the lease table '{table}': "
-PURGING = "Failed to purge leases from the lease table '{table}': "
+PURGING = "Failed to purge a lease from the lease table '{table}': "
 DENIED = (
     ": allow this action on the lease table in their IAM policy, or correct the names and the region if they are wrong."
 )
@@ -198,10 +198,7 @@ def test_what_nobody_has_deleted_in_time_is_not_read_but_can_be_written_over(ser
 def test_releasing_what_is_not_there_leaves_no_item_behind(service, purge):
     table = service.create_table()
     with closing(service.store(table)) as store:
-        if purge:
-            store.purge([build_key("nobody")])
-        else:
-            store.release([lease_of(build_key("nobody"))])
+        (store.purge if purge else store.release)([lease_of(build_key("nobody"))])
     assert service.items(table) == []
 
 
@@ -264,12 +261,6 @@ def test_a_call_reads_a_hundred_leases(simulator, store, keys, calls):
     assert operations(simulator) == ["BatchGetItem"] * calls
 
 
-@pytest.mark.parametrize(("keys", "calls"), [(0, 0), (1, 1), (25, 1), (26, 2)])
-def test_a_call_purges_25_leases(simulator, store, keys, calls):
-    store.purge([build_key(f"learner-{number}") for number in range(keys)])
-    assert operations(simulator) == ["BatchWriteItem"] * calls
-
-
 @pytest.mark.parametrize(("scope", "operation"), [(SCOPE, "Query"), (None, "Scan")])
 def test_all_pages_of_a_long_list_are_read(service, scope, operation):
     # Given leases of more than the megabyte that one page has.
@@ -304,7 +295,7 @@ def test_a_lease_that_is_purged_while_it_is_read_does_not_hold_up_a_write(dynali
     table, client = dynalite.create_table(), dynalite.new_client()
     with closing(dynalite.store(table)) as other, closing(dynalite.store(table, client)) as store:
         compare_and_set(other, lease_of())
-        before_attempts(client, "GetItem", lambda: other.purge([build_key()]))
+        before_attempts(client, "GetItem", lambda: other.purge(other.find(SCOPE).values()))
 
         # Then the write is made after all.
         mine = lease_of()
@@ -317,7 +308,7 @@ def test_a_lease_that_keeps_coming_and_going_ends_the_write(dynalite):
     table, client = dynalite.create_table(), dynalite.new_client()
     with closing(dynalite.store(table)) as other, closing(dynalite.store(table, client)) as store:
         before_attempts(client, "PutItem", *[lambda: compare_and_set(other, lease_of())] * 10)
-        before_attempts(client, "GetItem", *[lambda: other.purge([build_key()])] * 10)
+        before_attempts(client, "GetItem", *[lambda: other.purge(other.find(SCOPE).values())] * 10)
         calls = recorded(client)
 
         # Then it gives up after three tries.
@@ -359,11 +350,8 @@ def test_a_replacement_whose_reply_is_lost_is_made_once(simulator, patient, paus
 def test_a_lease_is_released_though_the_reply_is_lost(simulator, patient, pauses, drop, purge):
     lease = lease_of()
     compare_and_set(patient, lease)
-    simulator.add_fault(operation="BatchWriteItem" if purge else "UpdateItem", drop=drop, times=1)
-    if purge:
-        patient.purge([lease.key])
-    else:
-        patient.release([lease])
+    simulator.add_fault(operation="DeleteItem" if purge else "UpdateItem", drop=drop, times=1)
+    assert (patient.purge if purge else patient.release)([lease]) == 1
     released = {} if purge else {lease.key: lease.released(NOW)}
     assert patient.read([lease.key]) == released
 
@@ -401,7 +389,7 @@ def test_a_write_that_is_repeated_does_not_undo_what_another_run_wrote_meanwhile
 
 
 # The operation that makes each kind of change.
-CHANGES = {"write": "PutItem", "release": "UpdateItem", "purge": "BatchWriteItem"}
+CHANGES = {"write": "PutItem", "release": "UpdateItem", "purge": "DeleteItem"}
 
 
 @pytest.mark.parametrize(("change", "operation"), CHANGES.items())
@@ -482,7 +470,7 @@ USES = {
     "Query": (READING, lambda store: store.find(SCOPE)),
     "Scan": (READING, lambda store: store.find(None)),
     "UpdateItem": (RELEASING, lambda store: store.release([lease_of()])),
-    "BatchWriteItem": (PURGING, lambda store: store.purge([build_key()])),
+    "DeleteItem": (PURGING, lambda store: store.purge([lease_of()])),
 }
 every_use = pytest.mark.parametrize(
     ("operation", "begin", "use"), [(name, *use) for name, use in USES.items()], ids=USES
@@ -554,13 +542,13 @@ def test_a_check_finds_that_a_change_is_not_allowed(teacher, table, change, oper
     teacher({"DescribeTable", operation}).check(change)
 
 
-@pytest.mark.parametrize(("purge", "operation"), [(False, "UpdateItem"), (True, "BatchWriteItem")])
+@pytest.mark.parametrize(("purge", "operation"), [(False, "UpdateItem"), (True, "DeleteItem")])
 def test_of_many_leases_those_that_could_be_released_are_counted(simulator, store, purge, operation):
     leases = [lease_of(build_key(f"learner-{number}")) for number in range(60)]
     store.write([Write(lease, None) for lease in leases])
     simulator.add_fault(operation=operation, error={"code": "ThrottlingException"}, times=2)
     with pytest.raises(LeaseStoreError) as failed:
-        store.purge([lease.key for lease in leases]) if purge else store.release(leases)
+        (store.purge if purge else store.release)(leases)
     left = sum(lease.released_at is None for lease in store.find(SCOPE).values())
     assert 0 < left < 60
     assert failed.value.changed == 60 - left
@@ -690,20 +678,12 @@ def busy(moto):
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             many = shown.does.pop(0) if len(shown.does) > 1 else shown.does[0]
             [(table, request)] = body["RequestItems"].items()
-            if self.headers["X-Amz-Target"].endswith(".BatchGetItem"):
-                keys, consistent = request["Keys"], request.get("ConsistentRead")
-                shown.asked.append(len(keys))
-                shown.reads.append(consistent)
-                found = (
-                    moto.client.batch_get_item(RequestItems={table: {"Keys": keys[:many]}})["Responses"] if many else {}
-                )
-                left = {"Keys": keys[many:], "ConsistentRead": consistent}
-                reply = {"Responses": found, "UnprocessedKeys": {table: left} if left["Keys"] else {}}
-            else:
-                shown.asked.append(len(request))
-                if many:
-                    moto.client.batch_write_item(RequestItems={table: request[:many]})
-                reply = {"UnprocessedItems": {table: request[many:]} if request[many:] else {}}
+            keys, consistent = request["Keys"], request.get("ConsistentRead")
+            shown.asked.append(len(keys))
+            shown.reads.append(consistent)
+            found = moto.client.batch_get_item(RequestItems={table: {"Keys": keys[:many]}})["Responses"] if many else {}
+            left = {"Keys": keys[many:], "ConsistentRead": consistent}
+            reply = {"Responses": found, "UnprocessedKeys": {table: left} if left["Keys"] else {}}
             content = json.dumps(reply).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/x-amz-json-1.0")
@@ -741,21 +721,14 @@ def busy_store(busy, table):
         ([0, 0, 0, 5], [5, 5, 5, 5], [0.25, 0.5, 1.0]),
     ],
 )
-@pytest.mark.parametrize("purge", [False, True])
-def test_what_is_left_unprocessed_is_asked_for_again(
-    moto, table, store, busy, busy_store, pauses, does, asked, waited, purge
-):
+def test_what_is_left_unprocessed_is_asked_for_again(store, busy, busy_store, pauses, does, asked, waited):
     # Given leases, and a service that does not do all at once.
     leases = [lease_of(build_key(f"learner-{number}")) for number in range(5)]
     store.write([Write(lease, None) for lease in leases])
     keys, busy.does = [lease.key for lease in leases], list(does)
 
-    # When they are read or purged.
-    if purge:
-        busy_store.purge(keys)
-        assert moto.items(table) == []
-    else:
-        assert busy_store.read(keys) == {lease.key: lease for lease in leases}
+    # When they are read.
+    assert busy_store.read(keys) == {lease.key: lease for lease in leases}
 
     # Then it is asked again for what it has left, after ever longer pauses, and for consistent reads every time.
     assert busy.asked == asked
@@ -764,23 +737,14 @@ def test_what_is_left_unprocessed_is_asked_for_again(
 
 
 @pytest.mark.parametrize("does", [[0], [1, 1, 1, 1]])
-@pytest.mark.parametrize("purge", [False, True])
-def test_a_service_that_stays_busy_is_reported(table, busy, busy_store, pauses, does, purge):
+def test_a_service_that_stays_busy_is_reported(table, busy, busy_store, pauses, does):
     keys, busy.does = [build_key(f"learner-{number}") for number in range(5)], list(does)
-    use = busy_store.purge if purge else busy_store.read
     with pytest.raises(LeaseStoreError) as shown:
-        use(keys)
+        busy_store.read(keys)
     assert str(shown.value) == (
         f"DynamoDB is too busy with the lease table '{table}': use on-demand billing for the table, or run again later."
     )
     assert len(busy.asked) == 4
-
-
-def test_what_a_busy_service_has_purged_is_counted(busy, busy_store, pauses):
-    busy.does = [1, 2, 0]
-    with pytest.raises(LeaseStoreError) as failed:
-        busy_store.purge([build_key(f"learner-{number}") for number in range(5)])
-    assert failed.value.changed == 3
 
 
 # A table by its ARN.
@@ -795,5 +759,5 @@ def test_a_table_may_be_named_by_its_arn(simulator, moto, table):
         assert by_arn.find(SCOPE) == by_name.find(SCOPE) == {lease.key: lease}
         assert by_arn.find(None) == {lease.key: lease}
         assert by_arn.read([lease.key]) == {lease.key: lease}
-        by_arn.purge([lease.key])
+        by_arn.purge([lease])
         assert by_name.find(None) == {}

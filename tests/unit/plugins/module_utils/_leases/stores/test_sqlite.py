@@ -137,12 +137,14 @@ def test_the_journal_is_private_too_and_does_not_stay(path):
         # When a transaction has changed something but has not ended.
         modes = {}
 
-        def keys():
-            yield build_key()
-            modes.update((file.name, mode_of(file)) for file in path.parent.iterdir())
-            yield build_key("ben")
+        [lease] = store.find(SCOPE).values()
 
-        store.purge(keys())
+        def leases():
+            yield lease
+            modes.update((file.name, mode_of(file)) for file in path.parent.iterdir())
+            yield lease_of(build_key("ben"))
+
+        store.purge(leases())
 
         # Then the journal beside the file is as private as the file, and is gone afterwards.
         assert modes == {"leases.sqlite3": 0o600, "leases.sqlite3-journal": 0o600}
@@ -216,7 +218,7 @@ def overwrite(store, leases):
     [
         pytest.param(overwrite, NOW, id="replaced"),
         pytest.param(lambda store, leases: store.release(leases), NOW, id="released"),
-        pytest.param(lambda store, leases: store.purge([x.key for x in leases]), NOW, id="purged"),
+        pytest.param(lambda store, leases: store.purge(leases), NOW, id="purged"),
         pytest.param(lambda store, _leases: store.release([]), after(3600), id="expired"),
         pytest.param(lambda store, _leases: store.release([]), after(10**8), id="dropped"),
     ],
@@ -518,7 +520,7 @@ def test_who_reads_may_release(path):
     """state=absent creates no store, but releases in one that exists."""
     filled(path)
     with opened(path, create=False) as store:
-        store.purge([build_key()])
+        store.purge(store.find(SCOPE).values())
     assert read(path) == {}
 
 
@@ -877,11 +879,11 @@ def purge_and_die(path):
     with opened(path) as store:
         store._file._database.execute("PRAGMA cache_size = 1")
 
-        def keys():
-            yield from leases
+        def and_die():
+            yield from leases.values()
             os.kill(os.getpid(), signal.SIGKILL)
 
-        store.purge(keys())
+        store.purge(and_die())
 
 
 def test_a_run_that_is_killed_in_a_transaction_leaves_what_was_before(path):
@@ -942,15 +944,16 @@ def test_a_folder_that_goes_away_in_mid_run_is_reported(path):
 def test_a_failed_write_is_undone_and_the_next_one_works(path):
     filled(path)
     with opened(path) as store:
+        [lease] = store.find(SCOPE).values()
 
-        def keys():
-            yield build_key()
+        def and_fail():
+            yield lease
             raise ZeroDivisionError
 
         with pytest.raises(ZeroDivisionError):
-            store.purge(keys())
+            store.purge(and_fail())
         assert list(store.find(SCOPE)) == [build_key()]
-        store.purge([build_key()])
+        store.purge([lease])
         assert store.find(SCOPE) == {}
 
 
