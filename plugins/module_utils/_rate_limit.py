@@ -11,7 +11,8 @@ the first is throttled; the bucket is empty then. What it accepts until it is em
 which is the rate to find.
 
 botocore's adaptive mode takes rejected calls for a measure of the rate too, lowers it for each of the calls that were
-in flight together, and then tries for more every few seconds: at 5 calls a second, every sixth call is throttled.
+in flight together, and tries for more every few seconds. With many calls in flight, it took a third longer than the
+service needs; with its two worst parts replaced, up to a fifth of the calls were throttled at 5 calls a second.
 """
 
 from __future__ import annotations
@@ -129,7 +130,7 @@ class RateLimiter:
 
 
 def _is_throttled(http_response: Any, parsed: Any) -> bool:
-    code = parsed.get("Error", {}).get("Code", "")
+    code = str(parsed.get("Error", {}).get("Code"))
     return "Throttl" in code or code in _THROTTLING_CODES or http_response.status_code == 429
 
 
