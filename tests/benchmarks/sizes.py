@@ -21,6 +21,9 @@ class Sizes:
 
     What is compared is measured ``repeat`` times, but once with more than ``lab_size`` learners. What takes a call, a
     process or a task for each learner is measured once, and so is what is beside our task at a service that throttles.
+
+    Token buckets are measured ``bucket_repeat`` times: each of the ``rates``, calls a second with the learners of a lab
+    that keeps such a service busy for half a minute or longer, with each of the ``bursts``.
     """
 
     learners: tuple[int, ...] = (1, 30, 500, 5000)
@@ -31,6 +34,9 @@ class Sizes:
     sessions: int = 200
     latencies: tuple[float, ...] = (LATENCY, 0.0)
     repeat: int = 3
+    rates: tuple[tuple[int, int], ...] = ((5, 500), (50, 2500), (20, 1000))
+    bursts: tuple[int, ...] = (10, 20, 100, 200)
+    bucket_repeat: int = 5
     goals_only: bool = False
 
     def repeats(self, learners: int) -> int:
@@ -40,4 +46,16 @@ class Sizes:
 
 FULL = Sizes()
 # For the tests, which only check that it works.
-SMALL = Sizes((2,), (2,), one_by_one=1, lab_size=2, many=2, sessions=2, latencies=(0.0,), repeat=1)
+SMALL = Sizes(
+    (2,),
+    (2,),
+    one_by_one=1,
+    lab_size=2,
+    many=2,
+    sessions=2,
+    latencies=(0.0,),
+    repeat=1,
+    rates=((20, 2),),
+    bursts=(1,),
+    bucket_repeat=1,
+)
