@@ -64,6 +64,9 @@ options:
   concurrency:
     description:
       - How many calls to make at the same time, from 1 to 64.
+      - Once the service throttles a call, calls slow down to the rate that it allows, whatever this is. So at a service
+        that throttles, more calls at the same time are no faster, and more of them are rejected and tried again.
+      - V(32) or V(64) are for labs of thousands, in an account whose quotas allow it.
     type: int
     default: 16
   return_urls:

@@ -35,7 +35,7 @@ from ._credentials import CredentialLoader
 from ._errors import InvalidOption, InvalidResponse, quote
 from ._module import LabstreamAWSModule
 from ._network_time import MAX_ATTEMPT, begin_attempt, end_attempt, run_within_limits
-from ._rate_limit import build_rate_limiter, limit_rate
+from ._rate_limit import limit_rate
 from ._retries import RetryRules
 from ._time import to_iso8601, utc_now
 from ._urls import is_web_url
@@ -112,8 +112,8 @@ def build_client(
     except (*_CONFIG_ERRORS, ValueError, BotoCoreError) as e:
         raise _invalid_config(e) from e
     _validate_connection(module)
-    rate_limiter = build_rate_limiter() if (config.retries or {}).get("mode") == "adaptive" else None
-    if rate_limiter:
+    is_adaptive = (config.retries or {}).get("mode") == "adaptive"
+    if is_adaptive:
         config = config.merge(Config(retries={**config.retries, "mode": "standard"}))
     # As amazon.aws takes a module's options, but a failure is raised instead of ending the module.
     options: Any = SimpleNamespace(params=module.params, fail_json=_reject)
@@ -127,8 +127,8 @@ def build_client(
         if not module.params["aws_config"]:
             raise
         raise _invalid_config(e) from e
-    if rate_limiter:
-        limit_rate(client, rate_limiter)
+    if is_adaptive:
+        limit_rate(client)
     client.meta.events.register(f"after-call.{_event_name(client)}", _validate_response)
     return client
 

@@ -4,13 +4,15 @@
 
 # Private to this collection: do not import it from elsewhere, it can change in any release.
 
-"""The rate of calls: botocore's rate limiter of the adaptive retry mode, with two parts for many concurrent calls.
+"""The rate of calls: slow down to what a service allows once it has throttled a call.
 
-botocore's own parts slow down again for each throttled call. But calls in flight together are throttled together, and
-a lab of 500 then takes a third longer than the service needs for it. They also have no rate until they have measured
-for half a second, so that early throttling all but stops the lab.
+AWS throttles by token buckets: so many calls at once after a rest, then so many a second. Calls are not limited until
+the first is throttled; the bucket is empty then. What it accepts until it is empty again is what it is filled with,
+which is the rate to find.
 
-botocore documents none of these parts. If they are others, calls are made at botocore's own pace, or without any.
+botocore's adaptive mode takes rejected calls for a measure of the rate too, lowers it for each of the calls that were
+in flight together, and tries for more every few seconds. With many calls in flight, it took a third longer than the
+service needs; with its two worst parts replaced, up to a fifth of the calls were throttled at 5 calls a second.
 """
 
 from __future__ import annotations
@@ -18,109 +20,122 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
-from functools import partial
 from typing import Any
 
-try:
-    from botocore.retries.adaptive import ClientRateLimiter, RateClocker
-    from botocore.retries.bucket import Clock, TokenBucket
-    from botocore.retries.standard import RetryEventAdapter, ThrottlingErrorDetector
-    from botocore.retries.throttling import CubicCalculator
-except ImportError:
-    Clock = CubicCalculator = object  # build_rate_limiter returns None.
-
-# What is raised if botocore has other parts: other names, or other arguments.
-_OTHER_PARTS = (AttributeError, NameError, TypeError)
+# Calls per second after the first one was throttled, and in how many seconds they double until another one is.
+_FIRST_RATE = 5.0
+_DOUBLING = 0.5
+_MIN_RATE = 1.0
 # In seconds. Calls throttled within this time of the first are taken for calls that were in flight with it.
 _TOGETHER = 0.5
-# In seconds. The rate is measured over this time.
+# In seconds. The accepted calls are counted over this time.
 _WINDOW = 1.0
+# How far below the measured rate to go on, as a share of it; and after how many seconds to reach it again. That time
+# doubles whenever a call is throttled, since the rate is known better each time.
+_DIP = 0.1
+_MIN_PLATEAU, _MAX_PLATEAU = 2.0, 16.0
+# In seconds. A call that waits looks whether the rate has changed.
+_MAX_SLEEP = 0.2
+
+# Those of botocore's error codes for throttled calls that do not say so. AppStream's LimitExceededException is a quota.
+_THROTTLING_CODES = frozenset(
+    {
+        "BandwidthLimitExceeded",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "SlowDown",
+        "TooManyRequestsException",
+    }
+)
 
 
-class _Clock(Clock):  # type: ignore[misc]
-    """A monotonic clock. When botocore's is set back, every call waits for as long."""
+class Pace:
+    """When calls may be sent. Pure: all times are given, in seconds of one clock."""
 
-    def current_time(self) -> float:
-        """Return seconds since an arbitrary point in time."""
-        return time.monotonic()
+    def __init__(self) -> None:
+        self._throttled_at: float | None = None
+        self._sent_at = 0.0
+        self._accepted: deque[float] = deque()
+        # Calls per second, once it is known what the service allows.
+        self._allowed: float | None = None
+        self._plateau = _MIN_PLATEAU
 
+    def send(self, now: float) -> float:
+        """Return 0 if a call is sent now, otherwise how long to wait for it."""
+        if self._throttled_at is None:
+            return 0.0
+        interval = 1 / self._get_rate(now - self._throttled_at)
+        due = self._sent_at + interval
+        if now < due:
+            return due - now
+        # Whoever slept too long is not behind for good.
+        self._sent_at = max(due, now - interval)
+        return 0.0
 
-class _Calculator(CubicCalculator):  # type: ignore[misc]
-    """botocore's calculator, but it slows down once for calls that are throttled together."""
+    def accept(self, now: float) -> None:
+        """Note that the service accepted a call."""
+        self._accepted.append(now)
+        while self._accepted[0] < now - _WINDOW:
+            self._accepted.popleft()
 
-    _slowed_at = float("-inf")
+    def throttle(self, now: float) -> None:
+        """Note that the service throttled a call."""
+        if self._throttled_at is None:
+            self._sent_at = now
+        else:
+            since = now - self._throttled_at
+            if since < _TOGETHER:
+                return
+            window = min(since, _WINDOW)
+            accepted = sum(when > now - window for when in self._accepted) / window
+            self._allowed = max(_MIN_RATE, min(accepted, self._get_rate(since)))
+            self._plateau = min(2 * self._plateau, _MAX_PLATEAU)
+        self._throttled_at = now
 
-    def error_received(self, current_rate: float, timestamp: float) -> float:
-        """Return the rate after a call was throttled, in calls per second."""
-        if timestamp < self._slowed_at + _TOGETHER:
-            return self.success_received(timestamp)
-        self._slowed_at = timestamp
-        return super().error_received(current_rate, timestamp)
+    def _get_rate(self, since: float) -> float:
+        """Return the calls per second, so many seconds after one was throttled.
 
-
-class _Clocker:
-    """A clocker that measures the rate from the first call on."""
-
-    def __init__(self, clock: Any) -> None:
-        self._clock = clock
-        self._times: deque[float] = deque()
-        self._lock = threading.Lock()
-
-    def record(self, amount: int = 1) -> float:
-        """Record as many calls, and return the rate in calls per second."""
-        with self._lock:
-            now = self._clock.current_time()
-            self._times.extend([now] * amount)
-            while self._times[0] < now - _WINDOW:
-                self._times.popleft()
-            return len(self._times) / _WINDOW
+        Once the rate is known, this is a cubic function, as in TCP's CUBIC: quickly up to it, flat for long, then ever
+        more quickly above it.
+        """
+        if self._allowed is None:
+            return _FIRST_RATE * 2 ** min(since / _DOUBLING, 20)
+        return self._allowed * (1 + _DIP * (since / self._plateau - 1) ** 3)
 
 
 class RateLimiter:
-    """What slows down one client. A limiter that fails, since botocore has changed, is not used again."""
+    """What slows down one client, whose calls are made in many threads."""
 
     def __init__(self) -> None:
-        self._limiters = [
-            _build_limiter(_Clock(), _Calculator, _Clocker),
-            _build_limiter(Clock(), CubicCalculator, RateClocker),
-        ]
+        self._pace = Pace()
+        self._lock = threading.Lock()
+        # Whoever has it is the next to send.
+        self._turn = threading.Lock()
 
-    def handle(self, handler: str, **event: Any) -> None:
-        """Call the limiter's handler: it waits until a call may be sent, or adapts the rate to a response."""
-        for limiter in tuple(self._limiters):
-            try:
-                getattr(limiter, handler)(**event)
-                return
-            except _OTHER_PARTS:
-                with suppress(ValueError):  # Another thread has removed it.
-                    self._limiters.remove(limiter)
+    def wait(self, **_event: Any) -> None:
+        """Wait until a call may be sent."""
+        with self._turn:
+            while delay := self._send():
+                time.sleep(min(delay, _MAX_SLEEP))
 
+    def observe(self, response: tuple[Any, Any] | None, **_event: Any) -> None:
+        """Adapt the rate to a response."""
+        if response:
+            with self._lock:
+                (self._pace.throttle if _is_throttled(*response) else self._pace.accept)(time.monotonic())
 
-def _build_limiter(clock: Any, calculator: Callable[..., Any], clocker: Callable[..., Any]) -> Any:
-    """Build a limiter as botocore.retries.adaptive does."""
-    return ClientRateLimiter(
-        rate_adjustor=calculator(starting_max_rate=0, start_time=clock.current_time()),
-        rate_clocker=clocker(clock),
-        token_bucket=TokenBucket(max_rate=1, clock=clock),
-        throttling_detector=ThrottlingErrorDetector(retry_event_adapter=RetryEventAdapter()),
-        clock=clock,
-    )
+    def _send(self) -> float:
+        with self._lock:
+            return self._pace.send(time.monotonic())
 
 
-def build_rate_limiter() -> RateLimiter | None:
-    """Build what slows down a client in the standard retry mode to what its service allows; see ``limit_rate``.
-
-    None if botocore has other parts than these.
-    """
-    try:
-        return RateLimiter()
-    except _OTHER_PARTS:
-        return None
+def _is_throttled(http_response: Any, parsed: Any) -> bool:
+    code = str(parsed.get("Error", {}).get("Code"))
+    return "Throttl" in code or code in _THROTTLING_CODES or http_response.status_code == 429
 
 
-def limit_rate(client: Any, rate_limiter: RateLimiter) -> None:
-    """Let the rate limiter slow down the client. Each client needs its own."""
-    client.meta.events.register("before-send", partial(rate_limiter.handle, "on_sending_request"))
-    client.meta.events.register("needs-retry", partial(rate_limiter.handle, "on_receiving_response"))
+def limit_rate(client: Any) -> None:
+    """Slow down a client, which should be in the standard retry mode, to what its service allows."""
+    rate_limiter = RateLimiter()
+    client.meta.events.register("before-send", rate_limiter.wait)
+    client.meta.events.register("needs-retry", rate_limiter.observe)

@@ -15,7 +15,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tests.benchmarks import handouts, issuing, labs, large, machine, reusing, stream_urls, streams, throttling
+from tests.benchmarks import (
+    buckets,
+    concurrency,
+    handouts,
+    issuing,
+    labs,
+    large,
+    machine,
+    reusing,
+    stream_urls,
+    streams,
+    throttling,
+)
 from tests.benchmarks.goals import Goal, table_of_goals
 from tests.benchmarks.measuring import NEWEST, OLDEST, Bench
 from tests.benchmarks.sizes import FULL, SMALL, Sizes
@@ -24,7 +36,18 @@ from tests.tables import Table, write
 
 BENCHMARKS = {
     module.__name__.rpartition(".")[2]: module
-    for module in (issuing, reusing, large, throttling, handouts, labs, streams, stream_urls)
+    for module in (
+        issuing,
+        reusing,
+        large,
+        throttling,
+        buckets,
+        concurrency,
+        handouts,
+        labs,
+        streams,
+        stream_urls,
+    )
 }
 # Those that have goals for the oldest versions too, whose botocore does not know GameLift Streams' stream URLs.
 ON_OLDEST = ("issuing", "reusing", "throttling", "handouts", "streams")

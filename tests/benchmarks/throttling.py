@@ -45,12 +45,12 @@ def measure(bench: Bench, sizes: Sizes) -> tuple[list[Table], list[Goal]]:
             rounds = Rounds({name: partial(throttled, latency, way)}, sizes.repeat if name == OURS else 1)
             one = rounds.median(name)
             figures = [one.wall / ideal, one.wall, _seconds_of_calls(one)]
-            refused = percent(_share_refused(one))
+            refused = percent(share_refused(one))
             rows.append([milliseconds(latency), name, *map(number, figures), refused, number(without(one))])
             if name == OURS:
                 what = f"{milliseconds(latency)}, throttled, {sizes.lab_size} learners"
                 seconds = rounds.each(lambda each: each[OURS].wall / ideal)
-                shares = rounds.each(lambda each: 100 * _share_refused(each[OURS]))
+                shares = rounds.each(lambda each: 100 * share_refused(each[OURS]))
                 most_without = max(rounds.each(lambda each: without(each[OURS])))
                 goals += [
                     Goal(f"{what}: seconds / ({sizes.lab_size} / {RATE})", LONGEST, seconds),
@@ -61,7 +61,8 @@ def measure(bench: Bench, sizes: Sizes) -> tuple[list[Table], list[Goal]]:
     return [Table("throttling", header, rows)], goals
 
 
-def _share_refused(measured: Measured) -> float:
+def share_refused(measured: Measured) -> float:
+    """Return the share of all calls that were throttled."""
     return measured.refused / len(measured.calls)
 
 

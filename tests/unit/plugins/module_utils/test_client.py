@@ -413,22 +413,13 @@ def test_a_failure_is_retried_with_the_same_token_until_it_has_passed(module_of,
         pytest.param(dict(attempts=2), "standard", False, id="few attempts"),
     ],
 )
-def test_a_client_that_adapts_is_rate_limited_by_a_limiter_of_its_own(
-    module_of, monkeypatch, settings, mode, is_limited
-):
+def test_a_client_that_adapts_is_rate_limited(module_of, monkeypatch, settings, mode, is_limited):
     limited = []
-    monkeypatch.setattr(client_utils, "limit_rate", lambda client, by: limited.append((client, by)))
+    monkeypatch.setattr(client_utils, "limit_rate", limited.append)
     module = module_of(**REGION_AND_KEYS, aws_config=settings.get("aws_config"))
     clients = [build_client(module, "appstream", 7, attempts=settings.get("attempts")) for _number in range(2)]
     assert [client.meta.config.retries["mode"] for client in clients] == [mode] * 2
-    assert [client for client, _by in limited] == (clients if is_limited else [])
-    assert len({id(by) for _client, by in limited}) == len(limited)
-
-
-def test_a_botocore_without_the_parts_of_the_rate_limiter_adapts_by_itself(module_of, monkeypatch):
-    monkeypatch.setattr(client_utils, "build_rate_limiter", lambda: None)
-    connected = connection(build_client(module_of(**REGION_AND_KEYS), "appstream", 7))
-    assert connected["retries"] == {"mode": "adaptive", "total_max_attempts": 10}
+    assert limited == (clients if is_limited else [])
 
 
 @pytest.mark.parametrize(

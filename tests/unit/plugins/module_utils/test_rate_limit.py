@@ -4,149 +4,189 @@
 
 from __future__ import annotations
 
-import time
+import heapq
+import random
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from types import SimpleNamespace
-from typing import ClassVar
+from itertools import count
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils import _rate_limit as rate_limit
-from ansible_collections.labstream.aws.plugins.module_utils._rate_limit import (
-    _Calculator,
-    _Clock,
-    _Clocker,
-    build_rate_limiter,
-    limit_rate,
-)
+from ansible_collections.labstream.aws.plugins.module_utils._rate_limit import Pace, limit_rate
 from botocore.config import Config
-from botocore.retries.throttling import CubicCalculator
 
-BEGUN = 1000.0
-
-
-def test_the_installed_botocore_has_the_parts():
-    assert build_rate_limiter()
+ATTEMPTS = 10
+# In seconds of the model: botocore's delay before a first retry is below this, and doubles up to the second.
+FIRST_DELAY, MAX_DELAY = 1.0, 20.0
 
 
-def test_there_is_no_limiter_where_botocores_parts_take_something_else(monkeypatch):
-    monkeypatch.setattr(rate_limit, "ClientRateLimiter", lambda rate: None)
-    assert build_rate_limiter() is None
+class ThrottledLab:
+    """A lab at a service with a token bucket, in virtual time: threads, and retries as in botocore's standard mode."""
+
+    def __init__(self, rate, burst, learners, threads, latency):
+        self.pace, self.rate, self.burst, self.latency = Pace(), rate, burst, latency
+        self.tokens, self.filled_at = float(burst), 0.0
+        self.attempts, self.to_begin, self.waiting = {}, deque(range(learners)), deque()
+        self.accepted = self.rejected = self.failed = 0
+        self.random, self.events, self.order = random.Random(burst), [], count()
+        for _thread in range(threads):
+            self.begin(0.0)
+        self.now = 0.0
+        while self.events:
+            self.now, _order, happen, *details = heapq.heappop(self.events)
+            happen(self.now, *details)
+
+    def at(self, when, happen, *details):
+        heapq.heappush(self.events, (when, next(self.order), happen, *details))
+
+    def begin(self, now):
+        if self.to_begin:
+            self.at(now, self.queue, self.to_begin.popleft())
+
+    def queue(self, now, learner):
+        self.waiting.append(learner)
+        if len(self.waiting) == 1:
+            self.send(now)
+
+    def send(self, now):
+        """Send the first that waits, and look again when the next one may be sent."""
+        while self.waiting:
+            delay = self.pace.send(now)
+            if delay:
+                self.at(now + min(delay, 0.2), self.send)
+                return
+            learner = self.waiting.popleft()
+            self.attempts[learner] = self.attempts.get(learner, 0) + 1
+            self.tokens = min(self.burst, self.tokens + (now - self.filled_at) * self.rate)
+            self.filled_at = now
+            is_accepted = self.tokens >= 1
+            self.tokens -= is_accepted
+            self.at(now + self.latency * self.random.uniform(1, 1.1), self.reply, learner, is_accepted)
+
+    def reply(self, now, learner, is_accepted):
+        if is_accepted:
+            self.accepted += 1
+            self.pace.accept(now)
+            self.begin(now)
+            return
+        self.rejected += 1
+        self.pace.throttle(now)
+        if self.attempts[learner] == ATTEMPTS:
+            self.failed += 1
+            self.begin(now)
+        else:
+            longest = min(FIRST_DELAY * 2 ** (self.attempts[learner] - 1), MAX_DELAY)
+            self.at(now + self.random.uniform(0, longest), self.queue, learner)
 
 
-class ChangedLimiter:
-    """What a later botocore may have in place of ClientRateLimiter: it calls its parts by other signatures."""
-
-    def __init__(self, *, rate_clocker, **_others):
-        self._clocker = rate_clocker
-
-    def on_sending_request(self, request, **_event):
-        self._clocker.wait(request)
-
-    def on_receiving_response(self, **_event):
-        self._clocker.record(1, throttled=False)
+@pytest.mark.parametrize("latency", [0.02, 0.1, 0.3])
+@pytest.mark.parametrize("burst", [10, 20, 100, 200])
+@pytest.mark.parametrize(("rate", "learners"), [(5, 500), (20, 1000), (50, 2500)])
+def test_at_any_bucket_everybody_is_served_in_time_with_few_rejected_calls(rate, learners, burst, latency):
+    lab = ThrottledLab(rate, burst, learners, threads=16, latency=latency)
+    assert lab.failed == 0
+    assert lab.accepted == learners
+    assert lab.now < 1.08 * (learners - burst) / rate
+    assert lab.rejected / (lab.rejected + lab.accepted) <= 0.05
 
 
-class ChangedClocker:
-    """The part that goes with it."""
-
-    done: ClassVar[list[str]] = []
-
-    def __init__(self, clock):
-        pass
-
-    def wait(self, request):
-        self.done.append("wait")
-
-    def record(self, amount, *, throttled):
-        self.done.append("record")
-
-
-@pytest.mark.parametrize(
-    ("changed", "done"),
-    [
-        pytest.param({"RateClocker": ChangedClocker}, ["wait", "record"] * 3, id="botocore's own parts take over"),
-        pytest.param({}, [], id="no part fits"),
-    ],
-)
-def test_a_call_is_made_though_botocores_parts_have_other_signatures(monkeypatch, simulator, changed, done):
-    monkeypatch.setattr(ChangedClocker, "done", [])
-    for name, part in {"ClientRateLimiter": ChangedLimiter, **changed}.items():
-        monkeypatch.setattr(rate_limit, name, part)
-    simulator.seed_lab("course", "course-fleet")
-    client = simulator.client("appstream", config=Config(retries={"mode": "standard", "total_max_attempts": 3}))
-    limit_rate(client, build_rate_limiter())
-    for _number in range(3):
-        assert client.describe_stacks()["Stacks"]
-    assert ChangedClocker.done == done
-
-
-def test_a_bug_is_raised_and_does_not_slow_down_the_lab(monkeypatch, simulator):
-    def record(_self):
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(_Clocker, "record", record)
-    client = simulator.client("appstream", config=Config(retries={"mode": "standard", "total_max_attempts": 1}))
-    limit_rate(client, build_rate_limiter())
-    with pytest.raises(ZeroDivisionError):
-        client.describe_stacks()
-
-
-def test_a_machine_whose_clock_is_set_back_does_not_wait_for_it(monkeypatch):
-    monkeypatch.setattr("time.time", lambda: 0.0)
-    assert _Clock().current_time() == pytest.approx(time.monotonic(), abs=1)
-
-
-class TestSlowingDown:
+class TestPace:
     @pytest.fixture
-    def calculator(self):
-        return _Calculator(starting_max_rate=0, start_time=BEGUN)
+    def pace(self):
+        return Pace()
 
-    def test_the_first_rejected_call_slows_down_as_botocore_does(self, calculator):
-        botocores = CubicCalculator(starting_max_rate=0, start_time=BEGUN)
-        assert calculator.error_received(20.0, BEGUN + 1) == botocores.error_received(20.0, BEGUN + 1) == 14.0
+    @staticmethod
+    def count_sent(pace, begin, end):
+        """The calls that are sent, and accepted at once, by somebody who always waits for the next."""
+        now, sent = begin, 0
+        while now < end:
+            delay = pace.send(now)
+            if not delay:
+                sent += 1
+                pace.accept(now)
+            now += delay
+        return sent
 
-    def test_calls_that_are_rejected_with_it_slow_down_no_further(self, calculator):
-        first = calculator.error_received(20.0, BEGUN + 1)
-        rates = [calculator.error_received(20.0, BEGUN + 1 + later) for later in (0.0, 0.01, 0.2, 0.49)]
-        assert all(first - 1e-9 <= rate < 20.0 for rate in rates)
+    def test_calls_do_not_wait_until_one_is_throttled(self, pace):
+        assert [pace.send(0.0) for _number in range(1000)] == [0.0] * 1000
 
-    def test_a_call_that_is_rejected_later_slows_down_again(self, calculator):
-        calculator.error_received(20.0, BEGUN + 1)
-        assert calculator.error_received(14.0, BEGUN + 1.5) == pytest.approx(9.8)
+    def test_after_that_it_begins_slowly_and_doubles(self, pace):
+        pace.throttle(100.0)
+        seconds = [self.count_sent(pace, 100.0 + second, 101.0 + second) for second in range(3)]
+        assert seconds[0] < 15
+        assert seconds[1] == pytest.approx(4 * seconds[0], rel=0.2)
+        assert seconds[2] == pytest.approx(4 * seconds[1], rel=0.2)
 
-    def test_without_rejected_calls_it_is_as_fast_again_after_some_seconds(self, calculator):
-        calculator.error_received(20.0, BEGUN + 1)
-        rates = [calculator.success_received(BEGUN + 1 + later) for later in (0.5, 1.0, 2.0, 3.0, 4.0)]
-        assert rates == sorted(rates)
-        assert rates[0] < 20.0 < rates[-1]
+    def test_calls_that_are_throttled_together_slow_down_once(self, pace):
+        pace.throttle(100.0)
+        for later in (0.01, 0.2, 0.49):
+            pace.throttle(100.0 + later)
+        assert self.count_sent(pace, 100.5, 101.5) > 20
+
+    def test_it_stays_below_what_was_accepted_then_goes_above_it_ever_faster(self, pace):
+        pace.throttle(100.0)
+        self.count_sent(pace, 100.0, 102.0)
+        for tenth in range(10):
+            pace.accept(102.0 + tenth / 10)
+        pace.throttle(103.0)
+        seconds = [self.count_sent(pace, 103.0 + second, 104.0 + second) for second in range(30)]
+        assert 8 <= seconds[0] <= 10
+        assert 9 <= seconds[4] <= 11
+        assert seconds[10] > 10
+        assert seconds[29] > 3 * seconds[10]
+
+    def test_a_service_that_accepts_nothing_is_still_called(self, pace):
+        pace.throttle(100.0)
+        for second in range(1, 60):
+            pace.throttle(100.0 + second)
+        assert 0.5 <= self.count_sent(pace, 160.0, 170.0) / 10 <= 1.1
+
+    def test_an_hour_without_throttled_calls_is_no_error(self, pace):
+        pace.throttle(100.0)
+        assert pace.send(3700.0) == 0.0
 
 
 @pytest.mark.parametrize(
-    ("times", "rate"),
+    ("error", "is_throttled"),
     [
-        pytest.param([0.0], 1, id="the first call"),
-        pytest.param([0.0, 0.01, 0.02, 0.03], 4, id="not less for a short time"),
-        pytest.param([0.0, 0.5, 1.0], 3, id="of one second"),
-        pytest.param([0.0, 0.5, 1.01, 1.2], 3, id="what is longer ago is over"),
-        pytest.param([0.0, 60.0], 1, id="after a long rest"),
+        ({"code": "ThrottlingException"}, True),
+        ({"code": "RequestThrottledException"}, True),
+        ({"code": "TooManyRequestsException"}, True),
+        ({"code": "ProvisionedThroughputExceededException"}, True),
+        ({"code": "Unknown", "status": 429}, True),
+        ({"code": "LimitExceededException"}, False),
+        ({"code": "InternalServerException", "status": 500}, False),
     ],
 )
-def test_the_rate_is_that_of_the_last_second(times, rate):
-    clock = SimpleNamespace(now=0.0)
-    clocker = _Clocker(SimpleNamespace(current_time=lambda: clock.now))
-    for when in times:
-        clock.now = when
-        measured = clocker.record()
-    assert measured == rate
+def test_a_client_slows_down_once_a_call_is_throttled(simulator, monkeypatch, error, is_throttled):
+    seen = []
+    monkeypatch.setattr(Pace, "throttle", lambda _self, _now: seen.append(True))
+    monkeypatch.setattr(Pace, "accept", lambda _self, _now: seen.append(False))
+    simulator.add_fault(service="appstream", error=error, times=1)
+    client = simulator.client("appstream", config=Config(retries={"mode": "standard", "total_max_attempts": 2}))
+    limit_rate(client)
+    try:
+        client.describe_stacks()
+    except client.exceptions.ClientError:
+        pass
+    assert seen[0] is is_throttled
+    assert not any(seen[1:])
+
+
+def test_a_dropped_connection_says_nothing_about_the_rate(simulator, monkeypatch):
+    monkeypatch.setattr(Pace, "throttle", pytest.fail)
+    simulator.add_fault(service="appstream", drop="before", times=1)
+    client = simulator.client("appstream", config=Config(retries={"mode": "standard", "total_max_attempts": 2}))
+    limit_rate(client)
+    client.describe_stacks()
 
 
 def test_a_lab_is_served_at_the_pace_of_the_service_with_few_rejected_calls(simulator):
     simulator.seed_lab("course", "course-fleet")
     simulator.add_fault(service="appstream", throttle={"rate": 20, "burst": 20})
     simulator.add_fault(latency_seconds=0.1)
-    retries = {"mode": "standard", "total_max_attempts": 10}
+    retries = {"mode": "standard", "total_max_attempts": ATTEMPTS}
     client = simulator.client("appstream", config=Config(retries=retries, max_pool_connections=16))
-    limit_rate(client, build_rate_limiter())
+    limit_rate(client)
 
     def issue(number):
         return client.create_streaming_url(StackName="course", FleetName="course-fleet", UserId=f"learner-{number}")

@@ -1,0 +1,61 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Labs at services that throttle, each with another token bucket."""
+
+from __future__ import annotations
+
+import statistics
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import product
+
+from tests.benchmarks.goals import Goal
+from tests.benchmarks.measuring import CONCURRENCY, LATENCY, Bench, Measured, our_task
+from tests.benchmarks.sizes import Sizes
+from tests.benchmarks.throttling import share_refused
+from tests.simulator.control import Simulator
+from tests.tables import Table, number, percent
+
+# Buckets at once, each with a simulator of its own: their runs wait for most of the time.
+AT_ONCE = 3
+
+
+def measure(bench: Bench, sizes: Sizes) -> tuple[list[Table], list[Goal]]:
+    """Return the table: medians, and the highest figure of any run."""
+    buckets = [(rate, burst, learners) for (rate, learners), burst in product(sizes.rates, sizes.bursts)]
+    with ThreadPoolExecutor(AT_ONCE) as executor:
+        rows = list(executor.map(partial(_measure_bucket, bench, sizes.bucket_repeat), *zip(*buckets, strict=True)))
+    header = [
+        "Calls a second",
+        "At once",
+        "Learners",
+        "Times the ideal",
+        "At most",
+        "Refused",
+        "At most",
+        "Without a URL",
+    ]
+    return [Table("buckets", header, sorted(rows, key=lambda row: int(row[0])))], []
+
+
+def _measure_bucket(bench: Bench, repeat: int, rate: int, burst: int, learners: int) -> list[str]:
+    """Return the row of one bucket. The ideal is to use all that the bucket has, and what it is filled with."""
+    folder = bench.home()
+    with Simulator.start() as simulator:
+        own = Bench(simulator, folder, bench.environment)
+        runs = [run_throttled(own, rate, burst, learners) for _number in range(repeat)]
+    ideal = (learners - burst) / rate
+    times, shares = [run.wall / ideal for run in runs], [share_refused(run) for run in runs]
+    most_without = max(learners - run.issued for run in runs)
+    figures = [number(statistics.median(times)), number(max(times))]
+    figures += [percent(statistics.median(shares)), percent(max(shares))]
+    return [*map(number, (rate, burst, learners)), *figures, number(most_without)]
+
+
+def run_throttled(bench: Bench, rate: int, burst: int, learners: int, concurrency: int = CONCURRENCY) -> Measured:
+    """Run our task at an endpoint with this token bucket."""
+    bench.lab(latency_seconds=LATENCY)
+    bench.simulator.add_fault(service="appstream", throttle={"rate": rate, "burst": burst})
+    task = our_task(learners, return_urls=False, concurrency=concurrency)
+    return bench.play({**task, "ignore_errors": True})

@@ -1,0 +1,30 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Large labs with more calls in flight, at a service that accepts all of them, and at one that throttles."""
+
+from __future__ import annotations
+
+from tests.benchmarks.buckets import run_throttled
+from tests.benchmarks.goals import Goal
+from tests.benchmarks.measuring import LATENCY, Bench, our_task
+from tests.benchmarks.sizes import Sizes
+from tests.benchmarks.throttling import RATE, share_refused
+from tests.tables import Table, number, percent
+
+CONCURRENCIES = (16, 32, 64)
+
+
+def measure(bench: Bench, sizes: Sizes) -> tuple[list[Table], list[Goal]]:
+    """Return the table, of one run each."""
+    header = ["Concurrency", "Seconds, not throttled", "CPU s", "Seconds, throttled", "Refused", "Without a URL"]
+    rows = [_measure(bench, sizes, concurrency) for concurrency in CONCURRENCIES]
+    return [Table("concurrency", header, rows)], []
+
+
+def _measure(bench: Bench, sizes: Sizes, concurrency: int) -> list[str]:
+    bench.lab(latency_seconds=LATENCY)
+    free = bench.play(our_task(sizes.many, return_urls=False, concurrency=concurrency)).having_issued(sizes.many)
+    throttled = run_throttled(bench, RATE, RATE, sizes.lab_size, concurrency)
+    figures = [number(free.wall), number(free.cpu), number(throttled.wall), percent(share_refused(throttled))]
+    return [number(concurrency), *figures, number(sizes.lab_size - throttled.issued)]
