@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.labstream.aws.plugins.module_utils._version import COLLECTION_VERSION
 
 from tests.integration.running import FLEET, MODULE, STACK, Ansible, Run, Task
 from tests.simulator.control import Simulator
@@ -256,7 +257,7 @@ def test_calls_say_who_makes_them(lab: Simulator, call_module: Callable[..., Tas
     before = len(lab.calls())
     call_module(ANNA)
 
-    assert all("labstream.aws/0.1.0" in call["user_agent"] for call in lab.calls()[before:])
+    assert all(f"labstream.aws/{COLLECTION_VERSION}" in call["user_agent"] for call in lab.calls()[before:])
 
 
 # Reuse: which lease is current

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.labstream.aws.plugins.module_utils._version import COLLECTION_VERSION
 from ansible_collections.labstream.aws.plugins.modules import nimble_session_stream
 
 from tests.integration.running import STREAM_MODULE, STUDIO, Run, Task
@@ -171,7 +172,7 @@ def test_reuse_costs_one_call_for_the_studio_and_one_a_session_and_they_say_who_
     assert not call_stream_module(lab_of_3).changed
 
     assert calls_of(studio, before) == {"GetStudio": 1, "GetStreamingSessionStream": 3}
-    assert all("labstream.aws/0.1.0" in call["user_agent"] for call in studio.calls())
+    assert all(f"labstream.aws/{COLLECTION_VERSION}" in call["user_agent"] for call in studio.calls())
 
 
 @pytest.mark.parametrize("seconds", [60, 3600])
