@@ -8,11 +8,10 @@
 
 AWS throttles by token buckets: so many calls at once after a rest, then so many a second. Calls are not limited until
 the first is throttled; the bucket is empty then. What it accepts until it is empty again is what it is filled with,
-which is the rate to find.
+which is the rate to find. Other programs may use the same bucket, and come and go.
 
 botocore's adaptive mode takes rejected calls for a measure of the rate too, lowers it for each of the calls that were
-in flight together, and tries for more every few seconds. With many calls in flight, it took a third longer than the
-service needs; with its two worst parts replaced, up to a fifth of the calls were throttled at 5 calls a second.
+in flight together, and then tries for more every few seconds: at 5 calls a second, every sixth call is throttled.
 """
 
 from __future__ import annotations
@@ -22,18 +21,20 @@ import time
 from collections import deque
 from typing import Any
 
-# Calls per second after the first one was throttled, and in how many seconds they double until another one is.
+# While the rate is not known: calls per second at first, and in how many seconds they double.
 _FIRST_RATE = 5.0
 _DOUBLING = 0.5
-_MIN_RATE = 1.0
+_MIN_RATE = 0.2
 # In seconds. Calls throttled within this time of the first are taken for calls that were in flight with it.
 _TOGETHER = 0.5
-# In seconds. The accepted calls are counted over this time.
-_WINDOW = 1.0
-# How far below the measured rate to go on, as a share of it; and after how many seconds to reach it again. That time
-# doubles whenever a call is throttled, since the rate is known better each time.
-_DIP = 0.1
-_MIN_PLATEAU, _MAX_PLATEAU = 2.0, 16.0
+# In seconds. The accepted calls are counted over this time: a short one while the rate is not known, since the calls
+# become more, and then one that is long enough for several runs that share a bucket.
+_FIRST_WINDOW, _WINDOW = 1.0, 12.0
+# How far below the measured rate to go on, as a share of it, and after how many seconds to reach it again. That time
+# doubles whenever a call is throttled, since the rate is known better each time. Then in how many seconds to double it.
+_DIP = 0.2
+_MIN_PLATEAU, _MAX_PLATEAU = 2.0, 12.0
+_GROWTH = 4.0
 # In seconds. A call that waits looks whether the rate has changed.
 _MAX_SLEEP = 0.2
 
@@ -56,8 +57,9 @@ class Pace:
         self._throttled_at: float | None = None
         self._sent_at = 0.0
         self._accepted: deque[float] = deque()
-        # Calls per second, once it is known what the service allows.
+        # Calls per second: what the service allows, None if that is not known, and what to begin with then.
         self._allowed: float | None = None
+        self._first_rate = _FIRST_RATE
         self._plateau = _MIN_PLATEAU
 
     def send(self, now: float) -> float:
@@ -86,21 +88,29 @@ class Pace:
             since = now - self._throttled_at
             if since < _TOGETHER:
                 return
-            window = min(since, _WINDOW)
-            accepted = sum(when > now - window for when in self._accepted) / window
-            self._allowed = max(_MIN_RATE, min(accepted, self._get_rate(since)))
-            self._plateau = min(2 * self._plateau, _MAX_PLATEAU)
+            rate = self._get_rate(since)
+            window = min(since, _FIRST_WINDOW if self._allowed is None else _WINDOW)
+            accepted = sum(when > now - window for when in self._accepted)
+            if accepted:
+                self._allowed = max(_MIN_RATE, min(accepted / window, rate))
+                self._plateau = min(2 * self._plateau, _MAX_PLATEAU)
+            else:
+                # An outage, or others have emptied the bucket: that says nothing about the rate.
+                self._allowed, self._plateau = None, _MIN_PLATEAU
+                self._first_rate = max(_MIN_RATE, min(_FIRST_RATE, rate / 4))
         self._throttled_at = now
 
     def _get_rate(self, since: float) -> float:
         """Return the calls per second, so many seconds after one was throttled.
 
-        Once the rate is known, this is a cubic function, as in TCP's CUBIC: quickly up to it, flat for long, then ever
-        more quickly above it.
+        Once the rate is known, this is a cubic function up to it, as in TCP's CUBIC: quickly at first, then flat for
+        long. Above it, it grows ever faster.
         """
         if self._allowed is None:
-            return _FIRST_RATE * 2 ** min(since / _DOUBLING, 20)
-        return self._allowed * (1 + _DIP * (since / self._plateau - 1) ** 3)
+            return self._first_rate * 2 ** min(since / _DOUBLING, 20)
+        if since < self._plateau:
+            return self._allowed * (1 - _DIP * (1 - since / self._plateau) ** 3)
+        return self._allowed * 2 ** min((since - self._plateau) / _GROWTH, 20)
 
 
 class RateLimiter:

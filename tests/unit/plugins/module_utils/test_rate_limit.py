@@ -19,60 +19,75 @@ ATTEMPTS = 10
 FIRST_DELAY, MAX_DELAY = 1.0, 20.0
 
 
-class ThrottledLab:
-    """A lab at a service with a token bucket, in virtual time: threads, and retries as in botocore's standard mode."""
+class ThrottledLabs:
+    """Labs at a service with a token bucket, in virtual time: threads, and retries as in botocore's standard mode.
 
-    def __init__(self, rate, burst, learners, threads, latency):
-        self.pace, self.rate, self.burst, self.latency = Pace(), rate, burst, latency
+    Each of the ``labs`` has its own pace, and begins a while after the one before. During ``outage``, from a second to
+    another, all calls are throttled.
+    """
+
+    def __init__(self, rate, burst, learners, *, threads=16, latency=0.1, labs=1, outage=(0.0, 0.0), seed=0):
+        self.rate, self.burst, self.latency, self.outage = rate, burst, latency, outage
         self.tokens, self.filled_at = float(burst), 0.0
-        self.attempts, self.to_begin, self.waiting = {}, deque(range(learners)), deque()
+        self.paces = [Pace() for _lab in range(labs)]
+        self.to_begin = [deque((lab, number) for number in range(learners)) for lab in range(labs)]
+        self.waiting = [deque() for _lab in range(labs)]
+        self.attempts = {}
         self.accepted = self.rejected = self.failed = 0
-        self.random, self.events, self.order = random.Random(burst), [], count()
-        for _thread in range(threads):
-            self.begin(0.0)
+        self.random, self.events, self.order = random.Random(burst + seed), [], count()
+        for lab in range(labs):
+            for _thread in range(threads):
+                self.begin(lab * 0.7, lab)
         self.now = 0.0
         while self.events:
             self.now, _order, happen, *details = heapq.heappop(self.events)
             happen(self.now, *details)
 
+    @property
+    def share_rejected(self):
+        return self.rejected / (self.rejected + self.accepted)
+
     def at(self, when, happen, *details):
         heapq.heappush(self.events, (when, next(self.order), happen, *details))
 
-    def begin(self, now):
-        if self.to_begin:
-            self.at(now, self.queue, self.to_begin.popleft())
+    def begin(self, now, lab):
+        if self.to_begin[lab]:
+            self.at(now, self.queue, self.to_begin[lab].popleft())
 
     def queue(self, now, learner):
-        self.waiting.append(learner)
-        if len(self.waiting) == 1:
-            self.send(now)
+        lab, _number = learner
+        self.waiting[lab].append(learner)
+        if len(self.waiting[lab]) == 1:
+            self.send(now, lab)
 
-    def send(self, now):
+    def send(self, now, lab):
         """Send the first that waits, and look again when the next one may be sent."""
-        while self.waiting:
-            delay = self.pace.send(now)
+        while self.waiting[lab]:
+            delay = self.paces[lab].send(now)
             if delay:
-                self.at(now + min(delay, 0.2), self.send)
+                self.at(now + min(delay, 0.2), self.send, lab)
                 return
-            learner = self.waiting.popleft()
+            learner = self.waiting[lab].popleft()
             self.attempts[learner] = self.attempts.get(learner, 0) + 1
             self.tokens = min(self.burst, self.tokens + (now - self.filled_at) * self.rate)
             self.filled_at = now
-            is_accepted = self.tokens >= 1
+            begin, end = self.outage
+            is_accepted = self.tokens >= 1 and not begin <= now < end
             self.tokens -= is_accepted
             self.at(now + self.latency * self.random.uniform(1, 1.1), self.reply, learner, is_accepted)
 
     def reply(self, now, learner, is_accepted):
+        lab, _number = learner
         if is_accepted:
             self.accepted += 1
-            self.pace.accept(now)
-            self.begin(now)
+            self.paces[lab].accept(now)
+            self.begin(now, lab)
             return
         self.rejected += 1
-        self.pace.throttle(now)
+        self.paces[lab].throttle(now)
         if self.attempts[learner] == ATTEMPTS:
             self.failed += 1
-            self.begin(now)
+            self.begin(now, lab)
         else:
             longest = min(FIRST_DELAY * 2 ** (self.attempts[learner] - 1), MAX_DELAY)
             self.at(now + self.random.uniform(0, longest), self.queue, learner)
@@ -82,11 +97,33 @@ class ThrottledLab:
 @pytest.mark.parametrize("burst", [10, 20, 100, 200])
 @pytest.mark.parametrize(("rate", "learners"), [(5, 500), (20, 1000), (50, 2500)])
 def test_at_any_bucket_everybody_is_served_in_time_with_few_rejected_calls(rate, learners, burst, latency):
-    lab = ThrottledLab(rate, burst, learners, threads=16, latency=latency)
+    lab = ThrottledLabs(rate, burst, learners, latency=latency)
     assert lab.failed == 0
     assert lab.accepted == learners
     assert lab.now < 1.08 * (learners - burst) / rate
-    assert lab.rejected / (lab.rejected + lab.accepted) <= 0.05
+    assert lab.share_rejected <= 0.05
+
+
+@pytest.mark.parametrize("rate", [0.2, 0.5, 1])
+def test_a_service_that_allows_a_call_every_few_seconds_serves_everybody(rate):
+    lab = ThrottledLabs(rate, 10, 30)
+    assert lab.failed == 0
+    assert lab.now < 1.1 * (30 - 10) / rate
+
+
+@pytest.mark.parametrize("seconds", [1.2, 3, 10, 30])
+@pytest.mark.parametrize("begin", [0, 2])
+def test_a_lab_goes_on_soon_after_an_outage(begin, seconds):
+    lab = ThrottledLabs(50, 50, 500, outage=(begin, begin + seconds))
+    assert lab.failed == 0
+    assert lab.now < (500 - 50) / 50 + seconds + 6
+
+
+@pytest.mark.parametrize(("labs", "learners"), [(2, 300), (3, 200), (5, 120), (10, 60)])
+def test_labs_that_share_a_bucket_leave_little_of_it_unused(labs, learners):
+    runs = [ThrottledLabs(20, 20, learners, labs=labs, seed=seed) for seed in range(5)]
+    assert sum(run.failed for run in runs) == 0
+    assert sum(run.now for run in runs) / 5 < 1.5 * (600 - 20) / 20
 
 
 class TestPace:
@@ -128,17 +165,22 @@ class TestPace:
         for tenth in range(10):
             pace.accept(102.0 + tenth / 10)
         pace.throttle(103.0)
-        seconds = [self.count_sent(pace, 103.0 + second, 104.0 + second) for second in range(30)]
+        seconds = [self.count_sent(pace, 103.0 + second, 104.0 + second) for second in range(20)]
         assert 8 <= seconds[0] <= 10
-        assert 9 <= seconds[4] <= 11
-        assert seconds[10] > 10
-        assert seconds[29] > 3 * seconds[10]
+        assert 9 <= seconds[3] <= 11
+        assert seconds[8] == pytest.approx(2 * seconds[4], rel=0.2)
+        assert seconds[12] == pytest.approx(4 * seconds[4], rel=0.2)
 
-    def test_a_service_that_accepts_nothing_is_still_called(self, pace):
+    def test_a_service_that_accepts_nothing_is_called_ever_less_often(self, pace):
         pace.throttle(100.0)
-        for second in range(1, 60):
-            pace.throttle(100.0 + second)
-        assert 0.5 <= self.count_sent(pace, 160.0, 170.0) / 10 <= 1.1
+        seconds, now = [], 100.5
+        while now < 160:
+            delay = pace.send(now)
+            if not delay:
+                seconds.append(now)
+                pace.throttle(now + 0.1)
+            now += delay or 0.1
+        assert sum(now < 105 for now in seconds) > sum(150 < now < 155 for now in seconds) > 0
 
     def test_an_hour_without_throttled_calls_is_no_error(self, pace):
         pace.throttle(100.0)
