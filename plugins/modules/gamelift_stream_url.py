@@ -148,8 +148,8 @@ options:
   force:
     description:
       - Create new stream URLs even if leases are reusable, and revoke the previous ones.
-      - If several runs do that at the same time, one stream URL is left for each learner. A run whose stream URL was
-        revoked by another one fails for that learner.
+      - If several runs do that at the same time, one stream URL is left for each learner. A run that has not ended
+        when another one revokes its stream URL fails for that learner.
     type: bool
     default: false
   recover:

@@ -18,7 +18,7 @@ from tests.simulator.control import Simulator
 from tests.tables import Table, number, percent
 
 # Buckets at once, each with a simulator of its own: their runs wait for most of the time.
-AT_ONCE = 3
+AT_ONCE = 4
 
 
 def measure(bench: Bench, sizes: Sizes) -> tuple[list[Table], list[Goal]]:

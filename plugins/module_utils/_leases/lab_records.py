@@ -161,7 +161,7 @@ class Labs:
         """End the labs of these records. A record that another run has changed meanwhile is left to that run.
 
         Returns:
-            The records as they then are, unless they were left to another run.
+            The records as they then are, also if another run has ended the lab, but not those that were left to it.
 
         Raises:
             LeaseStoreError: The store failed.
@@ -169,8 +169,9 @@ class Labs:
         changes = [
             Replace(replace(record, ended_at=now, record_id=uuid.uuid4().hex), record.record_id) for record in records
         ]
-        raise_first(self._store.write(changes) if changes else ())
-        return [change.record for change in changes]
+        written = self._store.write(changes) if changes else []
+        raise_first(written)
+        return [record for record in written if isinstance(record, LabRecord) and record.ended_at is not None]
 
     def purge(self, records: Collection[LabRecord]) -> None:
         """Remove these records, unless another run has replaced them meanwhile.

@@ -34,6 +34,7 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base im
     describe_roster_failure,
     describe_unknown_lab,
     describe_unknown_learner,
+    describe_unreleased,
     find_left,
     get_counts,
     get_languages,
@@ -310,7 +311,7 @@ def _describe_appstream_lab(
         yield f"Leases {to_be}released: {counts['released']}."
         yield "Streaming URLs that were handed out work until they expire."
     else:
-        yield "There is no lease left to release, except those that other labs need."
+        yield describe_unreleased(results)
     if results["end_sessions"]:
         yield f"Sessions {to_be}expired: {expired}."
     if fleet and needs:

@@ -112,6 +112,13 @@ def is_known(results: Result, ending: Result) -> bool | None:
     return None if labs is None else results["lab"] in labs
 
 
+def describe_unreleased(results: Result) -> str:
+    """Return why the end of a lab has released no lease."""
+    if not results["steps"]["urls"]:
+        return "The leases stay, since the tag 'leases' is not among those that run."
+    return "There is no lease left to release, except those that other labs need."
+
+
 def describe_unknown_lab(results: Result, ending: Result, where: str) -> str:
     """Return that there is no such lab to end."""
     known = list_names(ending.get("known_labs", []), MAX_NAMED) or "none"

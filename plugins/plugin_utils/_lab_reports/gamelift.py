@@ -28,6 +28,7 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base im
     describe_roster_failure,
     describe_unknown_lab,
     describe_unknown_learner,
+    describe_unreleased,
     find_left,
     get_counts,
     get_languages,
@@ -250,7 +251,7 @@ def _describe_recovered(results: Result, summary: Result) -> str:
 def _describe_end(results: Result, urls: Result, summary: Result, going_on: Sequence[RunningSession]) -> Iterator[str]:
     to_be = "to be " if results["check_mode"] else ""
     if not summary["released"]:
-        yield "There is no lease left to release, except those that other labs need."
+        yield describe_unreleased(results)
         return
     yield f"Leases {to_be}released: {summary['released']}. Stream URLs {to_be}revoked: {len(urls.get('revoked', []))}."
     if results["terminate_sessions"]:

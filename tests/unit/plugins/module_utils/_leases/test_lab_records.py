@@ -83,6 +83,16 @@ def test_what_another_run_has_written_meanwhile_is_not_ended():
     assert Labs(store, SCOPE).get_records("cad") == [renewed]
 
 
+def test_a_lab_that_another_run_has_ended_meanwhile_is_returned_as_that_run_has_ended_it():
+    store = store_with(record_of("cad"))
+    labs, other = Labs(store, SCOPE), Labs(store, SCOPE)
+    known = labs.get_records("cad")
+    ended = other.leave(other.get_records("cad"), NOW)
+
+    assert labs.leave(known, after(5)) == ended
+    assert Labs(store, SCOPE).get_records("cad") == ended
+
+
 def test_a_store_that_fails_fails_the_run():
     store = store_with()
     records = store.records(LAB_RECORDS)

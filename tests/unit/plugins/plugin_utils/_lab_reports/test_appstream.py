@@ -299,6 +299,7 @@ def test_the_end_of_a_lab():
     assert message({"urls": {"known_labs": ["monday"], "leases": [{"labs": []}]}}) == (
         "There is no lease left to release, except those that other labs need."
     )
+    assert message({}) == "The leases stay, since the tag 'leases' is not among those that run."
     assert summarize({}, state="absent", learners=[])["outcome"] == "unchanged"
     assert summarize({"stop": stopped["stop"]}, state="absent", learners=[])["outcome"] == "ok"
     assert summarize(steps, state="absent", learners=[], other_sessions=[{}])["fleet"]["other_sessions"] == 1

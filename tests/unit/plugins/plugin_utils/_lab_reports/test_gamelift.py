@@ -309,6 +309,7 @@ def test_a_lab_that_failed_after_its_capacity_was_raised_says_why():
             "There is no lease left to release, except those that other labs need.",
             id="needed by another lab",
         ),
+        pytest.param({}, {}, "The leases stay, since the tag 'leases' is not among those that run.", id="left alone"),
         pytest.param(
             {"urls": {**ended(), "known_labs": ["friday"]}},
             {},
