@@ -95,7 +95,8 @@ class Pace:
                 self._allowed = max(_MIN_RATE, min(accepted / window, rate))
                 self._plateau = min(2 * self._plateau, _MAX_PLATEAU)
             else:
-                # An outage, or others have emptied the bucket: that says nothing about the rate.
+                # An outage, or others have emptied the bucket: that says nothing about the rate. The next attempt to
+                # find it begins with at most half of what this one began with, since that has doubled in the meantime.
                 self._allowed, self._plateau = None, _MIN_PLATEAU
                 self._first_rate = max(_MIN_RATE, min(_FIRST_RATE, rate / 4))
         self._throttled_at = now
