@@ -50,7 +50,7 @@ _THROTTLING_CODES = frozenset(
 )
 
 
-class Pace:
+class CallRate:
     """When calls may be sent. Pure: all times are given, in seconds of one clock."""
 
     def __init__(self) -> None:
@@ -118,7 +118,7 @@ class RateLimiter:
     """What slows down one client, whose calls are made in many threads."""
 
     def __init__(self) -> None:
-        self._pace = Pace()
+        self._rate = CallRate()
         self._lock = threading.Lock()
         # Whoever has it is the next to send.
         self._turn = threading.Lock()
@@ -133,11 +133,11 @@ class RateLimiter:
         """Adapt the rate to a response."""
         if response:
             with self._lock:
-                (self._pace.throttle if _is_throttled(*response) else self._pace.accept)(time.monotonic())
+                (self._rate.throttle if _is_throttled(*response) else self._rate.accept)(time.monotonic())
 
     def _send(self) -> float:
         with self._lock:
-            return self._pace.send(time.monotonic())
+            return self._rate.send(time.monotonic())
 
 
 def _is_throttled(http_response: Any, parsed: Any) -> bool:

@@ -7,7 +7,7 @@
 Usage: bare_boto3.py STACK FLEET LEARNERS VALIDITY THREADS [RETRIES]
 
 RETRIES is a mode of botocore, with as many attempts as our module makes; without it, botocore has its defaults. Who is
-refused to the end gets no URL.
+rejected to the end gets no URL.
 """
 
 from __future__ import annotations

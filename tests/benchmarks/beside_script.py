@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.benchmarks.goals import Goal
-from tests.benchmarks.measuring import CONCURRENCY, EMPTY, Bench, Measured, Rounds, Run
+from tests.benchmarks.measuring import CONCURRENCY, EMPTY, LATENCY, Bench, Measured, Rounds, Run
 from tests.benchmarks.sizes import Sizes
-from tests.tables import Table, number
+from tests.tables import Table, milliseconds, number
 
 CREATED, REUSED = (f"our task, concurrency {CONCURRENCY}, all {what}" for what in ("created", "reused"))
 
@@ -48,7 +48,7 @@ def measure_beside_script(
         rows.append([way, *map(number, [one.wall / least, one.wall, one.cpu, round(one.peak), len(one.calls)])])
     header = ["Way", "Times (script + empty playbook)", "Seconds", "CPU s", "MB", "API calls"]
     goal = Goal(
-        f"100 ms: {sizes.sessions} {what}, concurrency {CONCURRENCY} / ({bare}, + {EMPTY})",
+        f"{milliseconds(LATENCY)}: {sizes.sessions} {what}, concurrency {CONCURRENCY} / ({bare}, + {EMPTY})",
         most,
         rounds.each(lambda one: one[CREATED].wall / (one[EMPTY].wall + one[bare].wall)),
     )

@@ -11,9 +11,9 @@ from functools import partial
 from itertools import product
 
 from tests.benchmarks.goals import Goal
-from tests.benchmarks.measuring import CONCURRENCY, LATENCY, Bench, Measured, our_task
+from tests.benchmarks.measuring import Bench, Measured
 from tests.benchmarks.sizes import Sizes
-from tests.benchmarks.throttling import share_refused
+from tests.benchmarks.throttling import run_our_task, set_bucket, share_rejected
 from tests.simulator.control import Simulator
 from tests.tables import Table, number, percent
 
@@ -32,7 +32,7 @@ def measure(bench: Bench, sizes: Sizes) -> tuple[list[Table], list[Goal]]:
         "Learners",
         "Times the ideal",
         "At most",
-        "Refused",
+        "Rejected",
         "At most",
         "Without a URL",
     ]
@@ -44,18 +44,15 @@ def _measure_bucket(bench: Bench, repeat: int, rate: int, burst: int, learners: 
     folder = bench.home()
     with Simulator.start() as simulator:
         own = Bench(simulator, folder, bench.environment)
-        runs = [run_throttled(own, rate, burst, learners) for _number in range(repeat)]
+        runs = [_run(own, rate, burst, learners) for _number in range(repeat)]
     ideal = (learners - burst) / rate
-    times, shares = [run.wall / ideal for run in runs], [share_refused(run) for run in runs]
+    times, shares = [run.wall / ideal for run in runs], [share_rejected(run) for run in runs]
     most_without = max(learners - run.issued for run in runs)
     figures = [number(statistics.median(times)), number(max(times))]
     figures += [percent(statistics.median(shares)), percent(max(shares))]
     return [*map(number, (rate, burst, learners)), *figures, number(most_without)]
 
 
-def run_throttled(bench: Bench, rate: int, burst: int, learners: int, concurrency: int = CONCURRENCY) -> Measured:
-    """Run our task at an endpoint with this token bucket."""
-    bench.lab(latency_seconds=LATENCY)
-    bench.simulator.add_fault(service="appstream", throttle={"rate": rate, "burst": burst})
-    task = our_task(learners, return_urls=False, concurrency=concurrency)
-    return bench.play({**task, "ignore_errors": True})
+def _run(bench: Bench, rate: int, burst: int, learners: int) -> Measured:
+    set_bucket(bench, rate, burst)
+    return run_our_task(bench, learners)

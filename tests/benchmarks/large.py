@@ -10,7 +10,8 @@ from tests.benchmarks.measuring import LATENCY, Bench, our_task
 from tests.benchmarks.sizes import Sizes
 from tests.tables import Table, number
 
-CONCURRENCY = 64
+# The most that the option takes.
+MOST_AT_ONCE = 64
 
 
 def measure(bench: Bench, sizes: Sizes) -> tuple[list[Table], list[Goal]]:
@@ -19,7 +20,7 @@ def measure(bench: Bench, sizes: Sizes) -> tuple[list[Table], list[Goal]]:
     bench.lab(latency_seconds=LATENCY)
     for learners in sizes.large:
         home = bench.home()
-        task = our_task(learners, return_urls=False, concurrency=CONCURRENCY)
+        task = our_task(learners, return_urls=False, concurrency=MOST_AT_ONCE)
         for what, issued in (("created", learners), ("reused", 0)):
             one = bench.play(task, home=home).having_issued(issued)
             figures = [one.wall, one.cpu, round(one.own_peak), round(one.peak)]

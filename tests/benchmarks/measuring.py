@@ -59,7 +59,7 @@ class Measured:
     own_peak: float = 0.0
 
     @property
-    def refused(self) -> int:
+    def rejected(self) -> int:
         """The number of calls that were throttled."""
         return sum(call["error_code"] == "ThrottlingException" for call in self.calls)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -79,6 +79,25 @@ class Service(Protocol):
         """Describe each lease that differs from what the service has."""
 
 
+def _opens(simulator: Simulator, url: str, holder: str) -> bool:
+    """Return whether the URL opens the session of that holder."""
+    status, page = simulator.open(url)
+    return status == 200 and holder in page
+
+
+def _describe_wrong(
+    leases: Mapping[str, StoredLease],
+    is_right: Callable[[str, StoredLease], bool],
+    describe: Callable[[str, StoredLease], str],
+) -> list[str]:
+    """Describe the leases that are not right, each with what the service has in its place."""
+    return [
+        f"{holder}: {lease.expires}, {describe(holder, lease)}"
+        for holder, lease in leases.items()
+        if not is_right(holder, lease)
+    ]
+
+
 class AppStream:
     """AppStream issues another URL at every call, and returns none again."""
 
@@ -102,8 +121,7 @@ class AppStream:
     def urls(self, task: Task) -> dict[str, str]:
         return {entry["user_id"]: entry["streaming_url"] for entry in task.result["streaming_urls"]}
 
-    def opens(self, simulator: Simulator, url: str, holder: str) -> bool:
-        return _opens(simulator, url, holder)
+    opens = staticmethod(_opens)
 
     def issued(self, simulator: Simulator) -> list[str]:
         return simulator.streaming_urls()
@@ -124,11 +142,7 @@ class AppStream:
             # The service rounds to milliseconds; whole seconds are stored, rounded down.
             return started - 1 <= issued <= finished + 0.001 and _opens(simulator, lease.grant, holder)
 
-        return [
-            f"{holder}: {lease.expires}, issued in {calls.get(holder)}"
-            for holder, lease in leases.items()
-            if not is_right(holder, lease)
-        ]
+        return _describe_wrong(leases, is_right, lambda holder, _lease: f"issued in {calls.get(holder)}")
 
 
 class Nimble:
@@ -153,8 +167,7 @@ class Nimble:
     def urls(self, task: Task) -> dict[str, str]:
         return {entry["session_id"]: entry["url"] for entry in task.result["streams"]}
 
-    def opens(self, simulator: Simulator, url: str, holder: str) -> bool:
-        return _opens(simulator, url, holder)
+    opens = staticmethod(_opens)
 
     def issued(self, simulator: Simulator) -> list[str]:
         return [stream["streamId"] for stream in simulator.streams()]
@@ -166,11 +179,7 @@ class Nimble:
             stream = streams.get(lease.grant)
             return bool(stream) and (holder, lease.expires) == (stream["sessionId"], _to_epoch(stream["expiresAt"]))
 
-        return [
-            f"{holder}: {lease.expires}, and {streams.get(lease.grant)}"
-            for holder, lease in leases.items()
-            if not is_right(holder, lease)
-        ]
+        return _describe_wrong(leases, is_right, lambda _holder, lease: f"and {streams.get(lease.grant)}")
 
 
 class GameLift:
@@ -208,15 +217,11 @@ class GameLift:
     def find_wrong(self, simulator: Simulator, leases: Mapping[str, StoredLease], clock_offset: float) -> list[str]:
         urls = {url["StreamUrlId"]: url for url in simulator.stream_urls()}
 
-        def is_right(lease: StoredLease) -> bool:
+        def is_right(_holder: str, lease: StoredLease) -> bool:
             url = urls.get(lease.grant)
             return bool(url) and (url["Status"], int(url["ExpiresAt"])) == ("ACTIVE", lease.expires)
 
-        return [
-            f"{holder}: {lease.expires}, and {urls.get(lease.grant)}"
-            for holder, lease in leases.items()
-            if not is_right(lease)
-        ]
+        return _describe_wrong(leases, is_right, lambda _holder, lease: f"and {urls.get(lease.grant)}")
 
 
 SERVICES: dict[str, Service] = {"appstream": AppStream(), "nimble": Nimble(), "gamelift": GameLift()}
@@ -244,12 +249,6 @@ def get_leases(store: Store) -> dict[str, StoredLease]:
 def get_stored(store: Store) -> dict[str, str]:
     """Return the grant of each holder as the store has it."""
     return {holder: lease.grant for holder, lease in get_leases(store).items()}
-
-
-def _opens(simulator: Simulator, url: str, holder: str) -> bool:
-    """Return whether the URL opens the session of that holder."""
-    status, page = simulator.open(url)
-    return status == 200 and holder in page
 
 
 def _get_rows(store: Store) -> list[dict[str, Any]]:

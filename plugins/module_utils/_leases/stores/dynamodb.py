@@ -176,21 +176,17 @@ class _DynamoDBTable:
         except (CredentialsError, InvalidOption) as e:
             raise LeaseStoreError(f"The lease table {self.name!r} cannot be used: {e}") from e
 
-    def call_until_processed(
-        self,
-        function: Callable[..., tuple[list[dict[str, Any]], dict[str, Any]]],
-        request: list[Any] | dict[str, Any],
-    ) -> list[dict[str, Any]]:
-        """Call again with what the service has left unprocessed, as it does when it is busy.
+    def batch_get(self, item_keys: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the items of these keys; ask again for what a busy service leaves unprocessed.
 
         Raises:
             LeaseStoreError: It stays busy, or a call failed.
         """
         found: list[dict[str, Any]] = []
-        left: dict[str, Any] = {self.name: request}
+        left: dict[str, Any] = {self.name: {"Keys": item_keys, "ConsistentRead": True}}
         for delay in (0.0, *retry_delays(self.client)):
             time.sleep(delay)
-            items, left = self.call(function, RequestItems=left)
+            items, left = self.call(batch_get_item, RequestItems=left)
             found += items
             if not left:
                 return found
@@ -236,7 +232,7 @@ class _DynamoDBRecords(Generic[KeyT, RecordT]):
 
     def read(self, keys: Collection[KeyT]) -> dict[KeyT, RecordT]:
         """Return the records of these keys, a hundred of them in each call."""
-        items = self._table.map(self._read_batch, _split([self._item_key(key) for key in keys], MAX_READ))
+        items = self._table.map(self._table.batch_get, _split([self._item_key(key) for key in keys], MAX_READ))
         return self._to_records(itertools.chain.from_iterable(items))
 
     def find(self, scope: str | None, *, include_old: bool = False) -> dict[KeyT, RecordT]:
@@ -327,9 +323,6 @@ class _DynamoDBRecords(Generic[KeyT, RecordT]):
             return record
         found = existing or self._table.call(get_item, Key=key, ConsistentRead=True).get("Item")
         return self._to_record(found) if found else None
-
-    def _read_batch(self, item_keys: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return self._table.call_until_processed(batch_get_item, {"Keys": item_keys, "ConsistentRead": True})
 
     def _delete(self, record: RecordT) -> int:
         in_the_way = self._table.call(

@@ -20,6 +20,8 @@ from moto.core.common_models import BaseModel
 from moto.core.exceptions import InvalidToken
 from moto.core.utils import unix_time
 from moto.moto_api import state_manager
+
+# moto's own backends import these from there: there is no public place.
 from moto.moto_api._internal import mock_random
 from moto.moto_api._internal.managed_state_model import ManagedState
 from moto.utilities.paginator import Paginator

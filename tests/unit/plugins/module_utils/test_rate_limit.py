@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils._rate_limit import Pace, limit_rate
+from ansible_collections.labstream.aws.plugins.module_utils._rate_limit import CallRate, limit_rate
 from botocore.config import Config
 
 ATTEMPTS = 10
@@ -22,14 +22,14 @@ FIRST_DELAY, MAX_DELAY = 1.0, 20.0
 class ThrottledLabs:
     """Labs at a service with a token bucket, in virtual time: threads, and retries as in botocore's standard mode.
 
-    Each of the ``labs`` has its own pace, and begins a while after the one before. During ``outage``, from a second to
-    another, all calls are throttled.
+    Each of the ``labs`` has its own rate of calls, and begins a while after the one before. During ``outage``, from a
+    second to another, all calls are throttled.
     """
 
     def __init__(self, rate, burst, learners, *, threads=16, latency=0.1, labs=1, outage=(0.0, 0.0), seed=0):
         self.rate, self.burst, self.latency, self.outage = rate, burst, latency, outage
         self.tokens, self.filled_at = float(burst), 0.0
-        self.paces = [Pace() for _lab in range(labs)]
+        self.rates = [CallRate() for _lab in range(labs)]
         self.to_begin = [deque((lab, number) for number in range(learners)) for lab in range(labs)]
         self.waiting = [deque() for _lab in range(labs)]
         self.attempts = {}
@@ -63,7 +63,7 @@ class ThrottledLabs:
     def send(self, now, lab):
         """Send the first that waits, and look again when the next one may be sent."""
         while self.waiting[lab]:
-            delay = self.paces[lab].send(now)
+            delay = self.rates[lab].send(now)
             if delay:
                 self.at(now + min(delay, 0.2), self.send, lab)
                 return
@@ -80,11 +80,11 @@ class ThrottledLabs:
         lab, _number = learner
         if is_accepted:
             self.accepted += 1
-            self.paces[lab].accept(now)
+            self.rates[lab].accept(now)
             self.begin(now, lab)
             return
         self.rejected += 1
-        self.paces[lab].throttle(now)
+        self.rates[lab].throttle(now)
         if self.attempts[learner] == ATTEMPTS:
             self.failed += 1
             self.begin(now, lab)
@@ -126,65 +126,65 @@ def test_labs_that_share_a_bucket_leave_little_of_it_unused(labs, learners):
     assert sum(run.now for run in runs) / 5 < 1.5 * (600 - 20) / 20
 
 
-class TestPace:
+class TestCallRate:
     @pytest.fixture
-    def pace(self):
-        return Pace()
+    def call_rate(self):
+        return CallRate()
 
     @staticmethod
-    def count_sent(pace, begin, end):
+    def count_sent(call_rate, begin, end):
         """The calls that are sent, and accepted at once, by somebody who always waits for the next."""
         now, sent = begin, 0
         while now < end:
-            delay = pace.send(now)
+            delay = call_rate.send(now)
             if not delay:
                 sent += 1
-                pace.accept(now)
+                call_rate.accept(now)
             now += delay
         return sent
 
-    def test_calls_do_not_wait_until_one_is_throttled(self, pace):
-        assert [pace.send(0.0) for _number in range(1000)] == [0.0] * 1000
+    def test_calls_do_not_wait_until_one_is_throttled(self, call_rate):
+        assert [call_rate.send(0.0) for _number in range(1000)] == [0.0] * 1000
 
-    def test_after_that_it_begins_slowly_and_doubles(self, pace):
-        pace.throttle(100.0)
-        seconds = [self.count_sent(pace, 100.0 + second, 101.0 + second) for second in range(3)]
+    def test_after_that_it_begins_slowly_and_doubles(self, call_rate):
+        call_rate.throttle(100.0)
+        seconds = [self.count_sent(call_rate, 100.0 + second, 101.0 + second) for second in range(3)]
         assert seconds[0] < 15
         assert seconds[1] == pytest.approx(4 * seconds[0], rel=0.2)
         assert seconds[2] == pytest.approx(4 * seconds[1], rel=0.2)
 
-    def test_calls_that_are_throttled_together_slow_down_once(self, pace):
-        pace.throttle(100.0)
+    def test_calls_that_are_throttled_together_slow_down_once(self, call_rate):
+        call_rate.throttle(100.0)
         for later in (0.01, 0.2, 0.49):
-            pace.throttle(100.0 + later)
-        assert self.count_sent(pace, 100.5, 101.5) > 20
+            call_rate.throttle(100.0 + later)
+        assert self.count_sent(call_rate, 100.5, 101.5) > 20
 
-    def test_it_stays_below_what_was_accepted_then_goes_above_it_ever_faster(self, pace):
-        pace.throttle(100.0)
-        self.count_sent(pace, 100.0, 102.0)
+    def test_it_stays_below_what_was_accepted_then_goes_above_it_ever_faster(self, call_rate):
+        call_rate.throttle(100.0)
+        self.count_sent(call_rate, 100.0, 102.0)
         for tenth in range(10):
-            pace.accept(102.0 + tenth / 10)
-        pace.throttle(103.0)
-        seconds = [self.count_sent(pace, 103.0 + second, 104.0 + second) for second in range(20)]
+            call_rate.accept(102.0 + tenth / 10)
+        call_rate.throttle(103.0)
+        seconds = [self.count_sent(call_rate, 103.0 + second, 104.0 + second) for second in range(20)]
         assert 8 <= seconds[0] <= 10
         assert 9 <= seconds[3] <= 11
         assert seconds[8] == pytest.approx(2 * seconds[4], rel=0.2)
         assert seconds[12] == pytest.approx(4 * seconds[4], rel=0.2)
 
-    def test_a_service_that_accepts_nothing_is_called_ever_less_often(self, pace):
-        pace.throttle(100.0)
+    def test_a_service_that_accepts_nothing_is_called_ever_less_often(self, call_rate):
+        call_rate.throttle(100.0)
         seconds, now = [], 100.5
         while now < 160:
-            delay = pace.send(now)
+            delay = call_rate.send(now)
             if not delay:
                 seconds.append(now)
-                pace.throttle(now + 0.1)
+                call_rate.throttle(now + 0.1)
             now += delay or 0.1
         assert sum(now < 105 for now in seconds) > sum(150 < now < 155 for now in seconds) > 0
 
-    def test_an_hour_without_throttled_calls_is_no_error(self, pace):
-        pace.throttle(100.0)
-        assert pace.send(3700.0) == 0.0
+    def test_an_hour_without_throttled_calls_is_no_error(self, call_rate):
+        call_rate.throttle(100.0)
+        assert call_rate.send(3700.0) == 0.0
 
 
 @pytest.mark.parametrize(
@@ -201,8 +201,8 @@ class TestPace:
 )
 def test_a_client_slows_down_once_a_call_is_throttled(simulator, monkeypatch, error, is_throttled):
     seen = []
-    monkeypatch.setattr(Pace, "throttle", lambda _self, _now: seen.append(True))
-    monkeypatch.setattr(Pace, "accept", lambda _self, _now: seen.append(False))
+    monkeypatch.setattr(CallRate, "throttle", lambda _self, _now: seen.append(True))
+    monkeypatch.setattr(CallRate, "accept", lambda _self, _now: seen.append(False))
     simulator.add_fault(service="appstream", error=error, times=1)
     client = simulator.client("appstream", config=Config(retries={"mode": "standard", "total_max_attempts": 2}))
     limit_rate(client)
@@ -215,14 +215,14 @@ def test_a_client_slows_down_once_a_call_is_throttled(simulator, monkeypatch, er
 
 
 def test_a_dropped_connection_says_nothing_about_the_rate(simulator, monkeypatch):
-    monkeypatch.setattr(Pace, "throttle", pytest.fail)
+    monkeypatch.setattr(CallRate, "throttle", pytest.fail)
     simulator.add_fault(service="appstream", drop="before", times=1)
     client = simulator.client("appstream", config=Config(retries={"mode": "standard", "total_max_attempts": 2}))
     limit_rate(client)
     client.describe_stacks()
 
 
-def test_a_lab_is_served_at_the_pace_of_the_service_with_few_rejected_calls(simulator):
+def test_a_lab_is_served_at_the_rate_of_the_service_with_few_rejected_calls(simulator):
     simulator.seed_lab("course", "course-fleet")
     simulator.add_fault(service="appstream", throttle={"rate": 20, "burst": 20})
     simulator.add_fault(latency_seconds=0.1)
