@@ -169,7 +169,7 @@ def test_examples_of_plugins_work(simulator: Simulator, run_playbook: Callable[.
     (home / "gradebook.csv").write_text('Student,ID,SIS Login ID,Section\n"Example, Anna",1,anna@example.org,x\n')
 
     # When those of each plugin are run, one after the other, unless it is for the roles alone.
-    [private] = re.findall(r"^(.*) are parts of the roles and playbooks", README.read_text(encoding="utf-8"), re.M)
+    [private] = re.findall(r"^(.*) are internal parts of the roles and playbooks", README.read_text(encoding="utf-8"), re.M)
     plays = []
     for kind in ("modules", "filter", "lookup"):
         for file in sorted((CHECKOUT / "plugins" / kind).glob("*.py")):
