@@ -54,12 +54,14 @@ options:
       - Whether the leases of learners of O(lab) who are no longer listed are released, for all labs that use them.
       - With V(false), these learners are only returned.
       - Only with O(state=present).
+    version_added: 1.0.0
     type: bool
     default: false
   withdraw_limit:
     description:
       - If O(withdraw_removed) concerns more learners than this, or all learners of the lab, the task fails before
         anything is issued. By default, it is a tenth of the learners whom the lab had, but at least three.
+    version_added: 1.0.0
     type: int
   concurrency:
     description:

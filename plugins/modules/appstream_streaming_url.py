@@ -108,6 +108,7 @@ options:
     description:
       - When O(lab) starts, as ISO 8601 with an offset from UTC. It is for RV(other_labs) of a lab that ends before.
       - By default, the lab is under way.
+    version_added: 1.0.0
     type: str
   min_remaining:
     description:
