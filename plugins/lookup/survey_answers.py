@@ -64,5 +64,5 @@ class LookupModule(LookupBase):
         try:
             answers = yaml.load(path.read_text(encoding="utf-8"), _LOADER)
         except FileNotFoundError as error:
-            raise AnsibleLookupError(f"There is no {path}: run the playbook as a job of AWX.") from error
+            raise AnsibleLookupError(f"There is no {path}: run the playbook as an AWX job.") from error
         return [{name: answer.strip() if isinstance(answer, str) else answer for name, answer in answers.items()}]

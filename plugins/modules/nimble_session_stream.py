@@ -23,7 +23,7 @@ description:
     that nobody can reconnect to a session, since every opening starts a new one, and that there is no home folder.
   - Without O(endpoint_url), AWS's own endpoint is tried once, with a timeout of 5 seconds, before anything else.
   - Creates streams that a browser opens, for one session or for all sessions of a lab in one task.
-  - The service creates a stream at every call and lists none. So this module stores each stream as a lease in
+  - The service creates a stream on every call and lists none. So this module stores each stream as a lease in
     O(lease_store), and reuses it as long as the service says that it is V(READY) and it is valid for the time asked
     for. A second run changes nothing. The lease has the stream's id and no URL.
   - Before a stream is created, a random token is stored. A run that was interrupted, or that runs beside another, uses
