@@ -11,8 +11,8 @@ version_added: 1.0.0
 author:
   - labstream.aws contributors (@labstream)
 description:
-  - Returns the extra variables of a job of AWX or Ansible Automation Platform as they were typed, without white space
-    around them.
+  - Returns the extra variables of an AWX or Ansible Automation Platform job as they were typed, without surrounding
+    white space.
   - AWX marks the answers to a survey as unsafe, and ansible-core 2.19 and newer give an answer that is marked the type
     that it would have in YAML without quotes. So the variables of the job have V(8) for C(010), V(1020) for C(17:00),
     V(true) for C(yes), and V(null) for C(null). This lookup returns the text.
