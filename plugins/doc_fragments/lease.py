@@ -94,7 +94,7 @@ options:
         name or its ARN. The playbook C(labstream.aws.lease_table) creates one. Parameters may follow, as in
         V(dynamodb://labstream-leases?region=eu-central-1&profile=labs).
       - The parameter C(region) defaults to that of the ARN or else of the task. C(profile) names a profile to use
-        instead of the task's credentials. C(endpoint_url) is an endpoint of DynamoDB, by default
+        instead of the task's credentials. C(endpoint_url) is a DynamoDB endpoint, by default
         E(AWS_ENDPOINT_URL_DYNAMODB), or else E(AWS_URL) or E(AWS_ENDPOINT_URL), which are for all services. The task's
         option O(endpoint_url) is never used for the table.
       - With V(none), leases are not stored, so every run issues new URLs, and nothing can be reused or handed out

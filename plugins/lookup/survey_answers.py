@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: survey_answers
-short_description: Get the answers to a survey of AWX as text
+short_description: Get the answers to an AWX survey as text
 version_added: 1.0.0
 author:
   - labstream.aws contributors (@labstream)
