@@ -54,12 +54,14 @@ options:
       - Whether the leases of learners of O(lab) who are no longer listed are released, for all labs that use them.
       - With V(false), these learners are only returned.
       - Only with O(state=present).
+    version_added: 1.0.0
     type: bool
     default: false
   withdraw_limit:
     description:
       - If O(withdraw_removed) concerns more learners than this, or all learners of the lab, the task fails before
         anything is issued. By default, it is a tenth of the learners whom the lab had, but at least three.
+    version_added: 1.0.0
     type: int
   concurrency:
     description:
@@ -92,7 +94,7 @@ options:
         name or its ARN. The playbook C(labstream.aws.lease_table) creates one. Parameters may follow, as in
         V(dynamodb://labstream-leases?region=eu-central-1&profile=labs).
       - The parameter C(region) defaults to that of the ARN or else of the task. C(profile) names a profile to use
-        instead of the task's credentials. C(endpoint_url) is an endpoint of DynamoDB, by default
+        instead of the task's credentials. C(endpoint_url) is a DynamoDB endpoint, by default
         E(AWS_ENDPOINT_URL_DYNAMODB), or else E(AWS_URL) or E(AWS_ENDPOINT_URL), which are for all services. The task's
         option O(endpoint_url) is never used for the table.
       - With V(none), leases are not stored, so every run issues new URLs, and nothing can be reused or handed out

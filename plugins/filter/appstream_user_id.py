@@ -16,13 +16,13 @@ description:
   - AppStream issues a streaming URL for an invalid user id too, and then fails in the learner's browser.
   - The user id is the key of the learner's home folder and of the monthly user fee.
     So the algorithm never changes, and the same person always has the same id.
-  - The text is normalised first. Invisible characters and white space around it are dropped, white space
-    inside it becomes one space, and it is case-folded and converted to Unicode NFC.
-    V(Anna@example.org) and V(anna@example.org) are one person.
+  - The text is normalized first. Invisible characters and white space around it are dropped, white space inside it
+    becomes one space, and it is case-folded and converted to Unicode NFC. V(Anna@example.org) and V(anna@example.org)
+    are one person.
   - A text that is a valid user id then is returned as it is.
-  - Any other text becomes what is readable of it in ASCII, at most 19 characters, a hyphen, and 60 bits of its
-    SHA-256 in base32. With so many, two people do not get the same id by accident. Only somebody who chooses a login on
-    purpose can have the id that is derived for another.
+  - Any other text becomes its readable part in ASCII, at most 19 characters, a hyphen, and 60 bits of its SHA-256 in
+    base32. With so many, two people do not get the same id by accident. Only somebody who chooses a login on purpose
+    can have the id that is derived for another.
 options:
   _input:
     description:

@@ -13,12 +13,12 @@ author:
 description:
   - Reads a roster, as learning platforms and directories export it or as a spreadsheet saves it, and returns its
     learners.
-  - Known are exports of Moodle in eight languages, ILIAS, Canvas, Brightspace, Blackboard, Microsoft Entra, Google,
-    OneRoster and Gradescope. R(The guide to rosters,ansible_collections.labstream.aws.docsite.guide_rosters) lists
-    their columns.
+  - It recognizes exports from Moodle (in eight languages), ILIAS, Canvas, Brightspace, Blackboard, Microsoft Entra,
+    Google, OneRoster and Gradescope. R(The guide to rosters,ansible_collections.labstream.aws.docsite.guide_rosters)
+    lists their columns.
   - The first line that is not blank names the columns. Commas, semicolons and tabs can be delimiters, as can what a
-    line such as C(sep=;) before it says. All line ends, a byte order mark, quoted cells over several lines, blank lines
-    and empty columns at the end are supported.
+    line such as C(sep=;) before it says. All line endings, a byte order mark, quoted cells over several lines, blank
+    lines and empty columns at the end are supported.
   - Column names are compared without regard to case and white space. A column without any value counts as absent.
   - A text whose first line is an e-mail address has no header. Each of its lines is an address, or a name and an
     address as in C(Anna Example <anna@example.org>).
@@ -29,12 +29,12 @@ description:
     their rows. So are rows that are nobody, such as the points possible and the test student of Canvas, without a
     warning.
   - Marks that programs put around ids and addresses are removed, with a warning that names the rows, such as the
-    apostrophe of C('0012345). Values that a spreadsheet has destroyed, such as C(1.00234E+11), are an error.
-  - An error names the first ten rows that are not valid, each with the line where it starts and the column. Two rows
-    that are the same learner, or that have the same user id, are an error that names both. So are user ids that differ
-    only in case.
+    apostrophe of C('0012345). Values that a spreadsheet has corrupted, such as C(1.00234E+11), are an error.
+  - An error names the first ten invalid rows, each with the line where it starts and the column. Two rows that are the
+    same learner, or that have the same user id, are an error that names both. So are user ids that differ only in
+    case.
   - A list of learners is checked and completed in the same way. There, the first of C(id), C(email) and C(user_id) that
-    a learner has identifies them. A field that learners do not have is an error.
+    a learner has identifies them. An unknown field is an error.
   - The learners that it returns can be given to O(labstream.aws.appstream_streaming_url#module:users), unless the
     roster has their languages, which are for O(labstream.aws.streaming_handout#module:seats).
 options:

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: survey_answers
-short_description: Get the answers to a survey of AWX as text
+short_description: Get the answers to an AWX survey as text
 version_added: 1.0.0
 author:
   - labstream.aws contributors (@labstream)
 description:
-  - Returns the extra variables of a job of AWX or Ansible Automation Platform as they were typed, without white space
-    around them.
+  - Returns the extra variables of an AWX or Ansible Automation Platform job as they were typed, without surrounding
+    white space.
   - AWX marks the answers to a survey as unsafe, and ansible-core 2.19 and newer give an answer that is marked the type
     that it would have in YAML without quotes. So the variables of the job have V(8) for C(010), V(1020) for C(17:00),
     V(true) for C(yes), and V(null) for C(null). This lookup returns the text.
@@ -64,5 +64,5 @@ class LookupModule(LookupBase):
         try:
             answers = yaml.load(path.read_text(encoding="utf-8"), _LOADER)
         except FileNotFoundError as error:
-            raise AnsibleLookupError(f"There is no {path}: run the playbook as a job of AWX.") from error
+            raise AnsibleLookupError(f"There is no {path}: run the playbook as an AWX job.") from error
         return [{name: answer.strip() if isinstance(answer, str) else answer for name, answer in answers.items()}]

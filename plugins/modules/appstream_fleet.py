@@ -13,8 +13,8 @@ description:
   - Starts or stops an existing fleet, and waits until it has done so.
   - Before it starts a fleet, or while the fleet runs, it can set the capacity. Without O(available_sessions),
     O(desired_instances), O(desired_sessions) and O(max_concurrent_sessions), the capacity is not changed.
-  - A start that fails is detected by the next poll, at most 15 seconds later. This is a fleet that reports errors while
-    it is V(STARTING), or that falls back to V(STOPPED). The task then fails and says what to do.
+  - "A failed start is detected by the next poll, at most 15 seconds later: the fleet reports errors while it is
+    V(STARTING), or falls back to V(STOPPED). The task then fails and says what to do."
   - While it waits, the task prints a line for each poll to stderr. It prints nothing with C(no_log) or C(async).
 author:
   - labstream.aws contributors (@labstream)
@@ -72,8 +72,8 @@ options:
     description:
       - Whether to wait until the fleet is V(RUNNING) or V(STOPPED), and until the O(available_sessions) are available.
       - A fleet that is V(RUNNING) does not have all its instances yet.
-      - With V(false) and O(state=started), a fleet that is V(STOPPING) is a failure. So is a fleet that is V(STARTING)
-        and must be scaled, since the service does not accept that.
+      - With V(false) and O(state=started), the task fails if the fleet is V(STOPPING), or if it is V(STARTING) and
+        must be scaled, since the service does not accept that.
     type: bool
     default: true
   wait_timeout:

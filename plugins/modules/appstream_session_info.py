@@ -42,6 +42,7 @@ options:
     description:
       - The name of a lab, to also get its RV(generations) from O(lease_store), on which the user ids of its learners
         depend. Otherwise the lease store is not read.
+    version_added: 1.0.0
     type: str
 attributes:
   check_mode:

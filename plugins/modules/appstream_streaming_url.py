@@ -12,7 +12,7 @@ short_description: Create streaming URLs for AppStream 2.0 users
 description:
   - Creates URLs that open a streaming session on an AppStream 2.0 (WorkSpaces Applications) stack and fleet, for one
     user or for all users of a lab in one task.
-  - AppStream creates a new URL at every call and lists none. So this module stores each URL as a lease in
+  - AppStream creates a new URL on every call and lists none. So this module stores each URL as a lease in
     O(lease_store), and reuses it as long as it is valid for the time asked for. A second run changes nothing.
   - Stack, fleet, their association and the fleet's state are checked before the first URL is issued, also in check
     mode.
@@ -108,6 +108,7 @@ options:
     description:
       - When O(lab) starts, as ISO 8601 with an offset from UTC. It is for RV(other_labs) of a lab that ends before.
       - By default, the lab is under way.
+    version_added: 1.0.0
     type: str
   min_remaining:
     description:

@@ -83,16 +83,17 @@ options:
     description:
       - What to do if the stream group is V(ACTIVE), but the always-on capacity of O(locations) is not allocated within
         O(wait_timeout).
-      - V(fail) fails the task, V(warn) warns. RV(insufficient_capacity) is returned in any case.
-      - A stream group that does not become V(ACTIVE) is always a failure.
+      - V(fail) fails the task, V(warn) warns, and V(ignore) does neither. RV(insufficient_capacity) is returned in
+        any case.
+      - The task always fails if the stream group does not become V(ACTIVE).
     type: str
     choices: [fail, warn, ignore]
     default: fail
   wait:
     description:
       - Whether to wait until the stream group is V(ACTIVE) and the always-on capacity of O(locations) is allocated.
-      - With V(false), a stream group that is not V(ACTIVE) and must be scaled is a failure, since the service does not
-        accept that.
+      - With V(false), the task fails if a stream group that is not V(ACTIVE) must be scaled, since the service does
+        not accept that.
     type: bool
     default: true
   wait_timeout:

@@ -12,7 +12,7 @@ short_description: Create stream URLs of Amazon GameLift Streams
 description:
   - Creates URLs that start stream sessions of an application on a stream group of Amazon GameLift Streams, in a browser
     and without an AWS account, for one learner or for all learners of a lab in one task.
-  - The service creates a stream URL at every call. So this module stores the id of each as a lease in O(lease_store),
+  - The service creates a stream URL on every call. So this module stores the id of each as a lease in O(lease_store),
     never the URL, and reuses it as long as the service says that it is V(ACTIVE), and has enough uses and time left. A
     second run changes nothing.
   - Before a stream URL is created, a random token is stored. A run after an interrupted one, or one that runs in

@@ -12,7 +12,7 @@ short_description: Start streaming sessions of Nimble Studio (closed by AWS)
 description:
   - Starts those of the given sessions that are V(STOPPED), all in one task. Those that are V(READY) or
     V(START_IN_PROGRESS) are not changed.
-  - A session in any other state is a failure that says what to do. The others are still started, then the task fails.
+  - The task fails for a session in any other state and says what to do, after it has started the others.
   - It does not wait. M(labstream.aws.nimble_session_info) returns when the sessions are V(READY).
 author:
   - labstream.aws contributors (@labstream)

@@ -10,9 +10,10 @@ module: nimble_session_stream
 version_added: 0.1.0
 short_description: Create streams for Nimble Studio sessions (API closed by AWS)
 description:
+  - Creates streams that a browser opens, for one session or for all sessions of a lab in one task.
   - AWS has closed the API of Nimble Studio. Cloud studios ended in June 2024, and the AWS SDKs dropped their clients in
-    October 2024. So this module is of use only with another endpoint that implements the API, given in O(endpoint_url).
-    It includes the description of the service, so any current boto3 can be used.
+    October 2024. So this module only works with another endpoint that implements the API, given in O(endpoint_url). It
+    includes the description of the service, so any current boto3 can be used.
   - For desktops on AWS, use M(labstream.aws.appstream_streaming_url). A lab moves there by giving each learner a user
     id in place of a session, and O(labstream.aws.appstream_streaming_url#module:validity) in place of
     O(expiration_in_seconds).
@@ -22,8 +23,7 @@ description:
     O(labstream.aws.gamelift_stream_url#module:expires_after_minutes). What differs is that a stream URL has no user id,
     that nobody can reconnect to a session, since every opening starts a new one, and that there is no home folder.
   - Without O(endpoint_url), AWS's own endpoint is tried once, with a timeout of 5 seconds, before anything else.
-  - Creates streams that a browser opens, for one session or for all sessions of a lab in one task.
-  - The service creates a stream at every call and lists none. So this module stores each stream as a lease in
+  - The service creates a stream on every call and lists none. So this module stores each stream as a lease in
     O(lease_store), and reuses it as long as the service says that it is V(READY) and it is valid for the time asked
     for. A second run changes nothing. The lease has the stream's id and no URL.
   - Before a stream is created, a random token is stored. A run that was interrupted, or that runs beside another, uses

@@ -119,6 +119,7 @@ options:
       - The language of the learners' pages, such as V(de) or V(de-AT). There are texts in V(en), V(de), V(es) and
         V(fr), of which only those in English have been reviewed by native speakers.
       - In any other language, and for any text that is missing, pages are in English. See O(texts).
+    version_added: 1.0.0
     type: str
     default: en
   texts:
@@ -126,12 +127,14 @@ options:
       - "Texts that replace those of the learners' pages, by language and key, such as V({'de': {'open': 'Los'}})."
       - R(The guide,ansible_collections.labstream.aws.docsite.guide_handouts) lists the keys. A text must have the same
         words in braces as the one that it replaces.
+    version_added: 1.0.0
     type: dict
   limits:
     description:
       - The limits of the fleet, as M(labstream.aws.appstream_fleet_info) returns them, for the learners' pages to show.
       - The keys are C(idle_disconnect_timeout_in_seconds), C(disconnect_timeout_in_seconds) and
         C(max_user_duration_in_seconds). V(0) and V(null) mean that there is no limit.
+    version_added: 1.0.0
     type: dict
   starts_at:
     description:

@@ -55,8 +55,8 @@ attributes:
   idempotent:
     support: full
 notes:
-  - O(endpoint_url) is an endpoint of DynamoDB here. So set the one of AppStream on the tasks that issue URLs, and not
-    by E(AWS_URL) or the defaults of the action group.
+  - O(endpoint_url) is a DynamoDB endpoint here. So set the one of AppStream on the tasks that issue URLs, and not by
+    E(AWS_URL) or the defaults of the action group.
   - There is no option for point-in-time recovery, and it is not changed. Its backups would keep for 35 days what
     O(labstream.aws.appstream_streaming_url#module:purge) removes, while a lost lease can be issued again.
 seealso:

@@ -84,7 +84,7 @@ def read_lab_of_terraform(home: Path) -> dict[str, Any]:
     """Return the variables that the guide to Terraform runs its playbooks with: an output and a file."""
     [output] = [code for code in find_code(GUIDES / "guide_terraform.rst", "hcl") if code.startswith('output "lab"')]
     lab = dict(re.findall(r'(appstream_lab_\w+) += "(.*)"', output))
-    return lab | yaml.safe_load(adapt((CHECKOUT / "examples/terraform/lab/class.yml").read_text(), home, ""))
+    return lab | yaml.safe_load(adapt((CHECKOUT / "examples/terraform/lab/lab.yml").read_text(), home, ""))
 
 
 def build_playbooks(home: Path, endpoint_url: str) -> dict[str, Block]:
@@ -169,7 +169,9 @@ def test_examples_of_plugins_work(simulator: Simulator, run_playbook: Callable[.
     (home / "gradebook.csv").write_text('Student,ID,SIS Login ID,Section\n"Example, Anna",1,anna@example.org,x\n')
 
     # When those of each plugin are run, one after the other, unless it is for the roles alone.
-    [private] = re.findall(r"^(.*) are parts of the roles and playbooks", README.read_text(encoding="utf-8"), re.M)
+    [private] = re.findall(
+        r"^(.*) are internal parts of the roles and playbooks", README.read_text(encoding="utf-8"), re.M
+    )
     plays = []
     for kind in ("modules", "filter", "lookup"):
         for file in sorted((CHECKOUT / "plugins" / kind).glob("*.py")):

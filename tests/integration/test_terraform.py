@@ -156,11 +156,11 @@ class Lab:
         self._teacher = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
         roster = "\n".join(["id", *LEARNERS])
         (ansible.home / "participants.csv").write_text(roster)
-        shutil.copy(EXAMPLES / "lab/class.yml", ansible.home)
+        shutil.copy(EXAMPLES / "lab/lab.yml", ansible.home)
 
     def play(self, playbook: str) -> Run:
         """Run a playbook as the README has it, but with an end that is far enough off at any time of day."""
-        arguments = ["-e", "@lab.json", "-e", "@class.yml", "-e", "appstream_lab_ends_at=2099-01-01T17:00"]
+        arguments = ["-e", "@lab.json", "-e", "@lab.yml", "-e", "appstream_lab_ends_at=2099-01-01T17:00"]
         return self._as_teacher(self._ansible.run_playbook, f"labstream.aws.{playbook}", arguments=arguments)
 
     def call(self, module: str, **args: Any) -> Task:

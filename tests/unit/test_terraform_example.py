@@ -37,7 +37,7 @@ def test_there_is_one_output_whose_keys_are_variables_of_the_roles() -> None:
 
 
 def test_the_variables_of_the_lab_are_those_of_the_roles_that_the_output_lacks() -> None:
-    keys = yaml.safe_load((EXAMPLE / "class.yml").read_text(encoding="utf-8")).keys()
+    keys = yaml.safe_load((EXAMPLE / "lab.yml").read_text(encoding="utf-8")).keys()
 
     assert keys <= options_of("appstream_lab") | options_of("lab_handout")
     # The output has the address of the pages only if Terraform publishes them.

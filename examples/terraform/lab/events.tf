@@ -103,7 +103,7 @@ resource "aws_scheduler_schedule" "lab_ends" {
   depends_on = [aws_iam_role_policy.scheduler]
 }
 
-# CloudWatch sees when the fleet has no instances any more. A fleet that falls back by itself makes no API call.
+# CloudWatch notices when the fleet has no instances left. A fleet that stops on its own makes no API call.
 
 resource "aws_cloudwatch_metric_alarm" "fleet" {
   count               = local.events_count
@@ -172,7 +172,7 @@ resource "aws_sqs_queue_policy" "fleet_alarms" {
   policy    = data.aws_iam_policy_document.fleet_alarms[0].json
 }
 
-# For the host that runs ansible-rulebook, beside lab_policy.
+# For the host that runs ansible-rulebook, in addition to lab_policy.
 resource "aws_iam_policy" "rulebook_policy" {
   count       = local.events_count
   name        = "${var.name}-${local.region}-rulebooks"

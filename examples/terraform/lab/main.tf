@@ -45,7 +45,7 @@ resource "aws_appstream_fleet_stack_association" "lab" {
   stack_name = aws_appstream_stack.lab.name
   fleet_name = aws_appstream_fleet.lab.name
 
-  # Destroyed before the policy: as long as this is refused, end_lab is allowed.
+  # Destroyed before the policy: as long as AppStream rejects this, end_lab is still allowed.
   depends_on = [aws_iam_policy.lab_policy]
 }
 

@@ -4,7 +4,7 @@
 
 # Private to this collection: do not import it from elsewhere, it can change in any release.
 
-"""Issue, then store: for services that issue a new URL at every call and never return one again.
+"""Issue, then store: for services that issue a new URL on every call and never return one again.
 
 Knows neither AWS nor Ansible: the service is a function that issues one URL, the memory is a lease store.
 """

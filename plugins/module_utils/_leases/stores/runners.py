@@ -19,7 +19,7 @@ _RUNNERS = {
     "BITBUCKET_BUILD_NUMBER": "Bitbucket Pipelines",
     "TEAMCITY_VERSION": "TeamCity",
 }
-# In a job of AWX, one of these is set beside JOB_ID.
+# In an AWX job, one of these is set beside JOB_ID.
 _AWX = ("AWX_HOST", "AWX_PRIVATE_DATA_DIR", "AWX_ISOLATED_DATA_DIR")
 # Other programs set these too.
 _HINTS = ("CI", "JOB_ID")
@@ -31,7 +31,7 @@ def find_runner(environment: Mapping[str, str]) -> str | None:
     if _is_set(environment, "JOB_ID"):
         for variable in _AWX:
             if _is_set(environment, variable):
-                return f"JOB_ID and {variable} are set, as in a job of AWX"
+                return f"JOB_ID and {variable} are set, as in an AWX job"
     for variable, runner in _RUNNERS.items():
         if _is_set(environment, variable):
             return f"{variable} is set, as in a job of {runner}"

@@ -58,6 +58,6 @@ def test_outside_of_a_job_the_file_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "project")
 
     with pytest.raises(
-        AnsibleLookupError, match=f"There is no {tmp_path}/env/extravars: run the playbook as a job of AWX"
+        AnsibleLookupError, match=f"There is no {tmp_path}/env/extravars: run the playbook as an AWX job"
     ):
         LookupModule().run([])

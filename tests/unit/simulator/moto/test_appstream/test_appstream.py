@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 import boto3
 import pytest
@@ -63,14 +63,14 @@ def describe_fleet(client):
 
 
 def test_create_stack(client):
-    before = datetime.now(UTC) - timedelta(seconds=1)
+    before = datetime.now(timezone.utc) - timedelta(seconds=1)
 
     stack = client.create_stack(
         Name="class", DisplayName="Class", RedirectURL="https://example.org/done", EmbedHostDomains=["lms.example.org"]
     )["Stack"]
 
     assert stack["Arn"] == f"{ARN}:stack/class"
-    assert before <= stack["CreatedTime"] <= datetime.now(UTC)
+    assert before <= stack["CreatedTime"] <= datetime.now(timezone.utc)
     assert stack["DisplayName"] == "Class"
     assert stack["EmbedHostDomains"] == ["lms.example.org"]
     assert stack["StorageConnectors"] == []
@@ -281,7 +281,7 @@ def test_create_streaming_url(lab):
 
     assert urls[0]["StreamingURL"].startswith(f"https://appstream2.{REGION}.aws.amazon.com/authenticate?parameters=")
     assert urls[0]["StreamingURL"] != urls[1]["StreamingURL"]
-    assert abs(urls[0]["Expires"] - datetime.now(UTC) - timedelta(hours=1)) < timedelta(seconds=5)
+    assert abs(urls[0]["Expires"] - datetime.now(timezone.utc) - timedelta(hours=1)) < timedelta(seconds=5)
     for unknown in LAB:
         code = error_code(lab.create_streaming_url, **{**LAB, unknown: "nowhere"}, UserId="anna")
         assert code == "ResourceNotFoundException"

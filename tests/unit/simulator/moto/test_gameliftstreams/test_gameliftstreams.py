@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 import boto3
 import pytest
@@ -104,7 +104,7 @@ def test_create_stream_group(client, group):
     assert group["Arn"] == f"{ARN}:streamgroup/{group['Id']}"
     assert (group["Status"], group["Description"]) == ("ACTIVATING", "class")
     assert group["AssociatedApplications"] == [group["DefaultApplication"]["Arn"]]
-    assert abs(group["CreatedAt"] - datetime.now(UTC)) < timedelta(seconds=5)
+    assert abs(group["CreatedAt"] - datetime.now(timezone.utc)) < timedelta(seconds=5)
     assert group["ExpiresAt"] - group["CreatedAt"] == timedelta(days=365)
 
     described = client.get_stream_group(Identifier=group["Arn"])

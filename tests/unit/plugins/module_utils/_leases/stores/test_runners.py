@@ -18,14 +18,14 @@ from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.runne
         ({"CODEBUILD_BUILD_ID": "lab:1"}, "CODEBUILD_BUILD_ID is set, as in a job of CodeBuild"),
         ({"BITBUCKET_BUILD_NUMBER": "7"}, "BITBUCKET_BUILD_NUMBER is set, as in a job of Bitbucket Pipelines"),
         ({"TEAMCITY_VERSION": "2026.1"}, "TEAMCITY_VERSION is set, as in a job of TeamCity"),
-        ({"JOB_ID": "1", "AWX_HOST": "https://awx"}, "JOB_ID and AWX_HOST are set, as in a job of AWX"),
+        ({"JOB_ID": "1", "AWX_HOST": "https://awx"}, "JOB_ID and AWX_HOST are set, as in an AWX job"),
         (
             {"JOB_ID": "1", "AWX_PRIVATE_DATA_DIR": "/tmp/awx_1"},
-            "JOB_ID and AWX_PRIVATE_DATA_DIR are set, as in a job of AWX",
+            "JOB_ID and AWX_PRIVATE_DATA_DIR are set, as in an AWX job",
         ),
         (
             {"JOB_ID": "1", "AWX_ISOLATED_DATA_DIR": "/runner/artifacts/1"},
-            "JOB_ID and AWX_ISOLATED_DATA_DIR are set, as in a job of AWX",
+            "JOB_ID and AWX_ISOLATED_DATA_DIR are set, as in an AWX job",
         ),
     ],
 )
