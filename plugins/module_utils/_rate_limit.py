@@ -30,11 +30,16 @@ _TOGETHER = 0.5
 # In seconds. The accepted calls are counted over this time: a short one while the rate is not known, since the calls
 # become more, and then one that is long enough for several runs that share a bucket.
 _FIRST_WINDOW, _WINDOW = 1.0, 12.0
-# How far below the measured rate to go on, as a share of it, and after how many seconds to reach it again. That time
-# doubles whenever a call is throttled, since the rate is known better each time. Then in how many seconds to double it.
+# How far below the measured rate to go on, as a share of it, and after how many calls to reach it again. In the
+# meantime, the bucket fills by a quarter of their product, 5 calls. It needs some for calls that come irregularly, but
+# a small one is soon full, and what it cannot hold is lost. Then in how many seconds to double the rate. To find a
+# higher one costs a few rejected calls, hence after a number of calls, but after so many seconds at the latest, since
+# others that share the bucket may have gone.
 _DIP = 0.2
-_MIN_PLATEAU, _MAX_PLATEAU = 2.0, 12.0
+_PLATEAU_CALLS, _MAX_PLATEAU = 100, 12.0
 _GROWTH = 4.0
+# How many calls that a busy machine has sent too late are made up for. The bucket still has them unless it is full.
+_CATCH_UP = 5
 # In seconds. A call that waits looks whether the rate has changed.
 _MAX_SLEEP = 0.2
 
@@ -60,7 +65,6 @@ class CallRate:
         # Calls per second: what the service allows, None if that is not known, and what to begin with then.
         self._allowed: float | None = None
         self._first_rate = _FIRST_RATE
-        self._plateau = _MIN_PLATEAU
 
     def send(self, now: float) -> float:
         """Return 0 if a call is sent now, otherwise how long to wait for it."""
@@ -70,8 +74,7 @@ class CallRate:
         due = self._sent_at + interval
         if now < due:
             return due - now
-        # Whoever slept too long is not behind for good.
-        self._sent_at = max(due, now - interval)
+        self._sent_at = max(due, now - _CATCH_UP * interval)
         return 0.0
 
     def accept(self, now: float) -> None:
@@ -93,11 +96,10 @@ class CallRate:
             accepted = sum(when > now - window for when in self._accepted)
             if accepted:
                 self._allowed = max(_MIN_RATE, min(accepted / window, rate))
-                self._plateau = min(2 * self._plateau, _MAX_PLATEAU)
             else:
                 # An outage, or others have emptied the bucket: that says nothing about the rate. The next attempt to
                 # find it begins with at most half of what this one began with, since that has doubled in the meantime.
-                self._allowed, self._plateau = None, _MIN_PLATEAU
+                self._allowed = None
                 self._first_rate = max(_MIN_RATE, min(_FIRST_RATE, rate / 4))
         self._throttled_at = now
 
@@ -109,9 +111,10 @@ class CallRate:
         """
         if self._allowed is None:
             return self._first_rate * 2 ** min(since / _DOUBLING, 20)
-        if since < self._plateau:
-            return self._allowed * (1 - _DIP * (1 - since / self._plateau) ** 3)
-        return self._allowed * 2 ** min((since - self._plateau) / _GROWTH, 20)
+        plateau = min(_PLATEAU_CALLS / self._allowed, _MAX_PLATEAU)
+        if since < plateau:
+            return self._allowed * (1 - _DIP * (1 - since / plateau) ** 3)
+        return self._allowed * 2 ** min((since - plateau) / _GROWTH, 20)
 
 
 class RateLimiter:
