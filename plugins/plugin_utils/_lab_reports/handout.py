@@ -59,8 +59,10 @@ def _describe_lab_handout(results: Result) -> Iterator[str]:
     if not results["present"]:
         yield f"Pages {to_be}marked as ended: all of the lab, in {where}." if pages else f"Files {to_be}removed."
         return
+    if results["check_mode"]:
+        yield f"Files to be written: {results['summary']['written']}."
     if pages:
-        yield f"Pages: {results['summary']['requested']}, in {where}."
+        yield f"Pages{' then' if results['check_mode'] else ''}: {results['summary']['requested']}, in {where}."
     for option, what in (("links_csv", "Their addresses"), ("overview_html", "Overview"), ("urls_csv", "URLs")):
         if option in paths:
             yield f"{what}: {paths[option]}."

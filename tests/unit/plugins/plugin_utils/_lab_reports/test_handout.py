@@ -33,7 +33,7 @@ HANDOUT = {
         ),
         (
             {"check_mode": True, "paths": {"pages_dir": "/srv/pages"}, "seats": []},
-            "Pages: 2, in /srv/pages.",
+            "Files to be written: 3. Pages then: 2, in /srv/pages.",
         ),
         (
             {"paths": {"pages_dir": "/srv/pages"}, "s3_bucket": "labs", "seats": [{"expires": None}]},
