@@ -22,7 +22,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 from ._errors import InvalidOption, describe_frames, quote
 from ._failures import Failure, find_bug
 from ._process import build_orphan_check
-from ._role_variables import ROLE_VARIABLES, name_variables
+from ._role_variables import name_variables, read_role_variables
 from ._types import with_text_types
 from ._version import COLLECTION_NAME, COLLECTION_VERSION
 
@@ -53,7 +53,7 @@ class LabstreamAWSModule(AnsibleAWSModule):
     def __init__(self, *, empty_result: dict[str, Any], supports_check_mode: bool = True, **kwargs: Any) -> None:
         self.result = dict(empty_result)
         self.is_query = bool(os.environ.get(ROLE_QUERY))
-        self._role_variables: dict[str, str] = json.loads(os.environ.get(ROLE_VARIABLES) or "{}")
+        self._role_variables = read_role_variables([os.environ])
         self.is_orphaned = build_orphan_check(ansible_version)
         set_collection_info(collection_name=COLLECTION_NAME, collection_version=COLLECTION_VERSION)
         if sys.version_info < MIN_PYTHON:
@@ -147,4 +147,4 @@ class LabstreamAWSModule(AnsibleAWSModule):
 
     def _name_variables(self, text: str) -> str:
         """Return a message that in a role names its variables."""
-        return name_variables(text, self._role_variables) if self._role_variables else text
+        return name_variables(text, self._role_variables)

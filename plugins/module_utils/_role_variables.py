@@ -8,8 +8,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 # What roles set for their tasks: the variables of the role by the options of modules that they are for, as JSON.
 ROLE_VARIABLES = "LABSTREAM_ROLE_VARIABLES"
@@ -21,6 +22,12 @@ _TOKEN = re.compile(f"{_QUOTED}|{_WORD}")
 # A word without an underscore may be one of the sentence. An option is what begins a message, or is in a list.
 _BEFORE = re.compile(r"(?:^|\b(?:check|correct|set|whether) |, | and )$")
 _AFTER = re.compile(r"(?: is | has | and |[,.:]|$)")
+
+
+def read_role_variables(environments: Iterable[Mapping[str, str] | None]) -> dict[str, str]:
+    """Return the variables by option that the last of these environments has; none outside of roles."""
+    found = [each[ROLE_VARIABLES] for each in environments if each and each.get(ROLE_VARIABLES)]
+    return dict(json.loads(found[-1])) if found else {}
 
 
 def name_variables(text: str, variables: Mapping[str, str]) -> str:

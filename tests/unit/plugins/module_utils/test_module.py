@@ -150,8 +150,11 @@ def test_in_a_role_all_messages_name_its_variables(monkeypatch, capsys):
 
     with patch_module_args({"region": "eu-central-1"}):
         module = LabstreamAWSModule(empty_result={"failures": failures}, argument_spec={})
-        _status, result = ended(module, fail, capsys)
+        with pytest.raises(SystemExit):
+            module.run(fail)
 
-    variable = "appstream_lab_lease_store"
+    printed, variable = capsys.readouterr(), "appstream_lab_lease_store"
+    result = json.loads(printed.out)
     assert (result["msg"], result["failures"][0]["message"]) == (f"Set {variable}.", f"Check {variable}.")
-    assert f"{variable} is none." in str(result["warnings"])
+    # Where a plugin was loaded before, ansible-core takes this for the controller, and prints the warning.
+    assert f"{variable} is none." in printed.out + printed.err

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils._role_variables import name_variables
+from ansible_collections.labstream.aws.plugins.module_utils._role_variables import name_variables, read_role_variables
 
 OPTIONS = ("fleet_name", "stack_name", "region", "lease_store", "concurrency", "sessions", "purge")
 VARIABLES = {**{option: f"role_{option}" for option in OPTIONS}, "lab": "role_name", "valid_until": "role_ends_at"}
@@ -46,3 +46,18 @@ def test_an_option_is_named_as_the_variable_that_it_is_given_by(message, named):
 )
 def test_what_is_no_option_stays(message):
     assert name_variables(message, VARIABLES) == message
+
+
+@pytest.mark.parametrize(
+    ("environments", "variables"),
+    [
+        ([], {}),
+        ([None, {"PATH": "/bin"}, {"LABSTREAM_ROLE_VARIABLES": ""}], {}),
+        (
+            [{"LABSTREAM_ROLE_VARIABLES": '{"a": "x_a"}'}, {"LABSTREAM_ROLE_VARIABLES": '{"a": "y_a"}'}, {}],
+            {"a": "y_a"},
+        ),
+    ],
+)
+def test_the_innermost_environment_has_the_variables(environments, variables):
+    assert read_role_variables(environments) == variables
