@@ -69,7 +69,7 @@ def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
         others, len(results["other_sessions"]), results["stop_fleet"], int(results["keep_running_minutes"])
     )
     if results["stop_fleet"] == "auto" and not _has_ended(steps):
-        needs = [f"the lab has not ended, {describe_left_out('leases')}"]
+        needs = [f"the lab has not ended ({describe_left_out('leases')})"]
     warnings = [
         *results["warnings"],
         *describe_roster_failure(results),
@@ -248,8 +248,8 @@ def _describe_skipped_fleet(results: Result, fleet: Result) -> Iterator[str]:
     steps, state = results["steps"], fleet.get("state", "RUNNING")
     if results["manage_fleet"] and steps["urls"].get("failed") and not steps["fleet"] and state != "RUNNING":
         yield (
-            f"Fleet '{results['fleet_name']}' was not started, {describe_left_out('fleet')}: run without --skip-tags "
-            "fleet, or add fleet to --tags."
+            f"Fleet '{results['fleet_name']}' was not started, since {describe_left_out('fleet')}: run without "
+            "--skip-tags fleet, or add fleet to --tags."
         )
 
 
@@ -318,7 +318,7 @@ def _describe_appstream_lab(
             if results["steps"]["urls"]:
                 yield f"Streaming URLs {to_be}issued: {counts['issued']}, reused: {counts['reused']}."
             else:
-                yield f"No streaming URLs were issued, {describe_left_out('urls')}."
+                yield f"No streaming URLs were issued, since {describe_left_out('urls')}."
             yield from describe_expiry(results, counts, results["timezone"], results["ends_at"])
         else:
             yield NO_LEARNERS

@@ -323,7 +323,7 @@ def test_the_fleet_of_a_lab_that_keeps_its_leases_is_not_stopped(steps, stop_fle
     steps = {"ending": {"leases": [{"labs": [], "ended": False}]}, "fleet_info": {"fleets": [FLEET]}, **steps}
     published = report(steps, state="absent", learners=[], stop_fleet=stop_fleet)
 
-    because = "the lab has not ended, since the tag 'leases' is not among those that run"
+    because = "the lab has not ended (the tag 'leases' is not among those that run)"
     assert published["fleet_needs"] == ([because] if needs else [])
     stays = f"Fleet 'cad-fleet' stays RUNNING, because {because}."
     assert (stays in published["summary"]["message"]) is needs
