@@ -53,9 +53,12 @@ def main() -> int:
         second = run_example(simulator, ends_at)
 
         print_headline("The playbook start_lab writes a page for each learner and an overview, with the same URLs")
-        run_start_lab(simulator, ends_at)
+        third = run_start_lab(simulator, ends_at)
         issued = len(simulator.calls("CreateStreamingURL"))
-        print(f"\nThe runs issued {issued} URLs. The second run: changed={second}.")
+        print(f"\nThe three runs issued {issued} URLs in all, one for each learner:")
+        print(f"  First run, the example:           changed={first} (the URLs, and the file with them)")
+        print(f"  Second run, the example again:    changed={second}")
+        print(f"  Third run, start_lab:             changed={third} (the pages; the URLs are the same)")
         print(f"A learner's page: {min(PAGES_DIR.iterdir()).as_uri()}")
         print(f"The overview:     {OVERVIEW_HTML.as_uri()}")
         if keep:

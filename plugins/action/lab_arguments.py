@@ -14,7 +14,12 @@ from ansible.module_utils.common.yaml import yaml_load
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.labstream.aws.plugins.module_utils._errors import to_message
-from ansible_collections.labstream.aws.plugins.plugin_utils._arguments import ROLES, find_roster, validate_arguments
+from ansible_collections.labstream.aws.plugins.plugin_utils._arguments import (
+    ROLES,
+    find_roster,
+    map_module_options,
+    validate_arguments,
+)
 from ansible_collections.labstream.aws.plugins.plugin_utils._errors import describe_template_error
 from ansible_collections.labstream.aws.plugins.plugin_utils._paths import COLLECTION
 from ansible_collections.labstream.aws.plugins.plugin_utils._roster import roster
@@ -41,9 +46,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         spec = yaml_load(path.read_text(encoding="utf-8"))
         names = [name for name in variables if name.startswith(f"{role}_")]
         values: dict[str, Any] = {}
+        sources = dict(self._find_sources(role, spec, variables))
         unreadable = None
         try:
-            values.update(self._get_values(role, spec, variables))
+            values.update(self._get_values(role, sources, variables))
         except AnsibleError as error:
             unreadable = str(error)
         validated = validate_arguments(values, role, names, spec)
@@ -65,6 +71,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
                 "changed": False,
                 "error": failure or None,
                 "options": validated["options"],
+                "variables": map_module_options(sources),
                 "notices": validated["warnings"],
                 "learners": learners,
                 "roster_failure": roster_failure,
@@ -72,14 +79,23 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         )
         return result
 
-    def _get_values(
+    def _find_sources(
         self, role: str, spec: Mapping[str, Any], variables: Mapping[str, Any]
-    ) -> Iterator[tuple[str, Any]]:
-        """Yield the values of the role's options that are set, by variable."""
+    ) -> Iterator[tuple[str, str]]:
+        """Yield the variables that the role's options are given by, by option without its prefix."""
         lab_role = self._task.args.get("lab_role")
         for name in spec["argument_specs"]["main"]["options"]:
             option = name.removeprefix(f"{role}_")
-            source = name if name in variables or option not in OF_THE_LAB else f"{lab_role}_{option}"
+            is_of_the_lab = lab_role and option in OF_THE_LAB and name not in variables
+            yield option, f"{lab_role}_{option}" if is_of_the_lab else name
+
+    def _get_values(
+        self, role: str, sources: Mapping[str, str], variables: Mapping[str, Any]
+    ) -> Iterator[tuple[str, Any]]:
+        """Yield the values of the role's options that are set, by variable."""
+        lab_role = self._task.args.get("lab_role")
+        for option, source in sources.items():
+            name = f"{role}_{option}"
             if source in variables:
                 yield name, self._get_value(source, variables)
             elif lab_role and option == "limits":

@@ -11,7 +11,7 @@ version_added: 1.0.0
 author:
   - labstream.aws contributors (@labstream)
 description:
-  - Returns the summary of a lab in which a step failed. The playbooks C(labstream.aws.start_lab) and
+  - Returns the summary of a lab with what failed beside its role. The playbooks C(labstream.aws.start_lab) and
     C(labstream.aws.end_lab) use it.
 options:
   _input:
@@ -21,13 +21,9 @@ options:
     required: true
   failure:
     description:
-      - The message of the step that failed.
+      - The message of the step that failed. If it is empty, the summary stays as it is.
     type: str
     required: true
-  closing:
-    description:
-      - What the role of the lab has shown at its end. If this is the failure, the summary already has it.
-    type: str
 """
 
 EXAMPLES = r"""

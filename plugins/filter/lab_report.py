@@ -63,12 +63,6 @@ _value:
       type: list
       elements: dict
       sample: []
-    closing:
-      description:
-        - What to show at the end, which is the message of the summary without the errors that are shown already.
-        - V(null) for handouts.
-      type: str
-      sample: "Leases released: 2. URLs of streams work until they expire."
     insufficient_capacity:
       description: What the fleet lacks, V(null) if it has enough capacity.
       type: str

@@ -150,10 +150,7 @@ def _build_client(
         boto3_session = boto3.session.Session(botocore_session=session)
         client = boto3_session.client(service, region_name=region, endpoint_url=endpoint, **more)
     except NoRegionError as e:
-        raise InvalidOption(
-            "No region is given: set region (in a role, its variable that ends in _region), or AWS_REGION, or the "
-            "region of the profile."
-        ) from e
+        raise InvalidOption("No region is given: set region, or AWS_REGION, or the region of the profile.") from e
     except (ValueError, BotoCoreError) as e:
         raise InvalidOption(f"Couldn't connect to AWS: {e}") from e
     is_known_region = partial(_is_known_region, session, service) if build_loader is None else lambda _region: True

@@ -22,6 +22,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 from ._errors import InvalidOption, describe_frames, quote
 from ._failures import Failure, find_bug
 from ._process import build_orphan_check
+from ._role_variables import name_variables, read_role_variables
 from ._types import with_text_types
 from ._version import COLLECTION_NAME, COLLECTION_VERSION
 
@@ -52,6 +53,7 @@ class LabstreamAWSModule(AnsibleAWSModule):
     def __init__(self, *, empty_result: dict[str, Any], supports_check_mode: bool = True, **kwargs: Any) -> None:
         self.result = dict(empty_result)
         self.is_query = bool(os.environ.get(ROLE_QUERY))
+        self._role_variables = read_role_variables([os.environ])
         self.is_orphaned = build_orphan_check(ansible_version)
         set_collection_info(collection_name=COLLECTION_NAME, collection_version=COLLECTION_VERSION)
         if sys.version_info < MIN_PYTHON:
@@ -81,12 +83,12 @@ class LabstreamAWSModule(AnsibleAWSModule):
 
     def _fail_early(self, msg: str) -> NoReturn:
         """End the task with a message, before there is a module that could."""
-        sys.stdout.write(json.dumps({**self.result, "failed": True, "msg": msg}) + "\n")
+        sys.stdout.write(json.dumps({**self.result, "failed": True, "msg": self._name_variables(msg)}) + "\n")
         raise SystemExit(1)
 
     def warn(self, warning: str) -> None:
         """Warn the user. amazon.aws 10 would also pass it to ``exit_json``, which ansible-core deprecates."""
-        self._module.warn(warning)
+        self._module.warn(self._name_variables(warning))
 
     def warn_all(self, *warnings: str | None) -> None:
         """Warn the user of those that are not None."""
@@ -127,11 +129,22 @@ class LabstreamAWSModule(AnsibleAWSModule):
 
     def exit_json(self, **kwargs: Any) -> NoReturn:
         """End the task successfully."""
-        super().exit_json(**{**self.result, **kwargs})
+        super().exit_json(**self._complete(kwargs))
 
     def fail_json(self, msg: str, *, bug: Exception | None = None, **kwargs: Any) -> NoReturn:
         """End the task with a message. If the reason is a bug, add what its report needs."""
         if bug and not self.reports_bugs:
             raise bug
         report = {"frames": describe_frames(bug)} if bug else {}
-        super().fail_json(msg=msg, **{**self.result, **report, **kwargs})
+        super().fail_json(msg=self._name_variables(msg), **self._complete({**report, **kwargs}))
+
+    def _complete(self, more: dict[str, Any]) -> dict[str, Any]:
+        """Return the result of the task with more values."""
+        result = {**self.result, **more}
+        for failure in result.get("failures", ()):
+            failure["message"] = self._name_variables(failure["message"])
+        return result
+
+    def _name_variables(self, text: str) -> str:
+        """Return a message that in a role names its variables."""
+        return name_variables(text, self._role_variables)

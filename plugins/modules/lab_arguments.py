@@ -74,6 +74,12 @@ options:
   sample:
     name: cad-2026-11-21
     state: present
+variables:
+  description: The variables of the role by the options of the modules that they are for, which messages name.
+  returned: success
+  type: dict
+  sample:
+    lab: appstream_lab_name
 notices:
   description: One text for each variable that the role does not know, and for each value that may not be what is meant.
   returned: success

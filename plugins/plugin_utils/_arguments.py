@@ -31,6 +31,14 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._times import descri
 _FACTS = ("seats", "summary")
 # Options that are not in the result: the learners are there on their own, and the others can hold secrets.
 _LEFT_OUT = ("learners", "roster", "environment", "launch_args")
+# The options of modules that roles call by another name.
+_MODULE_OPTIONS = {
+    "name": "lab",
+    "ends_at": "valid_until",
+    "sessions": "session_ids",
+    "fleet_wait_timeout": "wait_timeout",
+    "capacity_wait_timeout": "wait_timeout",
+}
 # In a short word, two other characters make another word.
 _MAX_SHORT_WORD = 5
 # In seconds.
@@ -96,6 +104,16 @@ def validate_arguments(
         "warnings": warnings + arguments.warnings,
         "options": {**parsed, **arguments.utc, **_DERIVED[role](parsed, arguments)},
     }
+
+
+def map_module_options(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of a role by the options of its modules, for their messages.
+
+    Args:
+        variables: The variables by option of the role.
+    """
+    own = {option: variable for option, variable in variables.items() if option != "name"}
+    return {**{_MODULE_OPTIONS[each]: variables[each] for each in _MODULE_OPTIONS if each in variables}, **own}
 
 
 def find_roster(role: str, values: Mapping[str, Any]) -> Any:

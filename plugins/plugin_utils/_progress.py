@@ -21,6 +21,7 @@ from ansible.module_utils.common.dict_transformations import snake_dict_to_camel
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.labstream.aws.plugins.module_utils._errors import LabstreamError
+from ansible_collections.labstream.aws.plugins.module_utils._role_variables import name_variables, read_role_variables
 from ansible_collections.labstream.aws.plugins.module_utils._types import with_text_types
 from ansible_collections.labstream.aws.plugins.module_utils._waiting import Step, Transition, find_warning, poll_delays
 
@@ -82,6 +83,10 @@ class WaitingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no ty
         connection = {name: value for name, value in self._task.args.items() if name not in self.argument_spec}
         return self._execute_module(module_name=module, module_args={**connection, **args}, task_vars=task_vars)
 
+    def name_variables(self, text: str) -> str:
+        """Return a message that in a role names its variables, as those of its modules do."""
+        return name_variables(text, read_role_variables(self._task.environment or ()))
+
     def show(self, line: str, task_vars: Mapping[str, Any]) -> None:
         """Show a line of progress on stderr, so that callbacks which print JSON stay parseable."""
         if not self._task.no_log:
@@ -118,7 +123,7 @@ class Wait:
             how = self._options["on_insufficient_capacity"]
             self._warnings.append(find_warning(self._transition, shortage, self._last["problem"], how))
         except LabstreamError as e:
-            outcome.update(failed=True, msg=str(e))
+            outcome.update(failed=True, msg=self._action.name_variables(str(e)))
         return self._build_result(outcome)
 
     @property

@@ -196,6 +196,7 @@ def test_start_lab_writes_to_the_working_directory_and_checks_paths_before_it_st
     nowhere = run_playbook(wrapper, extra_vars={"lab_handout_urls_csv": "nowhere/urls.csv"})
     calls_of_the_check = lab.calls()[calls:]
     started = run_playbook(wrapper, extra_vars={"lab_handout_urls_csv": "urls.csv"})
+    no_urls = run_playbook(wrapper, arguments=["--tags", "handout"])
     no_zone = run_playbook(wrapper, extra_vars={"appstream_lab_validity": None, "appstream_lab_ends_at": "17:00"})
 
     [error] = [task.msg for task in nowhere.tasks if task.failed and "streaming_handout" in task.action]
@@ -206,6 +207,9 @@ def test_start_lab_writes_to_the_working_directory_and_checks_paths_before_it_st
     # An option that both roles need is named as the user gave it.
     assert "appstream_lab_ends_at: The time '17:00' has no offset" in no_zone.printed
     assert "lab_handout_ends_at" not in no_zone.printed
+    # What the tags leave out is said, where it is missing and at the end.
+    assert no_urls.returncode == 2
+    assert len([task for task in no_urls.tasks if task.failed and "--tags urls,handout" in task.msg]) == 2
     assert started.returncode == 0, started.printed
     assert started.task(f"{ROLE} : Show what there is").msg.startswith(
         f"Pages: 1, in {home}/pages. Their addresses: {home}/links.csv. Overview: {home}/overview.html. "

@@ -29,6 +29,7 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base im
     add_outcome,
     count,
     describe_expiry,
+    describe_left_out,
     describe_outdated_labs,
     describe_removed,
     describe_roster_failure,
@@ -67,6 +68,8 @@ def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
     needs = find_fleet_needs(
         others, len(results["other_sessions"]), results["stop_fleet"], int(results["keep_running_minutes"])
     )
+    if results["stop_fleet"] == "auto" and not _has_ended(steps):
+        needs = [f"the lab has not ended ({describe_left_out('leases')})"]
     warnings = [
         *results["warnings"],
         *describe_roster_failure(results),
@@ -90,7 +93,7 @@ def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
         "message": " ".join(_describe_appstream_lab(results, counts, expired, fleet, fleet_changed, needs)),
     }
     return {
-        "summary": add_outcome(summary, results, is_changed=fleet_changed),
+        "summary": add_outcome(summary, results, _describe_skipped_fleet(results, fleet), is_changed=fleet_changed),
         "seats": _build_appstream_seats(results, predicted),
         "insufficient_capacity": lacking,
         "fleet_is_ready": bool(fleet and steps["capacity"]) and _is_fleet_ready(results, fleet, lacking),
@@ -136,6 +139,11 @@ def _is_fleet_ready(results: Result, fleet: Result, lacking: str | None) -> bool
     if not results["manage_fleet"]:
         return lacking is None
     return is_ready(fleet, results["steps"]["capacity"]["available_sessions"])
+
+
+def _has_ended(steps: Result) -> bool:
+    """Return whether the lab ends in this run, or is over or has ended before."""
+    return bool(steps["urls"]) or all(lease["ended"] for lease in steps["ending"].get("leases", []))
 
 
 def _plan_appstream_users(results: Result, people: set[str], left: Sequence[Result]) -> dict[str, Any]:
@@ -223,11 +231,26 @@ def _describe_insufficient_capacity(results: Result, fleet: Result) -> str | Non
         return None
     without = count(steps["capacity"]["needed"], "learner has no session yet", "learners have no session yet")
     spare = needed - steps["capacity"]["needed"]
+    remedy = (
+        "run without --skip-tags fleet, or add fleet to --tags"
+        if results["manage_fleet"]
+        else "set appstream_lab_manage_fleet"
+    )
     return (
         f"Fleet '{results['fleet_name']}' is set to have {count(max_available, 'session', 'sessions')} available "
         f"({fleet['capacity']['available']} now), but {without}{f', and {spare} should be spare' if spare else ''}: "
-        "raise its capacity, or set appstream_lab_manage_fleet."
+        f"raise its capacity, or {remedy}."
     )
+
+
+def _describe_skipped_fleet(results: Result, fleet: Result) -> Iterator[str]:
+    """Yield why no URLs could be issued, if it is that the step was left out which starts the fleet."""
+    steps, state = results["steps"], fleet.get("state", "RUNNING")
+    if results["manage_fleet"] and steps["urls"].get("failed") and not steps["fleet"] and state != "RUNNING":
+        yield (
+            f"Fleet '{results['fleet_name']}' was not started, since {describe_left_out('fleet')}: run without "
+            "--skip-tags fleet, or add fleet to --tags."
+        )
 
 
 def _describe_limits(results: Result, fleet: Result, now: datetime.datetime) -> Iterator[str]:
@@ -291,8 +314,11 @@ def _describe_appstream_lab(
     state = f"{to_be if fleet_changed else ''}{fleet.get('state')}"
     if results["state"] == "present":
         if results["learners"]:
-            issued, reused = counts["issued"], counts["reused"]
-            yield f"Learners: {len(results['learners'])}. Streaming URLs {to_be}issued: {issued}, reused: {reused}."
+            yield f"Learners: {len(results['learners'])}."
+            if results["steps"]["urls"]:
+                yield f"Streaming URLs {to_be}issued: {counts['issued']}, reused: {counts['reused']}."
+            else:
+                yield f"No streaming URLs were issued, since {describe_left_out('urls')}."
             yield from describe_expiry(results, counts, results["timezone"], results["ends_at"])
         else:
             yield NO_LEARNERS

@@ -95,15 +95,13 @@ def add_outcome(
         if results.get("write_error")
         else None
     )
-    shown = [each for each in (strip_core_prefix(results["failure"]), unwritten) if each]
-    above = f"The lab has failed. The error is above, and in {results['role']}_summary." if shown else None
-    own_failures = [results.get("invalid"), *failures]
-    failure, closing = (" ".join(filter(None, [*own_failures, *more])) for more in (shown, [above]))
+    reasons = [results.get("invalid"), *failures, strip_core_prefix(results["failure"]), unwritten]
+    failure = " ".join(filter(None, reasons))
     good, bad = ("ok" if is_done or is_changed else "unchanged"), ("partial" if is_done else "failed")
     message, outcome = (failure, bad) if failure else (summary["message"], good)
     own = {"outcome": outcome, "state": results["state"], "lab": results["lab"], "message": message}
     check = {"check": results["check_mode"], "would_issue": summary["issued"] if results["check_mode"] else 0}
-    return {**summary, **own, **check, "closing": closing or message}
+    return {**summary, **own, **check}
 
 
 def is_known(results: Result, ending: Result) -> bool | None:
@@ -112,10 +110,15 @@ def is_known(results: Result, ending: Result) -> bool | None:
     return None if labs is None else results["lab"] in labs
 
 
+def describe_left_out(tag: str) -> str:
+    """Return why the step with this tag did not run."""
+    return f"the tag '{tag}' is not among those that run"
+
+
 def describe_unreleased(results: Result) -> str:
     """Return why the end of a lab has released no lease."""
     if not results["steps"]["urls"]:
-        return "The leases stay, since the tag 'leases' is not among those that run."
+        return f"The leases stay, since {describe_left_out('leases')}."
     return "There is no lease left to release, except those that other labs need."
 
 

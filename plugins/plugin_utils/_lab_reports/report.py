@@ -62,33 +62,30 @@ def lab_report(results: Result, now: datetime.datetime | None = None) -> dict[st
         now: The current time, for tests.
 
     Returns:
-        ``summary`` and ``seats``, the facts; ``closing``, what is to be shown at the end, which is the message without
-        the errors that are shown already; ``insufficient_capacity``, what the fleet lacks, or None; ``fleet_needs``,
-        what it is still needed for when the lab ends; ``available_sessions``, how many more sessions learners need;
-        ``users`` and ``former_users``, the learners, and the user ids that they had before they were rotated, as
-        modules take them; ``unknown_learner``, why somebody cannot be rotated, or None; ``removed``, who is to be
-        withdrawn, and ``excess``, why they cannot be, or None; ``withdrawn_user_ids``, whose sessions are to be ended;
-        and ``summary_path``, where the summary is to be written.
+        ``summary`` and ``seats``, the facts; ``insufficient_capacity``, what the fleet lacks, or None;
+        ``fleet_needs``, what it is still needed for when the lab ends; ``available_sessions``, how many more sessions
+        learners need; ``users`` and ``former_users``, the learners, and the user ids that they had before they were
+        rotated, as modules take them; ``unknown_learner``, why somebody cannot be rotated, or None; ``removed``, who
+        is to be withdrawn, and ``excess``, why they cannot be, or None; ``withdrawn_user_ids``, whose sessions are to
+        be ended; and ``summary_path``, where the summary is to be written.
     """
     report = _REPORTS[results["role"]](results, now or datetime.datetime.now(datetime.timezone.utc))
-    closing = report["summary"].pop("closing", None)
     return {
         "insufficient_capacity": None,
         "fleet_needs": [],
-        "closing": closing,
         **report,
         "summary_path": results.get("summary_path") or "",
     }
 
 
-def failed_lab(summary: Result, failure: str, closing: str | None = None) -> dict[str, Any]:
-    """Return the summary of a lab in which a step failed.
+def failed_lab(summary: Result, failure: str) -> dict[str, Any]:
+    """Return the summary of a lab with what failed beside its role.
 
     Args:
         summary: The summary so far; without an outcome if the role was not reached.
-        failure: The message of the step.
-        closing: What the role has shown at its end. If that is the failure, the summary already has it.
+        failure: The message of the step; empty if none failed.
     """
-    messages = [summary.get("message"), None if failure == closing else failure]
+    if not failure:
+        return dict(summary)
     outcome = "partial" if summary.get("outcome") in ("ok", "partial") else "failed"
-    return {**summary, "outcome": outcome, "message": " ".join(dict.fromkeys(filter(None, messages)))}
+    return {**summary, "outcome": outcome, "message": " ".join(filter(None, [summary.get("message"), failure]))}

@@ -105,7 +105,7 @@ def _parse_table(lease_store: str, table: str, query: str) -> LeaseTable:
     if endpoint_url is not None and not _is_http_url(endpoint_url):
         raise invalid(f"endpoint_url is {quote(endpoint_url)}, which is not an http or https URL")
     if arn and parameters.setdefault("region", arn[1]) != arn[1]:
-        raise invalid(f"the table is in the region {arn[1]}, and region is {quote(parameters['region'])}")
+        raise invalid(f"the table is in the region {arn[1]}, and its parameter region is {quote(parameters['region'])}")
     return LeaseTable(table, **parameters)
 
 

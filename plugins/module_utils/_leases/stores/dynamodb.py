@@ -325,15 +325,14 @@ class _DynamoDBRecords(Generic[KeyT, RecordT]):
         return self._to_record(found) if found else None
 
     def _delete(self, record: RecordT) -> int:
-        in_the_way = self._table.call(
-            _unless_in_the_way,
-            delete_item,
+        return self._table.call(
+            _count_deleted,
             Key=self._item_key(record.key),
             ConditionExpression=_MAY_DELETE,
             ExpressionAttributeNames={"#id": self._type.id_name},
             ExpressionAttributeValues=self._table.serialize(**{":id": self._type.get_id(record)}),
+            ReturnValues="ALL_OLD",
         )
-        return int(in_the_way is None)
 
     # Records and items
 
@@ -433,6 +432,18 @@ def _unless_in_the_way(function: Callable[..., Any], client: Any, **parameters: 
             raise
         return getattr(e.exception, "response", {}).get("Item") or {}
     return None
+
+
+def _count_deleted(client: Any, **parameters: Any) -> int:
+    """Return how many items a conditional DeleteItem has removed, also if that was an attempt whose reply was lost."""
+    try:
+        response = delete_item(client, **parameters)
+    except AnsibleLeaseTableError as e:
+        if e.code != CONDITION_FAILED:
+            raise
+        return 0
+    was_repeated = response["ResponseMetadata"].get("RetryAttempts", 0) > 0
+    return int("Attributes" in response or was_repeated)
 
 
 def _format_key(item: Mapping[str, Any]) -> str:

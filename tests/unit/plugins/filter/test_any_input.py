@@ -128,7 +128,7 @@ GOOD: dict[str, dict[str, Any]] = {
         "key": "correct horse battery staple",
     },
     "rotated_learners": {"_input": [LEARNER], "generations": {"anna": 2}, "former_of": ["anna"]},
-    "failed_lab": {"_input": {"lab": "monday", "message": "Late."}, "failure": "No.", "closing": "Late."},
+    "failed_lab": {"_input": {"lab": "monday", "message": "Late."}, "failure": "No."},
 }
 LISTED = [{"id": "anna", "name": "Anna", "email": "anna@example.org", "user_id": "anna", **PURPOSE}]
 NIMBLE_LAB = {

@@ -360,13 +360,10 @@ def test_a_profile_and_keys_are_rejected_with_where_each_comes_from(
     )
 
 
-def test_a_missing_region_is_said_as_a_user_of_a_role_sets_it(module_of):
+def test_a_missing_region_is_said_with_where_it_can_come_from(module_of):
     with pytest.raises(InvalidOption) as rejected:
         build_client(module_of(**REGION_AND_KEYS | {"region": None}), "appstream", 1)
-    assert str(rejected.value) == (
-        "No region is given: set region (in a role, its variable that ends in _region), or AWS_REGION, or the region "
-        "of the profile."
-    )
+    assert str(rejected.value) == "No region is given: set region, or AWS_REGION, or the region of the profile."
 
 
 # What the Nimble client does with replies

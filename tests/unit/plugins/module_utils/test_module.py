@@ -138,3 +138,23 @@ def test_what_a_role_is_given_precedes_the_arguments_of_its_task(monkeypatch, gi
 
     assert module.params["region"] == region
     assert "no_option_of_this_module" not in module.params
+
+
+def test_in_a_role_all_messages_name_its_variables(monkeypatch, capsys):
+    monkeypatch.setenv("LABSTREAM_ROLE_VARIABLES", json.dumps({"lease_store": "appstream_lab_lease_store"}))
+    failures = [{"code": "NotReady", "message": "Check lease_store."}]
+
+    def fail(module):
+        module.warn("lease_store is none.")
+        raise NotReady("Set lease_store.")
+
+    with patch_module_args({"region": "eu-central-1"}):
+        module = LabstreamAWSModule(empty_result={"failures": failures}, argument_spec={})
+        with pytest.raises(SystemExit):
+            module.run(fail)
+
+    printed, variable = capsys.readouterr(), "appstream_lab_lease_store"
+    result = json.loads(printed.out)
+    assert (result["msg"], result["failures"][0]["message"]) == (f"Set {variable}.", f"Check {variable}.")
+    # Where a plugin was loaded before, ansible-core takes this for the controller, and prints the warning.
+    assert f"{variable} is none." in printed.out + printed.err

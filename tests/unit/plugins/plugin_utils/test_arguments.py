@@ -15,6 +15,7 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._arguments import (
     find_roster,
     find_similar,
     get_distance,
+    map_module_options,
     validate_arguments,
 )
 
@@ -507,3 +508,16 @@ def test_a_time_zone_that_is_only_for_messages_exists():
     assert validate("appstream_lab", timezone="Berlin")["error"] == (
         "appstream_lab_timezone: There is no time zone 'Berlin': give an IANA name such as 'Europe/Berlin'."
     )
+
+
+def test_modules_call_some_options_of_a_role_by_another_name():
+    variables = {option: f"appstream_lab_{option}" for option in ("name", "ends_at", "fleet_wait_timeout", "region")}
+
+    assert map_module_options(variables) == {
+        "lab": "appstream_lab_name",
+        "valid_until": "appstream_lab_ends_at",
+        "wait_timeout": "appstream_lab_fleet_wait_timeout",
+        **{option: f"appstream_lab_{option}" for option in ("ends_at", "fleet_wait_timeout", "region")},
+    }
+    # Where an option has the name that another one has in a module.
+    assert map_module_options({"wait_timeout": "nimble_lab_wait_timeout"})["wait_timeout"] == "nimble_lab_wait_timeout"

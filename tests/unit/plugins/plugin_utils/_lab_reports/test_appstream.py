@@ -17,6 +17,7 @@ from tests.unit.plugins.plugin_utils._lab_reports.results import (
     REGION,
     REMOVED,
     SKIPPED,
+    SUMMARY,
     URLS,
     report,
     summarize,
@@ -175,6 +176,10 @@ def test_a_fleet_that_the_role_leaves_alone_may_lack_sessions(needed, available,
     steps = {"fleet_info": {"fleets": [FLEET]}, "capacity": {"needed": needed, "available_sessions": available}}
 
     assert report(steps)["insufficient_capacity"] == text
+    if text:
+        instead = "run without --skip-tags fleet, or add fleet to --tags."
+        skipped = text.replace("set appstream_lab_manage_fleet.", instead)
+        assert report(steps, manage_fleet=True)["insufficient_capacity"] == skipped
     assert warnings(steps) == []
     assert warnings(steps, on_insufficient_capacity="warn") == ([text] if text else [])
 
@@ -303,6 +308,52 @@ def test_the_end_of_a_lab():
     assert summarize({}, state="absent", learners=[])["outcome"] == "unchanged"
     assert summarize({"stop": stopped["stop"]}, state="absent", learners=[])["outcome"] == "ok"
     assert summarize(steps, state="absent", learners=[], other_sessions=[{}])["fleet"]["other_sessions"] == 1
+
+
+@pytest.mark.parametrize(
+    ("steps", "stop_fleet", "needs"),
+    [
+        pytest.param({}, "auto", True, id="left out"),
+        pytest.param({}, "always", False, id="left out, but the fleet is always stopped"),
+        pytest.param({"urls": {"summary": SUMMARY}}, "auto", False, id="ended now, or predicted"),
+        pytest.param({"ending": {"leases": [{"labs": [], "ended": True}]}}, "auto", False, id="ended before"),
+    ],
+)
+def test_the_fleet_of_a_lab_that_keeps_its_leases_is_not_stopped(steps, stop_fleet, needs):
+    steps = {"ending": {"leases": [{"labs": [], "ended": False}]}, "fleet_info": {"fleets": [FLEET]}, **steps}
+    published = report(steps, state="absent", learners=[], stop_fleet=stop_fleet)
+
+    because = "the lab has not ended (the tag 'leases' is not among those that run)"
+    assert published["fleet_needs"] == ([because] if needs else [])
+    stays = f"Fleet 'cad-fleet' stays RUNNING, because {because}."
+    assert (stays in published["summary"]["message"]) is needs
+
+
+def test_urls_that_no_step_was_to_issue_are_not_counted():
+    assert summarize({"fleet": {"fleet": FLEET}})["message"] == (
+        "Learners: 2. No streaming URLs were issued, since the tag 'urls' is not among those that run. Fleet "
+        "'cad-fleet' is RUNNING with sessions in use: 1, available: 2, desired: 3."
+    )
+
+
+@pytest.mark.parametrize(
+    ("manage_fleet", "steps", "is_named"),
+    [
+        pytest.param(True, {"urls": {"failed": True}}, True, id="the step that starts it"),
+        pytest.param(True, {}, False, id="the failure is another one"),
+        pytest.param(True, {"urls": {"failed": True}, "fleet": {"failed": True}}, False, id="the step has run"),
+        pytest.param(False, {"urls": {"failed": True}}, False, id="it is not managed"),
+    ],
+)
+def test_a_stopped_fleet_without_urls_names_the_step_that_was_left_out(manage_fleet, steps, is_named):
+    steps = {"sessions": {"fleet": {**FLEET, "state": "STOPPED"}}, **steps}
+    message = summarize(steps, manage_fleet=manage_fleet, failure="Fleet 'cad-fleet' is STOPPED.")["message"]
+
+    left_out = (
+        "Fleet 'cad-fleet' was not started, since the tag 'fleet' is not among those that run: run without "
+        "--skip-tags fleet, or add fleet to --tags. "
+    )
+    assert message == f"{left_out if is_named else ''}Fleet 'cad-fleet' is STOPPED."
 
 
 @pytest.mark.parametrize(

@@ -192,22 +192,9 @@ def test_check_mode_says_until_when_only_of_what_is_reused(issued, is_known):
     assert ("valid until" in summarize({"urls": urls}, check_mode=True)["message"]) is is_known
 
 
-ABOVE = "The lab has failed. The error is above, and in {}_summary."
-
-
-def test_what_is_shown_at_the_end_is_the_message_without_the_error_that_a_step_has_shown():
-    failed = report({"urls": URLS}, failure="The connection broke.")
-
-    assert failed["summary"]["message"] == "The connection broke."
-    assert failed["closing"] == ABOVE.format("appstream_lab")
-    assert "closing" not in failed["summary"]
-    done = report({"urls": URLS})
-    assert done["closing"] == done["summary"]["message"]
-
-
-def test_errors_that_no_step_has_shown_are_shown_at_the_end():
+def test_the_message_has_the_errors_that_no_step_has_shown_and_then_that_of_the_step():
     match = {"sessions": [], "failures": [{**row("anna", None), "code": "NoSession", "message": "No session."}]}
     steps = {"match": match, "streams": {}}
 
-    assert report_nimble(steps)["closing"] == report_nimble(steps)["summary"]["message"] == "No session."
-    assert report_nimble(steps, failure="It broke.")["closing"] == f"No session. {ABOVE.format('nimble_lab')}"
+    assert report_nimble(steps)["summary"]["message"] == "No session."
+    assert report_nimble(steps, failure="It broke.")["summary"]["message"] == "No session. It broke."

@@ -15,6 +15,7 @@ HANDOUT = {
     "role": "lab_handout",
     "present": True,
     "check_mode": False,
+    "is_changed": True,
     "paths": {"pages_dir": "/srv/pages", "links_csv": "/srv/links.csv", "overview_html": "/srv/o.html"},
     "summary": {"requested": 2, "missing": 0, "written": 3, "warnings": []},
     "seats": [{"id": "anna", "expires": EXPIRES}, {"id": "ben", "expires": "2026-11-21T17:00:00Z"}, {"id": "cleo"}],
@@ -32,7 +33,12 @@ HANDOUT = {
             "valid until 2026-11-21 17:00 (Europe/Berlin).",
         ),
         (
-            {"check_mode": True, "paths": {"pages_dir": "/srv/pages"}, "seats": []},
+            {"check_mode": True, "seats": []},
+            "Pages to be written: 2, in /srv/pages. Their addresses to be written: /srv/links.csv. Overview to be "
+            "written: /srv/o.html.",
+        ),
+        (
+            {"check_mode": True, "is_changed": False, "paths": {"pages_dir": "/srv/pages"}, "seats": []},
             "Pages: 2, in /srv/pages.",
         ),
         (

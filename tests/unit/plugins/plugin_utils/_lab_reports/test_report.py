@@ -99,16 +99,16 @@ def test_sessions_that_are_ready_can_stream(check_mode, wait, late, streamable):
 
 
 @pytest.mark.parametrize(
-    ("summary", "closing", "outcome", "message"),
+    ("summary", "failure", "outcome", "message"),
     [
-        pytest.param({}, None, "failed", "It broke.", id="before the role"),
-        pytest.param({"outcome": "ok", "message": "Done."}, "Done.", "partial", "Done. It broke.", id="after it"),
-        pytest.param({"outcome": "failed", "message": "Why."}, "It broke.", "failed", "Why.", id="in it"),
-        pytest.param({"outcome": "partial", "message": "It broke."}, None, "partial", "It broke.", id="said once"),
+        pytest.param({}, "It broke.", "failed", "It broke.", id="before the role"),
+        pytest.param({"outcome": "ok", "message": "Done."}, "It broke.", "partial", "Done. It broke.", id="after it"),
+        pytest.param({"outcome": "failed", "message": "Why."}, "", "failed", "Why.", id="in it"),
+        pytest.param({"outcome": "ok", "message": "Done."}, "", "ok", "Done.", id="nowhere"),
     ],
 )
-def test_a_failure_is_added_to_the_summary_unless_it_is_there(summary, closing, outcome, message):
-    assert failed_lab({"lab": "monday", **summary}, "It broke.", closing) == {
+def test_a_failure_beside_the_role_is_added_to_the_summary(summary, failure, outcome, message):
+    assert failed_lab({"lab": "monday", **summary}, failure) == {
         "lab": "monday",
         "outcome": outcome,
         "message": message,

@@ -137,7 +137,7 @@ def test_what_names_no_store_is_rejected(lease_store):
 NO_TABLE = "is neither the name nor the ARN of a DynamoDB table"
 NO_LIST = "is not a list of NAME=VALUE, joined by &"
 NO_URL = "which is not an http or https URL"
-OTHER_REGION = "the table is in the region eu-central-1, and region is"
+OTHER_REGION = "the table is in the region eu-central-1, and its parameter region is"
 LONG = "'" + "a" * 37 + "..." + "a" * 38 + "'"
 
 
