@@ -259,9 +259,9 @@ def test_a_lab_whose_lease_store_is_lost_goes_on_with_its_urls(
     lab = {**LAB, "gamelift_lab_manage_capacity": False}
     write_roster(home / "roster.csv", "anna,Anna", "ben,Ben", "carla,Carla")
 
-    def start(**options: Any) -> tuple[dict[str, str], dict[str, Any]]:
+    def start(check: bool = False, **options: Any) -> tuple[dict[str, str], dict[str, Any]]:
         """Start the lab; return the id of each learner's URL, and the summary."""
-        run = run_playbook(START, extra_vars=lab, arguments=["-e", json.dumps(options)])
+        run = run_playbook(START, extra_vars=lab, check=check, arguments=["-e", json.dumps(options)])
         assert run.returncode == 0, run.printed
         [(seats, summary)] = published_in(run)
         return {seat["id"]: seat["stream_url_id"] for seat in seats}, summary
@@ -273,7 +273,13 @@ def test_a_lab_whose_lease_store_is_lost_goes_on_with_its_urls(
     opened = url_of(get_pages(home)["ben"])
     (home / STORE).unlink()
 
-    # when it is recovered, then those who were not rotated keep their URLs, which are on their pages.
+    # when it is started as if it were new, then a warning says how to keep the URLs.
+    _predicted, summary = start(check=True, gamelift_lab_manage_capacity=True)
+    assert (summary["would_issue"], len(summary["warnings"])) == (3, 1)
+    assert "about this lab, but 3 ACTIVE stream URLs seem to be of it: the lease store was" in summary["warnings"][0]
+    assert "gamelift_lab_recover to reuse these" in summary["warnings"][0]
+
+    # When it is recovered, then those who were not rotated keep their URLs, which are on their pages.
     created = len(group.calls("CreateStreamUrl"))
     after, summary = start(gamelift_lab_recover=True)
     assert {**after, "anna": before["anna"]} == before
@@ -285,10 +291,24 @@ def test_a_lab_whose_lease_store_is_lost_goes_on_with_its_urls(
     # The one that Anna had is named, until it is revoked.
     assert summary["duplicates"] == [before["anna"]]
     assert before["anna"] in "".join(summary["warnings"])
-    again, summary = start(gamelift_lab_recover=True, gamelift_lab_revoke_duplicates=True)
-    assert (again, summary["duplicates"], summary["recovered"]) == (after, [], 0)
-    assert count_statuses(group) == {"ACTIVE": 3, "REVOKED": 2}
-    # And the lab can be ended, which ends Ben's session too.
-    run = run_playbook(END, extra_vars=lab)
-    assert run.returncode == 0, run.printed
+
+    # And the end revokes it too, and even all of them if the lease store is lost again. It ends Ben's session.
+    revoking = import_playbook(START, manage_capacity=False, recover=True, revoke_duplicates=True)
+    foreseen = run_playbook([revoking, import_playbook(END, manage_capacity=False)], check=True)
+    (home / STORE).unlink()
+    ended = run_playbook(END, extra_vars=lab)
+    assert (foreseen.returncode, ended.returncode) == (0, 0), foreseen.printed + ended.printed
+    (_seats, would), (_seats, before_loss) = published_in(foreseen)
+    [(_seats, after_loss)] = published_in(ended)
+    assert (would["revoked"], would["duplicates"]) == (1, [])
+    for summary, released, unknown, to_be in ((before_loss, 3, 1, "to be "), (after_loss, 0, 4, "")):
+        found = summary["outcome"], summary["known"], summary["released"], summary["revoked"], summary["unknown"]
+        assert (*found, summary["warnings"]) == ("ok", True, released, 4, [], [])
+        assert summary["message"].startswith(
+            f"Leases {to_be}released: {released}. Stream URLs {to_be}revoked: 4, "
+            f"of which the lease store did not know: {unknown}. Their sessions "
+        )
+    assert "of lab 'monday', but nothing is stored" not in foreseen.printed + ended.printed
     assert count_statuses(group) == {"REVOKED": 5}
+    assert group.stream_sessions()[0]["Status"].startswith("TERMINAT")
+    assert not (home / "urls.csv").exists()
