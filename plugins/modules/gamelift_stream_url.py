@@ -791,11 +791,10 @@ def build_generation_warning(task: LeaseTask, later: Mapping[LeaseKey, Iterable[
     if not later:
         return None
     named = [f"{task.rows[key].values['id']!r} of generation {max(found)}" for key, found in later.items()]
-    them = "it" if len(named) == 1 else "them"
-    text = (
-        "Links were replaced before the lease store was lost, and there are ACTIVE stream URLs for "
-        f"{list_names(named, MAX_NAMED)}"
-    )
+    text, them = "Links were replaced before the lease store was lost, and there are ACTIVE stream URLs for", "them"
+    if len(named) == 1:
+        text, them = "A link was replaced before the lease store was lost, and there is an ACTIVE stream URL for", "it"
+    text = f"{text} {list_names(named, MAX_NAMED)}"
     # A role says itself what to do about duplicates.
     if task.module.is_in_role:
         return f"{text}."

@@ -429,7 +429,7 @@ def test_a_stream_url_of_a_later_generation_is_named_when_a_store_was_lost(
     predicted, recovered, again = call(recovering, check=True), call(recovering), call(recovering)
 
     for task in (predicted, recovered):
-        assert "there are ACTIVE stream URLs for 'anna' of generation 2: give this generation to" in task.warnings
+        assert "there is an ACTIVE stream URL for 'anna' of generation 2: give this generation to" in task.warnings
         assert task.result["duplicates"] == task.result["revoked"] == ids(first)
     assert active(group) == ids(recovered) == ids(again)
     assert (again.changed, again.result["duplicates"]) == (False, [])

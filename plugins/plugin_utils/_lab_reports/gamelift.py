@@ -79,7 +79,7 @@ def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
         *_describe_unknown_sessions(results),
         *_describe_lacking_sessions(results, sessions),
         *([lost_store] if lost_store else []),
-        *_describe_pages(urls.get("recovered", []), check_mode),
+        *_describe_pages(results),
         *_describe_duplicates(duplicates),
         *_describe_unknown(unknown),
         *describe_outdated_labs(urls.get("outdated_labs", [])),
@@ -220,12 +220,20 @@ def _describe_lost_store(results: Result) -> str | None:
     )
 
 
-def _describe_pages(recovered: Sequence[str], check_mode: bool) -> Iterator[str]:
-    """Yield what to do about the pages of a lab whose lease store was lost."""
-    if recovered and not check_mode:
+def _describe_pages(results: Result) -> Iterator[str]:
+    """Yield what to do about the pages of a lab whose lease store was lost, which had their names."""
+    steps = results["steps"]
+    if results["check_mode"]:
+        return
+    if steps["urls"].get("recovered"):
         yield (
             "The lease store was rebuilt. If there are pages, their addresses can be other ones now: send those in the "
             "list of links again, and delete all other pages of this lab."
+        )
+    if steps["lost_urls"].get("revoked"):
+        yield (
+            "The lease store did not know all of the lab. If there are pages, delete those of this lab that do not say "
+            "that it has ended."
         )
 
 

@@ -395,10 +395,12 @@ def test_the_end_of_a_lab_whose_lease_store_was_lost_is_counted_and_says_what_is
     assert [summary[each] for each in counted] == ["ok", True, 1, ["su-9"], 1, [failure]]
     assert [alone[each] for each in counted] == ["unchanged", False, 0, urls["unknown"], 0, []]
     assert summary["warnings"] == [
+        "The lease store did not know all of the lab. If there are pages, delete those of this lab that do not say "
+        "that it has ended.",
         "Nothing is stored about 1 stream URL that seems to be of this lab, so it was not revoked: su-9. To revoke it, "
         "end the lab again with the learners and with the gamelift_lab_application, gamelift_lab_locations, "
         "gamelift_lab_launch_args, gamelift_lab_environment, gamelift_lab_role_arn and gamelift_lab_resolution that it "
-        "was started with."
+        "was started with.",
     ]
 
 
