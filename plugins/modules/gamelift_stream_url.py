@@ -126,11 +126,12 @@ options:
     description:
       - V(present) returns a stream URL for everybody who is listed. A reusable lease is reused; otherwise a stream URL
         is created.
-      - V(absent) revokes the stream URLs and releases their leases, so that the next run creates new ones.
+      - V(absent) revokes the stream URLs and releases their leases, so that the next run creates new ones. It also
+        revokes those whose response was lost before they could be stored.
       - For those who are listed, these are the leases that the same arguments would return with V(present), of every
         C(generation). A lease for another application, or for other locations, arguments, variables, roles or
-        resolutions, is kept. Stream URLs that nothing is stored about, since a response or the lease store was lost,
-        are revoked too. They are found by their description, as with O(recover), for generations below 10.
+        resolutions, is kept. If the lease store was lost, their stream URLs are found by their description, as with
+        O(recover), for generations below 10.
       - With O(lab), only this lab is ended for those who are listed, or for all of its learners if nobody is. A lease
         that another lab still needs is not released, as far as O(lease_store) knows of that lab. Without O(lab), leases
         are released for all labs.

@@ -256,19 +256,21 @@ def test_a_lab_whose_lease_store_is_lost_goes_on_with_its_urls(
     group: Simulator, run_playbook: RunPlaybook, home: Path
 ) -> None:
     """What is recovered from which URL is in the tests of the module gamelift_stream_url."""
-    lab = {**LAB, "gamelift_lab_manage_capacity": False}
+    options: dict[str, Any] = {"manage_capacity": False, "launch_args": ["--scene"], "environment": {"A": "1"}}
+    options |= {"resolution": "1280x720", "role_arn": "arn:aws:iam::123456789012:role/lab"}
+    lab = {**LAB, **{f"gamelift_lab_{name}": value for name, value in options.items()}}
     write_roster(home / "roster.csv", "anna,Anna", "ben,Ben", "carla,Carla")
 
-    def start(check: bool = False, **options: Any) -> tuple[dict[str, str], dict[str, Any]]:
+    def start(check: bool = False, **more: Any) -> tuple[dict[str, str], dict[str, Any]]:
         """Start the lab; return the id of each learner's URL, and the summary."""
-        run = run_playbook(START, extra_vars=lab, check=check, arguments=["-e", json.dumps(options)])
+        run = run_playbook(START, extra_vars=lab, check=check, arguments=["-e", json.dumps(more)])
         assert run.returncode == 0, run.printed
         [(seats, summary)] = published_in(run)
         return {seat["id"]: seat["stream_url_id"] for seat in seats}, summary
 
     # Given a lab in which Anna was rotated, and whose lease store is lost while Ben is at work,
-    start()
-    before, _summary = start(gamelift_lab_rotate=["anna"])
+    run = run_playbook([import_playbook(START, **options), import_playbook(START, **options, rotate=["anna"])])
+    before = {seat["id"]: seat["stream_url_id"] for seat in published_in(run)[-1][0]}
     assert group.open(url_of(get_pages(home)["ben"]) or "")[0] == 200
     opened = url_of(get_pages(home)["ben"])
     (home / STORE).unlink()
@@ -293,8 +295,8 @@ def test_a_lab_whose_lease_store_is_lost_goes_on_with_its_urls(
     assert before["anna"] in "".join(summary["warnings"])
 
     # And the end revokes it too, and even all of them if the lease store is lost again. It ends Ben's session.
-    revoking = import_playbook(START, manage_capacity=False, recover=True, revoke_duplicates=True)
-    foreseen = run_playbook([revoking, import_playbook(END, manage_capacity=False)], check=True)
+    revoking = import_playbook(START, **options, recover=True, revoke_duplicates=True)
+    foreseen = run_playbook([revoking, import_playbook(END, **options)], check=True)
     (home / STORE).unlink()
     ended = run_playbook(END, extra_vars=lab)
     assert (foreseen.returncode, ended.returncode) == (0, 0), foreseen.printed + ended.printed
