@@ -44,6 +44,7 @@ class LabstreamAWSModule(AnsibleAWSModule):
     Attributes:
         result: The result so far. Only the ``run`` of a module file writes to it.
         is_query: Whether a role only asks what is stored.
+        is_in_role: Whether a role of this collection runs it, whose users set its variables, not the module's options.
         is_orphaned: Says whether the run of Ansible that started the module has been killed.
         reports_bugs: Whether a bug becomes a message. Unit tests unset it, so that they see the exception.
     """
@@ -53,6 +54,7 @@ class LabstreamAWSModule(AnsibleAWSModule):
     def __init__(self, *, empty_result: dict[str, Any], supports_check_mode: bool = True, **kwargs: Any) -> None:
         self.result = dict(empty_result)
         self.is_query = bool(os.environ.get(ROLE_QUERY))
+        self.is_in_role = ROLE_OPTIONS in os.environ
         self._role_variables = read_role_variables([os.environ])
         self.is_orphaned = build_orphan_check(ansible_version)
         set_collection_info(collection_name=COLLECTION_NAME, collection_version=COLLECTION_VERSION)

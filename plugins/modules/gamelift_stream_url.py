@@ -54,7 +54,7 @@ options:
         to AWS.
       - C(generation) is how often the learner's link was replaced because it had leaked, by default 0, as
         M(labstream.aws.streaming_rotation) returns it. Each generation has a stream URL of its own, and those of the
-        earlier ones are revoked.
+        earlier ones are revoked. O(state=absent) is for all generations, whichever is given.
       - Mutually exclusive with O(learner).
     type: list
     elements: raw
@@ -128,10 +128,15 @@ options:
         is created.
       - V(absent) revokes the stream URLs and releases their leases, so that the next run creates new ones. It also
         revokes those whose response was lost before they could be stored.
-      - The leases that are released are exactly those that the same arguments would return with V(present), so a lease
-        for another application, or for other locations, arguments, variables, roles or resolutions, is kept.
+      - For those who are listed, these are the leases that the same arguments would return with V(present), of every
+        C(generation). A lease for another application, or for other locations, arguments, variables, roles or
+        resolutions, is kept. If the lease store was lost, their stream URLs are found by their description, as with
+        O(recover), for generations below 10.
       - With O(lab), only this lab is ended for those who are listed, or for all of its learners if nobody is. A lease
-        that another lab still needs is not released. Without O(lab), leases are released for all labs.
+        that another lab still needs is not released, as far as O(lease_store) knows of that lab. Without O(lab), leases
+        are released for all labs.
+      - With O(lab) and nobody listed, stream URLs that nothing is stored about cannot be told from those of a lab with
+        a similar name. They are not revoked, but returned as RV(unknown). List the learners to revoke them.
       - With O(lab) and nobody listed, V(absent) fails if O(lease_store) is an empty file in a job of a runner that
         usually deletes files, since the lab was probably started with another one.
     type: str
@@ -160,7 +165,7 @@ options:
         O(lab) must be the same. The newest is stored again that has the settings, the uses and the time asked for.
       - Any others with the same description are returned as RV(duplicates).
       - How often a link was replaced was stored with the leases. If a learner has a stream URL of a later C(generation)
-        than the one that is given, the module warns and names that generation.
+        than the one that is given, the module warns and names that generation. Those of earlier ones are revoked.
     type: bool
     default: false
   revoke_duplicates:
@@ -262,6 +267,15 @@ EXAMPLES = r"""
     lab: simulation-2026-11-21
     state: absent
     terminate_sessions: true
+
+- name: Revoke all stream URLs of a lab whose lease store was lost
+  labstream.aws.gamelift_stream_url:
+    stream_group: sg-1AB2C3De4
+    application: a-9ZY8X7Wv6
+    locations: [eu-central-1]
+    learners: ["4711", "4712"]
+    lab: simulation-2026-11-21
+    state: absent
 """
 
 RETURN = r"""
@@ -424,6 +438,16 @@ duplicates:
   description:
     - The ids of other V(ACTIVE) stream URLs of the learners for the same, as far as the stream URLs were listed. They
       always are with O(recover=true), which also includes those of a later C(generation) than the one that is given.
+  returned: always
+  type: list
+  elements: str
+  sample: []
+unknown:
+  description:
+    - The ids of the stream URLs that seem to be of O(lab), by the beginning of their descriptions, and that still work
+      or have sessions to end, but that nothing is stored about. The module warns about them. They are of learners who
+      are not listed, open something else, or are of a lab with a similar name in another lease store.
+    - Only with O(state=absent) and O(lab). Otherwise empty, as if the stream URLs could not be listed.
   returned: always
   type: list
   elements: str
@@ -626,7 +650,6 @@ ansible_facts:
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -651,7 +674,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._gamelift.arguments 
     parse_settings,
     validate_recovery,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._gamelift.ending import UrlEnder
+from ansible_collections.labstream.aws.plugins.module_utils._gamelift.ending import UrlEnder, add_generations
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.listing import Listing
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.states import ACTIVE
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.urls import (
@@ -698,6 +721,7 @@ EMPTY_RESULT: dict[str, Any] = dict(
     recovered=[],
     revoked=[],
     duplicates=[],
+    unknown=[],
     capacity=None,
     **NO_LABS,
     other_labs=[],
@@ -768,9 +792,29 @@ def build_generation_warning(task: LeaseTask, later: Mapping[LeaseKey, Iterable[
     if not later:
         return None
     named = [f"{task.rows[key].values['id']!r} of generation {max(found)}" for key, found in later.items()]
+    text, them = "Links were replaced before the lease store was lost, and there are ACTIVE stream URLs for", "them"
+    if len(named) == 1:
+        text, them = "A link was replaced before the lease store was lost, and there is an ACTIVE stream URL for", "it"
+    text = f"{text} {list_names(named, MAX_NAMED)}"
+    # A role says itself what to do about duplicates.
+    if task.module.is_in_role:
+        return f"{text}."
+    return f"{text}: give this generation to recover {them}, or set revoke_duplicates to revoke {them}."
+
+
+def build_unknown_warning(task: LeaseTask, unknown: Sequence[str]) -> str | None:
+    """Return the warning about stream URLs that seem to be of a lab that ends, but are not known; None without any."""
+    if not unknown:
+        return None
+    if len(unknown) == 1:
+        found, them, whose, opens = "1 stream URL that works or has sessions seems", "it", "its learner", "it opens"
+    else:
+        found = f"{len(unknown)} stream URLs that work or have sessions seem"
+        them, whose, opens = "them", "their learners", "they open"
+    also = " too, or correct" if task.given else ", with"
     return (
-        f"There are ACTIVE stream URLs for {list_names(named, MAX_NAMED)}, whose links were replaced before the lease "
-        "store was lost: give these learners this generation to recover them, or revoke_duplicates to revoke them."
+        f"{found} to be of lab {task.lab!r}, but nothing is stored about {them} ({list_names(unknown, MAX_NAMED)}): "
+        f"list {whose}{also} application, locations and what else {opens}, to revoke {them}."
     )
 
 
@@ -860,15 +904,13 @@ def end(task: LeaseTask, found: Release, ender: UrlEnder | None) -> Iterator[dic
         ender.listing.load()
     yield from release(task, found, ender.end if ender else lambda _keys, leases: leases)
     yield dict(other_labs=task.describe_other_labs(lambda scope: scope == task.scope))
-    if ender and task.lab and not task.given and not ender.failures:
-        stored = task.store.find(task.scope).values()
-        unknown = ender.count_unknown(task.lab, {lease.resource_id for lease in stored})
-        if unknown:
-            task.module.warn(
-                f"{unknown} ACTIVE stream URLs seem to be of lab {task.lab!r}, but nothing is stored about them: list "
-                "the learners too, with application and locations, and with generation if links were replaced, to "
-                "revoke them."
-            )
+    if ender and task.lab:
+        stored = {lease.resource_id for lease in task.store.find(task.scope).values()}
+        unknown = ender.find_unknown(task.lab, stored, {record.lease for record in found.others})
+        yield dict(unknown=unknown)
+        # A role revokes them then, and says itself what is left.
+        if not task.module.is_in_role:
+            task.module.warn_all(build_unknown_warning(task, unknown))
 
 
 def find_labs(found: Release) -> dict[LeaseKey, set[str | None]]:
@@ -897,13 +939,13 @@ def finish(module: LabstreamAWSModule, ender: UrlEnder, identities: Mapping[Leas
         for key, failure in ender.failures.items()
     ]
     summary = module.result["summary"]
-    named = [(key.holder, failure) for key, failure in ender.failures.items()]
+    named = list({key.holder: failure for key, failure in ender.failures.items()}.items())
     module.fail_json(
         msg=f"The stream URLs of {len(named)} learner{'s' * (len(named) > 1)} could not be revoked, so the leases were "
         f"kept: {format_failures(named)}. Fix the problem, then run again.",
         bug=find_bug(ender.failures.values()),
         failures=[*module.result["failures"], *failures],
-        summary={**summary, "failed": summary["failed"] + len(failures)},
+        summary={**summary, "failed": summary["failed"] + len(named)},
     )
 
 
@@ -929,8 +971,11 @@ def run(module: LabstreamAWSModule) -> None:
         result.update(stream_group_arn=scope and scope.arns[0], scope=scope and scope.to_text())
         task = LeaseTask(module, store, now, scope.to_text() if scope else "", rows, "learner")
         if group is None or settings is None or not create:
+            ends = group is not None and not module.is_query
+            ender = build_ender(task, client, lambda: find_labs(found)) if ends else None
+            if settings and rows:
+                task = add_generations(task, settings, ender and ender.listing)
             found = find_to_release(task)
-            ender = None if group is None or module.is_query else build_ender(task, client, partial(find_labs, found))
             for known in end(task, found, ender):
                 result.update(known)
             if ender:
@@ -963,7 +1008,7 @@ def run(module: LabstreamAWSModule) -> None:
         )
         outcomes, joined = task.issue(issuer, policy, starts_at)
         ender = build_ender(task, client, task.find_labs_of_leases)
-        ender.end_earlier(store, find_earlier_keys(task, settings))
+        ender.end_earlier(store, find_earlier_keys(task, settings), searches=params["recover"])
         removed = task.withdraw(ender.end)
         shared, entries = task.build_result(outcomes, describe_outcome, URL, joined=joined, removed=removed)
     in_use = {outcome.key: str(outcome.lease.resource_id) for outcome in outcomes if outcome.lease}

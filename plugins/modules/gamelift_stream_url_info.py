@@ -36,7 +36,7 @@ options:
     elements: str
   lab:
     description:
-      - Only stream URLs of learners of this lab, as long as O(lease_store) has its records.
+      - Only stream URLs of learners of this lab, as long as O(lease_store) has its records. RV(unknown) has more.
     type: str
   statuses:
     description:
@@ -246,6 +246,16 @@ missing:
   type: list
   elements: str
   sample: []
+unknown:
+  description:
+    - The ids of the V(ACTIVE) stream URLs that seem to be of O(lab), by the beginning of their descriptions, but that
+      O(lease_store) does not know. If there are some and RV(stream_urls) has none, it was probably lost, or it is not
+      the one that the lab was started with.
+    - Empty without O(lab), and as far as O(stream_url_ids) or O(statuses) leave them out.
+  returned: always
+  type: list
+  elements: str
+  sample: []
 summary:
   description: The stream URLs in numbers.
   returned: always
@@ -320,6 +330,7 @@ EMPTY_RESULT: dict[str, Any] = dict(
     changed=False,
     stream_urls=[],
     missing=[],
+    unknown=[],
     summary=url_info.NO_SUMMARY,
     stream_group_arn=None,
     region=None,
@@ -403,6 +414,7 @@ def run(module: LabstreamAWSModule) -> None:
         looked_up = url_info.find_stream_urls(client, stream_group, [get_id(each) for each in ids], concurrency)
         found += [each for each in looked_up if each is not None]
         missing += [stream_url_id for stream_url_id, each in zip(ids, looked_up, strict=True) if each is None]
+    result.update(unknown=url_info.find_unknown(found, owners, params["lab"]))
     found = [
         each
         for each in found

@@ -256,24 +256,32 @@ def test_a_lab_whose_lease_store_is_lost_goes_on_with_its_urls(
     group: Simulator, run_playbook: RunPlaybook, home: Path
 ) -> None:
     """What is recovered from which URL is in the tests of the module gamelift_stream_url."""
-    lab = {**LAB, "gamelift_lab_manage_capacity": False}
+    options: dict[str, Any] = {"manage_capacity": False, "launch_args": ["--scene"], "environment": {"A": "1"}}
+    options |= {"resolution": "1280x720", "role_arn": "arn:aws:iam::123456789012:role/lab"}
+    lab = {**LAB, **{f"gamelift_lab_{name}": value for name, value in options.items()}}
     write_roster(home / "roster.csv", "anna,Anna", "ben,Ben", "carla,Carla")
 
-    def start(**options: Any) -> tuple[dict[str, str], dict[str, Any]]:
+    def start(check: bool = False, **more: Any) -> tuple[dict[str, str], dict[str, Any]]:
         """Start the lab; return the id of each learner's URL, and the summary."""
-        run = run_playbook(START, extra_vars=lab, arguments=["-e", json.dumps(options)])
+        run = run_playbook(START, extra_vars=lab, check=check, arguments=["-e", json.dumps(more)])
         assert run.returncode == 0, run.printed
         [(seats, summary)] = published_in(run)
         return {seat["id"]: seat["stream_url_id"] for seat in seats}, summary
 
     # Given a lab in which Anna was rotated, and whose lease store is lost while Ben is at work,
-    start()
-    before, _summary = start(gamelift_lab_rotate=["anna"])
+    run = run_playbook([import_playbook(START, **options), import_playbook(START, **options, rotate=["anna"])])
+    before = {seat["id"]: seat["stream_url_id"] for seat in published_in(run)[-1][0]}
     assert group.open(url_of(get_pages(home)["ben"]) or "")[0] == 200
     opened = url_of(get_pages(home)["ben"])
     (home / STORE).unlink()
 
-    # when it is recovered, then those who were not rotated keep their URLs, which are on their pages.
+    # when it is started as if it were new, then a warning says how to keep the URLs.
+    _predicted, summary = start(check=True, gamelift_lab_manage_capacity=True)
+    assert (summary["would_issue"], len(summary["warnings"])) == (3, 1)
+    assert "about this lab, but 3 ACTIVE stream URLs seem to be of it: the lease store was" in summary["warnings"][0]
+    assert "gamelift_lab_recover to reuse these" in summary["warnings"][0]
+
+    # When it is recovered, then those who were not rotated keep their URLs, which are on their pages.
     created = len(group.calls("CreateStreamUrl"))
     after, summary = start(gamelift_lab_recover=True)
     assert {**after, "anna": before["anna"]} == before
@@ -285,10 +293,28 @@ def test_a_lab_whose_lease_store_is_lost_goes_on_with_its_urls(
     # The one that Anna had is named, until it is revoked.
     assert summary["duplicates"] == [before["anna"]]
     assert before["anna"] in "".join(summary["warnings"])
-    again, summary = start(gamelift_lab_recover=True, gamelift_lab_revoke_duplicates=True)
-    assert (again, summary["duplicates"], summary["recovered"]) == (after, [], 0)
-    assert count_statuses(group) == {"ACTIVE": 3, "REVOKED": 2}
-    # And the lab can be ended, which ends Ben's session too.
-    run = run_playbook(END, extra_vars=lab)
-    assert run.returncode == 0, run.printed
+
+    # And the end revokes it too, and even all of them if the lease store is lost again. It ends Ben's session.
+    revoking = import_playbook(START, **options, recover=True, revoke_duplicates=True)
+    foreseen = run_playbook([revoking, import_playbook(END, **options)], check=True)
+    (home / STORE).unlink()
+    ended = run_playbook(END, extra_vars=lab)
+    assert (foreseen.returncode, ended.returncode) == (0, 0), foreseen.printed + ended.printed
+    (_seats, would), (_seats, before_loss) = published_in(foreseen)
+    [(_seats, after_loss)] = published_in(ended)
+    assert (would["revoked"], would["duplicates"]) == (1, [])
+    for summary, released, unknown, to_be in ((before_loss, 3, 1, "to be "), (after_loss, 0, 4, "")):
+        found = summary["outcome"], summary["known"], summary["released"], summary["revoked"], summary["unknown"]
+        assert found == ("ok", True, released, 4, [])
+        assert summary["message"].startswith(
+            f"Leases {to_be}released: {released}. Stream URLs {to_be}revoked: 4, "
+            f"of which the lease store did not know: {unknown}. Their sessions "
+        )
+    [pages] = after_loss["warnings"]
+    assert "If there are pages, delete those" in pages
+    for printed in (foreseen.printed, ended.printed):
+        assert "about lab 'monday' here" not in printed
+        assert "of lab 'monday', but nothing is stored" not in printed
     assert count_statuses(group) == {"REVOKED": 5}
+    assert group.stream_sessions()[0]["Status"].startswith("TERMINAT")
+    assert not (home / "urls.csv").exists()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -158,7 +159,7 @@ def test_what_cannot_be_found_is_said_with_the_same_keys(
     simulator.seed_stream_group(GROUP)
     task = info(**options)
     assert task.msg.startswith(message)
-    keys = {"changed", "stream_urls", "missing", "summary", "stream_group_arn", "region", "scope"}
+    keys = {"changed", "stream_urls", "missing", "unknown", "summary", "stream_group_arn", "region", "scope"}
     assert keys <= task.result.keys()
     assert task.result["missing"] == (options["stream_url_ids"] if "su-1" in message else [])
 
@@ -173,3 +174,15 @@ def test_a_failed_task_returns_no_url(simulator: Simulator, issue: CallModule, i
 def test_without_a_lease_store_nobody_is_named(issue: CallModule, info: CallModule) -> None:
     issue(["anna"])
     assert ids(info(lease_store="none")) == [None]
+
+
+def test_stream_urls_that_seem_to_be_of_a_lab_whose_lease_store_was_lost_are_named(
+    issue: CallModule, info: CallModule, home: Path
+) -> None:
+    lost = issue(["anna"], lab="monday").result["stream_urls"][0]["stream_url_id"]
+    assert info(lab="monday").result["unknown"] == []
+    (home / ".ansible/labstream/leases.sqlite3").unlink()
+
+    found, other = info(lab="monday"), info(lab="tuesday")
+
+    assert (found.result["stream_urls"], found.result["unknown"], other.result["unknown"]) == ([], [lost], [])

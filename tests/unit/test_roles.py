@@ -200,7 +200,7 @@ STEPS = {
     ("gamelift_lab", "rotate"): ["streaming_rotation", "gamelift_stream_url"],
     ("gamelift_lab", "capacity"): ["gamelift_stream_group", "gamelift_stream_group"],
     ("gamelift_lab", "urls"): ["gamelift_stream_url"],
-    ("gamelift_lab", "leases"): ["gamelift_stream_url"],
+    ("gamelift_lab", "leases"): ["gamelift_stream_url", "gamelift_stream_url"],
 }
 # The first two run in check mode; the third has no option "rotate".
 READ_ONLY = (

@@ -31,6 +31,11 @@ def build_prefix(lab: str | None) -> str:
     return f"{_PREFIX}/{_UNSAFE.sub('', lab or '')[:MAX_LAB_LENGTH]}/"
 
 
+def is_like_one_of(lab: str, description: str | None) -> bool:
+    """Return whether a stream URL with this description may have been created in the lab: a similar name fits too."""
+    return (description or "").startswith(build_prefix(lab))
+
+
 def build_description(lab: str | None, key: LeaseKey) -> str:
     """Return the description of a stream URL that is created in this lab, for the lease with this key.
 

@@ -10,19 +10,51 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from .._failures import Failure
 from .._leases.lease import Lease, LeaseKey
+from .._leases.module import LeaseTask
 from .._leases.stores.base import LeaseStore
-from .descriptions import build_description, build_prefix
+from .descriptions import build_description, is_like_one_of
 from .errors import AnsibleGameLiftStreamsError
 from .listing import Listing
-from .states import ACTIVE, StreamUrl
+from .states import ACTIVE, REVOKED, StreamUrl
+from .urls import MAX_GENERATIONS_SEARCHED, UrlSettings
+from .validation import MAX_SESSION_LENGTH
 
 # A session in one of these has ended, or will soon.
 _ENDED = {"TERMINATING", "TERMINATED", "ERROR"}
+
+
+def add_generations(task: LeaseTask, settings: UrlSettings, listing: Listing | None) -> LeaseTask:
+    """Return a task that is also for the other generations of its learners, as far as anything is known of them.
+
+    How often a link was replaced is not known if the lease store was lost.
+
+    Args:
+        task: A task that releases the leases of its rows.
+        settings: What the stream URLs were created with.
+        listing: The stream URLs of the stream group; None if it was deleted.
+
+    Raises:
+        AnsibleGameLiftStreamsError: The stream URLs cannot be listed, and not for lack of the permission.
+        LeaseStoreError: The store failed.
+    """
+    if listing:
+        listing.load()
+    known: set[LeaseKey] = set()
+    if task.scope:
+        known.update(task.store.find(task.scope, include_old=task.module.params["purge"]), task.find_labs_of_leases())
+    purposes = [settings.build_purpose(generation) for generation in range(MAX_GENERATIONS_SEARCHED)]
+    given, more = set(task.rows), []
+    for row in task.given:
+        for generation, purpose in enumerate(purposes):
+            key = LeaseKey.build(task.scope, row.holder, purpose)
+            if key not in given and (key in known or (listing and listing.find([build_description(task.lab, key)]))):
+                more.append(replace(row, purpose=purpose, generation=generation))
+    return replace(task, given=[*task.given, *more])
 
 
 @dataclass
@@ -48,6 +80,10 @@ class UrlEnder:
     concurrency: int
     failures: dict[LeaseKey, Failure] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        # The ids of those that were looked at, whether they had to be revoked or not.
+        self._seen: set[str] = set()
+
     def end(self, keys: Collection[LeaseKey], leases: Sequence[Lease]) -> Sequence[Lease]:
         """Revoke the stream URLs of these keys. Return the leases for which that did not fail."""
         if not keys:
@@ -62,17 +98,25 @@ class UrlEnder:
             list(executor.map(lambda key: self._end(key, by_key.get(key), labs.get(key, ())), sorted(keys)))
         return [lease for lease in leases if lease.key not in self.failures]
 
-    def end_earlier(self, store: LeaseStore, keys: Collection[LeaseKey]) -> None:
+    def end_earlier(self, store: LeaseStore, keys: Collection[LeaseKey], *, searches: bool) -> None:
         """Revoke the stream URLs of the leases that are stored for these keys, and release these leases.
 
+        Args:
+            store: The lease store.
+            keys: The keys.
+            searches: Whether to revoke those that nothing is stored about too.
+
         Raises:
+            AnsibleGameLiftStreamsError: The stream URLs cannot be listed, and not for lack of the permission.
             LeaseStoreError: The store failed.
         """
         stored = [lease for lease in store.read(keys).values() if lease.released_at is None] if keys else []
+        listed = {key for key in keys if searches and self.listing.find([build_description(self.lab, key)])}
         if stored:
             store.check("release")
-            ended = self.end({lease.key for lease in stored}, stored)
-            if not self.listing.predicts:
+        if stored or listed:
+            ended = self.end(listed | {lease.key for lease in stored}, stored)
+            if stored and not self.listing.predicts:
                 store.release(ended)
 
     def end_all(self, stream_url_ids: Iterable[str]) -> None:
@@ -84,13 +128,27 @@ class UrlEnder:
         with ThreadPoolExecutor(max_workers=self.concurrency) as executor:
             list(executor.map(self._revoke, stream_url_ids))
 
-    def count_unknown(self, lab: str, known: Collection[str | None]) -> int:
-        """Return how many stream URLs seem to be of the lab, and are ACTIVE, but are none of those that are known."""
-        prefix = build_prefix(lab)
-        return sum(
-            stream_url.status == ACTIVE and (stream_url.description or "").startswith(prefix)
+    def find_unknown(self, lab: str, known: Collection[str | None], needed: Iterable[LeaseKey]) -> list[str]:
+        """Return the ids of the stream URLs that seem to be of the lab, and would be ended with it, but are not known.
+
+        Args:
+            lab: The lab.
+            known: The ids of the stream URLs of the leases that are stored.
+            needed: The keys of the leases that others need: what was created for them in the lab ends with those.
+
+        Raises:
+            AnsibleGameLiftStreamsError: A call failed.
+        """
+        elsewhere = {build_description(lab, key) for key in needed}
+        return sorted(
+            stream_url_id
             for stream_url_id, stream_url in self.listing.load().items()
-            if stream_url_id not in known and stream_url_id not in self.listing.revoked
+            if is_like_one_of(lab, stream_url.description)
+            and stream_url.description not in elsewhere
+            and stream_url_id not in known
+            and stream_url_id not in self._seen
+            and stream_url.status != REVOKED
+            and self._is_to_end(stream_url)
         )
 
     def _end(self, key: LeaseKey, lease: Lease | None, labs: Iterable[str | None]) -> None:
@@ -121,12 +179,17 @@ class UrlEnder:
             self._end_known(stream_url)
 
     def _end_known(self, stream_url: StreamUrl) -> None:
-        if stream_url.status == ACTIVE or (self.terminate_sessions and self._has_sessions(stream_url)):
+        self._seen.add(stream_url.stream_url_id)
+        if self._is_to_end(stream_url):
             self._revoke(stream_url.stream_url_id)
+
+    def _is_to_end(self, stream_url: StreamUrl) -> bool:
+        return stream_url.status == ACTIVE or (self.terminate_sessions and self._has_sessions(stream_url))
 
     def _has_sessions(self, stream_url: StreamUrl) -> bool:
         """Return whether a stream URL has sessions that run."""
-        if stream_url.sessions == 0:
+        longest = timedelta(seconds=stream_url.session_length or MAX_SESSION_LENGTH)
+        if stream_url.sessions == 0 or stream_url.expires_at + longest < self.now():
             return False
         known = stream_url if stream_url.stream_sessions is not None else self.listing.get(stream_url.stream_url_id)
         return any(each.get("Status") not in _ENDED for each in (known.stream_sessions or () if known else ()))

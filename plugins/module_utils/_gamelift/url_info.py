@@ -19,8 +19,8 @@ from .._leases.lab_records import LabRecord
 from .._leases.lease import LeaseKey
 from .._time import to_iso8601
 from .api import get_stream_url
-from .descriptions import build_description
-from .states import StreamUrl
+from .descriptions import build_description, is_like_one_of
+from .states import ACTIVE, StreamUrl
 from .validation import get_id
 
 # The statuses of a session that has ended.
@@ -66,6 +66,15 @@ class Owners:
     def find(self, stream_url: StreamUrl) -> Owner | None:
         """Return the owner of the stream URL; None if it is not known."""
         return self._by_id.get(stream_url.stream_url_id) or self._by_description.get(stream_url.description or "")
+
+
+def find_unknown(stream_urls: Iterable[StreamUrl], owners: Owners, lab: str | None) -> list[str]:
+    """Return the ids of those that are ACTIVE and seem to be of the lab, but have no owner."""
+    return [
+        each.stream_url_id
+        for each in stream_urls
+        if lab and each.status == ACTIVE and is_like_one_of(lab, each.description) and owners.find(each) is None
+    ]
 
 
 def find_stream_urls(

@@ -218,6 +218,10 @@ def _build_warnings(task: LeaseTask, found: Release, leases: Sequence[Lease], ma
         labs = {record.lab for record in found.records if record.lease in released and record.is_ahead(now)}
         if len(labs) > 1:
             yield f"The leases were released for all labs that use them: {list_names(sorted(labs), MAX_NAMED)}."
-    elif not found.keys:
+    # A role says so itself.
+    elif not found.keys and not task.module.is_in_role:
+        if task.lab in found.labs.names:
+            yield f"Nothing is stored about those who are listed in lab {task.lab!r}, so nothing was released."
+            return
         known = list_names(found.labs.names, MAX_NAMED) or "none"
         yield f"Nothing is stored about lab {task.lab!r} here, so nothing was released. Labs known here: {known}."

@@ -55,24 +55,33 @@ def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
     """Return the report on a lab on GameLift Streams."""
     steps, check_mode = results["steps"], results["check_mode"]
     urls, rotated = steps["urls"], steps["rotation"].get("rotated", [])
+    lost = steps["lost_urls"]
+    revoked = sorted({*urls.get("revoked", []), *lost.get("revoked", [])})
+    unknown = lost.get("unknown", urls.get("unknown", []))
     people = get_people(results)
     left = find_left(results, people)
     plan = plan_withdrawal(results, left)
     counts = get_counts(results, urls, 0)
+    counts["failed"] += lost.get("summary", {}).get("failed", 0)
     running = list(_find_running_sessions(results))
     needed = len(people - {to_person(session.learner_id) for session in running})
     going_on = _find_going_on(results, running)
-    is_changed = bool(steps["capacity"].get("changed") or steps["restore"].get("changed"))
+    is_changed = bool(steps["capacity"].get("changed") or steps["restore"].get("changed") or revoked)
+    known = is_known(results, urls)
+    lost_store = _describe_lost_store(results)
     # Check mode does not know the sessions of a capacity that would be raised.
     sessions = None if check_mode and steps["capacity"].get("changed") else urls.get("capacity")
-    duplicates = sorted(set(urls.get("duplicates", [])) - set(urls.get("revoked", [])))
+    duplicates = sorted(set(urls.get("duplicates", [])) - set(revoked))
     warnings = [
         *results["warnings"],
         *describe_roster_failure(results),
         *_describe_rotation(rotated, check_mode),
         *_describe_unknown_sessions(results),
         *_describe_lacking_sessions(results, sessions),
+        *([lost_store] if lost_store else []),
+        *_describe_pages(results),
         *_describe_duplicates(duplicates),
+        *_describe_unknown(unknown),
         *describe_outdated_labs(urls.get("outdated_labs", [])),
         *describe_removed(results, urls.get("removed", plan["removed"] if check_mode else []), are_revoked=True),
     ]
@@ -81,14 +90,17 @@ def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
         "rotated": rotated,
         "recovered": len(urls.get("recovered", [])),
         "duplicates": duplicates,
-        "failures": urls.get("failures", []),
+        "revoked": len(revoked),
+        "unknown": unknown,
+        "failures": [*urls.get("failures", []), *lost.get("failures", [])],
         "running_sessions": len(going_on),
         "sessions_end_by": to_iso8601(max(session.ends_by for session in going_on)) if going_on else None,
         "sessions": sessions,
         "capacity": _summarize_capacity(results, needed),
         "limits": {"max_user_duration_in_seconds": int(results["session_length"] or 0)},
         "warnings": list(dict.fromkeys(warnings)),
-        "known": is_known(results, urls),
+        # A URL that was found by its description is of this lab.
+        "known": True if lost.get("revoked") else known,
     }
     message = " ".join(_describe_lab(results, summary, going_on))
     return {
@@ -96,6 +108,7 @@ def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
         "seats": _build_seats(results),
         "users": _build_users(results),
         "available_sessions": needed + int(results["spare_sessions"]),
+        "lost_store": lost_store,
         "unknown_learner": describe_unknown_learner(results, people, left),
         **plan,
     }
@@ -194,13 +207,56 @@ def _describe_lacking_sessions(results: Result, sessions: Result | None) -> Iter
         )
 
 
+def _describe_lost_store(results: Result) -> str | None:
+    """Return a warning if nothing is stored about a lab that has stream URLs, which this run does not recover."""
+    found = results["steps"]["sessions"]
+    number = len(found.get("unknown", []))
+    if not number or found["stream_urls"] or results["state"] == "absent" or results["recover"]:
+        return None
+    return (
+        f"Nothing is stored about this lab, but {count(number, 'ACTIVE stream URL seems', 'ACTIVE stream URLs seem')} "
+        "to be of it: the lease store was lost, or gamelift_lab_lease_store is not the one that the lab was started "
+        "with. Correct that, or set gamelift_lab_recover to reuse these URLs. Otherwise, learners get other ones."
+    )
+
+
+def _describe_pages(results: Result) -> Iterator[str]:
+    """Yield what to do about the pages of a lab whose lease store was lost, which had their names."""
+    steps = results["steps"]
+    if results["check_mode"]:
+        return
+    if steps["urls"].get("recovered"):
+        yield (
+            "The lease store was rebuilt. If there are pages, their addresses can be other ones now: send those in the "
+            "list of links again, and delete all other pages of this lab."
+        )
+    if steps["lost_urls"].get("revoked"):
+        yield (
+            "The lease store did not know all of the lab. If there are pages, delete those of this lab that do not say "
+            "that it has ended."
+        )
+
+
 def _describe_duplicates(duplicates: Sequence[str]) -> Iterator[str]:
     """Yield a warning about further stream URLs of the learners."""
     if duplicates:
         yield (
-            "Learners of this lab have further stream URLs, which work until they expire: "
+            "Learners of this lab have further stream URLs, which work until the lab is ended or they expire: "
             f"{list_names(duplicates, MAX_NAMED)}. Set gamelift_lab_revoke_duplicates with gamelift_lab_recover to "
-            "revoke them."
+            "revoke them now."
+        )
+
+
+def _describe_unknown(unknown: Sequence[str]) -> Iterator[str]:
+    """Yield a warning about stream URLs that the end of the lab has left, since nothing is stored about them."""
+    if unknown:
+        they_were, them = ("it was", "it") if len(unknown) == 1 else ("they were", "them")
+        yield (
+            f"Nothing is stored about {count(len(unknown), 'stream URL that seems', 'stream URLs that seem')} to be of "
+            f"this lab, so {they_were} not revoked: {list_names(unknown, MAX_NAMED)}. To revoke {them}, end the lab "
+            "again with the learners and with the gamelift_lab_application, gamelift_lab_locations, "
+            "gamelift_lab_launch_args, gamelift_lab_environment, gamelift_lab_role_arn and gamelift_lab_resolution "
+            "that it was started with."
         )
 
 
@@ -218,7 +274,8 @@ def _describe_lab(results: Result, summary: Result, going_on: Sequence[RunningSe
         yield from describe_expiry(results, summary, results["timezone"], results["ends_at"])
         if summary["sessions"]:
             yield (
-                f"Sessions possible at once: {summary['sessions']['sessions']}, needed: "
+                f"Sessions possible at once at {list_names(results['locations'], MAX_NAMED)}: "
+                f"{summary['sessions']['sessions']}, needed: "
                 f"{summary['sessions']['needed']}, and up to {summary['sessions']['max_needed']} if learners use their "
                 "URLs several times at once."
             )
@@ -250,13 +307,18 @@ def _describe_recovered(results: Result, summary: Result) -> str:
 
 def _describe_end(results: Result, urls: Result, summary: Result, going_on: Sequence[RunningSession]) -> Iterator[str]:
     to_be = "to be " if results["check_mode"] else ""
-    if not summary["released"]:
+    if not summary["released"] and not summary["revoked"]:
         yield describe_unreleased(results)
         return
-    yield f"Leases {to_be}released: {summary['released']}. Stream URLs {to_be}revoked: {len(urls.get('revoked', []))}."
+    lost = summary["revoked"] - len(urls.get("revoked", []))
+    of_which = f", of which the lease store did not know: {lost}" if lost else ""
+    yield f"Leases {to_be}released: {summary['released']}. Stream URLs {to_be}revoked: {summary['revoked']}{of_which}."
     if results["terminate_sessions"]:
         yield f"Their sessions {'would end' if results['check_mode'] else 'end'} now."
-    elif going_on:
+        return
+    if lost:
+        yield "It is not known which sessions of these go on."
+    if going_on:
         until = to_local(parse_now(summary["sessions_end_by"]), results["timezone"] or None)
         yield (
             f"{count(len(going_on), 'session goes', 'sessions go')} on, until {until} at the latest, and "

@@ -64,10 +64,11 @@ def lab_report(results: Result, now: datetime.datetime | None = None) -> dict[st
     Returns:
         ``summary`` and ``seats``, the facts; ``insufficient_capacity``, what the fleet lacks, or None;
         ``fleet_needs``, what it is still needed for when the lab ends; ``available_sessions``, how many more sessions
-        learners need; ``users`` and ``former_users``, the learners, and the user ids that they had before they were
-        rotated, as modules take them; ``unknown_learner``, why somebody cannot be rotated, or None; ``removed``, who
-        is to be withdrawn, and ``excess``, why they cannot be, or None; ``withdrawn_user_ids``, whose sessions are to
-        be ended; and ``summary_path``, where the summary is to be written.
+        learners need; ``lost_store``, a warning if the lease store seems to be lost, or None (GameLift Streams);
+        ``users`` and ``former_users``, the learners, and the user ids that they had before they were rotated, as
+        modules take them; ``unknown_learner``, why somebody cannot be rotated, or None; ``removed``, who is to be
+        withdrawn, and ``excess``, why they cannot be, or None; ``withdrawn_user_ids``, whose sessions are to be ended;
+        and ``summary_path``, where the summary is to be written.
     """
     report = _REPORTS[results["role"]](results, now or datetime.datetime.now(datetime.timezone.utc))
     return {

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A lab that ends while another one with the same learners begins.
+"""A lab that ends while another one with the same learners begins, is killed, or has lost its lease store.
 
 At each call to the store or the service that the one run makes, the other run happens as a whole, and then the first
 goes on. So nothing is left to chance, and every place between two calls is tried.
@@ -11,7 +11,7 @@ goes on. So nothing is left to chance, and every place between two calls is trie
 from __future__ import annotations
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils._gamelift.ending import UrlEnder
+from ansible_collections.labstream.aws.plugins.module_utils._gamelift.ending import UrlEnder, add_generations
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.listing import Listing
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.states import ACTIVE
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.urls import GroupUrls, UrlSettings
@@ -41,16 +41,20 @@ class Labs:
     """A store and a stream group. ``interrupt`` is called before the call with this number, counted from now on."""
 
     def __init__(self):
-        clock = Clock()
-        self.store, self.group = MemoryStore(clock.now), FakeGroup(clock)
+        self.group = FakeGroup(Clock())
         self.calls, self.interrupt = 0, {}
-        for target, names in (
-            (self.store, STORE_CALLS),
-            (self.store.records(LAB_RECORDS), ("read", "find", "write", "purge")),
-            (self.group, SERVICE_CALLS),
-        ):
-            for name in names:
-                setattr(target, name, self._counted(getattr(target, name)))
+        self._count(self.group, SERVICE_CALLS)
+        self.lose_store()
+
+    def lose_store(self):
+        """Go on with an empty store."""
+        self.store = MemoryStore(self.group.clock.now)
+        self._count(self.store, STORE_CALLS)
+        self._count(self.store.records(LAB_RECORDS), ("read", "find", "write", "purge"))
+
+    def _count(self, target, names):
+        for name in names:
+            setattr(target, name, self._counted(getattr(target, name)))
 
     def _counted(self, function):
         def call(*args, **kwargs):
@@ -60,10 +64,11 @@ class Labs:
 
         return call
 
-    def begin(self, lab):
+    def begin(self, lab, generation=0, **options):
         """Give each learner of the lab a stream URL; return their ids."""
-        urls = GroupUrls(Listing(self.group, GROUP, ACTIVE), SETTINGS, POLICY, self.group.clock.now, lab)
-        task = task_of(list(map(row_of, LEARNERS)), store=self.store, lab=lab)
+        urls = GroupUrls(Listing(self.group, GROUP, ACTIVE), SETTINGS, POLICY, self.group.clock.now, lab, **options)
+        rows = [row_of(learner, SETTINGS.build_purpose(generation)) for learner in LEARNERS]
+        task = task_of(rows, store=self.store, lab=lab)
         urls.find_labs = task.find_labs_of_leases
         issuer = ResourceIssuer(
             store=self.store, service=urls, now=task.now, policy=POLICY, concurrency=1, directory=urls
@@ -72,16 +77,19 @@ class Labs:
         assert [outcome.failure for outcome in outcomes] == [None] * len(LEARNERS)
         return [outcome.lease.resource_id for outcome in outcomes]
 
-    def end(self, lab, **options):
-        """End the lab."""
-        task = task_of(store=self.store, lab=lab, **options)
+    def end(self, lab, learners=(), *, check_mode=False, **options):
+        """End the lab, for these learners or for all; return the ids of the stream URLs that were revoked."""
+        rows = [row_of(learner, SETTINGS.build_purpose()) for learner in learners]
+        task = task_of(rows, store=self.store, lab=lab, check_mode=check_mode, **options)
+        listing = Listing(self.group, GROUP, ACTIVE, predicts=check_mode)
+        if rows:
+            task = add_generations(task, SETTINGS, listing)
         found = releasing.find_to_release(task)
-        ender = UrlEnder(
-            Listing(self.group, GROUP, ACTIVE), False, lab, task.find_labs_of_leases, self.group.clock.now, 1
-        )
+        ender = UrlEnder(listing, False, lab, task.find_labs_of_leases, self.group.clock.now, 1)
         ender.listing.load()
         list(releasing.release(task, found, ender.end))
         assert not ender.failures
+        return sorted(listing.revoked)
 
 
 def count_calls(run):
@@ -141,3 +149,53 @@ def test_an_end_that_was_killed_is_completed_by_the_next(purge, denied):
         labs.end(ENDING, purge=purge)
         assert labs.group.active == []
         assert not any(not lease.released_at for lease in labs.store.leases.values())
+
+
+# A lease store that was lost
+
+
+def test_the_end_for_learners_revokes_their_stream_urls_of_all_generations():
+    labs = Labs()
+    lost = [*labs.begin(ENDING, 0), *labs.begin(ENDING, 2)]
+    elsewhere = labs.begin(BEGINNING, 1)
+    labs.lose_store()
+    created = labs.begin(ENDING, 1)
+
+    assert labs.end(ENDING, LEARNERS[:1], check_mode=True) == sorted(each[0] for each in (lost, lost[2:], created))
+    assert labs.end(ENDING, LEARNERS) == sorted([*lost, *created])
+    assert labs.group.active == elsewhere
+    assert not any(not lease.released_at for lease in labs.store.leases.values())
+
+
+def test_the_end_for_learners_leaves_what_another_lab_uses():
+    labs = Labs()
+    lost = labs.begin(ENDING)
+    labs.lose_store()
+    shared = labs.begin(ENDING, recovers=True)
+    assert labs.begin(BEGINNING) == shared == lost
+
+    assert labs.end(ENDING, LEARNERS) == []
+    check(labs, shared)
+
+
+def test_an_end_for_learners_that_was_killed_is_completed_by_the_next():
+    def prepare():
+        labs = Labs()
+        labs.begin(ENDING, 1)
+        labs.lose_store()
+        labs.begin(ENDING)
+        labs.calls = 0
+        return labs
+
+    def kill():
+        raise Killed
+
+    counted = prepare()
+    counted.end(ENDING, LEARNERS)
+    for number in range(1, counted.calls + 1):
+        labs = prepare()
+        labs.interrupt = {number: kill}
+        with pytest.raises(Killed):
+            labs.end(ENDING, LEARNERS)
+        labs.end(ENDING, LEARNERS)
+        assert labs.group.active == []

@@ -701,13 +701,46 @@ def test_without_the_permission_to_list_what_is_stored_is_revoked(store, group):
     assert (ender.listing.revoked, group.active, bool(ender.listing.denial)) == (["su-1"], [lost], True)
 
 
-def test_stream_urls_that_seem_to_be_of_a_lab_are_counted(group):
-    for description in ("labstream/monday/X", "labstream/monday/Y", "labstream/tuesday/X", "theirs"):
-        group.add(description)
+@pytest.mark.parametrize(
+    ("terminate_sessions", "known", "needed", "unknown"),
+    [
+        pytest.param(False, {None}, (), ["su-1", "su-6"], id="those that work"),
+        pytest.param(True, {None}, (), ["su-1", "su-3", "su-6"], id="and those with sessions to end"),
+        pytest.param(False, {"su-1"}, (), ["su-6"], id="not those of stored leases"),
+        pytest.param(False, {None}, (BEN,), ["su-1"], id="nor those of leases that others need"),
+    ],
+)
+def test_stream_urls_that_seem_to_be_of_a_lab_are_named(group, terminate_sessions, known, needed, unknown):
+    for name in ("monday/X", "monday/Y", "monday/Z", "monday/Z", "tuesday/X"):
+        group.add(f"labstream/{name}")
+    group.add(build_description("monday", BEN))
     group.end("su-2", "REVOKED", "userRevoked")
-    _ended, ender = end(group, set(), [])
-    assert ender.count_unknown("monday", {None}) == 1
-    assert ender.count_unknown("monday", {"su-1"}) == 0
+    group.open("su-3")
+    group.end("su-3", "EXPIRED")
+    group.end("su-4", "LIMIT_REACHED")
+    ender = ender_of(group, (), None, terminate_sessions)
+
+    assert ender.find_unknown("monday", known, needed) == unknown
+
+
+def test_a_session_is_over_when_its_time_is(group):
+    group.add("labstream/monday/X", SessionLengthSeconds=600)
+    group.open("su-1")
+    group.clock.sleep(2 * HOUR)
+
+    assert ender_of(group, (), None, terminate_sessions=True).find_unknown("monday", (), ()) == []
+    assert "GetStreamUrl" not in group.calls
+
+
+@pytest.mark.parametrize(("searches", "left"), [(False, ["su-2"]), (True, [])])
+def test_ending_earlier_generations_searches_if_it_is_asked_to(store, group, searches, left):
+    run(store, group, ANNA)
+    group.add(build_description(None, BEN))
+
+    ender_of(group, ()).end_earlier(store, [ANNA, BEN], searches=searches)
+
+    assert group.active == left
+    assert store.leases[ANNA].released_at is not None
 
 
 # Replies

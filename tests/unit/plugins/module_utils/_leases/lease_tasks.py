@@ -60,7 +60,7 @@ ANNA_CAD = row_of("anna", CAD)
 HOUR = build_policy(validity=3600)
 
 
-def task_of(rows=(), *, scope=SCOPE, store=None, check_mode=False, is_query=False, **params):
+def task_of(rows=(), *, scope=SCOPE, store=None, check_mode=False, is_query=False, is_in_role=False, **params):
     """A task with these rows and parameters, that notes warnings and the message that it failed with."""
     params = (
         dict(
@@ -76,7 +76,13 @@ def task_of(rows=(), *, scope=SCOPE, store=None, check_mode=False, is_query=Fals
     )
     failed: list[str] = []
     module = SimpleNamespace(
-        params=params, check_mode=check_mode, is_query=is_query, _diff=True, warnings=[], failed=failed
+        params=params,
+        check_mode=check_mode,
+        is_query=is_query,
+        is_in_role=is_in_role,
+        _diff=True,
+        warnings=[],
+        failed=failed,
     )
     module.warn = module.warnings.append
     module.bugs = []

@@ -239,6 +239,7 @@ def test_of_a_lab_that_is_not_known_nothing_is_changed_and_those_that_are_are_na
     assert result["warnings"] == [
         "Nothing is stored about lab 'wednesday' here, so nothing was released. Labs known here: monday, tuesday."
     ]
+    assert release(store, [], lab="wednesday", purge=purge, is_in_role=True)["warnings"] == []
 
 
 def test_with_rows_a_lab_is_ended_for_these_alone():
@@ -247,6 +248,14 @@ def test_with_rows_a_lab_is_ended_for_these_alone():
     assert named(key for key, lease in store.leases.items() if lease.released_at) == {"ben"}
     ahead = {record.lease for record in Labs(store, SCOPE).get_records("tuesday") if record.is_ahead(NOW)}
     assert named(ahead) == {"anna for cad", "ben for cad"}
+
+
+def test_who_is_not_in_a_lab_that_is_known_is_a_warning():
+    result, _store = absent([BEN], lab="monday")
+    assert (result["changed"], result["warnings"]) == (
+        False,
+        ["Nothing is stored about those who are listed in lab 'monday', so nothing was released."],
+    )
 
 
 def test_what_a_role_only_asks_for_is_no_warning():

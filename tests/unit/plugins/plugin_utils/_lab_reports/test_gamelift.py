@@ -15,7 +15,7 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._roster import roste
 NOW = datetime.datetime(2026, 11, 21, 8, tzinfo=datetime.UTC)
 EXPIRES = "2026-11-21T16:00:00Z"
 LEARNERS = roster([{"id": "anna", "name": "Anna"}, {"id": "Ben", "email": "ben@example.org", "language": "de"}])
-NO_STEPS = {name: {} for name in ("rotation", "before", "sessions", "capacity", "urls", "restore")}
+NO_STEPS = {name: {} for name in ("rotation", "before", "sessions", "capacity", "urls", "lost_urls", "restore")}
 COUNTS = {"requested": 2, "issued": 1, "reused": 1, "failed": 0, "released": 0, "earliest_expiry": EXPIRES}
 
 
@@ -99,6 +99,7 @@ def report(steps=None, **options):
         "usage_limit": 5,
         "session_length": None,
         "spare_sessions": 0,
+        "recover": False,
         "terminate_sessions": True,
         "timezone": "",
         "ends_at": "",
@@ -176,6 +177,8 @@ def test_the_summary_says_what_was_done_and_the_capacity():
         "rotated": [],
         "recovered": 0,
         "duplicates": [],
+        "revoked": 0,
+        "unknown": [],
         "failures": [],
         "running_sessions": 0,
         "sessions_end_by": None,
@@ -198,8 +201,8 @@ def test_the_summary_says_what_was_done_and_the_capacity():
         "would_issue": 0,
         "message": (
             "Learners: 2. Stream URLs created: 1, reused: 1. They are valid until 2026-11-21 16:00 (UTC). Sessions "
-            "possible at once: 6, needed: 2, and up to 10 if learners use their URLs several times at once. Location "
-            "'us-east-1' has sessions in use: 1, available: 3, always on: 4, maximum: 6."
+            "possible at once at us-east-1, eu-west-1: 6, needed: 2, and up to 10 if learners use their URLs several "
+            "times at once. Location 'us-east-1' has sessions in use: 1, available: 3, always on: 4, maximum: 6."
         ),
     }
     assert summarize({"urls": ended("anna")}, state="absent").keys() == summary.keys()
@@ -228,7 +231,9 @@ def test_too_few_sessions_are_a_warning_with_what_to_do(sessions, steps, check_m
     summary = summarize({**steps, "urls": {**URLS, "capacity": capacity}}, check_mode=check_mode)
 
     assert (summary["sessions"], summary["warnings"]) == (capacity, warnings)
-    assert f"Sessions possible at once: {sessions}, needed: 2, and up to 10 " in summary["message"]
+    assert (
+        f"Sessions possible at once at us-east-1, eu-west-1: {sessions}, needed: 2, and up to 10 " in summary["message"]
+    )
 
 
 def test_check_mode_does_not_know_the_sessions_of_a_capacity_that_would_be_raised():
@@ -243,7 +248,7 @@ def test_check_mode_does_not_know_the_sessions_of_a_capacity_that_would_be_raise
 def test_recovered_urls_are_counted(check_mode, stored):
     summary = summarize({"urls": {**URLS, "recovered": ["su-2"]}}, check_mode=check_mode)
 
-    assert summary["recovered"] == 1
+    assert (summary["recovered"], bool(summary["warnings"])) == (1, not check_mode)
     assert f"reused: 1, of which {stored}: 1. " in summary["message"]
 
 
@@ -254,8 +259,8 @@ def test_recovered_urls_are_counted(check_mode, stored):
             [],
             ["su-3", "su-4"],
             [
-                "Learners of this lab have further stream URLs, which work until they expire: su-3, su-4. Set "
-                "gamelift_lab_revoke_duplicates with gamelift_lab_recover to revoke them."
+                "Learners of this lab have further stream URLs, which work until the lab is ended or they expire: "
+                "su-3, su-4. Set gamelift_lab_revoke_duplicates with gamelift_lab_recover to revoke them now."
             ],
         ),
         (["su-3", "su-4", "su-9"], [], []),
@@ -265,6 +270,29 @@ def test_duplicates_are_named_unless_they_were_revoked(revoked, duplicates, warn
     summary = summarize({"urls": {**URLS, "duplicates": ["su-3", "su-4"], "revoked": revoked}})
 
     assert (summary["duplicates"], summary["warnings"]) == (duplicates, warnings)
+
+
+LOST_STORE = (
+    "Nothing is stored about this lab, but 2 ACTIVE stream URLs seem to be of it: the lease store was lost, or "
+    "gamelift_lab_lease_store is not the one that the lab was started with. Correct that, or set gamelift_lab_recover "
+    "to reuse these URLs. Otherwise, learners get other ones."
+)
+
+
+@pytest.mark.parametrize(
+    ("stream_urls", "unknown", "options", "warning"),
+    [
+        pytest.param([], ["su-8", "su-9"], {}, LOST_STORE, id="nothing is stored"),
+        pytest.param([known_url("anna")], ["su-8"], {}, None, id="something is stored"),
+        pytest.param([], [], {}, None, id="a new lab"),
+        pytest.param([], ["su-8", "su-9"], {"recover": True}, None, id="to be recovered"),
+        pytest.param([], ["su-8", "su-9"], {"state": "absent"}, None, id="at the end"),
+    ],
+)
+def test_a_lease_store_that_seems_to_be_lost_is_a_warning(stream_urls, unknown, options, warning):
+    published = report({"sessions": {"stream_urls": stream_urls, "unknown": unknown}}, **options)
+
+    assert (published["lost_store"], published["summary"]["warnings"]) == (warning, [warning] if warning else [])
 
 
 def test_a_lab_without_learners_is_unchanged():
@@ -304,6 +332,24 @@ def test_a_lab_that_failed_after_its_capacity_was_raised_says_why():
             id="in check mode",
         ),
         pytest.param(
+            {"urls": ended("anna"), "lost_urls": {"revoked": ["su-anna", "su-8"], "unknown": []}},
+            {},
+            "Leases released: 1. Stream URLs revoked: 2, of which the lease store did not know: 1. Their sessions end "
+            "now.",
+            id="also what the lease store did not know",
+        ),
+        pytest.param(
+            {
+                "urls": {**ended(), "known_labs": []},
+                "lost_urls": {"revoked": ["su-8"], "unknown": []},
+                "sessions": {"stream_urls": []},
+            },
+            {"terminate_sessions": False},
+            "Leases released: 0. Stream URLs revoked: 1, of which the lease store did not know: 1. It is not known "
+            "which sessions of these go on.",
+            id="nothing else",
+        ),
+        pytest.param(
             {"urls": ended("anna", released=False)},
             {},
             "There is no lease left to release, except those that other labs need.",
@@ -335,6 +381,27 @@ def test_a_lab_that_failed_after_its_capacity_was_raised_says_why():
 )
 def test_the_message_of_the_end_says_what_was_ended(steps, options, message):
     assert summarize(steps, state="absent", **options)["message"] == message
+
+
+def test_the_end_of_a_lab_whose_lease_store_was_lost_is_counted_and_says_what_is_left():
+    failure = {"id": "anna", "code": "Odd", "message": "No."}
+    urls = {**ended(), "known_labs": [], "unknown": ["su-7", "su-8", "su-9"]}
+    lost = {"revoked": ["su-7"], "unknown": ["su-9"], "failures": [failure], "summary": {"failed": 1}}
+
+    summary = summarize({"urls": urls, "lost_urls": lost}, state="absent")
+    alone = summarize({"urls": urls, "lost_urls": {"changed": False, "skipped": True}}, state="absent")
+
+    counted = ("outcome", "known", "revoked", "unknown", "failed", "failures")
+    assert [summary[each] for each in counted] == ["ok", True, 1, ["su-9"], 1, [failure]]
+    assert [alone[each] for each in counted] == ["unchanged", False, 0, urls["unknown"], 0, []]
+    assert summary["warnings"] == [
+        "The lease store did not know all of the lab. If there are pages, delete those of this lab that do not say "
+        "that it has ended.",
+        "Nothing is stored about 1 stream URL that seems to be of this lab, so it was not revoked: su-9. To revoke it, "
+        "end the lab again with the learners and with the gamelift_lab_application, gamelift_lab_locations, "
+        "gamelift_lab_launch_args, gamelift_lab_environment, gamelift_lab_role_arn and gamelift_lab_resolution that it "
+        "was started with.",
+    ]
 
 
 def test_sessions_that_go_on_are_named_with_their_latest_end():
