@@ -69,8 +69,10 @@ IN_TWO = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 UNIT_WORKERS = os.environ.get("UNIT_WORKERS", "2")
 # They take half a second for each file. Tests are checked by ruff, and by these two in "long".
 SLOW_SANITY = ("pep8", "pylint")
+# What the sessions "changelog" and "codeqa" run.
+OTHER_SESSIONS = ("changelog", "shellcheck")
 # Independent of ansible-core: "sanity" runs newer versions of them on the same files.
-SAME_SANITY = ("changelog", *SLOW_SANITY, "shellcheck", "yamllint")
+SAME_SANITY = (*OTHER_SESSIONS, *SLOW_SANITY, "yamllint")
 # The tests of what knows neither Ansible nor AWS: the engine of the leases and their stores but for a few files,
 # handouts and labs. They do not depend on the versions. The models also take hypothesis, which only the newest has.
 VERSIONLESS = (
@@ -106,7 +108,8 @@ def codeqa(session: nox.Session) -> None:
     LINT.run(session, "ruff", "check", ".")
     LINT.run(session, "ruff", "format", "--check", ".")
     LINT.run(session, "lint-imports", "--no-cache", PYTHONPATH=str(BUILD / "collections"))
-    LINT.run(session, "shellcheck", ".ci/run", *map(str, Path("tools").glob("*.sh")))
+    scripts = [script for folder in ("examples", "tests", "tools") for script in sorted(Path(folder).rglob("*.sh"))]
+    LINT.run(session, "shellcheck", ".ci/run", *scripts)
 
 
 @nox.session(name="format", python=False, default=False)
@@ -155,9 +158,8 @@ def galaxy_import(session: nox.Session) -> None:
 @nox.session(python=False)
 def sanity(session: nox.Session) -> None:
     """ansible-test sanity with the newest ansible-core."""
-    environments.build("lint")
     run_sanity = (*ANSIBLE_TEST, "sanity")
-    NEWEST.run(session, *run_sanity, *skip_tests(*SLOW_SANITY))
+    NEWEST.run(session, *run_sanity, *skip_tests(*OTHER_SESSIONS, *SLOW_SANITY))
     NEWEST.run(session, *run_sanity, *only_tests(*SLOW_SANITY), "--exclude", "tests/")
 
 
@@ -216,7 +218,6 @@ def add_sessions_of_core(name: str, environment: Environment, what: str, default
         NEWEST.run(session, "pytest", *selected, "-m", "core", "-p", "no:cacheprovider", **variables)
 
     def sanity_of_core(session: nox.Session) -> None:
-        environments.build("lint")
         tree = str(environment.collections.relative_to(CHECKOUT))
         environment.run(session, "tools/ansible_test.sh", name, tree, "sanity", *skip_tests(*SAME_SANITY))
 
@@ -269,7 +270,6 @@ def stress(session: nox.Session) -> None:
 @nox.session(python=False, default=False)
 def long(session: nox.Session) -> None:
     """Tests that take too long for ``make test``."""
-    environments.build("lint")
     NEWEST.run(session, "pytest", "tests/integration", "-m", "long", "-n", "2")
     NEWEST.run(session, *ANSIBLE_TEST, "sanity", *only_tests(*SLOW_SANITY))
 

@@ -45,4 +45,4 @@ ln -sfn "${XDG_CONFIG_HOME:-$HOME/.config}/pip" "$work/home/.config/pip"
 ln -sfn "$(python -m pip cache dir)" "$work/home/.cache/pip"
 
 cd "$checkout"
-HOME=$work/home TMPDIR=$work/tmp PATH=$PATH:$OLDPWD/build/venv-lint/bin ansible-test "$command" --color no --python "$python" "${options[@]}"
+HOME=$work/home TMPDIR=$work/tmp ansible-test "$command" --color no --python "$python" "${options[@]}"
