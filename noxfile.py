@@ -286,7 +286,7 @@ def audit(session: nox.Session) -> None:
 
 @nox.session(name="model-watch", python=False, default=False)
 def model_watch(session: nox.Session) -> None:
-    """Print what changed in what we call from the installed botocore to the newest; or ``-- OLD NEW``, two versions."""
+    """What changed in what we call, from the botocore that we have judged to the newest; or ``-- OLD NEW``."""
     NEWEST.run(session, "python", "tools/model_watch.py", *session.posargs)
 
 
