@@ -6,9 +6,9 @@
 # antsibull-nox's add_ansible_test_session can run it from PyPI, but wants the script for get-pip below as well, installs an
 # ansible-core of its own for each session beside those that the tests run, and runs one command in it, where "sanity" has two.
 #
-# ansible-test rejects a checkout that is not at ansible_collections/NAMESPACE/NAME, even through a link. So the files that git knows are copied to a tree next to the
-# amazon.aws of COLLECTIONS. ansible-test keeps its environments in the home folder: each NAME has its own, so that two of them
-# can run at the same time.
+# ansible-test rejects a checkout that is not at ansible_collections/NAMESPACE/NAME, even through a link. So the files that git
+# knows are copied to a tree next to the amazon.aws of COLLECTIONS. ansible-test keeps its environments in the home folder: each
+# NAME has its own, so that two of them can run at the same time.
 set -euo pipefail
 
 collections=$PWD/$2
