@@ -42,7 +42,7 @@ bench: ## Time and memory compared with what people would use instead; written t
 stress: ## Faults, killed runs, concurrent runs and random input, far more than in `make test`; about half an hour
 long: ## Tests that take too long for `make test`
 audit: ## Known vulnerabilities of the installed packages; asks osv.dev
-model-watch: ## What changed in the service models, from the installed botocore to the newest
+model-watch: ## What changed in the service models, from the botocore that we have judged to the newest
 format: ## Format the Python sources
 release: ## Write the release notes of the version in galaxy.yml
 

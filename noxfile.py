@@ -69,8 +69,10 @@ IN_TWO = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 UNIT_WORKERS = os.environ.get("UNIT_WORKERS", "2")
 # They take half a second for each file. Tests are checked by ruff, and by these two in "long".
 SLOW_SANITY = ("pep8", "pylint")
+# What the sessions "changelog" and "codeqa" run.
+OTHER_SESSIONS = ("changelog", "shellcheck")
 # Independent of ansible-core: "sanity" runs newer versions of them on the same files.
-SAME_SANITY = ("changelog", *SLOW_SANITY, "shellcheck", "yamllint")
+SAME_SANITY = (*OTHER_SESSIONS, *SLOW_SANITY, "yamllint")
 # The tests of what knows neither Ansible nor AWS: the engine of the leases and their stores but for a few files,
 # handouts and labs. They do not depend on the versions. The models also take hypothesis, which only the newest has.
 VERSIONLESS = (
@@ -81,6 +83,8 @@ VERSIONLESS = (
     "_gamelift/test_urls_model.py",
 )
 ANSIBLE_TEST = ("tools/ansible_test.sh", "newest", "build/collections")
+# Tests that forbid locks on files, or files to grow: those that coverage writes are among them.
+UNCOUNTED = "without_locks or what_faults_interrupted"
 FIGURES = "tests/benchmarks/README.md"
 ANY_INPUT = (
     "tests/integration/test_any_input.py",
@@ -106,7 +110,8 @@ def codeqa(session: nox.Session) -> None:
     LINT.run(session, "ruff", "check", ".")
     LINT.run(session, "ruff", "format", "--check", ".")
     LINT.run(session, "lint-imports", "--no-cache", PYTHONPATH=str(BUILD / "collections"))
-    LINT.run(session, "shellcheck", ".ci/run", *map(str, Path("tools").glob("*.sh")))
+    scripts = [script for folder in ("examples", "tests", "tools") for script in sorted(Path(folder).rglob("*.sh"))]
+    LINT.run(session, "shellcheck", ".ci/run", *scripts)
 
 
 @nox.session(name="format", python=False, default=False)
@@ -155,9 +160,8 @@ def galaxy_import(session: nox.Session) -> None:
 @nox.session(python=False)
 def sanity(session: nox.Session) -> None:
     """ansible-test sanity with the newest ansible-core."""
-    environments.build("lint")
     run_sanity = (*ANSIBLE_TEST, "sanity")
-    NEWEST.run(session, *run_sanity, *skip_tests(*SLOW_SANITY))
+    NEWEST.run(session, *run_sanity, *skip_tests(*OTHER_SESSIONS, *SLOW_SANITY))
     NEWEST.run(session, *run_sanity, *only_tests(*SLOW_SANITY), "--exclude", "tests/")
 
 
@@ -177,14 +181,15 @@ def integration(session: nox.Session) -> None:
 
 @nox.session(python=False, default=False)
 def coverage(session: nox.Session) -> None:
-    """The lines of plugins/ that unit and integration tests run: at least 90 %, in build/coverage.xml for Codecov."""
+    """What units and integration run, and the lines of plugins/ that it runs: at least 90 %, in build/coverage.xml."""
     environments.build("botocore-nimble", "dynalite", "chromium")
-    # These tests forbid locks on files, or files to grow: those that coverage writes are among them.
-    selected = ("-m", "not long", "-k", "not without_locks and not what_faults_interrupted")
-    tests = ("tests/unit", "tests/integration", *selected, *IN_TWO)
+    tests = ("tests/unit", "tests/integration", "-m", "not long", *IN_TWO)
+    counted = (*tests, "-k", f"not ({UNCOUNTED})")
     reports = ("--cov", "--cov-report", "term:skip-covered", "--cov-report", "xml:build/coverage.xml")
     settings = {"COVERAGE_PROCESS_START": str(CHECKOUT / "pyproject.toml"), "COVERAGE_FILE": str(BUILD / ".coverage")}
-    NEWEST.run(session, "pytest", *(session.posargs or tests), *reports, "--cov-fail-under", "90", **settings)
+    NEWEST.run(session, "pytest", *(session.posargs or counted), *reports, "--cov-fail-under", "90", **settings)
+    if not session.posargs:
+        NEWEST.run(session, "pytest", *tests, "-k", UNCOUNTED)
 
 
 @nox.session(name="ansible-test-integration", python=False, default=False)
@@ -216,7 +221,6 @@ def add_sessions_of_core(name: str, environment: Environment, what: str, default
         NEWEST.run(session, "pytest", *selected, "-m", "core", "-p", "no:cacheprovider", **variables)
 
     def sanity_of_core(session: nox.Session) -> None:
-        environments.build("lint")
         tree = str(environment.collections.relative_to(CHECKOUT))
         environment.run(session, "tools/ansible_test.sh", name, tree, "sanity", *skip_tests(*SAME_SANITY))
 
@@ -269,7 +273,7 @@ def stress(session: nox.Session) -> None:
 @nox.session(python=False, default=False)
 def long(session: nox.Session) -> None:
     """Tests that take too long for ``make test``."""
-    environments.build("lint", "botocore-gamelift")
+    environments.build("botocore-nimble", "botocore-gamelift")
     older = str(BUILD / "botocore-gamelift")
     NEWEST.run(session, "pytest", "tests/unit/simulator", "-k", "gamelift", PYTHONPATH=older)
     NEWEST.run(session, "pytest", "tests/integration", "-m", "long", "-n", "2")
@@ -288,7 +292,7 @@ def audit(session: nox.Session) -> None:
 
 @nox.session(name="model-watch", python=False, default=False)
 def model_watch(session: nox.Session) -> None:
-    """Print what changed in what we call from the installed botocore to the newest; or ``-- OLD NEW``, two versions."""
+    """What changed in what we call, from the botocore that we have judged to the newest; or ``-- OLD NEW``."""
     NEWEST.run(session, "python", "tools/model_watch.py", *session.posargs)
 
 

@@ -42,3 +42,9 @@ def find_code(file: Path, language: str) -> Iterator[str]:
         text = file.read_text(encoding="utf-8")
         for block in re.finditer(pattern.replace("{language}", language), text, re.MULTILINE):
             yield textwrap.dedent(block["code"])
+
+
+def find_internal() -> set[str]:
+    """Return the names of the plugins and roles that the README calls internal: users are not to call them."""
+    sentences = re.findall(r"^.* are internal parts of .*$", README.read_text(encoding="utf-8"), re.MULTILINE)
+    return {name for sentence in sentences for name in re.findall(r"`(\w+)`", sentence)}

@@ -3,10 +3,12 @@
 #
 # Usage: ansible_test.sh NAME COLLECTIONS COMMAND [OPTION OF ansible-test]...
 #
-# antsibull-nox has sessions for it, but they need Docker or download get-pip (see below). ansible-test rejects a checkout that
-# is not at ansible_collections/NAMESPACE/NAME, even through a link. So the files that git knows are copied to a tree next to the
-# amazon.aws of COLLECTIONS. ansible-test keeps its environments in the home folder: each NAME has its own, so that two of them
-# can run at the same time.
+# antsibull-nox's add_ansible_test_session can run it from PyPI, but wants the script for get-pip below as well, installs an
+# ansible-core of its own for each session beside those that the tests run, and runs one command in it, where "sanity" has two.
+#
+# ansible-test rejects a checkout that is not at ansible_collections/NAMESPACE/NAME, even through a link. So the files that git
+# knows are copied to a tree next to the amazon.aws of COLLECTIONS. ansible-test keeps its environments in the home folder: each
+# NAME has its own, so that two of them can run at the same time.
 set -euo pipefail
 
 collections=$PWD/$2
@@ -45,4 +47,4 @@ ln -sfn "${XDG_CONFIG_HOME:-$HOME/.config}/pip" "$work/home/.config/pip"
 ln -sfn "$(python -m pip cache dir)" "$work/home/.cache/pip"
 
 cd "$checkout"
-HOME=$work/home TMPDIR=$work/tmp PATH=$PATH:$OLDPWD/build/venv-lint/bin ansible-test "$command" --color no --python "$python" "${options[@]}"
+HOME=$work/home TMPDIR=$work/tmp ansible-test "$command" --color no --python "$python" "${options[@]}"

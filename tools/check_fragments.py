@@ -13,30 +13,51 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
+from fnmatch import fnmatch
 
-USERS_GET = ("plugins/", "roles/", "playbooks/", "extensions/eda/", "extensions/patterns/", "meta/")
-FRAGMENTS = "changelogs/"
+USERS_GET = (
+    "plugins/",
+    "roles/",
+    "playbooks/",
+    "extensions/eda/",
+    "extensions/patterns/",
+    "meta/",
+    "galaxy.yml",
+    "requirements.txt",
+)
+FRAGMENTS = "changelogs/fragments/*.yml"
+# A release writes it from the fragments, which it deletes.
+CHANGELOG = "changelogs/changelog.yaml"
 
 
 def main() -> None:
     """Print which files lack a fragment, and exit."""
-    changed = changed_files()
-    has_fragment = any(name.startswith(FRAGMENTS) for name in changed)
-    undocumented = [] if has_fragment else [name for name in changed if name.startswith(USERS_GET)]
+    undocumented = find_undocumented(*changed_files())
     if undocumented:
         print(f"Without a fragment in changelogs/fragments: {', '.join(undocumented)}")
         print("A change that users do not notice has one of the section 'trivial'.")
     sys.exit(bool(undocumented))
 
 
-def changed_files() -> list[str]:
-    """Return the files that differ from where the branch left main, those that git does not know yet too."""
+def find_undocumented(written: Sequence[str], deleted: Sequence[str]) -> list[str]:
+    """Return the files that users get, of those written and deleted, unless there is a fragment or a release."""
+    if any(name == CHANGELOG or fnmatch(name, FRAGMENTS) for name in written):
+        return []
+    return [name for name in (*written, *deleted) if name.startswith(USERS_GET)]
+
+
+def changed_files() -> tuple[list[str], list[str]]:
+    """Return what was written, also what git does not know yet, and what was deleted since the branch left main."""
     for branch in filter(None, (os.environ.get("BASE"), "origin/main", "main")):
         base = git("merge-base", branch, "HEAD")
         if base:
             new = git("ls-files", "--others", "--exclude-standard")
-            return f"{git('diff', '--name-only', base)}\n{new}".split("\n")
-    return []
+            written, deleted = (
+                git("diff", "--name-only", f"--diff-filter={kind}", "--no-renames", base) for kind in "dD"
+            )
+            return [*written.splitlines(), *new.splitlines()], deleted.splitlines()
+    return [], []
 
 
 def git(*arguments: str) -> str:

@@ -6,8 +6,8 @@
 
 Usage: model_watch.py [OLD [NEW]]
 
-OLD is the installed version if it is not given, and NEW the newest that pip finds. Each line is a member that is new,
-gone or changed, with its type and limits.
+OLD is the version that we have judged if it is not given, and NEW the newest that pip finds. Each line is a member that
+is new, gone or changed, with its type and limits. Exits with 1 if there are any, so that somebody judges them.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import botocore
 from botocore import xform_name
 
+# The version whose models the collection was last compared with. Who has judged what this prints raises it.
+JUDGED = "1.44.8"
 UTILS = Path(__file__).resolve().parent.parent / "plugins/module_utils"
 # The services, each with the folder that calls it.
 SERVICES = {"appstream": "_appstream", "gameliftstreams": "_gamelift", "dynamodb": "_leases/stores"}
@@ -32,14 +33,16 @@ LIMITS = ("min", "max", "pattern", "enum", "required")
 
 
 def main() -> None:
-    """Print the differences."""
-    old, new = [*sys.argv[1:], botocore.__version__][0], sys.argv[2] if len(sys.argv) > 2 else None
+    """Print the differences, and exit."""
+    given = sys.argv[1:]
+    old, new = (*given, *(JUDGED, None)[len(given) :])
     with tempfile.TemporaryDirectory() as folder:
         models = [download_models(version, Path(folder) / name) for version, name in ((old, "old"), (new, "new"))]
     (old_version, before), (new_version, after) = models
     print(f"botocore {old_version} -> {new_version}")
-    for line in compare(before, after):
-        print(line)
+    lines = list(compare(before, after))
+    print("\n".join(lines))
+    sys.exit(bool(lines))
 
 
 def compare(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:

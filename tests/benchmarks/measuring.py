@@ -79,7 +79,11 @@ Run = Callable[[], Measured]
 
 
 class Rounds:
-    """Commands that are compared, run in turns, so that other load on the machine affects all alike."""
+    """Commands that are compared, run in turns, so that other load on the machine affects all alike.
+
+    hyperfine and pyperf would do all rounds of one command before the next, and measure neither the controller's memory
+    apart from that of its children nor the calls.
+    """
 
     def __init__(self, runs: Mapping[str, Run], repeat: int) -> None:
         self._rounds = [{name: run() for name, run in runs.items()} for _number in range(repeat)]

@@ -18,9 +18,10 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.documentation import CHECKOUT, GUIDES, README, find_code
+from tests.documentation import CHECKOUT, GUIDES, README, find_code, find_internal
 from tests.integration.lease_stores import LeaseTable
 from tests.integration.running import Run
+from tests.pages import url_of
 from tests.simulator.control import Simulator
 
 ROLES = sorted((CHECKOUT / "roles").glob("*/README.md"))
@@ -148,6 +149,29 @@ def test_playbooks_labs_tasks_and_commands_of_the_documentation_work(
     assert not any(url in run.printed for url in urls)
 
 
+def test_the_inventory_of_the_guide_starts_a_lab(
+    simulator: Simulator, run_playbook: Callable[..., Run], home: Path
+) -> None:
+    # Given the inventory, and what it names for the host that overrides the most.
+    [inventory] = [code for code in find_code(GUIDES / "guide_lab.rst", "yaml") if code.startswith("labs:")]
+    (home / "labs.yml").write_text(adapt(inventory, home, ""))
+    simulator.seed_lab("gpu", "gpu", instances=2)
+    for folder in ("rosters", "pages", "links"):
+        (home / folder).mkdir()
+    (home / "rosters/blender.csv").write_text("id\nanna\n")
+
+    # When the lab of that host is started. Three labs in one run would take 15 seconds; test_many_labs.py has others.
+    arguments = ["--inventory", "labs.yml", "--limit", "blender"]
+    run = run_playbook("labstream.aws.start_lab", arguments=arguments, extra_vars={"lab_hosts": "labs"})
+
+    # Then its learner has a URL, a page and a line.
+    assert run.returncode == 0, run.printed
+    [url] = simulator.streaming_urls()
+    [page] = (home / "pages/blender").glob("*.html")
+    assert url_of(page.read_text()) == url
+    assert page.name in (home / "links/blender.csv").read_text()
+
+
 # What the examples of plugins take from elsewhere.
 VARIABLES = {
     "build_number": 17,
@@ -169,13 +193,10 @@ def test_examples_of_plugins_work(simulator: Simulator, run_playbook: Callable[.
     (home / "gradebook.csv").write_text('Student,ID,SIS Login ID,Section\n"Example, Anna",1,anna@example.org,x\n')
 
     # When those of each plugin are run, one after the other, unless it is for the roles alone.
-    [private] = re.findall(
-        r"^(.*) are internal parts of the roles and playbooks", README.read_text(encoding="utf-8"), re.M
-    )
-    plays = []
+    plays, internal = [], find_internal()
     for kind in ("modules", "filter", "lookup"):
         for file in sorted((CHECKOUT / "plugins" / kind).glob("*.py")):
-            for code in find_code(file, "yaml") if f"`{file.stem}`" not in private else []:
+            for code in find_code(file, "yaml") if file.stem not in internal else []:
                 tasks = yaml.safe_load(adapt(code, home, simulator.endpoint_url))
                 plays += play(f"{kind} {file.stem}", [task for task in tasks if IMPORT not in task])
     (home / "examples.yml").write_text(yaml.safe_dump(plays, sort_keys=False))

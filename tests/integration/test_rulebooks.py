@@ -20,7 +20,8 @@ import pytest
 import yaml
 from jinja2.nativetypes import NativeEnvironment
 
-from tests.integration.running import CHECKOUT, FLEET, STACK, VENV, Ansible, Run
+from tests.documentation import CHECKOUT, GUIDES, find_code
+from tests.integration.running import FLEET, STACK, Ansible, Run
 from tests.simulator.control import Simulator
 
 RULEBOOKS = CHECKOUT / "extensions/eda/rulebooks"
@@ -215,21 +216,23 @@ def test_terraform_sends_the_message_that_ends_a_lab() -> None:
 
 
 class Controller:
-    """The host that runs the playbooks: its inventory has what a message lacks. A lab of two learners is under way."""
+    """The host that runs the playbooks: the guide's inventory has what a message lacks. A lab of two is under way."""
 
     def __init__(self, ansible: Ansible, simulator: Simulator) -> None:
         self._ansible, self._appstream = ansible, simulator.client("appstream")
         self.store = f"sqlite://{ansible.home}/store/leases.sqlite3"
         self.inventory = ansible.home / "labs.yml"
-        variables = {
-            "ansible_connection": "local",
-            "ansible_python_interpreter": str(VENV / "bin/python"),
-            "appstream_lab_region": "us-east-1",
-            "appstream_lab_lease_store": self.store,
-            "appstream_lab_roster": f"{ansible.home}/{{{{ appstream_lab_name }}}}.csv",
-        }
-        self.inventory.write_text(yaml.safe_dump({"all": {"hosts": {"localhost": variables}}}))
-        (ansible.home / f"{LAB}.csv").write_text("id\nanna\nben\n")
+        [inventory] = find_code(GUIDES / "guide_eda.rst", "yaml")
+        for shown, here in (
+            ("/srv/labs", str(ansible.home)),
+            ("dynamodb://labstream-leases?region=eu-central-1", self.store),
+            ("eu-central-1", "us-east-1"),
+        ):
+            assert shown in inventory
+            inventory = inventory.replace(shown, here)
+        self.inventory.write_text(inventory)
+        (ansible.home / "rosters").mkdir()
+        (ansible.home / f"rosters/{LAB}.csv").write_text("id\nanna\nben\n")
         self.issue(lab=LAB, users=[{"user_id": "anna"}, {"user_id": "ben"}])
 
     def issue(self, **options: Any) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.documentation import CHECKOUT, GUIDES, README, find_files
+from tests.documentation import CHECKOUT, GUIDES, README, find_files, find_internal
 
 PLUGINS = CHECKOUT / "plugins"
 ANY = "…"
@@ -65,6 +65,19 @@ def test_the_readme_names_all_content() -> None:
         *(file.stem for file in (CHECKOUT / "extensions/eda/rulebooks").glob("*.yml")),
     }
     assert set(re.findall(r"`(\w+)`", section[1])) >= content
+
+
+def test_the_readme_says_what_is_internal_and_nothing_that_does_not_exist() -> None:
+    files = [
+        *(file for kind in ("modules", "filter", "lookup") for file in (PLUGINS / kind).glob("*.py")),
+        *(CHECKOUT / "roles").glob("*/README.md"),
+    ]
+    texts = {
+        file.parent.name if file.suffix == ".md" else file.stem: file.read_text(encoding="utf-8") for file in files
+    }
+    say_so = {name for name, text in texts.items() if "can change in any release" in text}
+    assert say_so
+    assert say_so <= find_internal() <= texts.keys()
 
 
 def test_every_guide_is_in_the_table_of_contents() -> None:

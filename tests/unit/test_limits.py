@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import string
 import uuid
@@ -19,13 +20,15 @@ from ansible_collections.labstream.aws.plugins.module_utils._appstream import va
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift import api, descriptions
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift import validation as gamelift
+from ansible_collections.labstream.aws.plugins.module_utils._leases.stores import dynamodb, dynamodb_table
 from ansible_collections.labstream.aws.plugins.module_utils._validation import validate_range
 from botocore.loaders import Loader
 
-from tools.model_watch import SERVICES, describe, find_operations
+from tools.model_watch import SERVICES, compare, describe, find_operations
 
-APPSTREAM, GAMELIFT = "appstream", "gameliftstreams"
+APPSTREAM, GAMELIFT, DYNAMODB = "appstream", "gameliftstreams", "dynamodb"
 ROLE = "arn:aws:iam::123456789012:role/"
+INVISIBLE = "\t\n\r\x0b\x0c"
 # The characters that are tried where a pattern says which are allowed.
 CHARACTERS = string.printable + "äß٣"
 
@@ -53,12 +56,15 @@ class Count(NamedTuple):
 TEXTS = [
     Text(APPSTREAM, "StreamingUrlUserId", appstream.validate_user_id),
     Text(APPSTREAM, "Name", partial(appstream.validate_name, "stack_name")),
-    Text(APPSTREAM, "UserId", partial(sessions.validate_user_id, "user_id"), stricter="\t\n\r\x0b\x0c"),
+    Text(APPSTREAM, "UserId", partial(sessions.validate_user_id, "user_id"), stricter=INVISIBLE),
     Text(GAMELIFT, "Identifier", partial(gamelift.validate_identifier, "stream_group")),
     Text(GAMELIFT, "LocationName", lambda location: gamelift.validate_locations([location])),
     Text(GAMELIFT, "EnvironmentVariablesKeyString", lambda name: gamelift.validate_environment({name: ""})),
     Text(GAMELIFT, "EnvironmentVariablesValueString", lambda value: gamelift.validate_environment({"NAME": value})),
     Text(GAMELIFT, "IamRoleArn", gamelift.validate_role_arn, prefix=ROLE),
+    Text(DYNAMODB, "TableName", dynamodb_table.validate_table_name),
+    Text(DYNAMODB, "TagKeyString", lambda key: dynamodb_table.validate_tags({key: ""}), stricter=INVISIBLE),
+    Text(DYNAMODB, "TagValueString", lambda value: dynamodb_table.validate_tags({"key": value}), stricter=INVISIBLE),
 ]
 COUNTS = [
     Count(GAMELIFT, "GameLaunchArgList", lambda number: gamelift.validate_launch_args(["-v"] * number)),
@@ -83,8 +89,12 @@ COUNTS = [
 ]
 
 
-# Shapes with limits whose values we make: tokens, descriptions and sizes of pages.
-MADE = {APPSTREAM: {"DescribeImagesMaxResults"}, GAMELIFT: {"ClientToken", "Description", "MaxResults"}}
+# Shapes with limits whose values we make: tokens, descriptions, names of attributes, sizes of pages and of batches.
+MADE = {
+    APPSTREAM: {"DescribeImagesMaxResults"},
+    GAMELIFT: {"ClientToken", "Description", "MaxResults"},
+    DYNAMODB: {"AttributeName", "BatchGetRequestMap", "KeyList", "KeySchemaAttributeName", "TimeToLiveAttributeName"},
+}
 # Shapes with limits in calls that we make, in members that we do not send.
 NOT_SENT = {
     # Of UpdateFleet, by which we set the capacity only, and ARNs, by which we select nothing.
@@ -100,7 +110,21 @@ NOT_SENT = {
     },
     # Of the locations in UpdateStreamGroup, of which a stream group has less than their maximum.
     GAMELIFT: {"Ipv4CidrBlock", "Ipv4CidrBlockList", "LocationConfigurations", "VpcId"},
+    # Indexes, replicas and parts of a scan; and ARNs, which are those of tables that exist.
+    DYNAMODB: {
+        "GlobalTableWitnessGroupUpdateList",
+        "IndexName",
+        "NonKeyAttributeName",
+        "NonKeyAttributeNameList",
+        "ResourceArnString",
+        "ScanSegment",
+        "ScanTotalSegments",
+        "TableArn",
+        "VectorAttributeName",
+    },
 }
+# Of a list of locations, only the least length is limited; and where we send the name of a table, an ARN could be too.
+LIMITED_ELSEWHERE = {"LocationList", "TableName"}
 
 
 @cache
@@ -153,26 +177,27 @@ def test_a_number_may_be_as_small_and_as_large_as_the_model_says(case: Count) ->
             assert accepts(case, number) == (shape.get("min", 0) <= number <= shape.get("max", number)), number
 
 
-@pytest.mark.parametrize("service", [APPSTREAM, GAMELIFT])
+@pytest.mark.parametrize("service", SERVICES)
 def test_every_limit_of_what_we_send_is_known_here(service: str) -> None:
     shapes, found = model(service)["shapes"], set()
 
-    def look_at(name: str) -> None:
+    def look_at(name: str, *above: str) -> None:
         shape = shapes[name]
         if "max" in shape or "pattern" in shape:
             found.add(name)
+        if name in above:
+            return
         below = [
             *shape.get("members", {}).values(),
             *(shape[part] for part in ("member", "key", "value") if part in shape),
         ]
         for each in below:
-            look_at(each["shape"])
+            look_at(each["shape"], name, *above)
 
     for operation in find_operations(service, model(service)):
         look_at(model(service)["operations"][operation]["input"]["shape"])
     checked = {case.shape for case in (*TEXTS, *COUNTS) if case.service == service}
-    # Of a list of locations, only the least length is limited.
-    assert found == checked - {"LocationList"} | MADE[service] | NOT_SENT[service]
+    assert found == (checked - LIMITED_ELSEWHERE) | MADE[service] | NOT_SENT[service]
 
 
 def test_numbers_that_we_do_not_limit_have_no_maximum_in_the_model() -> None:
@@ -213,9 +238,37 @@ def test_a_page_has_at_most_as_many_entries_as_the_model_says() -> None:
     assert model(GAMELIFT)["shapes"]["MaxResults"]["max"] == api.PAGE_SIZE
 
 
+def test_a_batch_has_at_most_as_many_keys_as_the_model_says() -> None:
+    assert model(DYNAMODB)["shapes"]["KeyList"]["max"] == dynamodb.MAX_READ
+
+
+@pytest.mark.parametrize(
+    ("name", "texts"),
+    [
+        ("KeySchemaAttributeName", [key for key, _kind, _type in dynamodb_table.KEYS]),
+        ("TimeToLiveAttributeName", [dynamodb_table.EXPIRES_BY]),
+    ],
+)
+def test_names_of_attributes_are_as_long_as_the_model_says(name: str, texts: list[str]) -> None:
+    shape = model(DYNAMODB)["shapes"][name]
+    assert all(shape["min"] <= len(text) <= shape["max"] for text in texts)
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_the_operations_that_we_call_are_found_and_described(service: str) -> None:
     operations = find_operations(service, model(service))
     assert {APPSTREAM: "CreateStreamingURL", GAMELIFT: "CreateStreamUrl", "dynamodb": "PutItem"}[service] in operations
     described = describe(service, model(service))
     assert {path.partition(".")[0] for path in described} == set(operations)
+
+
+def test_what_changed_between_two_models_is_a_line_for_each_member() -> None:
+    before = {service: model(service) for service in SERVICES}
+    assert list(compare(before, before)) == []
+
+    after = copy.deepcopy(before)
+    after[DYNAMODB]["shapes"]["KeyList"]["max"] = 25
+    assert list(compare(before, after)) == [
+        f"dynamodb BatchGetItem.{path}[value].Keys: list min=1 max=100 -> list min=1 max=25"
+        for path in ("input.RequestItems", "output.UnprocessedKeys")
+    ]

@@ -25,7 +25,10 @@ from ansible.plugins.callback import CallbackBase  # noqa: E402
 
 
 class CallbackModule(CallbackBase):
-    """What C(ansible-playbook) prints stays as users see it; tests read the results here."""
+    """What C(ansible-playbook) prints stays as users see it; tests read the results here.
+
+    The events of ansible-runner have the results too, but cost 0.4 of 2.6 seconds and a folder of files in each run.
+    """
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "notification"

@@ -1,0 +1,48 @@
+# Copyright: Contributors to the labstream.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the tools check of a change, and what each module has to have beside it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.documentation import CHECKOUT, find_internal
+from tools.check_fragments import find_undocumented
+
+FRAGMENT, MODULE = "changelogs/fragments/leases.yml", "plugins/modules/appstream_fleet.py"
+TARGETS = CHECKOUT / "tests/integration/targets"
+
+
+@pytest.mark.parametrize(
+    ("written", "deleted", "undocumented"),
+    [
+        ([], [], []),
+        (["README.md", "tests/unit/conftest.py", "requirements/test.txt"], [], []),
+        ([MODULE], [], [MODULE]),
+        ([], [MODULE], [MODULE]),
+        (["galaxy.yml", "requirements.txt"], [], ["galaxy.yml", "requirements.txt"]),
+        ([MODULE, FRAGMENT], [], []),
+        ([FRAGMENT], [MODULE], []),
+        # Somebody else's fragment, and files beside the fragments, say nothing of the change.
+        ([MODULE], [FRAGMENT], [MODULE]),
+        ([MODULE, "changelogs/config.yaml", "changelogs/fragments/.keep"], [], [MODULE]),
+        # A release.
+        ([MODULE, "galaxy.yml", "changelogs/changelog.yaml", "CHANGELOG.rst"], [FRAGMENT], []),
+    ],
+)
+def test_what_users_get_changes_with_a_fragment(
+    written: list[str], deleted: list[str], undocumented: list[str]
+) -> None:
+    assert find_undocumented(written, deleted) == undocumented
+
+
+def test_every_module_is_in_the_target_of_its_name_or_of_an_alias() -> None:
+    modules = {file.stem for file in (CHECKOUT / "plugins/modules").glob("*.py")}
+    used = set()
+    for target in TARGETS.iterdir():
+        aliases = (target / "aliases").read_text(encoding="utf-8").split()
+        tasks = (target / "tasks/main.yml").read_text(encoding="utf-8")
+        used |= {name for name in (target.name, *aliases) if f"labstream.aws.{name}:" in tasks}
+    assert used == modules - find_internal()
