@@ -269,7 +269,9 @@ def stress(session: nox.Session) -> None:
 @nox.session(python=False, default=False)
 def long(session: nox.Session) -> None:
     """Tests that take too long for ``make test``."""
-    environments.build("lint")
+    environments.build("lint", "botocore-gamelift")
+    older = str(BUILD / "botocore-gamelift")
+    NEWEST.run(session, "pytest", "tests/unit/simulator", "-k", "gamelift", PYTHONPATH=older)
     NEWEST.run(session, "pytest", "tests/integration", "-m", "long", "-n", "2")
     NEWEST.run(session, *ANSIBLE_TEST, "sanity", *only_tests(*SLOW_SANITY))
 

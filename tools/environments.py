@@ -118,9 +118,9 @@ def build_collections(name: str, *more: str) -> None:
         _set_stamp(stamp, content)
 
 
-def build_botocore_nimble() -> None:
-    """Install the last botocore with Nimble Studio into a folder that goes before others on Python's path."""
-    file, folder = REQUIREMENTS / "botocore-nimble.txt", BUILD / "botocore-nimble"
+def build_botocore(name: str) -> None:
+    """Install another botocore into a folder that goes before others on Python's path."""
+    file, folder = REQUIREMENTS / f"{name}.txt", BUILD / name
     content = file.read_text(encoding="utf-8")
     if not _is_stamped(folder / ".stamp", content):
         build_venv("venv", ["runtime"])
@@ -173,7 +173,8 @@ ENVIRONMENTS: dict[str, Callable[[], None]] = {
     "collections-oldest": lambda: build_collections("collections-oldest"),
     "lint": lambda: build_venv("venv-lint", ["lint"]),
     "audit": lambda: build_venv("venv-audit", ["audit"]),
-    "botocore-nimble": build_botocore_nimble,
+    "botocore-nimble": lambda: build_botocore("botocore-nimble"),
+    "botocore-gamelift": lambda: build_botocore("botocore-gamelift"),
     "dynalite": build_dynalite,
     "chromium": build_chromium,
     **{f"core-{core}": functools.partial(build_core, core) for core in CORES},
@@ -182,7 +183,12 @@ ENVIRONMENTS: dict[str, Callable[[], None]] = {
 
 
 # Those that also build another one's folder.
-_SAME_FOLDER = {"runtime": "newest", "botocore-nimble": "newest", "collections-test": "collections"}
+_SAME_FOLDER = {
+    "runtime": "newest",
+    "botocore-nimble": "newest",
+    "botocore-gamelift": "newest",
+    "collections-test": "collections",
+}
 
 
 def build(*names: str) -> None:

@@ -113,8 +113,8 @@ options:
     type: str
   resolution:
     description:
-      - The resolution of the virtual monitor, such as V(1280x720). Width and height are from 320 to 4096 pixels. The
-        service's own default is 1920x1080.
+      - The resolution of the virtual monitor, such as V(1280x720). Width and height are even numbers from
+        320 to 4096, and their product is at most 2,073,600 pixels, as of 1920x1080, the service's own default.
     type: str
   min_remaining:
     description:

@@ -526,9 +526,7 @@ def test_a_stream_group_that_cannot_stream_is_one_message_and_no_call_more(group
     capacity = {"AlwaysOnCapacity": 2, "MaximumCapacity": 2}
     group.change_stream_group(STREAM_GROUP, Locations=[{"LocationName": "us-east-1", **capacity}])
     served = call({**args, "usage_limit": 4})
-    assert (
-        "Stream group 'sg-lab' is ACTIVE_WITH_ERRORS: another of its locations is in an error state" in served.warnings
-    )
+    assert "Stream group 'sg-lab' is ACTIVE_WITH_ERRORS, with a location in ERROR: remove what is" in served.warnings
     assert (
         "can have 2 sessions at once at us-east-1, but the 3 learners need 3, and can start up to 12" in served.warnings
     )

@@ -30,10 +30,7 @@ from .group_states import (
 from .validation import get_id
 
 # In these, what the locations are counts.
-_SERVING = {
-    ACTIVE_WITH_ERRORS: "another of its locations is in an error state",
-    UPDATING: "other locations of it are being added or removed",
-}
+_SERVING = {ACTIVE_WITH_ERRORS, UPDATING}
 MAX_NAMED = 10
 
 
@@ -67,10 +64,9 @@ def validate_can_stream(group: Mapping[str, Any], application: str, locations: S
             raise NotReady(problem)
     if status == ACTIVE:
         return None
-    return (
-        f"Stream group {name!r} is {status}: {_SERVING[status]}. The stream URLs are for {', '.join(locations)}, which "
-        f"{'is' if len(locations) == 1 else 'are'} ACTIVE."
-    )
+    is_active = f"{'is' if len(locations) == 1 else 'are'} ACTIVE"
+    problem = describe_problem(group) or f"Stream group {name!r} is {status}: other locations are added or removed."
+    return f"{problem} The stream URLs are for {', '.join(locations)}, which {is_active}."
 
 
 def _get_applications(group: Mapping[str, Any]) -> list[str]:

@@ -25,6 +25,8 @@ MAX_VARIABLES = 50
 MAX_VARIABLE_NAME_LENGTH = 256
 MAX_VARIABLE_LENGTH = 4096
 MIN_PIXELS, MAX_PIXELS = 320, 4096
+# Of width times height; from the documentation of Resolution, as are the even numbers.
+MAX_AREA = 1920 * 1080
 MIN_ROLE_ARN_LENGTH, MAX_ROLE_ARN_LENGTH = 20, 2048
 # The API names no maximum of usage limits and minutes: the quotas of the account are checked by the service.
 MAX_INTEGER = 2**31 - 1
@@ -136,9 +138,13 @@ def parse_resolution(text: str) -> Resolution:
     """
     numbers = _RESOLUTION.fullmatch(text)
     resolution = Resolution(int(numbers[1]), int(numbers[2])) if numbers else None
-    if resolution is None or not all(MIN_PIXELS <= pixels <= MAX_PIXELS for pixels in resolution):
+    if (
+        resolution is None
+        or not all(MIN_PIXELS <= pixels <= MAX_PIXELS and pixels % 2 == 0 for pixels in resolution)
+        or resolution.width * resolution.height > MAX_AREA
+    ):
         raise InvalidOption(
-            f"resolution is {quote(text)}, but it must be a width and a height of {MIN_PIXELS} to {MAX_PIXELS} pixels, "
-            "such as 1920x1080."
+            f"resolution is {quote(text)}, but it must be a width and a height, such as 1280x720: even numbers of "
+            f"{MIN_PIXELS} to {MAX_PIXELS} pixels, and no more than 1920x1080 in all ({MAX_AREA:,} pixels)."
         )
     return resolution

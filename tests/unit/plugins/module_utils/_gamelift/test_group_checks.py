@@ -50,21 +50,26 @@ def test_the_default_application_is_one_of_them():
 
 
 @pytest.mark.parametrize(
-    ("status", "why"),
+    ("status", "other", "problem"),
     [
-        ("ACTIVE_WITH_ERRORS", "another of its locations is in an error state"),
-        ("UPDATING_LOCATIONS", "other locations of it are being added or removed"),
+        (
+            "ACTIVE_WITH_ERRORS",
+            "ERROR",
+            ", with 'eu-west-1' in ERROR: remove what is in error from the stream group (RemoveStreamGroupLocations), "
+            "and add it again.",
+        ),
+        ("UPDATING_LOCATIONS", "REMOVING", ": other locations are added or removed."),
     ],
 )
-def test_a_group_whose_other_locations_have_a_problem_is_used_with_a_warning(status, why):
-    described = group(status, locations={"eu-central-1": "ACTIVE", "eu-west-1": "ERROR", "us-east-1": "ACTIVE"})
+def test_a_group_whose_other_locations_have_a_problem_is_used_with_a_warning(status, other, problem):
+    described = group(status, locations={"eu-central-1": "ACTIVE", "eu-west-1": other, "us-east-1": "ACTIVE"})
     assert validate(described) == (
-        f"Stream group 'sg-lab' is {status}: {why}. The stream URLs are for eu-central-1, which is ACTIVE."
+        f"Stream group 'sg-lab' is {status}{problem} The stream URLs are for eu-central-1, which is ACTIVE."
     )
     assert "for eu-central-1, us-east-1, which are ACTIVE" in validate(
         described, locations=["eu-central-1", "us-east-1"]
     )
-    with pytest.raises(NotReady, match="Stream group 'sg-lab' has location 'eu-west-1', which is ERROR"):
+    with pytest.raises(NotReady, match=f"Stream group 'sg-lab' has location 'eu-west-1', which is {other}"):
         validate(described, locations=["eu-central-1", "eu-west-1"])
 
 

@@ -24,7 +24,10 @@ AN_IDENTIFIER = (
 A_LOCATION = "but a location is named by 1 to 20 letters, digits and '-', such as eu-central-1."
 A_VARIABLE = "but its name must have 1 to 256 letters, digits and '_', and not begin with a digit."
 A_ROLE = "but it must be the ARN of an IAM role, such as arn:aws:iam::123456789012:role/lab."
-A_RESOLUTION = "but it must be a width and a height of 320 to 4096 pixels, such as 1920x1080."
+A_RESOLUTION = (
+    "but it must be a width and a height, such as 1280x720: even numbers of 320 to 4096 pixels, and no more than "
+    "1920x1080 in all (2,073,600 pixels)."
+)
 SHORTEST_ROLE = "arn:aws:iam::123456789012:role/r"
 LONGEST_ROLE = f"arn:aws:iam::123456789012:role/{'r' * (2048 - 31)}"
 
@@ -110,13 +113,17 @@ def test_what_the_service_does_not_take_is_rejected(validate, value, message):
     assert str(rejected.value) == message
 
 
-@pytest.mark.parametrize("text", ["320x4096", "4096x320", "1920x1080"])
+@pytest.mark.parametrize("text", ["320x4096", "4096x320", "1920x1080", "1080x1920"])
 def test_a_resolution_is_a_width_and_a_height(text):
     assert parse_resolution(text) == Resolution(*map(int, text.split("x")))
 
 
 @pytest.mark.parametrize(
-    "text", ["", "1920", "1920X1080", "1920x", "319x400", "400x4097", "1920x1080 ", "99999999x1", "-400x400", "1e3x400"]
+    "text",
+    [
+        *("", "1920", "1920X1080", "1920x", "1920x1080 ", "-400x400", "1e3x400", "99999999x1"),
+        *("318x400", "400x4098", "401x400", "400x401", "1920x1082", "4096x4096"),
+    ],
 )
 def test_any_other_resolution_is_rejected(text):
     with pytest.raises(InvalidOption) as rejected:
