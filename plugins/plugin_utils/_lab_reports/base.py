@@ -112,10 +112,15 @@ def is_known(results: Result, ending: Result) -> bool | None:
     return None if labs is None else results["lab"] in labs
 
 
+def describe_left_out(tag: str) -> str:
+    """Return why the step with this tag did not run."""
+    return f"since the tag '{tag}' is not among those that run"
+
+
 def describe_unreleased(results: Result) -> str:
     """Return why the end of a lab has released no lease."""
     if not results["steps"]["urls"]:
-        return "The leases stay, since the tag 'leases' is not among those that run."
+        return f"The leases stay, {describe_left_out('leases')}."
     return "There is no lease left to release, except those that other labs need."
 
 
