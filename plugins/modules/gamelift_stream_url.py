@@ -145,14 +145,15 @@ options:
   terminate_sessions:
     description:
       - Whether the sessions that a revoked stream URL has started are ended too, with O(state=absent),
-        O(withdraw_removed), O(force) or another generation. With V(false), they run until they end on their own, at
-        most for O(session_length), and are billed.
-      - Sessions of a stream URL that was replaced for lack of uses or time always go on.
+        O(withdraw_removed) or another generation. With V(false), they run until they end on their own, at most for
+        O(session_length), and are billed.
+      - Sessions of a stream URL that was replaced, with O(force) or for lack of uses or time, always go on.
     type: bool
     default: false
   force:
     description:
-      - Create new stream URLs even if leases are reusable, and revoke the previous ones.
+      - Create new stream URLs even if leases are reusable, and revoke the previous ones. Sessions that these have
+        started go on.
       - If several runs do that at the same time, one stream URL is left for each learner. A run that has not ended
         when another one revokes its stream URL fails for that learner.
     type: bool
@@ -164,6 +165,7 @@ options:
       - They are found by their description, which is a hash of the lab, the learner and what the stream URL opens. So
         O(lab) must be the same. The newest is stored again that has the settings, the uses and the time asked for.
       - Any others with the same description are returned as RV(duplicates).
+      - With O(lease_store=none), they are found in every run, and not stored.
       - How often a link was replaced was stored with the leases. If a learner has a stream URL of a later C(generation)
         than the one that is given, the module warns and names that generation. Those of earlier ones are revoked.
     type: bool
@@ -423,7 +425,8 @@ summary:
       sample: "2026-11-21T16:00:00Z"
 recovered:
   description:
-    - The ids of the stream URLs that were stored again with O(recover=true), or would be in check mode.
+    - The ids of the stream URLs that were found with O(recover=true), and stored again unless O(lease_store=none), or
+      would be in check mode.
   returned: always
   type: list
   elements: str
@@ -861,6 +864,19 @@ def describe_outcome(outcome: Outcome) -> dict[str, Any]:
     }
 
 
+def find_in_use(outcomes: Sequence[Outcome]) -> dict[LeaseKey, str | None]:
+    """Return the ids of the stream URLs that the task returns; None for those that check mode predicts.
+
+    What the pending lease of another run has led to is not known in check mode, so it is left out.
+    """
+    return {
+        outcome.key: outcome.lease and outcome.lease.resource_id
+        for outcome in outcomes
+        if outcome.lease
+        or (outcome.issued and not outcome.failure and not (outcome.existing and outcome.existing.is_pending))
+    }
+
+
 def build_replacement_warning(outcomes: Sequence[Outcome], check_mode: bool) -> str | None:
     """Return the warning about stream URLs that were replaced though their leases looked reusable; None if none was."""
     reasons = [outcome.reason for outcome in outcomes if outcome.reason and outcome.issued and not outcome.failure]
@@ -994,7 +1010,6 @@ def run(module: LabstreamAWSModule) -> None:
             lab=params["lab"],
             find_labs=task.find_labs_of_leases,
             recovers=params["recover"],
-            terminate_sessions=params["force"] and params["terminate_sessions"],
         )
         issuer = ResourceIssuer(
             store=store,
@@ -1011,9 +1026,9 @@ def run(module: LabstreamAWSModule) -> None:
         ender.end_earlier(store, find_earlier_keys(task, settings), searches=params["recover"])
         removed = task.withdraw(ender.end)
         shared, entries = task.build_result(outcomes, describe_outcome, URL, joined=joined, removed=removed)
-    in_use = {outcome.key: str(outcome.lease.resource_id) for outcome in outcomes if outcome.lease}
     later = urls.find_later_generations({key: row.generation for key, row in task.rows.items()})
-    duplicates = sorted({*urls.find_duplicates(in_use), *(each for found in later.values() for each in found.values())})
+    of_later = (each for found in later.values() for ids in found.values() for each in ids)
+    duplicates = sorted({*urls.find_duplicates(find_in_use(outcomes)), *of_later})
     result.update(
         shared,
         stream_urls=[{**entry, URL: None} for entry in entries],
@@ -1030,7 +1045,7 @@ def run(module: LabstreamAWSModule) -> None:
         build_replacement_warning(outcomes, module.check_mode),
         build_generation_warning(task, later),
     )
-    task.finish(outcomes, policy)
+    task.finish(outcomes, policy, recovers=params["recover"])
     finish(module, ender, {})
     # Last: no failed result has a URL.
     result.update(stream_urls=entries)

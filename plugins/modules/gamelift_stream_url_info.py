@@ -136,6 +136,13 @@ stream_urls:
       returned: always
       sample:
         - cad-monday
+    active_labs:
+      description: Those of RV(stream_urls[].labs) that still need its lease, since they are under way or yet to start.
+      type: list
+      elements: str
+      returned: always
+      sample:
+        - cad-monday
     lease:
       description: The key of its lease, without secrets. V(null) if it is not known.
       type: str
@@ -296,6 +303,7 @@ scope:
 """
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
@@ -372,13 +380,13 @@ def validate_arguments(params: dict[str, Any]) -> None:
         validate_has_lease_store(params["lease_store"])
 
 
-def find_owners(store: LeaseStore, scope: Scope | None) -> url_info.Owners:
+def find_owners(store: LeaseStore, scope: Scope | None, now: datetime) -> url_info.Owners:
     """Return the learners that the stream URLs of the scope belong to, as far as that is stored."""
     if scope is None:
-        return url_info.Owners({}, [])
+        return url_info.Owners({}, [], now)
     leases = store.find(scope.to_text())
     resource_ids = {key: lease.resource_id for key, lease in leases.items()}
-    return url_info.Owners(resource_ids, Labs(store, scope.to_text()).records)
+    return url_info.Owners(resource_ids, Labs(store, scope.to_text()).records, now)
 
 
 def is_selected(owner: url_info.Owner | None, holders: Collection[str] | None, lab: str | None) -> bool:
@@ -397,11 +405,11 @@ def run(module: LabstreamAWSModule) -> None:
     concurrency = params["concurrency"]
     client = gamelift.build_gamelift_client(module, concurrency)
     result.update(region=client.meta.region_name)
-    now = ServiceClock(client).confirmed_now
+    clock = ServiceClock(client)
     group = gamelift.get_stream_group(client, stream_group)
-    with open_lease_store(module, create=False, read_only=True, service_now=now) as store:
+    with open_lease_store(module, create=False, read_only=True, service_now=clock.confirmed_now) as store:
         scope = find_scope(client, group, stream_group, store)
-        owners = find_owners(store, scope)
+        owners = find_owners(store, scope, clock.now())
     result.update(stream_group_arn=scope and scope.arns[0], scope=scope and scope.to_text())
 
     found: list[StreamUrl] = []

@@ -252,6 +252,57 @@ def test_a_failure_for_one_learner_leaves_the_others_their_urls_and_a_misspelled
     assert (count_statuses(group), group.calls("UpdateStreamGroup")) == ({"ACTIVE": 1}, [])
 
 
+def test_sessions_end_only_where_that_is_said_and_those_that_go_on_are_reported(
+    group: Simulator, run_playbook: RunPlaybook
+) -> None:
+    """How it is said is in the unit tests of the report."""
+
+    def lab(*learners: str, **options: Any) -> dict[str, Any]:
+        given = {"learners": [{"id": each} for each in learners], "roster": "", "summary_path": ""}
+        return import_playbook(ROLE, manage_capacity=True, **given, **options)
+
+    def summarize(run: Run) -> list[dict[str, Any]]:
+        assert run.returncode == 0, run.printed
+        return [summary for _seats, summary in published_in(run)]
+
+    # Given a lab, which starts though its sessions cannot be listed,
+    error = {"code": "AccessDeniedException"}
+    group.add_fault(service="gameliftstreams", operation="ListStreamUrls", error=error, times=1)
+    run = run_playbook([lab("anna", "ben", "carla")])
+    [started] = summarize(run)
+    assert (started["outcome"], started["capacity"]["needed"], len(started["warnings"])) == ("ok", 3, 1)
+    assert "the capacity is for all learners: " in started["warnings"][0]
+    assert "the credentials are not authorized to perform gameliftstreams:ListStreamUrls" in started["warnings"][0]
+    # and in which all learners are at work.
+    listed = group.client("gameliftstreams").list_stream_urls(StreamGroupIdentifier=GROUP, MaxResults=100)["Items"]
+    urls = {url["StreamUrlId"]: url["StreamUrl"] for url in listed}
+    first_ids = [seat["stream_url_id"] for seat in published_in(run)[0][0]]
+    assert [group.open(urls[each])[0] for each in first_ids] == [200] * 3
+
+    def get_statuses() -> list[str]:
+        return [group.stream_sessions(each)[0]["Status"] for each in first_ids]
+
+    # Another URL leaves Anna her session; Ben's ends when he is withdrawn; Carla's goes on.
+    force = lab("anna", "carla", force=True, withdraw_removed=True)
+    withdraw = lab("anna", withdraw_removed=True, terminate_sessions=False)
+    run = run_playbook([force, withdraw])
+    assert [(each["outcome"], each["running_sessions"]) for each in summarize(run)] == [("ok", 0), ("ok", 1)]
+    assert get_statuses() == ["CONNECTED", "TERMINATED", "CONNECTED"]
+
+    # What leaves the leases out does not end the lab, so its capacity stays.
+    [left] = summarize(run_playbook([lab(state="absent")], arguments=["--skip-tags", "leases"]))
+    assert (left["outcome"], get_capacity(group)) == ("unchanged", (4, 4))
+    assert left["message"].endswith("the lab has not ended, since the tag 'leases' is not among those that run.")
+
+    # However often the lab is ended with the sessions kept, they are reported, until an end ends them.
+    keep = lab(state="absent", terminate_sessions=False)
+    first, again, ended = summarize(run_playbook([keep, keep, lab(state="absent")]))
+    assert [each["running_sessions"] for each in (first, again, ended)] == [2, 2, 0]
+    assert [each["outcome"] for each in (first, again, ended)] == ["ok", "unchanged", "ok"]
+    assert ended["message"].startswith("Leases released: 0. Stream URLs revoked: 2. Their sessions end now.")
+    assert (get_statuses(), get_capacity(group)) == (["TERMINATED"] * 3, (0, 4))
+
+
 def test_a_lab_whose_lease_store_is_lost_goes_on_with_its_urls(
     group: Simulator, run_playbook: RunPlaybook, home: Path
 ) -> None:

@@ -306,6 +306,20 @@ def test_who_is_not_listed_any_more_loses_the_stream_url(group: Simulator, call:
     assert call(args).changed is False
 
 
+def test_with_force_sessions_go_on_except_those_of_learners_who_are_withdrawn(
+    group: Simulator, call: CallModule
+) -> None:
+    first = call({**LAB, "learners": learners(3)})
+    for url in urls(first)[1:]:
+        group.open(url)
+
+    args = {**LAB, "learners": learners(2), "force": True, "withdraw_removed": True, "terminate_sessions": True}
+    forced = call(args)
+
+    assert forced.result["revoked"] == sorted(ids(first))
+    assert [group.stream_sessions(each)[0]["Status"] for each in ids(first)[1:]] == ["CONNECTED", "TERMINATED"]
+
+
 # Lost replies, killed runs, runs at once
 
 
@@ -417,12 +431,48 @@ def test_duplicates_stay_unless_they_are_to_be_revoked(group: Simulator, call: C
     assert active(group) == ids(third)
 
 
+def test_check_mode_foresees_duplicates_if_none_of_them_can_be_adopted(
+    group: Simulator, call: CallModule, home: Path
+) -> None:
+    lost = ids(call({**ANNA, "usage_limit": 3}))
+    remove_store(home)
+    args = {**ANNA, "recover": True, "revoke_duplicates": True}
+
+    predicted, revoked = call(args, check=True), call(args)
+
+    for task in (predicted, revoked):
+        assert (task.result["recovered"], task.result["duplicates"], task.result["revoked"]) == ([], lost, lost)
+    assert active(group) == ids(revoked)
+
+
+def test_without_a_lease_store_recover_returns_the_same_stream_urls_without_a_change(
+    group: Simulator, call: CallModule
+) -> None:
+    args = {**ANNA, "lease_store": "none"}
+    recovering = {**args, "recover": True}
+
+    first, predicted, again, ended = (
+        call(recovering),
+        call(recovering, check=True),
+        call(recovering),
+        call({**args, "state": "absent"}),
+    )
+
+    assert (first.changed, predicted.changed, again.changed, ended.changed) == (True, False, False, True)
+    assert ids(first) == ids(predicted) == ids(again) == ended.result["revoked"]
+    assert "leases are not stored, so a run without recover issues new URLs." in again.warnings
+    assert "Nothing is stored about lab 'monday' here, so no lease was released." in ended.warnings
+    assert active(group) == []
+
+
 def test_a_stream_url_of_a_later_generation_is_named_when_a_store_was_lost(
     group: Simulator, call: CallModule, home: Path
 ) -> None:
     rotated = {**ANNA, "learners": [{"id": ANNA["learner"], "generation": 2}]}
     del rotated["learner"]
-    first = call(rotated)
+    older = call(rotated)
+    remove_store(home)
+    newer = call(rotated)
     remove_store(home)
 
     recovering = {**ANNA, "recover": True, "revoke_duplicates": True}
@@ -430,7 +480,7 @@ def test_a_stream_url_of_a_later_generation_is_named_when_a_store_was_lost(
 
     for task in (predicted, recovered):
         assert "there is an ACTIVE stream URL for 'anna' of generation 2: give this generation to" in task.warnings
-        assert task.result["duplicates"] == task.result["revoked"] == ids(first)
+        assert task.result["duplicates"] == task.result["revoked"] == sorted(ids(older) + ids(newer))
     assert active(group) == ids(recovered) == ids(again)
     assert (again.changed, again.result["duplicates"]) == (False, [])
 

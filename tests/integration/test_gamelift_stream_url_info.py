@@ -89,7 +89,8 @@ def test_stream_urls_are_found_by_learner_lab_status_and_id(
     }
     assert (every.changed, every.result["stream_group_arn"], every.result["region"]) == (False, ARN, "us-east-1")
     found = {each["stream_url_id"]: each for each in every.result["stream_urls"]}
-    assert found[anna].items() >= {"id": "Anna", "labs": ["monday"], "status": "ACTIVE", "usage_limit": 3}.items()
+    assert found[anna].items() >= {"id": "Anna", "labs": ["monday"], "active_labs": ["monday"]}.items()
+    assert found[anna].items() >= {"status": "ACTIVE", "usage_limit": 3}.items()
     assert (found[anna]["remaining_uses"], found[anna]["sessions"], found[anna]["stream_url"]) == (1, 2, None)
     assert found[anna]["lease"] == first.result["stream_urls"][0]["lease"]
     assert all(TIME.fullmatch(found[anna][name]) for name in ("created_at", "expires"))
@@ -113,6 +114,18 @@ def test_stream_urls_are_found_by_learner_lab_status_and_id(
     assert shown == {url_id: urls[url_id]["StreamUrl"] if url_id in (anna, foreign) else None for url_id in urls}
     for task in (every, by_learner, by_lab, by_status, by_id):
         assert not [url for url in simulator.streaming_urls() if url in json.dumps(task.result)]
+
+
+def test_labs_that_have_ended_do_not_need_a_lease_any_more(
+    issue: CallModule, info: CallModule, call_module: CallModule
+) -> None:
+    for lab in ("friday", "monday"):
+        issue(["anna"], lab=lab)
+    call_module({"stream_group": GROUP, "lab": "monday", "state": "absent"}, module=MODULE)
+
+    [anna] = info(lab="monday").result["stream_urls"]
+
+    assert (anna["labs"], anna["active_labs"]) == (["friday", "monday"], ["friday"])
 
 
 def test_only_stream_urls_that_were_used_are_looked_up(

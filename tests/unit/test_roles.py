@@ -202,9 +202,10 @@ STEPS = {
     ("gamelift_lab", "urls"): ["gamelift_stream_url"],
     ("gamelift_lab", "leases"): ["gamelift_stream_url", "gamelift_stream_url"],
 }
-# The first two run in check mode; the third has no option "rotate".
+# The first three run in check mode; the last has no option "rotate".
 READ_ONLY = (
     "Get the learners of the lab, and the other labs on the fleet",
+    "Get the learners of the lab",
     "Get the learners that the lab had",
     "Get the generations of the learners",
 )

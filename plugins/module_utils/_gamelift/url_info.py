@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -31,11 +32,12 @@ NO_SUMMARY: dict[str, Any] = dict(found=0, statuses={}, sessions=0)
 
 @dataclass(frozen=True)
 class Owner:
-    """The learner that a stream URL belongs to, its lease, and the labs that use or used that."""
+    """The learner that a stream URL belongs to, its lease, the labs that use or used that, and those that need it."""
 
     learner_id: str
     lease: LeaseKey
     labs: Collection[str]
+    active_labs: Collection[str]
 
 
 class Owners:
@@ -47,9 +49,12 @@ class Owners:
     Args:
         resource_ids: The ids of the latest stream URLs, by the keys of their leases.
         records: The records of labs.
+        now: The service's time.
     """
 
-    def __init__(self, resource_ids: Mapping[LeaseKey, str | None], records: Iterable[LabRecord]) -> None:
+    def __init__(
+        self, resource_ids: Mapping[LeaseKey, str | None], records: Iterable[LabRecord], now: datetime
+    ) -> None:
         by_lease: dict[LeaseKey, list[LabRecord]] = {key: [] for key in resource_ids}
         for record in records:
             by_lease.setdefault(record.lease, []).append(record)
@@ -57,7 +62,8 @@ class Owners:
         self._by_description: dict[str, Owner] = {}
         for key, uses in by_lease.items():
             labs = sorted({use.lab for use in uses})
-            owner = Owner(next((use.learner_id for use in uses), key.holder), key, labs)
+            active_labs = sorted({use.lab for use in uses if use.is_ahead(now)})
+            owner = Owner(next((use.learner_id for use in uses), key.holder), key, labs, active_labs)
             self._by_description.update({build_description(lab, key): owner for lab in (None, *labs)})
             resource_id = resource_ids.get(key)
             if resource_id:
@@ -106,6 +112,7 @@ def build_facts(stream_url: StreamUrl, owner: Owner | None, return_url: bool) ->
     return {
         "id": owner and owner.learner_id,
         "labs": list(owner.labs) if owner else [],
+        "active_labs": list(owner.active_labs) if owner else [],
         "lease": owner and owner.lease.to_text(),
         "stream_url_id": stream_url.stream_url_id,
         "stream_url": stream_url.url if return_url else None,

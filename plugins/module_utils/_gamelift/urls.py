@@ -168,7 +168,6 @@ class GroupUrls:
         lab: The lab that they are created in, if any.
         find_labs: Returns the labs that use each lease, one of which may have created what is searched for.
         recovers: Whether to search for the stream URLs of learners that nothing is stored of.
-        terminate_sessions: Whether the sessions of those that are replaced are ended.
     """
 
     listing: Listing
@@ -178,7 +177,6 @@ class GroupUrls:
     lab: str | None
     find_labs: Callable[[], Mapping[LeaseKey, Collection[str]]] = dict
     recovers: bool = False
-    terminate_sessions: bool = False
 
     token_error_code: ClassVar[str] = CONFLICT
 
@@ -300,25 +298,28 @@ class GroupUrls:
         return found.expires_at > now and found.expires_at >= self.policy.required_until(now)
 
     def end(self, key: LeaseKey, resource_id: str) -> None:
-        """Revoke a stream URL, unless it is known not to be ACTIVE.
+        """Revoke a stream URL that is replaced, unless it is known not to be ACTIVE. Its sessions go on.
 
         Raises:
             AnsibleGameLiftStreamsError: The call failed.
         """
         if self._statuses.get(resource_id, ACTIVE) == ACTIVE:
-            self.listing.revoke(resource_id, self.terminate_sessions)
+            self.listing.revoke(resource_id, terminate_sessions=False)
 
     def end_found(self, key: LeaseKey) -> None:
-        """Revoke all stream URLs of this key, and of a lab that uses its lease.
+        """Revoke all stream URLs of this key, and of a lab that uses its lease. Their sessions go on.
 
         Raises:
             AnsibleGameLiftStreamsError: A call failed.
         """
         for found in self.listing.find(self._build_descriptions(key)):
-            self.listing.revoke(found.stream_url_id, self.terminate_sessions)
+            self.listing.revoke(found.stream_url_id, terminate_sessions=False)
 
-    def find_duplicates(self, in_use: Mapping[LeaseKey, str]) -> list[str]:
-        """Return the ids of the stream URLs of these keys, as far as they were listed, that are not the ones in use."""
+    def find_duplicates(self, in_use: Mapping[LeaseKey, str | None]) -> list[str]:
+        """Return the ids of the stream URLs of these keys, as far as they were listed, that are not the ones in use.
+
+        None is in use where a stream URL would be created but for check mode.
+        """
         if not self.listing.is_loaded:
             return []
         return sorted(
@@ -328,15 +329,15 @@ class GroupUrls:
             if found.stream_url_id != resource_id and found.stream_url_id not in self.listing.revoked
         )
 
-    def find_later_generations(self, generations: Mapping[LeaseKey, int]) -> dict[LeaseKey, dict[int, str]]:
+    def find_later_generations(self, generations: Mapping[LeaseKey, int]) -> dict[LeaseKey, dict[int, list[str]]]:
         """Return the ids of the stream URLs of later generations than these, if stream URLs are to be recovered."""
         purposes = [self.settings.build_purpose(generation) for generation in range(MAX_GENERATIONS_SEARCHED)]
-        later: dict[LeaseKey, dict[int, str]] = {}
+        later: dict[LeaseKey, dict[int, list[str]]] = {}
         for key, known in generations.items() if self.recovers else ():
             for generation in range(known + 1, MAX_GENERATIONS_SEARCHED):
                 other = LeaseKey.build(key.scope, key.holder, purposes[generation])
                 for found in self.listing.find([build_description(self.lab, other)]):
-                    later.setdefault(key, {})[generation] = found.stream_url_id
+                    later.setdefault(key, {}).setdefault(generation, []).append(found.stream_url_id)
         return later
 
 

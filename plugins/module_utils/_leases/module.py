@@ -134,6 +134,11 @@ class LeaseTask:
         return {LeaseKey.build(self.scope, row.holder, row.purpose): row for row in self.given}
 
     @property
+    def _is_stored(self) -> bool:
+        """Whether leases are stored, and which labs use them."""
+        return bool(self.module.params["lease_store"] != NONE)
+
+    @property
     def _names(self) -> dict[LeaseKey, str]:
         return {key: row.name for key, row in self.rows.items()}
 
@@ -164,7 +169,7 @@ class LeaseTask:
         Raises:
             LeaseStoreError: The store failed.
         """
-        if self.lab is None:
+        if self.lab is None or not self._is_stored:
             return False
         now = self.now()
         asked = policy.valid_until or now + timedelta(seconds=policy.validity or 0)
@@ -240,7 +245,9 @@ class LeaseTask:
                 entry[url] = None
             entries.append(entry)
         result = dict(
-            changed=joined or is_withdrawn or any(outcome.issued or outcome.recovered for outcome in outcomes),
+            changed=joined
+            or is_withdrawn
+            or any(outcome.issued or (outcome.recovered and self._is_stored) for outcome in outcomes),
             summary=build_summary(outcomes),
             failures=[
                 {**self.rows[outcome.key].values, **outcome.failure._asdict()}
@@ -254,16 +261,22 @@ class LeaseTask:
             result["diff"] = build_diff(outcomes, self._names)
         return result, entries
 
-    def finish(self, outcomes: Sequence[Outcome], policy: ReusePolicy) -> None:
-        """Warn about what is not as it was asked for, and fail if an outcome has a failure."""
+    def finish(self, outcomes: Sequence[Outcome], policy: ReusePolicy, *, recovers: bool = False) -> None:
+        """Warn about what is not as it was asked for, and fail if an outcome has a failure.
+
+        Args:
+            outcomes: The outcomes.
+            policy: How long the leases had to be valid.
+            recovers: Whether what is not stored was searched for at the service.
+        """
         for warning in build_grant_warnings(outcomes, policy):
             self.module.warn(warning)
-        is_stored = self.module.params["lease_store"] != NONE
-        if not is_stored:
-            self.module.warn("lease_store is none: leases are not stored, so every run issues new URLs.")
+        if not self._is_stored:
+            runs = "a run without recover" if recovers else "every run"
+            self.module.warn(f"lease_store is none: leases are not stored, so {runs} issues new URLs.")
         if any(outcome.failure for outcome in outcomes):
             check_mode = self.module.check_mode
-            message = build_failure_message(outcomes, self._names, is_stored=is_stored, check_mode=check_mode)
+            message = build_failure_message(outcomes, self._names, is_stored=self._is_stored, check_mode=check_mode)
             self.module.fail_json(msg=message, bug=find_bug(outcome.failure for outcome in outcomes))
 
     def _find_outdated_labs(self, outcomes: Sequence[Outcome]) -> list[str]:

@@ -221,7 +221,7 @@ def _build_warnings(task: LeaseTask, found: Release, leases: Sequence[Lease], ma
     # A role says so itself.
     elif not found.keys and not task.module.is_in_role:
         if task.lab in found.labs.names:
-            yield f"Nothing is stored about those who are listed in lab {task.lab!r}, so nothing was released."
+            yield f"Nothing is stored about those who are listed in lab {task.lab!r}, so no lease was released."
             return
         known = list_names(found.labs.names, MAX_NAMED) or "none"
-        yield f"Nothing is stored about lab {task.lab!r} here, so nothing was released. Labs known here: {known}."
+        yield f"Nothing is stored about lab {task.lab!r} here, so no lease was released. Labs known here: {known}."

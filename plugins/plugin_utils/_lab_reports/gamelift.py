@@ -23,6 +23,7 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base im
     add_outcome,
     count,
     describe_expiry,
+    describe_left_out,
     describe_outdated_labs,
     describe_removed,
     describe_roster_failure,
@@ -44,10 +45,11 @@ _ENDED = ("TERMINATING", "TERMINATED", "ERROR")
 
 
 class RunningSession(NamedTuple):
-    """A session that runs: whose it is, which lease started it, and when it ends at the latest."""
+    """A session that runs: whose it is, which lease started it, who needs that, and when it ends at the latest."""
 
     learner_id: str
     lease: str
+    active_labs: Sequence[str]
     ends_by: datetime.datetime
 
 
@@ -61,11 +63,12 @@ def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
     people = get_people(results)
     left = find_left(results, people)
     plan = plan_withdrawal(results, left)
+    removed = urls.get("removed", plan["removed"] if check_mode else [])
     counts = get_counts(results, urls, 0)
     counts["failed"] += lost.get("summary", {}).get("failed", 0)
     running = list(_find_running_sessions(results))
     needed = len(people - {to_person(session.learner_id) for session in running})
-    going_on = _find_going_on(results, running)
+    going_on = _find_going_on(results, running, removed)
     is_changed = bool(steps["capacity"].get("changed") or steps["restore"].get("changed") or revoked)
     known = is_known(results, urls)
     lost_store = _describe_lost_store(results)
@@ -83,7 +86,7 @@ def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
         *_describe_duplicates(duplicates),
         *_describe_unknown(unknown),
         *describe_outdated_labs(urls.get("outdated_labs", [])),
-        *describe_removed(results, urls.get("removed", plan["removed"] if check_mode else []), are_revoked=True),
+        *describe_removed(results, removed, are_revoked=True),
     ]
     summary = {
         **counts,
@@ -102,13 +105,14 @@ def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
         # A URL that was found by its description is of this lab.
         "known": True if lost.get("revoked") else known,
     }
-    message = " ".join(_describe_lab(results, summary, going_on))
+    message = " ".join(_describe_lab(results, summary))
     return {
         "summary": add_outcome({**summary, "message": message}, results, is_changed=is_changed),
         "seats": _build_seats(results),
         "users": _build_users(results),
         "available_sessions": needed + int(results["spare_sessions"]),
         "lost_store": lost_store,
+        "has_ended": _has_ended(steps),
         "unknown_learner": describe_unknown_learner(results, people, left),
         **plan,
     }
@@ -152,15 +156,31 @@ def _find_running_sessions(results: Result) -> Iterator[RunningSession]:
         for session in stream_url["stream_sessions"]:
             if session["status"] not in _ENDED and session["started_at"]:
                 length = datetime.timedelta(seconds=stream_url["session_length"] or 0)
-                yield RunningSession(stream_url["id"], stream_url["lease"], parse_now(session["started_at"]) + length)
+                ends_by = parse_now(session["started_at"]) + length
+                yield RunningSession(stream_url["id"], stream_url["lease"], stream_url["active_labs"], ends_by)
 
 
-def _find_going_on(results: Result, running: Sequence[RunningSession]) -> list[RunningSession]:
-    """Return the sessions that go on after the lab has ended, of those whose URLs were released."""
-    if results["state"] == "present":
-        return []
-    released = {lease["lease"] for lease in results["steps"]["urls"].get("leases", []) if lease["released"]}
-    return [session for session in running if session.lease in released]
+def _find_going_on(
+    results: Result, running: Sequence[RunningSession], removed: Sequence[Result]
+) -> list[RunningSession]:
+    """Return the sessions that go on though no lab needs their leases, whichever run has released these."""
+    urls, is_present = results["steps"]["urls"], results["state"] == "present"
+    if not is_present:
+        # Those that end now were not looked for.
+        return [each for each in running if urls and not set(each.active_labs) - {results["lab"]}]
+    withdrawn = {lease["lease"] for lease in removed} if results["withdraw_removed"] else set()
+    used = {entry["lease"] for entry in urls.get("stream_urls", [])}
+    return [
+        each
+        for each in running
+        if each.lease not in used
+        and (not results["terminate_sessions"] if each.lease in withdrawn else not each.active_labs)
+    ]
+
+
+def _has_ended(steps: Result) -> bool:
+    """Return whether the lab ends in this run, or is over or has ended before."""
+    return bool(steps["urls"]) or all(lease["ended"] for lease in steps["ending"].get("leases", []))
 
 
 def _summarize_capacity(results: Result, needed: int) -> dict[str, Any] | None:
@@ -191,9 +211,13 @@ def _describe_rotation(rotated: Sequence[str], check_mode: bool) -> Iterator[str
 
 
 def _describe_unknown_sessions(results: Result) -> Iterator[str]:
-    """Yield a warning if it is not known which sessions go on after the lab, which is ended all the same."""
+    """Yield a warning if the sessions of the lab are not known, which is started or ended all the same."""
     failure = results["steps"]["sessions"].get("msg")
-    if results["state"] == "absent" and failure:
+    if not failure:
+        return
+    if results["state"] == "present" and results["manage_capacity"]:
+        yield f"It is not known who has a session, so the capacity is for all learners: {failure}"
+    else:
         yield f"It is not known which sessions go on, and are billed: {failure}"
 
 
@@ -202,8 +226,9 @@ def _describe_lacking_sessions(results: Result, sessions: Result | None) -> Iter
     if sessions and sessions["sessions"] < sessions["needed"]:
         yield (
             f"Not every learner can have a session at the same time: there can be {sessions['sessions']}, for "
-            f"{sessions['needed']} learners. Set gamelift_lab_manage_capacity, raise the maximum capacity "
-            "(labstream.aws.gamelift_stream_group), or add to gamelift_lab_locations."
+            f"{sessions['needed']} learners, who can start up to {sessions['max_needed']}. Set "
+            "gamelift_lab_manage_capacity, raise the maximum capacity (labstream.aws.gamelift_stream_group), or add to "
+            "gamelift_lab_locations."
         )
 
 
@@ -260,17 +285,19 @@ def _describe_unknown(unknown: Sequence[str]) -> Iterator[str]:
         )
 
 
-def _describe_lab(results: Result, summary: Result, going_on: Sequence[RunningSession]) -> Iterator[str]:
+def _describe_lab(results: Result, summary: Result) -> Iterator[str]:
     to_be = "to be " if results["check_mode"] else ""
     capacity = summary["capacity"]
     if results["state"] == "present":
         if not results["learners"]:
             yield NO_LEARNERS
             return
-        yield (
-            f"Learners: {len(results['learners'])}. Stream URLs {to_be}created: {summary['issued']}, reused: "
-            f"{summary['reused']}{_describe_recovered(results, summary)}."
-        )
+        yield f"Learners: {len(results['learners'])}."
+        if results["steps"]["urls"]:
+            recovered = _describe_recovered(results, summary)
+            yield f"Stream URLs {to_be}created: {summary['issued']}, reused: {summary['reused']}{recovered}."
+        else:
+            yield f"No stream URLs were created, since {describe_left_out('urls')}."
         yield from describe_expiry(results, summary, results["timezone"], results["ends_at"])
         if summary["sessions"]:
             yield (
@@ -284,12 +311,16 @@ def _describe_lab(results: Result, summary: Result, going_on: Sequence[RunningSe
                 f"Location '{capacity['location']}' has sessions in use: {capacity['in_use']}, available: "
                 f"{capacity['available']}, always on: {capacity['always_on']}, maximum: {capacity['maximum']}."
             )
+        yield from _describe_going_on(results, summary, " of learners who are no longer in this lab")
         return
     urls = results["steps"]["urls"]
     if summary["known"] is False:
         yield describe_unknown_lab(results, urls, "stream group")
     else:
-        yield from _describe_end(results, urls, summary, going_on)
+        yield from _describe_end(results, urls, summary)
+    yield from _describe_going_on(results, summary)
+    if results["manage_capacity"] and not _has_ended(results["steps"]):
+        yield f"The capacity is not restored: the lab has not ended, since {describe_left_out('leases')}."
     if capacity:
         for restored in capacity["restored"]:
             yield (
@@ -305,7 +336,7 @@ def _describe_recovered(results: Result, summary: Result) -> str:
     return f", of which {'to be ' if results['check_mode'] else ''}stored again: {summary['recovered']}"
 
 
-def _describe_end(results: Result, urls: Result, summary: Result, going_on: Sequence[RunningSession]) -> Iterator[str]:
+def _describe_end(results: Result, urls: Result, summary: Result) -> Iterator[str]:
     to_be = "to be " if results["check_mode"] else ""
     if not summary["released"] and not summary["revoked"]:
         yield describe_unreleased(results)
@@ -315,12 +346,14 @@ def _describe_end(results: Result, urls: Result, summary: Result, going_on: Sequ
     yield f"Leases {to_be}released: {summary['released']}. Stream URLs {to_be}revoked: {summary['revoked']}{of_which}."
     if results["terminate_sessions"]:
         yield f"Their sessions {'would end' if results['check_mode'] else 'end'} now."
-        return
-    if lost:
+    elif lost:
         yield "It is not known which sessions of these go on."
-    if going_on:
+
+
+def _describe_going_on(results: Result, summary: Result, whose: str = "") -> Iterator[str]:
+    """Yield until when sessions go on that no lab needs."""
+    number = summary["running_sessions"]
+    if number:
         until = to_local(parse_now(summary["sessions_end_by"]), results["timezone"] or None)
-        yield (
-            f"{count(len(going_on), 'session goes', 'sessions go')} on, until {until} at the latest, and "
-            f"{'is' if len(going_on) == 1 else 'are'} billed."
-        )
+        sessions, go, are = ("session", "goes", "is") if number == 1 else ("sessions", "go", "are")
+        yield f"{number} {sessions}{whose} {go} on, until {until} at the latest, and {are} billed."

@@ -163,6 +163,8 @@ GAMELIFT_LAB = {
             "usage_limit": 5,
             "session_length": 3600,
             "terminate_sessions": False,
+            "recover": False,
+            "manage_capacity": True,
         },
     },
     "steps": {
@@ -174,6 +176,7 @@ GAMELIFT_LAB = {
                 {
                     "id": "anna",
                     "lease": "lease1.x",
+                    "active_labs": ["monday"],
                     "session_length": 3600,
                     "stream_sessions": [{"status": "CONNECTED", "started_at": "2126-11-21T15:00:00Z"}],
                 }
@@ -188,6 +191,8 @@ GAMELIFT_LAB = {
             "kept": [],
         },
         "urls": {"region": "us-east-1", "stream_urls": [{**ISSUED, "stream_url_id": "su-1"}], "summary": SUMMARY},
+        "lost_urls": {},
+        "ending": {},
         "restore": {},
     },
 }

@@ -24,10 +24,11 @@ from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler im
 from ansible_collections.labstream.aws.plugins.modules.gamelift_stream_url import (
     build_replacement_warning,
     describe_outcome,
+    find_in_use,
     parse_learners,
 )
 
-from tests.unit.plugins.module_utils.support import build_key, resource_lease_of
+from tests.unit.plugins.module_utils.support import build_key, pending_lease_of, resource_lease_of
 
 HOUR = 3600
 MOST = 2**31 - 1
@@ -293,6 +294,21 @@ REVOKED = CheckedUrl(StreamUrl("su-1", "REVOKED", EXPIRES, 3, status_reason="use
 )
 def test_an_entry_has_what_the_service_says_of_the_stream_url(outcome, entry):
     assert describe_outcome(outcome) == entry
+
+
+@pytest.mark.parametrize(
+    ("outcome", "in_use"),
+    [
+        (Outcome(build_key(), None, resource_lease_of(resource_id="su-1")), {build_key(): "su-1"}),
+        (Outcome(build_key(), None, issued=True), {build_key(): None}),
+        (Outcome(build_key(), resource_lease_of(), issued=True), {build_key(): None}),
+        (Outcome(build_key(), pending_lease_of(), issued=True), {}),
+        (Outcome(build_key(), None, issued=True, failure=Failure("Odd", "No.")), {}),
+        (Outcome(build_key(), None, failure=Failure("Odd", "No.")), {}),
+    ],
+)
+def test_a_stream_url_that_would_be_created_makes_duplicates_of_all_others(outcome, in_use):
+    assert find_in_use([outcome]) == in_use
 
 
 @pytest.mark.parametrize(

@@ -567,8 +567,9 @@ def test_a_stream_url_with_too_few_uses_is_not_recovered(store, group):
 
 def test_stream_urls_of_later_generations_are_found_if_they_are_to_be_recovered(store, group):
     keys = [LeaseKey.build(ANNA.scope, "anna", SETTINGS.build_purpose(generation)) for generation in range(3)]
-    ids = [add(group, key=key) for key in keys]
-    for recovers, known, later in ((True, 0, {1: ids[1], 2: ids[2]}), (True, 1, {2: ids[2]}), (False, 0, {})):
+    older, *ids = [add(group, key=keys[number], age=age) for number, age in ((2, 100), (0, 0), (1, 0), (2, 0))]
+    second = {2: [ids[2], older]}
+    for recovers, known, later in ((True, 0, {1: [ids[1]], **second}), (True, 1, second), (False, 0, {})):
         urls = urls_of(group, recovers=recovers)
         assert urls.find_later_generations({keys[known]: known}) == ({keys[known]: later} if later else {})
 

@@ -237,7 +237,7 @@ def test_of_a_lab_that_is_not_known_nothing_is_changed_and_those_that_are_are_na
     assert (result["changed"], result["leases"], result["known_labs"]) == (False, [], ["monday", "tuesday"])
     assert named(store.leases) == set(LEASES)
     assert result["warnings"] == [
-        "Nothing is stored about lab 'wednesday' here, so nothing was released. Labs known here: monday, tuesday."
+        "Nothing is stored about lab 'wednesday' here, so no lease was released. Labs known here: monday, tuesday."
     ]
     assert release(store, [], lab="wednesday", purge=purge, is_in_role=True)["warnings"] == []
 
@@ -254,7 +254,7 @@ def test_who_is_not_in_a_lab_that_is_known_is_a_warning():
     result, _store = absent([BEN], lab="monday")
     assert (result["changed"], result["warnings"]) == (
         False,
-        ["Nothing is stored about those who are listed in lab 'monday', so nothing was released."],
+        ["Nothing is stored about those who are listed in lab 'monday', so no lease was released."],
     )
 
 

@@ -15,7 +15,8 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._roster import roste
 NOW = datetime.datetime(2026, 11, 21, 8, tzinfo=datetime.UTC)
 EXPIRES = "2026-11-21T16:00:00Z"
 LEARNERS = roster([{"id": "anna", "name": "Anna"}, {"id": "Ben", "email": "ben@example.org", "language": "de"}])
-NO_STEPS = {name: {} for name in ("rotation", "before", "sessions", "capacity", "urls", "lost_urls", "restore")}
+STEPS = ("rotation", "before", "sessions", "capacity", "urls", "lost_urls", "ending", "restore")
+NO_STEPS = {name: {} for name in STEPS}
 COUNTS = {"requested": 2, "issued": 1, "reused": 1, "failed": 0, "released": 0, "earliest_expiry": EXPIRES}
 
 
@@ -48,11 +49,12 @@ URLS = {
 }
 
 
-def known_url(learner_id, *sessions, session_length=7200):
+def known_url(learner_id, *sessions, session_length=7200, active_labs=()):
     """A stream URL as the module that gathers information returns it, with the starts of its sessions by status."""
     return {
         "id": learner_id,
         "lease": f"lease of {learner_id}",
+        "active_labs": list(active_labs),
         "session_length": session_length,
         "stream_sessions": [{"status": status, "started_at": started_at} for status, started_at in sessions],
     }
@@ -99,6 +101,7 @@ def report(steps=None, **options):
         "usage_limit": 5,
         "session_length": None,
         "spare_sessions": 0,
+        "manage_capacity": False,
         "recover": False,
         "terminate_sessions": True,
         "timezone": "",
@@ -210,9 +213,9 @@ def test_the_summary_says_what_was_done_and_the_capacity():
 
 
 LACKING = (
-    "Not every learner can have a session at the same time: there can be 1, for 2 learners. Set "
-    "gamelift_lab_manage_capacity, raise the maximum capacity (labstream.aws.gamelift_stream_group), or add to "
-    "gamelift_lab_locations."
+    "Not every learner can have a session at the same time: there can be 1, for 2 learners, who can "
+    "start up to 10. Set gamelift_lab_manage_capacity, raise the maximum capacity "
+    "(labstream.aws.gamelift_stream_group), or add to gamelift_lab_locations."
 )
 
 
@@ -295,6 +298,11 @@ def test_a_lease_store_that_seems_to_be_lost_is_a_warning(stream_urls, unknown, 
     assert (published["lost_store"], published["summary"]["warnings"]) == (warning, [warning] if warning else [])
 
 
+def test_urls_that_no_step_was_to_create_are_not_counted():
+    message = "No stream URLs were created, since the tag 'urls' is not among those that run."
+    assert message in summarize({"urls": {}})["message"]
+
+
 def test_a_lab_without_learners_is_unchanged():
     summary = summarize({}, learners=[])
 
@@ -355,6 +363,12 @@ def test_a_lab_that_failed_after_its_capacity_was_raised_says_why():
             "There is no lease left to release, except those that other labs need.",
             id="needed by another lab",
         ),
+        pytest.param(
+            {"urls": {**ended("anna", released=False), "revoked": ["su-anna"]}},
+            {},
+            "Leases released: 0. Stream URLs revoked: 1. Their sessions end now.",
+            id="sessions that an earlier end has kept",
+        ),
         pytest.param({}, {}, "The leases stay, since the tag 'leases' is not among those that run.", id="left alone"),
         pytest.param(
             {"urls": {**ended(), "known_labs": ["friday"]}},
@@ -404,35 +418,90 @@ def test_the_end_of_a_lab_whose_lease_store_was_lost_is_counted_and_says_what_is
     ]
 
 
-def test_sessions_that_go_on_are_named_with_their_latest_end():
-    """And not those of a learner who is in another lab, nor those that have ended."""
+@pytest.mark.parametrize(
+    ("released", "outcome"), [pytest.param(True, "ok", id="now"), pytest.param(False, "unchanged", id="before")]
+)
+def test_sessions_that_go_on_are_named_with_their_latest_end(released, outcome):
+    """Whenever the leases were released. And not those that another lab needs, nor those that have ended."""
     found = [
         known_url("anna", ("CONNECTED", "2026-11-21T07:00:00Z"), ("TERMINATED", "2026-11-21T07:59:00Z")),
-        known_url("ben", ("PENDING_CLIENT_RECONNECTION", "2026-11-21T07:30:00Z")),
-        known_url("carla", ("CONNECTED", "2026-11-21T07:45:00Z")),
+        known_url(
+            "ben", ("PENDING_CLIENT_RECONNECTION", "2026-11-21T07:30:00Z"), active_labs=["monday"] if released else []
+        ),
+        known_url("carla", ("CONNECTED", "2026-11-21T07:45:00Z"), active_labs=["friday", "monday"]),
     ]
-    urls = ended("anna", "ben")
-    urls["leases"] += ended("carla", released=False)["leases"]
+    steps = {"urls": ended("anna", "ben", released=released), "sessions": {"stream_urls": found}}
 
-    summary = summarize(
-        {"urls": urls, "sessions": {"stream_urls": found}},
-        state="absent",
-        terminate_sessions=False,
-        timezone="Europe/Berlin",
-    )
+    summary = summarize(steps, state="absent", terminate_sessions=False, timezone="Europe/Berlin")
 
-    assert (summary["running_sessions"], summary["sessions_end_by"]) == (2, "2026-11-21T09:30:00Z")
+    assert (summary["outcome"], summary["running_sessions"]) == (outcome, 2)
+    assert summary["sessions_end_by"] == "2026-11-21T09:30:00Z"
     assert summary["message"].endswith(
         "2 sessions go on, until 2026-11-21 10:30 (Europe/Berlin) at the latest, and are billed."
     )
 
 
-def test_sessions_that_are_not_known_are_a_warning():
-    steps = {"urls": ended("anna"), "sessions": {"stream_urls": [], "msg": "It is denied."}}
-    summary = summarize(steps, state="absent", terminate_sessions=False)
+CARLA_GOES_ON = (
+    " 1 session of learners who are no longer in this lab goes on, until 2026-11-21 09:30 (UTC) at the latest, and is "
+    "billed."
+)
 
-    assert summary["warnings"] == ["It is not known which sessions go on, and are billed: It is denied."]
-    assert summary["outcome"] == "ok"
+
+@pytest.mark.parametrize(
+    ("removed", "active_labs", "terminates", "goes_on"),
+    [
+        pytest.param(["carla"], ["friday", "monday"], False, True, id="withdrawn now"),
+        pytest.param(["carla"], ["monday"], True, False, id="withdrawn now with the session"),
+        pytest.param([], [], True, True, id="withdrawn before"),
+        pytest.param([], ["friday"], False, False, id="needed by another lab"),
+    ],
+)
+def test_sessions_of_learners_who_were_withdrawn_are_named(removed, active_labs, terminates, goes_on):
+    started = ("CONNECTED", "2026-11-21T07:30:00Z")
+    found = [known_url("anna", started), known_url("carla", started, active_labs=active_labs)]
+    withdrawn = [{"id": each, "lease": f"lease of {each}", "expires": EXPIRES, "labs": []} for each in removed]
+    steps = {"urls": {**URLS, "removed": withdrawn}, "sessions": {"stream_urls": found}}
+
+    summary = summarize(steps, withdraw_removed=True, terminate_sessions=terminates)
+
+    assert (summary["running_sessions"], bool(summary["sessions_end_by"])) == (int(goes_on), goes_on)
+    assert summary["message"].endswith(CARLA_GOES_ON) == goes_on
+
+
+@pytest.mark.parametrize(
+    ("options", "warning"),
+    [
+        ({"manage_capacity": True}, "It is not known who has a session, so the capacity is for all learners: "),
+        ({"terminate_sessions": False}, "It is not known which sessions go on, and are billed: "),
+        (
+            {"state": "absent", "manage_capacity": True, "terminate_sessions": False},
+            "It is not known which sessions go on, and are billed: ",
+        ),
+    ],
+)
+def test_sessions_that_are_not_known_are_a_warning(options, warning):
+    urls = ended("anna") if "state" in options else URLS
+    published = report({"urls": urls, "sessions": {"stream_urls": [], "msg": "It is denied."}}, **options)
+
+    assert published["summary"]["warnings"] == [f"{warning}It is denied."]
+    assert (published["summary"]["outcome"], published["available_sessions"]) == ("ok", 2)
+
+
+@pytest.mark.parametrize(
+    ("steps", "has_ended"),
+    [
+        pytest.param({"urls": ended("anna")}, True, id="in this run"),
+        pytest.param({"ending": {"leases": [{"ended": True}]}}, True, id="before"),
+        pytest.param({"ending": {"leases": []}}, True, id="and its records were removed"),
+        pytest.param({"ending": {"leases": [{"ended": True}, {"ended": False}]}}, False, id="not yet"),
+    ],
+)
+def test_the_capacity_is_restored_only_if_the_lab_has_ended(steps, has_ended):
+    published = report(steps, state="absent", manage_capacity=True)
+
+    assert published["has_ended"] == has_ended
+    left = "The capacity is not restored: the lab has not ended, since the tag 'leases' is not among those that run."
+    assert published["summary"]["message"].endswith(left) == (not has_ended)
 
 
 def test_at_the_end_those_in_the_roster_have_seats_without_leases():
@@ -458,7 +527,7 @@ def test_at_the_end_those_in_the_roster_have_seats_without_leases():
     ],
 )
 def test_learners_who_are_no_longer_in_the_roster_are_named(withdraw_removed, check_mode, warning):
-    removed = {"id": "carla", "expires": EXPIRES, "labs": []}
+    removed = {"id": "carla", "lease": "lease of carla", "expires": EXPIRES, "labs": []}
     steps = {"urls": {**URLS, "removed": [removed]}}
 
     assert summarize(steps, withdraw_removed=withdraw_removed, check_mode=check_mode)["warnings"] == [warning]
