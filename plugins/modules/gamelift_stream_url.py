@@ -447,9 +447,9 @@ duplicates:
   sample: []
 unknown:
   description:
-    - The ids of the stream URLs that seem to be of O(lab), by the beginning of their descriptions, and that still work
-      or have sessions to end, but that nothing is stored about. The module warns about them. They are of learners who
-      are not listed, open something else, or are of a lab with a similar name in another lease store.
+    - The ids of the stream URLs that seem to belong to O(lab), by the beginning of their descriptions, and that still
+      work or have sessions to end, but that nothing is stored about. The module warns about them. They are of learners
+      who are not listed, open something else, or are of a lab with a similar name in another lease store.
     - Only with O(state=absent) and O(lab). Otherwise empty, as if the stream URLs could not be listed.
   returned: always
   type: list
@@ -806,7 +806,7 @@ def build_generation_warning(task: LeaseTask, later: Mapping[LeaseKey, Iterable[
 
 
 def build_unknown_warning(task: LeaseTask, unknown: Sequence[str]) -> str | None:
-    """Return the warning about stream URLs that seem to be of a lab that ends, but are not known; None without any."""
+    """Return the warning about stream URLs that seem to belong to a lab that ends, but are not known, or None."""
     if not unknown:
         return None
     if len(unknown) == 1:
@@ -816,8 +816,8 @@ def build_unknown_warning(task: LeaseTask, unknown: Sequence[str]) -> str | None
         them, whose, opens = "them", "their learners", "they open"
     also = " too, or correct" if task.given else ", with"
     return (
-        f"{found} to be of lab {task.lab!r}, but nothing is stored about {them} ({list_names(unknown, MAX_NAMED)}): "
-        f"list {whose}{also} application, locations and what else {opens}, to revoke {them}."
+        f"{found} to belong to lab {task.lab!r}, but nothing is stored about {them} ({list_names(unknown, MAX_NAMED)}):"
+        f" list {whose}{also} application, locations and what else {opens}, to revoke {them}."
     )
 
 

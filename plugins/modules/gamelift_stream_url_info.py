@@ -255,9 +255,9 @@ missing:
   sample: []
 unknown:
   description:
-    - The ids of the V(ACTIVE) stream URLs that seem to be of O(lab), by the beginning of their descriptions, but that
-      O(lease_store) does not know. If there are some and RV(stream_urls) has none, it was probably lost, or it is not
-      the one that the lab was started with.
+    - The ids of the V(ACTIVE) stream URLs that seem to belong to O(lab), by the beginning of their descriptions, but
+      that O(lease_store) does not know. If there are some and RV(stream_urls) has none, it was probably lost, or it is
+      not the one that the lab was started with.
     - Empty without O(lab), and as far as O(stream_url_ids) or O(statuses) leave them out.
   returned: always
   type: list

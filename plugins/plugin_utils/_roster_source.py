@@ -31,7 +31,7 @@ def read_source(source: str, loader: Any, playbook_dir: str) -> str:
         return source
     path = resolve_path(source, playbook_dir)
     if not path.is_file():
-        raise ValueError(f"There is no roster {path} on the controller.")
+        raise ValueError(f"There is no roster {path} on the controller: correct the path.")
     try:
         readable = loader.get_real_file(str(path))
         text = Path(readable).read_bytes().decode(errors="surrogateescape")

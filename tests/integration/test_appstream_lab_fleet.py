@@ -142,7 +142,7 @@ def test_a_stopped_fleet_is_started_and_scaled_as_check_mode_predicts_and_the_le
     ]
     assert predicted["appstream_lab_summary"]["message"] == (
         "Learners: 2. Streaming URLs to be issued: 2, reused: 0. "
-        "Fleet 'cad-fleet' is to be RUNNING with sessions in use: 0, available: 0, desired: 3."
+        "Fleet 'cad-fleet' would be RUNNING with sessions in use: 0, available: 0, desired: 3."
     )
 
     # When it is done, then every poll prints a line, and the learners have their URLs.
@@ -280,7 +280,7 @@ def test_a_lab_that_ends_takes_its_own_sessions_and_the_last_one_stops_the_fleet
     assert (ended["fleet"]["other_sessions"], state_of_fleet(lab)) == (4, "RUNNING")
     assert (unknown["outcome"], unknown["expired"], unknown["released"]) == ("unchanged", 0, 0)
     assert unknown["message"] == (
-        "Nothing is stored about lab 'mondya' on this stack and fleet, so nothing was changed. Labs known there: "
+        "Nothing is stored about lab 'mondya' on this stack and fleet, so nothing was released. Labs known there: "
         "monday, tuesday."
     )
 
@@ -303,7 +303,7 @@ def test_a_lab_that_ends_takes_its_own_sessions_and_the_last_one_stops_the_fleet
     ), run.printed
     assert predicted["appstream_lab_summary"]["message"] == (
         "Leases to be released: 2. Streaming URLs that were handed out work until they expire. "
-        "Sessions to be expired: 2. Fleet 'cad-fleet' is to be STOPPED."
+        "Sessions to be expired: 2. Fleet 'cad-fleet' would be STOPPED."
     )
     assert (prediction.changed, run.changed) == (4, 4)
     leases = call_module({}, module="labstream.aws.streaming_lease_info").result["leases"]

@@ -164,7 +164,7 @@ REJECTED_STREAM_URL_VALUES = {
         {**LEARNER, "min_remaining_uses": 6}, ("min_remaining_uses is 6", "from 0 to 5")
     ),
     "a day and a second": Case({**LEARNER, "session_length": 86401}, ("session_length is 86401", "from 1 to 86400")),
-    "half a resolution": Case({**LEARNER, "resolution": "1280"}, ("resolution is '1280'", "such as 1920x1080")),
+    "half a resolution": Case({**LEARNER, "resolution": "1280"}, ("resolution is '1280'", "such as 1280x720")),
     "a variable that is no text": Case(
         {**LEARNER, "environment": {"A": [1]}}, ("The variable 'A' of environment is not text", "quotes")
     ),

@@ -247,7 +247,7 @@ def test_a_failure_for_one_learner_leaves_the_others_their_urls_and_a_misspelled
     assert [(each["id"], each["code"]) for each in partial["failures"]] == [("anna", "ServiceQuotaExceededException")]
     assert ([seat["id"] for seat in seats], no_seats) == (["ben"], [])
     assert unknown["message"] == (
-        "Nothing is stored about lab 'mondya' on this stream group, so nothing was changed. Labs known there: monday."
+        "Nothing is stored about lab 'mondya' on this stream group, so nothing was released. Labs known there: monday."
     )
     assert (count_statuses(group), group.calls("UpdateStreamGroup")) == ({"ACTIVE": 1}, [])
 
@@ -329,7 +329,9 @@ def test_a_lab_whose_lease_store_is_lost_goes_on_with_its_urls(
     # when it is started as if it were new, then a warning says how to keep the URLs.
     _predicted, summary = start(check=True, gamelift_lab_manage_capacity=True)
     assert (summary["would_issue"], len(summary["warnings"])) == (3, 1)
-    assert "about this lab, but 3 ACTIVE stream URLs seem to be of it: the lease store was" in summary["warnings"][0]
+    assert (
+        "about this lab, but 3 ACTIVE stream URLs seem to belong to it: the lease store was" in summary["warnings"][0]
+    )
     assert "gamelift_lab_recover to reuse these" in summary["warnings"][0]
 
     # When it is recovered, then those who were not rotated keep their URLs, which are on their pages.

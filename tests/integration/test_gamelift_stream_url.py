@@ -521,13 +521,13 @@ def test_a_lab_whose_store_is_lost_is_ended_for_those_who_are_listed_whichever_g
     predicted, listed, again = call(args, check=True), call(args), call(args)
 
     assert (unlisted.result["revoked"], unlisted.result["unknown"]) == ([created], sorted([other, lost, later]))
-    assert "3 stream URLs that work or have sessions seem to be of lab 'monday', but nothing is stored about " in (
+    assert "3 stream URLs that work or have sessions seem to belong to lab 'monday', but nothing is stored about " in (
         unlisted.warnings
     )
     for task in (predicted, listed):
         assert (task.changed, task.result["revoked"]) == (True, sorted([lost, later]))
         assert task.result["unknown"] == again.result["unknown"] == [other]
-        assert "1 stream URL that works or has sessions seems to be of lab 'monday'" in task.warnings
+        assert "1 stream URL that works or has sessions seems to belong to lab 'monday'" in task.warnings
         assert f"nothing is stored about it ({other}): list its learner too, or correct application" in task.warnings
     assert (again.changed, again.result["revoked"], active(group)) == (False, [], [other])
 

@@ -241,7 +241,7 @@ def test_three_actions_are_enough_to_read(simulator: Simulator, call_as: Callabl
     store = {"lease_store": LeaseTable.create(simulator, region=REGION).url}
     issued = call_as(BOTH, {**ANNA, **store}).result
     scope = issued["scope"]
-    named = re.search(r"To read only, [^.]*enough", AUTHENTICATION.read_text(encoding="utf-8"), re.DOTALL)
+    named = re.search(r"To only read leases, [^.]*enough", AUTHENTICATION.read_text(encoding="utf-8"), re.DOTALL)
     assert named
     reading = copy.deepcopy(LEASES)
     reading["Statement"][0]["Action"] = re.findall(r"`(dynamodb:\w+)`", named[0])

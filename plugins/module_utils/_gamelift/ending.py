@@ -129,7 +129,7 @@ class UrlEnder:
             list(executor.map(self._revoke, stream_url_ids))
 
     def find_unknown(self, lab: str, known: Collection[str | None], needed: Iterable[LeaseKey]) -> list[str]:
-        """Return the ids of the stream URLs that seem to be of the lab, and would be ended with it, but are not known.
+        """Return the ids of the stream URLs that seem to belong to the lab, and would end with it, but are not known.
 
         Args:
             lab: The lab.

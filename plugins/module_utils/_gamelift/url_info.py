@@ -75,7 +75,7 @@ class Owners:
 
 
 def find_unknown(stream_urls: Iterable[StreamUrl], owners: Owners, lab: str | None) -> list[str]:
-    """Return the ids of those that are ACTIVE and seem to be of the lab, but have no owner."""
+    """Return the ids of those that are ACTIVE and seem to belong to the lab, but have no owner."""
     return [
         each.stream_url_id
         for each in stream_urls

@@ -293,7 +293,7 @@ def _describe_rotation(rotated: Sequence[str], check_mode: bool) -> Iterator[str
         verb = "would get" if check_mode else "has" if len(rotated) == 1 else "have"
         yield (
             f"{', '.join(rotated)} {verb} a new user id, and with it an empty home folder and another user fee. If "
-            "there are pages, mail the address of the new one. The previous URL can still start a session until it "
+            "there are pages, send the address of the new one. The previous URL can still start a session until it "
             "expires."
         )
 
@@ -311,7 +311,7 @@ def _describe_appstream_lab(
 ) -> Iterator[str]:
     to_be = "to be " if results["check_mode"] else ""
     name = results["fleet_name"]
-    state = f"{to_be if fleet_changed else ''}{fleet.get('state')}"
+    state = f"{'would be' if results['check_mode'] and fleet_changed else 'is'} {fleet.get('state')}"
     if results["state"] == "present":
         if results["learners"]:
             yield f"Learners: {len(results['learners'])}."
@@ -325,13 +325,15 @@ def _describe_appstream_lab(
         if fleet:
             capacity = fleet["capacity"]
             yield (
-                f"Fleet '{name}' is {state} with sessions in use: {capacity['in_use']}, available: "
+                f"Fleet '{name}' {state} with sessions in use: {capacity['in_use']}, available: "
                 f"{capacity['available']}, desired: {capacity['desired']}."
             )
         return
     ending = _get_ending(results)
     if is_known(results, ending) is False:
         yield describe_unknown_lab(results, ending, "stack and fleet")
+        if fleet:
+            yield f"Fleet '{name}' {state}."
         return
     if counts["released"]:
         yield f"Leases {to_be}released: {counts['released']}."
@@ -345,7 +347,7 @@ def _describe_appstream_lab(
     elif fleet:
         later = [lab for lab in _get_other_labs(results) if lab["starts_in"]]
         next_lab = f"; lab '{later[0]['lab']}' needs it at {later[0]['starts_at']}" if later else ""
-        yield f"Fleet '{name}' is {state}{next_lab}."
+        yield f"Fleet '{name}' {state}{next_lab}."
 
 
 def _get_ending(results: Result) -> Result:

@@ -68,7 +68,10 @@ def describe_unknown_learner(results: Result, people: set[str], left: Sequence[R
     unknown = next((learner for learner in results["rotate"] if normalise(learner) not in known), None)
     if unknown is None:
         return None
-    return f"{results['role']}_rotate has {quote(unknown)}, which is not the id of a learner in the roster."
+    return (
+        f"{results['role']}_rotate has {quote(unknown)}, which is not the id of a learner who is in the roster or has "
+        "left it: correct it."
+    )
 
 
 def get_languages(results: Result) -> dict[str, Any]:
@@ -119,14 +122,16 @@ def describe_unreleased(results: Result) -> str:
     """Return why the end of a lab has released no lease."""
     if not results["steps"]["urls"]:
         return f"The leases stay, since {describe_left_out('leases')}."
-    return "There is no lease left to release, except those that other labs need."
+    if any(lease.get("labs") for lease in results["steps"]["urls"].get("leases", [])):
+        return "There is no lease left to release, except those that other labs need."
+    return "There is no lease left to release: the lab has ended before."
 
 
 def describe_unknown_lab(results: Result, ending: Result, where: str) -> str:
     """Return that there is no such lab to end."""
     known = list_names(ending.get("known_labs", []), MAX_NAMED) or "none"
     return (
-        f"Nothing is stored about lab '{results['lab']}' on this {where}, so nothing was changed. Labs known there: "
+        f"Nothing is stored about lab '{results['lab']}' on this {where}, so nothing was released. Labs known there: "
         f"{known}."
     )
 

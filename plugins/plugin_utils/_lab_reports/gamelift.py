@@ -204,9 +204,10 @@ def _summarize_capacity(results: Result, needed: int) -> dict[str, Any] | None:
 def _describe_rotation(rotated: Sequence[str], check_mode: bool) -> Iterator[str]:
     if rotated:
         verb = "would get" if check_mode else "has" if len(rotated) == 1 else "have"
+        revoked = "would be revoked, and its sessions ended" if check_mode else "was revoked, and its sessions ended"
         yield (
-            f"{', '.join(rotated)} {verb} a new URL, and the previous one was revoked with its sessions. If there are "
-            "pages, mail the address of the new one."
+            f"{', '.join(rotated)} {verb} a new URL, and the previous one {revoked}. If there are pages, send the "
+            "address of the new one."
         )
 
 
@@ -240,8 +241,8 @@ def _describe_lost_store(results: Result) -> str | None:
         return None
     return (
         f"Nothing is stored about this lab, but {count(number, 'ACTIVE stream URL seems', 'ACTIVE stream URLs seem')} "
-        "to be of it: the lease store was lost, or gamelift_lab_lease_store is not the one that the lab was started "
-        "with. Correct that, or set gamelift_lab_recover to reuse these URLs. Otherwise, learners get other ones."
+        "to belong to it: the lease store was lost, or gamelift_lab_lease_store is not the one that the lab was "
+        "started with. Correct that, or set gamelift_lab_recover to reuse these URLs. Otherwise, learners get new ones."
     )
 
 
@@ -252,7 +253,7 @@ def _describe_pages(results: Result) -> Iterator[str]:
         return
     if steps["urls"].get("recovered"):
         yield (
-            "The lease store was rebuilt. If there are pages, their addresses can be other ones now: send those in the "
+            "The lease store was rebuilt. If there are pages, their addresses may have changed: send those in the "
             "list of links again, and delete all other pages of this lab."
         )
     if steps["lost_urls"].get("revoked"):
@@ -277,9 +278,9 @@ def _describe_unknown(unknown: Sequence[str]) -> Iterator[str]:
     if unknown:
         they_were, them = ("it was", "it") if len(unknown) == 1 else ("they were", "them")
         yield (
-            f"Nothing is stored about {count(len(unknown), 'stream URL that seems', 'stream URLs that seem')} to be of "
-            f"this lab, so {they_were} not revoked: {list_names(unknown, MAX_NAMED)}. To revoke {them}, end the lab "
-            "again with the learners and with the gamelift_lab_application, gamelift_lab_locations, "
+            f"Nothing is stored about {count(len(unknown), 'stream URL that seems', 'stream URLs that seem')} to "
+            f"belong to this lab, so {they_were} not revoked: {list_names(unknown, MAX_NAMED)}. To revoke {them}, end "
+            "the lab again with the learners and with the gamelift_lab_application, gamelift_lab_locations, "
             "gamelift_lab_launch_args, gamelift_lab_environment, gamelift_lab_role_arn and gamelift_lab_resolution "
             "that it was started with."
         )
@@ -295,7 +296,8 @@ def _describe_lab(results: Result, summary: Result) -> Iterator[str]:
         yield f"Learners: {len(results['learners'])}."
         if results["steps"]["urls"]:
             recovered = _describe_recovered(results, summary)
-            yield f"Stream URLs {to_be}created: {summary['issued']}, reused: {summary['reused']}{recovered}."
+            revoked = f", revoked: {summary['revoked']}" if summary["revoked"] else ""
+            yield f"Stream URLs {to_be}created: {summary['issued']}, reused: {summary['reused']}{recovered}{revoked}."
         else:
             yield f"No stream URLs were created, since {describe_left_out('urls')}."
         yield from describe_expiry(results, summary, results["timezone"], results["ends_at"])
@@ -303,7 +305,7 @@ def _describe_lab(results: Result, summary: Result) -> Iterator[str]:
             yield (
                 f"Sessions possible at once at {list_names(results['locations'], MAX_NAMED)}: "
                 f"{summary['sessions']['sessions']}, needed: "
-                f"{summary['sessions']['needed']}, and up to {summary['sessions']['max_needed']} if learners use their "
+                f"{summary['sessions']['needed']}, or up to {summary['sessions']['max_needed']} if learners open their "
                 "URLs several times at once."
             )
         if capacity:

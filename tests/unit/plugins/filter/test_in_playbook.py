@@ -173,7 +173,7 @@ def test_times_come_as_yaml_reads_them(result):
 def test_an_error_is_the_message_of_the_plugin_and_nothing_else(result, directory):
     assert [strip_core_prefix(message) for message in result["errors"]] == [
         "The time is the number 1020, which is how YAML reads an unquoted time: write '17:00' in quotes.",
-        f"There is no roster {directory}/no-such.csv on the controller.",
+        f"There is no roster {directory}/no-such.csv on the controller: correct the path.",
         "The lookup labstream.aws.roster takes one path or the text of one CSV file.",
         get_error("name\nAnna\n"),
     ]

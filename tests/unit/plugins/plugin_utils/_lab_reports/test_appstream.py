@@ -96,7 +96,7 @@ def test_in_check_mode_all_urls_of_a_fleet_that_would_be_started_are_predicted()
     assert (predicted["summary"]["issued"], predicted["summary"]["outcome"]) == (2, "ok")
     assert predicted["summary"]["message"] == (
         "Learners: 2. Streaming URLs to be issued: 2, reused: 0. "
-        "Fleet 'cad-fleet' is to be RUNNING with sessions in use: 1, available: 2, desired: 3."
+        "Fleet 'cad-fleet' would be RUNNING with sessions in use: 1, available: 2, desired: 3."
     )
 
 
@@ -281,7 +281,7 @@ def test_the_end_of_a_lab():
     assert message(stopped, check_mode=True, end_sessions=True) == (
         "Leases to be released: 3. Streaming URLs that were handed out work until they expire. Sessions to be expired: "
         "1. "
-        "Fleet 'cad-fleet' is to be STOPPED."
+        "Fleet 'cad-fleet' would be STOPPED."
     )
     later = {"lab": "b", "starts_in": 7200, "starts_at": "2026-11-21T10:00:00Z", "ends_at": "2026-11-21T12:00:00Z"}
     with_another = {**steps, "ending": {**steps["ending"], "other_labs": [later]}}
@@ -299,9 +299,12 @@ def test_the_end_of_a_lab():
         None,
     ]
     assert message(unknown) == (
-        "Nothing is stored about lab 'monday' on this stack and fleet, so nothing was changed. Labs known there: a, b."
+        "Nothing is stored about lab 'monday' on this stack and fleet, so nothing was released. Labs known there: a, b."
     )
     assert message({"urls": {"known_labs": ["monday"], "leases": [{"labs": []}]}}) == (
+        "There is no lease left to release: the lab has ended before."
+    )
+    assert message({"urls": {"known_labs": ["monday"], "leases": [{"labs": ["tuesday"]}]}}) == (
         "There is no lease left to release, except those that other labs need."
     )
     assert message({}) == "The leases stay, since the tag 'leases' is not among those that run."
@@ -391,7 +394,8 @@ def test_sessions_of_who_is_withdrawn_now_or_was_before_are_ended_unless_another
 def test_learners_can_be_rotated_who_were_in_the_roster_before():
     published = report({"before": {"leases": BEFORE}}, rotate=["ANNA", "Zoe", "nobody"])
     assert published["unknown_learner"] == (
-        "appstream_lab_rotate has 'nobody', which is not the id of a learner in the roster."
+        "appstream_lab_rotate has 'nobody', which is not the id of a learner who is in the roster or has left it: "
+        "correct it."
     )
     assert published["former_users"] == [{"user_id": "zoe", "id": "zoe"}]
     rotation = {"rotation": {"generations": {"anna": 1}}}

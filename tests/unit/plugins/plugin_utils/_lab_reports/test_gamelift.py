@@ -204,7 +204,7 @@ def test_the_summary_says_what_was_done_and_the_capacity():
         "would_issue": 0,
         "message": (
             "Learners: 2. Stream URLs created: 1, reused: 1. They are valid until 2026-11-21 16:00 (UTC). Sessions "
-            "possible at once at us-east-1, eu-west-1: 6, needed: 2, and up to 10 if learners use their URLs several "
+            "possible at once at us-east-1, eu-west-1: 6, needed: 2, or up to 10 if learners open their URLs several "
             "times at once. Location 'us-east-1' has sessions in use: 1, available: 3, always on: 4, maximum: 6."
         ),
     }
@@ -235,7 +235,7 @@ def test_too_few_sessions_are_a_warning_with_what_to_do(sessions, steps, check_m
 
     assert (summary["sessions"], summary["warnings"]) == (capacity, warnings)
     assert (
-        f"Sessions possible at once at us-east-1, eu-west-1: {sessions}, needed: 2, and up to 10 " in summary["message"]
+        f"Sessions possible at once at us-east-1, eu-west-1: {sessions}, needed: 2, or up to 10 " in summary["message"]
     )
 
 
@@ -276,9 +276,9 @@ def test_duplicates_are_named_unless_they_were_revoked(revoked, duplicates, warn
 
 
 LOST_STORE = (
-    "Nothing is stored about this lab, but 2 ACTIVE stream URLs seem to be of it: the lease store was lost, or "
+    "Nothing is stored about this lab, but 2 ACTIVE stream URLs seem to belong to it: the lease store was lost, or "
     "gamelift_lab_lease_store is not the one that the lab was started with. Correct that, or set gamelift_lab_recover "
-    "to reuse these URLs. Otherwise, learners get other ones."
+    "to reuse these URLs. Otherwise, learners get new ones."
 )
 
 
@@ -360,6 +360,12 @@ def test_a_lab_that_failed_after_its_capacity_was_raised_says_why():
         pytest.param(
             {"urls": ended("anna", released=False)},
             {},
+            "There is no lease left to release: the lab has ended before.",
+            id="again",
+        ),
+        pytest.param(
+            {"urls": {**ended(), "leases": [{"id": "anna", "released": False, "labs": ["tuesday"]}]}},
+            {},
             "There is no lease left to release, except those that other labs need.",
             id="needed by another lab",
         ),
@@ -373,7 +379,7 @@ def test_a_lab_that_failed_after_its_capacity_was_raised_says_why():
         pytest.param(
             {"urls": {**ended(), "known_labs": ["friday"]}},
             {},
-            "Nothing is stored about lab 'monday' on this stream group, so nothing was changed. Labs known there: "
+            "Nothing is stored about lab 'monday' on this stream group, so nothing was released. Labs known there: "
             "friday.",
             id="unknown",
         ),
@@ -411,8 +417,8 @@ def test_the_end_of_a_lab_whose_lease_store_was_lost_is_counted_and_says_what_is
     assert summary["warnings"] == [
         "The lease store did not know all of the lab. If there are pages, delete those of this lab that do not say "
         "that it has ended.",
-        "Nothing is stored about 1 stream URL that seems to be of this lab, so it was not revoked: su-9. To revoke it, "
-        "end the lab again with the learners and with the gamelift_lab_application, gamelift_lab_locations, "
+        "Nothing is stored about 1 stream URL that seems to belong to this lab, so it was not revoked: su-9. To revoke "
+        "it, end the lab again with the learners and with the gamelift_lab_application, gamelift_lab_locations, "
         "gamelift_lab_launch_args, gamelift_lab_environment, gamelift_lab_role_arn and gamelift_lab_resolution that it "
         "was started with.",
     ]
@@ -545,5 +551,6 @@ def test_who_is_neither_in_the_roster_nor_was_in_the_lab_cannot_be_rotated():
     before = {"leases": [{"id": "carla", "ended": False}]}
 
     assert report({"before": before}, rotate=["ANNA", "carla", "dora"])["unknown_learner"] == (
-        "gamelift_lab_rotate has 'dora', which is not the id of a learner in the roster."
+        "gamelift_lab_rotate has 'dora', which is not the id of a learner who is in the roster or has left it: "
+        "correct it."
     )
