@@ -118,7 +118,8 @@ def _explain(error: Exception, session: Any) -> str:
     if isinstance(error, ClientError):
         details = error.response.get("Error", {})
         said = f"{error.operation_name} failed with {details.get('Code')} ({to_line(details.get('Message') or '')})"
-        return f"{said}: correct role_arn, the trust policy of the role, or the credentials that it is assumed with"
+        remedy = "correct 'role_arn' of the profile, the trust policy of the role, or the credentials that assume it"
+        return f"{said}: {remedy}"
     if isinstance(error, (BotoCoreError, OSError)):
         return to_line(str(error)) + (f": check credential_process, {program}" if program else "")
     source = f"credential_process, {program}" if program else "what returns them"

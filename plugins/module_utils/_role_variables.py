@@ -19,8 +19,10 @@ ROLE_VARIABLES = "LABSTREAM_ROLE_VARIABLES"
 _QUOTED = r"""(?<!\w)'(?:[^'\\]|\\.)*'(?!\w)|(?<!\w)"(?:[^"\\]|\\.)*"(?!\w)"""
 _WORD = r"(?<![\w./:-])[a-z_]+(?![\w/-]|\.\w)"
 _TOKEN = re.compile(f"{_QUOTED}|{_WORD}")
-# A word without an underscore may be one of the sentence. An option is what begins a message, or is in a list.
-_BEFORE = re.compile(r"(?:^|\b(?:check|correct|set|whether) |, | and )$")
+# A word without an underscore may be one of the sentence, or a name. An option is what begins a message, or what it
+# asks to correct.
+_BEFORE = re.compile(r"(?:^|\b(?:check|correct|set|whether) |_[a-z_]+ and )$")
+_MAX_BEFORE = 40
 _AFTER = re.compile(r"(?: is | has | and |[,.:]|$)")
 
 
@@ -39,8 +41,10 @@ def name_variables(text: str, variables: Mapping[str, str]) -> str:
     """
 
     def replace(match: re.Match[str]) -> str:
-        word = match[0]
-        is_option = "_" in word or (_BEFORE.search(text[: match.start()]) and _AFTER.match(text[match.end() :]))
-        return variables.get(word, word) if is_option else word
+        word, start, end = match[0], match.start(), match.end()
+        if word not in variables:
+            return word
+        is_named = _BEFORE.search(text, max(0, start - _MAX_BEFORE), start) and _AFTER.match(text, end)
+        return variables[word] if "_" in word or is_named else word
 
     return _TOKEN.sub(replace, text)

@@ -178,8 +178,8 @@ def test_a_lab_from_its_capacity_to_its_end(
         ("dora", 0, True),
     ]
     assert summary["warnings"] == [
-        "anna has a new URL, and the previous one was revoked with its sessions. If there are pages, mail the address "
-        "of the new one.",
+        "anna has a new URL, and the previous one was revoked, and its sessions ended. If there are pages, send the "
+        "address of the new one.",
         "Learners who are no longer in the roster were withdrawn, and their URLs revoked: ben.",
     ]
     assert count_statuses(group) == {"ACTIVE": 3, "REVOKED": 2}

@@ -227,7 +227,7 @@ def test_a_role_that_may_not_be_assumed_is_not_an_action_of_the_service(configur
         client(profile="lab")
     assert str(rejected.value) == (
         "The credentials of profile 'lab' cannot be used: AssumeRole failed with AccessDenied (Not you): correct "
-        "role_arn, the trust policy of the role, or the credentials that it is assumed with."
+        "'role_arn' of the profile, the trust policy of the role, or the credentials that assume it."
     )
 
 

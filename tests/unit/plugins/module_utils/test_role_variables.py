@@ -42,6 +42,9 @@ def test_an_option_is_named_as_the_variable_that_it_is_given_by(message, named):
         "endpoint_url is not an option of this role.",
         "This lab has sessions in this region: purge the lab.",
         "The sessions and the lab stay.",
+        "2 of 9 got no streaming URL: anna, region: Failed to create a streaming URL.",
+        "Failed to use the table 'x': correct its name and region.",
+        pytest.param("fleets, regions: " * 10_000, id="much"),
     ],
 )
 def test_what_is_no_option_stays(message):
