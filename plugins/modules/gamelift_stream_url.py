@@ -131,10 +131,11 @@ options:
       - For those who are listed, these are the leases that the same arguments would return with V(present), of every
         C(generation). A lease for another application, or for other locations, arguments, variables, roles or
         resolutions, is kept. If the lease store was lost, their stream URLs are found by their description, as with
-        O(recover), for generations below 10.
+        O(recover), for generations below 10 and the one that is given.
       - With O(lab), only this lab is ended for those who are listed, or for all of its learners if nobody is. A lease
-        that another lab still needs is not released, as far as O(lease_store) knows of that lab. Without O(lab), leases
-        are released for all labs.
+        that another lab still needs is not released, as far as O(lease_store) knows of that lab. If it has
+        another stream URL, because the lease store was lost, that of this lab is revoked for those who are listed.
+        Without O(lab), leases are released for all labs.
       - With O(lab) and nobody listed, stream URLs that nothing is stored about cannot be told from those of a lab with
         a similar name. They are not revoked, but returned as RV(unknown). List the learners to revoke them.
       - With O(lab) and nobody listed, V(absent) fails if O(lease_store) is an empty file in a job of a runner that
@@ -167,7 +168,8 @@ options:
       - Any others with the same description are returned as RV(duplicates).
       - With O(lease_store=none), they are found in every run, and not stored.
       - How often a link was replaced was stored with the leases. If a learner has a stream URL of a later C(generation)
-        than the one that is given, the module warns and names that generation. Those of earlier ones are revoked.
+        than the one that is given, and no lease uses it, the module warns and names that generation. Those of earlier
+        ones are revoked.
     type: bool
     default: false
   revoke_duplicates:
@@ -440,7 +442,8 @@ revoked:
 duplicates:
   description:
     - The ids of other V(ACTIVE) stream URLs of the learners for the same, as far as the stream URLs were listed. They
-      always are with O(recover=true), which also includes those of a later C(generation) than the one that is given.
+      always are with O(recover=true), which also includes those of a later C(generation) than the one that is given,
+      unless a stored lease uses them.
   returned: always
   type: list
   elements: str
@@ -921,8 +924,10 @@ def end(task: LeaseTask, found: Release, ender: UrlEnder | None) -> Iterator[dic
     yield from release(task, found, ender.end if ender else lambda _keys, leases: leases)
     yield dict(other_labs=task.describe_other_labs(lambda scope: scope == task.scope))
     if ender and task.lab:
+        used = {record.lease for record in found.labs.get_records(task.lab)}
+        ender.end_unused(task.store, task.rows, used)
         stored = {lease.resource_id for lease in task.store.find(task.scope).values()}
-        unknown = ender.find_unknown(task.lab, stored, {record.lease for record in found.others})
+        unknown = ender.find_unknown(task.lab, stored, used.intersection(record.lease for record in found.others))
         yield dict(unknown=unknown)
         # A role revokes them then, and says itself what is left.
         if not task.module.is_in_role:
@@ -1025,8 +1030,8 @@ def run(module: LabstreamAWSModule) -> None:
         ender = build_ender(task, client, task.find_labs_of_leases)
         ender.end_earlier(store, find_earlier_keys(task, settings), searches=params["recover"])
         removed = task.withdraw(ender.end)
+        later = urls.find_later_generations(store, {key: row.generation for key, row in task.rows.items()})
         shared, entries = task.build_result(outcomes, describe_outcome, URL, joined=joined, removed=removed)
-    later = urls.find_later_generations({key: row.generation for key, row in task.rows.items()})
     of_later = (each for found in later.values() for ids in found.values() for each in ids)
     duplicates = sorted({*urls.find_duplicates(find_in_use(outcomes)), *of_later})
     result.update(

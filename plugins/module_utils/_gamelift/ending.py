@@ -14,14 +14,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from .._failures import Failure
-from .._leases.lease import Lease, LeaseKey
+from .._labs.learners import MAX_GENERATION
+from .._leases.lease import Lease, LeaseKey, to_sha256
 from .._leases.module import LeaseTask
 from .._leases.stores.base import LeaseStore
 from .descriptions import build_description, is_like_one_of
 from .errors import AnsibleGameLiftStreamsError
 from .listing import Listing
 from .states import ACTIVE, REVOKED, StreamUrl
-from .urls import MAX_GENERATIONS_SEARCHED, UrlSettings
+from .urls import MAX_GENERATIONS_SEARCHED, UrlSettings, may_use
 from .validation import MAX_SESSION_LENGTH
 
 # A session in one of these has ended, or will soon.
@@ -31,7 +32,7 @@ _ENDED = {"TERMINATING", "TERMINATED", "ERROR"}
 def add_generations(task: LeaseTask, settings: UrlSettings, listing: Listing | None) -> LeaseTask:
     """Return a task that is also for the other generations of its learners, as far as anything is known of them.
 
-    How often a link was replaced is not known if the lease store was lost.
+    How often a link was replaced is not known if the lease store was lost. Then the first generations are searched.
 
     Args:
         task: A task that releases the leases of its rows.
@@ -45,15 +46,18 @@ def add_generations(task: LeaseTask, settings: UrlSettings, listing: Listing | N
     if listing:
         listing.load()
     known: set[LeaseKey] = set()
+    generations = {*range(MAX_GENERATIONS_SEARCHED), *(row.generation for row in task.given)}
     if task.scope:
         known.update(task.store.find(task.scope, include_old=task.module.params["purge"]), task.find_labs_of_leases())
-    purposes = [settings.build_purpose(generation) for generation in range(MAX_GENERATIONS_SEARCHED)]
+    purposes = [settings.build_purpose(generation) for generation in range(MAX_GENERATION + 1)]
+    hashes = {key.purpose_sha256 for key in known}
+    generations.update(number for number, purpose in enumerate(purposes) if to_sha256(purpose) in hashes)
     given, more = set(task.rows), []
     for row in task.given:
-        for generation, purpose in enumerate(purposes):
-            key = LeaseKey.build(task.scope, row.holder, purpose)
+        for generation in sorted(generations):
+            key = LeaseKey.build(task.scope, row.holder, purposes[generation])
             if key not in given and (key in known or (listing and listing.find([build_description(task.lab, key)]))):
-                more.append(replace(row, purpose=purpose, generation=generation))
+                more.append(replace(row, purpose=purposes[generation], generation=generation))
     return replace(task, given=[*task.given, *more])
 
 
@@ -119,6 +123,40 @@ class UrlEnder:
             if stored and not self.listing.predicts:
                 store.release(ended)
 
+    def end_unused(self, store: LeaseStore, keys: Iterable[LeaseKey], used: Collection[LeaseKey]) -> None:
+        """Revoke the stream URLs that were created for these keys in the lab and that no lease uses.
+
+        Another lab may need the leases of the keys, with other stream URLs, if the lease store was lost in between. It
+        may begin to use what was created in this lab only if this lab has used the lease, and nothing is stored of it.
+
+        Args:
+            store: The lease store.
+            keys: The keys.
+            used: The keys of the leases that the lab has used.
+
+        Raises:
+            AnsibleGameLiftStreamsError: The stream URLs cannot be listed, and not for lack of the permission.
+            LeaseStoreError: The store failed.
+        """
+        found = [
+            (key, stream_url)
+            for key in sorted(keys)
+            if key not in self.failures
+            for stream_url in self.listing.find([build_description(self.lab, key)])
+            if stream_url.stream_url_id not in self._seen
+        ]
+        stored = store.read({key for key, _stream_url in found}) if found else {}
+
+        def is_unused(key: LeaseKey, stream_url: StreamUrl) -> bool:
+            lease = stored.get(key)
+            # A lab that begins at the same time may use the stream URL of a lease that was released meanwhile.
+            is_settled = key not in used or (lease is not None and lease.released_at is None)
+            return is_settled and not may_use(lease, stream_url.stream_url_id)
+
+        unused = [each for each in found if is_unused(*each)]
+        with ThreadPoolExecutor(max_workers=self.concurrency) as executor:
+            list(executor.map(lambda each: self._try_to_end(*each), unused))
+
     def end_all(self, stream_url_ids: Iterable[str]) -> None:
         """Revoke these stream URLs.
 
@@ -134,7 +172,8 @@ class UrlEnder:
         Args:
             lab: The lab.
             known: The ids of the stream URLs of the leases that are stored.
-            needed: The keys of the leases that others need: what was created for them in the lab ends with those.
+            needed: The keys of the leases that both the lab has used and others need: what was created for them in the
+                lab ends with those.
 
         Raises:
             AnsibleGameLiftStreamsError: A call failed.
@@ -177,6 +216,12 @@ class UrlEnder:
             stream_url = self.listing.get(stream_url_id)
         if stream_url:
             self._end_known(stream_url)
+
+    def _try_to_end(self, key: LeaseKey, stream_url: StreamUrl) -> None:
+        try:
+            self._end_known(stream_url)
+        except Exception as e:
+            self.failures[key] = Failure.from_error(e)
 
     def _end_known(self, stream_url: StreamUrl) -> None:
         self._seen.add(stream_url.stream_url_id)

@@ -329,16 +329,41 @@ class GroupUrls:
             if found.stream_url_id != resource_id and found.stream_url_id not in self.listing.revoked
         )
 
-    def find_later_generations(self, generations: Mapping[LeaseKey, int]) -> dict[LeaseKey, dict[int, list[str]]]:
-        """Return the ids of the stream URLs of later generations than these, if stream URLs are to be recovered."""
+    def find_later_generations(
+        self, store: LeaseStore, generations: Mapping[LeaseKey, int]
+    ) -> dict[LeaseKey, dict[int, list[str]]]:
+        """Return the ids of the stream URLs of later generations than these, if stream URLs are to be recovered.
+
+        Those that the lease store knows were not lost, and are in use.
+
+        Args:
+            store: The lease store.
+            generations: The generation of each key.
+
+        Raises:
+            AnsibleGameLiftStreamsError: A call failed.
+            LeaseStoreError: The store failed.
+        """
         purposes = [self.settings.build_purpose(generation) for generation in range(MAX_GENERATIONS_SEARCHED)]
+        others = [
+            (key, generation, LeaseKey.build(key.scope, key.holder, purposes[generation]))
+            for key, known in (generations.items() if self.recovers else ())
+            for generation in range(known + 1, MAX_GENERATIONS_SEARCHED)
+        ]
+        listed = [
+            (*each, found) for each in others for found in self.listing.find([build_description(self.lab, each[-1])])
+        ]
+        stored = store.read({other for _key, _generation, other, _found in listed}) if listed else {}
         later: dict[LeaseKey, dict[int, list[str]]] = {}
-        for key, known in generations.items() if self.recovers else ():
-            for generation in range(known + 1, MAX_GENERATIONS_SEARCHED):
-                other = LeaseKey.build(key.scope, key.holder, purposes[generation])
-                for found in self.listing.find([build_description(self.lab, other)]):
-                    later.setdefault(key, {}).setdefault(generation, []).append(found.stream_url_id)
+        for key, generation, other, found in listed:
+            if not may_use(stored.get(other), found.stream_url_id):
+                later.setdefault(key, {}).setdefault(generation, []).append(found.stream_url_id)
         return later
+
+
+def may_use(lease: Lease | None, stream_url_id: str) -> bool:
+    """Return whether the lease that is stored for the key of a stream URL uses it, or may do so as it is pending."""
+    return lease is not None and lease.released_at is None and lease.resource_id in (None, stream_url_id)
 
 
 def build_scope(client: Any, stream_group_arn: str) -> Scope:

@@ -14,7 +14,11 @@ import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.ending import UrlEnder, add_generations
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.listing import Listing
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.states import ACTIVE
-from ansible_collections.labstream.aws.plugins.module_utils._gamelift.urls import GroupUrls, UrlSettings
+from ansible_collections.labstream.aws.plugins.module_utils._gamelift.urls import (
+    MAX_GENERATIONS_SEARCHED,
+    GroupUrls,
+    UrlSettings,
+)
 from ansible_collections.labstream.aws.plugins.module_utils._leases import releasing
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lab_records import LAB_RECORDS
 from ansible_collections.labstream.aws.plugins.module_utils._leases.resource_issuer import ResourceIssuer
@@ -88,7 +92,14 @@ class Labs:
         ender = UrlEnder(listing, False, lab, task.find_labs_of_leases, self.group.clock.now, 1)
         ender.listing.load()
         list(releasing.release(task, found, ender.end))
+        used = {record.lease for record in found.labs.get_records(lab)}
+        ender.end_unused(self.store, task.rows, used)
         assert not ender.failures
+        self.unknown = ender.find_unknown(
+            lab,
+            {lease.resource_id for lease in self.store.leases.values()},
+            used.intersection(record.lease for record in found.others),
+        )
         return sorted(listing.revoked)
 
 
@@ -110,15 +121,16 @@ def check(labs, handed_out):
     assert labs.group.active == []
 
 
+@pytest.mark.parametrize("learners", [(), LEARNERS], ids=["all", "listed"])
 @pytest.mark.parametrize("purge", [False, True])
-def test_a_lab_that_begins_while_another_ends_has_urls_that_work(purge):
-    calls = count_calls(lambda labs: labs.end(ENDING, purge=purge))
+def test_a_lab_that_begins_while_another_ends_has_urls_that_work(purge, learners):
+    calls = count_calls(lambda labs: labs.end(ENDING, learners, purge=purge))
     assert calls > 6
     for number in range(1, calls + 1):
         labs, handed_out = Labs(), []
         labs.begin(ENDING)
         labs.calls, labs.interrupt = 0, {number: lambda labs=labs, to=handed_out: to.extend(labs.begin(BEGINNING))}
-        labs.end(ENDING, purge=purge)
+        labs.end(ENDING, learners, purge=purge)
         check(labs, handed_out)
 
 
@@ -176,6 +188,56 @@ def test_the_end_for_learners_leaves_what_another_lab_uses():
 
     assert labs.end(ENDING, LEARNERS) == []
     check(labs, shared)
+
+
+def test_the_end_for_learners_revokes_what_was_lost_before_another_lab_began():
+    labs = Labs()
+    lost = labs.begin(ENDING)
+    labs.lose_store()
+    handed_out = labs.begin(BEGINNING)
+
+    assert (labs.end(ENDING), labs.unknown) == ([], sorted(lost))
+    assert (labs.end(ENDING, LEARNERS[:1], check_mode=True), labs.unknown) == (lost[:1], lost[1:])
+    assert (labs.end(ENDING, LEARNERS[:1]), labs.unknown) == (lost[:1], lost[1:])
+    assert (labs.end(ENDING, LEARNERS), labs.unknown) == (lost[1:], [])
+    check(labs, handed_out)
+
+
+def test_the_end_for_learners_revokes_what_was_lost_before_another_lab_used_the_leases():
+    labs = Labs()
+    lost = labs.begin(ENDING)
+    labs.lose_store()
+    shared = labs.begin(ENDING)
+    assert labs.begin(BEGINNING) == shared
+
+    assert (labs.end(ENDING, LEARNERS), labs.unknown) == (sorted(lost), [])
+    check(labs, shared)
+
+
+@pytest.mark.parametrize("recovers", [False, True])
+def test_a_lab_that_begins_while_another_ends_without_its_store_has_urls_that_work(recovers):
+    def prepare():
+        labs = Labs()
+        labs.begin(ENDING)
+        labs.lose_store()
+        labs.calls = 0
+        return labs
+
+    counted = prepare()
+    counted.end(ENDING, LEARNERS)
+    for number in range(1, counted.calls + 1):
+        labs, handed_out = prepare(), []
+        labs.interrupt = {number: lambda labs=labs, to=handed_out: to.extend(labs.begin(BEGINNING, recovers=recovers))}
+        labs.end(ENDING, LEARNERS)
+        check(labs, handed_out)
+
+
+def test_the_end_for_learners_includes_later_generations_that_are_stored():
+    labs = Labs()
+    labs.begin(ENDING, MAX_GENERATIONS_SEARCHED + 1)
+    labs.end(ENDING, LEARNERS)
+    assert labs.group.active == []
+    assert not any(not lease.released_at for lease in labs.store.leases.values())
 
 
 def test_an_end_for_learners_that_was_killed_is_completed_by_the_next():

@@ -21,7 +21,12 @@ from ansible_collections.labstream.aws.plugins.module_utils._gamelift.listing im
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.states import ACTIVE, describe_status
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.urls import GroupUrls, UrlSettings, build_scope
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.validation import Resolution
-from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import LeaseKey, parse_purpose
+from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import (
+    Lease,
+    LeaseKey,
+    ResourceGrant,
+    parse_purpose,
+)
 from ansible_collections.labstream.aws.plugins.module_utils._leases.resource_issuer import ResourceIssuer
 from ansible_collections.labstream.aws.plugins.module_utils._leases.reuse import ReusePolicy
 from ansible_collections.labstream.aws.plugins.module_utils._leases.stores.base import Write
@@ -571,7 +576,29 @@ def test_stream_urls_of_later_generations_are_found_if_they_are_to_be_recovered(
     second = {2: [ids[2], older]}
     for recovers, known, later in ((True, 0, {1: [ids[1]], **second}), (True, 1, second), (False, 0, {})):
         urls = urls_of(group, recovers=recovers)
-        assert urls.find_later_generations({keys[known]: known}) == ({keys[known]: later} if later else {})
+        found = urls.find_later_generations(store, {keys[known]: known})
+        assert found == ({keys[known]: later} if later else {})
+
+
+@pytest.mark.parametrize(
+    ("resource_id", "released", "is_found"),
+    [
+        pytest.param("su-1", False, False, id="in use"),
+        pytest.param(None, False, False, id="perhaps in use, since its response is awaited"),
+        pytest.param("su-1", True, True, id="released"),
+        pytest.param("su-2", False, True, id="a duplicate"),
+    ],
+)
+def test_a_stream_url_of_a_later_generation_that_a_lease_uses_was_not_lost(
+    store, group, resource_id, released, is_found
+):
+    later = LeaseKey.build(ANNA.scope, "anna", SETTINGS.build_purpose(1))
+    add(group, key=later)
+    lease = Lease(later, ResourceGrant("token", resource_id), NOW, after(HOUR))
+    store.leases[later] = lease.released(NOW) if released else lease
+
+    found = urls_of(group, recovers=True).find_later_generations(store, {ANNA: 0})
+    assert found == ({ANNA: {1: ["su-1"]}} if is_found else {})
 
 
 def test_the_default_resolution_may_be_named_or_not(store, group):
