@@ -272,7 +272,7 @@ def test_end_lab_names_those_in_the_roster_and_ends_the_lab_without_it_too(
     assert read("without") == (
         [
             "The overview has no names, since the roster cannot be read: There is no roster "
-            f"{home}/nowhere.csv on the controller."
+            f"{home}/nowhere.csv on the controller: correct the path."
         ],
         False,
         "en",
