@@ -198,7 +198,8 @@ def test_too_few_sessions_and_limits_that_are_too_short_are_named_with_the_numbe
     assert re.match(r"Fleet 'cad-fleet' has 1 session available after \d+ seconds?, but 2 are needed: ", lacking)
     warned, late = (facts["appstream_lab_summary"] for facts in published)
     assert (warned["outcome"], late["outcome"]) == ("ok", "failed")
-    assert (late["message"], late["warnings"], late["fleet"]["state"]) == (lacking, [], "RUNNING")
+    billed = "Fleet 'cad-fleet' was started or scaled, and is billed while it runs."
+    assert (late["message"], late["warnings"], late["fleet"]["state"]) == (f"{lacking} {billed}", [], "RUNNING")
     assert published[1]["appstream_lab_seats"] == []
     # The machine takes its time to get there.
     minutes = next(minutes for minutes in range(295, 302) if f" {minutes} minutes" in warned["warnings"][0])

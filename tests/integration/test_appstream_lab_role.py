@@ -146,6 +146,7 @@ def test_a_roster_file_becomes_seats_as_check_mode_predicts_and_a_second_run_cha
         "failures": [],
         "expired": 0,
         "known": None,
+        "ended": None,
         "fleet": None,
         "warnings": [],
         "check": False,

@@ -193,6 +193,14 @@ def test_a_lab_from_its_capacity_to_its_end(
     assert url_of(new_pages["anna"]) not in (None, url_of(pages["anna"]))
     assert group.open(url_of(pages["anna"]) or "")[0] == 403
 
+    # What leaves the leases out ends nothing, so the files stay.
+    left = run_playbook([import_playbook(END, roster="later.csv")], arguments=["--skip-tags", "leases"])
+    assert left.returncode == 0, left.printed
+    [(seats, summary)] = published_in(left)
+    assert (seats, summary["ended"], get_capacity(group)) == ([], False, (4, 4))
+    assert left.task("Say why the handouts stay as they are").msg.endswith("nor knows that it has ended.")
+    assert (get_pages(home), (home / "urls.csv").exists()) == (new_pages, True)
+
     # The end lets sessions go on, and says until when; the capacity is what it was.
     assert group.open(url_of(new_pages["carla"]) or "")[0] == 200
     ended = run_playbook([import_playbook(END, roster="later.csv", terminate_sessions=False)])
@@ -204,6 +212,7 @@ def test_a_lab_from_its_capacity_to_its_end(
         ("dora", None, None),
     ]
     assert (summary["outcome"], summary["released"], summary["running_sessions"]) == ("ok", 3, 1)
+    assert summary["ended"] is True
     assert summary["sessions_end_by"] is not None
     assert re.fullmatch(
         r"Leases released: 3\. Stream URLs revoked: 3\. 1 session goes on, until .* at the latest, and is billed\. "

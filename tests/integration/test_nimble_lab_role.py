@@ -154,6 +154,7 @@ def test_stopped_sessions_are_started_with_a_line_for_each_poll_as_check_mode_pr
         "released": 0,
         "earliest_expiry": get_summary(published)["earliest_expiry"],
         "failures": [],
+        "ended": None,
         "warnings": [],
         "check": False,
         "would_issue": 0,

@@ -38,8 +38,10 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base im
     describe_unreleased,
     find_left,
     get_counts,
+    get_ended,
     get_languages,
     get_people,
+    has_ended,
     is_known,
     plan_withdrawal,
 )
@@ -64,11 +66,13 @@ def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
     fleet_changed = bool(steps["fleet"].get("changed") or steps["stop"].get("changed"))
     lacking = _describe_insufficient_capacity(results, fleet)
     others = _get_other_labs(results)
+    known, ends = is_known(results, _get_ending(results)), has_ended(urls, steps["ending"])
+    ended = get_ended(results, ends, known)
     withdrawn, kept = _split_withdrawn(results, left)
     needs = find_fleet_needs(
         others, len(results["other_sessions"]), results["stop_fleet"], int(results["keep_running_minutes"])
     )
-    if results["stop_fleet"] == "auto" and not _has_ended(steps):
+    if results["stop_fleet"] == "auto" and not ends:
         needs = [f"the lab has not ended ({describe_left_out('leases')})"]
     warnings = [
         *results["warnings"],
@@ -89,12 +93,16 @@ def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
         "expired": expired,
         "fleet": _summarize_fleet(results, fleet) if fleet else None,
         "warnings": list(dict.fromkeys(warnings)),
-        "known": is_known(results, _get_ending(results)),
+        "known": known,
+        "ended": ended,
         "message": " ".join(_describe_appstream_lab(results, counts, expired, fleet, fleet_changed, needs)),
     }
+    failures = _describe_skipped_fleet(results, fleet)
+    billed = f"Fleet '{results['fleet_name']}' was started or scaled, and is billed while it runs."
+    left_behind = billed if steps["fleet"].get("changed") else None
     return {
-        "summary": add_outcome(summary, results, _describe_skipped_fleet(results, fleet), is_changed=fleet_changed),
-        "seats": _build_appstream_seats(results, predicted),
+        "summary": add_outcome(summary, results, failures, is_changed=fleet_changed, left_behind=left_behind),
+        "seats": _build_appstream_seats(results, predicted, ended),
         "insufficient_capacity": lacking,
         "fleet_is_ready": bool(fleet and steps["capacity"]) and _is_fleet_ready(results, fleet, lacking),
         "available_sessions": steps["capacity"].get("available_sessions"),
@@ -141,11 +149,6 @@ def _is_fleet_ready(results: Result, fleet: Result, lacking: str | None) -> bool
     return is_ready(fleet, results["steps"]["capacity"]["available_sessions"])
 
 
-def _has_ended(steps: Result) -> bool:
-    """Return whether the lab ends in this run, or is over or has ended before."""
-    return bool(steps["urls"]) or all(lease["ended"] for lease in steps["ending"].get("leases", []))
-
-
 def _plan_appstream_users(results: Result, people: set[str], left: Sequence[Result]) -> dict[str, Any]:
     """Return the users of the lab, the earlier ones of those who are rotated, and who cannot be rotated."""
     rotate = {normalise(learner): learner for learner in results["rotate"]}
@@ -177,14 +180,14 @@ def _to_user(learner: Result) -> dict[str, Any]:
     return {field: learner[field] for field in _USER_FIELDS if field in learner}
 
 
-def _build_appstream_seats(results: Result, predicted: Iterable[Result]) -> list[dict[str, Any]]:
-    """Return a seat for each learner who has a URL, or in check mode would have one; at the end, for each learner."""
+def _build_appstream_seats(results: Result, predicted: Iterable[Result], ended: bool | None) -> list[dict[str, Any]]:
+    """Return a seat for each learner who has a URL, or in check mode would have one; if the lab ended, for each one."""
     steps = results["steps"]
     generations = Generations(steps["rotation"].get("generations", {}))
     languages = get_languages(results)
     entries = [*steps["urls"].get("streaming_urls", []), *({**learner, **PREDICTED} for learner in predicted)]
     if results["state"] == "absent":
-        entries = [{**learner, **RELEASED} for learner in results["learners"]]
+        entries = [{**learner, **RELEASED} for learner in results["learners"] if ended]
     return [
         {
             **{field: entry[field] for field in ("id", "name", "email", "user_id", "lease", "expires", "issued")},

@@ -89,9 +89,22 @@ def get_counts(results: Result, issuing: Result, predicted: int) -> dict[str, An
 
 
 def add_outcome(
-    summary: Result, results: Result, failures: Iterable[str | None] = (), *, is_changed: bool = False
+    summary: Result,
+    results: Result,
+    failures: Iterable[str | None] = (),
+    *,
+    is_changed: bool = False,
+    left_behind: str | None = None,
 ) -> dict[str, Any]:
-    """Return the summary with the outcome, and with a message that says why the role fails if it does."""
+    """Return the summary with the outcome, and with a message that says why the role fails if it does.
+
+    Args:
+        summary: The summary without it.
+        results: What the role was asked for.
+        failures: Why the role fails, beside the step that failed.
+        is_changed: Whether the role has changed anything but the leases.
+        left_behind: What costs money though the run has failed. Check mode changes nothing.
+    """
     is_done = any(summary[count] for count in ("issued", "reused", "released", "expired") if count in summary)
     unwritten = (
         f"The summary cannot be written to {results['summary_path']}: {results['write_error']}"
@@ -100,6 +113,8 @@ def add_outcome(
     )
     reasons = [results.get("invalid"), *failures, strip_core_prefix(results["failure"]), unwritten]
     failure = " ".join(filter(None, reasons))
+    if failure and left_behind and not results["check_mode"]:
+        failure = f"{failure} {left_behind}"
     good, bad = ("ok" if is_done or is_changed else "unchanged"), ("partial" if is_done else "failed")
     message, outcome = (failure, bad) if failure else (summary["message"], good)
     own = {"outcome": outcome, "state": results["state"], "lab": results["lab"], "message": message}
@@ -111,6 +126,23 @@ def is_known(results: Result, ending: Result) -> bool | None:
     """Return whether anything was stored of a lab that ends; None if that was not looked at."""
     labs = ending.get("known_labs") if results["state"] == "absent" else None
     return None if labs is None else results["lab"] in labs
+
+
+def has_ended(ending: Result, query: Result) -> bool:
+    """Return whether the lab ends in this run, or is over or has ended before, as far as a step has looked.
+
+    Args:
+        ending: The result of the step that ends the lab; empty if it did not run.
+        query: The result of the step that only looks, or that of a skipped task.
+    """
+    return bool(ending) or ("leases" in query and all(lease["ended"] for lease in query["leases"]))
+
+
+def get_ended(results: Result, has_ended: bool, known: bool | None = None) -> bool | None:
+    """Return whether a lab that ends has ended, None if it does not end. A purge leaves nothing that is known of it."""
+    if results["state"] != "absent":
+        return None
+    return has_ended and (known is not False or bool(results["purge"]))
 
 
 def describe_left_out(tag: str) -> str:

@@ -32,8 +32,10 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base im
     describe_unreleased,
     find_left,
     get_counts,
+    get_ended,
     get_languages,
     get_people,
+    has_ended,
     is_known,
     plan_withdrawal,
 )
@@ -70,7 +72,10 @@ def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
     needed = len(people - {to_person(session.learner_id) for session in running})
     going_on = _find_going_on(results, running, removed)
     is_changed = bool(steps["capacity"].get("changed") or steps["restore"].get("changed") or revoked)
-    known = is_known(results, urls)
+    # A URL that was found by its description is of this lab.
+    known = True if lost.get("revoked") else is_known(results, urls)
+    ends = has_ended(urls, steps["ending"])
+    ended = get_ended(results, ends, known)
     lost_store = _describe_lost_store(results)
     # Check mode does not know the sessions of a capacity that would be raised.
     sessions = None if check_mode and steps["capacity"].get("changed") else urls.get("capacity")
@@ -102,17 +107,20 @@ def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
         "capacity": _summarize_capacity(results, needed),
         "limits": {"max_user_duration_in_seconds": int(results["session_length"] or 0)},
         "warnings": list(dict.fromkeys(warnings)),
-        # A URL that was found by its description is of this lab.
-        "known": True if lost.get("revoked") else known,
+        "known": known,
+        "ended": ended,
     }
-    message = " ".join(_describe_lab(results, summary))
+    summary["message"] = " ".join(_describe_lab(results, summary))
+    location = next(iter(results["locations"]), None)
+    billed = f"The capacity of location '{location}' was raised, and is billed until the lab is ended."
+    left_behind = billed if steps["capacity"].get("changed") else None
     return {
-        "summary": add_outcome({**summary, "message": message}, results, is_changed=is_changed),
-        "seats": _build_seats(results),
+        "summary": add_outcome(summary, results, is_changed=is_changed, left_behind=left_behind),
+        "seats": _build_seats(results, ended),
         "users": _build_users(results),
         "available_sessions": needed + int(results["spare_sessions"]),
         "lost_store": lost_store,
-        "has_ended": _has_ended(steps),
+        "has_ended": ends,
         "unknown_learner": describe_unknown_learner(results, people, left),
         **plan,
     }
@@ -127,12 +135,13 @@ def _build_users(results: Result) -> list[dict[str, Any]]:
     ]
 
 
-def _build_seats(results: Result) -> list[dict[str, Any]]:
-    """Return a seat for each learner who has a URL, or in check mode would have one; at the end, for each learner."""
+def _build_seats(results: Result, ended: bool | None) -> list[dict[str, Any]]:
+    """Return a seat for each learner who has a URL, or in check mode would have one; if the lab ended, for each one."""
     urls, is_present = results["steps"]["urls"], results["state"] == "present"
     generations = Generations(results["steps"]["rotation"].get("generations", {}))
     languages = get_languages(results)
-    entries = urls.get("stream_urls", []) if is_present else [{**row, **RELEASED} for row in results["learners"]]
+    released = [{**row, **RELEASED} for row in results["learners"] if ended]
+    entries = urls.get("stream_urls", []) if is_present else released
     return [
         {
             **{field: entry[field] for field in ("id", "name", "email", "stream_url_id", "lease", "expires", "issued")},
@@ -176,11 +185,6 @@ def _find_going_on(
         if each.lease not in used
         and (not results["terminate_sessions"] if each.lease in withdrawn else not each.active_labs)
     ]
-
-
-def _has_ended(steps: Result) -> bool:
-    """Return whether the lab ends in this run, or is over or has ended before."""
-    return bool(steps["urls"]) or all(lease["ended"] for lease in steps["ending"].get("leases", []))
 
 
 def _summarize_capacity(results: Result, needed: int) -> dict[str, Any] | None:
@@ -321,7 +325,7 @@ def _describe_lab(results: Result, summary: Result) -> Iterator[str]:
     else:
         yield from _describe_end(results, urls, summary)
     yield from _describe_going_on(results, summary)
-    if results["manage_capacity"] and not _has_ended(results["steps"]):
+    if results["manage_capacity"] and not has_ended(urls, results["steps"]["ending"]):
         yield f"The capacity is not restored: the lab has not ended, since {describe_left_out('leases')}."
     if capacity:
         for restored in capacity["restored"]:

@@ -27,8 +27,10 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base im
     describe_roster_failure,
     find_left,
     get_counts,
+    get_ended,
     get_languages,
     get_people,
+    has_ended,
     plan_withdrawal,
 )
 
@@ -62,6 +64,7 @@ def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
         "started": starting.get("summary", {}).get("started", 0),
         "failed": len(failures),
         "failures": failures,
+        "ended": get_ended(results, has_ended(steps["streams"], {})),
         "warnings": [
             *results["warnings"],
             *describe_roster_failure(results),
@@ -106,7 +109,7 @@ def _find_starting(step: Result) -> list[str]:
 def _build_nimble_seats(results: Result, rows: Iterable[Result], predicted: Sequence[str]) -> list[dict[str, Any]]:
     """Return a seat for each learner who has a stream, or in check mode would have one, in their order.
 
-    At the end of the lab, return one for each learner.
+    If the lab has ended, return one for each learner.
     """
     steps, streams = results["steps"], results["steps"]["streams"]
     # A stream that failed may have an expiry too.
@@ -116,7 +119,7 @@ def _build_nimble_seats(results: Result, rows: Iterable[Result], predicted: Sequ
     languages = get_languages(results)
     seated = [served[row["session_id"]] for row in rows if row["session_id"] in served]
     if results["state"] == "absent":
-        seated = [{**learner, **RELEASED} for learner in results["learners"]]
+        seated = [{**learner, **RELEASED} for learner in results["learners"] if streams]
     return [
         {
             **{field: entry[field] for field in ("id", "name", "email", "session_id", "lease", "issued")},

@@ -87,6 +87,7 @@ def report(steps=None, **options):
         "rotate": [],
         "withdraw_removed": False,
         "withdraw_limit": None,
+        "purge": False,
         "stop_fleet": "auto",
         "keep_running_minutes": 30,
         **options,
@@ -141,6 +142,7 @@ def report_nimble(steps=None, **options):
         "streamable": [],
         "withdraw_removed": False,
         "withdraw_limit": None,
+        "purge": False,
         **options,
     }
     none = {"before": {}, "match": {"sessions": ROWS, "failures": []}, "start": {}, "streams": {}}

@@ -121,6 +121,7 @@ def test_the_summary_has_the_same_keys_whatever_was_done():
         "failures": [],
         "expired": 0,
         "known": None,
+        "ended": None,
         "fleet": None,
         "warnings": [],
         "check": False,

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base import get_ended, has_ended
 
 from tests.unit.plugins.plugin_utils._lab_reports.results import (
     BEFORE,
@@ -28,14 +29,16 @@ from tests.unit.plugins.plugin_utils._lab_reports.results import (
 def test_at_the_end_those_in_the_roster_have_seats_without_leases(role):
     build_report = {"appstream_lab": report, "nimble_lab": report_nimble}[role]
     learners = [LEARNERS[0], {**LEARNERS[1], "language": "de"}]
-    seats = build_report(state="absent", learners=learners)["seats"]
+    ends = {"urls": {"leases": []}, "streams": {"leases": []}}
+    seats = build_report(ends, state="absent", learners=learners)["seats"]
 
     assert [(seat["id"], seat["name"], seat["language"]) for seat in seats] == [
         ("anna", "Anna", None),
         ("Ben", None, "de"),
     ]
     assert [(seat["lease"], seat["expires"], seat["issued"]) for seat in seats] == [(None, None, False)] * 2
-    assert build_report(state="absent", learners=[])["seats"] == []
+    assert build_report(ends, state="absent", learners=[])["seats"] == []
+    assert build_report(state="absent", learners=learners)["seats"] == []  # It has not ended.
 
 
 @pytest.mark.parametrize("role", ["appstream_lab", "nimble_lab"])
@@ -198,3 +201,45 @@ def test_the_message_has_the_errors_that_no_step_has_shown_and_then_that_of_the_
 
     assert report_nimble(steps)["summary"]["message"] == "No session."
     assert report_nimble(steps, failure="It broke.")["summary"]["message"] == "No session. It broke."
+
+
+ONGOING, OVER = [{"ended": False}, {"ended": True}], [{"ended": True}]
+
+
+@pytest.mark.parametrize(
+    ("ending", "query", "ended"),
+    [
+        pytest.param({"leases": ONGOING}, {}, True, id="in this run"),
+        pytest.param({"failed": True, "msg": "Denied."}, {}, True, id="in this run, in part"),
+        pytest.param({}, {"leases": OVER}, True, id="before"),
+        pytest.param({}, {"leases": ONGOING}, False, id="for some learners only"),
+        pytest.param({}, {"skipped": True}, False, id="nobody looked"),
+        pytest.param({}, {}, False, id="no step ran"),
+    ],
+)
+def test_a_lab_has_ended_in_this_run_or_before(ending, query, ended):
+    assert has_ended(ending, query) is ended
+
+
+@pytest.mark.parametrize(
+    ("known", "options", "ended"),
+    [
+        (True, {}, True),
+        (None, {}, True),
+        pytest.param(False, {}, False, id="a misspelled name"),
+        pytest.param(False, {"purge": True}, True, id="purged before"),
+        pytest.param(None, {"state": "present"}, None, id="it does not end"),
+    ],
+)
+def test_only_a_lab_that_ends_and_is_known_can_have_ended(known, options, ended):
+    assert get_ended({"state": "absent", "purge": False, **options}, True, known) is ended
+
+
+def test_a_run_that_fails_says_what_it_leaves_behind_unless_in_check_mode():
+    fleet = {"fleet": {"changed": True, "fleet": FLEET}}
+    billed = "Fleet 'cad-fleet' was started or scaled, and is billed while it runs."
+
+    assert summarize(fleet, failure="It broke.")["message"] == f"It broke. {billed}"
+    assert summarize(fleet, failure="It broke.", check_mode=True)["message"] == "It broke."
+    assert summarize({"fleet": {**fleet["fleet"], "changed": False}}, failure="It broke.")["message"] == "It broke."
+    assert billed not in summarize(fleet)["message"]

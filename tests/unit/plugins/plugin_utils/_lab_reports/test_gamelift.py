@@ -95,6 +95,7 @@ def report(steps=None, **options):
         "rotate": [],
         "withdraw_removed": False,
         "withdraw_limit": None,
+        "purge": False,
         "stream_group": "sg-1",
         "application": "a-cad",
         "locations": ["us-east-1", "eu-west-1"],
@@ -200,6 +201,7 @@ def test_the_summary_says_what_was_done_and_the_capacity():
         "limits": {"max_user_duration_in_seconds": 3600},
         "warnings": [],
         "known": None,
+        "ended": None,
         "check": False,
         "would_issue": 0,
         "message": (
@@ -315,7 +317,10 @@ def test_a_lab_without_learners_is_unchanged():
 def test_a_lab_that_failed_after_its_capacity_was_raised_says_why():
     summary = summarize({"capacity": group()}, failure="Task failed: The filter plugin 'a.b.c' failed: It broke.")
 
-    assert (summary["outcome"], summary["message"]) == ("failed", "It broke.")
+    assert (summary["outcome"], summary["message"]) == (
+        "failed",
+        "It broke. The capacity of location 'us-east-1' was raised, and is billed until the lab is ended.",
+    )
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,7 @@ def test_a_seat_of_nimble_studio_in_the_order_of_the_learners():
         "released": 0,
         "earliest_expiry": EXPIRES,
         "failures": [],
+        "ended": None,
         "warnings": [],
         "check": False,
         "would_issue": 0,
@@ -146,6 +147,7 @@ def test_the_end_of_a_lab_on_nimble_studio():
         2,
         "Leases released: 2. URLs of streams work until they expire.",
     )
+    assert (ended["ended"], nothing["ended"]) == (True, False)
     assert (nothing["outcome"], nothing["message"]) == (
         "unchanged",
         "No lease is stored for this lab, so nothing was released.",
