@@ -11,7 +11,7 @@ BUILD = @$(PYTHON) -c '$(VERSION_CHECK)' && $(PYTHON) tools/environments.py
 RUN = @HOME="$(CURDIR)/build/home" build/venv/bin/python
 NOX = @build/nox/bin/nox --session
 
-# What `make test` runs, the longest first, two at a time; the session "galaxy-import" also builds and checks the tarball.
+# What `make test` runs, the longest first, three at a time; the session "galaxy-import" also builds and checks the tarball.
 CHECKS := integration sanity integration-oldest molecule units units-oldest docs-check galaxy-import codeqa sanity-oldest ansible-lint \
 	demo typing license-check extra-checks changelog antsibull-nox-config
 LINTERS := codeqa typing ansible-lint docs-check license-check extra-checks changelog antsibull-nox-config galaxy-import
