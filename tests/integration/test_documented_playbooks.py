@@ -149,7 +149,6 @@ def test_playbooks_labs_tasks_and_commands_of_the_documentation_work(
     assert not any(url in run.printed for url in urls)
 
 
-@pytest.mark.long
 def test_the_inventory_of_the_guide_starts_a_lab(
     simulator: Simulator, run_playbook: Callable[..., Run], home: Path
 ) -> None:

@@ -261,7 +261,6 @@ def test_a_failure_for_one_learner_leaves_the_others_their_urls_and_a_misspelled
     assert (count_statuses(group), group.calls("UpdateStreamGroup")) == ({"ACTIVE": 1}, [])
 
 
-@pytest.mark.long
 def test_sessions_end_only_where_that_is_said_and_those_that_go_on_are_reported(
     group: Simulator, run_playbook: RunPlaybook
 ) -> None:
