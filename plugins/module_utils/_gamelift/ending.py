@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from .._failures import Failure
 from .._labs.learners import MAX_GENERATION
@@ -21,12 +22,9 @@ from .._leases.stores.base import LeaseStore
 from .descriptions import build_description, is_like_one_of
 from .errors import AnsibleGameLiftStreamsError
 from .listing import Listing
-from .states import ACTIVE, REVOKED, StreamUrl
+from .states import ACTIVE, ENDED_SESSION, REVOKED, StreamUrl
 from .urls import MAX_GENERATIONS_SEARCHED, UrlSettings, may_use
 from .validation import MAX_SESSION_LENGTH
-
-# A session in one of these has ended, or will soon.
-_ENDED = {"TERMINATING", "TERMINATED", "ERROR"}
 
 
 def add_generations(task: LeaseTask, settings: UrlSettings, listing: Listing | None) -> LeaseTask:
@@ -98,8 +96,7 @@ class UrlEnder:
             self.failures.update(dict.fromkeys(sorted(keys), Failure.from_error(e)))
             return []
         by_key, labs = {lease.key: lease for lease in leases}, self.find_labs()
-        with ThreadPoolExecutor(max_workers=self.concurrency) as executor:
-            list(executor.map(lambda key: self._end(key, by_key.get(key), labs.get(key, ())), sorted(keys)))
+        self._run([(key, partial(self._end, key, by_key.get(key), labs.get(key, ()))) for key in sorted(keys)])
         return [lease for lease in leases if lease.key not in self.failures]
 
     def end_earlier(self, store: LeaseStore, keys: Collection[LeaseKey], *, searches: bool) -> None:
@@ -154,8 +151,7 @@ class UrlEnder:
             return is_settled and not may_use(lease, stream_url.stream_url_id)
 
         unused = [each for each in found if is_unused(*each)]
-        with ThreadPoolExecutor(max_workers=self.concurrency) as executor:
-            list(executor.map(lambda each: self._try_to_end(*each), unused))
+        self._run([(key, partial(self._end_known, stream_url)) for key, stream_url in unused])
 
     def end_all(self, stream_url_ids: Iterable[str]) -> None:
         """Revoke these stream URLs.
@@ -190,16 +186,25 @@ class UrlEnder:
             and self._is_to_end(stream_url)
         )
 
+    def _run(self, steps: Iterable[tuple[LeaseKey, Callable[[], None]]]) -> None:
+        """Run these steps at the same time; one that fails is a failure of its key."""
+
+        def run(key: LeaseKey, step: Callable[[], None]) -> None:
+            try:
+                step()
+            except Exception as e:
+                self.failures[key] = Failure.from_error(e)
+
+        with ThreadPoolExecutor(max_workers=self.concurrency) as executor:
+            list(executor.map(lambda each: run(*each), steps))
+
     def _end(self, key: LeaseKey, lease: Lease | None, labs: Iterable[str | None]) -> None:
-        try:
-            descriptions = [build_description(lab, key) for lab in (self.lab, *labs)]
-            found = {each.stream_url_id: each for each in self.listing.find(descriptions)}
-            if lease and lease.resource_id and lease.resource_id not in found:
-                self._end_stored(lease.resource_id, lease)
-            for stream_url in found.values():
-                self._end_known(stream_url)
-        except Exception as e:
-            self.failures[key] = Failure.from_error(e)
+        descriptions = [build_description(lab, key) for lab in (self.lab, *labs)]
+        found = {each.stream_url_id: each for each in self.listing.find(descriptions)}
+        if lease and lease.resource_id and lease.resource_id not in found:
+            self._end_stored(lease.resource_id, lease)
+        for stream_url in found.values():
+            self._end_known(stream_url)
 
     def _end_stored(self, stream_url_id: str, lease: Lease) -> None:
         """Revoke the stream URL of a lease that is not found by its description, such as that of another lab.
@@ -217,12 +222,6 @@ class UrlEnder:
         if stream_url:
             self._end_known(stream_url)
 
-    def _try_to_end(self, key: LeaseKey, stream_url: StreamUrl) -> None:
-        try:
-            self._end_known(stream_url)
-        except Exception as e:
-            self.failures[key] = Failure.from_error(e)
-
     def _end_known(self, stream_url: StreamUrl) -> None:
         self._seen.add(stream_url.stream_url_id)
         if self._is_to_end(stream_url):
@@ -237,7 +236,7 @@ class UrlEnder:
         if stream_url.sessions == 0 or stream_url.expires_at + longest < self.now():
             return False
         known = stream_url if stream_url.stream_sessions is not None else self.listing.get(stream_url.stream_url_id)
-        return any(each.get("Status") not in _ENDED for each in (known.stream_sessions or () if known else ()))
+        return any(each.get("Status") not in ENDED_SESSION for each in (known.stream_sessions or () if known else ()))
 
     def _revoke(self, stream_url_id: str) -> None:
         self.listing.revoke(stream_url_id, self.terminate_sessions)

@@ -20,6 +20,8 @@ ACTIVE = "ACTIVE"
 EXPIRED = "EXPIRED"
 REVOKED = "REVOKED"
 LIMIT_REACHED = "LIMIT_REACHED"
+# A session in one of these has ended, or will at once.
+ENDED_SESSION = frozenset({"TERMINATING", "TERMINATED", "ERROR"})
 
 # What the reasons of REVOKED stand for, and the two statuses that come without one.
 _REASONS = {

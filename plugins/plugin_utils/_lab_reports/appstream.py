@@ -48,6 +48,8 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base im
 from ansible_collections.labstream.aws.plugins.plugin_utils._rotation import Generations, rotated_learners
 from ansible_collections.labstream.aws.plugins.plugin_utils._times import parse_now, to_local, to_utc
 
+# What to do if the step was left out that starts and scales the fleet.
+_RUN_FLEET = "run without --skip-tags fleet, or add fleet to --tags"
 # What the module that issues URLs takes of a row.
 _USER_FIELDS = ("user_id", "id", "name", "email", "application_id", "session_context")
 
@@ -234,11 +236,7 @@ def _describe_insufficient_capacity(results: Result, fleet: Result) -> str | Non
         return None
     without = count(steps["capacity"]["needed"], "learner has no session yet", "learners have no session yet")
     spare = needed - steps["capacity"]["needed"]
-    remedy = (
-        "run without --skip-tags fleet, or add fleet to --tags"
-        if results["manage_fleet"]
-        else "set appstream_lab_manage_fleet"
-    )
+    remedy = _RUN_FLEET if results["manage_fleet"] else "set appstream_lab_manage_fleet"
     return (
         f"Fleet '{results['fleet_name']}' is set to have {count(max_available, 'session', 'sessions')} available "
         f"({fleet['capacity']['available']} now), but {without}{f', and {spare} should be spare' if spare else ''}: "
@@ -250,10 +248,7 @@ def _describe_skipped_fleet(results: Result, fleet: Result) -> Iterator[str]:
     """Yield why no URLs could be issued, if it is that the step was left out which starts the fleet."""
     steps, state = results["steps"], fleet.get("state", "RUNNING")
     if results["manage_fleet"] and steps["urls"].get("failed") and not steps["fleet"] and state != "RUNNING":
-        yield (
-            f"Fleet '{results['fleet_name']}' was not started, since {describe_left_out('fleet')}: run without "
-            "--skip-tags fleet, or add fleet to --tags."
-        )
+        yield (f"Fleet '{results['fleet_name']}' was not started, since {describe_left_out('fleet')}: {_RUN_FLEET}.")
 
 
 def _describe_limits(results: Result, fleet: Result, now: datetime.datetime) -> Iterator[str]:

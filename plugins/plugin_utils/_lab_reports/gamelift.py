@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.labstream.aws.plugins.module_utils._errors import list_names
+from ansible_collections.labstream.aws.plugins.module_utils._gamelift.states import ENDED_SESSION
 from ansible_collections.labstream.aws.plugins.module_utils._labs.person import to_person
 from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
 from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base import (
@@ -41,9 +42,6 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base im
 )
 from ansible_collections.labstream.aws.plugins.plugin_utils._rotation import Generations
 from ansible_collections.labstream.aws.plugins.plugin_utils._times import parse_now, to_local
-
-# A session in one of these has ended, or will at once.
-_ENDED = ("TERMINATING", "TERMINATED", "ERROR")
 
 
 class RunningSession(NamedTuple):
@@ -163,7 +161,7 @@ def _find_running_sessions(results: Result) -> Iterator[RunningSession]:
     """Yield the sessions of the lab that ran before this run changed anything."""
     for stream_url in results["steps"]["sessions"].get("stream_urls", []):
         for session in stream_url["stream_sessions"]:
-            if session["status"] not in _ENDED and session["started_at"]:
+            if session["status"] not in ENDED_SESSION and session["started_at"]:
                 length = datetime.timedelta(seconds=stream_url["session_length"] or 0)
                 ends_by = parse_now(session["started_at"]) + length
                 yield RunningSession(stream_url["id"], stream_url["lease"], stream_url["active_labs"], ends_by)
@@ -208,7 +206,7 @@ def _summarize_capacity(results: Result, needed: int) -> dict[str, Any] | None:
 def _describe_rotation(rotated: Sequence[str], check_mode: bool) -> Iterator[str]:
     if rotated:
         verb = "would get" if check_mode else "has" if len(rotated) == 1 else "have"
-        revoked = "would be revoked, and its sessions ended" if check_mode else "was revoked, and its sessions ended"
+        revoked = f"{'would be' if check_mode else 'was'} revoked, and its sessions ended"
         yield (
             f"{', '.join(rotated)} {verb} a new URL, and the previous one {revoked}. If there are pages, send the "
             "address of the new one."
