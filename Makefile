@@ -1,5 +1,5 @@
-# Needs only Python 3.11 or newer, make and git. What it builds goes to build/. `make` without a target lists the targets; the
-# checks are sessions of nox, which `build/nox/bin/nox -l` lists after the first one: see noxfile.py.
+# Needs only Python 3.11 or newer, make and git. What it builds goes to build/. `make` lists the targets. The checks are sessions
+# of nox: after `make nox`, `build/nox/bin/nox -l` lists them. See noxfile.py.
 
 PYTHON ?= python3
 SHELL := /bin/bash
@@ -42,7 +42,7 @@ bench: ## Time and memory compared with what people would use instead; written t
 stress: ## Faults, killed runs, concurrent runs and random input, far more than in `make test`; about half an hour
 long: ## Tests that take too long for `make test`
 audit: ## Known vulnerabilities of the installed packages; asks osv.dev
-model-watch: ## What changed in the service models, from the botocore that we have judged to the newest
+model-watch: ## What changed in the service models since the botocore that was reviewed last
 format: ## Format the Python sources
 release: ## Write the release notes of the version in galaxy.yml
 

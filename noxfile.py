@@ -181,7 +181,7 @@ def integration(session: nox.Session) -> None:
 
 @nox.session(python=False, default=False)
 def coverage(session: nox.Session) -> None:
-    """What units and integration run, and the lines of plugins/ that it runs: at least 90 %, in build/coverage.xml."""
+    """The tests of units and integration; they must run 90 % of the lines of plugins/ (build/coverage.xml)."""
     environments.build("botocore-nimble", "dynalite", "chromium")
     tests = ("tests/unit", "tests/integration", "-m", "not long", *IN_TWO)
     counted = (*tests, "-k", f"not ({UNCOUNTED})")
@@ -292,7 +292,7 @@ def audit(session: nox.Session) -> None:
 
 @nox.session(name="model-watch", python=False, default=False)
 def model_watch(session: nox.Session) -> None:
-    """What changed in what we call, from the botocore that we have judged to the newest; or ``-- OLD NEW``."""
+    """What changed in the service models since the botocore that was reviewed last; or ``-- OLD NEW``."""
     NEWEST.run(session, "python", "tools/model_watch.py", *session.posargs)
 
 

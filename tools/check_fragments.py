@@ -11,6 +11,7 @@ nothing is checked. BASE in the environment names another branch than main or or
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -27,8 +28,9 @@ USERS_GET = (
     "requirements.txt",
 )
 FRAGMENTS = "changelogs/fragments/*.yml"
-# A release writes it from the fragments, which it deletes.
+# A release moves the fragments into this file, and adds their names to it.
 CHANGELOG = "changelogs/changelog.yaml"
+MOVED = re.compile(r"^\+ +- (\S+\.yml)$", re.MULTILINE)
 
 
 def main() -> None:
@@ -40,15 +42,21 @@ def main() -> None:
     sys.exit(bool(undocumented))
 
 
-def find_undocumented(written: Sequence[str], deleted: Sequence[str]) -> list[str]:
-    """Return the files that users get, of those written and deleted, unless there is a fragment or a release."""
-    if any(name == CHANGELOG or fnmatch(name, FRAGMENTS) for name in written):
+def find_undocumented(written: Sequence[str], deleted: Sequence[str], changelog: str) -> list[str]:
+    """Return the files that users get, of those written and deleted, unless there is a fragment or a release.
+
+    ``changelog`` is the diff of the changelog.
+    """
+    if any(fnmatch(name, FRAGMENTS) for name in written) or MOVED.search(changelog):
         return []
     return [name for name in (*written, *deleted) if name.startswith(USERS_GET)]
 
 
-def changed_files() -> tuple[list[str], list[str]]:
-    """Return what was written, also what git does not know yet, and what was deleted since the branch left main."""
+def changed_files() -> tuple[list[str], list[str], str]:
+    """Return what has changed since the branch left main.
+
+    These are the files written, also those that git does not know yet, those deleted, and the diff of the changelog.
+    """
     for branch in filter(None, (os.environ.get("BASE"), "origin/main", "main")):
         base = git("merge-base", branch, "HEAD")
         if base:
@@ -56,8 +64,9 @@ def changed_files() -> tuple[list[str], list[str]]:
             written, deleted = (
                 git("diff", "--name-only", f"--diff-filter={kind}", "--no-renames", base) for kind in "dD"
             )
-            return [*written.splitlines(), *new.splitlines()], deleted.splitlines()
-    return [], []
+            changelog = git("diff", base, "--", CHANGELOG)
+            return [*written.splitlines(), *new.splitlines()], deleted.splitlines(), changelog
+    return [], [], ""
 
 
 def git(*arguments: str) -> str:

@@ -6,8 +6,8 @@
 
 Usage: model_watch.py [OLD [NEW]]
 
-OLD is the version that we have judged if it is not given, and NEW the newest that pip finds. Each line is a member that
-is new, gone or changed, with its type and limits. Exits with 1 if there are any, so that somebody judges them.
+By default, OLD is the version that was reviewed last, and NEW the newest that pip finds. Each line is a member that is
+new, gone or changed, with its type and limits. Exits with 1 if there are any, so that somebody reviews them.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from typing import Any
 
 from botocore import xform_name
 
-# The version whose models the collection was last compared with. Who has judged what this prints raises it.
-JUDGED = "1.44.8"
+# Whoever has reviewed what this prints raises it.
+REVIEWED = "1.44.8"
 UTILS = Path(__file__).resolve().parent.parent / "plugins/module_utils"
 # The services, each with the folder that calls it.
 SERVICES = {"appstream": "_appstream", "gameliftstreams": "_gamelift", "dynamodb": "_leases/stores"}
@@ -35,7 +35,7 @@ LIMITS = ("min", "max", "pattern", "enum", "required")
 def main() -> None:
     """Print the differences, and exit."""
     given = sys.argv[1:]
-    old, new = (*given, *(JUDGED, None)[len(given) :])
+    old, new = (*given, *(REVIEWED, None)[len(given) :])
     with tempfile.TemporaryDirectory() as folder:
         models = [download_models(version, Path(folder) / name) for version, name in ((old, "old"), (new, "new"))]
     (old_version, before), (new_version, after) = models

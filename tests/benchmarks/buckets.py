@@ -17,31 +17,31 @@ from tests.benchmarks.throttling import run_our_task, set_bucket, share_rejected
 from tests.simulator.control import Simulator
 from tests.tables import Table, number, percent
 
-# Buckets at once, each with a simulator of its own: their runs wait for most of the time, but for those at 50 calls a
-# second. These alternate with others.
-AT_ONCE = 4
+# Each has a simulator of its own. Their runs wait for most of the time, except those at 50 calls a second, which
+# alternate with others.
+MAX_CONCURRENT = 4
 
 
 def measure(bench: Bench, sizes: Sizes) -> tuple[list[Table], list[Goal]]:
     """Return the table: medians, and the highest figure of any run."""
     buckets = [(rate, burst, learners) for burst, (rate, learners) in product(sizes.bursts, sizes.rates)]
-    with ThreadPoolExecutor(AT_ONCE) as executor:
+    with ThreadPoolExecutor(MAX_CONCURRENT) as executor:
         rows = list(executor.map(partial(_measure_bucket, bench, sizes.bucket_repeat), *zip(*buckets, strict=True)))
     header = [
         "Calls a second",
-        "At once",
+        "Burst",
         "Learners",
         "Times the ideal",
-        "At most",
+        "Highest",
         "Rejected",
-        "At most",
+        "Highest",
         "Without a URL",
     ]
     return [Table("buckets", header, sorted(rows, key=lambda row: int(row[0])))], []
 
 
 def _measure_bucket(bench: Bench, repeat: int, rate: int, burst: int, learners: int) -> list[str]:
-    """Return the row of one bucket. The ideal is to use all that the bucket has, and what it is filled with."""
+    """Return the row of one bucket. The ideal uses up the burst at once, then all that the rate allows."""
     folder = bench.home()
     with Simulator.start() as simulator:
         own = Bench(simulator, folder, bench.environment)

@@ -30,17 +30,17 @@ class Goal:
     def is_met(self) -> bool:
         return self.reached <= self.at_most
 
-    def told(self) -> str:
-        """The figure that was reached, with the minimum and maximum of the rounds."""
+    def result(self) -> str:
+        """Return the figure that was reached, with the minimum and maximum of the rounds."""
         spread = f" ({number(min(self.figures))} to {number(max(self.figures))})" if len(self.figures) > 1 else ""
         return f"{number(self.reached)}{self.unit}{spread}, {'met' if self.is_met else 'missed'}"
 
 
 def table_of_goals(newest: Sequence[Goal], oldest: Iterable[Goal]) -> Table:
     """Return the table of goals for the newest and the oldest environment."""
-    beside = {goal.what: goal.told() for goal in oldest}
+    beside = {goal.what: goal.result() for goal in oldest}
     rows = [
-        [goal.what, f"{number(goal.at_most)}{goal.unit}", goal.told(), beside.get(goal.what, "not measured")]
+        [goal.what, f"{number(goal.at_most)}{goal.unit}", goal.result(), beside.get(goal.what, "not measured")]
         for goal in newest
     ]
     return Table("goals", ["Goal", "At most", "Newest", "Oldest"], rows)

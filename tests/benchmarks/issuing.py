@@ -28,10 +28,10 @@ from tests.tables import Table, milliseconds, number
 
 OURS, WITHOUT_URLS = "our task", "our task, return_urls: false"
 THREADS, ONE_THREAD = f"boto3 script, {CONCURRENCY} threads", "boto3 script, one call after another"
-# Times the script with threads and an empty playbook; for one learner, times amazon.aws.aws_caller_info.
-MOST, MOST_FOR_ONE = 1.2, 1.5
+# Of the script with threads and an empty playbook; for one learner, of amazon.aws.aws_caller_info.
+MAX_RATIO, MAX_RATIO_FOR_ONE = 1.2, 1.5
 # MB.
-MOST_MEMORY = 150
+MAX_MEMORY = 150
 
 Ways = Mapping[str, Callable[[int], Measured]]
 
@@ -51,7 +51,7 @@ class Figures:
         """As measured."""
         return cls(measured.wall, measured.cpu, measured.peak, len(measured.calls))
 
-    def told(self, figure: float) -> str:
+    def format(self, figure: float) -> str:
         """Format a figure, with two digits if it is extrapolated."""
         return f"~ {float(f'{figure:.2g}'):,g}" if self.is_extrapolated else number(figure)
 
@@ -120,8 +120,8 @@ class Issuing:
                 figures[name] = measured.get(learners) or extrapolated(measured, learners)
             for name, one in figures.items():
                 ratio = one.wall / figures[OURS].wall
-                told = map(one.told, [ratio, one.wall, one.cpu, round(one.peak), round(one.calls)])
-                rows.append([number(learners), name, *told])
+                texts = map(one.format, [ratio, one.wall, one.cpu, round(one.peak), round(one.calls)])
+                rows.append([number(learners), name, *texts])
         header = ["Learners", "Way", "Times our task", "Seconds", "CPU s", "MB", "API calls"]
         return Table(f"issuing_{milliseconds(latency).replace(' ', '_')}", header, rows)
 
@@ -131,19 +131,19 @@ class Issuing:
         return [
             Goal(
                 f"{milliseconds(latency)}: URLs for {learners}, concurrency {CONCURRENCY} / ({THREADS}, + {EMPTY})",
-                MOST,
+                MAX_RATIO,
                 self._rounds(learners, latency).each(
                     lambda one: one[OURS].wall / (one[THREADS].wall + one[EMPTY].wall)
                 ),
             ),
             Goal(
                 f"{milliseconds(latency)}: a URL for one / {CALLER_INFO}",
-                MOST_FOR_ONE,
+                MAX_RATIO_FOR_ONE,
                 self._rounds(1, latency).each(lambda one: one[OURS].wall / one[CALLER_INFO].wall),
             ),
             Goal(
                 f"URLs for {number(self._sizes.many)}, return_urls: false",
-                MOST_MEMORY,
+                MAX_MEMORY,
                 [self._memory(self._sizes.many)],
                 " MB",
             ),

@@ -10,8 +10,8 @@ from tests.benchmarks.measuring import LATENCY, Bench, our_task
 from tests.benchmarks.sizes import Sizes
 from tests.tables import Table, number
 
-# The most that the option takes.
-MOST_AT_ONCE = 64
+# The maximum of the option.
+MAX_CONCURRENCY = 64
 
 
 def measure(bench: Bench, sizes: Sizes) -> tuple[list[Table], list[Goal]]:
@@ -20,7 +20,7 @@ def measure(bench: Bench, sizes: Sizes) -> tuple[list[Table], list[Goal]]:
     bench.lab(latency_seconds=LATENCY)
     for learners in sizes.large:
         home = bench.home()
-        task = our_task(learners, return_urls=False, concurrency=MOST_AT_ONCE)
+        task = our_task(learners, return_urls=False, concurrency=MAX_CONCURRENCY)
         for what, issued in (("created", learners), ("reused", 0)):
             one = bench.play(task, home=home).having_issued(issued)
             figures = [one.wall, one.cpu, round(one.own_peak), round(one.peak)]

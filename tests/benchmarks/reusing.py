@@ -15,8 +15,8 @@ from tests.integration.lease_stores import LeaseTable
 from tests.tables import Table, milliseconds, number
 
 STORES = ("SQLite", "DynamoDB")
-# Times a playbook with amazon.aws.aws_caller_info.
-MOST = 1.3
+# Of a playbook with amazon.aws.aws_caller_info.
+MAX_RATIO = 1.3
 
 
 def playbooks(bench: Bench, learners: int) -> dict[str, Run]:
@@ -61,4 +61,4 @@ def measure(bench: Bench, sizes: Sizes) -> tuple[list[Table], list[Goal]]:
 
 def _goal(rounds: Rounds, learners: int, latency: float, store: str) -> Goal:
     what = f"{milliseconds(latency)}: reuse of {learners} from {store} / {CALLER_INFO}"
-    return Goal(what, MOST, rounds.each(lambda one: one[store].wall / one[CALLER_INFO].wall))
+    return Goal(what, MAX_RATIO, rounds.each(lambda one: one[store].wall / one[CALLER_INFO].wall))

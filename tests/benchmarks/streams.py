@@ -17,8 +17,8 @@ from tests.tables import Table
 STUDIO = "bench-studio"
 CREATING_SECONDS = 1.0
 BOTOCORE_WITH_NIMBLE = CHECKOUT / "build" / "botocore-nimble" / "botocore" / "data"
-# Times the script and an empty playbook.
-MOST = 1.2
+# Of the script and an empty playbook.
+MAX_RATIO = 1.2
 
 
 def measure(bench: Bench, sizes: Sizes) -> tuple[list[Table], list[Goal]]:
@@ -32,5 +32,5 @@ def measure(bench: Bench, sizes: Sizes) -> tuple[list[Table], list[Goal]]:
     task = {"labstream.aws.nimble_session_stream": arguments}
     path = str(BOTOCORE_WITH_NIMBLE)
     run = partial(bench.script, "bare_nimble.py", STUDIO, sizes.sessions, CONCURRENCY, AWS_DATA_PATH=path)
-    script = f"boto3 script, {CONCURRENCY} threads, polls in rounds", run
-    return measure_beside_script(bench, sizes, "streams", "streams of Nimble Studio", task, script, MOST)
+    script = f"boto3 script, {CONCURRENCY} threads, polls in cycles", run
+    return measure_beside_script(bench, sizes, "streams", "streams of Nimble Studio", task, script, MAX_RATIO)

@@ -171,4 +171,4 @@ def test_figures_are_extrapolated_linearly(measured: dict[int, float], seconds: 
     figures = extrapolated({count: Figures(took, took, 50.0, count) for count, took in measured.items()}, 100)
 
     assert figures == Figures(pytest.approx(seconds), pytest.approx(seconds), 50.0, 100, is_extrapolated=True)
-    assert figures.told(figures.wall) == reported
+    assert figures.format(figures.wall) == reported

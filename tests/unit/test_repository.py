@@ -12,6 +12,7 @@ from tests.documentation import CHECKOUT, find_internal
 from tools.check_fragments import find_undocumented
 
 FRAGMENT, MODULE = "changelogs/fragments/leases.yml", "plugins/modules/appstream_fleet.py"
+CHANGELOG = "changelogs/changelog.yaml"
 TARGETS = CHECKOUT / "tests/integration/targets"
 
 
@@ -28,14 +29,24 @@ TARGETS = CHECKOUT / "tests/integration/targets"
         # Somebody else's fragment, and files beside the fragments, say nothing of the change.
         ([MODULE], [FRAGMENT], [MODULE]),
         ([MODULE, "changelogs/config.yaml", "changelogs/fragments/.keep"], [], [MODULE]),
-        # A release.
-        ([MODULE, "galaxy.yml", "changelogs/changelog.yaml", "CHANGELOG.rst"], [FRAGMENT], []),
     ],
 )
 def test_what_users_get_changes_with_a_fragment(
     written: list[str], deleted: list[str], undocumented: list[str]
 ) -> None:
-    assert find_undocumented(written, deleted) == undocumented
+    assert find_undocumented(written, deleted, changelog="") == undocumented
+
+
+@pytest.mark.parametrize(
+    ("diff", "undocumented"),
+    [
+        pytest.param("     fragments:\n+      - leases.yml\n", [], id="a fragment has moved into it"),
+        pytest.param("-        - A typpo.\n+        - A typo.\n       - leases.yml\n", [MODULE], id="a correction"),
+        pytest.param("-      - leases.yml\n", [MODULE], id="a fragment has gone"),
+    ],
+)
+def test_a_release_needs_no_fragment(diff: str, undocumented: list[str]) -> None:
+    assert find_undocumented([MODULE, CHANGELOG, "CHANGELOG.rst"], [FRAGMENT], diff) == undocumented
 
 
 def test_every_module_is_in_the_target_of_its_name_or_of_an_alias() -> None:
