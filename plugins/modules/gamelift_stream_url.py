@@ -630,7 +630,7 @@ scope:
   returned: always
   type: str
   sample: >-
-    gameliftstreams|gameliftstreams.eu-central-1.api.aws|arn:aws:gameliftstreams:eu-central-1:123456789012:streamgroup/sg-1AB2C3De4
+    gameliftstreams|aws|arn:aws:gameliftstreams:eu-central-1:123456789012:streamgroup/sg-1AB2C3De4
 ansible_facts:
   description: Facts without any secret.
   returned: always

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 
-from .._client import endpoint_host
+from .._client import identify_endpoint
 from .._leases.lease import Lease, LeaseKey, build_purpose
 from .._leases.resource_issuer import TOKEN_MEMORY
 from .._leases.reuse import ReusePolicy
@@ -368,7 +368,7 @@ def may_use(lease: Lease | None, stream_url_id: str) -> bool:
 
 def build_scope(client: Any, stream_group_arn: str) -> Scope:
     """Return the scope of a stream group's leases."""
-    return Scope(SERVICE, endpoint_host(client), (stream_group_arn,))
+    return Scope(SERVICE, identify_endpoint(client), (stream_group_arn,))
 
 
 def find_scope(client: Any, group: Mapping[str, Any] | None, stream_group: str, store: LeaseStore) -> Scope | None:
@@ -385,4 +385,4 @@ def find_scope(client: Any, group: Mapping[str, Any] | None, stream_group: str, 
     """
     if group is not None:
         return build_scope(client, group["Arn"])
-    return find_stored_scope(store, SERVICE, endpoint_host(client), client.meta.region_name, get_id(stream_group))
+    return find_stored_scope(store, SERVICE, identify_endpoint(client), client.meta.region_name, get_id(stream_group))
