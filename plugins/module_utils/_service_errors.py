@@ -57,7 +57,9 @@ _REMEDIES = {
     "InternalFailure": _LATER,
     "InternalServerError": _LATER,
     "InternalServerErrorException": _LATER,
+    "InternalServerException": _LATER,
     "ServiceUnavailable": _LATER,
+    "ServiceUnavailableException": _LATER,
     "ThrottlingException": "lower concurrency, then run again",
 }
 

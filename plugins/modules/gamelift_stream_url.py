@@ -1032,13 +1032,13 @@ def run(module: LabstreamAWSModule) -> None:
         removed = task.withdraw(ender.end)
         later = urls.find_later_generations(store, {key: row.generation for key, row in task.rows.items()})
         shared, entries = task.build_result(outcomes, describe_outcome, URL, joined=joined, removed=removed)
-    of_later = (each for found in later.values() for ids in found.values() for each in ids)
-    duplicates = sorted({*urls.find_duplicates(find_in_use(outcomes)), *of_later})
+    duplicates = urls.find_duplicates(find_in_use(outcomes))
+    duplicates.update({each: key for key, found in later.items() for ids in found.values() for each in ids})
     result.update(
         shared,
         stream_urls=[{**entry, URL: None} for entry in entries],
         recovered=[str(outcome.lease.resource_id) for outcome in outcomes if outcome.recovered and outcome.lease],
-        duplicates=duplicates,
+        duplicates=sorted(duplicates),
         ansible_facts={FACT: {entry["id"]: build_fact(entry, URL) for entry in entries}},
     )
     if params["revoke_duplicates"]:
@@ -1051,7 +1051,7 @@ def run(module: LabstreamAWSModule) -> None:
         build_generation_warning(task, later),
     )
     task.finish(outcomes, policy, recovers=params["recover"])
-    finish(module, ender, {})
+    finish(module, ender, {key: row.values for key, row in task.rows.items()})
     # Last: no failed result has a URL.
     result.update(stream_urls=entries)
 

@@ -486,11 +486,14 @@ def test_a_stream_url_of_a_later_generation_is_named_when_a_store_was_lost(
 
 
 def test_a_task_that_fails_to_revoke_returns_no_url(group: Simulator, call: CallModule, home: Path) -> None:
-    call(ANNA)
-    remove_store(home)
+    older, old = [], []
+    for duplicate in (older, old):
+        duplicate.extend(ids(call(ANNA)))
+        remove_store(home)
     newest, ben = call(ANNA), call({**LAB, "learners": ["ben"]})
     remove_store(home)
-    group.add_fault(operation="RevokeStreamUrl", error={"code": "ValidationException", "message": "No."})
+    error = {"code": "ValidationException", "message": "No."}
+    group.add_fault(operation="RevokeStreamUrl", parameters={"StreamUrlIdentifier": old[0]}, error=error)
 
     failed = call({**ANNA, "recover": True, "revoke_duplicates": True})
     assert (failed.failed, failed.result["stream_urls"][0]["stream_url_id"], urls(failed)) == (
@@ -498,8 +501,12 @@ def test_a_task_that_fails_to_revoke_returns_no_url(group: Simulator, call: Call
         *ids(newest),
         [None],
     )
-    assert "Failed to revoke the stream URL" in failed.msg
+    assert f"anna: Failed to revoke the stream URL '{old[0]}'" in failed.msg
+    assert (failed.changed, failed.result["revoked"]) == (True, older)
+    assert [failure["id"] for failure in failed.result["failures"]] == ["anna"]
+    group.clear_faults()
     call({**LAB, "learners": ["anna", "ben"], "recover": True})
+    group.add_fault(operation="RevokeStreamUrl", error=error)
     withdrawn = call({**ANNA, "withdraw_removed": True})
     assert (withdrawn.failed, urls(withdrawn)) == (True, [None])
     assert withdrawn.msg.startswith("The stream URLs of 1 learner could not be revoked")
@@ -629,7 +636,7 @@ ERRORS = {
     "region if they are wrong.",
     "ConflictException": "ConflictException (No): something else is changing it, so wait a few minutes, then run "
     "again.",
-    "InternalServerException": "InternalServerException: No.",
+    "InternalServerException": "InternalServerException (No): the service failed, so run again later.",
     "ResourceNotFoundException": "ResourceNotFoundException (No): correct stream_group, application and the region, "
     "or check that the credentials belong to the right account.",
     "ServiceQuotaExceededException": "ServiceQuotaExceededException (No): revoke stream URLs that are no longer "

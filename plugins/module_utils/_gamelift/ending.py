@@ -153,14 +153,9 @@ class UrlEnder:
         unused = [each for each in found if is_unused(*each)]
         self._run([(key, partial(self._end_known, stream_url)) for key, stream_url in unused])
 
-    def end_all(self, stream_url_ids: Iterable[str]) -> None:
-        """Revoke these stream URLs.
-
-        Raises:
-            AnsibleGameLiftStreamsError: A call failed.
-        """
-        with ThreadPoolExecutor(max_workers=self.concurrency) as executor:
-            list(executor.map(self._revoke, stream_url_ids))
+    def end_all(self, keys: Mapping[str, LeaseKey]) -> None:
+        """Revoke the stream URLs of these ids, each of a key. One that cannot be revoked is a failure of its key."""
+        self._run([(key, partial(self._revoke, stream_url_id)) for stream_url_id, key in keys.items()])
 
     def find_unknown(self, lab: str, known: Collection[str | None], needed: Iterable[LeaseKey]) -> list[str]:
         """Return the ids of the stream URLs that seem to belong to the lab, and would end with it, but are not known.

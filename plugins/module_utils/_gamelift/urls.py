@@ -315,19 +315,19 @@ class GroupUrls:
         for found in self.listing.find(self._build_descriptions(key)):
             self.listing.revoke(found.stream_url_id, terminate_sessions=False)
 
-    def find_duplicates(self, in_use: Mapping[LeaseKey, str | None]) -> list[str]:
+    def find_duplicates(self, in_use: Mapping[LeaseKey, str | None]) -> dict[str, LeaseKey]:
         """Return the ids of the stream URLs of these keys, as far as they were listed, that are not the ones in use.
 
-        None is in use where a stream URL would be created but for check mode.
+        Each is returned with its key. None is in use where a stream URL would be created but for check mode.
         """
         if not self.listing.is_loaded:
-            return []
-        return sorted(
-            found.stream_url_id
+            return {}
+        return {
+            found.stream_url_id: key
             for key, resource_id in in_use.items()
             for found in self.listing.find([build_description(self.lab, key)])
             if found.stream_url_id != resource_id and found.stream_url_id not in self.listing.revoked
-        )
+        }
 
     def find_later_generations(
         self, store: LeaseStore, generations: Mapping[LeaseKey, int]

@@ -112,7 +112,13 @@ MESSAGES = [
             f"{code} (What it says): the service failed, so run again later.",
             id=code,
         )
-        for code in ("InternalFailure", "InternalServerError", "ServiceUnavailable")
+        for code in (
+            "InternalFailure",
+            "InternalServerError",
+            "InternalServerException",
+            "ServiceUnavailable",
+            "ServiceUnavailableException",
+        )
     ),
     pytest.param(
         client_error("ThrottlingException", "Rate exceeded"),

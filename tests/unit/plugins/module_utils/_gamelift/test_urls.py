@@ -572,7 +572,7 @@ def test_of_several_the_newest_is_recovered_and_the_others_are_duplicates(store,
     [outcome], urls = run(store, group, recovers=True)
 
     assert outcome.lease.resource_id == newest
-    assert urls.find_duplicates({ANNA: newest}) == sorted([oldest, older])
+    assert urls.find_duplicates({ANNA: newest}) == {oldest: ANNA, older: ANNA}
     assert len(group.active) == 4
 
 
@@ -597,7 +597,7 @@ def test_a_stream_url_that_is_not_as_asked_is_not_recovered(store, group, other)
     [outcome], urls = run(store, group, recovers=True)
 
     assert outcome.lease.resource_id == fitting
-    assert urls.find_duplicates({ANNA: fitting}) == [unlike]
+    assert urls.find_duplicates({ANNA: fitting}) == {unlike: ANNA}
 
 
 def test_a_stream_url_with_too_few_uses_is_not_recovered(store, group):
@@ -606,7 +606,7 @@ def test_a_stream_url_with_too_few_uses_is_not_recovered(store, group):
         group.open(used)
     [outcome], urls = run(store, group, recovers=True)
     assert (outcome.issued, outcome.recovered) == (True, False)
-    assert urls.find_duplicates({ANNA: outcome.lease.resource_id}) == [used]
+    assert urls.find_duplicates({ANNA: outcome.lease.resource_id}) == {used: ANNA}
 
 
 def test_stream_urls_of_later_generations_are_found_if_they_are_to_be_recovered(store, group):
