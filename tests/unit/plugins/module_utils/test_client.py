@@ -168,6 +168,12 @@ def test_all_endpoints_of_aws_itself_are_one_in_a_scope(service, region, endpoin
     assert identify_endpoint(botocore_client(service, endpoint_url, region, **settings)) == "aws"
 
 
+def test_the_domains_of_aws_are_those_that_botocore_knows():
+    data = botocore.session.Session().get_component("data_loader").load_data("partitions")
+    known = {part["outputs"][name] for part in data["partitions"] for name in ("dnsSuffix", "dualStackDnsSuffix")}
+    assert {f".{domain}" for domain in known} <= set(client_utils.AWS_DOMAINS)
+
+
 @pytest.mark.parametrize(
     ("endpoint_url", "host"),
     [
