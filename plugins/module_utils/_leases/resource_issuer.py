@@ -351,8 +351,8 @@ class _Run:
 
     def _begin(self) -> _Step[None]:
         """Store a pending lease, unless another run has meanwhile stored something, which then is the record."""
-        yield from self._end_pending()
         yield from self._retire()
+        yield from self._end_pending()
         pending = self._build_pending(self._issuer.client_token or uuid.uuid4().hex)
         self._record = yield Write(pending, self._record.lease_id if self._record else None)
         self._has_begun = self._is_own = self._record.lease_id == pending.lease_id
