@@ -337,8 +337,9 @@ class _Run:
         directory, pending = self._issuer.directory, self._record
         if directory is None or pending is None or not pending.is_pending or pending.released_at is not None:
             return
-        # Of an old token, a service may have lost what it has led to. Then it is found by the directory, or not at all.
-        if pending.issued < self._issuer.now() - TOKEN_MEMORY:
+        # A service may have forgotten an old token. With other parameters, a run that has still to use it would fail.
+        is_old = pending.issued < self._issuer.now() - TOKEN_MEMORY
+        if is_old or pending.validity != self._issuer.policy.validity:
             return
         try:
             resource: Resource = yield Call(partial(self._issuer.service.create, pending))

@@ -160,8 +160,7 @@ def test_the_host_of_an_endpoint_says_no_password(endpoint_url, host):
         ("appstream", "us-east-1", "https://AppStream2.US-East-1.amazonaws.com:443/", {}),
         ("appstream", "us-east-1", "https://vpce-0a1b-2c3d.api.appstream.us-east-1.vpce.amazonaws.com", {}),
         ("appstream", "cn-north-1", "https://vpce-0a1b-2c3d.api.appstream.cn-north-1.vpce.amazonaws.com.cn", {}),
-        ("gameliftstreams", "us-west-2", None, {}),
-        ("gameliftstreams", "us-west-2", None, {"use_fips_endpoint": True}),
+        ("dynamodb", "us-west-2", None, {"use_fips_endpoint": True}),
     ],
 )
 def test_all_endpoints_of_aws_itself_are_one_in_a_scope(service, region, endpoint_url, settings):
