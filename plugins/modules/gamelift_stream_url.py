@@ -1047,6 +1047,7 @@ def run(module: LabstreamAWSModule) -> None:
             directory=urls,
         )
         outcomes, joined = task.issue(issuer, policy, starts_at)
+        result.update(task.describe_issuing(outcomes, joined=joined), revoked=sorted(urls.listing.revoked))
         ender = build_ender(task, client, task.find_labs_of_leases)
         ender.end_earlier(store, find_earlier_keys(task, settings), searches=params["recover"])
         removed = task.withdraw(ender.end)

@@ -652,6 +652,7 @@ def run(module: LabstreamAWSModule) -> None:
                 result.update(known)
             return
         outcomes, joined = task.issue(build_issuer(task, client, policy), policy)
+        result.update(task.describe_issuing(outcomes, joined=joined))
         shared, entries = task.build_result(outcomes, describe_outcome, URL, joined=joined, removed=task.withdraw())
     facts = {entry["session_id"]: build_fact(entry, URL) for entry in entries}
     result.update(shared, streams=entries, ansible_facts={FACT: facts})

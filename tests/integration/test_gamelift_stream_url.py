@@ -700,6 +700,38 @@ def test_what_was_created_is_returned_without_urls_if_others_cannot_be_revoked(
     assert not any(url in json.dumps(failed.result) for url in group.streaming_urls())
 
 
+def test_what_was_created_and_revoked_is_known_if_stream_urls_cannot_be_listed_after_that(
+    group: Simulator, call: CallModule
+) -> None:
+    first = call(ANNA)
+    group.add_fault(operation="ListStreamUrls", skip=1, error={"code": "ValidationException", "message": "No."})
+
+    failed = call({**LAB, "learners": ["anna", {"id": "ben", "generation": 1}], "usage_limit": 3, "recover": True})
+
+    assert (failed.failed, failed.changed, failed.result["summary"]["issued"]) == (True, True, 2)
+    assert failed.msg.startswith("Failed to list the stream URLs of the stream group")
+    assert failed.result["revoked"] == ids(first)
+    assert failed.result["stream_urls"] == []
+
+
+def test_what_was_created_in_a_lab_is_named_if_its_store_was_lost_and_no_lab_is_given(
+    group: Simulator, call: CallModule, home: Path
+) -> None:
+    lost = ids(call({**LAB, "learners": ["anna", "ben"]}))
+    remove_store(home)
+
+    one, two = (call({**ARGS, "learners": names, "state": "absent"}) for names in (["anna"], ["anna", "ben", "carl"]))
+
+    assert (one.changed, one.result["unknown"], one.result["revoked"]) == (False, lost[:1], [])
+    assert (
+        "1 stream URL of the listed learners that works or has sessions was created in a lab about which nothing is "
+        "stored for them ('monday'): set lab to its name to revoke it."
+    ) in one.warnings
+    assert (two.result["unknown"], active(group)) == (sorted(lost), sorted(lost))
+    assert "2 stream URLs of the listed learners that work or have sessions were created in a lab" in two.warnings
+    assert call({**LAB, "learners": ["anna", "ben"], "state": "absent"}).result["revoked"] == sorted(lost)
+
+
 def test_a_list_of_learners_that_is_rejected_revokes_nothing(group: Simulator, call: CallModule) -> None:
     call({**LAB, "learners": learners(5)})
 
