@@ -50,6 +50,25 @@ READ_TIMEOUT_MARGIN = 5
 # In seconds: before the second try, then doubled, up to the longest.
 _MIN_DELAY, _MAX_DELAY = 0.25, 4.0
 _KEYS = ("access_key", "secret_key", "session_token")
+# The ends of AWS's own endpoints, in all partitions.
+AWS_DOMAINS = (
+    ".amazonaws.com",
+    ".amazonaws.com.cn",
+    ".amazonaws.eu",
+    ".api.amazonwebservices.com.cn",
+    ".api.amazonwebservices.eu",
+    ".api.aws",
+    ".api.aws.hci.ic.gov",
+    ".api.aws.ic.gov",
+    ".api.aws.scloud",
+    ".api.cloud-aws.adc-e.uk",
+    ".c2s.ic.gov",
+    ".cloud.adc-e.uk",
+    ".csp.hci.ic.gov",
+    ".sc2s.sgov.gov",
+)
+# What stands for all of AWS's own endpoints of a service, since the same resources are behind them.
+AWS = "aws"
 # botocore checks few of its settings before it uses them, and then raises one of these.
 _CONFIG_ERRORS = (AttributeError, LookupError, TypeError)
 # How botocore's parsers return the types of its service models.
@@ -275,6 +294,20 @@ def retry_delays(client: Any) -> list[float]:
 def endpoint_host(client: Any) -> str:
     """Return the host that the client calls, with its port if it has one."""
     return urlsplit(client.meta.endpoint_url).netloc.rpartition("@")[2].lower()
+
+
+def identify_endpoint(client: Any) -> str:
+    """Return which service the client calls: AWS's own, whatever its endpoint, or one of another host.
+
+    With FIPS, dual stack or in a VPC, AWS's own has other hosts. ARNs say the partition and the region.
+    """
+    host, region = endpoint_host(client).partition(":")[0], client.meta.region_name
+    prefix = client.meta.service_model.endpoint_prefix
+    own = {f"{name}.{region}{domain}" for name in (prefix, f"{prefix}-fips") for domain in AWS_DOMAINS}
+    private = tuple(f".{region}.vpce{domain}" for domain in AWS_DOMAINS)
+    # Services of others have this in their names.
+    is_private = host.endswith(private) and ".vpce-svc-" not in host
+    return AWS if host in own or is_private else endpoint_host(client)
 
 
 def _event_name(client: Any) -> str:

@@ -22,6 +22,10 @@ except ImportError:
 from ._errors import IncompleteResponse, InvalidOption, quote
 from ._network_time import build_timeout, is_read_only
 
+# Those that a repetition leaves as they are: what is revoked stays so, and each write to a lease table has a condition
+# by which it recognizes what it has written itself.
+_REPEATABLE = frozenset({"DeleteItem", "PutItem", "RevokeStreamUrl", "UpdateItem"})
+
 # urllib3's words for a connection that was closed before the response began.
 _CLOSED_BEFORE = "Connection aborted."
 
@@ -86,7 +90,7 @@ class RetryRules:
 
 def is_repeatable(operation: Any) -> bool:
     """Return whether an operation, as a botocore model, can be repeated without harm, though it may have been done."""
-    return is_read_only(operation.name) or bool(operation.idempotent_members)
+    return is_read_only(operation.name) or operation.name in _REPEATABLE or bool(operation.idempotent_members)
 
 
 def get_ssl_reason(error: SSLError) -> Exception | None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 import ssl
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -48,6 +49,9 @@ _INVALID_CREDENTIALS = {
 # AWS also answers with these if the clock that a call was signed by is off by more than five minutes.
 _INVALID_SIGNATURES = {"InvalidSignatureException", "SignatureDoesNotMatch"}
 
+# How AWS names the action that is denied. It may be another than that of the operation, such as iam:PassRole.
+_ACTION = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")
+
 # What AWS says if they belong to another region than the endpoint that was called.
 _OTHER_REGION = "scoped to a valid region"
 
@@ -57,7 +61,9 @@ _REMEDIES = {
     "InternalFailure": _LATER,
     "InternalServerError": _LATER,
     "InternalServerErrorException": _LATER,
+    "InternalServerException": _LATER,
     "ServiceUnavailable": _LATER,
+    "ServiceUnavailableException": _LATER,
     "ThrottlingException": "lower concurrency, then run again",
 }
 
@@ -95,9 +101,16 @@ class ServiceError(AnsibleAWSError, LabstreamError):
         said = self.service_message
         if self.code in _DENIED:
             operation = self.exception.operation_name
+            action = f"{self.iam_prefix}:{operation}"
+            named = _ACTION.search(said)
+            if named and named[1].lower() != action.lower():
+                return (
+                    f"the credentials are not authorized to perform {named[1]} ({said}): allow this action on that "
+                    "resource in their IAM policy."
+                )
             resources = 'all resources ("*")' if operation in self.unconfined else self.resources
             return (
-                f"the credentials are not authorized to perform {self.iam_prefix}:{operation} ({said}): allow this "
+                f"the credentials are not authorized to perform {action} ({said}): allow this "
                 f"action on {resources} in their IAM policy, or correct the names and the region if they are wrong."
             )
         if _OTHER_REGION in said:

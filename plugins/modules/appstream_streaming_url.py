@@ -511,7 +511,7 @@ scope:
   returned: always
   type: str
   sample: >-
-    appstream|appstream2.eu-central-1.amazonaws.com|arn:aws:appstream:eu-central-1:123456789012:stack/cad-course|arn:aws:appstream:eu-central-1:123456789012:fleet/cad-fleet
+    appstream|aws|arn:aws:appstream:eu-central-1:123456789012:stack/cad-course|arn:aws:appstream:eu-central-1:123456789012:fleet/cad-fleet
 ansible_facts:
   description: Facts without any secret.
   returned: always
@@ -545,7 +545,11 @@ from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
     parse_timestamp,
     validate_lease_arguments,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._client import ServiceClock, build_client, endpoint_host
+from ansible_collections.labstream.aws.plugins.module_utils._client import (
+    ServiceClock,
+    build_client,
+    identify_endpoint,
+)
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, list_names, quote
 from ansible_collections.labstream.aws.plugins.module_utils._labs.person import normalise
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import (
@@ -702,10 +706,10 @@ def find_scope(client: Any, target: appstream.Target, store: LeaseStore) -> Scop
         NotReady: Stacks and fleets of these names were deleted in several accounts.
         LeaseStoreError: The store failed.
     """
-    host = endpoint_host(client)
+    endpoint = identify_endpoint(client)
     if target.stack_arn and target.fleet_arn:
-        return Scope(appstream.SERVICE, host, (target.stack_arn, target.fleet_arn))
-    return find_stored_scope(store, appstream.SERVICE, host, target.region, target.stack_name, target.fleet_name)
+        return Scope(appstream.SERVICE, endpoint, (target.stack_arn, target.fleet_arn))
+    return find_stored_scope(store, appstream.SERVICE, endpoint, target.region, target.stack_name, target.fleet_name)
 
 
 def build_issuer(task: LeaseTask, client: Any, target: appstream.Target, policy: ReusePolicy) -> UrlIssuer:
@@ -804,6 +808,7 @@ def run(module: LabstreamAWSModule) -> None:
         module.warn_all(appstream.check_applications(client, target.fleet or {}, applications))
         issuer = build_issuer(task, client, target, policy)
         outcomes, joined = task.issue(issuer, policy, starts_at, partial(validate_case, task))
+        result.update(task.describe_issuing(outcomes, joined=joined))
         shared, entries = task.build_result(outcomes, describe_outcome, URL, joined=joined, removed=task.withdraw())
     renew_before = policy.renew_before(outcome.lease for outcome in outcomes if outcome.lease)
     result.update(

@@ -453,7 +453,9 @@ unknown:
     - The ids of the stream URLs that seem to belong to O(lab), by the beginning of their descriptions, and that still
       work or have sessions to end, but that nothing is stored about. The module warns about them. They are of learners
       who are not listed, open something else, or are of a lab with a similar name in another lease store.
-    - Only with O(state=absent) and O(lab). Otherwise empty, as if the stream URLs could not be listed.
+    - Without O(lab), those of the listed learners that were created in a lab about which nothing is stored for them, as
+      after the lease store was lost. They are found if the lab's name has up to 30 letters, digits and C(_.!+@-).
+    - Only with O(state=absent). Otherwise empty, as if the stream URLs could not be listed.
   returned: always
   type: list
   elements: str
@@ -630,7 +632,7 @@ scope:
   returned: always
   type: str
   sample: >-
-    gameliftstreams|gameliftstreams.eu-central-1.api.aws|arn:aws:gameliftstreams:eu-central-1:123456789012:streamgroup/sg-1AB2C3De4
+    gameliftstreams|aws|arn:aws:gameliftstreams:eu-central-1:123456789012:streamgroup/sg-1AB2C3De4
 ansible_facts:
   description: Facts without any secret.
   returned: always
@@ -824,6 +826,20 @@ def build_unknown_warning(task: LeaseTask, unknown: Sequence[str]) -> str | None
     )
 
 
+def build_labs_warning(labs: Mapping[str, str]) -> str | None:
+    """Return the warning about stream URLs of labs that are not known, by their ids; None if there are none."""
+    if not labs:
+        return None
+    text, them = f"{len(labs)} stream URLs of the listed learners that work or have sessions were", "them"
+    if len(labs) == 1:
+        text, them = "1 stream URL of the listed learners that works or has sessions was", "it"
+    names = list_names(sorted(set(labs.values())), MAX_NAMED, repr)
+    return (
+        f"{text} created in a lab about which nothing is stored for them ({names}): set lab to its name to revoke "
+        f"{them}."
+    )
+
+
 def build_ender(
     task: LeaseTask, client: Any, find_labs: Callable[[], Mapping[LeaseKey, Iterable[str | None]]]
 ) -> UrlEnder:
@@ -932,6 +948,10 @@ def end(task: LeaseTask, found: Release, ender: UrlEnder | None) -> Iterator[dic
         # A role revokes them then, and says itself what is left.
         if not task.module.is_in_role:
             task.module.warn_all(build_unknown_warning(task, unknown))
+    elif ender and task.rows:
+        labs = ender.find_of_labs(task.rows)
+        yield dict(unknown=sorted(labs))
+        task.module.warn_all(build_labs_warning(labs))
 
 
 def find_labs(found: Release) -> dict[LeaseKey, set[str | None]]:
@@ -1027,18 +1047,19 @@ def run(module: LabstreamAWSModule) -> None:
             directory=urls,
         )
         outcomes, joined = task.issue(issuer, policy, starts_at)
+        result.update(task.describe_issuing(outcomes, joined=joined), revoked=sorted(urls.listing.revoked))
         ender = build_ender(task, client, task.find_labs_of_leases)
         ender.end_earlier(store, find_earlier_keys(task, settings), searches=params["recover"])
         removed = task.withdraw(ender.end)
         later = urls.find_later_generations(store, {key: row.generation for key, row in task.rows.items()})
         shared, entries = task.build_result(outcomes, describe_outcome, URL, joined=joined, removed=removed)
-    of_later = (each for found in later.values() for ids in found.values() for each in ids)
-    duplicates = sorted({*urls.find_duplicates(find_in_use(outcomes)), *of_later})
+    duplicates = urls.find_duplicates(find_in_use(outcomes))
+    duplicates.update({each: key for key, found in later.items() for ids in found.values() for each in ids})
     result.update(
         shared,
         stream_urls=[{**entry, URL: None} for entry in entries],
         recovered=[str(outcome.lease.resource_id) for outcome in outcomes if outcome.recovered and outcome.lease],
-        duplicates=duplicates,
+        duplicates=sorted(duplicates),
         ansible_facts={FACT: {entry["id"]: build_fact(entry, URL) for entry in entries}},
     )
     if params["revoke_duplicates"]:
@@ -1051,7 +1072,7 @@ def run(module: LabstreamAWSModule) -> None:
         build_generation_warning(task, later),
     )
     task.finish(outcomes, policy, recovers=params["recover"])
-    finish(module, ender, {})
+    finish(module, ender, {key: row.values for key, row in task.rows.items()})
     # Last: no failed result has a URL.
     result.update(stream_urls=entries)
 

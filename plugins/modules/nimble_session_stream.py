@@ -494,7 +494,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
     lease_argument_spec,
     validate_lease_arguments,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._client import ServiceClock, endpoint_host
+from ansible_collections.labstream.aws.plugins.module_utils._client import ServiceClock, identify_endpoint
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption
 from ansible_collections.labstream.aws.plugins.module_utils._leases.module import (
     NO_LABS,
@@ -593,7 +593,7 @@ def find_scope(module: LabstreamAWSModule, client: Any, store: LeaseStore) -> Sc
         return streams.build_scope(client, arn)
     if module.params["state"] == "present":
         raise nimble.missing_studio(client, studio_id)
-    return find_stored_scope(store, nimble.SERVICE, endpoint_host(client), client.meta.region_name, studio_id)
+    return find_stored_scope(store, nimble.SERVICE, identify_endpoint(client), client.meta.region_name, studio_id)
 
 
 def build_issuer(task: LeaseTask, client: Any, policy: ReusePolicy) -> ResourceIssuer:
@@ -652,6 +652,7 @@ def run(module: LabstreamAWSModule) -> None:
                 result.update(known)
             return
         outcomes, joined = task.issue(build_issuer(task, client, policy), policy)
+        result.update(task.describe_issuing(outcomes, joined=joined))
         shared, entries = task.build_result(outcomes, describe_outcome, URL, joined=joined, removed=task.withdraw())
     facts = {entry["session_id"]: build_fact(entry, URL) for entry in entries}
     result.update(shared, streams=entries, ansible_facts={FACT: facts})

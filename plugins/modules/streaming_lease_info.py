@@ -134,7 +134,7 @@ leases:
       type: str
       returned: always
       sample: >-
-        appstream|appstream2.eu-central-1.amazonaws.com|arn:aws:appstream:eu-central-1:123456789012:stack/cad-course|arn:aws:appstream:eu-central-1:123456789012:fleet/cad-fleet
+        appstream|aws|arn:aws:appstream:eu-central-1:123456789012:stack/cad-course|arn:aws:appstream:eu-central-1:123456789012:fleet/cad-fleet
     holder:
       description: The user id of AppStream, the learner on GameLift Streams, or the session of Nimble Studio.
       type: str
@@ -215,7 +215,7 @@ labs:
       type: str
       returned: always
       sample: >-
-        appstream|appstream2.eu-central-1.amazonaws.com|arn:aws:appstream:eu-central-1:123456789012:stack/cad-course|arn:aws:appstream:eu-central-1:123456789012:fleet/cad-fleet
+        appstream|aws|arn:aws:appstream:eu-central-1:123456789012:stack/cad-course|arn:aws:appstream:eu-central-1:123456789012:fleet/cad-fleet
     starts_at:
       description: When it starts, in UTC. V(null) if it has started, or if that is not known.
       type: str

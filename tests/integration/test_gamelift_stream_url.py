@@ -486,11 +486,14 @@ def test_a_stream_url_of_a_later_generation_is_named_when_a_store_was_lost(
 
 
 def test_a_task_that_fails_to_revoke_returns_no_url(group: Simulator, call: CallModule, home: Path) -> None:
-    call(ANNA)
-    remove_store(home)
+    older, old = [], []
+    for duplicate in (older, old):
+        duplicate.extend(ids(call(ANNA)))
+        remove_store(home)
     newest, ben = call(ANNA), call({**LAB, "learners": ["ben"]})
     remove_store(home)
-    group.add_fault(operation="RevokeStreamUrl", error={"code": "ValidationException", "message": "No."})
+    error = {"code": "ValidationException", "message": "No."}
+    group.add_fault(operation="RevokeStreamUrl", parameters={"StreamUrlIdentifier": old[0]}, error=error)
 
     failed = call({**ANNA, "recover": True, "revoke_duplicates": True})
     assert (failed.failed, failed.result["stream_urls"][0]["stream_url_id"], urls(failed)) == (
@@ -498,8 +501,12 @@ def test_a_task_that_fails_to_revoke_returns_no_url(group: Simulator, call: Call
         *ids(newest),
         [None],
     )
-    assert "Failed to revoke the stream URL" in failed.msg
+    assert f"anna: Failed to revoke the stream URL '{old[0]}'" in failed.msg
+    assert (failed.changed, failed.result["revoked"]) == (True, older)
+    assert [failure["id"] for failure in failed.result["failures"]] == ["anna"]
+    group.clear_faults()
     call({**LAB, "learners": ["anna", "ben"], "recover": True})
+    group.add_fault(operation="RevokeStreamUrl", error=error)
     withdrawn = call({**ANNA, "withdraw_removed": True})
     assert (withdrawn.failed, urls(withdrawn)) == (True, [None])
     assert withdrawn.msg.startswith("The stream URLs of 1 learner could not be revoked")
@@ -629,7 +636,7 @@ ERRORS = {
     "region if they are wrong.",
     "ConflictException": "ConflictException (No): something else is changing it, so wait a few minutes, then run "
     "again.",
-    "InternalServerException": "InternalServerException: No.",
+    "InternalServerException": "InternalServerException (No): the service failed, so run again later.",
     "ResourceNotFoundException": "ResourceNotFoundException (No): correct stream_group, application and the region, "
     "or check that the credentials belong to the right account.",
     "ServiceQuotaExceededException": "ServiceQuotaExceededException (No): revoke stream URLs that are no longer "
@@ -691,6 +698,38 @@ def test_what_was_created_is_returned_without_urls_if_others_cannot_be_revoked(
     shown = [(entry["issued"], entry["stream_url"]) for entry in failed.result["stream_urls"]]
     assert (failed.failed, failed.changed, shown) == (True, True, [(False, None), (True, None)])
     assert not any(url in json.dumps(failed.result) for url in group.streaming_urls())
+
+
+def test_what_was_created_and_revoked_is_known_if_stream_urls_cannot_be_listed_after_that(
+    group: Simulator, call: CallModule
+) -> None:
+    first = call(ANNA)
+    group.add_fault(operation="ListStreamUrls", skip=1, error={"code": "ValidationException", "message": "No."})
+
+    failed = call({**LAB, "learners": ["anna", {"id": "ben", "generation": 1}], "usage_limit": 3, "recover": True})
+
+    assert (failed.failed, failed.changed, failed.result["summary"]["issued"]) == (True, True, 2)
+    assert failed.msg.startswith("Failed to list the stream URLs of the stream group")
+    assert failed.result["revoked"] == ids(first)
+    assert failed.result["stream_urls"] == []
+
+
+def test_what_was_created_in_a_lab_is_named_if_its_store_was_lost_and_no_lab_is_given(
+    group: Simulator, call: CallModule, home: Path
+) -> None:
+    lost = ids(call({**LAB, "learners": ["anna", "ben"]}))
+    remove_store(home)
+
+    one, two = (call({**ARGS, "learners": names, "state": "absent"}) for names in (["anna"], ["anna", "ben", "carl"]))
+
+    assert (one.changed, one.result["unknown"], one.result["revoked"]) == (False, lost[:1], [])
+    assert (
+        "1 stream URL of the listed learners that works or has sessions was created in a lab about which nothing is "
+        "stored for them ('monday'): set lab to its name to revoke it."
+    ) in one.warnings
+    assert (two.result["unknown"], active(group)) == (sorted(lost), sorted(lost))
+    assert "2 stream URLs of the listed learners that work or have sessions were created in a lab" in two.warnings
+    assert call({**LAB, "learners": ["anna", "ben"], "state": "absent"}).result["revoked"] == sorted(lost)
 
 
 def test_a_list_of_learners_that_is_rejected_revokes_nothing(group: Simulator, call: CallModule) -> None:

@@ -36,6 +36,12 @@ def is_like_one_of(lab: str, description: str | None) -> bool:
     return (description or "").startswith(build_prefix(lab))
 
 
+def parse_lab(description: str | None) -> str | None:
+    """Return the name of the lab in a description, as far as that has it; None if it has none."""
+    parts = (description or "").split("/")
+    return parts[1] or None if len(parts) == 3 and parts[0] == _PREFIX else None
+
+
 def build_description(lab: str | None, key: LeaseKey) -> str:
     """Return the description of a stream URL that is created in this lab, for the lease with this key.
 

@@ -19,7 +19,7 @@ from .._labs.learners import MAX_GENERATION
 from .._leases.lease import Lease, LeaseKey, to_sha256
 from .._leases.module import LeaseTask
 from .._leases.stores.base import LeaseStore
-from .descriptions import build_description, is_like_one_of
+from .descriptions import build_description, is_like_one_of, parse_lab
 from .errors import AnsibleGameLiftStreamsError
 from .listing import Listing
 from .states import ACTIVE, ENDED_SESSION, REVOKED, StreamUrl
@@ -153,14 +153,9 @@ class UrlEnder:
         unused = [each for each in found if is_unused(*each)]
         self._run([(key, partial(self._end_known, stream_url)) for key, stream_url in unused])
 
-    def end_all(self, stream_url_ids: Iterable[str]) -> None:
-        """Revoke these stream URLs.
-
-        Raises:
-            AnsibleGameLiftStreamsError: A call failed.
-        """
-        with ThreadPoolExecutor(max_workers=self.concurrency) as executor:
-            list(executor.map(self._revoke, stream_url_ids))
+    def end_all(self, keys: Mapping[str, LeaseKey]) -> None:
+        """Revoke the stream URLs of these ids, each of a key. One that cannot be revoked is a failure of its key."""
+        self._run([(key, partial(self._revoke, stream_url_id)) for stream_url_id, key in keys.items()])
 
     def find_unknown(self, lab: str, known: Collection[str | None], needed: Iterable[LeaseKey]) -> list[str]:
         """Return the ids of the stream URLs that seem to belong to the lab, and would end with it, but are not known.
@@ -181,10 +176,33 @@ class UrlEnder:
             if is_like_one_of(lab, stream_url.description)
             and stream_url.description not in elsewhere
             and stream_url_id not in known
-            and stream_url_id not in self._seen
-            and stream_url.status != REVOKED
+            and self._is_unknown(stream_url)
             and self._is_to_end(stream_url)
         )
+
+    def find_of_labs(self, keys: Collection[LeaseKey]) -> dict[str, str]:
+        """Return the labs in which stream URLs of these keys were created that would end too, but were not known.
+
+        Labs are found whose names are in descriptions as they are: short ones of letters and digits.
+
+        Args:
+            keys: The keys.
+
+        Returns:
+            The labs, by the ids of the stream URLs.
+
+        Raises:
+            AnsibleGameLiftStreamsError: A call failed.
+        """
+        listed = {each.stream_url_id: each for each in self.listing.load().values() if self._is_unknown(each)}
+        labs = {parse_lab(each.description) for each in listed.values()} - {None}
+        descriptions = {build_description(lab, key): lab for lab in labs for key in keys}
+        found = {id_: descriptions.get(each.description or "") for id_, each in listed.items()}
+        return {id_: lab for id_, lab in found.items() if lab and self._is_to_end(listed[id_])}
+
+    def _is_unknown(self, stream_url: StreamUrl) -> bool:
+        """Return whether a stream URL was not looked at, and is not over for good."""
+        return stream_url.stream_url_id not in self._seen and stream_url.status != REVOKED
 
     def _run(self, steps: Iterable[tuple[LeaseKey, Callable[[], None]]]) -> None:
         """Run these steps at the same time; one that fails is a failure of its key."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 
-from .._client import endpoint_host
+from .._client import identify_endpoint
 from .._leases.lease import Lease, LeaseKey, build_purpose
 from .._leases.resource_issuer import TOKEN_MEMORY
 from .._leases.reuse import ReusePolicy
@@ -315,19 +315,19 @@ class GroupUrls:
         for found in self.listing.find(self._build_descriptions(key)):
             self.listing.revoke(found.stream_url_id, terminate_sessions=False)
 
-    def find_duplicates(self, in_use: Mapping[LeaseKey, str | None]) -> list[str]:
+    def find_duplicates(self, in_use: Mapping[LeaseKey, str | None]) -> dict[str, LeaseKey]:
         """Return the ids of the stream URLs of these keys, as far as they were listed, that are not the ones in use.
 
-        None is in use where a stream URL would be created but for check mode.
+        Each is returned with its key. None is in use where a stream URL would be created but for check mode.
         """
         if not self.listing.is_loaded:
-            return []
-        return sorted(
-            found.stream_url_id
+            return {}
+        return {
+            found.stream_url_id: key
             for key, resource_id in in_use.items()
             for found in self.listing.find([build_description(self.lab, key)])
             if found.stream_url_id != resource_id and found.stream_url_id not in self.listing.revoked
-        )
+        }
 
     def find_later_generations(
         self, store: LeaseStore, generations: Mapping[LeaseKey, int]
@@ -368,7 +368,7 @@ def may_use(lease: Lease | None, stream_url_id: str) -> bool:
 
 def build_scope(client: Any, stream_group_arn: str) -> Scope:
     """Return the scope of a stream group's leases."""
-    return Scope(SERVICE, endpoint_host(client), (stream_group_arn,))
+    return Scope(SERVICE, identify_endpoint(client), (stream_group_arn,))
 
 
 def find_scope(client: Any, group: Mapping[str, Any] | None, stream_group: str, store: LeaseStore) -> Scope | None:
@@ -385,4 +385,4 @@ def find_scope(client: Any, group: Mapping[str, Any] | None, stream_group: str, 
     """
     if group is not None:
         return build_scope(client, group["Arn"])
-    return find_stored_scope(store, SERVICE, endpoint_host(client), client.meta.region_name, get_id(stream_group))
+    return find_stored_scope(store, SERVICE, identify_endpoint(client), client.meta.region_name, get_id(stream_group))

@@ -217,6 +217,16 @@ class LeaseTask:
             existing = self.store.read(self.rows)
         return issuer.run(list(self.rows), existing, self.module.check_mode), joined
 
+    def describe_issuing(self, outcomes: Sequence[Outcome], *, joined: bool) -> dict[str, Any]:
+        """Return what the result says once all was issued, whatever fails after that.
+
+        Args:
+            outcomes: The outcomes.
+            joined: Whether the lab is new to one of the leases.
+        """
+        changed = any(outcome.issued or (outcome.recovered and self._is_stored) for outcome in outcomes)
+        return dict(changed=joined or changed, summary=build_summary(outcomes))
+
     def build_result(
         self,
         outcomes: Sequence[Outcome],
@@ -244,11 +254,10 @@ class LeaseTask:
             if failed or not self.module.params["return_urls"]:
                 entry[url] = None
             entries.append(entry)
+        issuing = self.describe_issuing(outcomes, joined=joined)
         result = dict(
-            changed=joined
-            or is_withdrawn
-            or any(outcome.issued or (outcome.recovered and self._is_stored) for outcome in outcomes),
-            summary=build_summary(outcomes),
+            issuing,
+            changed=issuing["changed"] or is_withdrawn,
             failures=[
                 {**self.rows[outcome.key].values, **outcome.failure._asdict()}
                 for outcome in outcomes

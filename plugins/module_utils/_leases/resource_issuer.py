@@ -329,9 +329,31 @@ class _Run:
         if force or (record and record.is_pending and record.released_at is None):
             yield Call(partial(directory.end_found, self._key))
 
+    def _end_pending(self) -> _Step[None]:
+        """End what is created with the token of a pending lease of another run, even if that is killed or not told.
+
+        With the token, the service returns it, or creates it now.
+        """
+        directory, pending = self._issuer.directory, self._record
+        if directory is None or pending is None or not pending.is_pending or pending.released_at is not None:
+            return
+        # A service may have forgotten an old token. With other parameters, a run that has still to use it would fail.
+        is_old = pending.issued < self._issuer.now() - TOKEN_MEMORY
+        if is_old or pending.validity != self._issuer.policy.validity:
+            return
+        try:
+            resource: Resource = yield Call(partial(self._issuer.service.create, pending))
+        except LabstreamError as e:
+            # It was created with other parameters.
+            if e.code != self._issuer.service.token_error_code:
+                raise
+        else:
+            yield Call(partial(directory.end, self._key, resource.resource_id))
+
     def _begin(self) -> _Step[None]:
         """Store a pending lease, unless another run has meanwhile stored something, which then is the record."""
         yield from self._retire()
+        yield from self._end_pending()
         pending = self._build_pending(self._issuer.client_token or uuid.uuid4().hex)
         self._record = yield Write(pending, self._record.lease_id if self._record else None)
         self._has_begun = self._is_own = self._record.lease_id == pending.lease_id

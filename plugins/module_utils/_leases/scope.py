@@ -17,7 +17,7 @@ _SEPARATOR = "|"
 
 
 class Scope(NamedTuple):
-    """A provider, the host of its endpoint, and the ARNs of the resources there that leases are for."""
+    """A provider, ``aws`` or the host of another endpoint, and the ARNs of the resources there that leases are for."""
 
     provider: str
     endpoint: str

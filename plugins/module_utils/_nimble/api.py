@@ -15,7 +15,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from .._client import build_client, endpoint_host
+from .._client import AWS_DOMAINS, build_client, endpoint_host
 from .._errors import InvalidResponse, NotReady
 from .._module import LabstreamAWSModule
 from .._service_errors import call, get_member, list_all
@@ -28,17 +28,6 @@ from .states import READY, Stream
 
 SERVICE = "nimble"
 
-# The ends of AWS's own endpoints, in all partitions.
-_AWS_DOMAINS = (
-    ".amazonaws.com",
-    ".amazonaws.com.cn",
-    ".amazonaws.eu",
-    ".api.aws",
-    ".c2s.ic.gov",
-    ".cloud.adc-e.uk",
-    ".csp.hci.ic.gov",
-    ".sc2s.sgov.gov",
-)
 PROBE_TIMEOUT = 5
 
 CONFLICT = "ConflictException"
@@ -136,7 +125,7 @@ def build_nimble_client(module: LabstreamAWSModule, studio_id: str, concurrency:
     """
     build_loader = partial(ServiceLoader, SERVICE, SERVICE_DESCRIPTION)
     client = build_client(module, SERVICE, concurrency, build_loader=build_loader)
-    if endpoint_host(client).partition(":")[0].endswith(_AWS_DOMAINS):
+    if endpoint_host(client).partition(":")[0].endswith(AWS_DOMAINS):
         probe = build_client(module, SERVICE, 1, build_loader=build_loader, attempts=1, timeout=PROBE_TIMEOUT)
         try:
             get_studio_arn(probe, studio_id)

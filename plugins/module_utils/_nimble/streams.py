@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from .._client import endpoint_host, retry_delays
+from .._client import identify_endpoint, retry_delays
 from .._errors import NotReady
 from .._leases.lease import Lease, LeaseKey
 from .._leases.scope import Scope
@@ -92,4 +92,4 @@ class StudioStreams:
 
 def build_scope(client: Any, studio_arn: str) -> Scope:
     """Return the scope of a studio's leases."""
-    return Scope(SERVICE, endpoint_host(client), (studio_arn,))
+    return Scope(SERVICE, identify_endpoint(client), (studio_arn,))

@@ -18,6 +18,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._client import (
     ServiceClock,
     build_client,
     endpoint_host,
+    identify_endpoint,
     retry_delays,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._errors import (
@@ -27,6 +28,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._errors import (
     LabstreamError,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._service_errors import call
+from botocore.config import Config
 from botocore.exceptions import ClientError, NoCredentialsError, ReadTimeoutError
 
 from tests.unit.plugins.module_utils.clients import HALF, REGION_AND_KEYS, SERVICES, client_of, wire
@@ -37,12 +39,13 @@ DATE = "Sat, 21 Nov 2026 08:00:00 GMT"
 SERVICE_TIME = datetime(2026, 11, 21, 8, 0, 0, tzinfo=UTC)
 
 
-def botocore_client(service="appstream", endpoint_url=None):
+def botocore_client(service="appstream", endpoint_url=None, region="eu-central-1", **settings):
     """A real client; nothing here makes it call anybody."""
     return botocore.session.Session().create_client(
         service,
-        region_name="eu-central-1",
+        region_name=region,
         endpoint_url=endpoint_url,
+        config=Config(**settings),
         aws_access_key_id="nobody",
         aws_secret_access_key="nothing",
     )
@@ -141,9 +144,52 @@ def test_the_responses_of_another_service_say_nothing(machine):
         ("http://user:correct-horse@localhost:5000", "localhost:5000"),
     ],
 )
-def test_the_host_of_an_endpoint_is_a_part_of_the_scope_and_says_no_password(endpoint_url, host):
+def test_the_host_of_an_endpoint_says_no_password(endpoint_url, host):
     client = SimpleNamespace(meta=SimpleNamespace(endpoint_url=endpoint_url)) if endpoint_url else botocore_client()
     assert endpoint_host(client) == host
+
+
+@pytest.mark.parametrize(
+    ("service", "region", "endpoint_url", "settings"),
+    [
+        ("appstream", "eu-central-1", None, {}),
+        ("appstream", "eu-central-1", None, {"use_fips_endpoint": True}),
+        ("appstream", "us-west-2", None, {"use_dualstack_endpoint": True}),
+        ("appstream", "us-gov-west-1", None, {"use_dualstack_endpoint": True, "use_fips_endpoint": True}),
+        ("appstream", "cn-north-1", None, {"use_dualstack_endpoint": True}),
+        ("appstream", "us-east-1", "https://AppStream2.US-East-1.amazonaws.com:443/", {}),
+        ("appstream", "us-east-1", "https://vpce-0a1b-2c3d.api.appstream.us-east-1.vpce.amazonaws.com", {}),
+        ("appstream", "cn-north-1", "https://vpce-0a1b-2c3d.api.appstream.cn-north-1.vpce.amazonaws.com.cn", {}),
+        ("dynamodb", "us-west-2", None, {"use_fips_endpoint": True}),
+    ],
+)
+def test_all_endpoints_of_aws_itself_are_one_in_a_scope(service, region, endpoint_url, settings):
+    assert identify_endpoint(botocore_client(service, endpoint_url, region, **settings)) == "aws"
+
+
+def test_the_domains_of_aws_are_those_that_botocore_knows():
+    data = botocore.session.Session().get_component("data_loader").load_data("partitions")
+    known = {part["outputs"][name] for part in data["partitions"] for name in ("dnsSuffix", "dualStackDnsSuffix")}
+    assert {f".{domain}" for domain in known} <= set(client_utils.AWS_DOMAINS)
+
+
+@pytest.mark.parametrize(
+    ("endpoint_url", "host"),
+    [
+        ("http://127.0.0.1:5000", "127.0.0.1:5000"),
+        (
+            "https://appstream2.eu-central-1.amazonaws.com.example.org",
+            "appstream2.eu-central-1.amazonaws.com.example.org",
+        ),
+        ("https://lab-1.eu-central-1.elb.amazonaws.com", "lab-1.eu-central-1.elb.amazonaws.com"),
+        (
+            "https://vpce-0a1b-2c3d.vpce-svc-4e5f.eu-central-1.vpce.amazonaws.com",
+            "vpce-0a1b-2c3d.vpce-svc-4e5f.eu-central-1.vpce.amazonaws.com",
+        ),
+    ],
+)
+def test_another_endpoint_is_its_host_in_a_scope(endpoint_url, host):
+    assert identify_endpoint(botocore_client(endpoint_url=endpoint_url)) == host
 
 
 # Clients

@@ -24,6 +24,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._errors import (
     LabstreamError,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._nimble.service_loader import ServiceLoader
+from ansible_collections.labstream.aws.plugins.module_utils._retries import is_repeatable
 from ansible_collections.labstream.aws.plugins.module_utils._service_errors import call
 from botocore.exceptions import EndpointConnectionError
 from botocore.model import ServiceModel
@@ -169,6 +170,9 @@ REPEATED = [
     pytest.param("dynamodb", "batch_get_item", {"RequestItems": {"leases": {"Keys": [{}]}}}, id="BatchGetItem"),
     pytest.param("dynamodb", "query", {"TableName": "leases"}, id="Query"),
     pytest.param("dynamodb", "scan", {"TableName": "leases"}, id="Scan"),
+    pytest.param("dynamodb", "put_item", {"TableName": "leases", "Item": {}}, id="PutItem"),
+    pytest.param("dynamodb", "update_item", {"TableName": "leases", "Key": {}}, id="UpdateItem"),
+    pytest.param("dynamodb", "delete_item", {"TableName": "leases", "Key": {}}, id="DeleteItem"),
     pytest.param(
         "nimble",
         "create_streaming_session_stream",
@@ -184,7 +188,6 @@ NOT_REPEATED = [
         id="a create without a client token",
     ),
     pytest.param("appstream", "expire_session", {"SessionId": "session-1"}, id="Expire"),
-    pytest.param("dynamodb", "put_item", {"TableName": "leases", "Item": {}}, id="PutItem"),
     pytest.param(
         "dynamodb", "batch_write_item", {"RequestItems": {"leases": [{"DeleteRequest": {"Key": {}}}]}}, id="Delete"
     ),
@@ -198,6 +201,10 @@ def test_a_response_that_breaks_off_is_asked_for_again(module_of, studio, half, 
     client = client_of(module_of(**REGION_AND_KEYS, endpoint_url=studio.url), service, 1)
     assert call(getattr(client, operation), **parameters)["ResponseMetadata"]["RetryAttempts"] == 2
     assert len({headers.get("X-Amz-Client-Token") for _method, _path, headers in studio.requests}) == 1
+
+
+def test_what_was_revoked_is_revoked_again():
+    assert is_repeatable(SimpleNamespace(name="RevokeStreamUrl", idempotent_members=[]))
 
 
 @pytest.mark.skipif(not hasattr(ServiceModel, "resolved_protocol"), reason="this botocore does not know the protocol")

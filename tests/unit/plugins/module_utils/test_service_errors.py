@@ -78,6 +78,18 @@ MESSAGES = [
         "action on this stack and fleet in their IAM policy, or correct the names and the region if they are wrong.",
         id="denied, as older services say it",
     ),
+    pytest.param(
+        client_error(
+            "AccessDeniedException",
+            "User: anna is not authorized to perform: iam:PassRole on resource: arn:aws:iam::123456789012:role/lab",
+            "UpdateFleet",
+        ),
+        "AccessDeniedException",
+        "the credentials are not authorized to perform iam:PassRole (User: anna is not authorized to perform: "
+        "iam:PassRole on resource: arn:aws:iam::123456789012:role/lab): allow this action on that resource in their "
+        "IAM policy.",
+        id="denied another action",
+    ),
     *(
         pytest.param(
             client_error(code, "The security token is bad"),
@@ -112,7 +124,13 @@ MESSAGES = [
             f"{code} (What it says): the service failed, so run again later.",
             id=code,
         )
-        for code in ("InternalFailure", "InternalServerError", "ServiceUnavailable")
+        for code in (
+            "InternalFailure",
+            "InternalServerError",
+            "InternalServerException",
+            "ServiceUnavailable",
+            "ServiceUnavailableException",
+        )
     ),
     pytest.param(
         client_error("ThrottlingException", "Rate exceeded"),

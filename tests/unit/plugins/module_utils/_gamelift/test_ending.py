@@ -93,6 +93,10 @@ class Labs:
         ender.listing.load()
         list(releasing.release(task, found, ender.end))
         used = {record.lease for record in found.labs.get_records(lab)}
+        assert not ender.failures
+        if lab is None:
+            self.unknown = ender.find_of_labs(task.rows)
+            return sorted(listing.revoked)
         ender.end_unused(self.store, task.rows, used)
         assert not ender.failures
         self.unknown = ender.find_unknown(
@@ -188,6 +192,25 @@ def test_the_end_for_learners_leaves_what_another_lab_uses():
 
     assert labs.end(ENDING, LEARNERS) == []
     check(labs, shared)
+
+
+def test_what_was_created_in_labs_that_are_not_known_is_found_where_no_lab_is_named():
+    labs = Labs()
+    known = labs.begin(BEGINNING)
+    kept = labs.store
+    labs.lose_store()
+    first = labs.begin(ENDING)
+    assert first != known
+    labs.store = kept
+
+    # Another store may have the other lab, so it goes on.
+    assert (labs.end(None, LEARNERS[:1]), labs.unknown) == (known[:1], {first[0]: ENDING})
+    assert labs.group.active == [known[1], *first]
+    labs.lose_store()
+    assert labs.end(None, LEARNERS) == []
+    assert labs.unknown == {known[1]: BEGINNING, **dict.fromkeys(first, ENDING)}
+    assert labs.end(ENDING, LEARNERS) == sorted(first)
+    assert (labs.end(None, LEARNERS), labs.unknown) == ([], {known[1]: BEGINNING})
 
 
 def test_the_end_for_learners_revokes_what_was_lost_before_another_lab_began():

@@ -27,7 +27,13 @@ from tests.unit.plugins.module_utils.support import NOW, MemoryStore
 
 LOCATION = "us-east-1"
 ARN = "arn:aws:gameliftstreams:us-east-1:123456789012:streamgroup/sg-1"
-CLIENT = SimpleNamespace(meta=SimpleNamespace(endpoint_url="https://gameliftstreams.example.org"))
+CLIENT = SimpleNamespace(
+    meta=SimpleNamespace(
+        endpoint_url="https://gameliftstreams.example.org",
+        region_name="eu-central-1",
+        service_model=SimpleNamespace(endpoint_prefix="gameliftstreams"),
+    )
+)
 SCOPE = build_scope(CLIENT, ARN).to_text()
 
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
@@ -416,6 +417,18 @@ def test_force_ends_the_previous_stream_url_and_those_whose_reply_was_lost(store
     assert group.active == ["su-2", "su-4"]
 
 
+STORE_CALLS = ("read", "write")
+SERVICE_CALLS = ("create_stream_url", "get_stream_url", "list_stream_urls", "revoke_stream_url")
+
+
+class Killed(Exception):
+    """The run was killed."""
+
+
+def die(*_args, **_kwargs):
+    raise Killed
+
+
 def interrupt(store, group, number, meanwhile):
     """Do this before the call with this number to the store or the service, with the name of what is called."""
     numbers = itertools.count(1)
@@ -430,9 +443,9 @@ def interrupt(store, group, number, meanwhile):
 
         setattr(target, name, call)
 
-    for name in ("read", "write"):
+    for name in STORE_CALLS:
         interrupt_at(store, name)
-    for name in ("create_stream_url", "get_stream_url", "list_stream_urls", "revoke_stream_url"):
+    for name in SERVICE_CALLS:
         interrupt_at(group, name)
 
 
@@ -469,6 +482,32 @@ def test_beside_another_run_a_forced_one_leaves_one_stream_url_which_the_next_ru
         again, _urls = run(store, group, ANNA, BEN)
         assert sorted(outcome.lease.resource_id for outcome in again) == sorted(group.active)
     assert number > 8
+
+
+@pytest.mark.parametrize("force", [True, False])
+def test_a_run_that_is_killed_beside_a_forced_one_leaves_no_stream_url_behind(clock, force):
+    # A forced run happens at a call of another, which is killed right after this call.
+    for number in itertools.count(1):
+        store, group, forced = MemoryStore(clock.now), FakeGroup(clock), []
+        if force:
+            run(store, group)
+
+        def run_other(name, store=store, group=group, forced=forced):
+            forced.extend(run(store, group, force=True)[0])
+            for target, names in ((store, STORE_CALLS), (group, SERVICE_CALLS)):
+                vars(target).update(dict.fromkeys(names, die))
+
+        interrupt(store, group, number, run_other)
+        with suppress(Killed):
+            run(store, group, force=force)
+        if not forced:
+            break
+        for target, names in ((store, STORE_CALLS), (group, SERVICE_CALLS)):
+            for name in names:
+                del vars(target)[name]
+        [outcome], _urls = run(store, group)
+        assert (number, group.active) == (number, [outcome.lease.resource_id])
+    assert number > 3
 
 
 def test_a_run_that_another_forced_run_has_replaced_fails_and_the_next_one_returns_what_is_stored(store, group):
@@ -533,7 +572,7 @@ def test_of_several_the_newest_is_recovered_and_the_others_are_duplicates(store,
     [outcome], urls = run(store, group, recovers=True)
 
     assert outcome.lease.resource_id == newest
-    assert urls.find_duplicates({ANNA: newest}) == sorted([oldest, older])
+    assert urls.find_duplicates({ANNA: newest}) == {oldest: ANNA, older: ANNA}
     assert len(group.active) == 4
 
 
@@ -558,7 +597,7 @@ def test_a_stream_url_that_is_not_as_asked_is_not_recovered(store, group, other)
     [outcome], urls = run(store, group, recovers=True)
 
     assert outcome.lease.resource_id == fitting
-    assert urls.find_duplicates({ANNA: fitting}) == [unlike]
+    assert urls.find_duplicates({ANNA: fitting}) == {unlike: ANNA}
 
 
 def test_a_stream_url_with_too_few_uses_is_not_recovered(store, group):
@@ -567,7 +606,7 @@ def test_a_stream_url_with_too_few_uses_is_not_recovered(store, group):
         group.open(used)
     [outcome], urls = run(store, group, recovers=True)
     assert (outcome.issued, outcome.recovered) == (True, False)
-    assert urls.find_duplicates({ANNA: outcome.lease.resource_id}) == [used]
+    assert urls.find_duplicates({ANNA: outcome.lease.resource_id}) == {used: ANNA}
 
 
 def test_stream_urls_of_later_generations_are_found_if_they_are_to_be_recovered(store, group):
@@ -820,10 +859,12 @@ def test_a_status_that_is_not_known_is_shown_as_it_is(status, reason, text):
 
 
 def test_the_scope_is_the_stream_group_at_the_endpoint():
-    client = SimpleNamespace(meta=SimpleNamespace(endpoint_url="https://gameliftstreams.eu-central-1.api.aws"))
+    model = SimpleNamespace(endpoint_prefix="gameliftstreams")
+    host, region = "https://gameliftstreams.eu-central-1.api.aws", "eu-central-1"
+    client = SimpleNamespace(meta=SimpleNamespace(endpoint_url=host, region_name=region, service_model=model))
     arn = "arn:aws:gameliftstreams:eu-central-1:123456789012:streamgroup/sg-lab"
     scope = build_scope(client, arn)
-    assert scope.to_text() == f"gameliftstreams|gameliftstreams.eu-central-1.api.aws|{arn}"
+    assert scope.to_text() == f"gameliftstreams|aws|{arn}"
     assert scope.names == ("sg-lab",)
 
 

@@ -21,7 +21,13 @@ from ansible_collections.labstream.aws.plugins.module_utils._nimble.streams impo
 
 from tests.unit.plugins.module_utils.support import build_key
 
-CLIENT = SimpleNamespace(meta=SimpleNamespace(endpoint_url="https://studio.example.org", region_name="us-west-2"))
+CLIENT = SimpleNamespace(
+    meta=SimpleNamespace(
+        endpoint_url="https://studio.example.org",
+        region_name="us-west-2",
+        service_model=SimpleNamespace(endpoint_prefix="nimble"),
+    )
+)
 ARN = "arn:aws:nimble:us-west-2:123456789012:studio/lab"
 
 
