@@ -13,6 +13,7 @@ that gathers information. So nothing is started or scaled a second time.
 from __future__ import annotations
 
 import time
+from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -21,7 +22,11 @@ from ansible.module_utils.common.dict_transformations import snake_dict_to_camel
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.labstream.aws.plugins.module_utils._errors import LabstreamError
-from ansible_collections.labstream.aws.plugins.module_utils._role_variables import name_variables, read_role_variables
+from ansible_collections.labstream.aws.plugins.module_utils._role_variables import (
+    ROLE_VARIABLES,
+    name_variables,
+    read_role_setting,
+)
 from ansible_collections.labstream.aws.plugins.module_utils._types import with_text_types
 from ansible_collections.labstream.aws.plugins.module_utils._waiting import Step, Transition, find_warning, poll_delays
 
@@ -71,6 +76,7 @@ class WaitingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no ty
             return None
         try:
             self.build_transition(options)
+            self._role_variables = read_role_setting(ChainMap(*(self._task.environment or ())), ROLE_VARIABLES)
         except LabstreamError:
             return None
         return options
@@ -85,7 +91,7 @@ class WaitingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no ty
 
     def name_variables(self, text: str) -> str:
         """Return a message that in a role names its variables, as those of its modules do."""
-        return name_variables(text, read_role_variables(self._task.environment or ()))
+        return name_variables(text, self._role_variables)
 
     def show(self, line: str, task_vars: Mapping[str, Any]) -> None:
         """Show a line of progress on stderr, so that callbacks which print JSON stay parseable."""
