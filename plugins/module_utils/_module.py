@@ -23,7 +23,7 @@ from ._errors import InvalidOption, describe_frames, quote
 from ._failures import Failure, find_bug
 from ._process import build_orphan_check
 from ._role_variables import ROLE_OPTIONS, ROLE_VARIABLES, name_variables, read_role_setting
-from ._types import with_text_types
+from ._types import with_strict_types
 from ._version import COLLECTION_NAME, COLLECTION_VERSION
 
 MIN_PYTHON = (3, 10)
@@ -62,7 +62,7 @@ class LabstreamAWSModule(AnsibleAWSModule):
         try:
             self._role_variables = read_role_setting(os.environ, ROLE_VARIABLES)
             spec = {**aws_argument_spec(), **kwargs.pop("argument_spec")}
-            super().__init__(argument_spec=with_text_types(spec), supports_check_mode=supports_check_mode, **kwargs)
+            super().__init__(argument_spec=with_strict_types(spec), supports_check_mode=supports_check_mode, **kwargs)
             self._apply_role_options()
             return
         except InvalidOption as e:
@@ -113,7 +113,6 @@ class LabstreamAWSModule(AnsibleAWSModule):
         """Run the task, then end with ``result``, and with the message of what it raised if it failed."""
         failure: Failure | None = None
         try:
-            self._validate_numbers()
             task(self)
         except Exception as e:
             failure = Failure.from_error(e)
@@ -121,17 +120,6 @@ class LabstreamAWSModule(AnsibleAWSModule):
         if failure:
             self.fail_json(msg=failure.message, bug=find_bug([failure]))
         self.exit_json()
-
-    def _validate_numbers(self) -> None:
-        """Reject true and false, which ansible-core takes for numbers.
-
-        Raises:
-            InvalidOption: names the option.
-        """
-        for option, spec in self._module.argument_spec.items():
-            value = self.params[option]
-            if spec.get("type") == "int" and isinstance(value, bool):
-                raise InvalidOption(f"{option} is {str(value).lower()}, but it must be a whole number.")
 
     def exit_json(self, **kwargs: Any) -> NoReturn:
         """End the task successfully."""

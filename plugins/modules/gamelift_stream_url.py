@@ -710,12 +710,12 @@ from ansible_collections.labstream.aws.plugins.module_utils._leases.summary impo
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 from ansible_collections.labstream.aws.plugins.module_utils._text import describe_lost_text
 from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
-from ansible_collections.labstream.aws.plugins.module_utils._types import with_text_types
+from ansible_collections.labstream.aws.plugins.module_utils._types import with_strict_types
 
 FACT = "gamelift_stream_urls"
 URL = "stream_url"
 
-LEARNER_SPEC = with_text_types({**identity_argument_spec(), "generation": dict(type="int", default=0)})
+LEARNER_SPEC = with_strict_types({**identity_argument_spec(), "generation": dict(type="int", default=0)})
 # How many learners a message names.
 MAX_NAMED = 5
 

@@ -27,7 +27,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._role_variables impo
     name_variables,
     read_role_setting,
 )
-from ansible_collections.labstream.aws.plugins.module_utils._types import with_text_types
+from ansible_collections.labstream.aws.plugins.module_utils._types import with_strict_types
 from ansible_collections.labstream.aws.plugins.module_utils._waiting import Step, Transition, find_warning, poll_delays
 
 display = Display()
@@ -68,7 +68,7 @@ class WaitingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no ty
 
     def _parse_options(self) -> dict[str, Any] | None:
         """Return the options of the task with their defaults, None if they are not valid."""
-        spec = with_text_types(self.argument_spec)
+        spec = with_strict_types(self.argument_spec)
         validator = ArgumentSpecValidator(spec, mutually_exclusive=self.mutually_exclusive)
         validated = validator.validate({name: self._task.args[name] for name in self._task.args if name in spec})
         options: dict[str, Any] = validated.validated_parameters

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What modules accept as text."""
+"""What modules accept as text and as numbers."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ SPEC = {
     "stack_name": {"type": "str"},
     "lab": {},
     "pages_dir": {"type": "path"},
+    "validity": {"type": "int"},
+    "ports": {"type": "list", "elements": "int"},
     "user_ids": {"type": "list", "elements": "str"},
     "users": {
         "type": "list",
@@ -60,6 +62,18 @@ def test_a_mapping_or_list_where_text_is_expected_is_named(args, problem, capsys
 
 
 @pytest.mark.parametrize(
+    "args", [{"validity": True}, {"ports": [1, True]}, {"users": [{"user_id": "anna", "count": True}]}]
+)
+def test_a_boolean_where_a_number_is_expected_is_named(args, capsys):
+    with pytest.raises(SystemExit):
+        build(**args)
+    message = json.loads(capsys.readouterr().out)["msg"]
+
+    assert message.endswith(" to number: it is true, but it must be a whole number")
+    assert next(iter(args)) in message
+
+
+@pytest.mark.parametrize(
     ("args", "option", "value"),
     [
         ({"stack_name": "{'name': 'cad'}"}, "stack_name", "{'name': 'cad'}"),
@@ -67,6 +81,7 @@ def test_a_mapping_or_list_where_text_is_expected_is_named(args, problem, capsys
         ({"lab": None}, "lab", None),
         ({"pages_dir": "/srv"}, "pages_dir", "/srv"),
         ({"user_ids": "anna,ben"}, "user_ids", ["anna", "ben"]),
+        ({"validity": "60"}, "validity", 60),
         ({"users": [{"user_id": 7}]}, "users", [{"user_id": "7", "count": None}]),
     ],
 )

@@ -238,7 +238,7 @@ def test_any_other_unknown_variable_is_a_warning(name):
 
 
 def test_an_alias_is_known():
-    options = {"lab_handout_seats": {}, "lab_handout_pages_dir": {"aliases": ["lab_handout_pages"]}}
+    options = {"lab_handout_seats": {"type": "list"}, "lab_handout_pages_dir": {"aliases": ["lab_handout_pages"]}}
     spec = {"argument_specs": {"main": {"options": options}}}
     values = {"lab_handout_seats": [], "lab_handout_pages_dir": "/srv"}
 
@@ -386,8 +386,9 @@ def test_a_secret_is_not_among_the_options(options):
     assert "user_id_key" not in validate("appstream_lab", user_id_key="a-secret-of-the-vault", **options)["options"]
 
 
-def test_what_argument_specs_rejects_is_an_error_too_and_other_options_have_their_defaults():
-    result = validate("appstream_lab", validity="long", manage_fleet=True)
+@pytest.mark.parametrize("validity", ["long", True])
+def test_what_argument_specs_rejects_is_an_error_too_and_other_options_have_their_defaults(validity):
+    result = validate("appstream_lab", validity=validity, manage_fleet=True)
 
     assert result["error"].startswith("Validation of arguments failed:\nargument 'appstream_lab_validity' is of type")
     assert (result["options"]["name"], result["options"]["state"]) == ("monday", "present")
