@@ -99,6 +99,7 @@ options:
     description:
       - Whether to return the addresses of the pages. Whoever knows an address can open the learner's lab, so set
         C(no_log) on the task.
+      - V(true) is rejected in a task with C(async), because Ansible keeps its result in a file with mode 0644.
     type: bool
     default: false
   lab:
@@ -132,10 +133,22 @@ options:
   limits:
     description:
       - The limits of the fleet, as M(labstream.aws.appstream_fleet_info) returns them, for the learners' pages to show.
-      - The keys are C(idle_disconnect_timeout_in_seconds), C(disconnect_timeout_in_seconds) and
-        C(max_user_duration_in_seconds). V(0) and V(null) mean that there is no limit.
+      - V(0) and V(null) mean that there is no limit.
     version_added: 1.0.0
     type: dict
+    suboptions:
+      idle_disconnect_timeout_in_seconds:
+        description:
+          - How long a learner may be idle before being disconnected.
+        type: int
+      disconnect_timeout_in_seconds:
+        description:
+          - How long a session is kept for a learner who was disconnected.
+        type: int
+      max_user_duration_in_seconds:
+        description:
+          - How long a session may last.
+        type: int
   starts_at:
     description:
       - When the lab starts, for the pages to show, as an ISO 8601 timestamp with an offset from UTC.
@@ -303,6 +316,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
     validate_after_start,
     validate_has_lease_store,
     validate_lab,
+    validate_secret_result,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._client import ServiceClock
 from ansible_collections.labstream.aws.plugins.module_utils._errors import (
@@ -434,10 +448,8 @@ def build_lab(params: Mapping[str, Any], languages: Languages) -> LabDetails:
     validate_after_start("ends_at", ends_at, starts_at)
     limits = params["limits"] or {}
     for limit, seconds in limits.items():
-        if limit not in LIMITS:
-            raise InvalidOption(f"limits has {quote(limit)}, but its keys are {', '.join(LIMITS)}.")
-        if seconds is not None and (not isinstance(seconds, int) or isinstance(seconds, bool) or seconds < 0):
-            raise InvalidOption(f"limits has {quote(seconds)} as {limit}, but it must be a whole number, 0 or more.")
+        if seconds is not None and seconds < 0:
+            raise InvalidOption(f"limits has {seconds} as {limit}, but it must be 0 or more.")
     if not is_language_tag(params["language"]):
         raise InvalidOption(f"language is {quote(params['language'])}, but it must be a language such as de.")
     language = languages.find(params["language"]) or ENGLISH
@@ -475,6 +487,8 @@ def validate_arguments(params: Mapping[str, Any], seats: Sequence[Seat]) -> None
         InvalidOption: naming the value.
     """
     base_url = params["base_url"]
+    if params["state"] == "present":
+        validate_secret_result(params, "return_pages", "take the addresses from the file that links_csv names")
     validate_lab(params["lab"])
     validate_given(params, ["seats" if params["state"] == "present" else "lab"])
     validate_given(params, ["urls_csv", "pages_dir", "overview_html"])
@@ -599,7 +613,7 @@ def main() -> None:
             contact=dict(type="str"),
             language=dict(type="str", default=DEFAULT),
             texts=dict(type="dict"),
-            limits=dict(type="dict"),
+            limits=dict(type="dict", options={limit: dict(type="int") for limit in LIMITS}),
             starts_at=dict(type="str"),
             ends_at=dict(type="str"),
             allow_missing=dict(type="bool", default=False),
