@@ -25,17 +25,6 @@ options:
       - How many calls to make concurrently, from 1 to 64.
     type: int
     default: 16
-attributes:
-  check_mode:
-    support: full
-    details:
-      - Nothing is changed in either mode.
-  diff_mode:
-    support: none
-    details:
-      - There is nothing to change.
-  idempotent:
-    support: full
 seealso:
   - module: labstream.aws.gamelift_stream_group
   - module: labstream.aws.gamelift_stream_url
@@ -44,6 +33,7 @@ seealso:
     link: https://docs.aws.amazon.com/gameliftstreams/latest/apireference/API_GetStreamGroup.html
 extends_documentation_fragment:
   - labstream.aws.attributes
+  - labstream.aws.attributes.info_module
   - labstream.aws.attributes.action_group
   - amazon.aws.common.modules
   - amazon.aws.region.modules

@@ -61,17 +61,6 @@ options:
       - How many calls of the service are in flight at the same time, from 1 to 64.
     type: int
     default: 16
-attributes:
-  check_mode:
-    support: full
-    details:
-      - Nothing is changed in either mode.
-  diff_mode:
-    support: none
-    details:
-      - There is nothing to change.
-  idempotent:
-    support: full
 seealso:
   - module: labstream.aws.gamelift_stream_url
   - module: labstream.aws.gamelift_stream_group_info
@@ -82,6 +71,7 @@ seealso:
 extends_documentation_fragment:
   - labstream.aws.lease.store
   - labstream.aws.attributes
+  - labstream.aws.attributes.info_module
   - labstream.aws.attributes.lease_group
   - amazon.aws.common.modules
   - amazon.aws.region.modules
