@@ -655,7 +655,7 @@ ansible_facts:
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -903,13 +903,79 @@ def build_denial_warning(listings: Iterable[Listing]) -> str | None:
     )
 
 
-def end(task: LeaseTask, found: Release, ender: UrlEnder | None) -> Iterator[dict[str, Any]]:
-    """Revoke the stream URLs of the task, and release their leases.
+def create_urls(
+    task: LeaseTask,
+    client: Any,
+    group: Mapping[str, Any],
+    settings: UrlSettings,
+    policy: ReusePolicy,
+    starts_at: datetime | None,
+) -> Iterator[dict[str, Any]]:
+    """Create the stream URLs of the task, or reuse those of its leases.
 
-    Args:
-        task: The task.
-        found: What is to be released.
-        ender: What revokes; None if there is nothing to revoke, since the stream URLs of a deleted group are gone.
+    Yields:
+        The parts of the result as they become known.
+
+    Raises:
+        NotReady: The stream group cannot stream what is asked for.
+        InvalidOption: ``valid_until`` has passed.
+        LeaseStoreError: The store failed.
+        AnsibleGameLiftStreamsError: The stream URLs cannot be listed, and not for lack of the permission.
+    """
+    params = task.module.params
+    yield dict(capacity=check_group(task, group, settings, policy))
+    urls = GroupUrls(
+        listing=build_listing(task, client, ACTIVE),
+        settings=settings,
+        policy=policy,
+        now=task.now,
+        lab=params["lab"],
+        find_labs=task.find_labs_of_leases,
+        recovers=params["recover"],
+    )
+    issuer = ResourceIssuer(
+        store=task.store,
+        service=urls,
+        now=task.now,
+        policy=policy,
+        concurrency=params["concurrency"],
+        force=params["force"],
+        is_canceled=task.module.is_orphaned,
+        directory=urls,
+    )
+    outcomes, joined = task.issue(issuer, policy, starts_at)
+    ender = build_ender(task, client, task.find_labs_of_leases)
+    ender.end_earlier(task.store, find_earlier_keys(task, settings), searches=params["recover"])
+    removed = task.withdraw(ender.end)
+    later = urls.find_later_generations(task.store, {key: row.generation for key, row in task.rows.items()})
+    shared, entries = task.build_result(outcomes, describe_outcome, URL, joined=joined, removed=removed)
+    of_later = (each for found in later.values() for ids in found.values() for each in ids)
+    duplicates = sorted({*urls.find_duplicates(find_in_use(outcomes)), *of_later})
+    yield dict(
+        shared,
+        stream_urls=[{**entry, URL: None} for entry in entries],
+        recovered=[str(outcome.lease.resource_id) for outcome in outcomes if outcome.recovered and outcome.lease],
+        duplicates=duplicates,
+        ansible_facts={FACT: {entry["id"]: build_fact(entry, URL) for entry in entries}},
+    )
+    if params["revoke_duplicates"]:
+        replace(ender, terminate_sessions=False).end_all(duplicates)
+    yield describe_revoked([urls.listing, ender.listing])
+    task.module.warn_all(
+        build_denial_warning([urls.listing, ender.listing]),
+        build_replacement_warning(outcomes, task.module.check_mode),
+        build_generation_warning(task, later),
+    )
+    task.finish(outcomes, policy, recovers=params["recover"])
+    finish(task.module, ender, {})
+    # Last: no failed result has a URL.
+    yield dict(stream_urls=entries)
+
+
+def revoke_urls(
+    task: LeaseTask, client: Any, group: Mapping[str, Any] | None, settings: UrlSettings | None
+) -> Iterator[dict[str, Any]]:
+    """Revoke the stream URLs of the task, and release their leases. Those of a group that was deleted are gone.
 
     Yields:
         The parts of the result as they become known.
@@ -918,12 +984,20 @@ def end(task: LeaseTask, found: Release, ender: UrlEnder | None) -> Iterator[dic
         LeaseStoreError: The store failed.
         AnsibleGameLiftStreamsError: The stream URLs cannot be listed, and not for lack of the permission.
     """
+    ender = None
+    if group is not None and not task.module.is_query:
+        ender = build_ender(task, client, lambda: find_labs(found))
+    if settings and task.rows:
+        task = add_generations(task, settings, ender and ender.listing)
+    found = find_to_release(task)
     if ender and (found.keys or task.rows):
         # Before leases are released: what is created from then on is not revoked.
         ender.listing.load()
     yield from release(task, found, ender.end if ender else lambda _keys, leases: leases)
     yield dict(other_labs=task.describe_other_labs(lambda scope: scope == task.scope))
-    if ender and task.lab:
+    if ender is None:
+        return
+    if task.lab:
         used = {record.lease for record in found.labs.get_records(task.lab)}
         ender.end_unused(task.store, task.rows, used)
         stored = {lease.resource_id for lease in task.store.find(task.scope).values()}
@@ -932,6 +1006,16 @@ def end(task: LeaseTask, found: Release, ender: UrlEnder | None) -> Iterator[dic
         # A role revokes them then, and says itself what is left.
         if not task.module.is_in_role:
             task.module.warn_all(build_unknown_warning(task, unknown))
+    yield describe_revoked([ender.listing])
+    task.module.warn_all(build_denial_warning([ender.listing]))
+    ids = {record.lease: {"id": record.learner_id} for record in found.records}
+    finish(task.module, ender, {**ids, **{key: row.values for key, row in task.rows.items()}})
+
+
+def describe_revoked(listings: Iterable[Listing]) -> dict[str, Any]:
+    """Return what the result says of the stream URLs that were revoked."""
+    revoked = sorted({stream_url_id for listing in listings for stream_url_id in listing.revoked})
+    return {"revoked": revoked, **({"changed": True} if revoked else {})}
 
 
 def find_labs(found: Release) -> dict[LeaseKey, set[str | None]]:
@@ -991,69 +1075,13 @@ def run(module: LabstreamAWSModule) -> None:
         scope = find_scope(client, group, params["stream_group"], store)
         result.update(stream_group_arn=scope and scope.arns[0], scope=scope and scope.to_text())
         task = LeaseTask(module, store, now, scope.to_text() if scope else "", rows, "learner")
-        if group is None or settings is None or not create:
-            ends = group is not None and not module.is_query
-            ender = build_ender(task, client, lambda: find_labs(found)) if ends else None
-            if settings and rows:
-                task = add_generations(task, settings, ender and ender.listing)
-            found = find_to_release(task)
-            for known in end(task, found, ender):
-                result.update(known)
-            if ender:
-                revoked = sorted(ender.listing.revoked)
-                result.update(changed=result["changed"] or bool(revoked), revoked=revoked)
-                module.warn_all(build_denial_warning([ender.listing]))
-                ids = {record.lease: {"id": record.learner_id} for record in found.records}
-                finish(module, ender, {**ids, **{key: row.values for key, row in task.rows.items()}})
-            return
-        result.update(capacity=check_group(task, group, settings, policy))
-        urls = GroupUrls(
-            listing=build_listing(task, client, ACTIVE),
-            settings=settings,
-            policy=policy,
-            now=now,
-            lab=params["lab"],
-            find_labs=task.find_labs_of_leases,
-            recovers=params["recover"],
+        parts = (
+            create_urls(task, client, group, settings, policy, starts_at)
+            if create
+            else revoke_urls(task, client, group, settings)
         )
-        issuer = ResourceIssuer(
-            store=store,
-            service=urls,
-            now=now,
-            policy=policy,
-            concurrency=params["concurrency"],
-            force=params["force"],
-            is_canceled=module.is_orphaned,
-            directory=urls,
-        )
-        outcomes, joined = task.issue(issuer, policy, starts_at)
-        ender = build_ender(task, client, task.find_labs_of_leases)
-        ender.end_earlier(store, find_earlier_keys(task, settings), searches=params["recover"])
-        removed = task.withdraw(ender.end)
-        later = urls.find_later_generations(store, {key: row.generation for key, row in task.rows.items()})
-        shared, entries = task.build_result(outcomes, describe_outcome, URL, joined=joined, removed=removed)
-    of_later = (each for found in later.values() for ids in found.values() for each in ids)
-    duplicates = sorted({*urls.find_duplicates(find_in_use(outcomes)), *of_later})
-    result.update(
-        shared,
-        stream_urls=[{**entry, URL: None} for entry in entries],
-        recovered=[str(outcome.lease.resource_id) for outcome in outcomes if outcome.recovered and outcome.lease],
-        duplicates=duplicates,
-        ansible_facts={FACT: {entry["id"]: build_fact(entry, URL) for entry in entries}},
-    )
-    if params["revoke_duplicates"]:
-        replace(ender, terminate_sessions=False).end_all(duplicates)
-    revoked = sorted({*urls.listing.revoked, *ender.listing.revoked})
-    result.update(revoked=revoked, changed=result["changed"] or bool(revoked))
-    module.warn_all(
-        build_denial_warning([urls.listing, ender.listing]),
-        build_replacement_warning(outcomes, module.check_mode),
-        build_generation_warning(task, later),
-    )
-    task.finish(outcomes, policy, recovers=params["recover"])
-    finish(module, ender, {})
-    # Last: no failed result has a URL.
-    result.update(stream_urls=entries)
+        for known in parts:
+            result.update(known)
 
 
 def main() -> None:
