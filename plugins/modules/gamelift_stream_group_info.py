@@ -241,7 +241,7 @@ missing:
 
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, NotReady, list_names
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, NotReady, list_names, quote
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift import stream_groups as gamelift_groups
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.api import (
     build_gamelift_client,
@@ -277,7 +277,7 @@ def run(module: LabstreamAWSModule) -> None:
     if missing:
         raise NotReady(
             f"{len(missing)} of {len(identifiers)} stream groups do not exist in region {client.meta.region_name} "
-            f"({list_names(missing, 5, repr)}): check their ids and region, and that the credentials belong to the "
+            f"({list_names(missing, show=quote)}): check their ids and region, and that the credentials belong to the "
             "right account."
         )
 

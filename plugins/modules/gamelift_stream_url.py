@@ -206,6 +206,8 @@ notes:
 seealso:
   - module: labstream.aws.streaming_handout
   - module: labstream.aws.streaming_rotation
+  - module: labstream.aws.gamelift_stream_group
+  - module: labstream.aws.gamelift_stream_url_info
   - module: labstream.aws.appstream_streaming_url
   - name: CreateStreamUrl
     description: The API operation that creates a stream URL.
@@ -716,8 +718,6 @@ FACT = "gamelift_stream_urls"
 URL = "stream_url"
 
 LEARNER_SPEC = with_strict_types({**identity_argument_spec(), "generation": dict(type="int", default=0)})
-# How many learners a message names.
-MAX_NAMED = 5
 
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False,
@@ -801,7 +801,7 @@ def build_generation_warning(task: LeaseTask, later: Mapping[LeaseKey, Iterable[
     text, them = "Links were replaced before the lease store was lost, and there are ACTIVE stream URLs for", "them"
     if len(named) == 1:
         text, them = "A link was replaced before the lease store was lost, and there is an ACTIVE stream URL for", "it"
-    text = f"{text} {list_names(named, MAX_NAMED)}"
+    text = f"{text} {list_names(named)}"
     # A role says itself what to do about duplicates.
     if task.module.is_in_role:
         return f"{text}."
@@ -819,7 +819,7 @@ def build_unknown_warning(task: LeaseTask, unknown: Sequence[str]) -> str | None
         them, whose, opens = "them", "their learners", "they open"
     also = " too, or correct" if task.given else ", with"
     return (
-        f"{found} to belong to lab {task.lab!r}, but nothing is stored about {them} ({list_names(unknown, MAX_NAMED)}):"
+        f"{found} to belong to lab {task.lab!r}, but nothing is stored about {them} ({list_names(unknown)}):"
         f" list {whose}{also} application, locations and what else {opens}, to revoke {them}."
     )
 
@@ -886,7 +886,7 @@ def build_replacement_warning(outcomes: Sequence[Outcome], check_mode: bool) -> 
     if not reasons:
         return None
     replaced = "would be replaced" if check_mode else "were replaced"
-    said = list_names(reasons, MAX_NAMED)
+    said = list_names(reasons)
     if len(reasons) == 1:
         return f"A stream URL {replaced.replace('were', 'was')}: {said}."
     return f"{len(reasons)} stream URLs {replaced}: {said}."

@@ -303,7 +303,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
     validate_return_urls,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._client import ServiceClock
-from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, NotReady, list_names
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, NotReady, list_names, quote
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift import api as gamelift
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift import url_info
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.states import (
@@ -434,7 +434,7 @@ def run(module: LabstreamAWSModule) -> None:
     if missing:
         raise NotReady(
             f"{len(missing)} of {len(ids)} stream URLs do not exist in stream group {stream_group!r} "
-            f"({list_names(missing, 5, repr)}): check the ids and the stream group."
+            f"({list_names(missing, show=quote)}): check the ids and the stream group."
         )
 
 

@@ -188,6 +188,8 @@ seealso:
   - module: labstream.aws.appstream_streaming_url
   - module: labstream.aws.gamelift_stream_url
   - module: labstream.aws.nimble_session_stream
+  - ref: ansible_collections.labstream.aws.docsite.guide_handouts
+    description: How to give pages and files to learners, and the texts of pages.
 extends_documentation_fragment:
   - labstream.aws.lease.store
   - labstream.aws.attributes
