@@ -22,7 +22,7 @@ options:
     elements: str
   concurrency:
     description:
-      - How many calls to make concurrently, from 1 to 64.
+      - How many calls to make at the same time, from 1 to 64.
     type: int
     default: 16
 seealso:

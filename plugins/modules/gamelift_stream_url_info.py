@@ -58,7 +58,7 @@ options:
     default: false
   concurrency:
     description:
-      - How many calls of the service are in flight at the same time, from 1 to 64.
+      - How many calls to make at the same time, from 1 to 64.
     type: int
     default: 16
 seealso:

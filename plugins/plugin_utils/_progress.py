@@ -59,6 +59,7 @@ class WaitingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no ty
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
+        self._role_variables: dict[str, str] = {}
         options = None if self._task.async_val or self._task.check_mode else self._parse_options()
         if options is None or not options["wait"]:
             # The module rejects invalid options, and waits by itself where this plugin cannot show progress.
@@ -76,6 +77,7 @@ class WaitingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no ty
             return None
         try:
             self.build_transition(options)
+            # ansible-core has merged and templated the environments of the task.
             self._role_variables = read_role_setting(ChainMap(*(self._task.environment or ())), ROLE_VARIABLES)
         except LabstreamError:
             return None
