@@ -25,7 +25,7 @@ class _Text(str):
     __name__ = "text"
 
     def __call__(self, value: Any) -> Any:
-        if problem := describe_not_text(value):
+        if problem := "is null, but it must be text" if value is None else describe_not_text(value):
             raise TypeError(f"it {problem}")
         return (check_type_path if self == "path" else check_type_str)(value)
 

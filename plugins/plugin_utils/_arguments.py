@@ -80,7 +80,13 @@ def validate_arguments(
         else:
             warnings.append(f"{name} is not an option of the role {role}, so it has no effect.")
     errors += _find_not_text(values, options)
-    validated = ArgumentSpecValidator(with_strict_types(options)).validate(values)
+    # Null is not given, unless there are choices: a state must not become the default.
+    given = {
+        name: value
+        for name, value in values.items()
+        if value is not None or "choices" in options[name] or not _is_text(options[name])
+    }
+    validated = ArgumentSpecValidator(with_strict_types(options)).validate(given)
     if validated.error_messages and not errors:
         errors.append("\n".join(["Validation of arguments failed:", *validated.error_messages]))
     arguments = _Arguments({option.removeprefix(prefix): value for option, value in values.items()}, prefix, now)

@@ -28,7 +28,7 @@ SPEC = {
 }
 OUTPUT = {"sensitive": True, "type": "string", "value": "a-secret"}
 TERRAFORM = "it is Terraform's description of an output, not its value: take it from `terraform output -json lab`"
-MAPPING, LIST = "it is a mapping, but it must be text", "it is a list, but it must be text"
+MAPPING, LIST, NULL = (f"it is {what}, but it must be text" for what in ("a mapping", "a list", "null"))
 
 
 def build(**args):
@@ -49,6 +49,9 @@ def build(**args):
         ({"user_ids": ["anna", {"id": "ben"}]}, MAPPING),
         ({"users": [{"user_id": OUTPUT}]}, TERRAFORM),
         ({"users": [{"user_id": ["anna"]}]}, LIST),
+        # ansible-core would make text of it, "None" before 2.19.
+        ({"user_ids": ["anna", None]}, NULL),
+        ({"users": [{"user_id": None}]}, NULL),
     ],
 )
 def test_a_mapping_or_list_where_text_is_expected_is_named(args, problem, capsys):

@@ -395,6 +395,33 @@ def test_what_argument_specs_rejects_is_an_error_too_and_other_options_have_thei
     assert (result["options"]["manage_fleet"], result["options"]["validity"]) == (False, None)
 
 
+@pytest.mark.parametrize(
+    ("option", "error"),
+    [
+        ("name", "missing required arguments: lab_handout_name"),
+        ("state", "argument 'lab_handout_state' is of type "),
+        ("language", None),
+        ("contact", None),
+    ],
+)
+def test_null_is_not_given_unless_there_are_choices(option, error):
+    spec = yaml.safe_load((ROLES / "lab_handout/meta/argument_specs.yml").read_text())
+    values = {f"lab_handout_{name}": value for name, value in {**VALID["lab_handout"], option: None}.items()}
+
+    result = validate_arguments(values, "lab_handout", values, spec)
+
+    assert (result["error"] or "").partition("\n")[2].startswith(error or "")
+    assert bool(result["error"]) == bool(error)
+    assert result["options"]["language"] == "en"
+
+
+def test_null_in_a_list_of_text_is_an_error():
+    error = validate("appstream_lab", rotate=["anna", None])["error"]
+
+    assert "'appstream_lab_rotate'" in error
+    assert error.endswith(": it is null, but it must be text")
+
+
 def test_options_have_the_types_that_the_role_documents():
     options = validate("appstream_lab", validity="3600", manage_fleet="yes", withdraw_limit="3")["options"]
 
