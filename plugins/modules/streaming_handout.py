@@ -133,22 +133,10 @@ options:
   limits:
     description:
       - The limits of the fleet, as M(labstream.aws.appstream_fleet_info) returns them, for the learners' pages to show.
-      - V(0) and V(null) mean that there is no limit.
+      - The keys are C(idle_disconnect_timeout_in_seconds), C(disconnect_timeout_in_seconds) and
+        C(max_user_duration_in_seconds). V(0) and V(null) mean that there is no limit.
     version_added: 1.0.0
     type: dict
-    suboptions:
-      idle_disconnect_timeout_in_seconds:
-        description:
-          - How long a learner may be idle before being disconnected.
-        type: int
-      disconnect_timeout_in_seconds:
-        description:
-          - How long a session is kept for a learner who was disconnected.
-        type: int
-      max_user_duration_in_seconds:
-        description:
-          - How long a session may last.
-        type: int
   starts_at:
     description:
       - When the lab starts, for the pages to show, as an ISO 8601 timestamp with an offset from UTC.
@@ -450,8 +438,10 @@ def build_lab(params: Mapping[str, Any], languages: Languages) -> LabDetails:
     validate_after_start("ends_at", ends_at, starts_at)
     limits = params["limits"] or {}
     for limit, seconds in limits.items():
-        if seconds is not None and seconds < 0:
-            raise InvalidOption(f"limits has {seconds} as {limit}, but it must be 0 or more.")
+        if limit not in LIMITS:
+            raise InvalidOption(f"limits has {quote(limit)}, but its keys are {', '.join(LIMITS)}.")
+        if seconds is not None and (not isinstance(seconds, int) or isinstance(seconds, bool) or seconds < 0):
+            raise InvalidOption(f"limits has {quote(seconds)} as {limit}, but it must be a whole number, 0 or more.")
     if not is_language_tag(params["language"]):
         raise InvalidOption(f"language is {quote(params['language'])}, but it must be a language such as de.")
     language = languages.find(params["language"]) or ENGLISH
@@ -615,7 +605,8 @@ def main() -> None:
             contact=dict(type="str"),
             language=dict(type="str", default=DEFAULT),
             texts=dict(type="dict"),
-            limits=dict(type="dict", options={limit: dict(type="int") for limit in LIMITS}),
+            # Without suboptions: ansible-core would raise a TypeError over false in place of a dict.
+            limits=dict(type="dict"),
             starts_at=dict(type="str"),
             ends_at=dict(type="str"),
             allow_missing=dict(type="bool", default=False),

@@ -912,6 +912,8 @@ INVALID_OPTIONS = {
         {"limits": {"disconnect_timeout_in_seconds": -1}},
         ("limits has -1 as disconnect_timeout_in_seconds",),
     ),
+    "a limit that is no number": ({"limits": {"disconnect_timeout_in_seconds": True}}, ("limits has True",)),
+    "an unknown limit": ({"limits": {"idle_timeout": 9}}, ("limits has 'idle_timeout', but its keys are idle_",)),
     "no language": ({"language": "german"}, ("language is 'german', but it must be a language such as de",)),
     "a text that no page has": ({"texts": {"de": {"oben": "x"}}}, ("texts has the key 'oben' for 'de'",)),
     "a seat with an invalid lease": ({"seats": [{"lease": "x"}]}, ("A lease is not valid",)),
