@@ -8,7 +8,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The descriptions. Each module adds C(support) and C(details)."""
+    """The descriptions. Each module adds C(support) and C(details), or INFO_MODULE, which has those of info modules."""
 
     DOCUMENTATION = r"""
 options: {}
@@ -20,6 +20,23 @@ attributes:
   idempotent:
     description:
       - When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
+"""
+
+    INFO_MODULE = r"""
+options: {}
+attributes:
+  check_mode:
+    support: full
+    details:
+      - This module changes nothing.
+  diff_mode:
+    support: N/A
+    details:
+      - This module changes nothing.
+  idempotent:
+    support: full
+    details:
+      - This module changes nothing.
 """
 
     ACTION_GROUP = r"""

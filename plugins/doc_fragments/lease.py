@@ -80,6 +80,10 @@ options:
       - V(true) is rejected in a task with C(async), because Ansible keeps its result in a file with mode 0644.
     type: bool
     default: true
+seealso:
+  - module: labstream.aws.streaming_lease_info
+  - ref: ansible_collections.labstream.aws.docsite.guide_leases
+    description: When URLs are reused, who has one, and who can read what is stored.
 """
 
     STORE = r"""

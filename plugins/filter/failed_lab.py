@@ -13,6 +13,8 @@ author:
 description:
   - Returns the summary of a lab with what failed beside its role. The playbooks C(labstream.aws.start_lab) and
     C(labstream.aws.end_lab) use it.
+  - This filter is an internal part of the collection, and can change in any release.
+positional: _input, failure
 options:
   _input:
     description:

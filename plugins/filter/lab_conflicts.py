@@ -13,6 +13,8 @@ author:
 description:
   - Finds an unknown provider, and hosts with one lab on the same stack and fleet, stream group or studio, or with one
     output path. The playbooks C(labstream.aws.start_lab) and C(labstream.aws.end_lab) use it.
+  - This filter is an internal part of the collection, and can change in any release.
+positional: _input, playbook_dir, provider
 options:
   _input:
     description:

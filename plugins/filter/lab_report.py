@@ -13,6 +13,7 @@ author:
 description:
   - Builds what the roles of this collection publish, from the results of their steps. Their variable files have what it
     takes.
+  - This filter is an internal part of the collection, and can change in any release.
 options:
   _input:
     description:

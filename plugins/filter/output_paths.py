@@ -14,6 +14,8 @@ description:
   - On the controller, a relative path starts at the folder of the playbook. For a playbook of this collection, such as
     C(labstream.aws.start_lab), also if another playbook imports it, it starts at the working directory.
   - A relative path for another host is rejected, and so is a path inside this collection.
+  - This filter is an internal part of the collection, and can change in any release.
+positional: _input, prefix, playbook_dir, connection
 options:
   _input:
     description:

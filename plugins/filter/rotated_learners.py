@@ -15,6 +15,7 @@ description:
     stores. Nobody who has a URL for the earlier user id gets into a session of the new one.
   - The same user id and generation always result in the same new user id. To AppStream it is a new user, with an empty
     home folder and a user fee of its own.
+positional: _input, generations
 options:
   _input:
     description:

@@ -14,6 +14,7 @@ description:
   - Converts a timestamp with an offset, a timestamp in a time zone, or a time of day there to UTC, such as
     V(2026-11-21T16:00:00Z).
   - A time in the past is an error, unless O(allow_past) is set.
+positional: _input, timezone
 options:
   _input:
     description:

@@ -65,4 +65,9 @@ class LookupModule(LookupBase):
             answers = yaml.load(path.read_text(encoding="utf-8"), _LOADER)
         except FileNotFoundError as error:
             raise AnsibleLookupError(f"There is no {path}: run the playbook as an AWX job.") from error
+        except (OSError, ValueError, yaml.YAMLError):
+            answers = None
+        if not isinstance(answers, dict):
+            # Nothing of it is quoted, since an extra variable can be a secret.
+            raise AnsibleLookupError(f"The file {path} cannot be read as a mapping of variables in YAML: correct it.")
         return [{name: answer.strip() if isinstance(answer, str) else answer for name, answer in answers.items()}]

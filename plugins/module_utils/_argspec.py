@@ -59,17 +59,31 @@ def validate_has_lease_store(lease_store: str | None) -> None:
 
 
 def validate_return_urls(params: Mapping[str, Any]) -> None:
-    """Reject URLs in the result of a task with ``async``, which Ansible keeps in a file that others can read.
+    """Reject URLs in the result of a task with ``async``.
+
+    Raises:
+        InvalidOption: Says what to do instead.
+    """
+    validate_secret_result(params, "return_urls", "hand out the URLs with labstream.aws.streaming_handout")
+
+
+def validate_secret_result(params: Mapping[str, Any], option: str, instead: str) -> None:
+    """Reject a secret in the result of a task with ``async``, which Ansible keeps in a file that others can read.
+
+    Args:
+        params: The module's options.
+        option: The option that asks for the secret.
+        instead: What to do instead.
 
     Raises:
         InvalidOption: Says what to do instead.
     """
     # Ansible sets it for async_wrapper.
-    if params["return_urls"] and os.environ.get("ANSIBLE_ASYNC_DIR"):
+    if params[option] and os.environ.get("ANSIBLE_ASYNC_DIR"):
         raise InvalidOption(
-            f"return_urls is true and ANSIBLE_ASYNC_DIR is {os.environ['ANSIBLE_ASYNC_DIR']}, as in a task with async, "
-            "whose result Ansible keeps in a file there that other users can read: set return_urls to false, and hand "
-            "out the URLs with labstream.aws.streaming_handout."
+            f"{option} is true and ANSIBLE_ASYNC_DIR is {os.environ['ANSIBLE_ASYNC_DIR']}, as in a task with async, "
+            f"whose result Ansible keeps in a file there that other users can read: set {option} to false, and "
+            f"{instead}."
         )
 
 

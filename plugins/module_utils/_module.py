@@ -22,13 +22,11 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 from ._errors import InvalidOption, describe_frames, quote
 from ._failures import Failure, find_bug
 from ._process import build_orphan_check
-from ._role_variables import name_variables, read_role_variables
-from ._types import with_text_types
+from ._role_variables import ROLE_OPTIONS, ROLE_VARIABLES, name_variables, read_role_setting
+from ._types import with_strict_types
 from ._version import COLLECTION_NAME, COLLECTION_VERSION
 
 MIN_PYTHON = (3, 10)
-# What roles set for their tasks: options and values, as JSON.
-ROLE_OPTIONS = "LABSTREAM_ROLE_OPTIONS"
 # What roles set for a task in check mode that only asks what is stored, and predicts nothing.
 ROLE_QUERY = "LABSTREAM_ROLE_QUERY"
 
@@ -44,7 +42,6 @@ class LabstreamAWSModule(AnsibleAWSModule):
     Attributes:
         result: The result so far. Only the ``run`` of a module file writes to it.
         is_query: Whether a role only asks what is stored.
-        is_in_role: Whether a role of this collection runs it, whose users set its variables, not the module's options.
         is_orphaned: Says whether the run of Ansible that started the module has been killed.
         reports_bugs: Whether a bug becomes a message. Unit tests unset it, so that they see the exception.
     """
@@ -54,8 +51,7 @@ class LabstreamAWSModule(AnsibleAWSModule):
     def __init__(self, *, empty_result: dict[str, Any], supports_check_mode: bool = True, **kwargs: Any) -> None:
         self.result = dict(empty_result)
         self.is_query = bool(os.environ.get(ROLE_QUERY))
-        self.is_in_role = ROLE_OPTIONS in os.environ
-        self._role_variables = read_role_variables([os.environ])
+        self._role_variables: dict[str, str] = {}
         self.is_orphaned = build_orphan_check(ansible_version)
         set_collection_info(collection_name=COLLECTION_NAME, collection_version=COLLECTION_VERSION)
         if sys.version_info < MIN_PYTHON:
@@ -63,24 +59,32 @@ class LabstreamAWSModule(AnsibleAWSModule):
                 f"The Python on this host is {platform.python_version()} ({sys.executable}), but {COLLECTION_NAME} "
                 f"needs {'.'.join(map(str, MIN_PYTHON))} or newer: set ansible_python_interpreter to one with boto3."
             )
-        # ansible-core's own validation raises these.
         try:
+            self._role_variables = read_role_setting(os.environ, ROLE_VARIABLES)
             spec = {**aws_argument_spec(), **kwargs.pop("argument_spec")}
-            super().__init__(argument_spec=with_text_types(spec), supports_check_mode=supports_check_mode, **kwargs)
+            super().__init__(argument_spec=with_strict_types(spec), supports_check_mode=supports_check_mode, **kwargs)
             self._apply_role_options()
             return
+        except InvalidOption as e:
+            message = str(e)
+        # ansible-core's own validation raises these.
         except UnicodeEncodeError as e:
             message = f"An option is {quote(e.object)}, which has an unpaired surrogate: correct it."
         except (OverflowError, ValueError) as e:
             message = f"An option is a number that cannot be read ({e}): correct it."
         self._fail_early(message)
 
+    @property
+    def is_in_role(self) -> bool:
+        """Whether a role of this collection runs the module, whose users set variables of the role, not options."""
+        return bool(self._role_variables)
+
     def _apply_role_options(self) -> None:
         """Set the options that variables of a role are for.
 
         As arguments of the role's tasks, those that are not given would hide the play's module_defaults.
         """
-        options = json.loads(os.environ.get(ROLE_OPTIONS) or "{}")
+        options = read_role_setting(os.environ, ROLE_OPTIONS)
         self.params.update({option: value for option, value in options.items() if value and option in self.params})
 
     def _fail_early(self, msg: str) -> NoReturn:
@@ -109,7 +113,6 @@ class LabstreamAWSModule(AnsibleAWSModule):
         """Run the task, then end with ``result``, and with the message of what it raised if it failed."""
         failure: Failure | None = None
         try:
-            self._validate_numbers()
             task(self)
         except Exception as e:
             failure = Failure.from_error(e)
@@ -117,17 +120,6 @@ class LabstreamAWSModule(AnsibleAWSModule):
         if failure:
             self.fail_json(msg=failure.message, bug=find_bug([failure]))
         self.exit_json()
-
-    def _validate_numbers(self) -> None:
-        """Reject true and false, which ansible-core takes for numbers.
-
-        Raises:
-            InvalidOption: names the option.
-        """
-        for option, spec in self._module.argument_spec.items():
-            value = self.params[option]
-            if spec.get("type") == "int" and isinstance(value, bool):
-                raise InvalidOption(f"{option} is {str(value).lower()}, but it must be a whole number.")
 
     def exit_json(self, **kwargs: Any) -> NoReturn:
         """End the task successfully."""

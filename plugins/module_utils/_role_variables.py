@@ -4,32 +4,45 @@
 
 # Private to this collection: do not import it from elsewhere, it can change in any release.
 
-"""Messages of modules in roles: users have set the role's variables, not the options of its modules. Pure."""
+"""What roles tell their modules in the environment, and messages that name the variables of the role. Pure.
+
+The users of a role have set its variables, not the options of its modules.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from typing import Any
+
+from ._errors import InvalidOption
 
 # What roles set for their tasks: the variables of the role by the options of modules that they are for, as JSON.
 ROLE_VARIABLES = "LABSTREAM_ROLE_VARIABLES"
+# And options and values, as JSON.
+ROLE_OPTIONS = "LABSTREAM_ROLE_OPTIONS"
 
 # Values are quoted. What is within a path or an address is no option.
 _QUOTED = r"""(?<!\w)'(?:[^'\\]|\\.)*'(?!\w)|(?<!\w)"(?:[^"\\]|\\.)*"(?!\w)"""
-_WORD = r"(?<![\w./:-])[a-z_]+(?![\w/-]|\.\w)"
-_TOKEN = re.compile(f"{_QUOTED}|{_WORD}")
-# A word without an underscore may be one of the sentence, or a name. An option is what begins a message, or what it
-# asks to correct.
-_BEFORE = re.compile(r"(?:^|\b(?:check|correct|set|whether) |_[a-z_]+ and )$")
-_MAX_BEFORE = 40
-_AFTER = re.compile(r"(?: is | has | and |[,.:]|$)")
+# A word without an underscore may be one of the sentence, unless the message begins with it: "lab is ...".
+_OPTION = r"\A[a-z]+\b|(?<![\w./:-])[a-z]+(?:_[a-z]+)+(?![\w/-]|\.\w)"
+_TOKEN = re.compile(f"{_QUOTED}|{_OPTION}")
 
 
-def read_role_variables(environments: Iterable[Mapping[str, str] | None]) -> dict[str, str]:
-    """Return the variables by option that the last of these environments has; none outside of roles."""
-    found = [each[ROLE_VARIABLES] for each in environments if each and each.get(ROLE_VARIABLES)]
-    return dict(json.loads(found[-1])) if found else {}
+def read_role_setting(environment: Mapping[str, str], name: str) -> dict[str, Any]:
+    """Return what a role has set an environment variable to; nothing outside of roles.
+
+    Raises:
+        InvalidOption: It was not set by a role.
+    """
+    try:
+        setting = json.loads(environment.get(name) or "{}")
+    except ValueError:
+        setting = None
+    if not isinstance(setting, dict):
+        raise InvalidOption(f"{name} in the environment is only for the roles of this collection: do not set it.")
+    return setting
 
 
 def name_variables(text: str, variables: Mapping[str, str]) -> str:
@@ -39,12 +52,4 @@ def name_variables(text: str, variables: Mapping[str, str]) -> str:
         text: The message.
         variables: The variables by option.
     """
-
-    def replace(match: re.Match[str]) -> str:
-        word, start, end = match[0], match.start(), match.end()
-        if word not in variables:
-            return word
-        is_named = _BEFORE.search(text, max(0, start - _MAX_BEFORE), start) and _AFTER.match(text, end)
-        return variables[word] if "_" in word or is_named else word
-
-    return _TOKEN.sub(replace, text)
+    return _TOKEN.sub(lambda match: str(variables.get(match[0], match[0])), text)

@@ -4,38 +4,53 @@
 
 # Private to this collection: do not import it from elsewhere, it can change in any release.
 
-"""The type of options that are text. With its own, ansible-core makes text of mappings and lists."""
+"""Types of options that are stricter than those of ansible-core, which makes text of a mapping, and 1 of true."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from ansible.module_utils.common.validation import check_type_path, check_type_str
+from ansible.module_utils.common.validation import check_type_int, check_type_path, check_type_str
 
 from ._text import describe_not_text
 
+# A type is the function that checks values, as ansible-core accepts it, and also the name of the type that it replaces:
+# ansible-test compares that with the documentation. ``__name__`` is in messages of ansible-core.
+
 
 class _Text(str):
-    """The type "str" or "path" of an argument spec, which is also the function that checks its values."""
+    """The type "str" or "path"."""
 
-    __name__ = "text"  # in messages of ansible-core
+    __name__ = "text"
 
     def __call__(self, value: Any) -> Any:
-        if problem := describe_not_text(value):
+        if problem := "is null, but it must be text" if value is None else describe_not_text(value):
             raise TypeError(f"it {problem}")
         return (check_type_path if self == "path" else check_type_str)(value)
 
 
-def with_text_types(argument_spec: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the argument spec with this type in place of those of ansible-core, also in suboptions."""
+class _Number(str):
+    """The type "int"."""
+
+    __name__ = "number"
+
+    def __call__(self, value: Any) -> Any:
+        if isinstance(value, bool):
+            raise TypeError(f"it is {str(value).lower()}, but it must be a whole number")
+        return check_type_int(value)
+
+
+_STRICT = {"str": _Text("str"), "path": _Text("path"), "int": _Number("int")}
+
+
+def with_strict_types(argument_spec: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the argument spec with these types in place of those of ansible-core, also in suboptions."""
     strict = {}
     for name, spec in argument_spec.items():
-        option = strict[name] = dict(spec)
-        if option.get("type", "str") in ("str", "path"):
-            option["type"] = _Text(option.get("type", "str"))
-        if option.get("elements") == "str":
-            option["elements"] = _Text("str")
+        option = strict[name] = {"type": "str", **spec}
+        for key in {"type", "elements"} & option.keys():
+            option[key] = _STRICT.get(option[key], option[key])
         if "options" in option:
-            option["options"] = with_text_types(option["options"])
+            option["options"] = with_strict_types(option["options"])
     return strict

@@ -21,17 +21,6 @@ options:
       - By default, all fleets of the account in the region.
     type: list
     elements: str
-attributes:
-  check_mode:
-    support: full
-    details:
-      - Nothing is changed in either mode.
-  diff_mode:
-    support: none
-    details:
-      - There is nothing to change.
-  idempotent:
-    support: full
 seealso:
   - module: labstream.aws.appstream_fleet
   - name: DescribeFleets
@@ -39,6 +28,7 @@ seealso:
     link: https://docs.aws.amazon.com/appstream2/latest/APIReference/API_DescribeFleets.html
 extends_documentation_fragment:
   - labstream.aws.attributes
+  - labstream.aws.attributes.info_module
   - labstream.aws.attributes.action_group
   - amazon.aws.common.modules
   - amazon.aws.region.modules

@@ -44,17 +44,6 @@ options:
         depend. Otherwise the lease store is not read.
     version_added: 1.0.0
     type: str
-attributes:
-  check_mode:
-    support: full
-    details:
-      - Nothing is changed in either mode.
-  diff_mode:
-    support: none
-    details:
-      - There is nothing to change.
-  idempotent:
-    support: full
 seealso:
   - module: labstream.aws.appstream_session
   - module: labstream.aws.appstream_streaming_url
@@ -64,6 +53,7 @@ seealso:
 extends_documentation_fragment:
   - labstream.aws.lease.store
   - labstream.aws.attributes
+  - labstream.aws.attributes.info_module
   - labstream.aws.attributes.lease_group
   - amazon.aws.common.modules
   - amazon.aws.region.modules

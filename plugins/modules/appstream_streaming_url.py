@@ -134,6 +134,9 @@ attributes:
       - A lease is renewed once less than O(min_remaining) is left of it.
 seealso:
   - module: labstream.aws.streaming_handout
+  - module: labstream.aws.streaming_rotation
+  - module: labstream.aws.appstream_fleet
+  - module: labstream.aws.appstream_session
   - plugin: labstream.aws.appstream_user_id
     plugin_type: filter
   - name: CreateStreamingURL
@@ -584,8 +587,6 @@ URL = "streaming_url"
 
 # The options that say who gets URLs.
 HOLDER_OPTIONS = ("user_id", "users")
-# How many user ids a message names.
-MAX_NAMED = 5
 # The options that are for all users, and that an entry of users may have too; with the API's parameters.
 PURPOSE_OPTIONS = {"application_id": "ApplicationId", "session_context": "SessionContext"}
 
@@ -667,7 +668,7 @@ def validate_case(task: LeaseTask, keys: Collection[LeaseKey]) -> None:
     if changed:
         raise InvalidOption(
             "To AppStream 2.0, a user id in another case is another user with another home folder, and "
-            f"{list_names(changed, MAX_NAMED)}: write each as it is stored, or purge its lease first (state=absent, "
+            f"{list_names(changed)}: write each as it is stored, or purge its lease first (state=absent, "
             "purge=true)."
         )
 

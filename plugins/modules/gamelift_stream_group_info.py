@@ -22,20 +22,9 @@ options:
     elements: str
   concurrency:
     description:
-      - How many calls to make concurrently, from 1 to 64.
+      - How many calls to make at the same time, from 1 to 64.
     type: int
     default: 16
-attributes:
-  check_mode:
-    support: full
-    details:
-      - Nothing is changed in either mode.
-  diff_mode:
-    support: none
-    details:
-      - There is nothing to change.
-  idempotent:
-    support: full
 seealso:
   - module: labstream.aws.gamelift_stream_group
   - module: labstream.aws.gamelift_stream_url
@@ -44,6 +33,7 @@ seealso:
     link: https://docs.aws.amazon.com/gameliftstreams/latest/apireference/API_GetStreamGroup.html
 extends_documentation_fragment:
   - labstream.aws.attributes
+  - labstream.aws.attributes.info_module
   - labstream.aws.attributes.action_group
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -251,7 +241,7 @@ missing:
 
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, NotReady, list_names
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, NotReady, list_names, quote
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift import stream_groups as gamelift_groups
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.api import (
     build_gamelift_client,
@@ -287,7 +277,7 @@ def run(module: LabstreamAWSModule) -> None:
     if missing:
         raise NotReady(
             f"{len(missing)} of {len(identifiers)} stream groups do not exist in region {client.meta.region_name} "
-            f"({list_names(missing, 5, repr)}): check their ids and region, and that the credentials belong to the "
+            f"({list_names(missing, show=quote)}): check their ids and region, and that the credentials belong to the "
             "right account."
         )
 

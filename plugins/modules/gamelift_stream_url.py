@@ -206,6 +206,8 @@ notes:
 seealso:
   - module: labstream.aws.streaming_handout
   - module: labstream.aws.streaming_rotation
+  - module: labstream.aws.gamelift_stream_group
+  - module: labstream.aws.gamelift_stream_url_info
   - module: labstream.aws.appstream_streaming_url
   - name: CreateStreamUrl
     description: The API operation that creates a stream URL.
@@ -657,7 +659,7 @@ ansible_facts:
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -712,14 +714,12 @@ from ansible_collections.labstream.aws.plugins.module_utils._leases.summary impo
 from ansible_collections.labstream.aws.plugins.module_utils._module import LabstreamAWSModule
 from ansible_collections.labstream.aws.plugins.module_utils._text import describe_lost_text
 from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
-from ansible_collections.labstream.aws.plugins.module_utils._types import with_text_types
+from ansible_collections.labstream.aws.plugins.module_utils._types import with_strict_types
 
 FACT = "gamelift_stream_urls"
 URL = "stream_url"
 
-LEARNER_SPEC = with_text_types({**identity_argument_spec(), "generation": dict(type="int", default=0)})
-# How many learners a message names.
-MAX_NAMED = 5
+LEARNER_SPEC = with_strict_types({**identity_argument_spec(), "generation": dict(type="int", default=0)})
 
 EMPTY_RESULT: dict[str, Any] = dict(
     changed=False,
@@ -803,7 +803,7 @@ def build_generation_warning(task: LeaseTask, later: Mapping[LeaseKey, Iterable[
     text, them = "Links were replaced before the lease store was lost, and there are ACTIVE stream URLs for", "them"
     if len(named) == 1:
         text, them = "A link was replaced before the lease store was lost, and there is an ACTIVE stream URL for", "it"
-    text = f"{text} {list_names(named, MAX_NAMED)}"
+    text = f"{text} {list_names(named)}"
     # A role says itself what to do about duplicates.
     if task.module.is_in_role:
         return f"{text}."
@@ -821,7 +821,7 @@ def build_unknown_warning(task: LeaseTask, unknown: Sequence[str]) -> str | None
         them, whose, opens = "them", "their learners", "they open"
     also = " too, or correct" if task.given else ", with"
     return (
-        f"{found} to belong to lab {task.lab!r}, but nothing is stored about {them} ({list_names(unknown, MAX_NAMED)}):"
+        f"{found} to belong to lab {task.lab!r}, but nothing is stored about {them} ({list_names(unknown)}):"
         f" list {whose}{also} application, locations and what else {opens}, to revoke {them}."
     )
 
@@ -833,7 +833,7 @@ def build_labs_warning(labs: Mapping[str, str]) -> str | None:
     text, them = f"{len(labs)} stream URLs of the listed learners that work or have sessions were", "them"
     if len(labs) == 1:
         text, them = "1 stream URL of the listed learners that works or has sessions was", "it"
-    names = list_names(sorted(set(labs.values())), MAX_NAMED, repr)
+    names = list_names(sorted(set(labs.values())), show=repr)
     return (
         f"{text} created in a lab about which nothing is stored for them ({names}): set lab to its name to revoke "
         f"{them}."
@@ -902,7 +902,7 @@ def build_replacement_warning(outcomes: Sequence[Outcome], check_mode: bool) -> 
     if not reasons:
         return None
     replaced = "would be replaced" if check_mode else "were replaced"
-    said = list_names(reasons, MAX_NAMED)
+    said = list_names(reasons)
     if len(reasons) == 1:
         return f"A stream URL {replaced.replace('were', 'was')}: {said}."
     return f"{len(reasons)} stream URLs {replaced}: {said}."
@@ -919,13 +919,81 @@ def build_denial_warning(listings: Iterable[Listing]) -> str | None:
     )
 
 
-def end(task: LeaseTask, found: Release, ender: UrlEnder | None) -> Iterator[dict[str, Any]]:
-    """Revoke the stream URLs of the task, and release their leases.
+def create_urls(
+    task: LeaseTask,
+    client: Any,
+    group: Mapping[str, Any],
+    settings: UrlSettings,
+    policy: ReusePolicy,
+    starts_at: datetime | None,
+) -> Iterator[dict[str, Any]]:
+    """Create the stream URLs of the task, or reuse those of its leases.
 
-    Args:
-        task: The task.
-        found: What is to be released.
-        ender: What revokes; None if there is nothing to revoke, since the stream URLs of a deleted group are gone.
+    Yields:
+        The parts of the result as they become known.
+
+    Raises:
+        NotReady: The stream group cannot stream what is asked for.
+        InvalidOption: ``valid_until`` has passed.
+        LeaseStoreError: The store failed.
+        AnsibleGameLiftStreamsError: The stream URLs cannot be listed, and not for lack of the permission.
+    """
+    params = task.module.params
+    yield dict(capacity=check_group(task, group, settings, policy))
+    urls = GroupUrls(
+        listing=build_listing(task, client, ACTIVE),
+        settings=settings,
+        policy=policy,
+        now=task.now,
+        lab=params["lab"],
+        find_labs=task.find_labs_of_leases,
+        recovers=params["recover"],
+    )
+    issuer = ResourceIssuer(
+        store=task.store,
+        service=urls,
+        now=task.now,
+        policy=policy,
+        concurrency=params["concurrency"],
+        force=params["force"],
+        is_canceled=task.module.is_orphaned,
+        directory=urls,
+    )
+    outcomes, joined = task.issue(issuer, policy, starts_at)
+    yield task.describe_issuing(outcomes, joined=joined)
+    yield describe_revoked([urls.listing])
+    ender = build_ender(task, client, task.find_labs_of_leases)
+    ender.end_earlier(task.store, find_earlier_keys(task, settings), searches=params["recover"])
+    removed = task.withdraw(ender.end)
+    later = urls.find_later_generations(task.store, {key: row.generation for key, row in task.rows.items()})
+    shared, entries = task.build_result(outcomes, describe_outcome, URL, joined=joined, removed=removed)
+    duplicates = urls.find_duplicates(find_in_use(outcomes))
+    duplicates.update({each: key for key, found in later.items() for ids in found.values() for each in ids})
+    yield dict(
+        shared,
+        stream_urls=[{**entry, URL: None} for entry in entries],
+        recovered=[str(outcome.lease.resource_id) for outcome in outcomes if outcome.recovered and outcome.lease],
+        duplicates=sorted(duplicates),
+        ansible_facts={FACT: {entry["id"]: build_fact(entry, URL) for entry in entries}},
+    )
+    if params["revoke_duplicates"]:
+        replace(ender, terminate_sessions=False).end_all(duplicates)
+    yield describe_revoked([urls.listing, ender.listing])
+    task.module.warn_all(
+        build_denial_warning([urls.listing, ender.listing]),
+        build_replacement_warning(outcomes, task.module.check_mode),
+        build_generation_warning(task, later),
+    )
+    task.finish(outcomes, policy, recovers=params["recover"])
+    finish(task.module, ender, {key: row.values for key, row in task.rows.items()})
+    # Last: no failed result has a URL.
+    yield dict(stream_urls=entries)
+
+
+def revoke_urls(
+    task: LeaseTask, client: Any, group: Mapping[str, Any] | None, settings: UrlSettings | None
+) -> Iterator[dict[str, Any]]:
+    """Revoke the stream URLs of the task, and release their leases. Those of a group that was deleted are gone.
 
     Yields:
         The parts of the result as they become known.
@@ -934,12 +1002,20 @@ def end(task: LeaseTask, found: Release, ender: UrlEnder | None) -> Iterator[dic
         LeaseStoreError: The store failed.
         AnsibleGameLiftStreamsError: The stream URLs cannot be listed, and not for lack of the permission.
     """
+    ender = None
+    if group is not None and not task.module.is_query:
+        ender = build_ender(task, client, lambda: find_labs(found))
+    if settings and task.rows:
+        task = add_generations(task, settings, ender and ender.listing)
+    found = find_to_release(task)
     if ender and (found.keys or task.rows):
         # Before leases are released: what is created from then on is not revoked.
         ender.listing.load()
     yield from release(task, found, ender.end if ender else lambda _keys, leases: leases)
     yield dict(other_labs=task.describe_other_labs(lambda scope: scope == task.scope))
-    if ender and task.lab:
+    if ender is None:
+        return
+    if task.lab:
         used = {record.lease for record in found.labs.get_records(task.lab)}
         ender.end_unused(task.store, task.rows, used)
         stored = {lease.resource_id for lease in task.store.find(task.scope).values()}
@@ -948,10 +1024,20 @@ def end(task: LeaseTask, found: Release, ender: UrlEnder | None) -> Iterator[dic
         # A role revokes them then, and says itself what is left.
         if not task.module.is_in_role:
             task.module.warn_all(build_unknown_warning(task, unknown))
-    elif ender and task.rows:
+    elif task.rows:
         labs = ender.find_of_labs(task.rows)
         yield dict(unknown=sorted(labs))
         task.module.warn_all(build_labs_warning(labs))
+    yield describe_revoked([ender.listing])
+    task.module.warn_all(build_denial_warning([ender.listing]))
+    ids = {record.lease: {"id": record.learner_id} for record in found.records}
+    finish(task.module, ender, {**ids, **{key: row.values for key, row in task.rows.items()}})
+
+
+def describe_revoked(listings: Iterable[Listing]) -> dict[str, Any]:
+    """Return what the result says of the stream URLs that were revoked."""
+    revoked = sorted({stream_url_id for listing in listings for stream_url_id in listing.revoked})
+    return {"revoked": revoked, **({"changed": True} if revoked else {})}
 
 
 def find_labs(found: Release) -> dict[LeaseKey, set[str | None]]:
@@ -1011,70 +1097,13 @@ def run(module: LabstreamAWSModule) -> None:
         scope = find_scope(client, group, params["stream_group"], store)
         result.update(stream_group_arn=scope and scope.arns[0], scope=scope and scope.to_text())
         task = LeaseTask(module, store, now, scope.to_text() if scope else "", rows, "learner")
-        if group is None or settings is None or not create:
-            ends = group is not None and not module.is_query
-            ender = build_ender(task, client, lambda: find_labs(found)) if ends else None
-            if settings and rows:
-                task = add_generations(task, settings, ender and ender.listing)
-            found = find_to_release(task)
-            for known in end(task, found, ender):
-                result.update(known)
-            if ender:
-                revoked = sorted(ender.listing.revoked)
-                result.update(changed=result["changed"] or bool(revoked), revoked=revoked)
-                module.warn_all(build_denial_warning([ender.listing]))
-                ids = {record.lease: {"id": record.learner_id} for record in found.records}
-                finish(module, ender, {**ids, **{key: row.values for key, row in task.rows.items()}})
-            return
-        result.update(capacity=check_group(task, group, settings, policy))
-        urls = GroupUrls(
-            listing=build_listing(task, client, ACTIVE),
-            settings=settings,
-            policy=policy,
-            now=now,
-            lab=params["lab"],
-            find_labs=task.find_labs_of_leases,
-            recovers=params["recover"],
+        parts = (
+            create_urls(task, client, group, settings, policy, starts_at)
+            if create
+            else revoke_urls(task, client, group, settings)
         )
-        issuer = ResourceIssuer(
-            store=store,
-            service=urls,
-            now=now,
-            policy=policy,
-            concurrency=params["concurrency"],
-            force=params["force"],
-            is_canceled=module.is_orphaned,
-            directory=urls,
-        )
-        outcomes, joined = task.issue(issuer, policy, starts_at)
-        result.update(task.describe_issuing(outcomes, joined=joined), revoked=sorted(urls.listing.revoked))
-        ender = build_ender(task, client, task.find_labs_of_leases)
-        ender.end_earlier(store, find_earlier_keys(task, settings), searches=params["recover"])
-        removed = task.withdraw(ender.end)
-        later = urls.find_later_generations(store, {key: row.generation for key, row in task.rows.items()})
-        shared, entries = task.build_result(outcomes, describe_outcome, URL, joined=joined, removed=removed)
-    duplicates = urls.find_duplicates(find_in_use(outcomes))
-    duplicates.update({each: key for key, found in later.items() for ids in found.values() for each in ids})
-    result.update(
-        shared,
-        stream_urls=[{**entry, URL: None} for entry in entries],
-        recovered=[str(outcome.lease.resource_id) for outcome in outcomes if outcome.recovered and outcome.lease],
-        duplicates=sorted(duplicates),
-        ansible_facts={FACT: {entry["id"]: build_fact(entry, URL) for entry in entries}},
-    )
-    if params["revoke_duplicates"]:
-        replace(ender, terminate_sessions=False).end_all(duplicates)
-    revoked = sorted({*urls.listing.revoked, *ender.listing.revoked})
-    result.update(revoked=revoked, changed=result["changed"] or bool(revoked))
-    module.warn_all(
-        build_denial_warning([urls.listing, ender.listing]),
-        build_replacement_warning(outcomes, module.check_mode),
-        build_generation_warning(task, later),
-    )
-    task.finish(outcomes, policy, recovers=params["recover"])
-    finish(module, ender, {key: row.values for key, row in task.rows.items()})
-    # Last: no failed result has a URL.
-    result.update(stream_urls=entries)
+        for known in parts:
+            result.update(known)
 
 
 def main() -> None:

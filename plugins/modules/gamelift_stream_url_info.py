@@ -58,20 +58,9 @@ options:
     default: false
   concurrency:
     description:
-      - How many calls of the service are in flight at the same time, from 1 to 64.
+      - How many calls to make at the same time, from 1 to 64.
     type: int
     default: 16
-attributes:
-  check_mode:
-    support: full
-    details:
-      - Nothing is changed in either mode.
-  diff_mode:
-    support: none
-    details:
-      - There is nothing to change.
-  idempotent:
-    support: full
 seealso:
   - module: labstream.aws.gamelift_stream_url
   - module: labstream.aws.gamelift_stream_group_info
@@ -82,6 +71,7 @@ seealso:
 extends_documentation_fragment:
   - labstream.aws.lease.store
   - labstream.aws.attributes
+  - labstream.aws.attributes.info_module
   - labstream.aws.attributes.lease_group
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -313,7 +303,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
     validate_return_urls,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._client import ServiceClock
-from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, NotReady, list_names
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, NotReady, list_names, quote
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift import api as gamelift
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift import url_info
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.states import (
@@ -444,7 +434,7 @@ def run(module: LabstreamAWSModule) -> None:
     if missing:
         raise NotReady(
             f"{len(missing)} of {len(ids)} stream URLs do not exist in stream group {stream_group!r} "
-            f"({list_names(missing, 5, repr)}): check the ids and the stream group."
+            f"({list_names(missing, show=quote)}): check the ids and the stream group."
         )
 
 

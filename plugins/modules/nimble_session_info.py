@@ -30,17 +30,6 @@ options:
     description:
       - Only sessions that this user created.
     type: str
-attributes:
-  check_mode:
-    support: full
-    details:
-      - Nothing is changed in either mode.
-  diff_mode:
-    support: none
-    details:
-      - There is nothing to change.
-  idempotent:
-    support: full
 seealso:
   - module: labstream.aws.nimble_session
   - module: labstream.aws.nimble_session_stream
@@ -50,6 +39,7 @@ seealso:
 extends_documentation_fragment:
   - labstream.aws.nimble
   - labstream.aws.attributes
+  - labstream.aws.attributes.info_module
   - labstream.aws.attributes.action_group
   - amazon.aws.common.modules
   - amazon.aws.region.modules

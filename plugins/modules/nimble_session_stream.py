@@ -515,7 +515,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._module import Labst
 from ansible_collections.labstream.aws.plugins.module_utils._nimble import api as nimble
 from ansible_collections.labstream.aws.plugins.module_utils._nimble import streams, validation
 from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
-from ansible_collections.labstream.aws.plugins.module_utils._validation import validate_each
+from ansible_collections.labstream.aws.plugins.module_utils._validation import validate_each, validate_range
 
 FACT = "nimble_session_streams"
 URL = "url"
@@ -562,8 +562,7 @@ def build_policy(params: dict[str, Any]) -> ReusePolicy:
         InvalidOption: Names the value of this or of another option that says how streams are created.
     """
     validation.validate_expiration(params["expiration_in_seconds"])
-    if not 1 <= params["wait_timeout"] <= MAX_WAIT:
-        raise InvalidOption(f"wait_timeout is {params['wait_timeout']}, but it must be from 1 to {MAX_WAIT} seconds.")
+    validate_range("wait_timeout", params["wait_timeout"], 1, MAX_WAIT, "seconds")
     if params["client_token"] is not None:
         validation.validate_client_token(params["client_token"])
         if params["session_id"] is None:

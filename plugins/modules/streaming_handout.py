@@ -99,6 +99,7 @@ options:
     description:
       - Whether to return the addresses of the pages. Whoever knows an address can open the learner's lab, so set
         C(no_log) on the task.
+      - V(true) is rejected in a task with C(async), because Ansible keeps its result in a file with mode 0644.
     type: bool
     default: false
   lab:
@@ -175,6 +176,8 @@ seealso:
   - module: labstream.aws.appstream_streaming_url
   - module: labstream.aws.gamelift_stream_url
   - module: labstream.aws.nimble_session_stream
+  - ref: ansible_collections.labstream.aws.docsite.guide_handouts
+    description: How to give pages and files to learners, and the texts of pages.
 extends_documentation_fragment:
   - labstream.aws.lease.store
   - labstream.aws.attributes
@@ -303,6 +306,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._argspec import (
     validate_after_start,
     validate_has_lease_store,
     validate_lab,
+    validate_secret_result,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._client import ServiceClock
 from ansible_collections.labstream.aws.plugins.module_utils._errors import (
@@ -475,6 +479,8 @@ def validate_arguments(params: Mapping[str, Any], seats: Sequence[Seat]) -> None
         InvalidOption: naming the value.
     """
     base_url = params["base_url"]
+    if params["state"] == "present":
+        validate_secret_result(params, "return_pages", "take the addresses from the file that links_csv names")
     validate_lab(params["lab"])
     validate_given(params, ["seats" if params["state"] == "present" else "lab"])
     validate_given(params, ["urls_csv", "pages_dir", "overview_html"])
@@ -599,6 +605,7 @@ def main() -> None:
             contact=dict(type="str"),
             language=dict(type="str", default=DEFAULT),
             texts=dict(type="dict"),
+            # Without suboptions: ansible-core would raise a TypeError over false in place of a dict.
             limits=dict(type="dict"),
             starts_at=dict(type="str"),
             ends_at=dict(type="str"),

@@ -57,17 +57,6 @@ options:
       - V(true) is rejected in a task with C(async), because Ansible keeps its result in a file with mode 0644.
     type: bool
     default: false
-attributes:
-  check_mode:
-    support: full
-    details:
-      - Nothing is changed in either mode.
-  diff_mode:
-    support: none
-    details:
-      - There is nothing to change.
-  idempotent:
-    support: full
 seealso:
   - module: labstream.aws.appstream_streaming_url
   - module: labstream.aws.gamelift_stream_url_info
@@ -76,6 +65,7 @@ seealso:
 extends_documentation_fragment:
   - labstream.aws.lease.store
   - labstream.aws.attributes
+  - labstream.aws.attributes.info_module
   - labstream.aws.attributes.lease_group
   - amazon.aws.common.modules
   - amazon.aws.region.modules

@@ -23,6 +23,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._text import (
     is_terraform_output,
 )
 from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8601
+from ansible_collections.labstream.aws.plugins.module_utils._types import with_strict_types
 from ansible_collections.labstream.aws.plugins.plugin_utils._roster import is_json
 from ansible_collections.labstream.aws.plugins.plugin_utils._roster_formats import COLUMN_NAMES
 from ansible_collections.labstream.aws.plugins.plugin_utils._times import describe_next_day, to_local, to_utc
@@ -79,7 +80,13 @@ def validate_arguments(
         else:
             warnings.append(f"{name} is not an option of the role {role}, so it has no effect.")
     errors += _find_not_text(values, options)
-    validated = ArgumentSpecValidator(options).validate(values)
+    # Null is not given, unless there are choices: a state must not become the default.
+    given = {
+        name: value
+        for name, value in values.items()
+        if value is not None or "choices" in options[name] or not _is_text(options[name])
+    }
+    validated = ArgumentSpecValidator(with_strict_types(options)).validate(given)
     if validated.error_messages and not errors:
         errors.append("\n".join(["Validation of arguments failed:", *validated.error_messages]))
     arguments = _Arguments({option.removeprefix(prefix): value for option, value in values.items()}, prefix, now)

@@ -13,6 +13,7 @@ that gathers information. So nothing is started or scaled a second time.
 from __future__ import annotations
 
 import time
+from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -21,8 +22,12 @@ from ansible.module_utils.common.dict_transformations import snake_dict_to_camel
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.labstream.aws.plugins.module_utils._errors import LabstreamError
-from ansible_collections.labstream.aws.plugins.module_utils._role_variables import name_variables, read_role_variables
-from ansible_collections.labstream.aws.plugins.module_utils._types import with_text_types
+from ansible_collections.labstream.aws.plugins.module_utils._role_variables import (
+    ROLE_VARIABLES,
+    name_variables,
+    read_role_setting,
+)
+from ansible_collections.labstream.aws.plugins.module_utils._types import with_strict_types
 from ansible_collections.labstream.aws.plugins.module_utils._waiting import Step, Transition, find_warning, poll_delays
 
 display = Display()
@@ -54,6 +59,7 @@ class WaitingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no ty
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
+        self._role_variables: dict[str, str] = {}
         options = None if self._task.async_val or self._task.check_mode else self._parse_options()
         if options is None or not options["wait"]:
             # The module rejects invalid options, and waits by itself where this plugin cannot show progress.
@@ -63,7 +69,7 @@ class WaitingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no ty
 
     def _parse_options(self) -> dict[str, Any] | None:
         """Return the options of the task with their defaults, None if they are not valid."""
-        spec = with_text_types(self.argument_spec)
+        spec = with_strict_types(self.argument_spec)
         validator = ArgumentSpecValidator(spec, mutually_exclusive=self.mutually_exclusive)
         validated = validator.validate({name: self._task.args[name] for name in self._task.args if name in spec})
         options: dict[str, Any] = validated.validated_parameters
@@ -71,6 +77,8 @@ class WaitingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no ty
             return None
         try:
             self.build_transition(options)
+            # ansible-core has merged and templated the environments of the task.
+            self._role_variables = read_role_setting(ChainMap(*(self._task.environment or ())), ROLE_VARIABLES)
         except LabstreamError:
             return None
         return options
@@ -85,7 +93,7 @@ class WaitingAction(ActionBase):  # type: ignore[misc]  # ansible-core has no ty
 
     def name_variables(self, text: str) -> str:
         """Return a message that in a role names its variables, as those of its modules do."""
-        return name_variables(text, read_role_variables(self._task.environment or ()))
+        return name_variables(text, self._role_variables)
 
     def show(self, line: str, task_vars: Mapping[str, Any]) -> None:
         """Show a line of progress on stderr, so that callbacks which print JSON stay parseable."""

@@ -120,6 +120,24 @@ def test_where_there_is_nothing_to_show_the_module_runs_once(
     assert lines(run) == []
 
 
+@pytest.mark.core
+def test_in_a_role_a_message_names_the_variable_also_if_it_is_about_a_poll(
+    simulator: Simulator, run_tasks: RunPlaybook
+) -> None:
+    simulator.set(fleet_starting_seconds=60)
+    make_fleet(simulator)
+    variables = json.dumps({"wait_timeout": "appstream_lab_fleet_wait_timeout"})
+    start, no_role = (
+        fleet_task(name, wait_timeout=1, keywords={"environment": {"LABSTREAM_ROLE_VARIABLES": setting}})
+        for name, setting in {"start": variables, "no role": "{"}.items()
+    )
+
+    run = run_tasks([start, no_role])
+
+    assert run.task("start").msg.endswith("and run again, or increase appstream_lab_fleet_wait_timeout."), run.printed
+    assert run.task("no role").msg.startswith("LABSTREAM_ROLE_VARIABLES in the environment is only for the roles")
+
+
 def test_what_is_in_the_way_is_polled_first_and_a_fleet_that_falls_back_is_started_once(
     simulator: Simulator, run_tasks: RunPlaybook
 ) -> None:

@@ -53,6 +53,15 @@ def test_the_other_variables_of_a_job_are_text_too(get_answers):
     }
 
 
+@pytest.mark.parametrize("lines", [["[a-secret]"], ["a-secret: {"], ["a-secret"], []])
+def test_a_file_without_variables_is_named_and_not_quoted(get_answers, lines):
+    with pytest.raises(
+        AnsibleLookupError, match=r"extravars cannot be read as a mapping of variables in YAML: corr"
+    ) as error:
+        get_answers(*lines)
+    assert "a-secret" not in str(error.value)
+
+
 def test_outside_of_a_job_the_file_is_named(tmp_path, monkeypatch):
     (tmp_path / "project").mkdir()
     monkeypatch.chdir(tmp_path / "project")

@@ -140,6 +140,17 @@ def test_what_a_role_is_given_precedes_the_arguments_of_its_task(monkeypatch, gi
     assert "no_option_of_this_module" not in module.params
 
 
+@pytest.mark.parametrize("name", ["LABSTREAM_ROLE_OPTIONS", "LABSTREAM_ROLE_VARIABLES"])
+def test_a_setting_of_roles_that_none_has_made_is_named(monkeypatch, capsys, name):
+    monkeypatch.setenv(name, "{")
+    with patch_module_args({"region": "eu-central-1"}), pytest.raises(SystemExit):
+        LabstreamAWSModule(empty_result={"stored": None}, argument_spec={})
+
+    result = json.loads(capsys.readouterr().out)
+    assert (result["failed"], result["stored"]) == (True, None)
+    assert result["msg"].startswith(f"{name} in the environment is only for the roles of this collection")
+
+
 def test_in_a_role_all_messages_name_its_variables(monkeypatch, capsys):
     monkeypatch.setenv("LABSTREAM_ROLE_VARIABLES", json.dumps({"lease_store": "appstream_lab_lease_store"}))
     failures = [{"code": "NotReady", "message": "Check lease_store."}]

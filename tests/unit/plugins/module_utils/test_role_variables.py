@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils._role_variables import name_variables, read_role_variables
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption
+from ansible_collections.labstream.aws.plugins.module_utils._role_variables import name_variables, read_role_setting
 
 OPTIONS = ("fleet_name", "stack_name", "region", "lease_store", "concurrency", "sessions", "purge")
 VARIABLES = {**{option: f"role_{option}" for option in OPTIONS}, "lab": "role_name", "valid_until": "role_ends_at"}
@@ -18,10 +19,10 @@ VARIABLES = {**{option: f"role_{option}" for option in OPTIONS}, "lab": "role_na
     [
         (
             "Fleet 'x' does not exist in region eu-central-1: check fleet_name and region, and that it is yours.",
-            "Fleet 'x' does not exist in region eu-central-1: check role_fleet_name and role_region, and that it is "
-            "yours.",
+            "Fleet 'x' does not exist in region eu-central-1: check role_fleet_name and region, and that it is yours.",
         ),
         ("valid_until is over.", "role_ends_at is over."),
+        ("sessions is empty.", "role_sessions is empty."),
         ("lab is 'a lab', but it must be text.", "role_name is 'a lab', but it must be text."),
         ("Nothing is stored (lease_store=none).", "Nothing is stored (role_lease_store=none)."),
         ("Name another file in lease_store.", "Name another file in role_lease_store."),
@@ -52,15 +53,14 @@ def test_what_is_no_option_stays(message):
 
 
 @pytest.mark.parametrize(
-    ("environments", "variables"),
-    [
-        ([], {}),
-        ([None, {"PATH": "/bin"}, {"LABSTREAM_ROLE_VARIABLES": ""}], {}),
-        (
-            [{"LABSTREAM_ROLE_VARIABLES": '{"a": "x_a"}'}, {"LABSTREAM_ROLE_VARIABLES": '{"a": "y_a"}'}, {}],
-            {"a": "y_a"},
-        ),
-    ],
+    ("environment", "setting"),
+    [({"PATH": "/bin"}, {}), ({"NAME": ""}, {}), ({"NAME": '{"lab": "role_name"}'}, {"lab": "role_name"})],
 )
-def test_the_innermost_environment_has_the_variables(environments, variables):
-    assert read_role_variables(environments) == variables
+def test_a_setting_of_a_role_is_read_from_the_environment(environment, setting):
+    assert read_role_setting(environment, "NAME") == setting
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "yes"])
+def test_a_setting_that_no_role_has_made_is_rejected(text):
+    with pytest.raises(InvalidOption, match=r"^NAME in the environment is only for the roles of this collection: do"):
+        read_role_setting({"NAME": text}, "NAME")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What modules accept as text."""
+"""What modules accept as text and as numbers."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ SPEC = {
     "stack_name": {"type": "str"},
     "lab": {},
     "pages_dir": {"type": "path"},
+    "validity": {"type": "int"},
+    "ports": {"type": "list", "elements": "int"},
     "user_ids": {"type": "list", "elements": "str"},
     "users": {
         "type": "list",
@@ -26,7 +28,7 @@ SPEC = {
 }
 OUTPUT = {"sensitive": True, "type": "string", "value": "a-secret"}
 TERRAFORM = "it is Terraform's description of an output, not its value: take it from `terraform output -json lab`"
-MAPPING, LIST = "it is a mapping, but it must be text", "it is a list, but it must be text"
+MAPPING, LIST, NULL = (f"it is {what}, but it must be text" for what in ("a mapping", "a list", "null"))
 
 
 def build(**args):
@@ -47,6 +49,9 @@ def build(**args):
         ({"user_ids": ["anna", {"id": "ben"}]}, MAPPING),
         ({"users": [{"user_id": OUTPUT}]}, TERRAFORM),
         ({"users": [{"user_id": ["anna"]}]}, LIST),
+        # ansible-core would make text of it, "None" before 2.19.
+        ({"user_ids": ["anna", None]}, NULL),
+        ({"users": [{"user_id": None}]}, NULL),
     ],
 )
 def test_a_mapping_or_list_where_text_is_expected_is_named(args, problem, capsys):
@@ -60,6 +65,18 @@ def test_a_mapping_or_list_where_text_is_expected_is_named(args, problem, capsys
 
 
 @pytest.mark.parametrize(
+    "args", [{"validity": True}, {"ports": [1, True]}, {"users": [{"user_id": "anna", "count": True}]}]
+)
+def test_a_boolean_where_a_number_is_expected_is_named(args, capsys):
+    with pytest.raises(SystemExit):
+        build(**args)
+    message = json.loads(capsys.readouterr().out)["msg"]
+
+    assert message.endswith(" to number: it is true, but it must be a whole number")
+    assert next(iter(args)) in message
+
+
+@pytest.mark.parametrize(
     ("args", "option", "value"),
     [
         ({"stack_name": "{'name': 'cad'}"}, "stack_name", "{'name': 'cad'}"),
@@ -67,6 +84,7 @@ def test_a_mapping_or_list_where_text_is_expected_is_named(args, problem, capsys
         ({"lab": None}, "lab", None),
         ({"pages_dir": "/srv"}, "pages_dir", "/srv"),
         ({"user_ids": "anna,ben"}, "user_ids", ["anna", "ben"]),
+        ({"validity": "60"}, "validity", 60),
         ({"users": [{"user_id": 7}]}, "users", [{"user_id": "7", "count": None}]),
     ],
 )

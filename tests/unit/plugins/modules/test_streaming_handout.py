@@ -627,7 +627,7 @@ def test_a_released_url_is_not_written(lab):
 
 def test_without_a_store_there_are_no_urls(lab):
     assert lab.fail_csv(seat_of("anna"))[0] == no_url(lab, "1 of 1 seats have no URL: anna")
-    assert list(lab.folder.iterdir()) == []
+    assert not lab.pages_dir.exists()
 
 
 def test_a_url_that_is_not_a_web_url_is_not_written(lab):
@@ -932,3 +932,16 @@ def test_invalid_options_are_rejected_before_anything_is_written(lab, monkeypatc
         assert part in message
     assert not result["changed"]
     assert [path.name for path in lab.folder.iterdir()] == ["overview.html"]
+
+
+def test_a_task_with_async_returns_no_pages(lab, monkeypatch):
+    """Ansible keeps its result in a file with mode 0644."""
+    lab.issue("anna")
+    monkeypatch.setenv("ANSIBLE_ASYNC_DIR", "~/.ansible_async")
+
+    message, result = lab.fail(return_pages=True)
+
+    assert message.startswith("return_pages is true and ANSIBLE_ASYNC_DIR is ~/.ansible_async, as in a task with async")
+    assert message.endswith("set return_pages to false, and take the addresses from the file that links_csv names.")
+    assert "pages" not in result
+    assert not lab.pages_dir.exists()

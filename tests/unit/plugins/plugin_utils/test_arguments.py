@@ -238,7 +238,7 @@ def test_any_other_unknown_variable_is_a_warning(name):
 
 
 def test_an_alias_is_known():
-    options = {"lab_handout_seats": {}, "lab_handout_pages_dir": {"aliases": ["lab_handout_pages"]}}
+    options = {"lab_handout_seats": {"type": "list"}, "lab_handout_pages_dir": {"aliases": ["lab_handout_pages"]}}
     spec = {"argument_specs": {"main": {"options": options}}}
     values = {"lab_handout_seats": [], "lab_handout_pages_dir": "/srv"}
 
@@ -386,12 +386,40 @@ def test_a_secret_is_not_among_the_options(options):
     assert "user_id_key" not in validate("appstream_lab", user_id_key="a-secret-of-the-vault", **options)["options"]
 
 
-def test_what_argument_specs_rejects_is_an_error_too_and_other_options_have_their_defaults():
-    result = validate("appstream_lab", validity="long", manage_fleet=True)
+@pytest.mark.parametrize("validity", ["long", True])
+def test_what_argument_specs_rejects_is_an_error_too_and_other_options_have_their_defaults(validity):
+    result = validate("appstream_lab", validity=validity, manage_fleet=True)
 
     assert result["error"].startswith("Validation of arguments failed:\nargument 'appstream_lab_validity' is of type")
     assert (result["options"]["name"], result["options"]["state"]) == ("monday", "present")
     assert (result["options"]["manage_fleet"], result["options"]["validity"]) == (False, None)
+
+
+@pytest.mark.parametrize(
+    ("option", "error"),
+    [
+        ("name", "missing required arguments: lab_handout_name"),
+        ("state", "argument 'lab_handout_state' is of type "),
+        ("language", None),
+        ("contact", None),
+    ],
+)
+def test_null_is_not_given_unless_there_are_choices(option, error):
+    spec = yaml.safe_load((ROLES / "lab_handout/meta/argument_specs.yml").read_text())
+    values = {f"lab_handout_{name}": value for name, value in {**VALID["lab_handout"], option: None}.items()}
+
+    result = validate_arguments(values, "lab_handout", values, spec)
+
+    assert (result["error"] or "").partition("\n")[2].startswith(error or "")
+    assert bool(result["error"]) == bool(error)
+    assert result["options"]["language"] == "en"
+
+
+def test_null_in_a_list_of_text_is_an_error():
+    error = validate("appstream_lab", rotate=["anna", None])["error"]
+
+    assert "'appstream_lab_rotate'" in error
+    assert error.endswith(": it is null, but it must be text")
 
 
 def test_options_have_the_types_that_the_role_documents():
