@@ -651,6 +651,9 @@ def run(module: LabstreamAWSModule) -> None:
             for known in release(task, find_to_release(task)):
                 result.update(known)
             return
+        if module.is_query:
+            # A role asks before it starts the sessions.
+            return
         outcomes, joined = task.issue(build_issuer(task, client, policy), policy)
         shared, entries = task.build_result(outcomes, describe_outcome, URL, joined=joined, removed=task.withdraw())
     facts = {entry["session_id"]: build_fact(entry, URL) for entry in entries}
