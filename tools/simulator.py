@@ -14,13 +14,29 @@ import sys
 from contextlib import suppress
 from tempfile import TemporaryDirectory
 
-from example_lab import COLLECTIONS, FLEET, STACK, STREAM_GROUP, TOOLS, Simulator, run_simulator, wait_for_interrupt
+from example_lab import (
+    APPLICATION,
+    COLLECTIONS,
+    FLEET,
+    LOCATIONS,
+    SESSIONS,
+    STACK,
+    STREAM_GROUP,
+    STUDIO,
+    TOOLS,
+    Simulator,
+    run_simulator,
+    wait_for_interrupt,
+)
 
 
 def main() -> int:
     """Run the simulator."""
     with suppress(KeyboardInterrupt), TemporaryDirectory(prefix="labstream-") as folder, run_simulator() as simulator:
-        print(f"# The simulator has the stack {STACK}, the fleet {FLEET} and the stream group {STREAM_GROUP}.")
+        print(f"# In the region {simulator.environment()['AWS_REGION']}, the simulator has")
+        print(f"# - the stack {STACK} with the fleet {FLEET},")
+        print(f"# - the stream group {STREAM_GROUP} with the application {APPLICATION} at {' and '.join(LOCATIONS)},")
+        print(f"# - the studio {STUDIO} with the sessions {' and '.join(SESSIONS)}.")
         print("# Paste these lines into another shell:")
         print("\n".join(build_exports(simulator, folder)))
         print("# The simulator runs until Ctrl+C, and then forgets everything.", flush=True)
@@ -34,6 +50,9 @@ def build_exports(simulator: Simulator, folder: str) -> list[str]:
         **simulator.environment(),
         "LABSTREAM_LEASE_STORE": f"sqlite://{folder}/leases.sqlite3",
         "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+        # The labs need no inventory, as Ansible would warn in every run.
+        "ANSIBLE_LOCALHOST_WARNING": "False",
+        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "False",
     }
     unset = ["AWS_PROFILE", *(name for name, value in variables.items() if not value)]
     exports = [f"export {name}={shlex.quote(value)}" for name, value in variables.items() if value]

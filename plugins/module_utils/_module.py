@@ -27,7 +27,7 @@ from ._types import with_strict_types
 from ._version import COLLECTION_NAME, COLLECTION_VERSION
 
 MIN_PYTHON = (3, 10)
-# What roles set for a task in check mode that only asks what is stored, and predicts nothing.
+# What roles set for a task in check mode that only asks: what is stored, or whether what follows can work.
 ROLE_QUERY = "LABSTREAM_ROLE_QUERY"
 
 
@@ -41,7 +41,7 @@ class LabstreamAWSModule(AnsibleAWSModule):
 
     Attributes:
         result: The result so far. Only the ``run`` of a module file writes to it.
-        is_query: Whether a role only asks what is stored.
+        is_query: Whether a role only asks, before it changes anything. Then there are no warnings.
         is_orphaned: Says whether the run of Ansible that started the module has been killed.
         reports_bugs: Whether a bug becomes a message. Unit tests unset it, so that they see the exception.
     """
@@ -94,7 +94,8 @@ class LabstreamAWSModule(AnsibleAWSModule):
 
     def warn(self, warning: str) -> None:
         """Warn the user. amazon.aws 10 would also pass it to ``exit_json``, which ansible-core deprecates."""
-        self._module.warn(self._name_variables(warning))
+        if not self.is_query:
+            self._module.warn(self._name_variables(warning))
 
     def warn_all(self, *warnings: str | None) -> None:
         """Warn the user of those that are not None."""

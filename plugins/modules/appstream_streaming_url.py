@@ -696,7 +696,8 @@ def describe_target(module: LabstreamAWSModule, client: Any) -> appstream.Target
     """
     target = appstream.Target.look_up(client, module.params["stack_name"], module.params["fleet_name"])
     if module.params["state"] == "present":
-        target.validate_can_stream()
+        # A role asks before it starts the fleet.
+        target.validate_can_stream(is_running=not module.is_query)
     return target
 
 

@@ -779,7 +779,9 @@ def check_group(
     asked_until = now + timedelta(seconds=policy.validity_at(now))
     capacity = group_checks.build_capacity(group, settings.locations, len(task.given), settings.usage_limit)
     task.module.warn_all(
-        group_checks.validate_can_stream(group, settings.application, settings.locations),
+        group_checks.validate_can_stream(
+            group, settings.application, settings.locations, may_wait=task.module.is_query
+        ),
         group_checks.build_capacity_warning(group, settings.locations, capacity),
         group_checks.build_expiry_warning(group, policy.valid_until or asked_until),
     )
@@ -940,6 +942,9 @@ def create_urls(
     """
     params = task.module.params
     yield dict(capacity=check_group(task, group, settings, policy))
+    if task.module.is_query:
+        # A role asks before it raises the capacity, and what fails for one learner is not to keep it from that.
+        return
     urls = GroupUrls(
         listing=build_listing(task, client, ACTIVE),
         settings=settings,

@@ -650,6 +650,9 @@ def run(module: LabstreamAWSModule) -> None:
             for known in release(task, find_to_release(task)):
                 result.update(known)
             return
+        if module.is_query:
+            # A role asks before it starts the sessions.
+            return
         outcomes, joined = task.issue(build_issuer(task, client, policy), policy)
         result.update(task.describe_issuing(outcomes, joined=joined))
         shared, entries = task.build_result(outcomes, describe_outcome, URL, joined=joined, removed=task.withdraw())

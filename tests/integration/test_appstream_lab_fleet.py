@@ -172,6 +172,30 @@ def test_a_stopped_fleet_is_started_and_scaled_as_check_mode_predicts_and_the_le
     assert_no_url(simulator, run.printed + json.dumps(published))
 
 
+def test_what_is_wrong_with_the_urls_is_said_before_the_fleet_is_started(
+    simulator: Simulator, run_playbook: RunPlaybook
+) -> None:
+    appstream = make_stack(simulator)
+    make_fleet(appstream, StreamView="APP")
+    make_fleet(appstream, name="another-fleet")
+    appstream.disassociate_fleet(StackName=STACK, FleetName="another-fleet")
+    wrong: dict[str, dict[str, Any]] = {
+        "appstream_lab_validity is 604801": {"validity": 604801},
+        "appstream_lab_application_id is 'Desktop', but fleet 'cad-fleet' shows": {"application_id": "Desktop"},
+        "Fleet 'another-fleet' is not associated with stack 'cad-course'": {"fleet_name": "another-fleet"},
+    }
+
+    published, run = serve(
+        run_playbook, *(variables("anna", manage_fleet=True, **options) for options in wrong.values())
+    )
+
+    summaries = [facts["appstream_lab_summary"] for facts in published]
+    for beginning, summary in zip(wrong, summaries, strict=True):
+        assert summary["message"].startswith(beginning), run.printed
+        assert (summary["outcome"], summary["issued"]) == ("failed", 0)
+    assert changing_calls(simulator) == []
+
+
 def test_too_few_sessions_and_limits_that_are_too_short_are_named_with_the_numbers(
     simulator: Simulator, run_playbook: RunPlaybook
 ) -> None:
@@ -298,14 +322,15 @@ def test_a_lab_that_ends_takes_its_own_sessions_and_the_last_one_stops_the_fleet
     # then the fleet is stopped. Where nothing is stored, nothing is done, and a missing fleet is no failure.
     ended, without = (facts["appstream_lab_summary"] for facts in published)
     assert state_of_fleet(lab) == "STOPPED"
-    assert ended["message"] == (
-        "Leases released: 2. Streaming URLs that were handed out work until they expire. Sessions expired: 2. "
-        "Fleet 'cad-fleet' is STOPPED."
+    work = r"Streaming URLs that were handed out work until they expire, the last at .{16} \(UTC\)\."
+    assert re.fullmatch(
+        rf"Leases released: 2\. {work} Sessions expired: 2\. Fleet 'cad-fleet' is STOPPED\.", ended["message"]
     ), run.printed
-    assert predicted["appstream_lab_summary"]["message"] == (
-        "Leases to be released: 2. Streaming URLs that were handed out work until they expire. "
-        "Sessions to be expired: 2. Fleet 'cad-fleet' would be STOPPED."
+    assert re.fullmatch(
+        rf"Leases to be released: 2\. {work} Sessions to be expired: 2\. Fleet 'cad-fleet' would be STOPPED\.",
+        predicted["appstream_lab_summary"]["message"],
     )
+    assert "the service cannot revoke" not in run.printed, "that is said once"
     assert (prediction.changed, run.changed) == (4, 4)
     leases = call_module({}, module="labstream.aws.streaming_lease_info").result["leases"]
     assert {lab for lease in leases for lab in lease["labs"]} == {"monday"}, "tuesday was purged"

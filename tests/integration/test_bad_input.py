@@ -201,7 +201,9 @@ REJECTED_STREAM_VALUES = {
 REJECTED_BY_PRE_CHECK_OF_STREAMS = {
     "unknown studio": Case({**SEAT, "studio_id": "x"}, ("Studio 'x' does not exist in region us-east-1", "check")),
     "wrong region": Case({**SEAT, "region": "eu-west-1"}, ("does not exist in region eu-west-1", "region")),
-    "unknown region": Case({**SEAT, "region": "xx-west-9"}, ("UnrecognizedClientException", "credentials")),
+    "unknown region": Case(
+        {**SEAT, "region": "xx-west-9"}, ("AWS does not accept the region", "'xx-west-9'", "correct region")
+    ),
     **{name: case for name, case in connections(SEAT).items() if name in ("no credentials", "no region")},
 }
 

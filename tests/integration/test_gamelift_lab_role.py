@@ -261,6 +261,35 @@ def test_a_failure_for_one_learner_leaves_the_others_their_urls_and_a_misspelled
     assert (count_statuses(group), group.calls("UpdateStreamGroup")) == ({"ACTIVE": 1}, [])
 
 
+def test_what_is_wrong_with_the_urls_is_said_before_the_capacity_is_raised(
+    group: Simulator, run_playbook: RunPlaybook
+) -> None:
+    lab = {**LAB, "gamelift_lab_roster": "", "gamelift_lab_learners": [{"id": "anna"}], "gamelift_lab_summary_path": ""}
+    wrong: dict[str, dict[str, Any]] = {
+        "Application 'a-engin' is not associated with stream group 'sg-engine'": {"application": "a-engin"},
+        "Stream group 'sg-engine' has no location 'eu-wets-1'": {"locations": [LOCATION, "eu-wets-1"]},
+        "gamelift_lab_resolution is '1921x1080'": {"resolution": "1921x1080"},
+    }
+    roles = [
+        {
+            "block": [
+                {
+                    "ansible.builtin.include_role": {"name": ROLE},
+                    "vars": {**lab, **{f"gamelift_lab_{option}": value for option, value in options.items()}},
+                }
+            ],
+            "rescue": [{"name": "the role has failed", "ansible.builtin.debug": {"msg": "go on"}}],
+        }
+        for options in ({**each, "manage_capacity": True} for each in wrong.values())
+    ]
+
+    run = run_playbook([{"hosts": "localhost", "gather_facts": False, "tasks": roles}])
+
+    for beginning, (_seats, summary) in zip(wrong, published_in(run), strict=True):
+        assert summary["message"].startswith(beginning), run.printed
+    assert group.calls("UpdateStreamGroup") == group.calls("CreateStreamUrl") == []
+
+
 def test_sessions_end_only_where_that_is_said_and_those_that_go_on_are_reported(
     group: Simulator, run_playbook: RunPlaybook
 ) -> None:

@@ -19,7 +19,7 @@ from tests.integration.running import CHECKOUT, COLLECTIONS, FLEET, MODULE, STAC
 from tests.simulator.control import Simulator
 
 ROLE, HANDOUT = "labstream.aws.lab_handout", "labstream.aws.streaming_handout"
-WRITE = "Write the pages and files that have changed"
+WRITE = "Check the paths, and write the pages and files that have changed"
 UPLOAD = "Upload the pages that differ from those in the bucket"
 ARGS = {"stack_name": STACK, "fleet_name": FLEET, "validity": 3600, "lab": "monday"}
 BUCKET, PREFIX = "lab-pages", "monday"

@@ -85,6 +85,10 @@ def test_getting_started_works_with_what_it_prints(command: subprocess.Popen[str
     assert endpoint_url
     assert Simulator(endpoint_url[1]).open(url_of(pages[0].read_text(encoding="utf-8")))[0] == 200
 
+    # And the aws command is found, and asks the simulator.
+    listed = shell(input=lines + "aws appstream describe-fleets --query 'Fleets[].[Name,State]' --output text\n")
+    assert (listed.returncode, listed.stdout) == (0, "cad-fleet\tRUNNING\n")
+
     # When the lab is ended, then the pages open nothing any more, and nothing is in the home.
     ended = shell(input=lines + end)
     assert ended.returncode == 0, ended.stdout

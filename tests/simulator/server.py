@@ -111,7 +111,10 @@ class Simulator:
             return Response.from_app(self._moto, request.environ, buffered=True)
         except NotImplementedError:
             return error_reply(call, Error("NotImplemented", f"The simulator has no operation {call.operation}.", 501))
-        except Exception:  # moto lets its own mistakes through
+        except Exception as error:  # moto lets its own mistakes through
+            if error.args == (call.region,):  # and that a service has no backend in a region
+                message = f"Credential should be scoped to a valid region, not {call.region!r}."
+                return error_reply(call, Error("InvalidSignatureException", message))
             traceback.print_exc()
             return error_reply(call, Error("InternalFailure", f"The simulator failed in {call.operation}.", 500))
 

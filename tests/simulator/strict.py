@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from moto.core.base_backend import SERVICE_BACKEND, BackendDict
 from moto.core.exceptions import ServiceException
 from moto.core.request import Request
 from moto.core.responses import BaseResponse
@@ -30,13 +29,6 @@ class StrictResponse(BaseResponse):
 
     def parse_parameters(self, request: Request) -> None:
         """Leave it to the service, which says what is wrong with them."""
-
-    def backend_of(self, backends: BackendDict[SERVICE_BACKEND], service: str) -> SERVICE_BACKEND:
-        try:
-            return backends[self.current_account][self.region]
-        except KeyError:
-            message = f"{service} has no endpoint in the region {self.region}."
-            raise ServiceException("UnrecognizedClientException", message) from None
 
     def require_signature(self) -> None:
         if "Authorization" not in self.headers:

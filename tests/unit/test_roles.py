@@ -202,8 +202,10 @@ STEPS = {
     ("gamelift_lab", "urls"): ["gamelift_stream_url"],
     ("gamelift_lab", "leases"): ["gamelift_stream_url", "gamelift_stream_url"],
 }
-# The first three run in check mode; the last has no option "rotate".
+# These run in check mode, but for the last, which has no option "rotate".
 READ_ONLY = (
+    "Check what the streaming URLs are for, before the fleet is started or scaled",
+    "Check what the stream URLs are for, before the capacity is raised",
     "Get the learners of the lab, and the other labs on the fleet",
     "Get the learners of the lab",
     "Get the learners that the lab had",

@@ -214,8 +214,11 @@ class Target:
         created = [(described or {}).get("CreatedTime") for described in (self.stack, self.fleet)]
         return max((round_down(when) for when in created if when), default=datetime.min.replace(tzinfo=timezone.utc))
 
-    def validate_can_stream(self) -> None:
+    def validate_can_stream(self, *, is_running: bool = True) -> None:
         """Reject a target for which the service issues no URL, or one that fails in the learner's browser.
+
+        Args:
+            is_running: Whether the fleet must be running by now.
 
         Raises:
             NotReady: says what is wrong and what to do.
@@ -236,7 +239,7 @@ class Target:
                 "streaming URLs: use a fleet that is not joined to a domain, or SAML."
             )
         state = self.fleet.get("State")
-        if state != "RUNNING":
+        if is_running and state != "RUNNING":
             remedy = {
                 "STARTING": "wait until it is RUNNING",
                 "STOPPING": "wait until it is STOPPED, start it (StartFleet), wait until it is RUNNING",

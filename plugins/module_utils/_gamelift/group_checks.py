@@ -19,6 +19,7 @@ from .._errors import NotReady, list_names
 from .._time import to_iso8601
 from .capacity import get_maximum
 from .group_states import (
+    ACTIVATING,
     ACTIVE,
     ACTIVE_WITH_ERRORS,
     UPDATING,
@@ -34,13 +35,16 @@ _SERVING = {ACTIVE_WITH_ERRORS, UPDATING}
 MAX_NAMED = 10
 
 
-def validate_can_stream(group: Mapping[str, Any], application: str, locations: Sequence[str]) -> str | None:
+def validate_can_stream(
+    group: Mapping[str, Any], application: str, locations: Sequence[str], *, may_wait: bool = False
+) -> str | None:
     """Reject a stream group that cannot stream the application at each of the locations.
 
     Args:
         group: The stream group.
         application: The id or ARN of the application.
         locations: The names of the locations.
+        may_wait: Whether they may still be ACTIVATING, since somebody waits for them.
 
     Returns:
         A warning if it can do so at these locations, but has a problem elsewhere.
@@ -49,7 +53,8 @@ def validate_can_stream(group: Mapping[str, Any], application: str, locations: S
         NotReady: Says what is wrong and what to do.
     """
     name, status = get_name(group), group["Status"]
-    if status != ACTIVE and status not in _SERVING:
+    in_time = {ACTIVATING} if may_wait else set()
+    if status not in {ACTIVE} | _SERVING | in_time:
         waits = "wait until it is ACTIVE (labstream.aws.gamelift_stream_group waits), then run again"
         raise NotReady(describe_problem(group) or f"Stream group {name!r} is {status}: {waits}.")
     associated = _get_applications(group)
@@ -60,9 +65,9 @@ def validate_can_stream(group: Mapping[str, Any], application: str, locations: S
         )
     for location in locations:
         problem = describe_location_problem(group, location)
-        if problem:
+        if problem and get_locations(group).get(location, {}).get("Status") not in in_time:
             raise NotReady(problem)
-    if status == ACTIVE:
+    if status in {ACTIVE} | in_time:
         return None
     is_active = f"{'is' if len(locations) == 1 else 'are'} ACTIVE"
     problem = describe_problem(group) or f"Stream group {name!r} is {status}: other locations are added or removed."

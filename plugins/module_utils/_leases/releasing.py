@@ -211,7 +211,9 @@ def _describe(task: LeaseTask, found: Release, released: set[LeaseKey]) -> list[
 
 def _build_warnings(task: LeaseTask, found: Release, leases: Sequence[Lease], may_work: bool) -> Iterator[str]:
     now, released = task.now(), {lease.key for lease in leases}
-    working = build_release_warning(leases, now) if may_work else None
+    # A role that ends a lab says so itself, in the time zone of the lab.
+    is_said = task.module.is_in_role and task.lab is not None
+    working = build_release_warning(leases, now) if may_work and not is_said else None
     if working:
         yield working
     if task.lab is None:

@@ -36,6 +36,7 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base im
     describe_unknown_lab,
     describe_unknown_learner,
     describe_unreleased,
+    describe_working,
     find_left,
     get_counts,
     get_ended,
@@ -97,7 +98,7 @@ def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
         "warnings": list(dict.fromkeys(warnings)),
         "known": known,
         "ended": ended,
-        "message": " ".join(_describe_appstream_lab(results, counts, expired, fleet, fleet_changed, needs)),
+        "message": " ".join(_describe_appstream_lab(results, counts, expired, fleet, fleet_changed, needs, now)),
     }
     failures = _describe_skipped_fleet(results, fleet)
     billed = f"Fleet '{results['fleet_name']}' was started or scaled, and is billed while it runs."
@@ -305,7 +306,13 @@ def _describe_kept_sessions(user_ids: Sequence[str]) -> Iterator[str]:
 
 
 def _describe_appstream_lab(
-    results: Result, counts: Result, expired: int, fleet: Result, fleet_changed: bool, needs: Sequence[str]
+    results: Result,
+    counts: Result,
+    expired: int,
+    fleet: Result,
+    fleet_changed: bool,
+    needs: Sequence[str],
+    now: datetime.datetime,
 ) -> Iterator[str]:
     to_be = "to be " if results["check_mode"] else ""
     name = results["fleet_name"]
@@ -335,7 +342,8 @@ def _describe_appstream_lab(
         return
     if counts["released"]:
         yield f"Leases {to_be}released: {counts['released']}."
-        yield "Streaming URLs that were handed out work until they expire."
+        leases = results["steps"]["urls"].get("leases", [])
+        yield describe_working(results, "Streaming URLs that were handed out", leases, now)
     else:
         yield describe_unreleased(results)
     if results["end_sessions"]:

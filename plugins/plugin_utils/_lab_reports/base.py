@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -157,6 +158,23 @@ def describe_unreleased(results: Result) -> str:
     if any(lease.get("labs") for lease in results["steps"]["urls"].get("leases", [])):
         return "There is no lease left to release, except those that other labs need."
     return "There is no lease left to release: the lab has ended before."
+
+
+def describe_working(results: Result, what: str, leases: Iterable[Result], now: datetime.datetime) -> str:
+    """Return until when URLs work whose leases were released, since no service can revoke them.
+
+    Args:
+        results: What the role was asked for.
+        what: What these URLs are called.
+        leases: The leases of the lab that ends.
+        now: The current time.
+    """
+    expiries = [parse_now(lease["expires"]) for lease in leases if lease["released"] and lease["expires"]]
+    last = max(expiries, default=None)
+    if last and last <= now:
+        return f"{what} have expired."
+    until = f", the last at {to_local(last, results.get('timezone') or None)}" if last else ""
+    return f"{what} work until they expire{until}."
 
 
 def describe_unknown_lab(results: Result, ending: Result, where: str) -> str:

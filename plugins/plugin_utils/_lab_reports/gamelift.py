@@ -216,7 +216,8 @@ def _describe_rotation(rotated: Sequence[str], check_mode: bool) -> Iterator[str
 def _describe_unknown_sessions(results: Result) -> Iterator[str]:
     """Yield a warning if the sessions of the lab are not known, which is started or ended all the same."""
     failure = results["steps"]["sessions"].get("msg")
-    if not failure:
+    # What has also failed the role is said once.
+    if not failure or failure in results["failure"]:
         return
     if results["state"] == "present" and results["manage_capacity"]:
         yield f"It is not known who has a session, so the capacity is for all learners: {failure}"

@@ -60,13 +60,15 @@ def _describe_lab_handout(results: Result) -> Iterator[str]:
     if not results["present"]:
         yield f"Pages {to_be}marked as ended: all of the lab, in {where}." if pages else f"Files {to_be}removed."
         return
-    # How many files it would be is not known, as long as there are no URLs.
-    to_be_written = " to be written" if results["check_mode"] and results["is_changed"] else ""
     if pages:
-        yield f"Pages{to_be_written}: {results['summary']['requested']}, in {where}."
+        yield f"Pages: {results['summary']['requested']}, in {where}."
     for option, what in (("links_csv", "Their addresses"), ("overview_html", "Overview"), ("urls_csv", "URLs")):
         if option in paths:
-            yield f"{what}{to_be_written}: {paths[option]}."
+            yield f"{what}: {paths[option]}."
+    if results["check_mode"]:
+        written = results["summary"]["written"]
+        is_known = written or not results["is_changed"]
+        yield f"Files to be written: {written if is_known else 'not known as long as there are no URLs'}."
     expiries = sorted(seat["expires"] for seat in results["seats"] if seat.get("expires"))
     if expiries:
         yield f"The URLs are valid until {to_local(parse_now(expiries[0]), results['timezone'] or None)}."

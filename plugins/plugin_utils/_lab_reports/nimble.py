@@ -25,6 +25,7 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base im
     describe_outdated_labs,
     describe_removed,
     describe_roster_failure,
+    describe_working,
     find_left,
     get_counts,
     get_ended,
@@ -78,7 +79,7 @@ def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
         starting["msg"] if starting.get("failures") else None,
         f"{', '.join(results['late'])}: {too_late}" if late else None,
     ]
-    message = _describe_nimble_lab(results, summary)
+    message = _describe_nimble_lab(results, summary, now)
     return {
         "summary": add_outcome({**summary, "message": message}, results, reasons),
         "seats": _build_nimble_seats(results, rows, predicted),
@@ -139,7 +140,7 @@ def _describe_unmatched(messages: Sequence[str]) -> list[str]:
     return [*messages[:MAX_NAMED], *rest]
 
 
-def _describe_nimble_lab(results: Result, counts: Result) -> str:
+def _describe_nimble_lab(results: Result, counts: Result, now: datetime.datetime) -> str:
     to_be = "to be " if results["check_mode"] else ""
     if results["state"] == "present":
         if not counts["issued"] + counts["reused"]:
@@ -151,4 +152,5 @@ def _describe_nimble_lab(results: Result, counts: Result) -> str:
         return " ".join([done, *describe_expiry(results, counts)])
     if not counts["released"]:
         return _NO_LEASES
-    return f"Leases {to_be}released: {counts['released']}. URLs of streams work until they expire."
+    works = describe_working(results, "URLs of streams", results["steps"]["streams"].get("leases", []), now)
+    return f"Leases {to_be}released: {counts['released']}. {works}"

@@ -35,7 +35,7 @@ UNCONFINED = {
 class AppStreamResponse(StrictResponse, responses.AppStreamResponse):
     @property
     def appstream_backend(self) -> AppStream:
-        return self.backend_of(appstream_backends, "AppStream")
+        return appstream_backends[self.current_account][self.region]
 
     @property
     def _cbor(self) -> bool:

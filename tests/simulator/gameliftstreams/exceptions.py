@@ -12,9 +12,9 @@ from moto.core.utils import get_service_model
 
 # What AWS answers for any service; the model has the rest.
 COMMON = {
+    "InvalidSignatureException": 403,
     "MissingAuthenticationTokenException": 403,
     "UnknownOperationException": 404,
-    "UnrecognizedClientException": 403,
 }
 
 

@@ -27,7 +27,7 @@ from tests.simulator.validation import Invalid, Malformed, validate
 class GameLiftStreamsResponse(StrictResponse, responses.GameLiftStreamsResponse):
     @property
     def gameliftstreams_backend(self) -> GameLiftStreams:
-        return self.backend_of(gameliftstreams_backends, "GameLift Streams")
+        return gameliftstreams_backends[self.current_account][self.region]
 
     def call_action(self) -> TYPE_RESPONSE:
         try:

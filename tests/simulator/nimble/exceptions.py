@@ -16,9 +16,9 @@ STATUSES = {
     "ServiceQuotaExceededException": 402,
     "ThrottlingException": 429,
     "ValidationException": 400,
+    "InvalidSignatureException": 403,
     "MissingAuthenticationTokenException": 403,
     "UnknownOperationException": 404,
-    "UnrecognizedClientException": 403,
 }
 
 

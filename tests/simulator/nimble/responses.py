@@ -34,7 +34,7 @@ class NimbleResponse(StrictResponse):
     def _result(self) -> dict[str, Any]:
         self.require_signature()
         operation, members = read(self.normalized_request, self.raw_body)
-        backend = self.backend_of(nimble_backends, "Nimble Studio")
+        backend = nimble_backends[self.current_account][self.region]
         kind = "streaming-session" if "sessionId" in members else "studio"
         self.authorize(operation.name, [backend.arn(kind, members.get("sessionId") or members["studioId"])])
         with backend.lock:

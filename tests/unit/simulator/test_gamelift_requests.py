@@ -131,7 +131,7 @@ def test_an_unsigned_request_says_so(send):
 
 
 def test_a_region_without_the_service_says_so(send):
-    assert send("GET", "/streamurls", region="mars-north-1")[:2] == (403, "UnrecognizedClientException")
+    assert send("GET", "/streamurls", region="mars-north-1")[:2] == (403, "InvalidSignatureException")
 
 
 @pytest.mark.parametrize("offset", [0, 86_400])

@@ -112,8 +112,8 @@ class TestErrors:
 
     def test_a_region_without_the_service_says_so(self, simulator):
         reply = Nimble(simulator, region="sa-east-1").get_studio()
-        assert reply.error == (403, "UnrecognizedClientException")
-        assert "sa-east-1" in reply.body["message"]
+        assert reply.error == (403, "InvalidSignatureException")
+        assert "scoped to a valid region, not 'sa-east-1'" in reply.body["message"]
 
 
 class TestFaults:

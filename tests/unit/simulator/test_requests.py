@@ -123,7 +123,7 @@ def test_an_unsigned_request_says_so(post):
 
 
 def test_a_region_without_the_service_says_so(post):
-    assert post("DescribeStacks", {}, region="mars-north-1")[:2] == (400, "UnrecognizedClientException")
+    assert post("DescribeStacks", {}, region="mars-north-1")[:2] == (400, "InvalidSignatureException")
 
 
 @pytest.mark.parametrize("offset", [0, 86_400, -86_400])

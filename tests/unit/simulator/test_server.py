@@ -46,6 +46,12 @@ class TestAccountsAndRegions:
         arn = ireland.create_stack(Name=STACK)["Stack"]["Arn"]
         assert arn == "arn:aws:appstream:eu-west-1:123456789012:stack/class"
 
+    @pytest.mark.parametrize("service", ["appstream", "dynamodb"])
+    def test_a_region_without_the_service_is_named_and_not_the_credentials(self, simulator, service):
+        operation = {"appstream": "describe_stacks", "dynamodb": "list_tables"}[service]
+        with pytest.raises(ClientError, match=r"InvalidSignature.* scoped to a valid region, not 'eu-centrl-1'"):
+            getattr(simulator.client(service, "eu-centrl-1"), operation)()
+
     def test_an_assumed_role_works_in_the_roles_account(self, simulator, appstream, rejected):
         other = assumed(simulator, "appstream")
         arn = other.create_stack(Name=STACK)["Stack"]["Arn"]

@@ -169,3 +169,14 @@ def test_in_a_role_all_messages_name_its_variables(monkeypatch, capsys):
     assert (result["msg"], result["failures"][0]["message"]) == (f"Set {variable}.", f"Check {variable}.")
     # Where a plugin was loaded before, ansible-core takes this for the controller, and prints the warning.
     assert f"{variable} is none." in printed.out + printed.err
+
+
+def test_a_role_that_only_asks_gets_no_warnings(monkeypatch, capsys):
+    monkeypatch.setenv("LABSTREAM_ROLE_QUERY", "true")
+    with patch_module_args({"region": "eu-central-1"}):
+        module = LabstreamAWSModule(empty_result={}, argument_spec={})
+        with pytest.raises(SystemExit):
+            module.run(lambda asking: asking.warn("Nobody asked."))
+
+    printed = capsys.readouterr()
+    assert "Nobody asked" not in printed.out + printed.err

@@ -114,6 +114,14 @@ def test_a_target_that_cannot_stream_is_rejected_with_what_is_wrong_and_what_to_
     assert str(rejected.value) == message
 
 
+@pytest.mark.parametrize("state", ["STOPPED", "STARTING", "STOPPING"])
+def test_before_the_fleet_is_started_all_else_is_checked(state):
+    fleet(State=state).validate_can_stream(is_running=False)
+
+    with pytest.raises(NotReady, match="not associated"):
+        dataclasses.replace(fleet(State=state), associated_fleets=[]).validate_can_stream(is_running=False)
+
+
 def test_what_must_be_fixed_first_is_reported_first():
     """A stopped fleet of another stack need not be started, and one that is joined to a domain never."""
     broken = target(

@@ -111,6 +111,19 @@ def test_a_location_that_cannot_stream_is_rejected_with_its_remedy(locations, me
     assert str(rejected.value).startswith(f"Stream group 'sg-lab' {message}")
 
 
+def test_what_is_activating_can_be_waited_for_but_is_checked():
+    described = group("ACTIVATING", locations={"eu-central-1": "ACTIVATING", "eu-west-1": "ERROR"})
+
+    assert validate_can_stream(described, "a-lab", ["eu-central-1"], may_wait=True) is None
+    with pytest.raises(NotReady, match="is not associated with"):
+        validate_can_stream(described, "a-lba", ["eu-central-1"], may_wait=True)
+    for location, problem in {"eu-west-1": "which is ERROR", "eu-wets-1": "has no location 'eu-wets-1'"}.items():
+        with pytest.raises(NotReady, match=problem):
+            validate_can_stream(described, "a-lab", [location], may_wait=True)
+    with pytest.raises(NotReady, match="is EXPIRED"):
+        validate_can_stream({**described, "Status": "EXPIRED"}, "a-lab", ["eu-central-1"], may_wait=True)
+
+
 @pytest.mark.parametrize(("associated", "named"), [(["a-cad", "a-art"], "a-art, a-cad"), ([], "none")])
 def test_an_application_that_is_not_associated_is_rejected_with_those_that_are(associated, named):
     arns = [f"{ARN}:application/{name}" for name in associated]

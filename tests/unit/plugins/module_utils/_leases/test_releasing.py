@@ -242,6 +242,14 @@ def test_of_a_lab_that_is_not_known_nothing_is_changed_and_those_that_are_are_na
     assert release(store, [], lab="wednesday", purge=purge, is_in_role=True)["warnings"] == []
 
 
+def test_a_role_that_ends_a_lab_says_itself_until_when_urls_work():
+    _result, store = absent([], lab="wednesday")
+    asked = release(store, [], lab="tuesday", is_in_role=True)
+    assert (asked["summary"]["released"], asked["warnings"]) == (3, [])
+    [warning] = release(store, [ANNA], is_in_role=True)["warnings"]
+    assert "still works until it expires" in warning
+
+
 def test_with_rows_a_lab_is_ended_for_these_alone():
     result, store = absent([BEN], lab="tuesday")
     assert [entry["user_id"] for entry in result["leases"]] == ["ben"]

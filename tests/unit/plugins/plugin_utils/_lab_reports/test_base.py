@@ -7,12 +7,17 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base import get_ended, has_ended
+from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base import (
+    describe_working,
+    get_ended,
+    has_ended,
+)
 
 from tests.unit.plugins.plugin_utils._lab_reports.results import (
     BEFORE,
     FLEET,
     LEARNERS,
+    NOW,
     REMOVED,
     STREAMS,
     SUMMARY,
@@ -243,3 +248,25 @@ def test_a_run_that_fails_says_what_it_leaves_behind_unless_in_check_mode():
     assert summarize(fleet, failure="It broke.", check_mode=True)["message"] == "It broke."
     assert summarize({"fleet": {**fleet["fleet"], "changed": False}}, failure="It broke.")["message"] == "It broke."
     assert billed not in summarize(fleet)["message"]
+
+
+@pytest.mark.parametrize(
+    ("expiries", "ending"),
+    [
+        (
+            ["2026-11-21T16:00:00Z", "2026-11-21T12:00:00Z"],
+            "work until they expire, the last at 2026-11-21 17:00 ({}).",
+        ),
+        (["2026-11-21T08:00:00Z", "2026-11-21T07:00:00Z"], "have expired."),
+        ([None], "work until they expire."),
+        ([], "work until they expire."),
+    ],
+)
+def test_urls_that_nobody_can_revoke_work_until_a_time_in_the_time_zone_of_the_lab(expiries, ending):
+    leases = [{"released": True, "expires": expiry} for expiry in expiries]
+    # Another lab needs it.
+    leases.append({"released": False, "expires": "2026-11-21T18:00:00Z"})
+
+    said = describe_working({"timezone": "Europe/Berlin"}, "The URLs", leases, NOW)
+
+    assert said == f"The URLs {ending.format('Europe/Berlin')}"

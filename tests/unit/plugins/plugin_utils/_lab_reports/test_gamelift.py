@@ -498,6 +498,14 @@ def test_sessions_that_are_not_known_are_a_warning(options, warning):
     assert (published["summary"]["outcome"], published["available_sessions"]) == ("ok", 2)
 
 
+def test_why_they_are_not_known_is_not_said_twice():
+    steps = {"sessions": {"stream_urls": [], "msg": "It is denied."}}
+
+    summary = report(steps, manage_capacity=True, failure="It is denied.")["summary"]
+
+    assert (summary["outcome"], summary["message"], summary["warnings"]) == ("failed", "It is denied.", [])
+
+
 @pytest.mark.parametrize(
     ("steps", "has_ended"),
     [
