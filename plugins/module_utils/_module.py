@@ -41,7 +41,6 @@ class LabstreamAWSModule(AnsibleAWSModule):
 
     Attributes:
         result: The result so far. Only the ``run`` of a module file writes to it.
-        is_query: Whether a role only asks, before it changes anything. Then there are no warnings.
         is_orphaned: Says whether the run of Ansible that started the module has been killed.
         reports_bugs: Whether a bug becomes a message. Unit tests unset it, so that they see the exception.
     """
@@ -50,7 +49,6 @@ class LabstreamAWSModule(AnsibleAWSModule):
 
     def __init__(self, *, empty_result: dict[str, Any], supports_check_mode: bool = True, **kwargs: Any) -> None:
         self.result = dict(empty_result)
-        self.is_query = bool(os.environ.get(ROLE_QUERY))
         self._role_variables: dict[str, str] = {}
         self.is_orphaned = build_orphan_check(ansible_version)
         set_collection_info(collection_name=COLLECTION_NAME, collection_version=COLLECTION_VERSION)
@@ -78,6 +76,12 @@ class LabstreamAWSModule(AnsibleAWSModule):
     def is_in_role(self) -> bool:
         """Whether a role of this collection runs the module, whose users set variables of the role, not options."""
         return bool(self._role_variables)
+
+    @property
+    def is_query(self) -> bool:
+        """Whether a role only asks, before it changes anything. Then there are no warnings."""
+        # Outside check mode, a task that changes nothing would seem to have done so.
+        return self._module.check_mode and bool(os.environ.get(ROLE_QUERY))
 
     def _apply_role_options(self) -> None:
         """Set the options that variables of a role are for.

@@ -49,7 +49,8 @@ def with_strict_types(argument_spec: Mapping[str, Mapping[str, Any]]) -> dict[st
     strict = {}
     for name, spec in argument_spec.items():
         option = strict[name] = {"type": "str", **spec}
-        for key in {"type", "elements"} & option.keys():
+        # Choices are checked anyway, and ansible-core 2.16 raises a TypeError over a list that is not converted.
+        for key in {"type", "elements"} & option.keys() - ({"type"} if "choices" in option else set()):
             option[key] = _STRICT.get(option[key], option[key])
         if "options" in option:
             option["options"] = with_strict_types(option["options"])

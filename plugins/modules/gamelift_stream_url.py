@@ -969,6 +969,7 @@ def create_urls(
     yield describe_revoked([urls.listing])
     ender = build_ender(task, client, task.find_labs_of_leases)
     ender.end_earlier(task.store, find_earlier_keys(task, settings), searches=params["recover"])
+    yield describe_revoked([urls.listing, ender.listing])
     removed = task.withdraw(ender.end)
     later = urls.find_later_generations(task.store, {key: row.generation for key, row in task.rows.items()})
     shared, entries = task.build_result(outcomes, describe_outcome, URL, joined=joined, removed=removed)
@@ -1017,6 +1018,9 @@ def revoke_urls(
         # Before leases are released: what is created from then on is not revoked.
         ender.listing.load()
     yield from release(task, found, ender.end if ender else lambda _keys, leases: leases)
+    if ender:
+        # Whatever fails after that.
+        yield describe_revoked([ender.listing])
     yield dict(other_labs=task.describe_other_labs(lambda scope: scope == task.scope))
     if ender is None:
         return

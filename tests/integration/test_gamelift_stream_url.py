@@ -685,6 +685,25 @@ def test_what_cannot_be_revoked_stays_stored(group: Simulator, call: CallModule)
     assert active(group) == []
 
 
+def test_what_was_revoked_is_known_if_others_cannot_be_looked_up_after_that(
+    group: Simulator, call: CallModule, home: Path
+) -> None:
+    lost = call({**LAB, "learners": ["carl"], "usage_limit": 1, "min_remaining_uses": 1})
+    group.open(urls(lost)[0])
+    remove_store(home)
+    known = call({**LAB, "learners": ["anna"]})
+    group.add_fault(
+        operation="GetStreamUrl",
+        parameters={"StreamUrlIdentifier": ids(lost)[0]},
+        error={"code": "ValidationException", "message": "No."},
+    )
+
+    failed = call({**LAB, "state": "absent", "terminate_sessions": True})
+
+    assert failed.msg.startswith(f"Failed to get the stream URL '{ids(lost)[0]}'")
+    assert (failed.changed, failed.result["revoked"]) == (True, ids(known))
+
+
 @pytest.mark.parametrize("operation", ["RevokeStreamUrl", "ListStreamUrls"])
 def test_what_was_created_is_returned_without_urls_if_others_cannot_be_revoked(
     group: Simulator, call: CallModule, operation: str

@@ -171,12 +171,14 @@ def test_in_a_role_all_messages_name_its_variables(monkeypatch, capsys):
     assert f"{variable} is none." in printed.out + printed.err
 
 
-def test_a_role_that_only_asks_gets_no_warnings(monkeypatch, capsys):
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_role_that_only_asks_gets_no_warnings_and_asks_in_check_mode(monkeypatch, capsys, check_mode):
     monkeypatch.setenv("LABSTREAM_ROLE_QUERY", "true")
-    with patch_module_args({"region": "eu-central-1"}):
+    with patch_module_args({"region": "eu-central-1", "_ansible_check_mode": check_mode}):
         module = LabstreamAWSModule(empty_result={}, argument_spec={})
         with pytest.raises(SystemExit):
             module.run(lambda asking: asking.warn("Nobody asked."))
 
     printed = capsys.readouterr()
-    assert "Nobody asked" not in printed.out + printed.err
+    assert module.is_query == check_mode
+    assert ("Nobody asked" in printed.out + printed.err) != check_mode

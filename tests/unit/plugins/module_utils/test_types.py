@@ -16,6 +16,7 @@ from tests.unit.plugins.module_utils.module_arguments import patch_module_args
 SPEC = {
     "stack_name": {"type": "str"},
     "lab": {},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "pages_dir": {"type": "path"},
     "validity": {"type": "int"},
     "ports": {"type": "list", "elements": "int"},
@@ -62,6 +63,15 @@ def test_a_mapping_or_list_where_text_is_expected_is_named(args, problem, capsys
     assert message.endswith(f": {problem}")
     assert next(iter(args)) in message
     assert "a-secret" not in message
+
+
+@pytest.mark.parametrize("state", [[], [1], ["present", None], {"a": 1}, True])
+def test_what_is_none_of_the_choices_is_named(state, capsys):
+    # ansible-core 2.16 raises a TypeError over a list of something else than text that stays a list.
+    with pytest.raises(SystemExit):
+        build(state=state)
+
+    assert json.loads(capsys.readouterr().out)["msg"].startswith("value of state must be one of: present, absent, got:")
 
 
 @pytest.mark.parametrize(

