@@ -25,8 +25,10 @@ ROLE_OPTIONS = "LABSTREAM_ROLE_OPTIONS"
 
 # Values are quoted. What is within a path or an address is no option.
 _QUOTED = r"""(?<!\w)'(?:[^'\\]|\\.)*'(?!\w)|(?<!\w)"(?:[^"\\]|\\.)*"(?!\w)"""
-# A word without an underscore may be one of the sentence, unless the message begins with it: "lab is ...".
-_OPTION = r"\A[a-z]+\b|(?<![\w./:-])[a-z]+(?:_[a-z]+)+(?![\w/-]|\.\w)"
+# A word without an underscore may be one of the sentence, unless the message begins with it ("lab is ...") or says what
+# to do about it ("correct region").
+_DO = "|".join(f"(?<=\\b{verb} )" for verb in ("check", "correct", "set", "whether"))
+_OPTION = rf"(?:\A|{_DO})[a-z]+\b|(?<![\w./:-])[a-z]+(?:_[a-z]+)+(?![\w/-]|\.\w)"
 _TOKEN = re.compile(f"{_QUOTED}|{_OPTION}")
 
 

@@ -304,10 +304,11 @@ def test_a_lab_that_ends_takes_its_own_sessions_and_the_last_one_stops_the_fleet
     )
     assert (ended["fleet"]["other_sessions"], state_of_fleet(lab)) == (4, "RUNNING")
     assert (unknown["outcome"], unknown["expired"], unknown["released"]) == ("unchanged", 0, 0)
-    assert unknown["message"] == (
+    assert unknown["message"] == "Nothing was released."
+    assert unknown["warnings"] == [
         "Nothing is stored about lab 'mondya' on this stack and fleet, so nothing was released. Labs known there: "
         "monday, tuesday."
-    )
+    ]
 
     # When the others are gone and the second ends,
     for session in (sessions_of(lab)["zoe"], sessions_of(lab, "guests")["guest"]):

@@ -255,9 +255,10 @@ def test_a_failure_for_one_learner_leaves_the_others_their_urls_and_a_misspelled
     assert (partial["outcome"], unknown["outcome"]) == ("partial", "unchanged"), run.printed
     assert [(each["id"], each["code"]) for each in partial["failures"]] == [("anna", "ServiceQuotaExceededException")]
     assert ([seat["id"] for seat in seats], no_seats) == (["ben"], [])
-    assert unknown["message"] == (
+    assert unknown["message"] == "Nothing was released."
+    assert unknown["warnings"] == [
         "Nothing is stored about lab 'mondya' on this stream group, so nothing was released. Labs known there: monday."
-    )
+    ]
     assert (count_statuses(group), group.calls("UpdateStreamGroup")) == ({"ACTIVE": 1}, [])
 
 

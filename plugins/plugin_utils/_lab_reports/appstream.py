@@ -23,6 +23,7 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._capacity import (
 from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base import (
     MAX_NAMED,
     NO_LEARNERS,
+    NOTHING_RELEASED,
     PREDICTED,
     RELEASED,
     Result,
@@ -85,6 +86,7 @@ def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
         *([fleet["problem"]] if is_present and fleet.get("state") == "RUNNING" and fleet["problem"] else ()),
         *([lacking] if lacking and results["on_insufficient_capacity"] == "warn" else ()),
         *_describe_kept_sessions([*results["kept_user_ids"], *kept]),
+        *([describe_unknown_lab(results, _get_ending(results), "stack and fleet")] if known is False else ()),
         *describe_outdated_labs(urls.get("outdated_labs", [])),
         *describe_removed(results, urls.get("removed", plan["removed"] if results["check_mode"] else [])),
     ]
@@ -336,7 +338,7 @@ def _describe_appstream_lab(
         return
     ending = _get_ending(results)
     if is_known(results, ending) is False:
-        yield describe_unknown_lab(results, ending, "stack and fleet")
+        yield NOTHING_RELEASED
         if fleet:
             yield f"Fleet '{name}' {state}."
         return

@@ -21,6 +21,7 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._times import parse_
 Result = Mapping[str, Any]
 
 MAX_NAMED = 5
+NOTHING_RELEASED = "Nothing was released."
 _COUNTS = {"requested": 0, "issued": 0, "reused": 0, "failed": 0, "released": 0, "earliest_expiry": None}
 # What check mode cannot know of a URL that would be issued.
 PREDICTED = {"lease": None, "expires": None, "expires_at": None, "issued": True}
@@ -178,7 +179,7 @@ def describe_working(results: Result, what: str, leases: Iterable[Result], now: 
 
 
 def describe_unknown_lab(results: Result, ending: Result, where: str) -> str:
-    """Return that there is no such lab to end."""
+    """Return the warning that there is no such lab to end. If its name is misspelled, the lab goes on."""
     known = list_names(ending.get("known_labs", []), MAX_NAMED) or "none"
     return (
         f"Nothing is stored about lab '{results['lab']}' on this {where}, so nothing was released. Labs known there: "

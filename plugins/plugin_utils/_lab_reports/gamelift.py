@@ -19,6 +19,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._time import to_iso8
 from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base import (
     MAX_NAMED,
     NO_LEARNERS,
+    NOTHING_RELEASED,
     RELEASED,
     Result,
     add_outcome,
@@ -84,6 +85,7 @@ def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
         *_describe_rotation(rotated, check_mode),
         *_describe_unknown_sessions(results),
         *_describe_lacking_sessions(results, sessions),
+        *([describe_unknown_lab(results, urls, "stream group")] if known is False else ()),
         *([lost_store] if lost_store else []),
         *_describe_pages(results),
         *_describe_duplicates(duplicates),
@@ -320,12 +322,14 @@ def _describe_lab(results: Result, summary: Result) -> Iterator[str]:
         return
     urls = results["steps"]["urls"]
     if summary["known"] is False:
-        yield describe_unknown_lab(results, urls, "stream group")
+        yield NOTHING_RELEASED
     else:
         yield from _describe_end(results, urls, summary)
     yield from _describe_going_on(results, summary)
     if results["manage_capacity"] and not has_ended(urls, results["steps"]["ending"]):
         yield f"The capacity is not restored: the lab has not ended, since {describe_left_out('leases')}."
+    elif results["manage_capacity"] and summary["known"] and not results["steps"]["restore"]:
+        yield f"The capacity is not restored, since {describe_left_out('capacity')}: what was raised is still billed."
     if capacity:
         for restored in capacity["restored"]:
             yield (

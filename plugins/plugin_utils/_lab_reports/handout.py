@@ -68,7 +68,7 @@ def _describe_lab_handout(results: Result) -> Iterator[str]:
     if results["check_mode"]:
         written = results["summary"]["written"]
         is_known = written or not results["is_changed"]
-        yield f"Files to be written: {written if is_known else 'not known as long as there are no URLs'}."
+        yield f"Files to be written: {written if is_known else 'not known until all URLs exist'}."
     expiries = sorted(seat["expires"] for seat in results["seats"] if seat.get("expires"))
     if expiries:
         yield f"The URLs are valid until {to_local(parse_now(expiries[0]), results['timezone'] or None)}."

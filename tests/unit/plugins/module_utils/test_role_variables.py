@@ -18,11 +18,16 @@ VARIABLES = {**{option: f"role_{option}" for option in OPTIONS}, "lab": "role_na
     ("message", "named"),
     [
         (
-            "Fleet 'x' does not exist in region eu-central-1: check fleet_name and region, and that it is yours.",
-            "Fleet 'x' does not exist in region eu-central-1: check role_fleet_name and region, and that it is yours.",
+            "Fleet 'x' does not exist in eu-central-1: check region and fleet_name, and that it is yours.",
+            "Fleet 'x' does not exist in eu-central-1: check role_region and role_fleet_name, and that it is yours.",
         ),
         ("valid_until is over.", "role_ends_at is over."),
         ("sessions is empty.", "role_sessions is empty."),
+        (
+            "It is stored in another lab: set lab to its name.",
+            "It is stored in another lab: set role_name to its name.",
+        ),
+        ("Check the network, and whether region and the", "Check the network, and whether role_region and the"),
         ("lab is 'a lab', but it must be text.", "role_name is 'a lab', but it must be text."),
         ("Nothing is stored (lease_store=none).", "Nothing is stored (role_lease_store=none)."),
         ("Name another file in lease_store.", "Name another file in role_lease_store."),
@@ -43,6 +48,7 @@ def test_an_option_is_named_as_the_variable_that_it_is_given_by(message, named):
         "endpoint_url is not an option of this role.",
         "This lab has sessions in this region: purge the lab.",
         "The sessions and the lab stay.",
+        "Reset lab and recheck region-1.",
         "2 of 9 got no streaming URL: anna, region: Failed to create a streaming URL.",
         "Failed to use the table 'x': correct its name and region.",
         pytest.param("fleets, regions: " * 10_000, id="much"),

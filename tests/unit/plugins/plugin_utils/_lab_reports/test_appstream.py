@@ -299,9 +299,10 @@ def test_the_end_of_a_lab():
         True,
         None,
     ]
-    assert message(unknown) == (
+    assert message(unknown) == "Nothing was released."
+    assert summarize(unknown, state="absent", learners=[])["warnings"] == [
         "Nothing is stored about lab 'monday' on this stack and fleet, so nothing was released. Labs known there: a, b."
-    )
+    ]
     assert message({"urls": {"known_labs": ["monday"], "leases": [{"labs": []}]}}) == (
         "There is no lease left to release: the lab has ended before."
     )

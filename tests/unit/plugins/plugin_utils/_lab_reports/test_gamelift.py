@@ -384,8 +384,7 @@ def test_a_lab_that_failed_after_its_capacity_was_raised_says_why():
         pytest.param(
             {"urls": {**ended(), "known_labs": ["friday"]}},
             {},
-            "Nothing is stored about lab 'monday' on this stream group, so nothing was released. Labs known there: "
-            "friday.",
+            "Nothing was released.",
             id="unknown",
         ),
         pytest.param(
@@ -402,10 +401,25 @@ def test_a_lab_that_failed_after_its_capacity_was_raised_says_why():
             "restored to 0 always on, maximum 9. Location 'y' keeps its capacity.",
             id="with its capacity",
         ),
+        pytest.param(
+            {"urls": ended("anna")},
+            {"manage_capacity": True},
+            "Leases released: 1. Stream URLs revoked: 1. Their sessions end now. The capacity is not restored, since "
+            "the tag 'capacity' is not among those that run: what was raised is still billed.",
+            id="without its capacity",
+        ),
     ],
 )
 def test_the_message_of_the_end_says_what_was_ended(steps, options, message):
     assert summarize(steps, state="absent", **options)["message"] == message
+
+
+def test_the_end_of_a_lab_that_is_not_known_is_a_warning_with_those_that_are():
+    summary = summarize({"urls": {**ended(), "known_labs": ["friday"]}}, state="absent")
+
+    assert summary["warnings"] == [
+        "Nothing is stored about lab 'monday' on this stream group, so nothing was released. Labs known there: friday."
+    ]
 
 
 def test_the_end_of_a_lab_whose_lease_store_was_lost_is_counted_and_says_what_is_left():

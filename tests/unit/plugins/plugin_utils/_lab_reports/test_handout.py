@@ -49,7 +49,7 @@ PAGES_ONLY = {
         # The URLs would be issued by the same run.
         (
             {"check_mode": True, **PAGES_ONLY},
-            "Pages: 2, in /srv/pages. Files to be written: not known as long as there are no URLs.",
+            "Pages: 2, in /srv/pages. Files to be written: not known until all URLs exist.",
         ),
         (
             {"paths": {"pages_dir": "/srv/pages"}, "s3_bucket": "labs", "seats": [{"expires": None}]},
