@@ -24,12 +24,14 @@ ROLE_VARIABLES = "LABSTREAM_ROLE_VARIABLES"
 ROLE_OPTIONS = "LABSTREAM_ROLE_OPTIONS"
 
 # Values are quoted. What is within a path or an address is no option.
-_QUOTED = r"""(?<!\w)'(?:[^'\\]|\\.)*'(?!\w)|(?<!\w)"(?:[^"\\]|\\.)*"(?!\w)"""
+_VALUE = r"""(?<!\w)'(?:[^'\\]|\\.)*'(?!\w)|(?<!\w)"(?:[^"\\]|\\.)*"(?!\w)"""
 # A word without an underscore may be one of the sentence, unless the message begins with it ("lab is ...") or says what
-# to do about it ("correct region").
-_DO = "|".join(f"(?<=\\b{verb} )" for verb in ("check", "correct", "set", "whether"))
-_OPTION = rf"(?:\A|{_DO})[a-z]+\b|(?<![\w./:-])[a-z]+(?:_[a-z]+)+(?![\w/-]|\.\w)"
-_TOKEN = re.compile(f"{_QUOTED}|{_OPTION}")
+# to do about it ("check stack_name and region").
+_DO = "|".join(rf"(?<=\b{verb} )" for verb in ("check", "correct", "set", "whether"))
+_LIST = r"[a-z_]+(?:(?:, and|, or|,| and| or) [a-z_]+)*"
+_OPTION = rf"(?:(?:\A|{_DO}){_LIST}|(?<![\w./:-])[a-z]+(?:_[a-z]+)+)(?![\w/-]|\.\w)"
+_TOKEN = re.compile(f"(?P<value>{_VALUE})|{_OPTION}")
+_WORD = re.compile("[a-z_]+")
 
 
 def read_role_setting(environment: Mapping[str, str], name: str) -> dict[str, Any]:
@@ -54,4 +56,10 @@ def name_variables(text: str, variables: Mapping[str, str]) -> str:
         text: The message.
         variables: The variables by option.
     """
-    return _TOKEN.sub(lambda match: str(variables.get(match[0], match[0])), text)
+
+    def replace(match: re.Match[str]) -> str:
+        if match["value"]:
+            return match[0]
+        return _WORD.sub(lambda word: variables.get(word[0], word[0]), match[0])
+
+    return _TOKEN.sub(replace, text)

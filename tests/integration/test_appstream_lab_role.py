@@ -187,7 +187,7 @@ REJECTED: dict[str, tuple[dict[str, Any], str]] = {
     # Modules name the variables of the role.
     "no such stack": (
         {"stack_name": "nix"},
-        "Stack 'nix' does not exist in region us-east-1: check appstream_lab_region and appstream_lab_stack_name, ",
+        "Stack 'nix' does not exist in region us-east-1: check appstream_lab_stack_name and appstream_lab_region, ",
     ),
 }
 

@@ -221,7 +221,7 @@ def test_a_large_lab_is_listed_over_all_pages_and_ended_side_by_side(
 def test_a_stack_or_fleet_that_does_not_exist_is_named(lab: Simulator, call_module: CallModule, missing: str) -> None:
     args = {**LAB, f"{missing}_name": "nowhere"}
     message = (
-        f"{missing.capitalize()} 'nowhere' does not exist in region us-east-1: check region and {missing}_name, "
+        f"{missing.capitalize()} 'nowhere' does not exist in region us-east-1: check {missing}_name and region, "
         f"and that "
         "the credentials belong to the right account."
     )

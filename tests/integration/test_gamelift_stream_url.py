@@ -599,7 +599,7 @@ def test_a_stream_group_that_was_deleted_is_one_message_and_its_lab_can_be_ended
 
     failed = call({**LAB, "learners": learners(3)})
     assert failed.msg == (
-        "Stream group 'sg-lab' does not exist in region us-east-1: check region and stream_group, and that the "
+        "Stream group 'sg-lab' does not exist in region us-east-1: check stream_group and region, and that the "
         "credentials belong to the right account."
     )
     assert failed.result["failures"] == []

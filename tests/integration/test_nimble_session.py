@@ -198,7 +198,7 @@ def test_the_studio_is_asked_for_first(simulator: Simulator, call_module: CallMo
     for module, nothing in empty.items():
         missing = call_module(of_studio("seat-1"), module=module)
         assert missing.msg == (
-            "Studio 'studio-1' does not exist in region us-east-1: check region, studio_id and "
+            "Studio 'studio-1' does not exist in region us-east-1: check studio_id, region and "
             "endpoint_url, and that the credentials belong to the right account."
         )
         expected = {**nothing, "changed": False, "failed": True, "studio_arn": None, "region": None}

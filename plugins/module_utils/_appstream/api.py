@@ -166,7 +166,7 @@ def missing(kind: str, name: str, region: str, option: str) -> NotReady:
         option: What gave the name, for the message.
     """
     return NotReady(
-        f"{kind.capitalize()} {name!r} does not exist in region {region}: check region and {option}, and that the "
+        f"{kind.capitalize()} {name!r} does not exist in region {region}: check {option} and region, and that the "
         "credentials belong to the right account."
     )
 

@@ -204,6 +204,6 @@ def build_gamelift_client(module: LabstreamAWSModule, concurrency: int, **connec
 def missing_stream_group(client: Any, stream_group: str) -> NotReady:
     """Return the error for a stream group that does not exist."""
     return NotReady(
-        f"Stream group {stream_group!r} does not exist in region {client.meta.region_name}: check region and "
-        "stream_group, and that the credentials belong to the right account."
+        f"Stream group {stream_group!r} does not exist in region {client.meta.region_name}: check stream_group and "
+        "region, and that the credentials belong to the right account."
     )

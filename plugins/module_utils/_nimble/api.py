@@ -141,7 +141,7 @@ def build_nimble_client(module: LabstreamAWSModule, studio_id: str, concurrency:
 def missing_studio(client: Any, studio_id: str) -> NotReady:
     """Return the error for a studio that does not exist."""
     return NotReady(
-        f"Studio {studio_id!r} does not exist in region {client.meta.region_name}: check region, studio_id and "
+        f"Studio {studio_id!r} does not exist in region {client.meta.region_name}: check studio_id, region and "
         "endpoint_url, and that the credentials belong to the right account."
     )
 

@@ -18,8 +18,8 @@ VARIABLES = {**{option: f"role_{option}" for option in OPTIONS}, "lab": "role_na
     ("message", "named"),
     [
         (
-            "Fleet 'x' does not exist in eu-central-1: check region and fleet_name, and that it is yours.",
-            "Fleet 'x' does not exist in eu-central-1: check role_region and role_fleet_name, and that it is yours.",
+            "Fleet 'x' does not exist in eu-central-1: check fleet_name and region, and that it is yours.",
+            "Fleet 'x' does not exist in eu-central-1: check role_fleet_name and role_region, and that it is yours.",
         ),
         ("valid_until is over.", "role_ends_at is over."),
         ("sessions is empty.", "role_sessions is empty."),
@@ -28,6 +28,10 @@ VARIABLES = {**{option: f"role_{option}" for option in OPTIONS}, "lab": "role_na
             "It is stored in another lab: set role_name to its name.",
         ),
         ("Check the network, and whether region and the", "Check the network, and whether role_region and the"),
+        (
+            "It is in use: check lab, sessions, or region.",
+            "It is in use: check role_name, role_sessions, or role_region.",
+        ),
         ("lab is 'a lab', but it must be text.", "role_name is 'a lab', but it must be text."),
         ("Nothing is stored (lease_store=none).", "Nothing is stored (role_lease_store=none)."),
         ("Name another file in lease_store.", "Name another file in role_lease_store."),
@@ -48,7 +52,7 @@ def test_an_option_is_named_as_the_variable_that_it_is_given_by(message, named):
         "endpoint_url is not an option of this role.",
         "This lab has sessions in this region: purge the lab.",
         "The sessions and the lab stay.",
-        "Reset lab and recheck region-1.",
+        "Reset lab, recheck region, and correct region-1 or its region.",
         "2 of 9 got no streaming URL: anna, region: Failed to create a streaming URL.",
         "Failed to use the table 'x': correct its name and region.",
         pytest.param("fleets, regions: " * 10_000, id="much"),

@@ -61,13 +61,13 @@ def test_a_running_fleet_of_the_stack_can_stream(ready):
     [
         pytest.param(
             target(stack=None),
-            "Stack 'cad-course' does not exist in region eu-central-1: check region and stack_name, and that the "
+            "Stack 'cad-course' does not exist in region eu-central-1: check stack_name and region, and that the "
             "credentials belong to the right account.",
             id="no such stack",
         ),
         pytest.param(
             target(fleet=None),
-            "Fleet 'cad-fleet' does not exist in region eu-central-1: check region and fleet_name, and that the "
+            "Fleet 'cad-fleet' does not exist in region eu-central-1: check fleet_name and region, and that the "
             "credentials belong to the right account.",
             id="no such fleet",
         ),
