@@ -30,7 +30,7 @@ USERS_GET = (
 FRAGMENTS = "changelogs/fragments/*.yml"
 # A release moves the fragments into this file, and adds their names to it.
 CHANGELOG = "changelogs/changelog.yaml"
-MOVED = re.compile(r"^\+ +- (\S+\.yml)$", re.MULTILINE)
+MOVED = re.compile(r"^\+ +- \S+\.yml$", re.MULTILINE)
 
 
 def main() -> None:

@@ -301,13 +301,14 @@ def identify_endpoint(client: Any) -> str:
 
     With FIPS, dual stack or in a VPC, AWS's own has other hosts. ARNs say the partition and the region.
     """
-    host, region = endpoint_host(client).partition(":")[0], client.meta.region_name
+    endpoint, region = endpoint_host(client), client.meta.region_name
+    host = endpoint.partition(":")[0]
     prefix = client.meta.service_model.endpoint_prefix
     own = {f"{name}.{region}{domain}" for name in (prefix, f"{prefix}-fips") for domain in AWS_DOMAINS}
     private = tuple(f".{region}.vpce{domain}" for domain in AWS_DOMAINS)
     # Services of others have this in their names.
     is_private = host.endswith(private) and ".vpce-svc-" not in host
-    return AWS if host in own or is_private else endpoint_host(client)
+    return AWS if host in own or is_private else endpoint
 
 
 def _event_name(client: Any) -> str:

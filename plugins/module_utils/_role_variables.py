@@ -4,7 +4,7 @@
 
 # Private to this collection: do not import it from elsewhere, it can change in any release.
 
-"""What roles tell their modules in the environment, and messages that name the variables of the role. Pure.
+"""What roles pass to their modules in the environment, and messages that name the variables of the role. Pure.
 
 The users of a role have set its variables, not the options of its modules.
 """

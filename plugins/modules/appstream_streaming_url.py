@@ -810,8 +810,9 @@ def run(module: LabstreamAWSModule) -> None:
         module.warn_all(appstream.check_applications(client, target.fleet or {}, applications))
         issuer = build_issuer(task, client, target, policy)
         outcomes, joined = task.issue(issuer, policy, starts_at, partial(validate_case, task))
-        result.update(task.describe_issuing(outcomes, joined=joined))
-        shared, entries = task.build_result(outcomes, describe_outcome, URL, joined=joined, removed=task.withdraw())
+        issuing = task.describe_issuing(outcomes, joined=joined)
+        result.update(issuing)
+        shared, entries = task.build_result(outcomes, describe_outcome, URL, issuing, removed=task.withdraw())
     renew_before = policy.renew_before(outcome.lease for outcome in outcomes if outcome.lease)
     result.update(
         shared,

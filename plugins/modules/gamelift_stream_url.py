@@ -967,14 +967,15 @@ def create_urls(
         directory=urls,
     )
     outcomes, joined = task.issue(issuer, policy, starts_at)
-    yield task.describe_issuing(outcomes, joined=joined)
+    issuing = task.describe_issuing(outcomes, joined=joined)
+    yield issuing
     yield describe_revoked([urls.listing])
     ender = build_ender(task, client, task.find_labs_of_leases)
     ender.end_earlier(task.store, find_earlier_keys(task, settings), searches=params["recover"])
     yield describe_revoked([urls.listing, ender.listing])
     removed = task.withdraw(ender.end)
     later = urls.find_later_generations(task.store, {key: row.generation for key, row in task.rows.items()})
-    shared, entries = task.build_result(outcomes, describe_outcome, URL, joined=joined, removed=removed)
+    shared, entries = task.build_result(outcomes, describe_outcome, URL, issuing, removed=removed)
     duplicates = urls.find_duplicates(find_in_use(outcomes))
     duplicates.update({each: key for key, found in later.items() for ids in found.values() for each in ids})
     yield dict(

@@ -654,8 +654,9 @@ def run(module: LabstreamAWSModule) -> None:
             # A role asks before it starts the sessions.
             return
         outcomes, joined = task.issue(build_issuer(task, client, policy), policy)
-        result.update(task.describe_issuing(outcomes, joined=joined))
-        shared, entries = task.build_result(outcomes, describe_outcome, URL, joined=joined, removed=task.withdraw())
+        issuing = task.describe_issuing(outcomes, joined=joined)
+        result.update(issuing)
+        shared, entries = task.build_result(outcomes, describe_outcome, URL, issuing, removed=task.withdraw())
     facts = {entry["session_id"]: build_fact(entry, URL) for entry in entries}
     result.update(shared, streams=entries, ansible_facts={FACT: facts})
     task.finish(outcomes, policy)

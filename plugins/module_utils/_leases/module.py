@@ -232,8 +232,8 @@ class LeaseTask:
         outcomes: Sequence[Outcome],
         describe: Callable[[Outcome], dict[str, Any]],
         url: str,
+        issuing: Mapping[str, Any],
         *,
-        joined: bool = False,
         removed: Sequence[dict[str, Any]] = (),
     ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """Return the result of issuing, and its entries.
@@ -242,7 +242,7 @@ class LeaseTask:
             outcomes: The outcomes.
             describe: Returns what an entry says of an outcome, with the URL.
             url: The name of the URL in that.
-            joined: Whether the lab is new to one of the leases.
+            issuing: What ``describe_issuing`` has returned.
             removed: What ``withdraw`` has returned.
         """
         is_withdrawn = bool(removed) and self.module.params["withdraw_removed"]
@@ -254,7 +254,6 @@ class LeaseTask:
             if failed or not self.module.params["return_urls"]:
                 entry[url] = None
             entries.append(entry)
-        issuing = self.describe_issuing(outcomes, joined=joined)
         result = dict(
             issuing,
             changed=issuing["changed"] or is_withdrawn,

@@ -150,7 +150,7 @@ def release(task: LeaseTask, found: Release, end: End = end_nothing) -> Iterator
         known_labs=found.labs.names,
         **({"diff": build_release_diff(leases)} if task.module._diff else {}),
     )
-    for warning in () if task.module.is_query else _build_warnings(task, found, leases, end is end_nothing):
+    for warning in _build_warnings(task, found, leases, end is end_nothing):
         task.module.warn(warning)
 
 

@@ -330,7 +330,7 @@ class _Run:
             yield Call(partial(directory.end_found, self._key))
 
     def _end_pending(self) -> _Step[None]:
-        """End what is created with the token of a pending lease of another run, even if that is killed or not told.
+        """End what is created with the token of another run's pending lease, even if that run gets no response.
 
         With the token, the service returns it, or creates it now.
         """

@@ -251,7 +251,7 @@ def _describe_skipped_fleet(results: Result, fleet: Result) -> Iterator[str]:
     """Yield why no URLs could be issued, if it is that the step was left out which starts the fleet."""
     steps, state = results["steps"], fleet.get("state", "RUNNING")
     if results["manage_fleet"] and steps["urls"].get("failed") and not steps["fleet"] and state != "RUNNING":
-        yield (f"Fleet '{results['fleet_name']}' was not started, since {describe_left_out('fleet')}: {_RUN_FLEET}.")
+        yield f"Fleet '{results['fleet_name']}' was not started, since {describe_left_out('fleet')}: {_RUN_FLEET}."
 
 
 def _describe_limits(results: Result, fleet: Result, now: datetime.datetime) -> Iterator[str]:

@@ -179,7 +179,7 @@ def describe_working(results: Result, what: str, leases: Iterable[Result], now: 
 
 
 def describe_unknown_lab(results: Result, ending: Result, where: str) -> str:
-    """Return the warning that there is no such lab to end. If its name is misspelled, the lab goes on."""
+    """Return the warning that there is no such lab to end. If its name is misspelled, the lab keeps running."""
     known = list_names(ending.get("known_labs", []), MAX_NAMED) or "none"
     return (
         f"Nothing is stored about lab '{results['lab']}' on this {where}, so nothing was released. Labs known there: "

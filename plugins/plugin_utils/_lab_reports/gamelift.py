@@ -110,7 +110,7 @@ def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
         "known": known,
         "ended": ended,
     }
-    summary["message"] = " ".join(_describe_lab(results, summary))
+    summary["message"] = " ".join(_describe_lab(results, summary, ends))
     location = next(iter(results["locations"]), None)
     billed = f"The capacity of location '{location}' was raised, and is billed until the lab is ended."
     left_behind = billed if steps["capacity"].get("changed") else None
@@ -291,7 +291,7 @@ def _describe_unknown(unknown: Sequence[str]) -> Iterator[str]:
         )
 
 
-def _describe_lab(results: Result, summary: Result) -> Iterator[str]:
+def _describe_lab(results: Result, summary: Result, ends: bool) -> Iterator[str]:
     to_be = "to be " if results["check_mode"] else ""
     capacity = summary["capacity"]
     if results["state"] == "present":
@@ -326,7 +326,7 @@ def _describe_lab(results: Result, summary: Result) -> Iterator[str]:
     else:
         yield from _describe_end(results, urls, summary)
     yield from _describe_going_on(results, summary)
-    if results["manage_capacity"] and not has_ended(urls, results["steps"]["ending"]):
+    if results["manage_capacity"] and not ends:
         yield f"The capacity is not restored: the lab has not ended, since {describe_left_out('leases')}."
     elif results["manage_capacity"] and summary["known"] and not results["steps"]["restore"]:
         yield f"The capacity is not restored, since {describe_left_out('capacity')}: what was raised is still billed."

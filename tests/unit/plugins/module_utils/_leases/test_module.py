@@ -114,7 +114,8 @@ def withdraw(store, rows=(ANNA_CAD,), **options):
     task = task_of(rows, store=store, lab="mine", **options)
     outcomes, _joined = task.issue(SimpleNamespace(run=lambda *_arguments: []), HOUR)
     removed = task.withdraw()
-    return removed, task.build_result(outcomes, describe, "url", removed=removed)[0]
+    issuing = task.describe_issuing(outcomes, joined=False)
+    return removed, task.build_result(outcomes, describe, "url", issuing, removed=removed)[0]
 
 
 def test_learners_who_are_not_among_the_rows_any_more_are_named():
@@ -213,7 +214,7 @@ def describe(outcome):
 
 
 def result_of(task, outcomes):
-    return task.build_result(outcomes, describe, "url")
+    return task.build_result(outcomes, describe, "url", task.describe_issuing(outcomes, joined=False))
 
 
 def test_an_identity_travels_with_the_row_and_a_row_without_one_has_none():
