@@ -39,6 +39,8 @@ MODULE = "labstream.aws.appstream_streaming_url"
 STREAM_MODULE = "labstream.aws.nimble_session_stream"
 # The task in which every role publishes its facts.
 PUBLISH = "labstream.aws.lab_results : Publish the results"
+# The last task of the playbooks start_lab and end_lab.
+RESULT = "Show the result of the lab, or fail with it"
 STREAM_URL_MODULE = "labstream.aws.gamelift_stream_url"
 STREAM_GROUP = "sg-lab"
 TIMEOUT_SECONDS = 240

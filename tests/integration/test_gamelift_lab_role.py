@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.running import PUBLISH, Run
+from tests.integration.running import PUBLISH, RESULT, Run
 from tests.pages import find_links, url_of
 from tests.simulator.control import Simulator
 
@@ -198,7 +198,7 @@ def test_a_lab_from_its_capacity_to_its_end(
     assert left.returncode == 0, left.printed
     [(seats, summary)] = published_in(left)
     assert (seats, summary["ended"], get_capacity(group)) == ([], False, (4, 4))
-    assert left.task("Say why the handouts stay as they are").msg.endswith("nor knows that it has ended.")
+    assert left.task(RESULT).msg.endswith("nor knows that it has ended.")
     assert (get_pages(home), (home / "urls.csv").exists()) == (new_pages, True)
 
     # The end lets sessions go on, and says until when; the capacity is what it was.

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.running import CHECKOUT, COLLECTIONS, FLEET, MODULE, STACK, Ansible, Run, Task
+from tests.integration.running import CHECKOUT, COLLECTIONS, FLEET, MODULE, RESULT, STACK, Ansible, Run, Task
 from tests.simulator.control import Simulator
 
 ROLE, HANDOUT = "labstream.aws.lab_handout", "labstream.aws.streaming_handout"
@@ -182,13 +182,12 @@ def test_start_lab_writes_to_the_working_directory_and_checks_paths_before_it_st
         "appstream_lab_learners": [{"id": "anna", "name": "Anna Example", "language": "de"}],
         "appstream_lab_break_minutes": 5,
         "appstream_lab_validity": 3600,
+        "appstream_lab_timezone": "Asia/Tokyo",
         "appstream_lab_manage_fleet": False,
         "appstream_lab_summary_path": "summary.json",
         "lab_handout_pages_dir": "pages",
         "lab_handout_links_csv": "links.csv",
         "lab_handout_overview_html": "overview.html",
-        # In place of that of the lab, which has none.
-        "lab_handout_timezone": "Asia/Tokyo",
     }
     wrapper = [{"import_playbook": "labstream.aws.start_lab", "vars": options}]
     files, calls = set((CHECKOUT / "playbooks").rglob("*")), len(lab.calls())
@@ -197,7 +196,14 @@ def test_start_lab_writes_to_the_working_directory_and_checks_paths_before_it_st
     calls_of_the_check = lab.calls()[calls:]
     started = run_playbook(wrapper, extra_vars={"lab_handout_urls_csv": "urls.csv"})
     no_urls = run_playbook(wrapper, arguments=["--tags", "handout"])
-    no_zone = run_playbook(wrapper, extra_vars={"appstream_lab_validity": None, "appstream_lab_ends_at": "17:00"})
+    no_zone = run_playbook(
+        wrapper,
+        extra_vars={
+            "appstream_lab_validity": None,
+            "appstream_lab_ends_at": "17:00",
+            "appstream_lab_timezone": "",
+        },
+    )
 
     [error] = [task.msg for task in nowhere.tasks if task.failed and "streaming_handout" in task.action]
     assert error.startswith(
@@ -207,15 +213,18 @@ def test_start_lab_writes_to_the_working_directory_and_checks_paths_before_it_st
     # An option that both roles need is named as the user gave it.
     assert "appstream_lab_ends_at: The time '17:00' has no offset" in no_zone.printed
     assert "lab_handout_ends_at" not in no_zone.printed
-    # What the tags leave out is said, where it is missing and at the end.
+    # What the tags leave out is said.
     assert no_urls.returncode == 2
-    assert len([task for task in no_urls.tasks if task.failed and "--tags urls,handout" in task.msg]) == 2
+    assert len([task for task in no_urls.tasks if task.failed and "--tags urls,handout" in task.msg]) == 1
     assert started.returncode == 0, started.printed
-    assert started.task(f"{ROLE} : Show what there is").msg.startswith(
-        f"Pages: 1, in {home}/pages. Their addresses: {home}/links.csv. Overview: {home}/overview.html. "
-        f"URLs: {home}/urls.csv. The URLs are valid until "
+    # The last message has that of the role too.
+    message = started.task(RESULT).msg
+    assert message.startswith("Learners: 1. Streaming URLs issued: 1, reused: 0. They are valid until ")
+    assert " (Asia/Tokyo). " in message
+    assert message.endswith(
+        f" Pages: 1, in {home}/pages. Their addresses: {home}/links.csv. Overview: {home}/overview.html. "
+        f"URLs: {home}/urls.csv."
     )
-    assert started.task(f"{ROLE} : Show what there is").msg.endswith(" (Asia/Tokyo).")
     assert (home / "urls.csv").is_file()
     assert {"pages", "links.csv", "overview.html", "summary.json"} <= {path.name for path in home.iterdir()}
     assert {path for path in (CHECKOUT / "playbooks").rglob("*") if "__pycache__" not in path.parts} <= files

@@ -14,7 +14,6 @@ from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._labs.learners import PAGE_TOKEN
 from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base import Result
-from ansible_collections.labstream.aws.plugins.plugin_utils._times import parse_now, to_local
 
 
 def report(results: Result, now: datetime.datetime) -> dict[str, Any]:
@@ -53,7 +52,7 @@ def _describe_upload_error(results: Result) -> str | None:
 
 
 def _describe_lab_handout(results: Result) -> Iterator[str]:
-    """Yield what was made, where it is, and until when it works. Names of pages are secret, and are not among it."""
+    """Yield what was made, and where it is. Names of pages are secret, and are not among it."""
     paths, to_be = results["paths"], "to be " if results["check_mode"] else ""
     pages = paths.get("pages_dir")
     where = f"{pages} and in the bucket {results['s3_bucket']}" if results["s3_bucket"] else pages
@@ -69,6 +68,3 @@ def _describe_lab_handout(results: Result) -> Iterator[str]:
         written = results["summary"]["written"]
         is_known = written or not results["is_changed"]
         yield f"Files to be written: {written if is_known else 'not known until all URLs exist'}."
-    expiries = sorted(seat["expires"] for seat in results["seats"] if seat.get("expires"))
-    if expiries:
-        yield f"The URLs are valid until {to_local(parse_now(expiries[0]), results['timezone'] or None)}."

@@ -77,16 +77,3 @@ def lab_report(results: Result, now: datetime.datetime | None = None) -> dict[st
         **report,
         "summary_path": results.get("summary_path") or "",
     }
-
-
-def failed_lab(summary: Result, failure: str) -> dict[str, Any]:
-    """Return the summary of a lab with what failed beside its role.
-
-    Args:
-        summary: The summary so far; without an outcome if the role was not reached.
-        failure: The message of the step; empty if none failed.
-    """
-    if not failure:
-        return dict(summary)
-    outcome = "partial" if summary.get("outcome") in ("ok", "partial") else "failed"
-    return {**summary, "outcome": outcome, "message": " ".join(filter(None, [summary.get("message"), failure]))}

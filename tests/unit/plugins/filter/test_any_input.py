@@ -128,7 +128,19 @@ GOOD: dict[str, dict[str, Any]] = {
         "key": "correct horse battery staple",
     },
     "rotated_learners": {"_input": [LEARNER], "generations": {"anna": 2}, "former_of": ["anna"]},
-    "failed_lab": {"_input": {"lab": "monday", "message": "Late."}, "failure": "No."},
+    "lab_outcome": {
+        "_input": {
+            "lab": "monday",
+            "state": "present",
+            "provider": "appstream",
+            "summary": {"outcome": "ok", "message": "Late."},
+            "has_handouts": True,
+            "hands_out": True,
+            "handout": None,
+            "run_tags": ["all"],
+            "failure": "No.",
+        }
+    },
 }
 LISTED = [{"id": "anna", "name": "Anna", "email": "anna@example.org", "user_id": "anna", **PURPOSE}]
 NIMBLE_LAB = {

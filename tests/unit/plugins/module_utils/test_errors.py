@@ -47,7 +47,7 @@ def test_of_many_names_the_first_are_listed(names, text):
     assert list_names(names, 2, quote) == text
 
 
-@pytest.mark.parametrize("plugin", ["roster", "lab_report", "failed_lab", "to_utc"])
+@pytest.mark.parametrize("plugin", ["roster", "lab_report", "lab_outcome", "to_utc"])
 def test_a_filter_does_not_load_botocore(plugin):
     """Ansible loads filters again for every task that uses one, and botocore takes a third of a second to load."""
     script = f"import sys, ansible_collections.labstream.aws.plugins.filter.{plugin}; print('botocore' in sys.modules)"

@@ -35,8 +35,7 @@ PAGES_ONLY = {
     [
         (
             {},
-            "Pages: 2, in /srv/pages. Their addresses: /srv/links.csv. Overview: /srv/o.html. The URLs are "
-            "valid until 2026-11-21 17:00 (Europe/Berlin).",
+            "Pages: 2, in /srv/pages. Their addresses: /srv/links.csv. Overview: /srv/o.html.",
         ),
         (
             {"check_mode": True, "seats": []},
@@ -60,7 +59,7 @@ PAGES_ONLY = {
         ({"present": False, "check_mode": True, "paths": {"urls_csv": "/srv/urls.csv"}}, "Files to be removed."),
     ],
 )
-def test_handouts_end_with_what_there_is_where_and_until_when(options, message):
+def test_handouts_end_with_what_there_is_and_where(options, message):
     results = {**HANDOUT, **options}
 
     assert lab_report(results, NOW)["summary"] == {**results["summary"], "message": message}

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.report import build_results, failed_lab
+from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.report import build_results
 
 from tests.unit.plugins.plugin_utils._lab_reports.results import LEARNERS, ROWS, SKIPPED
 
@@ -96,20 +96,3 @@ def test_sessions_that_are_ready_can_stream(check_mode, wait, late, streamable):
 
     assert (results["starting"], results["late"]) == (["s1"], late)
     assert [row["session_id"] for row in results["streamable"]] == streamable
-
-
-@pytest.mark.parametrize(
-    ("summary", "failure", "outcome", "message"),
-    [
-        pytest.param({}, "It broke.", "failed", "It broke.", id="before the role"),
-        pytest.param({"outcome": "ok", "message": "Done."}, "It broke.", "partial", "Done. It broke.", id="after it"),
-        pytest.param({"outcome": "failed", "message": "Why."}, "", "failed", "Why.", id="in it"),
-        pytest.param({"outcome": "ok", "message": "Done."}, "", "ok", "Done.", id="nowhere"),
-    ],
-)
-def test_a_failure_beside_the_role_is_added_to_the_summary(summary, failure, outcome, message):
-    assert failed_lab({"lab": "monday", **summary}, failure) == {
-        "lab": "monday",
-        "outcome": outcome,
-        "message": message,
-    }
