@@ -11,10 +11,10 @@ version_added: 1.0.0
 author:
   - labstream.aws contributors (@labstream)
 description:
-  - Finds an unknown provider, and hosts with one lab on the same stack and fleet, stream group or studio, or with one
-    output path. The playbooks C(labstream.aws.start_lab) and C(labstream.aws.end_lab) use it.
+  - Finds a misspelled tag, an unknown provider, and hosts with one lab on the same stack and fleet, stream group or
+    studio, or with one output path. The playbooks C(labstream.aws.start_lab) and C(labstream.aws.end_lab) use it.
   - This filter is an internal part of the collection, and can change in any release.
-positional: _input, playbook_dir, provider
+positional: _input, playbook_dir, provider, run_tags, skip_tags
 options:
   _input:
     description:
@@ -31,6 +31,19 @@ options:
       - The provider of the lab on this host.
     type: str
     default: appstream
+  run_tags:
+    description:
+      - The tags that the run is limited to. A near miss of a step's tag is an error, and any other tag is not, since it
+        can be one of the user's own playbook.
+    type: list
+    elements: str
+    default: []
+  skip_tags:
+    description:
+      - The tags that the run leaves out, as O(run_tags).
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -46,7 +59,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: A text on the provider, or one for each thing that two hosts have in common.
+  description: A text for each misspelled tag, on the provider, or for each thing that two hosts have in common.
   type: list
   elements: str
   sample:

@@ -30,9 +30,8 @@ description:
     warning.
   - Marks that programs put around ids and addresses are removed, with a warning that names the rows, such as the
     apostrophe of C('0012345). Values that a spreadsheet has corrupted, such as C(1.00234E+11), are an error.
-  - An error names the first ten invalid rows, each with the line where it starts and the column. Two rows that are the
-    same learner, or that have the same user id, are an error that names both. So are user ids that differ only in
-    case.
+  - An error names the first ten invalid rows, each with the line where it starts and the column. Rows that are the same
+    learner, or that have the same user id, are an error that names them. So are user ids that differ only in case.
   - A list of learners is checked and completed in the same way. There, the first of C(id), C(email) and C(user_id) that
     a learner has identifies them. An unknown field is an error.
   - The learners that it returns can be given to O(labstream.aws.appstream_streaming_url#module:users), unless the

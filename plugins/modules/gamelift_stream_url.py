@@ -930,8 +930,18 @@ def create_urls(
     settings: UrlSettings,
     policy: ReusePolicy,
     starts_at: datetime | None,
+    listings: list[Listing],
 ) -> Iterator[dict[str, Any]]:
     """Create the stream URLs of the task, or reuse those of its leases.
+
+    Args:
+        task: The task.
+        client: A client of GameLift Streams.
+        group: The stream group.
+        settings: What the stream URLs are created with.
+        policy: How long they must be valid.
+        starts_at: When the lab starts.
+        listings: Gets what revokes stream URLs.
 
     Yields:
         The parts of the result as they become known.
@@ -956,6 +966,7 @@ def create_urls(
         find_labs=task.find_labs_of_leases,
         recovers=params["recover"],
     )
+    listings.append(urls.listing)
     issuer = ResourceIssuer(
         store=task.store,
         service=urls,
@@ -969,10 +980,9 @@ def create_urls(
     outcomes, joined = task.issue(issuer, policy, starts_at)
     issuing = task.describe_issuing(outcomes, joined=joined)
     yield issuing
-    yield describe_revoked([urls.listing])
     ender = build_ender(task, client, task.find_labs_of_leases)
+    listings.append(ender.listing)
     ender.end_earlier(task.store, find_earlier_keys(task, settings), searches=params["recover"])
-    yield describe_revoked([urls.listing, ender.listing])
     removed = task.withdraw(ender.end)
     later = urls.find_later_generations(task.store, {key: row.generation for key, row in task.rows.items()})
     shared, entries = task.build_result(outcomes, describe_outcome, URL, issuing, removed=removed)
@@ -987,9 +997,9 @@ def create_urls(
     )
     if params["revoke_duplicates"]:
         replace(ender, terminate_sessions=False).end_all(duplicates)
-    yield describe_revoked([urls.listing, ender.listing])
+    yield describe_revoked(listings)
     task.module.warn_all(
-        build_denial_warning([urls.listing, ender.listing]),
+        build_denial_warning(listings),
         build_replacement_warning(outcomes, task.module.check_mode),
         build_generation_warning(task, later),
     )
@@ -1000,9 +1010,20 @@ def create_urls(
 
 
 def revoke_urls(
-    task: LeaseTask, client: Any, group: Mapping[str, Any] | None, settings: UrlSettings | None
+    task: LeaseTask,
+    client: Any,
+    group: Mapping[str, Any] | None,
+    settings: UrlSettings | None,
+    listings: list[Listing],
 ) -> Iterator[dict[str, Any]]:
     """Revoke the stream URLs of the task, and release their leases. Those of a group that was deleted are gone.
+
+    Args:
+        task: The task.
+        client: A client of GameLift Streams.
+        group: The stream group; None if it was deleted.
+        settings: What the stream URLs were created with; None if that is not given.
+        listings: Gets what revokes stream URLs.
 
     Yields:
         The parts of the result as they become known.
@@ -1014,6 +1035,7 @@ def revoke_urls(
     ender = None
     if group is not None and not task.module.is_query:
         ender = build_ender(task, client, lambda: find_labs(found))
+        listings.append(ender.listing)
     if settings and task.rows:
         task = add_generations(task, settings, ender and ender.listing)
     found = find_to_release(task)
@@ -1021,9 +1043,6 @@ def revoke_urls(
         # Before leases are released: what is created from then on is not revoked.
         ender.listing.load()
     yield from release(task, found, ender.end if ender else lambda _keys, leases: leases)
-    if ender:
-        # Whatever fails after that.
-        yield describe_revoked([ender.listing])
     yield dict(other_labs=task.describe_other_labs(lambda scope: scope == task.scope))
     if ender is None:
         return
@@ -1040,10 +1059,19 @@ def revoke_urls(
         labs = ender.find_of_labs(task.rows)
         yield dict(unknown=sorted(labs))
         task.module.warn_all(build_labs_warning(labs))
-    yield describe_revoked([ender.listing])
-    task.module.warn_all(build_denial_warning([ender.listing]))
+    yield describe_revoked(listings)
+    task.module.warn_all(build_denial_warning(listings))
     ids = {record.lease: {"id": record.learner_id} for record in found.records}
     finish(task.module, ender, {**ids, **{key: row.values for key, row in task.rows.items()}})
+
+
+def collect(result: dict[str, Any], parts: Iterable[Mapping[str, Any]], listings: Sequence[Listing]) -> None:
+    """Update the result with its parts, and whatever fails, with the stream URLs that were revoked until then."""
+    try:
+        for known in parts:
+            result.update(known)
+    finally:
+        result.update(describe_revoked(listings))
 
 
 def describe_revoked(listings: Iterable[Listing]) -> dict[str, Any]:
@@ -1109,13 +1137,13 @@ def run(module: LabstreamAWSModule) -> None:
         scope = find_scope(client, group, params["stream_group"], store)
         result.update(stream_group_arn=scope and scope.arns[0], scope=scope and scope.to_text())
         task = LeaseTask(module, store, now, scope.to_text() if scope else "", rows, "learner")
+        listings: list[Listing] = []
         parts = (
-            create_urls(task, client, group, settings, policy, starts_at)
+            create_urls(task, client, group, settings, policy, starts_at, listings)
             if create
-            else revoke_urls(task, client, group, settings)
+            else revoke_urls(task, client, group, settings, listings)
         )
-        for known in parts:
-            result.update(known)
+        collect(result, parts, listings)
 
 
 def main() -> None:

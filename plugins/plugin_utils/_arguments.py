@@ -40,6 +40,8 @@ _MODULE_OPTIONS = {
     "fleet_wait_timeout": "wait_timeout",
     "capacity_wait_timeout": "wait_timeout",
 }
+# Which the playbooks of the collection set.
+_OF_PLAYBOOKS = ("state", "manage_fleet", "manage_capacity")
 # In a short word, two other characters make another word.
 _MAX_SHORT_WORD = 5
 # In seconds.
@@ -89,6 +91,11 @@ def validate_arguments(
     validated = ArgumentSpecValidator(with_strict_types(options)).validate(given)
     if validated.error_messages and not errors:
         errors.append("\n".join(["Validation of arguments failed:", *validated.error_messages]))
+        if set(values) <= {f"{prefix}{option}" for option in _OF_PLAYBOOKS}:
+            errors[0] += (
+                f"\nNo variable of the role {role} is set: name the file that has them, such as -e @lab.yml, and check "
+                "lab_provider."
+            )
     arguments = _Arguments({option.removeprefix(prefix): value for option, value in values.items()}, prefix, now)
     errors += _CHECKS[role](arguments) if not errors else ()
     typed = (

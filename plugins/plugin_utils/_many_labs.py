@@ -4,15 +4,16 @@
 
 # Private to this collection: do not import it from elsewhere, it can change in any release.
 
-"""The labs of several hosts in one run. Knows neither AWS nor Ansible."""
+"""What a run of start_lab or end_lab is about: the labs of its hosts, and its tags. Knows neither AWS nor Ansible."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.labstream.aws.plugins.module_utils._errors import quote
 from ansible_collections.labstream.aws.plugins.module_utils._handouts.paths import PATHS
+from ansible_collections.labstream.aws.plugins.plugin_utils._arguments import find_similar
 from ansible_collections.labstream.aws.plugins.plugin_utils._paths import resolve_path
 
 # Where a lab runs, by provider: what its role calls that, and how a message says it.
@@ -21,18 +22,31 @@ _PLACES = {
     "gamelift": (("stream_group", "region"), "on one stream group"),
     "nimble": (("studio_id", "region", "endpoint_url"), "in one studio"),
 }
+# The tags of the steps in start_lab and end_lab, whatever the provider.
+TAGS = ("capacity", "fleet", "handout", "leases", "rotate", "sessions", "urls")
 
 
-def lab_conflicts(hosts: Mapping[str, Mapping[str, Any]], playbook_dir: str, provider: str = "appstream") -> list[str]:
+def lab_conflicts(
+    hosts: Mapping[str, Mapping[str, Any]],
+    playbook_dir: str,
+    provider: str = "appstream",
+    run_tags: Iterable[str] = (),
+    skip_tags: Iterable[str] = (),
+) -> list[str]:
     """Return why the labs of these hosts cannot be run, as texts; nothing if they can.
 
-    That is an unknown provider, or what two hosts have in common that each must have for itself.
+    That is a misspelled tag, an unknown provider, or what two hosts have in common that each must have for itself.
 
     Args:
         hosts: The variables of each host, if there are several.
         playbook_dir: The folder of the playbook, where relative paths on the controller start.
         provider: The provider of the lab on this host.
+        run_tags: The tags that the run is limited to.
+        skip_tags: The tags that it leaves out.
     """
+    misspelled = [*_find_misspelled("--tags", run_tags), *_find_misspelled("--skip-tags", skip_tags)]
+    if misspelled:
+        return misspelled
     if str(provider) not in _PLACES:
         return [f"lab_provider is {quote(provider)}, but it must be one of {', '.join(_PLACES)}."]
     owners: dict[Any, str] = {}
@@ -43,6 +57,17 @@ def lab_conflicts(hosts: Mapping[str, Mapping[str, Any]], playbook_dir: str, pro
             if owner != host:
                 conflicts.append(f"The hosts {owner} and {host} have the same {what}: give each its own.")
     return conflicts
+
+
+def _find_misspelled(option: str, tags: Iterable[str]) -> Iterator[str]:
+    """Yield an error for each tag that is a near miss of a step's, since Ansible ignores a tag that no task has.
+
+    Any other tag can be one of a playbook that imports start_lab or end_lab.
+    """
+    for tag in sorted(set(map(str, tags)) - set(TAGS)):
+        if similar := find_similar(tag, TAGS, ""):
+            known = ", ".join(TAGS)
+            yield f"No step has the tag {quote(tag)} of {option}: did you mean {similar}? The tags are {known}."
 
 
 def _find_own(host: str, variables: Mapping[str, Any], playbook_dir: str) -> Iterator[tuple[str, Any]]:

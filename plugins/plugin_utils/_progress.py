@@ -139,6 +139,10 @@ class Wait:
         return time.monotonic() - self._began
 
     @property
+    def _has_changed(self) -> bool:
+        return bool(self._result and self._result.get("changed"))
+
+    @property
     def _described(self) -> dict[str, Any]:
         """The resource at the last poll, as the service describes it."""
         return to_description(self._last)
@@ -153,10 +157,13 @@ class Wait:
         for delay in poll_delays():
             self._poll()
             step = transition.next_step(self._described, time.monotonic())
-            self._action.show(transition.describe_progress(self._described, self._elapsed), self._task_vars)
+            self._show()
             if self._result is None and (step is not Step.WAIT or transition.find_obstacle(self._described) is None):
                 self._run_module()
                 step = transition.next_step(self._described, time.monotonic())
+                # No other poll would show it.
+                if step is Step.DONE and self._has_changed:
+                    self._show()
             if step is Step.DONE:
                 return
             left = timeout - self._elapsed
@@ -164,6 +171,9 @@ class Wait:
                 transition.check_timeout(self._described, timeout)
                 return
             time.sleep(min(delay, left))
+
+    def _show(self) -> None:
+        self._action.show(self._transition.describe_progress(self._described, self._elapsed), self._task_vars)
 
     def _poll(self) -> None:
         name = self._action.name_option

@@ -13,11 +13,11 @@ import difflib
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from ansible_collections.labstream.aws.plugins.module_utils._errors import MAX_MESSAGE_LENGTH, quote
+from ansible_collections.labstream.aws.plugins.module_utils._errors import MAX_MESSAGE_LENGTH, list_names, quote
 from ansible_collections.labstream.aws.plugins.module_utils._labs.person import normalise
 from ansible_collections.labstream.aws.plugins.module_utils._text import (
     TERRAFORM_OUTPUT,
@@ -25,6 +25,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._text import (
     is_terraform_output,
 )
 from ansible_collections.labstream.aws.plugins.plugin_utils._roster_cells import (
+    LOST_VALUE_REMEDY,
     find_lost_value,
     given_name_first,
     is_email,
@@ -61,6 +62,14 @@ _MAX_SHOWN = 10
 Learner = dict[str, str | None]
 
 
+class Problem(ValueError):
+    """What is wrong at one place of a roster, and the end of the sentence, which is said only once for many places."""
+
+    def __init__(self, text: str, remedy: str = "") -> None:
+        super().__init__(f"{text}{remedy or '.'}")
+        self.text, self.remedy = text, remedy
+
+
 class Place(NamedTuple):
     """Where a learner stands in the roster: number and name of the place, and what the fields are called there."""
 
@@ -71,8 +80,8 @@ class Place(NamedTuple):
     def describe(self, field: str) -> str:
         return ", ".join(filter(None, (self.name, self.fields.get(field, field))))
 
-    def error(self, field: str, problem: str) -> ValueError:
-        return ValueError(f"{self.describe(field)}: {problem}")
+    def error(self, field: str, problem: str, remedy: str = "") -> Problem:
+        return Problem(f"{self.describe(field)}: {problem}", remedy)
 
 
 class Entry(NamedTuple):
@@ -130,7 +139,7 @@ def roster(
             if table.left_out:
                 warn(list_first(table.left_out))
             readers = [partial(_read_row, row, table) for row in table.rows]
-    learners, changes = _build_learners(readers, places, style, key)
+    learners, changes = _build_learners(readers, places, style, key, columns_option)
     if changes:
         warn(list_first(changes))
     return learners
@@ -166,49 +175,81 @@ def list_first(messages: Iterable[str]) -> str:
 
 
 def _build_learners(
-    readers: Iterable[Callable[[], Entry]], places: str, style: str, key: str | None
+    readers: Iterable[Callable[[], Entry]], places: str, style: str, key: str | None, columns_option: str
 ) -> tuple[list[Learner], list[str]]:
     """Return the learners, and messages on the marks that were removed; raise ValueError with all that is wrong.
 
     Args:
-        readers: Return the entries, or raise ValueError.
+        readers: Return the entries, or raise Problem.
         places: What the roster has learners in, for messages.
         style: See ``appstream_user_id``.
         key: See ``appstream_user_id``.
+        columns_option: What users call ``columns``.
     """
-    seen: dict[tuple[str, str], tuple[int, str, str]] = {}
-    learners, problems, changes = [], [], []
+    built: list[tuple[Entry, Learner]] = []
+    problems: list[Problem] = []
+    changes = []
     for read in readers:
         try:
             entry, changed = _strip_identifiers(read())
-            learner = _complete(entry, style, key)
-            _validate_distinct(learner, entry.place.number, places, seen)
-        except ValueError as error:
-            problems.append(str(error))
+            built.append((entry, _complete(entry, style, key)))
+        except Problem as problem:
+            problems.append(problem)
         else:
-            learners.append(learner)
             changes += changed
+    problems += _find_duplicates(built, places, columns_option)
     if problems:
-        raise ValueError(list_first(problems))
-    return learners, changes
+        raise ValueError(list_first(_say_remedies_once(problems)))
+    return [learner for _entry, learner in built], changes
 
 
-def _validate_distinct(
-    learner: Learner, number: int, places: str, seen: dict[tuple[str, str], tuple[int, str, str]]
-) -> None:
-    """Add a learner to those seen; raise ValueError if one has the same id or user id, whatever the case."""
-    who, user_id = str(learner["id"]), str(learner["user_id"])
-    for what, value, folded in (("id", normalise(who), normalise(who)), ("user id", user_id, user_id.casefold())):
-        other, other_who, other_value = seen.setdefault((what, folded), (number, who, value))
-        if other == number:
-            continue
-        both = f"{places} {other} ({quote(other_who)}) and {number} ({quote(who)})"
-        if other_value != value:
-            raise ValueError(
-                f"{both} have the {what}s {quote(other_value)} and {quote(value)}, which differ only in case, but "
-                "are two users of AppStream 2.0: correct one."
-            )
-        raise ValueError(f"{both} have the same {what} {quote(value)}: remove one or make them differ.")
+def _say_remedies_once(problems: Iterable[Problem]) -> Iterator[str]:
+    said = set()
+    for problem in problems:
+        yield f"{problem.text}." if problem.remedy in said else str(problem)
+        said.add(problem.remedy)
+
+
+def _find_duplicates(built: Iterable[tuple[Entry, Learner]], places: str, columns_option: str) -> Iterator[Problem]:
+    """Yield a problem for each group of learners with the same id or user id, whatever the case."""
+    groups: dict[tuple[str, str], list[tuple[Entry, str, str]]] = {}
+    for entry, learner in built:
+        who, user_id = str(learner["id"]), str(learner["user_id"])
+        same_id = groups.setdefault(("id", normalise(who)), [])
+        same_user_id = groups.setdefault(("user id", user_id.casefold()), [])
+        # Whose id is the same has mostly the same user id too.
+        if not same_id:
+            same_user_id.append((entry, who, user_id))
+        same_id.append((entry, who, normalise(who)))
+    for (what, _folded), group in groups.items():
+        if len(group) > 1:
+            yield _build_duplicate(what, group, places, columns_option)
+
+
+def _build_duplicate(what: str, group: Sequence[tuple[Entry, str, str]], places: str, columns_option: str) -> Problem:
+    """Return the problem of learners, as entry, id and value, whose values are the same but for case."""
+    shown = [f"{entry.place.number} ({quote(who)})" for entry, who, _value in group]
+    text = f"{places} {_join(shown)} have the"
+    values = list(dict.fromkeys(value for _entry, _who, value in group))
+    if len(values) > 1:
+        return Problem(
+            f"{text} {what}s {_join(list(map(quote, values)))}, which differ only in case, but are "
+            f"{'two' if len(values) == 2 else len(values)} users of AppStream 2.0",
+            ": correct one.",
+        )
+    entry = group[0][0]
+    column = entry.place.fields.get(entry.identity)
+    remedy = f": remove {'one' if len(group) == 2 else 'all but one'} or make them differ"
+    if what == "id" and len(group) > 2 and column:
+        remedy += f", or if {column} does not identify learners, name the one that does as id in {columns_option}"
+    return Problem(f"{text} same {what} {quote(values[0])}", f"{remedy}.")
+
+
+def _join(texts: Sequence[str]) -> str:
+    """Return the first texts, and the last one or how many more there are."""
+    if len(texts) > _MAX_SHOWN:
+        return list_names(texts, _MAX_SHOWN)
+    return " and ".join(filter(None, [", ".join(texts[:-1]), texts[-1]]))
 
 
 def _validate_text(text: Any) -> str:
@@ -245,39 +286,38 @@ def _read_address(row: Row) -> Entry:
 
 
 def _read_listed(number: int, listed: Any, fields: Sequence[str]) -> Entry:
-    """Return the entry of a learner in a list, of which the first is 1."""
+    """Return the entry of a learner in a list, of which the first is 1; raise Problem if it is not valid."""
     place = Place(number, f"Learner {number}")
     if is_terraform_output(listed):
-        raise ValueError(f"{place.name} {TERRAFORM_OUTPUT}.")
+        raise Problem(f"{place.name} {TERRAFORM_OUTPUT}")
     if not isinstance(listed, dict):
-        raise ValueError(f"{place.name} is {quote(listed)}, not a dictionary such as {{'email': '...'}}.")
+        raise Problem(f"{place.name} is {quote(listed)}", ", not a dictionary such as {'email': '...'}.")
     unknown = next((field for field in listed if field not in fields), None)
     if unknown is not None:
         similar = difflib.get_close_matches(str(unknown), fields, n=1)
-        raise ValueError(
-            f"{place.name} has {quote(unknown)}, which is not a field of a learner: "
-            + (f"did you mean {similar[0]}?" if similar else f"use {', '.join(fields)}.")
-        )
+        remedy = f"did you mean {similar[0]}?" if similar else f"use {', '.join(fields)}."
+        raise Problem(f"{place.name} has {quote(unknown)}", f", which is not a field of a learner: {remedy}")
     values = {}
     for field in fields:
         value = listed.get(field)
         if problem := describe_not_text(value):
-            raise place.error(field, f"it {problem}.")
+            what, comma, remedy = problem.partition(", ")
+            raise place.error(field, f"it {what}", f"{comma}{remedy}.")
         if value is not None and not isinstance(value, str):
             raise place.error(
-                field, f"{quote(value)} is not text: put it in quotes, since YAML changes numbers such as 007."
+                field, f"{quote(value)} is not text", ": put it in quotes, since YAML changes numbers such as 007."
             )
         if value and len(value) > csv.field_size_limit():  # as of a cell
-            raise place.error(field, f"it has more than {csv.field_size_limit()} characters: correct it.")
+            raise place.error(field, f"it has more than {csv.field_size_limit()} characters", ": correct it.")
         values[field] = (value or "").strip()
     identity = next((field for field in _IDENTIFIERS if values[field]), None)
     if identity is None:
-        raise ValueError(f"{place.name} has neither id nor email nor user_id: give one of them.")
+        raise Problem(f"{place.name} has neither id nor email nor user_id", ": give one of them.")
     return Entry(place, values, identity)
 
 
 def _read_row(row: Row, table: Table) -> Entry:
-    """Return the entry of a row of a CSV."""
+    """Return the entry of a row of a CSV; raise Problem if it is not valid."""
     columns = table.columns
     place = Place(
         row.line,
@@ -285,16 +325,18 @@ def _read_row(row: Row, table: Table) -> Entry:
         {field: f"column {quote(column.header)}" for field, column in columns.items()},
     )
     if any(row.cells[table.width :]):
-        raise ValueError(
-            f"{place.name} has {len(row.cells)} cells but the header has {table.width}: "
-            f"put a cell that holds {quote(table.delimiter)} in double quotes."
+        raise Problem(
+            f"{place.name} has {len(row.cells)} cells but the header has {table.width}",
+            f": put a cell that holds {quote(table.delimiter)} in double quotes.",
         )
     values = {field: column.cell(row) for field, column in columns.items()}
     if "id" in values:
         values["id"] = values["id"].removeprefix(table.format.id_mark)
     identity = "id" if "id" in columns else "email"
     if not values[identity]:
-        raise place.error(identity, "the cell must identify the learner but is empty: fill it, or use another column.")
+        raise place.error(
+            identity, "the cell must identify the learner but is empty", ": fill it, or use another column."
+        )
     if "name" in values:
         values["name"] = _read_name(values, table)
     return Entry(place, values, identity)
@@ -330,26 +372,26 @@ def _strip_identifiers(entry: Entry) -> tuple[Entry, list[str]]:
 
 
 def _complete(entry: Entry, style: str, key: str | None) -> Learner:
-    """Return the learner of an entry; raise ValueError if a value is not valid."""
+    """Return the learner of an entry; raise Problem if a value is not valid."""
     place, identity = entry.place, entry.identity
     values = {}
     for field, cell in entry.values.items():
         values[field] = cell if field in _VERBATIM else " ".join(cell.split())
         if any(unicodedata.category(character) == "Cc" for character in values[field]):
-            raise place.error(field, f"{quote(cell)} holds a control character or a new line.")
+            raise place.error(field, f"{quote(cell)} holds a control character or a new line")
         problem = find_lost_value(values[field], field in _IDENTIFIERS)
         if problem and field in (*_IDENTIFIERS, *_NAMES):
-            raise place.error(field, f"{quote(cell)}{problem}")
+            raise place.error(field, f"{quote(cell)}{problem}", LOST_VALUE_REMEDY)
     if values.get("email") and not is_email(values["email"]):
-        raise place.error("email", f"{quote(values['email'])} is not an e-mail address.")
+        raise place.error("email", f"{quote(values['email'])} is not an e-mail address")
     try:
         derived = appstream_user_id(values[identity], style, key)
     except ValueError as error:
-        raise place.error(identity, str(error)) from error
+        raise place.error(identity, str(error).rstrip(".")) from error
     user_id = values.get("user_id") or derived
     if not is_valid(user_id):
         raise place.error(
-            "user_id", f"{quote(user_id)} is not 2 to 32 ASCII letters, digits and characters of '_+=,.@-'."
+            "user_id", f"{quote(user_id)} is not 2 to 32 ASCII letters, digits and characters of '_+=,.@-'"
         )
     name = values.get("name") or f"{values.get('first_name', '')} {values.get('last_name', '')}".strip()
     given = {field: value or None for field, value in values.items()}

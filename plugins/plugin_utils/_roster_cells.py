@@ -22,7 +22,7 @@ _MARKS = "'\"\u2018\u2019\u201c\u201d,; "
 _NUMBER = re.compile(r"\d(?:[.,]\d+)?e[+-]\d+|\d+[.,]0+", re.IGNORECASE)
 _ERROR = re.compile(r"#(?:\S*[!?]|n/[ad]|nv|#*)", re.IGNORECASE)
 _NOTHING = {"null", "(null)", "nan", "none", "<na>", "n/a"}
-_REMEDY = "the column was read as numbers by a spreadsheet: format it as text and export again."
+LOST_VALUE_REMEDY = ": the column was read as numbers by a spreadsheet: format it as text and export again."
 
 _SUFFIXES = {"jr", "sr", "ii", "iii", "iv", "phd", "md"}
 
@@ -57,10 +57,10 @@ def given_name_first(name: str) -> str:
 
 
 def find_lost_value(text: str, is_identifier: bool) -> str | None:
-    """Return what to say of a cell whose value a spreadsheet or another program lost; None if it did not.
+    """Return what a cell is whose value a spreadsheet or another program lost; None if it did not.
 
-    A person may be called Null, so only identifiers cannot.
+    LOST_VALUE_REMEDY ends the message. A person may be called Null, so only identifiers cannot.
     """
     if _ERROR.fullmatch(text) or (is_identifier and text.casefold() in _NOTHING):
-        return f" is no value: {_REMEDY}"
-    return f": {_REMEDY}" if is_identifier and _NUMBER.fullmatch(text) else None
+        return " is no value"
+    return " is a number" if is_identifier and _NUMBER.fullmatch(text) else None

@@ -211,7 +211,8 @@ def _find_columns(
     for field in mapped:
         if field not in found:
             raise ValueError(
-                f"Roster line {header.line} has no column {quote(mapped[field])} for {field}. It has {headers}."
+                f"{option} maps {quote(field)} to {quote(mapped[field])}, but roster line {header.line} has no such "
+                f"column: it has {headers}."
             )
     if "id" not in found and "email" not in found:
         accepted = ", ".join(map(quote, COMMON_COLUMN_NAMES))

@@ -255,6 +255,22 @@ def test_stream_urls_are_remembered_in_the_table_until_the_last_of_two_labs_ends
     assert (again.result["summary"]["issued"], again.result["revoked"]) == (2, [])
 
 
+def test_a_table_that_fails_while_urls_are_revoked_does_not_lose_which_were(
+    simulator: Simulator, call: CallModule, table: LeaseTable
+) -> None:
+    simulator.seed_stream_group(STREAM_GROUP)
+    args = {"stream_group": STREAM_GROUP, "lab": "monday"}
+    learners = {"application": "a-lab", "locations": ["us-east-1"], "learners": ["a", "b"]}
+    started = call({**args, **learners}, module=STREAM_URL_MODULE)
+    # The store is checked, and nothing is deleted after that.
+    simulator.add_fault(service="dynamodb", operation="DeleteItem", throttle={"rate": 0.001, "burst": 1})
+
+    failed = call({**args, "state": "absent", "purge": True, "aws_config": TWO_TRIES}, module=STREAM_URL_MODULE)
+
+    ids = sorted(each["stream_url_id"] for each in started.result["stream_urls"])
+    assert (failed.failed, failed.changed, failed.result["revoked"]) == (True, True, ids), failed.msg
+
+
 # A table that cannot be used
 
 

@@ -206,10 +206,20 @@ def test_each_poll_has_a_line_of_progress(
     assert scaled.result.keys() == again.result.keys()
     assert len(updates(simulator)) == 1
     shown = [match.groups() for match in LINE.finditer(run.stderr)]
-    assert shown[0] == ("localhost", GROUP, "ACTIVE", "2 of 2 always-on sessions allocated")
+    assert shown[0] == ("localhost", GROUP, "ACTIVE", "2 of 2 always-on sessions allocated, 6 wanted")
     assert ("localhost", GROUP, "UPDATING_LOCATIONS", "2 of 6 always-on sessions allocated") in shown
     assert ("localhost", GROUP, "ACTIVE", "6 of 6 always-on sessions allocated") in shown
     assert not LINE.search(run.stdout)
+
+
+def test_the_progress_of_a_lower_capacity_ends_with_it(call: CallModule, run_tasks: Callable[..., Run]) -> None:
+    locations = [{"location_name": LOCATION, "always_on_capacity": 0}]
+
+    run = run_tasks([{"name": "scale it", MODULE: {"stream_group": ARN, "locations": locations}}])
+
+    shown = [match["sessions"] for match in LINE.finditer(run.stderr)]
+    # One more is kept idle for the next learner.
+    assert shown == ["2 of 2 always-on sessions allocated, 0 wanted", "1 session allocated, 0 always on"], run.printed
 
 
 def test_stream_groups_are_described(simulator: Simulator, call: CallModule, call_module: CallModule) -> None:

@@ -57,7 +57,7 @@ def test_getting_started_works_with_what_it_prints(command: subprocess.Popen[str
     # Given the lines, and the file and the commands of the guide, but for an end that is far enough off.
     lines = "".join(read_lines(command))
     [variables] = find_code(GUIDE, "yaml")
-    [_clone, copy, start, end] = find_code(GUIDE, "shell")
+    [_clone, copy, start, rotate, end] = find_code(GUIDE, "shell")
     tomorrow = datetime.now(UTC) + timedelta(days=1)
     (tmp_path / "build").mkdir()
     (tmp_path / "build/lab.yml").write_text(variables.replace('"23:59"', f'"{tomorrow:%Y-%m-%dT%H:%M}"'))
@@ -89,10 +89,19 @@ def test_getting_started_works_with_what_it_prints(command: subprocess.Popen[str
     listed = shell(input=lines + "aws appstream describe-fleets --query 'Fleets[].[Name,State]' --output text\n")
     assert (listed.returncode, listed.stdout) == (0, "cad-fleet\tRUNNING\n")
 
+    # When a link has leaked, then its page says so, and the learner has another one.
+    rotated = shell(input=lines + rotate)
+    assert rotated.returncode == 0, rotated.stdout
+    with (tmp_path / "build/links.csv").open(encoding="utf-8", newline="") as file:
+        anna, *others = [tmp_path / "build/pages" / row["page"] for row in csv.DictReader(file)]
+    assert (others, anna in pages) == (pages[1:], False)
+    assert "This page has been replaced by another one." in pages[0].read_text(encoding="utf-8")
+    assert Simulator(endpoint_url[1]).open(url_of(anna.read_text(encoding="utf-8")))[0] == 200
+
     # When the lab is ended, then the pages open nothing any more, and nothing is in the home.
     ended = shell(input=lines + end)
     assert ended.returncode == 0, ended.stdout
-    assert not any(url_of(page.read_text(encoding="utf-8")) for page in pages)
+    assert not any(url_of(page.read_text(encoding="utf-8")) for page in [anna, *pages])
     assert not (tmp_path / ".ansible/labstream").exists()
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.labstream.aws.plugins.plugin_utils._many_labs import TAGS
 from jinja2 import Environment, nodes
 from jinja2.nativetypes import NativeEnvironment
 
@@ -280,6 +281,13 @@ def filter_tasks(
             yield from find_tasks(role, task["ansible.builtin.include_tasks"], tag, skip)
         elif runs:
             yield {**task, "tags": tags}
+
+
+def test_the_lab_playbooks_know_the_tags_of_all_steps() -> None:
+    plays = "".join(path.read_text() for path in FILES if path.match("playbooks/plays/*.yml"))
+    of_plays = set(re.findall(r"tags: \[(\w+)\]", plays)) - {"always"}
+
+    assert sorted({tag for _role, tag in STEPS} | of_plays) == list(TAGS)
 
 
 def test_without_ansible_playbook_nothing_is_skipped() -> None:

@@ -233,13 +233,19 @@ class GroupTransition:
     def describe_progress(self, stream_group: Mapping[str, Any], seconds: float) -> str:
         """Return a line on how far the stream group is after so many seconds."""
         locations = get_locations(stream_group)
-        named = [each.location_name for each in self.capacities if each.location_name in locations]
+        resolved = self._resolve(stream_group)
+        named = [each.location_name for each in resolved]
         capacity = add_up(build_capacity(locations[name]) for name in named or locations)
-        always_on = format_count(capacity.always_on, "always-on session")
-        return (
-            f"{get_name(stream_group)}: {stream_group['Status']}, {capacity.allocated} of {always_on} allocated, "
-            f"{format_elapsed(seconds)}"
+        # What the locations are to be set to, as long as they are not.
+        wanted = sum(each.build_configuration(locations[each.location_name])["AlwaysOnCapacity"] for each in resolved)
+        goal = f", {wanted} wanted" if named and wanted != capacity.always_on else ""
+        # More can be allocated than are always on: those that learners use, or until a lower capacity takes effect.
+        sessions = (
+            f"{capacity.allocated} of {format_count(capacity.always_on, 'always-on session')} allocated"
+            if capacity.allocated <= capacity.always_on
+            else f"{format_count(capacity.allocated, 'session')} allocated, {capacity.always_on} always on"
         )
+        return f"{get_name(stream_group)}: {stream_group['Status']}, {sessions}{goal}, {format_elapsed(seconds)}"
 
     def _find_pending(self, stream_group: Mapping[str, Any]) -> list[LocationCapacity]:
         """Return the capacities that are not set yet.
@@ -262,10 +268,11 @@ class GroupTransition:
 
         After that, those that learners have started since are among them.
         """
-        if self._called_at is not None:
-            return list(self.capacities)
         locations, stream_class = get_locations(stream_group), stream_group.get("StreamClass")
-        return [each.resolve(stream_class, locations[each.location_name]) for each in self.capacities]
+        existing = [each for each in self.capacities if each.location_name in locations]
+        if self._called_at is not None:
+            return existing
+        return [each.resolve(stream_class, locations[each.location_name]) for each in existing]
 
     def _find_scaling_obstacle(
         self, stream_group: Mapping[str, Any], pending: Sequence[LocationCapacity]

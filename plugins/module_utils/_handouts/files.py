@@ -31,6 +31,7 @@ MAX_CONCURRENT_WRITES = 16
 # The prefix of temporary files. A run holds a lock on its own, which ends with the run.
 TEMPORARY = ".labstream-handout-"
 _REMEDY = "Name a file in a folder that the user of this task can write to."
+_FOLDER_REMEDY = "Name a folder which, like the one above it, the user of this task can write to."
 
 
 class HandoutError(LabstreamError):
@@ -46,7 +47,8 @@ class File:
         content: What it is to contain.
         name: How messages call it, which is not a secret.
         head: What every such file begins with. Any other file in its place is not ours, and is not removed.
-        folder: The folder for its temporary file, on the same file system; by default its own.
+        folder: The folder for its temporary file, on the same file system; by default its own. If it is given, users
+            name the folder of the file, and not the file.
     """
 
     path: str = field(repr=False)
@@ -101,9 +103,9 @@ def _ensure(file: File, check_mode: bool) -> bool:
         return True
     except OSError as e:
         reason = "its folder and the one above it are not on one file system" if e.errno == EXDEV else e.strerror
-        raise build_write_error(file.name, str(reason)) from None  # It names the path, which is a secret.
+        raise _build_error(file, str(reason)) from None  # It names the path, which is a secret.
     except ValueError:  # A null byte or an unpaired surrogate.
-        raise build_write_error(file.name, "that is not a valid file name") from None
+        raise _build_error(file, "that is not a valid file name") from None
 
 
 def _is_current(file: File) -> bool:
@@ -124,7 +126,7 @@ def _is_current(file: File) -> bool:
     try:
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
-            raise build_write_error(file.name, "it is not a regular file")
+            raise _build_error(file, "it is not a regular file")
         with open(descriptor, "rb", closefd=False) as opened:
             content = opened.read()
     finally:
@@ -167,6 +169,10 @@ def _remove_leftovers(folder: str) -> None:
                     os.unlink(entry.path)
 
 
-def build_write_error(name: str, reason: str) -> HandoutError:
-    """Return the error of a file that cannot be written for that reason."""
-    return HandoutError(f"{name} cannot be written: {reason}. {_REMEDY}")
+def _build_error(file: File, reason: str) -> HandoutError:
+    return build_write_error(file.name, reason, is_folder=bool(file.folder))
+
+
+def build_write_error(name: str, reason: str, *, is_folder: bool = False) -> HandoutError:
+    """Return the error of a file that cannot be written for that reason, or of the folder that files are written to."""
+    return HandoutError(f"{name} cannot be written: {reason}. {_FOLDER_REMEDY if is_folder else _REMEDY}")

@@ -56,12 +56,24 @@ def _validate_writable(option: str, path: str) -> None:
 
     A folder may be missing, but not the one above it, where its temporary files are written.
     """
-    is_folder = option == PAGES_DIR
-    folders = [os.path.dirname(path), *([path] if is_folder and os.path.lexists(path) else [])]
-    if not all(os.path.isdir(folder) and os.access(folder, os.W_OK) for folder in folders):
-        raise build_write_error(f"The handout {path}", "its folder is missing or read-only")
-    if not is_folder and os.path.exists(path) and not os.path.isfile(path):
-        raise build_write_error(f"{option} ({path})", "it is not a regular file")
+    above = os.path.dirname(path)
+    if option != PAGES_DIR:
+        if not _is_writable(above):
+            raise build_write_error(f"The handout {path}", "its folder is missing or read-only")
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise build_write_error(f"{option} ({path})", "it is not a regular file")
+        return
+    problem = None
+    if not _is_writable(above):
+        problem = "the folder above it is missing or read-only"
+    elif os.path.lexists(path) and not _is_writable(path):
+        problem = "it is read-only" if os.path.isdir(path) else "it is not a folder"
+    if problem:
+        raise build_write_error(f"{option} ({path})", problem, is_folder=True)
+
+
+def _is_writable(folder: str) -> bool:
+    return os.path.isdir(folder) and os.access(folder, os.W_OK)
 
 
 def _is_same(path: str, other: str) -> bool:

@@ -38,7 +38,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "open_once": "You can open your lab only once. If that is not enough, ask {contact}.",
         "open_times": "You can open your lab {count} times in all. If that is not enough, ask {contact}.",
         "new_session": "Each opening starts a new session, without the work from the last one. Reloading the lab "
-        "counts as opening it.",
+        "counts as opening it, and reloading this page does not.",
         "confirm": "Open your lab now? This counts as one opening and starts a new session, without the work from the "
         "last one.",
         "not_now": "Not now",
@@ -84,7 +84,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "open_once": "Sie können Ihr Labor nur einmal öffnen. Wenn das nicht reicht, fragen Sie {contact}.",
         "open_times": "Sie können Ihr Labor insgesamt {count}-mal öffnen. Wenn das nicht reicht, fragen Sie {contact}.",
         "new_session": "Mit jedem Öffnen beginnt eine neue Sitzung, ohne die Arbeit aus der vorigen. Auch das "
-        "Neuladen des Labors zählt als Öffnen.",
+        "Neuladen des Labors zählt als Öffnen, das Neuladen dieser Seite nicht.",
         "confirm": "Möchten Sie Ihr Labor jetzt öffnen? Damit beginnt eine neue Sitzung, ohne die Arbeit aus der "
         "vorigen. Jedes Öffnen zählt.",
         "not_now": "Jetzt nicht",
@@ -133,7 +133,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "open_once": "Solo puede abrir su laboratorio una vez. Si no es suficiente, pregunte a {contact}.",
         "open_times": "Puede abrir su laboratorio {count} veces en total. Si no son suficientes, pregunte a {contact}.",
         "new_session": "Cada vez que lo abre, empieza una sesión nueva, sin el trabajo de la anterior. Recargar el "
-        "laboratorio también cuenta.",
+        "laboratorio también cuenta; recargar esta página, no.",
         "confirm": "¿Quiere abrir su laboratorio ahora? Empezará una sesión nueva, sin el trabajo de la anterior. "
         "Cada apertura cuenta.",
         "not_now": "Ahora no",
@@ -182,7 +182,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "open_times": "Vous pouvez ouvrir votre labo {count} fois au total. Si cela ne suffit pas, adressez-vous à "
         "{contact}.",
         "new_session": "Chaque ouverture démarre une nouvelle session, sans le travail de la précédente. Recharger le "
-        "labo compte aussi comme une ouverture.",
+        "labo compte aussi comme une ouverture\u00a0; recharger cette page, non.",
         "confirm": "Voulez-vous ouvrir votre labo maintenant\u00a0? Une nouvelle session démarrera, sans le travail "
         "de la précédente. Chaque ouverture compte.",
         "not_now": "Pas maintenant",

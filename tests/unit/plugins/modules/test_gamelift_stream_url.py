@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 import pytest
-from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption
+from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, LeaseStoreError
 from ansible_collections.labstream.aws.plugins.module_utils._failures import Failure
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.arguments import (
     build_policy,
@@ -16,6 +16,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._gamelift.arguments 
     parse_settings,
     validate_recovery,
 )
+from ansible_collections.labstream.aws.plugins.module_utils._gamelift.listing import Listing
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.states import StreamUrl
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.urls import CheckedUrl, UrlSettings
 from ansible_collections.labstream.aws.plugins.module_utils._gamelift.validation import Resolution
@@ -23,6 +24,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._leases.reuse import
 from ansible_collections.labstream.aws.plugins.module_utils._leases.scheduler import Outcome
 from ansible_collections.labstream.aws.plugins.modules.gamelift_stream_url import (
     build_replacement_warning,
+    collect,
     describe_outcome,
     find_in_use,
     parse_learners,
@@ -329,3 +331,18 @@ def test_stream_urls_that_were_replaced_are_named_with_the_reason(reasons, check
     outcomes = [Outcome(build_key(), None, issued=True, reason=reason) for reason in reasons]
     failed = Outcome(build_key(), None, issued=True, reason="X", failure=Failure("Odd", "No."))
     assert build_replacement_warning([*outcomes, failed, Outcome(build_key(), None)], check_mode) == warning
+
+
+@pytest.mark.parametrize("revoked", [[], ["su-2", "su-1"]])
+def test_whatever_fails_the_result_has_what_was_revoked_until_then(revoked):
+    listing, result = Listing(None, "sg-1", None), {"changed": False, "revoked": []}
+
+    def revoke():
+        yield {"other_labs": ["tuesday"]}
+        listing.revoked.extend(revoked)
+        raise LeaseStoreError("The lease store is read-only.")
+
+    with pytest.raises(LeaseStoreError):
+        collect(result, revoke(), [listing])
+
+    assert result == {"changed": bool(revoked), "revoked": sorted(revoked), "other_labs": ["tuesday"]}

@@ -847,8 +847,8 @@ def test_a_page_that_cannot_be_written_is_reported_without_its_name_and_the_othe
     message, result = lab.fail(title="New")
 
     assert message == (
-        f"A page in {lab.pages_dir} cannot be written: it is not a regular file. Name a file in a folder that the user "
-        "of this task can write to."
+        f"A page in {lab.pages_dir} cannot be written: it is not a regular file. Name a folder which, like the one "
+        "above it, the user of this task can write to."
     )
     assert page.stem not in message + str(result)
     assert result["changed"]
@@ -890,9 +890,9 @@ INVALID_OPTIONS = {
     ),
     "a folder that is a file": (
         {"pages_dir": "overview.html", "overview_html": None},
-        ("its folder is missing or read-only",),
+        ("pages_dir (", "it is not a folder"),
     ),
-    "a folder in no folder": ({"pages_dir": "nowhere/pages"}, ("its folder is missing or read-only",)),
+    "a folder in no folder": ({"pages_dir": "nowhere/pages"}, ("the folder above it is missing or read-only",)),
     "purge and present": ({"purge": True}, ("purge is only for state=absent",)),
     "no store": ({"lease_store": "none"}, ("lease_store is none",)),
     "a learner with two seats": ({"seats": [{"id": "a"}, {"id": "A"}]}, ("Several seats", "'a'")),

@@ -396,6 +396,30 @@ def test_what_argument_specs_rejects_is_an_error_too_and_other_options_have_thei
 
 
 @pytest.mark.parametrize(
+    ("role", "values", "is_empty"),
+    [
+        ("appstream_lab", {}, True),
+        ("appstream_lab", {"appstream_lab_state": "absent", "appstream_lab_manage_fleet": True}, True),
+        ("gamelift_lab", {"gamelift_lab_manage_capacity": True}, True),
+        ("nimble_lab", {"nimble_lab_state": "present"}, True),
+        ("nimble_lab", {"nimble_lab_roster": "roster.csv"}, False),
+        ("lab_handout", {"lab_handout_state": "present"}, True),
+        ("lab_handout", {"lab_handout_name": None}, False),
+    ],
+)
+def test_if_the_file_with_the_variables_was_forgotten_the_message_says_so(role, values, is_empty):
+    spec = yaml.safe_load((ROLES / role / "meta/argument_specs.yml").read_text())
+    published = [f"{role}_seats", f"{role}_summary"]
+
+    error = validate_arguments(values, role, [*values, *published], spec)["error"]
+
+    assert error.startswith("Validation of arguments failed:\nmissing required arguments: ")
+    assert (
+        f"No variable of the role {role} is set: name the file that has them, such as -e @lab.yml" in error
+    ) == is_empty
+
+
+@pytest.mark.parametrize(
     ("option", "error"),
     [
         ("name", "missing required arguments: lab_handout_name"),

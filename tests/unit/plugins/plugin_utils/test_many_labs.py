@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What two labs of one run must not share."""
+"""What two labs of one run must not share, and tags that no step has."""
 
 from __future__ import annotations
 
@@ -100,3 +100,28 @@ def test_an_unknown_provider_is_rejected_even_of_a_single_lab(provider, conflict
     message = "lab_provider is {}, but it must be one of appstream, gamelift, nimble."
 
     assert lab_conflicts({}, "/srv", provider) == [message.format(each) for each in conflicts]
+
+
+@pytest.mark.parametrize(
+    ("run_tags", "skip_tags", "found"),
+    [
+        pytest.param({"all"}, set(), [], id="no tags given"),
+        pytest.param(["urls", "handout"], ["fleet"], [], id="tags of steps"),
+        pytest.param(
+            ["mine", "always", "never", "tagged", "untagged"], ["wednesday"], [], id="those of a user's playbook"
+        ),
+        pytest.param(["handuot"], [], [("handuot", "--tags", "handout")], id="misspelled"),
+        pytest.param(["cap"], [], [("cap", "--tags", "capacity")], id="the beginning"),
+        pytest.param(["all"], ["flet"], [("flet", "--skip-tags", "fleet")], id="of those to skip"),
+        pytest.param(
+            ["url", "lease"],
+            ["url"],
+            [("lease", "--tags", "leases"), ("url", "--tags", "urls"), ("url", "--skip-tags", "urls")],
+        ),
+    ],
+)
+def test_a_near_miss_of_a_tag_is_rejected_with_the_right_one(run_tags, skip_tags, found):
+    message = "No step has the tag {!r} of {}: did you mean {}? The tags are {}."
+    tags = "capacity, fleet, handout, leases, rotate, sessions, urls"
+
+    assert lab_conflicts({}, "/srv", "gamelift", run_tags, skip_tags) == [message.format(*each, tags) for each in found]

@@ -201,12 +201,13 @@ class TestColumns:
             ({3: "Email"}, "columns maps 3 to 'Email', but both must be names."),
             (
                 {"email": "E-Post"},
-                "Roster line 1 has no column 'E-Post' for email. It has 'learner', 'name', 'email', 'user_id'.",
+                "columns maps 'email' to 'E-Post', but roster line 1 has no such column: it has 'learner', 'name', "
+                "'email', 'user_id'.",
             ),
             (
                 {"application_id": "application_id"},
-                "Roster line 1 has no column 'application_id' for application_id. "
-                "It has 'learner', 'name', 'email', 'user_id'.",
+                "columns maps 'application_id' to 'application_id', but roster line 1 has no such column: it has "
+                "'learner', 'name', 'email', 'user_id'.",
             ),
         ],
     )
@@ -356,10 +357,44 @@ def test_the_first_ten_bad_rows_are_named_and_the_others_counted():
     message = get_error("ID number\n" + "".join(f"1.0023{number}E+11\n" for number in range(10, 35)))
 
     assert [line for line in range(1, 30) if f"line {line}, column 'ID number': '1.002" in message] == [*range(2, 12)]
-    assert message.endswith(
-        "Roster line 11, column 'ID number': '1.002319E+11': the column was read as numbers by a spreadsheet: "
-        "format it as text and export again. And 15 more."
+    assert message.startswith(
+        "Roster line 2, column 'ID number': '1.002310E+11' is a number: the column was read as numbers by a "
+        "spreadsheet: format it as text and export again. Roster line 3, column 'ID number': '1.002311E+11' is a "
+        "number. "
     )
+    assert message.endswith("Roster line 11, column 'ID number': '1.002319E+11' is a number. And 15 more.")
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (
+            [{"id": 7}, {"id": "eight"}, {"id": 9}],
+            "Learner 1, id: 7 is not text: put it in quotes, since YAML changes numbers such as 007. Learner 3, id: 9 "
+            "is not text.",
+        ),
+        (
+            [{"id": ["a", "b"]}, {"id": {"c": 1}}, "d", ["e"]],
+            "Learner 1, id: it is a list, but it must be text. Learner 2, id: it is a mapping. "
+            "Learner 3 is 'd', not a dictionary such as {'email': '...'}. Learner 4 is ['e'].",
+        ),
+        (
+            "id,email\nred,a@example.org\nred,b@example.org\nblue,c@example.org\nred,d@example.org\nBlue,e@example.org\n",
+            "Roster lines 2 ('red'), 3 ('red') and 5 ('red') have the same id 'red': remove all but one or make them "
+            "differ, or if column 'id' does not identify learners, name the one that does as id in columns. Roster "
+            "lines 4 ('blue') and 6 ('Blue') have the same id 'blue': remove one or make them differ.",
+        ),
+        (
+            "id,user_id\n1,ann\n2,Ann\n3,ANN\n",
+            "Roster lines 2 ('1'), 3 ('2') and 4 ('3') have the user ids 'ann', 'Ann' and 'ANN', which differ only in "
+            "case, but are 3 users of AppStream 2.0: correct one.",
+        ),
+        ([{"id": "a"}] * 12, "Learners 1 ('a'), 2 ('a'), 3 ('a'), "),
+        ([{"id": "a"}] * 12, ", 10 ('a') and 2 more have the same id 'a': remove all but one or make them differ."),
+    ],
+)
+def test_what_is_wrong_in_many_places_is_explained_once(source, message):
+    assert message in get_error(source)
 
 
 def test_fewer_bad_rows_are_named_if_ten_do_not_fit_a_message():

@@ -14,8 +14,6 @@ from ansible_collections.labstream.aws.plugins.plugin_utils._roster_cells import
     strip_marks,
 )
 
-REMEDY = "the column was read as numbers by a spreadsheet: format it as text and export again."
-
 
 @pytest.mark.parametrize(
     ("cell", "value"),
@@ -124,13 +122,13 @@ def test_the_given_name_is_first(name, shown):
 
 @pytest.mark.parametrize("text", ["1.00234E+11", "1,00234E+11", "1e-05", "1.00234e+011", "4711.0", "4711,00"])
 def test_a_number_of_a_spreadsheet_is_no_identifier(text):
-    assert find_lost_value(text, is_identifier=True) == f": {REMEDY}"
+    assert find_lost_value(text, is_identifier=True) == " is a number"
     assert find_lost_value(text, is_identifier=False) is None
 
 
 @pytest.mark.parametrize("text", ["NULL", "nan", "NaN", "None", "<NA>", "N/A", "(null)"])
 def test_the_name_of_nothing_is_no_identifier_but_may_be_a_name(text):
-    assert find_lost_value(text, is_identifier=True) == f" is no value: {REMEDY}"
+    assert find_lost_value(text, is_identifier=True) == " is no value"
     assert find_lost_value(text, is_identifier=False) is None
 
 
@@ -139,8 +137,8 @@ def test_the_name_of_nothing_is_no_identifier_but_may_be_a_name(text):
     ["#REF!", "#N/A", "#n/a", "#NAME?", "#DIV/0!", "#NULL!", "#BEZUG!", "#NV", "#\u00a1VALOR!", "#N/D", "####", "#"],
 )
 def test_an_error_of_a_spreadsheet_is_nothing(text):
-    assert find_lost_value(text, is_identifier=True) == f" is no value: {REMEDY}"
-    assert find_lost_value(text, is_identifier=False) == f" is no value: {REMEDY}"
+    assert find_lost_value(text, is_identifier=True) == " is no value"
+    assert find_lost_value(text, is_identifier=False) == " is no value"
 
 
 @pytest.mark.parametrize(

@@ -178,6 +178,28 @@ class TestMessages:
         assert transition.describe_shortage(group(ACTIVE, location(), location("us-1")), 60) is None
 
     @pytest.mark.parametrize(
+        ("described", "line"),
+        [
+            (location(always_on=60), "60 of 60 always-on sessions allocated, 10 wanted"),
+            (location(always_on=10, allocated=60), "60 sessions allocated, 10 always on"),
+            (location(always_on=10), "10 of 10 always-on sessions allocated"),
+            (location(always_on=4, allocated=6), "6 sessions allocated, 4 always on, 10 wanted"),
+        ],
+    )
+    def test_the_progress_of_a_capacity_that_is_lowered_or_raised_has_the_one_that_is_wanted(self, described, line):
+        transition = GroupTransition([TEN])
+
+        assert transition.describe_progress(group(ACTIVE, described), 4) == f"sg-1: ACTIVE, {line}, 4s"
+
+    def test_the_progress_has_the_always_on_sessions_that_the_available_ones_need(self):
+        transition = GroupTransition([LocationCapacity("eu-1", available_sessions=9)])
+        described = group(ACTIVE, location(always_on=4), location("us-1"))
+
+        assert transition.describe_progress(described, 4) == (
+            "sg-1: ACTIVE, 4 of 4 always-on sessions allocated, 9 wanted, 4s"
+        )
+
+    @pytest.mark.parametrize(
         ("capacities", "line"),
         [
             ([TEN], "sg-1: UPDATING_LOCATIONS, 3 of 10 always-on sessions allocated, 1m05s"),

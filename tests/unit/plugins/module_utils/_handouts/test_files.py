@@ -163,6 +163,16 @@ def test_a_temporary_file_never_lies_in_a_published_folder(path, monkeypatch):
     assert [name.startswith(TEMPORARY) for name in sorted(os.listdir(path.parent))] == [True, False]
 
 
+def test_of_a_page_the_message_asks_for_another_folder(path):
+    path.mkdir()
+    with pytest.raises(HandoutError) as error:
+        list(write_files([File(str(path), b"new", "A page", folder=str(path.parent))], check_mode=False))
+    assert str(error.value) == (
+        "A page cannot be written: it is not a regular file. Name a folder which, like the one above it, the user of "
+        "this task can write to."
+    )
+
+
 @pytest.mark.parametrize("content", [b"new", None])
 @pytest.mark.parametrize("check_mode", [False, True])
 @pytest.mark.parametrize("make", [os.mkdir, os.mkfifo], ids=["a folder", "a pipe"])

@@ -296,6 +296,8 @@ def test_a_page_whose_openings_are_counted_says_how_many_there_are_and_asks(usag
     page = Elements(build_learner_page(LAB, "Anna", replace(LINK, usage_limit=usage_limit)))
     assert text in page.words
     assert "Each opening starts a new session, without the work from the last one." in page.words
+    # The help asks to reload the page, and only the lab must not be.
+    assert "Reloading the lab counts as opening it, and reloading this page does not." in page.words
     assert page.by_id("question")["aria-labelledby"] == "asked"
     assert "Open your lab now?" in page.words
     # Whoever presses Enter twice opens nothing.

@@ -16,6 +16,7 @@ from ansible_collections.labstream.aws.plugins.module_utils._handouts.paths impo
 from tests.unit.plugins.module_utils.support import as_ordinary_user, searchable_folder
 
 REMEDY = "Name a file in a folder that the user of this task can write to."
+FOLDER_REMEDY = "Name a folder which, like the one above it, the user of this task can write to."
 
 
 @pytest.fixture
@@ -65,22 +66,27 @@ def test_a_store_that_is_no_file_meets_nothing(folder):
     validate_paths({"urls_csv": str(folder / "urls.csv"), "pages_dir": str(folder / "pages")}, ())
 
 
-@pytest.mark.parametrize(
-    "paths",
-    [
-        pytest.param({"urls_csv": "nowhere/file"}, id="a file in no folder"),
-        pytest.param({"pages_dir": "nowhere/pages"}, id="a folder in no folder"),
-        pytest.param({"urls_csv": "urls.csv/file"}, id="a file in a file"),
-        pytest.param({"pages_dir": "urls.csv"}, id="a folder that is a file"),
-    ],
-)
-def test_a_path_needs_a_folder(folder, paths):
-    (path,) = paths.values()
+@pytest.mark.parametrize("path", ["nowhere/file", "urls.csv/file"], ids=["a file in no folder", "a file in a file"])
+def test_a_file_needs_a_folder(folder, path):
     with pytest.raises(HandoutError) as error:
-        validate(folder, paths)
+        validate(folder, {"urls_csv": path})
     assert str(error.value) == (
         f"The handout {folder / path} cannot be written: its folder is missing or read-only. {REMEDY}"
     )
+
+
+@pytest.mark.parametrize(
+    ("path", "problem"),
+    [
+        pytest.param("nowhere/pages", "the folder above it is missing or read-only", id="a folder in no folder"),
+        pytest.param("urls.csv/pages", "the folder above it is missing or read-only", id="a folder in a file"),
+        pytest.param("urls.csv", "it is not a folder", id="a folder that is a file"),
+    ],
+)
+def test_what_is_wrong_with_the_folder_of_the_pages_is_said_of_a_folder(folder, path, problem):
+    with pytest.raises(HandoutError) as error:
+        validate(folder, {"pages_dir": path})
+    assert str(error.value) == f"pages_dir ({folder / path}) cannot be written: {problem}. {FOLDER_REMEDY}"
 
 
 def test_a_pipe_is_rejected(folder):
@@ -106,7 +112,16 @@ def test_the_folder_above_the_pages_needs_write_permission():
         (folder / "pages").mkdir()
         (folder / "pages").chmod(0o777)
         folder.chmod(0o555)
-        with pytest.raises(HandoutError, match="its folder is missing or read-only"):
+        with pytest.raises(HandoutError, match="the folder above it is missing or read-only"):
+            as_ordinary_user(lambda: validate_paths({"pages_dir": str(folder / "pages")}, ()))
+
+
+def test_the_folder_of_the_pages_needs_write_permission():
+    with searchable_folder() as folder:
+        (folder / "pages").mkdir()
+        (folder / "pages").chmod(0o555)
+        folder.chmod(0o777)
+        with pytest.raises(HandoutError, match="pages\\) cannot be written: it is read-only"):
             as_ordinary_user(lambda: validate_paths({"pages_dir": str(folder / "pages")}, ()))
 
 
