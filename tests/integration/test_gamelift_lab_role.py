@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.running import PUBLISH, Run, has_gamelift
+from tests.integration.running import PUBLISH, Run
 from tests.pages import find_links, url_of
 from tests.simulator.control import Simulator
 
@@ -23,7 +23,7 @@ GROUP, APPLICATION, LOCATION = "sg-engine", "a-engine", "us-east-1"
 STORE = ".ansible/labstream/leases.sqlite3"
 RunPlaybook = Callable[..., Run]
 
-pytestmark = pytest.mark.skipif(not has_gamelift(), reason="botocore is too old for Amazon GameLift Streams")
+pytestmark = pytest.mark.usefixtures("gamelift")
 
 LAB = {
     "lab_provider": "gamelift",
@@ -232,6 +232,7 @@ def test_a_lab_from_its_capacity_to_its_end(
     assert find_secrets(group, tmp_path, set()) == []
 
 
+@pytest.mark.core
 def test_a_failure_for_one_learner_leaves_the_others_their_urls_and_a_misspelled_lab_changes_nothing(
     group: Simulator, run_playbook: RunPlaybook
 ) -> None:
