@@ -41,7 +41,7 @@ CORES = {
 }
 # Its tests may fail.
 PRE_RELEASE = "2.22"
-# amazon.aws 11 and newer need ansible-core 2.17.
+# amazon.aws 10 and newer need ansible-core 2.17.
 NEEDS_OLDER_AMAZON_AWS = "2.16"
 # Even if the user has switched bytecode off: otherwise every process would compile Ansible again.
 WITH_BYTECODE = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}

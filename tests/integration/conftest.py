@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.integration.lease_stores import LeaseTable
-from tests.integration.running import FLEET, STACK, STREAM_MODULE, STUDIO, Ansible, Run, Task
+from tests.integration.running import FLEET, STACK, STREAM_MODULE, STUDIO, Ansible, Run, Task, has_gamelift
 from tests.simulator.control import Simulator
 
 
@@ -43,6 +43,13 @@ def studio(simulator: Simulator) -> Simulator:
     """The simulator, with the studio "studio-1" and its sessions "seat-01" to "seat-05", all READY."""
     simulator.seed_studio(STUDIO, [f"seat-{number:02}" for number in range(1, 6)])
     return simulator
+
+
+@pytest.fixture
+def gamelift() -> None:
+    """Skip the test where modules run with a botocore that is too old for Amazon GameLift Streams."""
+    if not has_gamelift():
+        pytest.skip("botocore is too old for Amazon GameLift Streams")
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import metadata
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -116,6 +117,13 @@ class Run:
         found = [task for task in self.tasks if task.name == name]
         assert len(found) == 1, f"{len(found)} results of the task {name!r}:\n{self.printed}"
         return found[0]
+
+
+def has_gamelift() -> bool:
+    """Return whether modules run with a botocore that has Amazon GameLift Streams."""
+    folders = map(str, VENV.glob("lib/python*/site-packages"))
+    [botocore] = metadata.distributions(name="botocore", path=list(folders))
+    return tuple(map(int, botocore.version.split("."))) >= (1, 43, 59)
 
 
 def clean_environment(home: Path, **variables: str) -> dict[str, str]:

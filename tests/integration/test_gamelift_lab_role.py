@@ -23,6 +23,8 @@ GROUP, APPLICATION, LOCATION = "sg-engine", "a-engine", "us-east-1"
 STORE = ".ansible/labstream/leases.sqlite3"
 RunPlaybook = Callable[..., Run]
 
+pytestmark = pytest.mark.usefixtures("gamelift")
+
 LAB = {
     "lab_provider": "gamelift",
     "gamelift_lab_name": "monday",
@@ -230,6 +232,7 @@ def test_a_lab_from_its_capacity_to_its_end(
     assert find_secrets(group, tmp_path, set()) == []
 
 
+@pytest.mark.core
 def test_a_failure_for_one_learner_leaves_the_others_their_urls_and_a_misspelled_lab_changes_nothing(
     group: Simulator, run_playbook: RunPlaybook
 ) -> None:

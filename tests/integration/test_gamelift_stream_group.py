@@ -21,6 +21,8 @@ VPC = {"VpcId": "vpc-1", "Ipv4CidrBlocks": ["10.0.0.0/16"]}
 
 CallModule = Callable[..., Task]
 
+pytestmark = pytest.mark.usefixtures("gamelift")
+
 
 @pytest.fixture
 def call(simulator: Simulator, call_module: CallModule) -> CallModule:

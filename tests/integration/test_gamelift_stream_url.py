@@ -10,7 +10,6 @@ import os
 import re
 import signal
 import sqlite3
-import subprocess
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
@@ -23,11 +22,11 @@ import pytest
 from tests.integration.running import (
     STREAM_GROUP,
     STREAM_URL_MODULE,
-    VENV,
     Ansible,
     Run,
     Task,
     finish_module,
+    has_gamelift,
     wait_while_running,
 )
 from tests.simulator.control import ACCOUNT, Simulator
@@ -52,7 +51,7 @@ def group(simulator: Simulator) -> Simulator:
 
 
 @pytest.fixture
-def call(call_module: CallModule) -> CallModule:
+def call(gamelift: None, call_module: CallModule) -> CallModule:
     """``call_module`` for ``gamelift_stream_url``."""
     return partial(call_module, module=STREAM_URL_MODULE)
 
@@ -96,13 +95,10 @@ def test_a_learner_gets_a_stream_url_that_opens_sessions_unless_botocore_is_too_
     learner = {"id": "Anna", "name": "Anna Example", "email": "anna@example.org"}
     tasks = [{"name": "create", STREAM_URL_MODULE: {**LAB, "learners": [learner]}}]
     play = {"hosts": "localhost", "gather_facts": False, "ignore_errors": True, "tasks": tasks}
-    version = subprocess.check_output(
-        [VENV / "bin" / "python", "-c", "import botocore; print(botocore.__version__)"], text=True
-    )
 
     task = run_playbook([play]).task("create")
 
-    if tuple(map(int, version.split("."))) < (1, 43, 59):
+    if not has_gamelift():
         assert task.msg == (
             "botocore on this host is too old for Amazon GameLift Streams, which needs 1.43.59 or newer: "
             "upgrade boto3 and botocore for the Python that the task runs with."
@@ -331,6 +327,7 @@ def test_a_lost_reply_gives_the_same_stream_url(group: Simulator, call: CallModu
 
 
 @pytest.mark.parametrize("then", ["present", "force", "absent"])
+@pytest.mark.usefixtures("gamelift")
 def test_a_run_that_was_killed_before_its_replies_came_leaves_nothing_behind(
     group: Simulator, ansible: Ansible, home: Path, then: str
 ) -> None:
@@ -354,6 +351,7 @@ def test_a_run_that_was_killed_before_its_replies_came_leaves_nothing_behind(
         assert active(group) == sorted(ids(task))
 
 
+@pytest.mark.usefixtures("gamelift")
 def test_runs_at_once_create_one_stream_url_a_learner_and_all_return_it(group: Simulator, ansible: Ansible) -> None:
     args = {**LAB, "learners": learners(40)}
 
@@ -776,6 +774,7 @@ def test_a_lost_reply_of_another_lab_gives_the_same_stream_url(
     assert call({**LAB, "state": "absent"}).result["revoked"] == ([] if first else lost)
 
 
+@pytest.mark.usefixtures("gamelift")
 def test_labs_that_start_at_once_share_the_stream_urls_of_their_learners(group: Simulator, ansible: Ansible) -> None:
     group.add_fault(operation=CREATE, latency_seconds=0.1)
     args = {**ARGS, "learners": learners(12)}
@@ -821,6 +820,7 @@ def test_a_lab_that_ends_keeps_what_another_needs_and_says_which_are_ahead(group
 # Secrets
 
 
+@pytest.mark.usefixtures("gamelift")
 def test_no_url_is_in_a_store_a_message_a_diff_or_a_fact(
     group: Simulator, run_tasks: Callable[..., Run], home: Path
 ) -> None:

@@ -23,6 +23,8 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 CallModule = Callable[..., Task]
 
+pytestmark = pytest.mark.usefixtures("gamelift")
+
 
 @pytest.fixture
 def issue(simulator: Simulator, call_module: CallModule) -> CallModule:
