@@ -150,7 +150,7 @@ fleets:
       returned: always
       sample: 900
     idle_disconnect_timeout_in_seconds:
-      description: How long a user may be idle before being disconnected. V(0) is forever.
+      description: How long a user may be idle before being disconnected. V(0) means that there is no limit.
       type: int
       returned: always
       sample: 0

@@ -30,22 +30,23 @@ options:
     required: true
   user_id:
     description:
-      - The user whose session is ended, if it is only one.
+      - The id of a single user whose sessions are ended.
       - Exactly one of this, O(user_ids), O(session_id) and O(session_ids) is required.
     type: str
   user_ids:
     description:
-      - The users whose sessions are ended, any number of them. This is much faster than a loop over the module.
+      - The ids of the users whose sessions are ended, as many as you like. This is much faster than a loop over the
+        module.
       - A user without a session is not an error.
     type: list
     elements: str
   session_id:
     description:
-      - The id of the session that is ended, as M(labstream.aws.appstream_session_info) returns it, if it is only one.
+      - The id of a single session to end, as M(labstream.aws.appstream_session_info) returns it.
     type: str
   session_ids:
     description:
-      - The ids of the sessions that are ended, any number of them.
+      - The ids of the sessions to end, as many as you like.
       - A session that is not listed for the stack and fleet counts as ended. The service cannot look up a session by
         its id alone.
     type: list
@@ -82,8 +83,8 @@ attributes:
       - A session that is already V(EXPIRED) or does not exist is not a change. If the stack or the fleet does not
         exist, there is no session either, and a warning says so.
 notes:
-  - The IAM action C(appstream:ExpireSession) has no resource type, so a policy must allow it on all resources. Who is
-    allowed to end one session is allowed to end all in the account and region.
+  - The IAM action C(appstream:ExpireSession) has no resource type, so a policy must allow it on all resources. Whoever
+    may end one session may end all in the account and region.
 seealso:
   - module: labstream.aws.appstream_session_info
   - module: labstream.aws.appstream_streaming_url

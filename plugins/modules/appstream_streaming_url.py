@@ -106,7 +106,8 @@ options:
     type: str
   starts_at:
     description:
-      - When O(lab) starts, as ISO 8601 with an offset from UTC. It is for RV(other_labs) of a lab that ends before.
+      - When O(lab) starts, as ISO 8601 with an offset from UTC. Other labs that end before return it in
+        RV(other_labs).
       - By default, the lab is under way.
     version_added: 1.0.0
     type: str

@@ -17,7 +17,8 @@ description:
     second run changes nothing.
   - Before a stream URL is created, a random token is stored. A run after an interrupted one, or one that runs in
     parallel, uses the same token, and the service then returns the same stream URL.
-  - A stream URL that a new one replaces is revoked, so that each learner has one. Sessions that it has started go on.
+  - A stream URL that a new one replaces is revoked, so that each learner has one. Sessions that it has started
+    continue.
   - Every opening of a stream URL takes one of its uses, and starts a new session on a new machine. Nobody can return to
     a session, and nothing is kept of it. What a URL opens cannot be changed. It has no user id.
   - Stream group, application and locations are checked before the first stream URL is created, also in check mode.
@@ -32,7 +33,7 @@ options:
   application:
     description:
       - The application that the stream URLs open, by its id or its ARN. It must be associated with the stream group.
-      - Required, unless O(state=absent) and either nobody is listed or O(purge=true). So is O(locations).
+      - This and O(locations) are required, unless O(state=absent) and either nobody is listed or O(purge=true).
     type: str
   locations:
     description:
@@ -73,7 +74,8 @@ options:
     type: str
   starts_at:
     description:
-      - When O(lab) starts, as ISO 8601 with an offset from UTC. It is for RV(other_labs) of a lab that ends before.
+      - When O(lab) starts, as ISO 8601 with an offset from UTC. Other labs that end before return it in
+        RV(other_labs).
       - By default, the lab is under way.
     type: str
   usage_limit:
@@ -114,7 +116,7 @@ options:
   resolution:
     description:
       - The resolution of the virtual monitor, such as V(1280x720). Width and height are even numbers from
-        320 to 4096, and their product is at most 2,073,600 pixels, as of 1920x1080, the service's own default.
+        320 to 4096, and their product is at most 2,073,600 pixels, which is 1920x1080, the service's default.
     type: str
   min_remaining:
     description:
@@ -136,8 +138,8 @@ options:
         that another lab still needs is not released, as far as O(lease_store) knows of that lab. If it has
         another stream URL, because the lease store was lost, that of this lab is revoked for those who are listed.
         Without O(lab), leases are released for all labs.
-      - With O(lab) and nobody listed, stream URLs that nothing is stored about cannot be told from those of a lab with
-        a similar name. They are not revoked, but returned as RV(unknown). List the learners to revoke them.
+      - With O(lab) and nobody listed, stream URLs that nothing is stored about cannot be distinguished from those of a
+        lab with a similar name. They are not revoked, but returned as RV(unknown). List the learners to revoke them.
       - With O(lab) and nobody listed, V(absent) fails if O(lease_store) is an empty file in a job of a runner that
         usually deletes files, since the lab was probably started with another one.
     type: str
@@ -148,13 +150,13 @@ options:
       - Whether the sessions that a revoked stream URL has started are ended too, with O(state=absent),
         O(withdraw_removed) or another generation. With V(false), they run until they end on their own, at most for
         O(session_length), and are billed.
-      - Sessions of a stream URL that was replaced, with O(force) or for lack of uses or time, always go on.
+      - Sessions of a stream URL that was replaced, with O(force) or for lack of uses or time, always continue.
     type: bool
     default: false
   force:
     description:
       - Create new stream URLs even if leases are reusable, and revoke the previous ones. Sessions that these have
-        started go on.
+        started continue.
       - If several runs do that at the same time, one stream URL is left for each learner. A run that has not ended
         when another one revokes its stream URL fails for that learner.
     type: bool
@@ -164,7 +166,7 @@ options:
       - Whether to search the stream URLs of the stream group for those of learners whose leases are not stored, because
         the lease store was lost or emptied.
       - They are found by their description, which is a hash of the lab, the learner and what the stream URL opens. So
-        O(lab) must be the same. The newest is stored again that has the settings, the uses and the time asked for.
+        O(lab) must be the same. The newest one that has the requested settings, uses and time is stored again.
       - Any others with the same description are returned as RV(duplicates).
       - With O(lease_store=none), they are found in every run, and not stored.
       - How often a link was replaced was stored with the leases. If a learner has a stream URL of a later C(generation)
@@ -174,7 +176,7 @@ options:
     default: false
   revoke_duplicates:
     description:
-      - Whether RV(duplicates) are revoked. The sessions that they have started go on.
+      - Whether RV(duplicates) are revoked. The sessions that they have started continue.
       - Only with O(recover=true).
     type: bool
     default: false
@@ -443,9 +445,9 @@ revoked:
   sample: []
 duplicates:
   description:
-    - The ids of other V(ACTIVE) stream URLs of the learners for the same, as far as the stream URLs were listed. They
-      always are with O(recover=true), which also includes those of a later C(generation) than the one that is given,
-      unless a stored lease uses them.
+    - The ids of other V(ACTIVE) stream URLs of the learners that open the same, as far as the stream URLs were listed.
+      They always are with O(recover=true), which also includes those of a later C(generation) than the one that is
+      given, unless a stored lease uses them.
   returned: always
   type: list
   elements: str

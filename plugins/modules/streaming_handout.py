@@ -113,7 +113,7 @@ options:
     type: str
   contact:
     description:
-      - Whom the pages tell learners to ask for help. By default, it is V(your instructor).
+      - Whom learners should ask for help, for the pages to show. By default, it is V(your instructor).
     type: str
   language:
     description:
