@@ -35,7 +35,8 @@ options:
     type: str
   user_ids:
     description:
-      - The ids of the users whose sessions are ended, as many as you like. This is much faster than a loop over the module.
+      - The ids of the users whose sessions are ended, as many as you like. This is much faster than a loop over the
+        module.
       - A user without a session is not an error.
     type: list
     elements: str
@@ -82,8 +83,8 @@ attributes:
       - A session that is already V(EXPIRED) or does not exist is not a change. If the stack or the fleet does not
         exist, there is no session either, and a warning says so.
 notes:
-  - The IAM action C(appstream:ExpireSession) has no resource type, so a policy must allow it on all resources. Who is
-    allowed to end one session is allowed to end all in the account and region.
+  - The IAM action C(appstream:ExpireSession) has no resource type, so a policy must allow it on all resources. Whoever
+    may end one session may end all in the account and region.
 seealso:
   - module: labstream.aws.appstream_session_info
   - module: labstream.aws.appstream_streaming_url

@@ -17,7 +17,8 @@ description:
     second run changes nothing.
   - Before a stream URL is created, a random token is stored. A run after an interrupted one, or one that runs in
     parallel, uses the same token, and the service then returns the same stream URL.
-  - A stream URL that a new one replaces is revoked, so that each learner has one. Sessions that it has started continue.
+  - A stream URL that a new one replaces is revoked, so that each learner has one. Sessions that it has started
+    continue.
   - Every opening of a stream URL takes one of its uses, and starts a new session on a new machine. Nobody can return to
     a session, and nothing is kept of it. What a URL opens cannot be changed. It has no user id.
   - Stream group, application and locations are checked before the first stream URL is created, also in check mode.
@@ -444,9 +445,9 @@ revoked:
   sample: []
 duplicates:
   description:
-    - The ids of other V(ACTIVE) stream URLs of the learners that open the same, as far as the stream URLs were listed. They
-      always are with O(recover=true), which also includes those of a later C(generation) than the one that is given,
-      unless a stored lease uses them.
+    - The ids of other V(ACTIVE) stream URLs of the learners that open the same, as far as the stream URLs were listed.
+      They always are with O(recover=true), which also includes those of a later C(generation) than the one that is
+      given, unless a stored lease uses them.
   returned: always
   type: list
   elements: str
