@@ -342,7 +342,9 @@ class ServiceClock:
         if self._observed is not None:
             return
         try:
-            when = parsedate_to_datetime(http_response.headers["Date"]).astimezone(timezone.utc)
-        except (KeyError, TypeError, ValueError):
+            when = parsedate_to_datetime(http_response.headers["Date"])
+            # A time in UTC that does not name the zone (-0000) has none here, and would be one of this machine.
+            when = (when if when.tzinfo else when.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+        except (KeyError, TypeError, ValueError, OverflowError):
             return
         self._observed = (when, time.monotonic())

@@ -801,9 +801,9 @@ def run(module: LabstreamAWSModule) -> None:
                 {**entry, **describe_purpose(found.stored.get(key))}
                 for key, entry in zip(found.keys, result["leases"], strict=True)
             ]
+            result.update(leases=leases)
             fleet = scope.arns[1:] if scope else ()
-            other_labs = task.describe_other_labs(lambda other: Scope.parse(other).arns[1:] == fleet)
-            result.update(leases=leases, other_labs=other_labs)
+            result.update(other_labs=task.describe_other_labs(lambda other: Scope.parse(other).arns[1:] == fleet))
             return
         policy.validity_at(now())  # Rejects a time that has passed, in check mode too.
         # Also if all leases are reusable: a stored URL for an application that is gone opens nothing.

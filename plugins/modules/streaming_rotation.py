@@ -164,10 +164,12 @@ def run(module: LabstreamAWSModule) -> None:
         writable = NoLeaseStore() if module.check_mode else store
         now = find_now(store, utc_now())
         generations = rotate_learners(writable, lab, existing, learner_ids, now)
+        # Also if another lab fails: whoever reads the failure must know that these learners were rotated.
+        result.update(changed=bool(learner_ids), generations=generations, rotated=learner_ids)
         other_labs = find_shared_learners(Labs(store, None), lab, learner_ids, now) if learner_ids else {}
         for other, shared in other_labs.items():
             rotate_learners(writable, other, find_learners(store, other), shared, now)
-    result.update(changed=bool(learner_ids), generations=generations, rotated=learner_ids, other_labs=list(other_labs))
+            result.update(other_labs=[*result["other_labs"], other])
     if other_labs:
         module.warn(
             "The learners who were rotated are the same users in other labs, and were rotated there too: run these "

@@ -19,7 +19,7 @@ import secrets
 import uuid
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
 
 from .._errors import InvalidOption, quote
@@ -184,7 +184,9 @@ def remember_learners(
         LeaseStoreError: The store failed.
     """
     records = {key: existing[key] for key in wanted if key in existing}
-    changes, expires = [], until.replace(microsecond=0) + LIFETIME
+    # No date can be later than the year 9999, which an end may name.
+    until = min(until.replace(microsecond=0), datetime.max.replace(microsecond=0, tzinfo=timezone.utc) - LIFETIME)
+    changes, expires = [], until + LIFETIME
     for key, lease in wanted.items():
         known = existing.get(key)
         if known is None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 import traceback
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -90,6 +91,16 @@ def test_a_response_says_the_time_however_wrong_this_machine_is(client, machine,
     assert clock.now().utcoffset() == timedelta(0)
 
 
+def test_a_date_without_a_zone_is_in_utc_wherever_this_machine_is(client, machine, monkeypatch):
+    clock = ServiceClock(client)
+    with monkeypatch.context() as tokyo:
+        tokyo.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        reply(client, Date=DATE.replace("GMT", "-0000"))
+    time.tzset()
+    assert clock.confirmed_now() == SERVICE_TIME
+
+
 @pytest.mark.parametrize(("passed", "seconds"), [(0.0, 0), (0.999, 0), (1.0, 1), (59.5, 59), (86400.0, 86400)])
 def test_from_there_on_the_seconds_are_counted_and_rounded_down(client, machine, passed, seconds):
     # Given a service that has said the time.
@@ -114,7 +125,15 @@ def test_only_the_first_response_counts(client, machine):
 
 
 @pytest.mark.parametrize(
-    "headers", [{}, {"Date": ""}, {"Date": "soon"}, {"Date": None}, {"Date": "Sat, 99 Nov 2026 08:00:00 GMT"}]
+    "headers",
+    [
+        {},
+        {"Date": ""},
+        {"Date": "soon"},
+        {"Date": None},
+        {"Date": "Sat, 99 Nov 2026 08:00:00 GMT"},
+        {"Date": "Fri, 31 Dec 9999 23:59:59 -0500"},
+    ],
 )
 def test_a_response_without_a_readable_date_is_passed_over(client, machine, headers):
     clock = ServiceClock(client)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from ansible_collections.labstream.aws.plugins.module_utils._errors import LeaseStoreError
 from ansible_collections.labstream.aws.plugins.module_utils._labs.learners import LIFETIME, find_learners
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lab_records import LabRecord, Labs
 from ansible_collections.labstream.aws.plugins.module_utils._leases.lease import build_purpose
@@ -31,7 +32,7 @@ from tests.unit.plugins.module_utils.support import (
 def test_a_wrong_clock_drops_no_generation_and_shortens_no_record(tmp_path, monkeypatch, days):
     # Given a lab with a lease, and a host with that clock.
     params = dict(lease_store=f"sqlite://{tmp_path}/leases.sqlite3", lab="cad", rotate=["anna"])
-    module = SimpleNamespace(params=params, check_mode=False, _diff=False, result={})
+    module = SimpleNamespace(params=params, check_mode=False, _diff=False, result=dict(streaming_rotation.EMPTY_RESULT))
     monkeypatch.setattr(streaming_rotation, "utc_now", lambda: after(days * DAY))
     with open_lease_store(module, create=True, service_now=lambda: NOW) as store:
         compare_and_set(store, lease_of())
@@ -53,7 +54,13 @@ def test_a_wrong_clock_drops_no_generation_and_shortens_no_record(tmp_path, monk
 def test_who_is_rotated_in_one_lab_is_rotated_in_every_lab_that_has_the_same_user(tmp_path, monkeypatch):
     # Given labs with the same user: with the same lease, with one for another application, over, and elsewhere.
     params = dict(lease_store=f"sqlite://{tmp_path}/leases.sqlite3", lab="cad", rotate=["anna"])
-    module = SimpleNamespace(params=params, check_mode=False, _diff=False, result={}, warn=lambda _warning: None)
+    module = SimpleNamespace(
+        params=params,
+        check_mode=False,
+        _diff=False,
+        result=dict(streaming_rotation.EMPTY_RESULT),
+        warn=lambda _warning: None,
+    )
     anna, office = build_key("anna"), build_key("anna", build_purpose(application_id="office"))
     elsewhere = build_key("anna", scope=f"{SCOPE}-2")
     labs = [("cad", anna, 60), ("same", anna, 60), ("office", office, 60), ("over", anna, -1), ("far", elsewhere, 60)]
@@ -69,3 +76,26 @@ def test_who_is_rotated_in_one_lab_is_rotated_in_every_lab_that_has_the_same_use
     with open_lease_store(module, create=False, service_now=lambda: NOW) as store:
         rotated = [key for lab, _key, _ends_at in labs for key in find_learners(store, lab)]
     assert rotated == [(lab, "anna", 1) for lab in ("cad", "same", "office")]
+
+
+def test_a_store_that_fails_in_another_lab_leaves_who_was_rotated_in_the_result(tmp_path, monkeypatch):
+    # Given two labs with the same user, and a store that fails for the second one.
+    params = dict(lease_store=f"sqlite://{tmp_path}/leases.sqlite3", lab="cad", rotate=["anna"])
+    module = SimpleNamespace(
+        params=params, check_mode=False, _diff=False, result=dict(streaming_rotation.EMPTY_RESULT), warn=None
+    )
+    monkeypatch.setattr(streaming_rotation, "utc_now", lambda: NOW)
+    with open_lease_store(module, create=True, service_now=lambda: NOW) as store:
+        compare_and_set(store, lease_of())
+        Labs(store, None).join(LabRecord(lab, build_key("anna"), "Anna", after(60)) for lab in ("cad", "same"))
+
+    def find(store, lab):
+        if lab == "same":
+            raise LeaseStoreError("It is full.")
+        return find_learners(store, lab)
+
+    monkeypatch.setattr(streaming_rotation, "find_learners", find)
+    with pytest.raises(LeaseStoreError, match="full"):
+        streaming_rotation.run(module)
+
+    assert module.result == {"changed": True, "generations": {"anna": 1}, "rotated": ["anna"], "other_labs": []}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from ansible_collections.labstream.aws.plugins.module_utils._errors import InvalidOption, LeaseStoreError
@@ -116,6 +116,14 @@ def test_a_name_lasts_from_a_lab_months_ahead_to_long_after_it(store, clock):
     first = remember(store, {ANNA: None}, until=end)
     clock.when = end + LIFETIME
     assert tokens(find_learners(store, "cad")) == tokens(first)
+
+
+def test_a_lab_may_end_on_the_last_day_of_all(store):
+    end = datetime.max.replace(tzinfo=UTC)
+    first = remember(store, {ANNA: None}, until=end)
+    before = writes(store)
+    assert tokens(remember(store, {ANNA: None}, until=end)) == tokens(first)
+    assert writes(store) == before
 
 
 def test_a_name_whose_record_has_expired_is_still_used_and_kept_from_then_on(store, clock):
