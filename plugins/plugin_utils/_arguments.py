@@ -167,7 +167,8 @@ def _find_not_text(values: Mapping[str, Any], options: Mapping[str, Any]) -> Ite
 def find_similar(name: str, options: Iterable[str], prefix: str) -> str | None:
     """Return the option that a variable is a near miss of.
 
-    That is its beginning, or after the prefix at most two edits away, in a word of up to five letters one.
+    That is its beginning, or after the prefix at most two edits away, in a word of up to five letters one. To swap two
+    letters is one edit.
     """
     rest = name.removeprefix(prefix)
     max_distance = 1 if len(rest) <= _MAX_SHORT_WORD else 2
@@ -177,13 +178,20 @@ def find_similar(name: str, options: Iterable[str], prefix: str) -> str | None:
 
 
 def get_distance(left: str, right: str) -> int:
-    """Return how many characters must be inserted, deleted or replaced to make one text the other (Levenshtein)."""
-    row = list(range(len(right) + 1))
-    for position, character in enumerate(left, start=1):
-        previous, row = row, [position]
-        for column, other in enumerate(right, start=1):
-            row.append(min(previous[column] + 1, row[-1] + 1, previous[column - 1] + (character != other)))
-    return row[-1]
+    """Return how many characters must be inserted, deleted, replaced or swapped to make one text the other.
+
+    This is the optimal string alignment distance.
+    """
+    rows = [list(range(len(right) + 1))]
+    for i, character in enumerate(left, start=1):
+        row = [i]
+        for j, other in enumerate(right, start=1):
+            edits = [rows[-1][j] + 1, row[-1] + 1, rows[-1][j - 1] + (character != other)]
+            if i > 1 and j > 1 and (left[i - 2], character) == (other, right[j - 2]):
+                edits.append(rows[-2][j - 2] + 1)
+            row.append(min(edits))
+        rows.append(row)
+    return rows[-1][-1]
 
 
 class _Arguments:

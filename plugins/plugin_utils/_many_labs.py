@@ -24,6 +24,8 @@ _PLACES = {
 }
 # The tags of the steps in start_lab and end_lab, whatever the provider.
 TAGS = ("capacity", "fleet", "handout", "leases", "rotate", "sessions", "urls")
+# The length of tags that are near misses of too much.
+_MAX_UNCHECKED = 2
 
 
 def lab_conflicts(
@@ -62,10 +64,10 @@ def lab_conflicts(
 def _find_misspelled(option: str, tags: Iterable[str]) -> Iterator[str]:
     """Yield an error for each tag that is a near miss of a step's, since Ansible ignores a tag that no task has.
 
-    Any other tag can be one of a playbook that imports start_lab or end_lab.
+    Any other tag can be one of a playbook that imports start_lab or end_lab, as can one of a letter or two.
     """
     for tag in sorted(set(map(str, tags)) - set(TAGS)):
-        if similar := find_similar(tag, TAGS, ""):
+        if len(tag) > _MAX_UNCHECKED and (similar := find_similar(tag.casefold(), TAGS, "")):
             known = ", ".join(TAGS)
             yield f"No step has the tag {quote(tag)} of {option}: did you mean {similar}? The tags are {known}."
 

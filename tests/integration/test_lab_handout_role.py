@@ -205,6 +205,8 @@ def test_start_lab_writes_to_the_working_directory_and_checks_paths_before_it_st
         },
     )
 
+    no_name = run_playbook(wrapper, extra_vars={"appstream_lab_name": None})
+
     [error] = [task.msg for task in nowhere.tasks if task.failed and "streaming_handout" in task.action]
     assert error.startswith(
         f"The handout {home}/nowhere/urls.csv cannot be written: its folder is missing or read-only"
@@ -213,6 +215,9 @@ def test_start_lab_writes_to_the_working_directory_and_checks_paths_before_it_st
     # An option that both roles need is named as the user gave it.
     assert "appstream_lab_ends_at: The time '17:00' has no offset" in no_zone.printed
     assert "lab_handout_ends_at" not in no_zone.printed
+    assert no_name.task(RESULT).msg.startswith(
+        "Validation of arguments failed:\nmissing required arguments: appstream_lab_name"
+    )
     # What the tags leave out is said.
     assert no_urls.returncode == 2
     assert len([task for task in no_urls.tasks if task.failed and "--tags urls,handout" in task.msg]) == 1

@@ -10,12 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.labstream.aws.plugins.module_utils._errors import list_names
-from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base import (
-    MAX_NAMED,
-    Result,
-    describe_left_out,
-)
+from ansible_collections.labstream.aws.plugins.plugin_utils._lab_reports.base import Result, describe_left_out
 
 
 def lab_outcome(run: Result) -> dict[str, Any]:
@@ -36,21 +31,31 @@ def lab_outcome(run: Result) -> dict[str, Any]:
     outcome, message = summary.get("outcome", "unchanged"), summary.get("message") or _describe_nothing(run)
     if failure:
         outcome = "partial" if summary.get("outcome") in ("ok", "partial") else "failed"
-        message = " ".join(filter(None, [summary.get("message"), failure]))
-    more = run["handout"]["message"] if run["handout"] else _describe_unwritten(run)
+        message = _join(summary.get("message"), failure)
+    # A failure says why they were not.
+    more = run["handout"]["message"] if run["handout"] else None if failure else _describe_unwritten(run)
     return {
         # ansible-core before 2.19 makes empty text of null.
         "lab": run["lab"] or None,
         **summary,
         "handout": run["handout"] or None,
         "outcome": outcome,
-        "message": " ".join(filter(None, [message, more])),
+        "message": _join(message, more),
     }
 
 
+def _join(first: str | None, second: str | None) -> str:
+    """Return the sentences as one text. The message of a module may have no full stop."""
+    if first and second and not first.endswith((".", "!", "?")):
+        first = f"{first}."
+    return " ".join(filter(None, [first, second]))
+
+
 def _describe_missing_urls(run: Result) -> str | None:
-    """Return why handouts that were asked for cannot be written, None if they were not or if the role ran."""
-    if run["summary"] or not run["has_handouts"] or run["state"] == "absent" or "handout" not in run["run_tags"]:
+    """Return why handouts that were asked for cannot be written; None if they were not, or if the role says why."""
+    is_asked_for = run["has_handouts"] and "handout" in run["run_tags"] and "urls" not in run["run_tags"]
+    is_explained = run["hands_out"] or run["summary"].get("outcome") in ("failed", "partial")
+    if run["state"] == "absent" or not is_asked_for or is_explained:
         return None
     if run["provider"] == "nimble":
         return (
@@ -65,18 +70,18 @@ def _describe_missing_urls(run: Result) -> str | None:
 
 def _describe_nothing(run: Result) -> str:
     """Return why the role did not run, though nothing failed."""
-    tags = list_names(run["run_tags"], MAX_NAMED)
-    return f"Nothing was done, since no step of the lab has one of the tags that run: {tags}."
+    remedy = ", which have none: run without --tags" if run["provider"] == "nimble" else ""
+    return f"Nothing was done, since the tags of this run leave out all steps of the role{remedy}."
 
 
 def _describe_unwritten(run: Result) -> str | None:
-    """Return why the handouts were not written, None if there are none, or if a failure says why."""
-    if not run["has_handouts"] or run["failure"]:
+    """Return why the handouts were not written, None if there are none, or if the role did not run."""
+    if not run["has_handouts"]:
         return None
     if run["hands_out"]:
         return f"The handouts stay as they are, since {describe_left_out('handout')}."
-    if not run["summary"]:
-        return None
     if run["state"] == "absent":
         return "The handouts stay as they are, since this run neither ends the lab nor knows that it has ended."
+    if not run["summary"]:
+        return None
     return "The handouts stay as they are, since there are no URLs of this run to hand out."

@@ -247,7 +247,15 @@ def test_an_alias_is_known():
 
 @pytest.mark.parametrize(
     ("left", "right", "distance"),
-    [("", "", 0), ("a", "", 1), ("link", "links", 1), ("ends", "sends", 1), ("ab", "ba", 2), ("kitten", "sitting", 3)],
+    [
+        ("", "", 0),
+        ("a", "", 1),
+        ("link", "links", 1),
+        ("ends", "sends", 1),
+        ("ab", "ba", 1),
+        ("flete", "fleet", 1),
+        ("kitten", "sitting", 3),
+    ],
 )
 def test_the_distance_is_the_number_of_edits(left, right, distance):
     assert get_distance(left, right) == get_distance(right, left) == distance

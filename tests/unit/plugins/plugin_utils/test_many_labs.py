@@ -114,6 +114,10 @@ def test_an_unknown_provider_is_rejected_even_of_a_single_lab(provider, conflict
         pytest.param(["cap"], [], [("cap", "--tags", "capacity")], id="the beginning"),
         pytest.param(["all"], ["flet"], [("flet", "--skip-tags", "fleet")], id="of those to skip"),
         pytest.param(
+            ["FLEET"], ["flete"], [("FLEET", "--tags", "fleet"), ("flete", "--skip-tags", "fleet")], id="other case"
+        ),
+        pytest.param(["all", ""], ["", "u", "ha"], [], id="too short to say"),
+        pytest.param(
             ["url", "lease"],
             ["url"],
             [("lease", "--tags", "leases"), ("url", "--tags", "urls"), ("url", "--skip-tags", "urls")],

@@ -93,9 +93,40 @@ def test_handouts_that_are_asked_for_without_urls_are_a_failure(provider, remedy
     assert message.endswith(remedy)
 
 
-@pytest.mark.parametrize("run", [{}, {"has_handouts": True}, {"has_handouts": True, "state": "absent"}])
-def test_tags_that_no_step_has_leave_the_lab_unchanged_and_are_named(run):
-    assert outcome(summary={}, run_tags=["handuot", "test"], **run) == (
-        "unchanged",
-        "Nothing was done, since no step of the lab has one of the tags that run: handuot, test.",
+@pytest.mark.parametrize("summary", [{}, {**DONE, "outcome": "unchanged"}])
+def test_handouts_that_are_asked_for_without_urls_are_a_failure_whatever_else_runs(summary):
+    run = {"summary": summary, "has_handouts": True, "run_tags": ["handout", "rotate"]}
+
+    found, message = outcome(**run)
+    assert found == "failed"
+    assert message.endswith("run with --tags urls,handout.")
+    assert outcome(**{**run, "hands_out": True, "handout": WRITTEN})[0] != "failed"
+    assert outcome(**{**run, "summary": FAILED})[1].startswith("Why. The handouts stay as they are")
+
+
+NOTHING = "Nothing was done, since the tags of this run leave out all steps of the role"
+
+
+@pytest.mark.parametrize(
+    ("run", "message"),
+    [
+        ({}, f"{NOTHING}."),
+        ({"has_handouts": True}, f"{NOTHING}."),
+        ({"provider": "nimble"}, f"{NOTHING}, which have none: run without --tags."),
+        (
+            {"has_handouts": True, "state": "absent", "run_tags": ["handout"]},
+            f"{NOTHING}. The handouts stay as they are, since this run neither ends the lab nor knows that it has "
+            "ended.",
+        ),
+    ],
+)
+def test_tags_that_leave_out_the_role_leave_the_lab_unchanged(run, message):
+    assert outcome(**{"summary": {}, "run_tags": ["test"], **run}) == ("unchanged", message)
+
+
+def test_a_message_without_a_full_stop_does_not_run_into_the_next():
+    _outcome, message = outcome(
+        summary={**FAILED, "message": "No folder /srv"}, has_handouts=True, hands_out=True, handout=WRITTEN
     )
+
+    assert message == "No folder /srv. Pages: 2."
